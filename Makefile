@@ -17,7 +17,7 @@ endif
 CHECK_ENV := LOG_LEVEL=error SECRET_KEY=check-$(shell printf 'x%.0s' {1..40}) WORKER_KEYS=check-$(shell printf 'y%.0s' {1..40}) \
 	DATABASE_URL=postgresql://check@127.0.0.1:1/check REDIS_URL=redis://127.0.0.1:1/0 LAUNCHER=memory WORKERS_DIR=/tmp ARTIFACTS_URL=file:///tmp
 
-.PHONY: help demo up test check attack fuzz bench chaos e2e mutants screenshots images manifests checkov requirements clean
+.PHONY: help demo up test check attack fuzz bench chaos e2e mutants screenshots images manifests checkov requirements docs notice clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -76,9 +76,17 @@ fuzz: $(VENV)/.dev $(VENV)/.fuzz ## send generated requests as viewer, maintaine
 	@FOR="$(FOR)" URL="$(URL)" TOKEN="$(TOKEN)" ARGS="$(ARGS)" $(PY) -m tests.fuzz
 
 requirements: $(VENV)/.tools ## pin requirements/*.in anew, with hashes
-	@for role in tools:requirements/tools.txt dev:requirements/dev.txt orchestrator:requirements.txt frontend:requirements/frontend.txt worker:requirements/worker.txt laptop:requirements/laptop.txt; do \
+	@for role in tools:requirements/tools.txt dev:requirements/dev.txt orchestrator:requirements.txt frontend:requirements/frontend.txt worker:requirements/worker.txt laptop:requirements/laptop.txt docs:requirements/docs.txt; do \
 		$(UV) pip compile -q --generate-hashes --python-version 3.11 --universal --no-header requirements/$${role%%:*}.in -o $${role##*:} \
-			$$([ $${role%%:*} = dev ] || echo "-c requirements/dev.txt"); done
+			$$([[ $${role%%:*} =~ ^(dev|docs)$$ ]] || echo "-c requirements/dev.txt"); done
+
+docs: $(VENV)/.laptop $(VENV)/.docs ## build the documentation site in var/docs/site, with a reference generated from the code
+	@$(CHECK_ENV) $(PY) -W ignore::RuntimeWarning -m docs.tools.build var/docs/pages
+	@$(VENV)/docs/bin/mkdocs build --quiet --strict --config-file docs/mkdocs.yml
+	@echo "open var/docs/site/index.html"
+
+notice: $(VENV)/.laptop ## write NOTICE from the metadata of the pinned packages
+	@$(PY) deploy/notice.py
 
 clean: ## remove what was made here: the virtual environment, var/ and the database
 	@$(PYTHON) -m mimir.dev.clean
@@ -110,6 +118,12 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.laptop
 $(VENV)/.checkov: | $(VENV)/.tools
 	@echo "installing checkov"; $(UV) venv -q --clear --python $(PY) $(VENV)/checkov
 	@$(UV) pip install -q --python $(VENV)/checkov/bin/python 'checkov==3.3.*'
+	@touch $@
+
+# The documentation site has an environment of its own as well: nothing else uses it.
+$(VENV)/.docs: requirements/docs.txt | $(VENV)/.tools
+	@echo "installing mkdocs"; $(UV) venv -q --clear --python $(PY) $(VENV)/docs
+	@$(UV) pip install -q --python $(VENV)/docs/bin/python --require-hashes -r requirements/docs.txt
 	@touch $@
 
 $(VENV)/.fuzz: | $(VENV)/.tools

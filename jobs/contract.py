@@ -1,6 +1,6 @@
 """The closed sets and the limits that the orchestrator, the launchers and the worker share. Pure: no Django, no I/O.
 
-The worker's HTTP protocol, in which these travel, is described in `docs/worker-protocol.md`.
+The worker's HTTP protocol, in which these travel, is described in `docs/reference/worker-protocol.md`.
 """
 
 from enum import StrEnum
@@ -218,7 +218,7 @@ class ArtifactRole(StrEnum):
     ARTIFACT = "artifact"
     DATASET = "dataset"
     MODEL = "model"
-    TWIN = "twin"  # the changes of a twin: see docs/worker-protocol.md
+    TWIN = "twin"  # the changes of a twin: see docs/reference/worker-protocol.md
 
 
 ARTIFACT_NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"

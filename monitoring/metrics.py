@@ -1,4 +1,4 @@
-"""The domain's metrics, as Prometheus reads them. docs/metrics.md lists them; HTTP's own come from django-prometheus.
+"""The domain's metrics, as Prometheus reads them. docs/how-to/monitor.md lists them; HTTP's own come from django-prometheus.
 
 Nothing is kept in this process: each scrape reads the database, so that every replica tells the same and a restart forgets nothing.
 """

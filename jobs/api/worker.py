@@ -1,4 +1,4 @@
-"""The worker API: docs/worker-protocol.md. Untrusted input with limits; a token opens its own attempt and nothing else."""
+"""The worker API: docs/reference/worker-protocol.md. Untrusted input with limits; a token opens its own attempt and nothing else."""
 
 import datetime as dt
 import hashlib

@@ -28,7 +28,7 @@ def diagnose(
 ) -> Diagnosis:
     """The diagnosis of one ended attempt.
 
-    `message` is the worker's own sentence, `detail` its facts (see docs/worker-protocol.md), `resources` the job's as `resources.as_dict`
+    `message` is the worker's own sentence, `detail` its facts (see docs/reference/worker-protocol.md), `resources` the job's as `resources.as_dict`
     made them. `ready` is what the cluster's diagnosis of the same reason tells (`ClusterDiagnosis.told`): it saw more than is known here.
     Untrusted text stays text: callers cut it to size.
     """

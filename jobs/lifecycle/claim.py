@@ -19,7 +19,7 @@ from mimir.lib.errors import Conflict, Gone, NotFound
 
 
 def attempt_claim(*, attempt_id: UUID, claim_id: UUID, host: str) -> dict[str, Any]:
-    """Claim `attempt_id` under `claim_id`; the answer of docs/worker-protocol.md. The same `claim_id` again: the same answer.
+    """Claim `attempt_id` under `claim_id`; the answer of docs/reference/worker-protocol.md. The same `claim_id` again: the same answer.
 
     Raises: NotFound; Gone when fenced or ended (asked first); Conflict `already_claimed` for another claim_id.
     """

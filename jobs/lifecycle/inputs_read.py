@@ -21,7 +21,7 @@ class InputContent:
 
 
 def claim_inputs(job: Job) -> list[dict[str, Any]]:
-    """`inputs` of the claim's answer (docs/worker-protocol.md)."""
+    """`inputs` of the claim's answer (docs/reference/worker-protocol.md)."""
     rows = {
         kind: model.objects.in_bulk([row["id"] for row in job.inputs if row["kind"] == kind])
         for kind, model in _VERSIONS.items()
@@ -37,7 +37,7 @@ def claim_inputs(job: Job) -> list[dict[str, Any]]:
 
 
 def input_content(job: Job, name: str) -> InputContent:
-    """The bytes behind one input: a version's file, or a twin's newest state as JSON lines (docs/worker-protocol.md).
+    """The bytes behind one input: a version's file, or a twin's newest state as JSON lines (docs/reference/worker-protocol.md).
 
     Raises: NotFound for a name that is not an input of this job with bytes; Conflict `content_missing`, `content_changed`.
     """

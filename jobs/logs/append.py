@@ -1,7 +1,7 @@
-"""Writing a log: append, close, seal. One growing stream of CRI lines per attempt; a byte is stored once or refused.
+"""Append to and close a log: one growing stream of CRI lines per attempt.
 
-Appending and closing take the Attempt's row lock, so that an append and a close never both win. Sealing is in `logs_seal.py` and is
-offered here with the others.
+A byte is stored once or refused. Appending and closing lock the Attempt's row, so an append and a
+close never both succeed.
 """
 
 import re
@@ -31,25 +31,27 @@ __all__ = [
     "logs_seal_due",
 ]
 
-MARKER_PREFIX = "mimir: "  # the text of a line that the platform wrote, not the workload
+MARKER_PREFIX = "mimir: "  # starts the text of a line written by the platform
 MARKER_DEFAULT = "The log ends early: lines after this one may be missing."
-_ZLIB_LEVEL = 1  # logs shrink to a tenth at any level; level 1 costs a quarter of the time of level 6 inside the row lock's life
-# The form of every stored line. Readers rely on it: no line without its prefix, no chunk that ends inside a line.
+# Any level shrinks logs to a tenth; level 1 takes a quarter of the time of level 6.
+_ZLIB_LEVEL = 1
+# Format of every stored line. Readers rely on it: every line has a prefix, and no chunk ends inside
+# a line.
 _LINES = re.compile(rb"(?:[0-9T:.Z+-]{20,40} (?:stdout|stderr) [FP] [^\n]*\n)+")
 
 
 class WrongOffset(Conflict):
-    """The chunk does not begin at the stored end. `end`, and `detail.end`, is that end."""
+    """The chunk does not start at the stored end, which is `end` and `detail.end`."""
 
     code = "wrong_offset"
 
     def __init__(self, end: int) -> None:
-        super().__init__(f"The log ends at {end}: go on from there.", detail={"end": end})
+        super().__init__(f"The log ends at {end}. Continue from there.", detail={"end": end})
         self.end = end
 
 
 class LogClosed(Gone):
-    """The log's end is fixed: nothing can be appended any more."""
+    """The log is closed: nothing can be appended."""
 
     code = "log_closed"
 
@@ -58,24 +60,27 @@ class LogClosed(Gone):
 
 
 class LogLimitExceeded(TooLarge):
-    """The attempt's log may not grow further."""
+    """The attempt's log has reached its size limit."""
 
     code = "log_limit_exceeded"
 
     def __init__(self) -> None:
         super().__init__(
-            f"The log of an attempt may have {settings.ENV.log_bytes_max} bytes (LOG_BYTES_MAX)."
+            f"The log of an attempt can have at most {settings.ENV.log_bytes_max} bytes "
+            "(LOG_BYTES_MAX)."
         )
 
 
 def log_append(*, attempt_id: UUID, offset: int, data: bytes) -> int:
-    """Append whole CRI lines that begin at `offset` (bytes); returns the new end.
+    """Append whole CRI lines at byte `offset`; return the new end.
 
-    Takes the Attempt's row lock alone and hints the followers on commit.
-    Raises: WrongOffset unless `offset` is the stored end; LogClosed; LogLimitExceeded; Invalid; TooLarge; NotFound.
+    Locks the Attempt's row only and publishes a hint on commit.
+
+    Raises: WrongOffset unless `offset` is the stored end; LogClosed; LogLimitExceeded; Invalid;
+    TooLarge; NotFound.
     """
     _check(data)
-    compressed = zlib.compress(data, _ZLIB_LEVEL)  # before the lock
+    compressed = zlib.compress(data, _ZLIB_LEVEL)  # outside the lock
     lines = data.count(b"\n")
     with transaction.atomic():
         attempt = _locked(attempt_id)
@@ -91,9 +96,9 @@ def log_append(*, attempt_id: UUID, offset: int, data: bytes) -> int:
 
 
 def log_close(*, attempt: Attempt, complete: bool, marker: str | None) -> None:
-    """Fix the end of a log. `attempt` is locked by the caller, in the caller's transaction. Harmless the second time.
+    """Fix the end of a log. Idempotent; the caller has locked `attempt` in its transaction.
 
-    A log that is not complete gets one last line that says so: `marker`, or a general sentence.
+    An incomplete log gets a last line that says so: `marker` or a default sentence.
     """
     if attempt.log_closed_at is not None:
         return
@@ -109,15 +114,18 @@ def log_close(*, attempt: Attempt, complete: bool, marker: str | None) -> None:
 
 def _check(data: bytes) -> None:
     if len(data) > LOG_CHUNK_BYTES_MAX:
-        raise TooLarge(f"A request may carry {LOG_CHUNK_BYTES_MAX} bytes of log.")
+        raise TooLarge(f"A request can carry at most {LOG_CHUNK_BYTES_MAX} bytes of log.")
     if not data:
-        raise Invalid("The request carries no log bytes.")
+        raise Invalid("The request contains no log bytes.")
     if _LINES.fullmatch(data) is None:
         raise Invalid(
-            "Log bytes are whole lines: <RFC 3339 time> stdout|stderr F|P <text>, each with its line end."
+            "Log bytes must be whole lines: <RFC 3339 time> stdout|stderr F|P <text>, each with its "
+            "line end."
         )
     if max(map(len, data.split(b"\n"))) >= LOG_LINE_BYTES_MAX:
-        raise Invalid(f"A log line may have {LOG_LINE_BYTES_MAX} bytes, its line end included.")
+        raise Invalid(
+            f"A log line can have at most {LOG_LINE_BYTES_MAX} bytes, including its line end."
+        )
 
 
 def _locked(attempt_id: UUID) -> Attempt:
@@ -128,11 +136,11 @@ def _locked(attempt_id: UUID) -> Attempt:
             .get(id=attempt_id)
         )
     except Attempt.DoesNotExist:
-        raise NotFound("There is no such attempt.") from None
+        raise NotFound("The attempt does not exist.") from None
 
 
 def _store(attempt: Attempt, data: bytes, compressed: bytes, lines: int) -> None:
-    """Add a chunk at the end of the locked attempt's log, and hint on commit."""
+    """Add a chunk at the end of the locked attempt's log and publish a hint on commit."""
     start = attempt.log_end
     LogChunk.objects.create(
         attempt_id=attempt.id,
@@ -150,7 +158,7 @@ def _store(attempt: Attempt, data: bytes, compressed: bytes, lines: int) -> None
 
 
 def _marker_line(text: str) -> bytes:
-    """One CRI line on stderr: stdout stays exactly what the workload wrote."""
+    """Return a CRI line on stderr; stdout stays exactly what the workload wrote."""
     now = rfc3339_nano(int(utc_now().timestamp() * 1_000_000) * 1000)
     clean = " ".join(text.split())[:1000]
     return f"{now} stderr F {MARKER_PREFIX}{clean}\n".encode()

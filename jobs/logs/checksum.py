@@ -1,8 +1,9 @@
-"""The SHA-256 of a growing log, kept going in this process, so that `finish` need not read 2 GiB again.
+"""Incremental SHA-256 of growing logs, which spares `finish` another read of up to 2 GiB.
 
-A hash cannot be stored half-way (hashlib gives no state out), so it lives here: each append that this process committed is added when it
-follows on. After a restart, or when another process took some of the appends, the missing part is read from the store once. What is
-stored never changes, so a hash of the first N bytes stays right for ever.
+hashlib cannot export its state, so the hash lives in this process. Each append committed by this
+process is added if it continues the hashed bytes. After a restart, or after appends by another
+process, the missing part is read from the store once. Stored bytes never change, so the hash of
+the first N bytes stays valid.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-KEPT = 512  # hashes of the attempts that moved last; each is some hundred bytes
+KEPT = 512  # most recently used hashes, a few hundred bytes each
 
 
 @dataclass(slots=True)
@@ -27,7 +28,10 @@ _lock = threading.Lock()
 
 
 def stored(attempt_id: UUID, start: int, data: bytes) -> None:
-    """Say that `data` is committed at `start`. Ignored when it does not follow on what is hashed: the store has it."""
+    """Add committed `data` at `start` to the hash.
+
+    Ignored unless it continues the hashed bytes; `digest` then reads it from the store.
+    """
     with _lock:
         kept = _hashes.get(attempt_id)
         if kept is None:
@@ -44,7 +48,10 @@ def stored(attempt_id: UUID, start: int, data: bytes) -> None:
 
 
 def digest(attempt_id: UUID, end: int, read: Callable[[int], Iterator[bytes]]) -> str:
-    """Hex SHA-256 of the first `end` stored bytes; `read(offset)` streams those from `offset` to `end`."""
+    """Return the hex SHA-256 of the first `end` stored bytes.
+
+    `read(offset)` streams the bytes from `offset` to `end`.
+    """
     with _lock:
         kept = _hashes.get(attempt_id)
         usable = kept is not None and kept.end <= end
@@ -52,7 +59,7 @@ def digest(attempt_id: UUID, end: int, read: Callable[[int], Iterator[bytes]]) -
         sha256 = kept.sha256.copy() if kept is not None and usable else hashlib.sha256()
     for data in read(begin):
         sha256.update(data)
-    with _lock:  # a repeated finish starts from here
+    with _lock:  # lets a repeated finish continue from here
         kept = _hashes.setdefault(attempt_id, _Hash())
         if kept.end < end:
             kept.end, kept.sha256 = end, sha256.copy()

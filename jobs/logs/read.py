@@ -1,4 +1,4 @@
-"""Reading a log: any offset, from chunks or from the sealed object alike; its checksum; its text without prefixes."""
+"""Read a log at any offset, from chunks or the sealed object; its checksum; its text."""
 
 import re
 from collections.abc import Iterator
@@ -29,11 +29,13 @@ _PARTS = re.compile(rb"[^ \n]* (stdout|stderr) ([FP]) ([^\n]*)\n")
 
 @dataclass(frozen=True, slots=True)
 class LogSlice:
-    """A part of a log. All offsets count stored bytes.
+    """Part of a log. All offsets count stored bytes.
 
-    `offset`: where it begins. `first_line`: the number, from 1, of the line that begins there or goes on there. `next_offset`: where the
-    next part begins. `end`: where the log ends by now. `complete`: the end is fixed and nothing is missing. `chunks`: the bytes, in
-    pieces of about 1 MiB at most, read as they are taken.
+    `offset` is its start, `first_line` the number, from 1, of the line at its start, `next_offset`
+    the
+    start of the next part and `end` the current end of the log. `complete` means that the end is
+    final
+    and nothing is missing. `chunks` yields the bytes lazily in pieces of about 1 MiB.
     """
 
     offset: int
@@ -45,9 +47,11 @@ class LogSlice:
 
 
 def log_read(*, attempt: Attempt, offset: int = 0, limit: int | None = None) -> LogSlice:
-    """Stored bytes from `offset` (negative: counted from the end; clamped to the log), at most `limit`, or all there are by now.
+    """Return stored bytes from `offset`, at most `limit` or all.
 
-    Raises: LogDamaged, also while `chunks` is read.
+    A negative `offset` counts from the end; it is clamped to the log. Raises: LogDamaged, also
+    while
+    `chunks` is read.
     """
     state = log_state(attempt.id)
     start = _position(state, offset)
@@ -56,7 +60,10 @@ def log_read(*, attempt: Attempt, offset: int = 0, limit: int | None = None) -> 
 
 
 def log_last_bytes(attempt_id: UUID, end: int) -> bytes:
-    """The last stored bytes before `end`, at most JOIN_BYTES: by them a copy of the log is joined to what is stored."""
+    """Return the last stored bytes before `end`, at most JOIN_BYTES.
+
+    They locate the end of the stored log in another copy of it.
+    """
     start = max(0, end - JOIN_BYTES)
     pieces = log_pieces(log_state(attempt_id), start, end)
     return b"".join(
@@ -67,9 +74,10 @@ def log_last_bytes(attempt_id: UUID, end: int) -> bytes:
 def log_read_raw(
     *, attempt: Attempt, offset: int = 0, limit: int | None = None, stream: Stream | None = None
 ) -> LogSlice:
-    """What the workload wrote: no prefixes, cut lines joined again, of one stream or of both in stored order.
+    """Return the text that the workload wrote, without prefixes and with split lines joined.
 
-    Cut at stored lines: a line belongs to the part in which it begins, so that parts at offset, offset + limit, … join without loss.
+    `stream` selects one stream; otherwise both follow in stored order. A stored line belongs to the
+    part in which it starts, so parts at offset, offset + limit, … join without loss.
     """
     state = log_state(attempt.id)
     asked = _position(state, offset)
@@ -87,7 +95,7 @@ def log_read_raw(
 
 
 def raw_text(lines: bytes, stream: Stream | None) -> bytes:
-    """The bytes that whole stored lines stand for. An F line had a line end, a P line is a part of a longer one."""
+    """Return the text of whole stored lines. F lines end a line of text, P lines continue one."""
     wanted = stream.encode() if stream else None
     return b"".join(
         text + b"\n" if tag == b"F" else text
@@ -97,7 +105,7 @@ def raw_text(lines: bytes, stream: Stream | None) -> bytes:
 
 
 def log_sha256(attempt: Attempt) -> str:
-    """Hex SHA-256 of all bytes stored by now, those of `attempt.log_end` as the given instance has it."""
+    """Return the hex SHA-256 of the stored bytes up to the given instance's `log_end`."""
     state = log_state(attempt.id)
     end = min(attempt.log_end, state.end)
     return checksum.digest(
@@ -135,7 +143,7 @@ def _clipped(pieces: Iterator[Piece], start: int, stop: int) -> Iterator[bytes]:
 
 
 def _line_start(state: LogState, position: int) -> int:
-    """The first line start at or after `position`."""
+    """Return the first start of a line at or after `position`."""
     if position <= 0 or position >= state.end:
         return min(max(position, 0), state.end)
     at = position - 1

@@ -1,7 +1,8 @@
-"""Sealing: a closed log's chunk rows become one seekable object, and sweeping what a dead sealer left.
+"""Seal closed logs: turn their chunk rows into one seekable object, and sweep orphaned objects.
 
-Each try writes an object under its own name, makes it durable, then one transaction sets the pointer where it is null and deletes the
-rows. Two sealers therefore never write to one name, and the loser removes only what it wrote itself.
+Each try writes an object under its own name and makes it durable. One transaction then sets the
+pointer if it is null and deletes the rows. Two sealers never write to one name, and the loser
+removes only its own object.
 """
 
 import datetime as dt
@@ -30,15 +31,15 @@ log = structlog.get_logger(__name__)
 
 ROOT = "logs"
 POINT_WITHIN_SECONDS = (
-    1800  # an object is pointed to at once or never: the sweep waits twice as long
+    1800  # an object is referenced within this time or never; the sweep waits twice as long
 )
-RETRY_SECONDS = 60  # a log that could not be sealed is left alone this long, so that it does not stop those behind it
+RETRY_SECONDS = 60  # back-off after a failure, to let other logs be sealed
 _GZIP_LEVEL = 6
 _BATCH = 500
 
 
 def logs_seal_due(limit: int) -> list[UUID]:
-    """At most `limit` attempts whose closed log is not sealed yet, the longest closed first."""
+    """Return at most `limit` attempts with a closed, unsealed log, the longest closed first."""
     due = Attempt.objects.filter(
         Q(log_seal_not_before__isnull=True) | Q(log_seal_not_before__lte=utc_now()),
         log_closed_at__isnull=False,
@@ -48,10 +49,11 @@ def logs_seal_due(limit: int) -> list[UUID]:
 
 
 def log_seal(*, attempt_id: UUID) -> bool:
-    """Seal a closed log; whether this call did it. False: it is open, or sealed already.
+    """Seal a closed log; return whether this call did it.
 
-    Memory is bounded by one block. Raises: what the storage raises (OSError), LogDamaged; the log then stays in its rows and is tried
-    again after a while.
+    False means that the log is open or already sealed. Memory is bounded by one block.
+
+    Raises: OSError of the storage; LogDamaged. The log then stays in its rows and is retried later.
     """
     row = Attempt.objects.values("log_end", "log_closed_at", "log_object").get(id=attempt_id)
     if row["log_closed_at"] is None or row["log_object"] is not None:
@@ -67,7 +69,7 @@ def log_seal(*, attempt_id: UUID) -> bool:
     except (OSError, LogDamaged):
         artifacts.discard(name)
         if Attempt.objects.filter(id=attempt_id, log_object__isnull=False).exists():
-            return False  # another sealer was faster, and the rows went away under this one
+            return False  # another sealer was faster and deleted the rows
         Attempt.objects.filter(id=attempt_id).update(
             log_seal_not_before=utc_now() + dt.timedelta(seconds=RETRY_SECONDS)
         )
@@ -78,7 +80,7 @@ def log_seal(*, attempt_id: UUID) -> bool:
 
 
 def log_objects_sweep(older_than_seconds: float) -> int:
-    """Remove objects that no attempt points to and that were last written so long ago; returns how many."""
+    """Remove unreferenced objects not written for the given time; return the number removed."""
     names = artifacts.keys_older_than(
         utc_now() - dt.timedelta(seconds=older_than_seconds), folder=ROOT
     )
@@ -92,7 +94,7 @@ def log_objects_sweep(older_than_seconds: float) -> int:
 
 
 class _Index:
-    """Collects where each block of the object begins, while the blocks are written."""
+    """Records the offset of each block while the blocks are written."""
 
     def __init__(self) -> None:
         self.blocks: list[list[int]] = []
@@ -100,11 +102,11 @@ class _Index:
         self.end = 0
 
     def blocks_of(self, attempt_id: UUID, end: int) -> Iterator[bytes]:
-        """The gzip members of the log [0, end), about 1 MiB of log each."""
+        """Yield the gzip members of the log [0, end), about 1 MiB of log each."""
         while self.end < end:
             pieces = chunk_pieces(attempt_id, self.end, min(end, self.end + WINDOW_BYTES))
             if not pieces:
-                raise LogDamaged(f"attempt {attempt_id}: there are no rows after {self.end}")
+                raise LogDamaged(f"attempt {attempt_id}: no rows after {self.end}")
             member = gzip.compress(b"".join(piece.data for piece in pieces), _GZIP_LEVEL, mtime=0)
             self.blocks.append([self.end, self.size, pieces[0].first_line])
             self.size += len(member)
@@ -116,7 +118,7 @@ class _Index:
 
 
 class _Stream(File):  # type: ignore[type-arg]
-    """Blocks that a storage writes as they are made, so that no log stands whole in memory or in a temporary file."""
+    """File object that yields blocks as they are produced, without a copy of the log."""
 
     def __init__(self, blocks: Iterator[bytes], name: str) -> None:
         super().__init__(None, name)
@@ -127,7 +129,10 @@ class _Stream(File):  # type: ignore[type-arg]
 
 
 def _object_name(attempt_id: UUID) -> str:
-    """A name no other try has. Attempt ids begin with their time: their end spreads over 256 folders."""
+    """Return a unique object name.
+
+    Attempt ids start with their time, so their ends are used to spread objects over 256 folders.
+    """
     return f"{ROOT}/{attempt_id.hex[-2:]}/{attempt_id}.{uuid.uuid4().hex}.cri.gz"
 
 
@@ -135,11 +140,11 @@ def _write_durably(name: str, blocks: Iterator[bytes]) -> None:
     saved = artifacts.backend().save(name, _Stream(blocks, name))
     if saved != name:
         artifacts.discard(saved)
-        raise OSError(f"the object {name} was there before it was written")
+        raise OSError(f"the object {name} already exists")
     try:
         path = Path(artifacts.backend().path(name))
     except NotImplementedError:
-        return  # an object store: what it has answered is durable
+        return  # an object store's answer means that the object is durable
     root = Path(artifacts.backend().path(""))
     for entry in (path, *(parent for parent in path.parents if parent.is_relative_to(root))):
         _fsync(entry)
@@ -154,7 +159,7 @@ def _fsync(path: Path) -> None:
 
 
 def _point_to(attempt_id: UUID, name: str, index: _Index) -> bool:
-    """Set the pointer where it is null and delete the rows, in one transaction; whether this call did it."""
+    """Set the pointer if null and delete the rows in one transaction; return whether it was set."""
     with transaction.atomic():
         won = Attempt.objects.filter(
             id=attempt_id, log_object__isnull=True, log_closed_at__isnull=False, log_end=index.end
@@ -168,9 +173,9 @@ def _point_to(attempt_id: UUID, name: str, index: _Index) -> bool:
 
 
 def _check_object(name: str, index: _Index) -> None:
-    """The object is there, whole, and too young for the sweep to have begun on it. One question to a bucket, of a few seconds at most.
+    """Check that the object exists with its full size and is too young to be swept.
 
-    Raises: OSError.
+    Costs one request to a bucket, at most a few seconds. Raises: OSError.
     """
     found = artifacts.metadata(name)
     if found.size_bytes != index.size:
@@ -178,19 +183,22 @@ def _check_object(name: str, index: _Index) -> None:
             f"the object {name} has {found.size_bytes} bytes and {index.size} were written"
         )
     if found.modified_at < utc_now() - dt.timedelta(seconds=POINT_WITHIN_SECONDS):
-        raise OSError(f"the object {name} is so old that the sweep may be about to remove it")
+        raise OSError(f"the object {name} is so old that the sweep can remove it")
 
 
 def _remove_unreferenced(name: str) -> bool:
-    """Remove the object unless its attempt points to it, which is asked under the row's lock. Nobody points to it later: it is too old."""
+    """Remove the object unless its attempt references it, checked under the row's lock.
+
+    It is too old to be referenced later.
+    """
     try:
         attempt_id = UUID(Path(name).name.partition(".")[0])
     except ValueError:
-        return False  # not ours
+        return False  # not an object of this module
     with transaction.atomic():
         row = Attempt.objects.select_for_update().filter(id=attempt_id).values("log_object").first()
         if row is not None and row["log_object"] == name:
             return False
     artifacts.delete(name)
-    log.info("an unreferenced log object was removed", object=name)
+    log.info("unreferenced log object removed", object=name)
     return True

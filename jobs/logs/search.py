@@ -1,7 +1,8 @@
-"""Searching a log: a literal, or what looks like an error, without case, over what people read (not over the prefixes).
+"""Case-insensitive search in a log's text for a literal or for error lines.
 
-Bounded work a request: so many bytes, so many matches, so much time; the answer says where to go on. A long line is stored in parts
-(`P`); a literal that lies over such a cut is found at the part in which it begins.
+Prefixes are not searched. Each request is bounded in bytes, matches and time, and its answer says
+where to continue. A long line is stored in parts (`P`); a literal across such a split is reported
+at the part in which it starts.
 """
 
 import re
@@ -21,18 +22,22 @@ TEXT_CHARS_MAX = 400  # of a line in an answer, around its match
 _BEFORE_CHARS = 80
 
 _LINE = re.compile(rb"^[^ \n]* (stdout|stderr) ([FP]) ([^\n]*)\n", re.MULTILINE)
-# What people look for when something failed: heads of tracebacks, levels, `SomethingError: …` at the start of a line.
+# Error lines: headers of tracebacks, log levels, `SomethingError: …` at the start of a line.
 _ERRORS = re.compile(
-    r"Traceback \(most recent call last\)|\b(?:ERROR|FATAL|CRITICAL|PANIC)\b|^(?:\w+\.)*\w*(?:Error|Exception)\b"
+    r"Traceback \(most recent call last\)|\b(?:ERROR|FATAL|CRITICAL|PANIC)\b"
+    r"|^(?:\w+\.)*\w*(?:Error|Exception)\b"
 )
 _ERROR_HINTS = re.compile(
     rb"Traceback \(|ERROR|FATAL|CRITICAL|PANIC|Error|Exception"
-)  # every match of _ERRORS holds one
+)  # every match of _ERRORS contains one
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One stored line that matches: where it begins (bytes), its number from 1, its text around the match, the match in that text (characters)."""
+    """Matching line: start (bytes), number from 1, text around the match, match in that text.
+
+    The match is given in characters of the text.
+    """
 
     offset: int
     line: int
@@ -43,7 +48,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class SearchPage:
-    """`next_offset` is where to go on, or None when the end of the log, as it was, is reached."""
+    """Matches and the offset to continue at, None at the end of the log."""
 
     matches: list[Match]
     next_offset: int | None
@@ -60,15 +65,12 @@ class _Line:
 
 
 def log_search(*, attempt: Attempt, query: str | None, offset: int = 0) -> SearchPage:
-    """Lines that hold `query` (None: that look like errors), from the line at or after `offset` on.
-
-    Raises: LogDamaged.
-    """
+    """Return lines that contain `query` (None: error lines) from `offset` on. Raises: LogDamaged."""
     state = log_state(attempt.id)
     finder = _Finder(query)
     began, at = time.monotonic(), min(offset, state.end)
     begin = at
-    # The lines just before are read again for the case that the last one was a part of a longer line.
+    # Read the preceding lines again, because the last one may be part of a longer line.
     for piece in log_pieces(state, max(at - 2 * LOG_LINE_BYTES_MAX, 0), state.end):
         stopped_at = finder.search(piece, begin)
         at = piece.end if stopped_at is None else stopped_at
@@ -91,7 +93,7 @@ def _page(matches: list[Match], at: int, state: LogState) -> SearchPage:
 
 
 class _Finder:
-    """Goes through pieces in order; keeps what a match over the cut of a long line needs: the last part of each stream."""
+    """Searches pieces in order and keeps the last part of each stream for matches across a split."""
 
     def __init__(self, query: str | None) -> None:
         self.matches: list[Match] = []
@@ -101,13 +103,16 @@ class _Finder:
         if query is None:
             self._pattern = _ERRORS
         else:
-            # In ASCII alone case keeps lengths, so that a piece can be searched in lower case as bytes first.
+            # Only in ASCII does lower-casing keep lengths, which allows a first search in bytes.
             self._pattern = re.compile(
                 re.escape(query), re.IGNORECASE | (re.ASCII if query.isascii() else re.UNICODE)
             )
 
     def search(self, piece: Piece, begin: int) -> int | None:
-        """Search the lines of `piece` that begin at or after `begin`; where it stopped because there are enough matches, or None."""
+        """Search the lines of `piece` from `begin`.
+
+        Returns where it stopped at the match limit, or None.
+        """
         for line in self._candidates(piece):
             if len(self.matches) >= MATCHES_MAX:
                 return line.offset
@@ -120,7 +125,10 @@ class _Finder:
         return None
 
     def _candidates(self, piece: Piece) -> Iterator[_Line]:
-        """The lines that may match: all of them only where lines are cut, or where case does not keep lengths."""
+        """Yield lines that may match.
+
+        All lines if lines are split or lower-casing changes lengths.
+        """
         if self._open or b" P " in piece.data:
             return _lines(piece)
         if self._needle is not None:
@@ -144,10 +152,10 @@ class _Finder:
         return found is not None
 
     def _over_the_cut(self, before: _Line, line: _Line) -> None:
-        """A match that begins in the part before and ends in this one."""
+        """Return a match that starts in the previous part and ends in this one."""
         if not self._overlap:
             return
-        width = 4 * self._overlap  # bytes of so many characters at most
+        width = 4 * self._overlap  # bytes of at most so many characters
         tail = before.text[-width:]
         joined = (tail + line.text[:width]).decode(errors="replace")
         cut = len(tail.decode(errors="ignore"))
@@ -176,13 +184,16 @@ def _hits(data: bytes, needle: bytes) -> Callable[[int], int]:
 
 
 def _lines(piece: Piece) -> Iterator[_Line]:
-    """Every line of a piece."""
+    """Yield every line of a piece."""
     for number, found in enumerate(_LINE.finditer(piece.data), start=piece.first_line + 1):
         yield _Line(piece.start + found.start(), number, found[1], found[2] == b"P", found[3])
 
 
 def _lines_at(piece: Piece, next_hit: Callable[[int], int]) -> Iterator[_Line]:
-    """The lines whose text, not prefix, has a hit. `next_hit(at)`: the position of the first one from `at` on, or -1."""
+    """Yield lines with a hit in their text, not their prefix.
+
+    `next_hit(at)` returns the position of the next hit from `at`, or -1.
+    """
     data, number, counted, at = piece.data, piece.first_line + 1, 0, 0
     while (hit := next_hit(at)) >= 0:
         found = _LINE.match(data, data.rfind(b"\n", 0, hit) + 1)

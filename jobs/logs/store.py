@@ -1,8 +1,9 @@
-"""Where the bytes of a log are: rows of compressed chunks while it grows, one seekable object once it is sealed.
+"""Storage of log bytes: compressed chunk rows while a log grows, one object once it is sealed.
 
-The object is gzip members one after another (`zcat` reads it whole); `Attempt.log_index` says where each begins:
-`{"version": 1, "size": <bytes of the object>, "blocks": [[<log offset>, <object offset>, <line ends before>], …]}`.
-Chunks and blocks hold whole lines. A reader may be overtaken by the sealer: when the rows are gone, it goes on in the object.
+The object is a series of gzip members (`zcat` reads it whole). `Attempt.log_index` lists where
+each one starts: `{"version": 1, "size": <bytes of the object>, "blocks": [[<log offset>, <object
+offset>, <line ends before>], …]}`. Chunks and blocks hold whole lines. If a log is sealed during a
+read, the reader continues in the object.
 """
 
 import bisect
@@ -19,16 +20,17 @@ from projects.storage import artifacts
 
 WINDOW_BYTES = (
     1024 * 1024
-)  # read at once: bounds the memory of a reader; also the size of a sealed block
+    # size of one read and of a sealed block; bounds the memory of a reader
+)
 
 
 class LogDamaged(Exception):
-    """Bytes that the row says are stored are in neither place: storage was lost or tampered with."""
+    """Bytes recorded in the row are in neither place: the storage lost them or was changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """What an attempt's row says of its log now. `lines` counts line ends before `end`."""
+    """Log columns of an attempt's row. `lines` counts line ends before `end`."""
 
     attempt_id: UUID
     end: int
@@ -40,7 +42,7 @@ class LogState:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Whole lines of a log: `data` begins at byte `start`, after `first_line` line ends."""
+    """Whole lines of a log: `data` starts at byte `start`, after `first_line` line ends."""
 
     start: int
     first_line: int
@@ -52,7 +54,7 @@ class Piece:
 
 
 def log_state(attempt_id: UUID) -> LogState:
-    """The state of the attempt's log. Raises: Attempt.DoesNotExist."""
+    """Read the state of the attempt's log. Raises: Attempt.DoesNotExist."""
     row = Attempt.objects.values(
         "log_end", "log_lines", "log_closed_at", "log_complete", "log_object"
     ).get(id=attempt_id)
@@ -68,15 +70,15 @@ def log_state(attempt_id: UUID) -> LogState:
 
 
 def log_pieces(state: LogState, start: int, stop: int) -> Iterator[Piece]:
-    """The pieces that cover [start, stop), in order; the first and last may reach beyond.
+    """Yield the pieces that cover [start, stop) in order; the first and last may extend beyond.
 
-    Raises: LogDamaged when a stored byte cannot be found.
+    Raises: LogDamaged if a stored byte is missing.
     """
     at = start
     while at < stop and not state.sealed:
         pieces = chunk_pieces(state.attempt_id, at, min(stop, at + WINDOW_BYTES))
         if not pieces:
-            break  # sealed meanwhile
+            break  # sealed during the read
         for piece in pieces:
             yield piece
             at = piece.end
@@ -85,7 +87,7 @@ def log_pieces(state: LogState, start: int, stop: int) -> Iterator[Piece]:
 
 
 def chunk_pieces(attempt_id: UUID, start: int, stop: int) -> list[Piece]:
-    """The chunk rows that cover [start, stop) as pieces; none when the rows are gone."""
+    """Yield the chunk rows that cover [start, stop); none if they are deleted."""
     rows = LogChunk.objects.filter(attempt_id=attempt_id)
     first = rows.filter(start__lte=start).order_by("-start").values_list("start", flat=True).first()
     if first is None:
@@ -120,7 +122,7 @@ def _object_pieces(attempt_id: UUID, start: int, stop: int) -> Iterator[Piece]:
                 yield _block(file, index, number)
                 number += 1
     except StorageAway:
-        raise  # nothing is known to be damaged: the same read later works
+        raise  # not known to be damaged: a later read may succeed
     except (OSError, EOFError, zlib.error) as error:
         raise LogDamaged(f"attempt {attempt_id}: the sealed log cannot be read") from error
 

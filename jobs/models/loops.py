@@ -1,10 +1,10 @@
-"""Rows that processes write about themselves: who leads, who beats, for how long web has answered."""
+"""Rows that our own processes write: leader lease, heartbeats, uptime of web."""
 
 from django.db import models
 
 
 class Lease(models.Model):
-    """Who leads a loop that only one process should run. Expiry is by the database's clock."""
+    """Lease of the leader of a loop that only one process runs. Expires by the database's clock."""
 
     name = models.CharField(max_length=63, primary_key=True)
     holder = models.CharField(max_length=100)
@@ -12,7 +12,10 @@ class Lease(models.Model):
 
 
 class LoopBeat(models.Model):
-    """The last heartbeat of one loop of one process: its liveness, and whether the dispatcher is away."""
+    """Last heartbeat of one loop in one process.
+
+    Read by liveness probes, and to detect that the dispatcher is down.
+    """
 
     component = models.CharField(max_length=32)
     instance = models.CharField(max_length=100)
@@ -29,13 +32,14 @@ class LoopBeat(models.Model):
 
 
 class WebUptime(models.Model):
-    """For how long web has been up, as a count that only grows: what the silence of workers is measured in. One row, `web`.
+    """Accumulated uptime of web: the clock for the silence of workers. One row, `web`.
 
-    Every web process beats it. Counted is what lies between two beats that are close enough, from a settling time after each gap on: so
-    workers have the time to get through again. No clock is compared with another machine's, and a step of the database's is a gap.
+    Every web process sends heartbeats. The time between two close heartbeats counts, except for a
+    settling time after each gap in which workers reconnect. Clocks of different machines are never
+    compared, and a step of the database's clock is a gap.
     """
 
     name = models.CharField(max_length=16, primary_key=True)
     beat_at = models.DateTimeField()
-    up_since = models.DateTimeField()  # the first beat after the last gap
+    up_since = models.DateTimeField()  # first heartbeat after the last gap
     counted_seconds = models.FloatField()

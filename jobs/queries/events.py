@@ -1,4 +1,4 @@
-"""The events of a job, in their order."""
+"""Events of a job in order."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,14 +9,14 @@ from jobs.models import JobEvent
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """Events in order; `next_after` is where the next page begins, or None when this was the last."""
+    """Events in order; `next_after` starts the next page, None on the last page."""
 
     events: list[JobEvent]
     next_after: int | None
 
 
 def event_page(*, job_id: UUID, after: int, limit: int) -> EventPage:
-    """At most `limit` events with a seq greater than `after`."""
+    """Return at most `limit` events with a seq greater than `after`."""
     rows = list(JobEvent.objects.filter(job_id=job_id, seq__gt=after).order_by("seq")[: limit + 1])
     more = len(rows) > limit
     events = rows[:limit]
@@ -24,7 +24,7 @@ def event_page(*, job_id: UUID, after: int, limit: int) -> EventPage:
 
 
 def event_dict(event: JobEvent) -> dict[str, Any]:
-    """An event as the API shows it. Who acted is for the admin: a worker's actor names its attempt id, which is nobody's business."""
+    """Return an event's API body. The actor is omitted: a worker's actor contains its attempt id."""
     return {
         "seq": event.seq,
         "at": event.at.isoformat(),

@@ -1,4 +1,4 @@
-"""Jobs as those who may see them see them: one access function, lists, counts, the public shape."""
+"""Jobs as API and pages see them: access, lists, counts and the public body."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 
 def job_for(user: "User", job_id: UUID, need: Role = Role.VIEWER) -> Job:
-    """The job, if `user` may at least `need` in its project: one query. Its `access_role` is what they may.
+    """Return the job if `user` has at least the role `need` in its project, with one query.
 
-    Raises: NotFound for missing and for not a member, PermissionDenied for a member of a lesser role.
+    Sets `access_role`. Raises: NotFound for a missing job or a non-member, PermissionDenied for a
+    member with a lower role.
     """
     job = _shown().annotate(access_role=role_subquery(user, "project_id")).filter(id=job_id).first()
     if job is None:
@@ -47,9 +48,10 @@ def job_list(
     text: str | None = None,
     label: str | None = None,
 ) -> "QuerySet[Job, Job]":
-    """A project's jobs, to be ordered by `-created_at, -id`.
+    """Return a project's jobs, to be ordered by `-created_at, -id`.
 
-    `text`: part of the given or derived title, or the end of the id. `label`: `key` or `key=value`.
+    `text` is part of the given or derived title, or the end of the id. `label` is `key` or
+    `key=value`.
     """
     jobs = _shown().filter(project=project)
     if statuses:
@@ -69,12 +71,12 @@ def job_list(
 
 
 def jobs_by_id(*, project_id: UUID, ids: Sequence[UUID]) -> list[Job]:
-    """Those of `ids` that belong to the project."""
+    """Return the jobs of `ids` that belong to the project."""
     return list(_shown().filter(project_id=project_id, id__in=ids))
 
 
 def job_counts(*, project: Project) -> dict[str, int]:
-    """How many jobs stand in each status, counted up to `COUNTED_MAX`: a larger number only says that there are more."""
+    """Count the jobs in each status, up to `COUNTED_MAX`; a larger number means "more"."""
     with connection.cursor() as cursor:
         cursor.execute(
             _COUNTS, [project.id, COUNTED_MAX + 1, [status.value for status in JobStatus]]
@@ -83,18 +85,22 @@ def job_counts(*, project: Project) -> dict[str, int]:
 
 
 COUNTED_MAX = 10_000
-# In an index's order: the first rows of the table that fit would be found by reading all that do not.
+# In index order. Otherwise the first matching rows would be found by reading all others.
 _COUNTS = """
-SELECT asked.status,
+SELECT wanted.status,
     (SELECT count(*) FROM (
-        SELECT 1 FROM jobs_job WHERE project_id = %s AND status = asked.status ORDER BY created_at DESC LIMIT %s
+        SELECT 1 FROM jobs_job WHERE project_id = %s AND status = wanted.status
+        ORDER BY created_at DESC LIMIT %s
     ) AS counted)
-FROM unnest(%s::text[]) AS asked (status)
+FROM unnest(%s::text[]) AS wanted (status)
 """
 
 
 def recent_positions(*, project_id: UUID, limit: int) -> dict[UUID, int]:
-    """The newest jobs and every one that has not ended, each with its last event's seq: what a follower compares itself with."""
+    """Return the newest jobs and all running ones with their last event's seq.
+
+    Subscribers compare their state with it.
+    """
     rows = Job.objects.filter(project_id=project_id)
     newest = rows.order_by("-created_at", "-id").values_list("id", "event_seq")[:limit]
     open_jobs = (
@@ -106,7 +112,7 @@ def recent_positions(*, project_id: UUID, limit: int) -> dict[UUID, int]:
 
 
 def attempt_of(*, job: Job, number: int | None) -> Attempt | None:
-    """One attempt, the latest without a number; None for one that still waits for its worker. Raises: NotFound for any other number."""
+    """Return one attempt, by default the latest; None before the first. Raises: NotFound."""
     rows = Attempt.objects.filter(job=job).select_related("cluster")
     if number is None:
         return rows.order_by("-number").first()
@@ -117,26 +123,29 @@ def attempt_of(*, job: Job, number: int | None) -> Attempt | None:
 
 
 def attempts_of(*, job: Job) -> "QuerySet[Attempt, Attempt]":
-    """Every attempt, in order."""
+    """Return all attempts in order."""
     return Attempt.objects.filter(job=job).order_by("number")
 
 
 def artifacts_of(*, job: Job) -> "QuerySet[Artifact, Artifact]":
-    """What people see of the files its latest attempt left, to be ordered by name."""
+    """Return the visible artifacts of the latest attempt, to be ordered by name."""
     latest = Attempt.objects.filter(job=job).order_by("-number").values("id")[:1]
     return Artifact.objects.filter(attempt__in=latest, role=ArtifactRole.ARTIFACT)
 
 
 def artifact_get(*, job: Job, name: str) -> Artifact:
-    """One of them. Raises: NotFound."""
+    """Return one of them. Raises: NotFound."""
     found = artifacts_of(job=job).filter(name=name).first() if "\x00" not in name else None
     if found is None:
-        raise NotFound(f"This job left no artifact {name[:200]}.")
+        raise NotFound(f"This job has no artifact {name[:200]}.")
     return found
 
 
 def jobs_as_dicts(jobs: Sequence[Job]) -> list[dict[str, Any]]:
-    """The public shape of jobs, with why each queued one waits, and which live ones are not heard of: one snapshot for all."""
+    """Return the API bodies of jobs, with waiting reasons and lost heartbeats.
+
+    One snapshot serves all jobs.
+    """
     waiting, away = job_waiting(jobs), job_away(jobs)
     return [job_dict(job, waiting.get(job.id), away.get(job.id)) for job in jobs]
 
@@ -144,7 +153,7 @@ def jobs_as_dicts(jobs: Sequence[Job]) -> list[dict[str, Any]]:
 def job_dict(
     job: Job, waiting: Mapping[str, Any] | None, away: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """One job as API, sockets and pages show it: JSON values only."""
+    """Return a job's body for API, sockets and pages: JSON values only."""
     profile = from_dict(job.resources)
     return {
         "id": str(job.id),

@@ -1,8 +1,8 @@
-"""What a version was made from, and what was made from it: a graph of versions and the jobs between them.
+"""Lineage of a version: the graph of versions it was made from and that were made from it.
 
-It is read from the rows that say what each job was fixed on and what it made. A job that used a version is there however it ended, or
-has not; one that is kept no longer took its links with it. A twin's earlier revisions are its history, which has addresses of its own:
-an update is shown with the data it read, not with the state it found.
+Built from the inputs and outputs of jobs. A job that read a version appears whatever its status;
+a deleted job took its links with it. Earlier revisions of a twin are not part of it: an update
+appears with the data it read, not with the state it started from.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -23,7 +23,7 @@ NODES_MAX = 200
 
 
 class NodeKind(StrEnum):
-    """What stands in a lineage."""
+    """Kind of a lineage node."""
 
     DATASET = "dataset"
     MODEL = "model"
@@ -34,7 +34,7 @@ class NodeKind(StrEnum):
 
 _Key = tuple[NodeKind, UUID]
 _Edge = tuple[_Key, _Key]  # in the direction of data
-_Found = Iterator[tuple[_Edge, Model]]  # an edge, and the row at its end that is further away
+_Found = Iterator[tuple[_Edge, Model]]  # an edge and the row at its far end
 
 _INPUTS = {
     NodeKind.DATASET: "dataset_version",
@@ -56,7 +56,7 @@ _OWNERS = {
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """Nodes and edges as the API shows them; `truncated`: there is more, further away."""
+    """Nodes and edges of the API body; `truncated` means that more exist further away."""
 
     of: str
     nodes: list[dict[str, Any]]
@@ -65,9 +65,10 @@ class Lineage:
 
 
 def lineage_of(*, project: Project, kind: NodeKind, name: str, number: int | None) -> Lineage:
-    """The lineage of one version, the newest without a number: both ways, the nearest `NODES_MAX` nodes. Raises: NotFound.
+    """Return the lineage of one version, by default the newest, in both directions.
 
-    Two queries at most for each step away from it in each direction.
+    At most the nearest `NODES_MAX` nodes. At most two queries per step and direction. Raises:
+    NotFound.
     """
     start = _version(project, kind, name, number)
     walk = _Walk(project)
@@ -83,7 +84,7 @@ def lineage_of(*, project: Project, kind: NodeKind, name: str, number: int | Non
 
 
 def _version(project: Project, kind: NodeKind, name: str, number: int | None) -> Model:
-    """Raises: NotFound."""
+    """Return the version. Raises: NotFound."""
     if kind is NodeKind.DATASET:
         return dataset_version_get(project=project, name=name, number=number)
     if kind is NodeKind.MODEL:
@@ -98,7 +99,7 @@ def _version(project: Project, kind: NodeKind, name: str, number: int | None) ->
     )
     if revision is None:
         raise NotFound(
-            f"There is no {name}{f' revision {number}' if number else ''} among this project's twins."
+            f"This project has no twin {name}{f' with revision {number}' if number else ''}."
         )
     return revision
 
@@ -108,7 +109,7 @@ _Reader = Callable[[Project, Collection[_Key]], _Found]
 
 @dataclass(slots=True)
 class _Walk:
-    """What is found so far, in the order it was found: the nearest first."""
+    """Nodes and edges found so far, the nearest first."""
 
     project: Project
     nodes: dict[_Key, Model] = field(default_factory=dict)
@@ -116,7 +117,7 @@ class _Walk:
     truncated: bool = False
 
     def step(self, frontier: list[_Key], of_versions: _Reader, of_jobs: _Reader) -> list[_Key]:
-        """One step away from `frontier`; the nodes that are new."""
+        """Walk one step from `frontier`; return the new nodes."""
         jobs = [key for key in frontier if key[0] is NodeKind.JOB]
         versions = [key for key in frontier if key[0] is not NodeKind.JOB]
         found: list[_Key] = []
@@ -143,7 +144,7 @@ def _ids(keys: Collection[_Key], kind: NodeKind) -> list[UUID]:
 
 
 def _any_of(columns: dict[NodeKind, str], keys: Collection[_Key]) -> Q:
-    """Rows that name one of the versions."""
+    """Return the condition for rows that name one of the versions."""
     named = Q()
     for kind, column in columns.items():
         if ids := _ids(keys, kind):
@@ -152,7 +153,7 @@ def _any_of(columns: dict[NodeKind, str], keys: Collection[_Key]) -> Q:
 
 
 def _ends(row: JobInput | JobOutput, columns: dict[NodeKind, str]) -> Iterable[tuple[_Key, str]]:
-    """The version that a row names, with its column."""
+    """Return the version that a row names, with its column."""
     for kind, column in columns.items():
         identity = getattr(row, f"{column}_id")
         if identity is not None:
@@ -162,7 +163,7 @@ def _ends(row: JobInput | JobOutput, columns: dict[NodeKind, str]) -> Iterable[t
 def _jobs(
     rows: Any, project: Project, keys: Collection[_Key], columns: dict[NodeKind, str]
 ) -> Iterator[tuple[_Key, Job]]:
-    """Versions, each with a job that names it: the newest jobs first, one more than there is room for."""
+    """Yield versions with a job that names them, newest jobs first, one more than the limit."""
     named = (
         rows.filter(_any_of(columns, keys), job__project=project)
         .select_related("job__created_by")
@@ -176,7 +177,7 @@ def _jobs(
 def _versions(
     rows: Any, project: Project, keys: Collection[_Key], columns: dict[NodeKind, str]
 ) -> Iterator[tuple[_Key, UUID, Model]]:
-    """Versions that jobs name, each with the job's id."""
+    """Yield versions that jobs name, with the job's id."""
     owners = [f"{column}__{_OWNERS[kind]}" for kind, column in columns.items()]
     authors = [f"{column}__created_by" for column in columns.values()]
     named = Q()

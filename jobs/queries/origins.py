@@ -1,4 +1,4 @@
-"""Which job made which version. Registered with `projects`, which knows no job."""
+"""Map versions to the jobs that made them. Registered with `projects`, which does not know jobs."""
 
 from collections.abc import Collection, Mapping
 from uuid import UUID
@@ -14,7 +14,7 @@ _COLUMNS = {
 
 
 def jobs_of_versions(kind: VersionKind, version_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
-    """Version id -> id of the job that made it."""
+    """Map version ids to the ids of the jobs that made them."""
     column = _COLUMNS[kind]
     return dict(
         JobOutput.objects.filter(**{f"{column}__in": version_ids}).values_list(column, "job_id")

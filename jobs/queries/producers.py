@@ -1,4 +1,4 @@
-"""What makes what: the runs of one producer. A producer is a type of job with what it is a run of (`jobs.models.producer`)."""
+"""Runs of producers. A producer is a job type with what it runs (`jobs.models.producer`)."""
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping
@@ -14,12 +14,12 @@ from projects.datasets.read import dataset_current_versions
 from projects.models import DatasetVersion, ModelVersion, Project, RevisionKind, Twin, TwinRevision
 
 PRODUCERS_MAX, RUNS_MAX = 12, 20
-Producer = tuple[str, str]  # type, what it is a run of
+Producer = tuple[str, str]  # (type, pipeline, dataset, model or twin)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One job of a producer; `seconds` from its first claim to its end, None while that is not known."""
+    """Job of a producer; `seconds` from first claim to end, None while unknown."""
 
     job: UUID
     status: str
@@ -28,13 +28,13 @@ class Run:
 
 
 def producer_of(job_type: str, parameters: Mapping[str, Any]) -> Producer:
-    """As the database computes it."""
+    """Return a job's producer as the database computes it."""
     names = (parameters.get(key) for key in ("pipeline", "output", "model", "twin"))
     return job_type, next((str(name) for name in names if name is not None), "")
 
 
 def producer_title(job_type: str, parameters: Mapping[str, Any]) -> str:
-    """What a run of it does, for people."""
+    """Return the title of a producer's runs."""
     named = {key: str(value) for key, value in parameters.items() if isinstance(value, str)}
     match job_type:
         case JobType.ML_TRAINING:
@@ -47,7 +47,7 @@ def producer_title(job_type: str, parameters: Mapping[str, Any]) -> str:
 
 
 def runs_of(*, project: Project, producers: Iterable[Producer]) -> dict[Producer, list[Run]]:
-    """The last runs of each producer, oldest first: one query, whose parts an index serves."""
+    """Return the last runs of each producer, oldest first, with one indexed query."""
     wanted = list(dict.fromkeys(producers))
     found: dict[Producer, list[Run]] = {each: [] for each in wanted}
     if not wanted:
@@ -78,27 +78,31 @@ def _union(parts: Iterable["QuerySet[Job, Any]"]) -> "QuerySet[Job, Any]":
 
 
 def usual_seconds(runs: Iterable[Run]) -> float | None:
-    """The median of those that succeeded."""
+    """Return the median duration of the successful runs."""
     seconds = [
         run.seconds for run in runs if run.status == JobStatus.SUCCEEDED and run.seconds is not None
     ]
     return statistics.median(seconds) if seconds else None
 
 
-def kept_up_to_date(*, project: Project) -> list[dict[str, Any]]:
-    """Each dataset, model and twin whose newest version a job made, the most recently made first, with the runs of what makes it."""
-    made = [row for kind in _NEWEST for row in _made(project, kind)]
-    newest = sorted(made, key=lambda row: row["at"], reverse=True)[:PRODUCERS_MAX]
+def latest_results(*, project: Project) -> list[dict[str, Any]]:
+    """Return each dataset, model and twin whose newest version a job made, newest first.
+
+    Each comes with the runs of its producer.
+    """
+    outputs = [row for kind in _NEWEST for row in _outputs(project, kind)]
+    newest = sorted(outputs, key=lambda row: row["at"], reverse=True)[:PRODUCERS_MAX]
     runs = runs_of(
         project=project,
         producers=[producer_of(row["job__type"], row["job__parameters"]) for row in newest],
     )
     return [
-        _kept(row, runs[producer_of(row["job__type"], row["job__parameters"])]) for row in newest
+        _result_dict(row, runs[producer_of(row["job__type"], row["job__parameters"])])
+        for row in newest
     ]
 
 
-def _made(project: Project, kind: str) -> Iterable[dict[str, Any]]:
+def _outputs(project: Project, kind: str) -> Iterable[dict[str, Any]]:
     column, owner, newest = _NEWEST[kind]
     named = {
         "kind": Value(kind),
@@ -115,7 +119,7 @@ def _made(project: Project, kind: str) -> Iterable[dict[str, Any]]:
     return rows
 
 
-def _kept(row: Mapping[str, Any], runs: list[Run]) -> dict[str, Any]:
+def _result_dict(row: Mapping[str, Any], runs: list[Run]) -> dict[str, Any]:
     return {
         "kind": row["kind"],
         "name": row["name"],
@@ -150,7 +154,10 @@ def _newest_models(project: Project) -> "QuerySet[ModelVersion, Any]":
 
 
 def _newest_updates(project: Project) -> "QuerySet[Twin, Any]":
-    """Of each twin: operators' edits make revisions too, which no job makes."""
+    """Select the newest revision of each twin that an update made.
+
+    Edits make revisions without a job.
+    """
     updates = TwinRevision.objects.filter(twin=OuterRef("id"), kind=RevisionKind.UPDATE).order_by(
         "-number"
     )

@@ -1,4 +1,4 @@
-"""Searching among very many jobs: conditions that the indexes of `Job` serve."""
+"""Indexed search conditions over jobs."""
 
 import re
 
@@ -11,26 +11,29 @@ from jobs.models import id_from_its_end, search_parts, search_text
 _PART, _PARTS = (
     3,
     4,
-)  # characters of a part (see jobs.models.search_parts), parts that the index is asked for
+    # characters of an n-gram (see jobs.models.search_parts), n-grams looked up in the index
+)
 
 
 class _HasAll(Func):
-    """An array that holds all of another one's elements."""
+    """SQL operator: array contains all elements of another array."""
 
     template, arg_joiner, output_field = "%(expressions)s", " @> ", BooleanField()
 
 
 class _Like(Func):
-    """A text that fits a pattern, whatever the case."""
+    """SQL operator: text matches a pattern, ignoring case."""
 
     template, arg_joiner, output_field = "%(expressions)s", " ILIKE ", BooleanField()
 
 
 def titled_like(text: str) -> Q:
-    """`text` is in the given or the derived title, whatever the case: the index finds titles with some of its parts, which are then compared.
+    """Return the condition that `text` is in the given or derived title, ignoring case.
 
-    With all of its parts the planner would take every search for a rare one, since it multiplies how often each is met. The comparison
-    stands first, because it is the cheap one where titles are compared row by row.
+    The index finds titles with some of the n-grams, whose text is then compared. With all n-grams
+    the
+    planner would assume a rare match, since it multiplies their frequencies. The comparison comes
+    first, because it is the cheaper one where titles are compared row by row.
     """
     starts = sorted(
         {round(share * max(len(text) - _PART, 0) / (_PARTS - 1)) + 1 for share in range(_PARTS)}
@@ -43,7 +46,7 @@ def titled_like(text: str) -> Q:
 
 
 def id_ends(text: str) -> Q:
-    """The id ends with `text`; no condition for what no id ends with."""
+    """Return the condition that the id ends with `text`; no condition if no id can."""
     if not re.fullmatch(r"[0-9a-fA-F-]{1,36}", text):
         return Q()
     return Q(StartsWith(id_from_its_end(), text.lower()[::-1]))

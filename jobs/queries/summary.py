@@ -1,6 +1,6 @@
-"""The state of a project at a glance: what needs a person, what the last 24 hours brought, what is used.
+"""Summary of a project: failures that need attention, the last 24 hours, results, usage.
 
-Law: a constant number of queries, each by an index, however many jobs there are.
+A constant number of indexed queries, whatever the number of jobs.
 """
 
 import datetime as dt
@@ -14,7 +14,7 @@ from django.db.models.functions import Extract, Floor
 from jobs.contract import LIVE, JobStatus
 from jobs.models import Attempt, DismissedFailure, Job, JobOutput, Limit, producer
 from jobs.queries.jobs import jobs_as_dicts
-from jobs.queries.producers import Producer, kept_up_to_date, producer_title
+from jobs.queries.producers import Producer, latest_results, producer_title
 from mimir.lib.clock import utc_now
 from projects.models import Project
 
@@ -28,7 +28,7 @@ HOURS = 24
 
 
 def project_summary(*, project: Project, user: "User") -> dict[str, Any]:
-    """The body of `GET …/summary/`. Failures that `user` has dismissed are not among those that need attention."""
+    """Return the body of `GET …/summary/`, without failures that `user` has dismissed."""
     now = utc_now()
     hourly = _hourly(project, now)
     return {
@@ -37,12 +37,15 @@ def project_summary(*, project: Project, user: "User") -> dict[str, Any]:
         "hourly": hourly,
         "results": _results(project),
         "usage": _usage(project),
-        "producers": kept_up_to_date(project=project),
+        "producers": latest_results(project=project),
     }
 
 
 def _hourly(project: Project, now: dt.datetime) -> list[dict[str, Any]]:
-    """What ended in each of the last 24 hours, which end now and not with the clock's: so their sum is what ended in 24 hours."""
+    """Count the jobs that ended in each of the last 24 hours.
+
+    The hours end now, not on the clock, so they add up to the last 24 hours.
+    """
     began = now - dt.timedelta(hours=HOURS)
     ended = Job.objects.filter(project=project, finished_at__gt=began, finished_at__lte=now)
     hours = ended.annotate(
@@ -74,7 +77,7 @@ def _ended(hourly: Sequence[dict[str, Any]]) -> dict[str, int]:
 
 
 def _open(project: Project) -> dict[str, int]:
-    """What runs and what waits now."""
+    """Count running and waiting jobs."""
     rows = (
         Job.objects.filter(project=project, status__in=[JobStatus.QUEUED, *LIVE])
         .values_list("status")
@@ -86,23 +89,25 @@ def _open(project: Project) -> dict[str, int]:
 
 
 def _attention(project: Project, user: "User", now: dt.datetime) -> list[dict[str, Any]]:
-    """The newest failure of each producer that has not succeeded since, unless the user dismissed it."""
+    """Return the newest failure of each producer without a later success, unless dismissed."""
     failures = _failures(project, now)
     dismissed = DismissedFailure.objects.filter(
         user=user, job__in=[failure["id"] for failure in failures]
     )
-    hidden = set(dismissed.values_list("job_id", flat=True)) if failures else set()
-    failures = [failure for failure in failures if failure["id"] not in hidden]
-    mended = _mended(project, failures)
-    left = [failure for failure in failures if _producer(failure) not in mended][:ATTENTION_MAX]
+    dismissed_ids = set(dismissed.values_list("job_id", flat=True)) if failures else set()
+    failures = [failure for failure in failures if failure["id"] not in dismissed_ids]
+    resolved = _resolved(project, failures)
+    left = [failure for failure in failures if _producer(failure) not in resolved][:ATTENTION_MAX]
     rows = Job.objects.select_related("project", "created_by").in_bulk(
         [failure["id"] for failure in left]
     )
     jobs = [rows[failure["id"]] for failure in left if failure["id"] in rows]
-    return [_needs(job, shown) for job, shown in zip(jobs, jobs_as_dicts(jobs), strict=True)]
+    return [
+        _attention_item(job, shown) for job, shown in zip(jobs, jobs_as_dicts(jobs), strict=True)
+    ]
 
 
-def _needs(job: Job, shown: dict[str, Any]) -> dict[str, Any]:
+def _attention_item(job: Job, shown: dict[str, Any]) -> dict[str, Any]:
     diagnosis = job.diagnosis or {}
     return {
         "kind": "failed_job",
@@ -114,7 +119,7 @@ def _needs(job: Job, shown: dict[str, Any]) -> dict[str, Any]:
 
 
 def _failures(project: Project, now: dt.datetime) -> list[dict[str, Any]]:
-    """The newest failure of each producer, newest first, among the latest ones."""
+    """Return the newest recent failure of each producer, newest first."""
     since = now - dt.timedelta(days=ATTENTION_DAYS)
     jobs = Job.objects.filter(
         project=project, status=JobStatus.FAILED, created_at__gt=since
@@ -132,8 +137,8 @@ def _producer(row: dict[str, Any]) -> Producer:
     return row["type"], row["producer"]
 
 
-def _mended(project: Project, failures: Sequence[dict[str, Any]]) -> set[Producer]:
-    """Those whose same request succeeded later."""
+def _resolved(project: Project, failures: Sequence[dict[str, Any]]) -> set[Producer]:
+    """Return the producers that succeeded after their failure."""
     if not failures:
         return set()
     first, *others = (_successes(project, failure) for failure in failures)
@@ -151,7 +156,7 @@ def _successes(project: Project, failure: dict[str, Any]) -> "QuerySet[Job, Any]
 
 
 def _results(project: Project) -> list[dict[str, Any]]:
-    """What the latest successes made, newest first."""
+    """Return the versions made by the latest successful jobs, newest first."""
     latest = (
         Job.objects.filter(project=project, status=JobStatus.SUCCEEDED)
         .order_by("-created_at")
@@ -187,7 +192,7 @@ def _result(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _usage(project: Project) -> dict[str, Any]:
-    """What the project's workers hold until they are seen gone, and how many of its jobs an administrator lets run."""
+    """Return resources held by the project's workers and its limit of running jobs."""
     held = Attempt.objects.filter(gone_at__isnull=True, job__project=project).aggregate(
         running=Count("id"),
         cpu_millicores=Sum("cpu_millicores", default=0),

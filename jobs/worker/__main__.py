@@ -1,4 +1,4 @@
-"""`python -m jobs.worker`: claims the attempt that its environment names, runs it, reports, exits. Exit codes: docs/worker-protocol.md.
+"""`python -m jobs.worker`: claims the attempt that its environment names, runs it, reports, exits. Exit codes: docs/reference/worker-protocol.md.
 
 Started by the process launcher it first forks itself off, so that nobody of ours is its parent, keeps the lock it inherited, and leaves a
 guardian above the supervisor. In a container it is the first process and stays it: the kernel ends the others with it. The workload's

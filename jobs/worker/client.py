@@ -1,6 +1,6 @@
 """The worker API over HTTP, by the standard library: one connection a thread, repeats with back-off, errors by what they demand.
 
-See docs/worker-protocol.md. Every call may be repeated; whoever calls says for how long.
+See docs/reference/worker-protocol.md. Every call may be repeated; whoever calls says for how long.
 """
 
 import email.utils

@@ -54,7 +54,7 @@ def read(environ: Mapping[str, str] | None = None) -> WorkerEnvironment:
     missing = [name for name in _NEEDED if not source.get(name)]
     if missing:
         raise BadWorkerEnvironment(
-            f"not set: {', '.join(missing)}. A worker is started by its launcher, which sets them (docs/worker-protocol.md)"
+            f"not set: {', '.join(missing)}. A worker is started by its launcher, which sets them (docs/reference/worker-protocol.md)"
         )
     if not source["ORCHESTRATOR_URL"].startswith(("http://", "https://")):
         raise BadWorkerEnvironment("ORCHESTRATOR_URL has to begin with http:// or https://")

@@ -8,7 +8,7 @@ from jobs.worker.channel import Channel
 
 
 class WorkFailed(Exception):
-    """The work failed in a way we can name. `detail` holds the facts of docs/worker-protocol.md."""
+    """The work failed in a way we can name. `detail` holds the facts of docs/reference/worker-protocol.md."""
 
     def __init__(self, reason: FailureReason, message: str, **detail: Any) -> None:
         super().__init__(message)

@@ -1,12 +1,16 @@
-"""The frontend role: pages made from the orchestrator's REST API, and the streaming proxy for `/api`, `/ws` and `/admin`.
+"""Frontend role: pages rendered from the REST API, and the proxy for `/api`, `/ws`, `/admin`.
 
-Law: it has no database, no Redis and no state but signed cookies. It imports Django, httpx, websockets and `mimir.{env,lib}`, never
-`jobs`, `projects`, `monitoring`, `mimir.api`, DRF or Channels: what it knows of a job, the API told it. Only `mimir.asgi_frontend`,
+The frontend has no database and no Redis; its only state is signed cookies. It imports Django,
+httpx, websockets and `mimir.{env,lib,health}`, never `jobs`, `projects`, `monitoring`, `mimir.api`,
+DRF or Channels: everything it knows about a job comes from the API. Only `mimir.asgi_frontend`,
 `mimir.urls_frontend` and `mimir.settings.frontend` import it.
 
-- `client`: the typed API client that pages use; `session`: signing in and out, and who is signed in
-- `proxy`, `proxy_http`, `proxy_ws`, `proxy_rules`: ASGI in front of Django, without buffering
-- `middleware`, `errors`: the pages' headers, and a page for everything that goes wrong
-- `readiness`: what `/ready` says of the orchestrator
-- `pages`, `urls`: the pages
+- `client`: API client of the pages; `api_types`: shapes of its answers
+- `session`, `saved_form`: sign in and out; keep a posted form when a session ends
+- `proxy`: ASGI application in front of Django that streams requests to the orchestrator
+- `https`, `middleware`, `errors`: TLS rules, page headers, error pages
+- `readiness`: the orchestrator check of `/ready`
+- `pages`, `page_urls`: the pages, one package per feature, and their addresses
+- `schema_form`, `forms`: forms from a JSON schema, and plain forms
+- `drawing`, `formatting`, `template_tags`: plots, numbers and dates for people, template tags
 """

@@ -1,9 +1,11 @@
-"""The orchestrator's REST API for pages: one pool of connections, the signed-in user's token, and typed errors.
+"""Client of the orchestrator's REST API: connection pool, user's token, typed errors.
 
-    project = api(request).get(f"projects/{slug}/")
-    for row in api(request).get(project_jobs_path, {"status": ["queued", "running"]})["results"]: …
+Example:
 
-A path is relative to `/api/v1/`, or one that the API answered (`next`, beginning with `/api/`).
+    project: Project = api(request).get(f"projects/{slug}/")
+
+A path is relative to `/api/v1/`, or absolute as the API returned it (`next`, beginning with
+`/api/`).
 """
 
 import contextlib
@@ -23,12 +25,10 @@ from mimir.lib.frontend_proof import HEADER_NAME, Client, proof
 
 PREFIX = "/api/v1/"
 TIMEOUTS = httpx.Timeout(35.0, connect=2.0, pool=5.0)  # seconds
-READ_TIMEOUTS = httpx.Timeout(
-    10.0, connect=2.0, pool=5.0
-)  # of a GET: somebody looks at an empty page meanwhile
+READ_TIMEOUTS = httpx.Timeout(10.0, connect=2.0, pool=5.0)  # of a GET: the user waits for the page
 UPLOAD_TIMEOUTS = httpx.Timeout(
     90.0, connect=2.0, pool=5.0
-)  # the API reads a file for up to a minute before it answers
+)  # the API parses a file for up to a minute before it answers
 _LIMITS = httpx.Limits(
     max_connections=100, max_keepalive_connections=20, keepalive_expiry=3.0
 )  # uvicorn hangs up after 5 s idle
@@ -39,7 +39,7 @@ UploadFile = tuple[str, IO[bytes], str]  # name, stream, media type
 
 
 class ApiError(Exception):
-    """The API refused: `status`, stable `code`, `message` for people, `detail` (field path -> message, or facts)."""
+    """Error answer of the API: status, stable code, message, detail (messages by field path)."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class ApiError(Exception):
 
 
 class Unavailable(ApiError):
-    """The orchestrator is away, too slow, or cannot reach what it needs. `retry_after` is in seconds."""
+    """The orchestrator is down, too slow, or lost a service it needs. Has `retry_after` seconds."""
 
     def __init__(
         self, message: str = "The orchestrator does not answer.", retry_after: float | None = None
@@ -67,11 +67,14 @@ class Unavailable(ApiError):
 
 
 class SignedOut(ApiError):
-    """401: nobody is signed in, or the token has expired or was revoked."""
+    """401: no token, or the token expired or was revoked."""
 
 
 class Api:
-    """The API as one user sees it. Every method raises ApiError, Unavailable or SignedOut, but `request_raw` only Unavailable."""
+    """API as one user sees it.
+
+    Every method raises ApiError, Unavailable or SignedOut; `request_raw` raises only Unavailable.
+    """
 
     def __init__(self, token: str | None, headers: Mapping[str, str]) -> None:
         self._headers = dict(headers)
@@ -83,7 +86,7 @@ class Api:
         return _object(self.request_raw("GET", path, params=params))
 
     def get_with_etag(self, path: str) -> tuple[dict[str, Any], str]:
-        """The JSON object and its ETag ("" when it has none), to send back as If-Match."""
+        """Return the JSON object and its ETag, for If-Match. The ETag is empty if there is none."""
         response = self.request_raw("GET", path)
         return _object(response), response.headers.get("ETag", "")
 
@@ -94,7 +97,7 @@ class Api:
         headers: Mapping[str, str] | None = None,
         timeout: httpx.Timeout | None = None,
     ) -> dict[str, Any]:
-        """Send `json`; an answer without a body is an empty dict."""
+        """Send `json`. An empty answer is an empty dict."""
         return _object(self.request_raw("POST", path, json=json, headers=headers, timeout=timeout))
 
     def patch(
@@ -104,23 +107,23 @@ class Api:
         headers: Mapping[str, str] | None = None,
         timeout: httpx.Timeout | None = None,
     ) -> dict[str, Any]:
-        """Change what is at `path`; `headers` may hold If-Match."""
+        """Change the resource at `path`. `headers` can hold If-Match."""
         return _object(self.request_raw("PATCH", path, json=json, headers=headers, timeout=timeout))
 
     def put(
         self, path: str, json: object = None, headers: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
-        """Make what is at `path`, or replace it; `headers` may hold If-Match."""
+        """Create or replace the resource at `path`. `headers` can hold If-Match."""
         return _object(self.request_raw("PUT", path, json=json, headers=headers))
 
     def delete(self, path: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """End or revoke what is at `path`."""
+        """Delete or revoke the resource at `path`."""
         return _object(self.request_raw("DELETE", path, headers=headers))
 
     def upload(
         self, path: str, data: Mapping[str, str], files: Mapping[str, UploadFile]
     ) -> dict[str, Any]:
-        """POST a multipart form; the files are read while they are sent, never held in memory."""
+        """POST a multipart form. Files are streamed, never held in memory."""
         with _translated():
             response = _client().post(
                 _path(path),
@@ -133,7 +136,10 @@ class Api:
 
     @contextlib.contextmanager
     def stream(self, path: str) -> Iterator[httpx.Response]:
-        """A GET whose body the caller reads piece by piece, and need not read whole. Raises: ApiError as the other methods do."""
+        """GET a body piece by piece. The caller can stop early.
+
+        Raises: ApiError, Unavailable, SignedOut.
+        """
         request = _client().build_request(
             "GET",
             _path(path),
@@ -159,7 +165,10 @@ class Api:
         headers: Mapping[str, str] | None = None,
         timeout: httpx.Timeout | None = None,
     ) -> httpx.Response:
-        """The whole answer, whatever its status. A GET whose connection broke before an answer is tried once more."""
+        """Return the complete response, whatever its status.
+
+        A GET is repeated once if the connection broke before an answer.
+        """
         given = {name: value for name, value in (params or {}).items() if value is not None}
         build = functools.partial(
             _client().build_request,
@@ -180,13 +189,16 @@ class Api:
 
 
 def api(request: HttpRequest) -> Api:
-    """The API for whoever signed this request's session, or for nobody."""
+    """Return the API for the signed-in user of `request`, or for an anonymous one."""
     session = getattr(request, "session", None)
-    return Api(session.get("token") if session is not None else None, _passed_on(request))
+    return Api(session.get("token") if session is not None else None, _forwarded_headers(request))
 
 
 def checked(response: httpx.Response) -> httpx.Response:
-    """`response` when it is a success. Raises: ApiError, Unavailable, SignedOut."""
+    """Return a successful response unchanged.
+
+    Raises: ApiError, Unavailable, SignedOut.
+    """
     if response.is_success:
         return response
     try:
@@ -224,7 +236,10 @@ def _object(response: httpx.Response) -> dict[str, Any]:
 
 
 def _path(path: str) -> str:
-    """The path with its query below `/api/`. Raises: ApiError 404 for one that a part of it would lead elsewhere."""
+    """Return the full path below `/api/`.
+
+    Raises: ApiError 404 for a path that could resolve to an address outside of it.
+    """
     full = path if path.startswith("/") else PREFIX + path
     plain = unquote(urlsplit(full).path)
     if not plain.startswith("/api/") or re.search(r"//|\\|[\x00-\x1f\x7f]|/\.{1,2}(/|$)", plain):
@@ -232,8 +247,8 @@ def _path(path: str) -> str:
     return full
 
 
-def _passed_on(request: HttpRequest) -> dict[str, str]:
-    """Who asks, as `mimir.lib.forwarded` established it, with which browser, and the request's id."""
+def _forwarded_headers(request: HttpRequest) -> dict[str, str]:
+    """Headers with the client's address, scheme, host and browser, and the request ID."""
     meta = request.META
     headers = {
         "X-Forwarded-For": meta.get("HTTP_X_FORWARDED_FOR") or meta.get("REMOTE_ADDR") or "",
@@ -249,8 +264,8 @@ def _passed_on(request: HttpRequest) -> dict[str, str]:
     }
 
 
-class _Proving(httpx.Auth):
-    """Adds the proof that we pass a request on, for the client that the X-Forwarded-* headers beside it name."""
+class _SignedAuth(httpx.Auth):
+    """Sign each request as forwarded for the client named in its X-Forwarded-* headers."""
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         given = request.headers
@@ -272,7 +287,10 @@ class _Proving(httpx.Auth):
 
 @functools.cache
 def _client() -> httpx.Client:
-    """One pool for the process. The Host is the public one: the orchestrator is sure to answer to it."""
+    """Return the connection pool of this process.
+
+    The Host header is the public one, which the orchestrator always accepts.
+    """
     return httpx.Client(
         base_url=settings.ENV.api_url,
         headers={
@@ -283,14 +301,14 @@ def _client() -> httpx.Client:
         timeout=TIMEOUTS,
         limits=_LIMITS,
         follow_redirects=False,
-        auth=_Proving(),
+        auth=_SignedAuth(),
         trust_env=False,
     )
 
 
 @contextlib.contextmanager
 def _translated() -> Iterator[None]:
-    """Turns the network's errors into Unavailable."""
+    """Raise network errors as Unavailable."""
     try:
         yield
     except httpx.TimeoutException as error:

@@ -1,4 +1,4 @@
-"""A page for everything that goes wrong: what happened, what to do, and the request's id for whoever reads the log."""
+"""Error pages: what happened, what to do, and the request ID to find it in the log."""
 
 import json
 import sys
@@ -7,33 +7,35 @@ from django.http import HttpRequest, HttpResponse
 from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
 
-from mimir.frontend import kept, session
+from mimir.frontend import saved_form, session
 from mimir.frontend.client import ApiError, Unavailable
 from mimir.lib.clock import utc_now
 from mimir.lib.disks import as_storage_error
 
 _TITLES = {
-    400: "This cannot be read",
-    403: "You may not do this",
+    400: "Invalid request",
+    403: "No permission",
     404: "Not found",
-    409: "It has changed meanwhile",
-    412: "It has changed meanwhile",
+    409: "Conflict",
+    412: "Changed by someone else",
     413: "Too large",
-    507: "The disk is full",
-    429: "Too many at once",
+    507: "Disk full",
+    429: "Too many requests",
 }
-_NOT_FOUND = "Not here, or not yours. Check the address, or ask a maintainer of the project."
-_API_NOT_FOUND = "There is nothing here."  # what the API says where it gives no reason of its own
-_BROKEN = "Something is broken here"
+_NOT_FOUND = (
+    "Page not found, or you have no access. Check the address or ask a maintainer of the project."
+)
+_API_NOT_FOUND = "There is nothing here."  # the API's message without a reason of its own
+_BROKEN = "Internal error"
 
 
 def page(request: HttpRequest, status: int, message: str, title: str | None = None) -> HttpResponse:
-    """`error.html` with `title`, `message`, `request_id`; plain text when even the template cannot be rendered."""
+    """Render `error.html`; plain text if the template itself cannot be rendered."""
     return _rendered(request, "error.html", status, title or _TITLES.get(status, _BROKEN), message)
 
 
 def for_api_error(request: HttpRequest, error: ApiError) -> HttpResponse:
-    """The page for an error of the API that no view wanted for itself."""
+    """Render the page of an API error that no view handled."""
     if isinstance(error, Unavailable):
         return unavailable(request, error)
     if error.code == "storage_full":
@@ -42,7 +44,7 @@ def for_api_error(request: HttpRequest, error: ApiError) -> HttpResponse:
         return page(
             request,
             502,
-            "The orchestrator answered with an error of its own. Its log says more.",
+            "The orchestrator failed. Find the request ID below in its log.",
             _BROKEN,
         )
     return page(
@@ -53,14 +55,14 @@ def for_api_error(request: HttpRequest, error: ApiError) -> HttpResponse:
 
 
 def unavailable(request: HttpRequest, error: Unavailable) -> HttpResponse:
-    """`unavailable.html`, which also has `retry_after`: the whole seconds after which the page is to ask again."""
+    """Render `unavailable.html`, which reloads after `retry_after` seconds."""
     seconds = max(1, round(error.retry_after or 1))
-    message = f"{error.message} Jobs that run go on. This page asks again by itself."
+    message = f"{error.message} Running jobs continue. This page reloads automatically."
     response = _rendered(
         request,
         "unavailable.html",
         503,
-        "Not reachable",
+        "Orchestrator unreachable",
         message,
         retry_after=seconds,
         now=utc_now(),
@@ -71,49 +73,59 @@ def unavailable(request: HttpRequest, error: Unavailable) -> HttpResponse:
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's `handler400`."""
-    return page(request, 400, "The request cannot be read. Go back and try again.")
+    return page(request, 400, "The request is invalid. Go back and try again.")
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's `handler403`."""
-    return page(request, 403, "You may not do this. Ask a maintainer of the project.")
+    return page(request, 403, "You have no permission for this. Ask a maintainer of the project.")
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Django's `handler404`: the same page as for what one may not see."""
+    """Django's `handler404`: the same page for a missing and a forbidden address."""
     return page(request, 404, _NOT_FOUND)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's `handler500`: the cause is in the log, under the request's id. A full disk of our own, where uploads wait, is told."""
+    """Django's `handler500`.
+
+    The log has the cause under the request ID. A full disk, where uploads are spooled, is named.
+    """
     if (full := as_storage_error(sys.exc_info()[1])) is not None:
         return page(request, full.status, full.message)
-    return page(request, 500, "The log says more under the id below.", _BROKEN)
+    return page(request, 500, "Find the request ID below in the server log.", _BROKEN)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Django's `CSRF_FAILURE_VIEW`: most often a form that was open while somebody signed in or out.
+    """Django's `CSRF_FAILURE_VIEW`, usually for a form left open during a sign-in or sign-out.
 
-    A form of our own page, by the browser's Origin header, keeps its fields; one from elsewhere is never offered again.
+    A form of this site (by its Origin header) keeps its fields. A form of another site is never
+    offered again.
     """
-    if kept.from_our_page(request) and not request.path.startswith(("/signin/", "/signout/")):
+    if saved_form.is_same_origin(request) and not request.path.startswith(
+        ("/signin/", "/signout/")
+    ):
         if session.current(request) is None:
             return session.to_sign_in(request)
-        form = kept.of_request(request)
-        if kept.written(form):
-            return kept.offer(
-                request, form, kept.page_of(request), "This form was out of date", status=403
+        form = saved_form.from_request(request)
+        if saved_form.to_json(form):
+            return saved_form.resend_page(
+                request,
+                form,
+                saved_form.referring_page(request),
+                "This form was out of date",
+                status=403,
             )
     return page(
         request,
         403,
-        "This form is out of date. Go back, load the page again, and send it once more.",
+        "This form is out of date. Go back, reload the page, and send the form again.",
         "Send it again",
     )
 
 
 def request_id(request: HttpRequest) -> str:
-    """The id under which the logs of both roles know this request."""
+    """ID of the request in the logs of both roles."""
     return request.headers.get("X-Request-ID", "")
 
 

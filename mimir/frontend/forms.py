@@ -1,4 +1,4 @@
-"""What a form page keeps between two answers: what was typed, and what is wrong with it, field by field."""
+"""State of a form page between requests: field values and error messages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from mimir.frontend.client import ApiError
 
 @dataclass(slots=True)
 class Form:
-    """The texts of a form's fields, and messages by field; `general` is what belongs to none of them."""
+    """Field values and messages by field name; `general` holds messages of no single field."""
 
     values: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
@@ -17,26 +17,30 @@ class Form:
 
     @classmethod
     def posted(cls, data: Mapping[str, Any], *names: str) -> "Form":
-        """The named fields of a request's POST, as they were typed but for spaces around them."""
+        """Read the named fields of a POST, without surrounding spaces."""
         return cls({name: str(data.get(name, "")).strip() for name in names})
 
     def __getitem__(self, name: str) -> "Field":
-        """For templates, which look here before they look for attributes."""
+        """Return the field for a template, which tries item access before attributes."""
         if name not in self.values:
             raise KeyError(name)
         return Field(name, self.values.get(name, ""), self.errors.get(name, ""))
 
     def value(self, name: str) -> str:
-        """What was typed."""
+        """Value of a field; empty if it has none."""
         return self.values.get(name, "")
 
     def require(self, name: str, message: str) -> None:
-        """A message unless something was typed."""
+        """Add `message` if the field is empty."""
         if not self.value(name):
             self.errors[name] = message
 
     def refused(self, error: ApiError, fields: Mapping[str, str]) -> None:
-        """Put the API's messages at our fields. `fields`: a path of `detail` (or the path above it) to a field's name."""
+        """Add the messages of an API error.
+
+        `fields` maps a path of `detail` (or a parent path) to a field name. Other messages become
+        general.
+        """
         for path, message in error.detail.items():
             name = _field_of(path, fields)
             if name is None or not isinstance(message, str):
@@ -50,12 +54,12 @@ class Form:
 
     @property
     def bad(self) -> bool:
-        """Whether anything is wrong."""
+        """Whether the form has any message."""
         return bool(self.errors or self.general)
 
     @property
     def count(self) -> int:
-        """How many things are wrong."""
+        """Number of messages."""
         return len(self.errors) + len(self.general)
 
 

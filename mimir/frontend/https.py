@@ -1,4 +1,4 @@
-"""TLS of the site: HSTS, the redirect from http://, and what browsers may not do on our pages. The outermost part of the frontend."""
+"""TLS rules: HSTS, redirect from http://, permissions policy. The outermost ASGI layer."""
 
 from urllib.parse import urlsplit
 
@@ -23,12 +23,13 @@ _PROBES = ("/health", "/health/", "/ready", "/ready/")  # a kubelet asks by http
 
 
 class Https:
-    """ASGI middleware. Where PUBLIC_URL is https, a request that came by http is redirected, and every answer has HSTS.
+    """Redirect HTTP to HTTPS and set HSTS if PUBLIC_URL is https.
 
-    A WebSocket that came without TLS is refused before its credentials are read.
+    A WebSocket without TLS is refused before its credentials are read.
 
-    Whether it came by http says X-Forwarded-Proto, whoever wrote it: this decides nothing but the redirect, and a client that lies about it
-    only misses that. `redirect` false: for what ends TLS and sends no such header.
+    The scheme comes from X-Forwarded-Proto, which a client can forge. It decides only the redirect,
+    so a forged value harms only that client. Use `redirect=False` behind a TLS proxy that does not
+    send the header.
     """
 
     def __init__(self, application: Application, public_url: str, *, redirect: bool) -> None:
@@ -63,7 +64,11 @@ class Https:
         return [*headers, *(pair for pair in ours if pair[0] not in given)]
 
     async def _refuse(self, scope: Scope, send: Send) -> None:
-        """Send a page to its https address. What carries a body or credentials is refused: a redirect would hide that the network knows them."""
+        """Redirect a page request to its https address.
+
+        A request with a body or credentials is refused: a redirect would hide that they were sent
+        in clear text.
+        """
         if scope["method"] not in ("GET", "HEAD") or header(scope, b"authorization"):
             await send_json_error(send, self._tls_required(scope, self._public.geturl(), "http"))
             return
@@ -79,7 +84,10 @@ class Https:
         await send({"type": "http.response.body", "body": b""})
 
     async def _refuse_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse the handshake, with the reason where the server can send one. There is no redirect: few clients follow it."""
+        """Refuse the handshake, with the reason if the server can send one.
+
+        There is no redirect: few WebSocket clients follow it.
+        """
         await receive()
         if "websocket.http.response" not in scope.get("extensions", {}):
             await send({"type": "websocket.close"})
@@ -95,9 +103,9 @@ class Https:
 
     @staticmethod
     def _tls_required(scope: Scope, address: str, scheme: str) -> PermissionDenied:
-        message = f"Use {address}: this site takes nothing over {scheme}."
+        message = f"Use {address}: this site does not accept {scheme}."
         if header(scope, b"authorization"):
-            message += " The token that was sent could be read on its way: replace it."
+            message += " The token was sent unencrypted: replace it."
         return PermissionDenied(message, code="tls_required")
 
 

@@ -1,4 +1,4 @@
-"""Django middleware of the pages: static files, headers on every page, and the API's errors as pages."""
+"""Django middleware of the pages: static files, page headers, API errors as pages."""
 
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -19,11 +19,14 @@ _log = structlog.get_logger(__name__)
 
 
 class StaticMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]
-    """WhiteNoise, with each small file as one piece: under ASGI Django would warn about its blocking iterator and read it whole too."""
+    """WhiteNoise that sends each file in one piece.
+
+    Under ASGI, Django warns about WhiteNoise's blocking iterator and reads it whole anyway.
+    """
 
     @staticmethod
     def serve(static_file: object, request: HttpRequest) -> HttpResponseBase:
-        """A file's answer; 304 and HEAD have no body but keep their headers."""
+        """Return the response of one file. 304 and HEAD have headers but no body."""
         streamed = WhiteNoiseMiddleware.serve(static_file, request)
         body = b"".join(streamed.streaming_content)
         streamed.close()
@@ -35,7 +38,10 @@ class StaticMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]
 
 
 class PageHeadersMiddleware:
-    """The content security policy, and no caching of pages unless they say so themselves: they show what one user may see."""
+    """Set the content security policy and forbid caching, unless the page set its own.
+
+    Pages are private: each shows what one user can see.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
@@ -48,7 +54,10 @@ class PageHeadersMiddleware:
         return response
 
     def _policy(self, request: HttpRequest) -> str:
-        """Only from here; sockets too: not every browser's `'self'` means ws:// as well as http://."""
+        """Allow this site only.
+
+        Sockets are listed apart: in some browsers `'self'` covers http:// but not ws://.
+        """
         try:
             socket = f" {'wss' if self._secure else 'ws'}://{request.get_host()}"
         except DisallowedHost:
@@ -60,7 +69,7 @@ class PageHeadersMiddleware:
 
 
 class ApiErrorMiddleware:
-    """What a view let through of the API's errors: to the sign-in page, or a page that says what to do."""
+    """Turn an API error that a view did not handle into a page or a sign-in redirect."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
@@ -69,7 +78,7 @@ class ApiErrorMiddleware:
         return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Django's hook. None: not ours."""
+        """Django's hook. None for other exceptions."""
         if isinstance(exception, SignedOut):
             if not posted_by_script(request):
                 request.session.flush()

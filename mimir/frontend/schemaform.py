@@ -15,6 +15,7 @@ Texts = Mapping[str, Sequence[str]]  # what was typed, by path; several for a li
 Schema = Mapping[str, Any]
 PICKED_MAX = 300  # columns to tick; more are written, one on a line
 RADIOS_MAX = 5
+DEFAULT = "default"  # summary of a field without a value
 LINES = ".lines"  # behind the path of a list that is written
 FIRST = {
     "column": "Choose the dataset first",
@@ -32,11 +33,11 @@ _NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]{1,3})?", re.I
 _COMMA = re.compile(r"[-+]?[0-9]{1,18},[0-9]{1,18}")
 
 
-class _LeftOut:
+class _Omitted:
     """What is not in the JSON at all."""
 
 
-LEFT_OUT: Final = _LeftOut()
+OMITTED: Final = _Omitted()
 
 
 class Kind(StrEnum):
@@ -66,7 +67,7 @@ class Choice:
     """One thing to choose: what is sent, what it is called; `off` says why it cannot be chosen."""
 
     value: str
-    words: str
+    label: str
     chosen: bool = False
     off: str = ""
 
@@ -164,19 +165,19 @@ def read(schema: Schema, texts: Texts, path: str = "") -> Any:
         inner = {
             name: read(one, texts, _join(path, name)) for name, one in schema["properties"].items()
         }
-        return {name: value for name, value in inner.items() if value is not LEFT_OUT} or LEFT_OUT
+        return {name: value for name, value in inner.items() if value is not OMITTED} or OMITTED
     if shape is _Shape.MAP:
         entries = {
             name.removeprefix(f"{path}."): values[-1]
             for name, values in texts.items()
             if name.startswith(f"{path}.") and values
         }
-        return {name: value for name, value in entries.items() if value} or LEFT_OUT
+        return {name: value for name, value in entries.items() if value} or OMITTED
     if shape is _Shape.LIST:
         return _list(texts, path)
     text = texts[path][-1] if texts.get(path) else None
     if text is None:
-        return LEFT_OUT
+        return OMITTED
     return _pairs(text) if shape is _Shape.PAIRS else _one(schema, text)
 
 
@@ -184,9 +185,9 @@ def _list(texts: Texts, path: str) -> Any:
     """An empty text among the ticked ones says that the list is there, with nothing in it but the others."""
     if texts.get(path + LINES):
         lines = [line.strip() for line in texts[path + LINES][-1].splitlines()]
-        return [line for line in lines if line] or LEFT_OUT
+        return [line for line in lines if line] or OMITTED
     values = texts.get(path)
-    return [value for value in values if value] if values else LEFT_OUT
+    return [value for value in values if value] if values else OMITTED
 
 
 def _pairs(text: str) -> Any:
@@ -198,14 +199,14 @@ def _pairs(text: str) -> Any:
             found[key.strip() if key.strip() else line.strip()] = (
                 value.strip() if key.strip() and equals else ""
             )
-    return found or LEFT_OUT
+    return found or OMITTED
 
 
 def _one(schema: Schema, given: str) -> Any:
     """A value of a simple schema."""
     text = given if schema.get("format") == "column" else given.strip()
     if not text:
-        value: Any = None if "null" in _types(schema) else LEFT_OUT
+        value: Any = None if "null" in _types(schema) else OMITTED
     elif options := schema.get("enum") or schema.get("x-choices"):
         value = {typed(option): option for option in options}.get(text, text)
         value = _numeric(_types(schema), text) if value == text and "enum" not in schema else value
@@ -213,8 +214,8 @@ def _one(schema: Schema, given: str) -> Any:
         value = {"true": True, "false": False}.get(text, text)
     else:
         value = _numeric(_types(schema), text)
-    default = schema.get("default", LEFT_OUT)
-    return LEFT_OUT if type(value) is type(default) and value == default else value
+    default = schema.get("default", OMITTED)
+    return OMITTED if type(value) is type(default) and value == default else value
 
 
 def _numeric(types: Sequence[str], text: str) -> Any:
@@ -224,19 +225,19 @@ def _numeric(types: Sequence[str], text: str) -> Any:
     return float(text) if "number" in types and _NUMBER.fullmatch(text) else text
 
 
-def misread(schema: Schema, texts: Texts, path: str = "") -> dict[str, str]:
+def number_errors(schema: Schema, texts: Texts, path: str = "") -> dict[str, str]:
     """Messages, by path, for what is no number where one is wanted and the schema says, as `x-rule`, what would be."""
     if _shape(schema) is _Shape.GROUP:
         found: dict[str, str] = {}
         for name, inner in schema["properties"].items():
-            found |= misread(inner, texts, _join(path, name))
+            found |= number_errors(inner, texts, _join(path, name))
         return found
     wants = (
         {"integer", "number"} & set(_types(schema))
         and "enum" not in schema
         and "x-choices" not in schema
     )
-    value = read(schema, texts, path) if wants else LEFT_OUT
+    value = read(schema, texts, path) if wants else OMITTED
     if isinstance(value, str) and _COMMA.fullmatch(value):
         return {path: f"Use a point: {value.replace(',', '.')}"}
     return (
@@ -344,19 +345,19 @@ class _Maker:
         offered = self.offered(offers)
         if offered is not None:
             lacking = offers in self.offers.names
-            words = (
+            label = (
                 ("Choose one" if required else schema.get("x-none", "Automatic"))
                 if offered or lacking
                 else FIRST.get(offers, "none")
             )
             chosen = tuple(
-                Choice(one.value, one.words, one.value == value, one.off) for one in offered
+                Choice(one.value, one.label, one.value == value, one.off) for one in offered
             )
             lacks = offers if lacking and not offered and not value else ""
             return Field(
                 kind=Kind.SELECT,
                 value=value,
-                choices=_with((Choice("", words, not value), *chosen), value),
+                choices=_with((Choice("", label, not value), *chosen), value),
                 lacks=lacks,
                 **common,
             )
@@ -429,7 +430,7 @@ class _Maker:
 
     def pairs(self, path: str) -> Iterator[Field]:
         """A field for each property of the chosen type, and for those that were given and are none."""
-        known = {one.value: one.words for one in self.offers.properties or ()}
+        known = {one.value: one.label for one in self.offers.properties or ()}
         given = [
             name.removeprefix(f"{path}.") for name in self.texts if name.startswith(f"{path}.")
         ]
@@ -450,9 +451,9 @@ def _with(choices: tuple[Choice, ...], value: str) -> tuple[Choice, ...]:
     return choices if any(one.chosen for one in choices) else (*choices, Choice(value, value, True))
 
 
-def names_of(made: Iterable[Field]) -> Iterator[Field]:
+def names_of(fields: Iterable[Field]) -> Iterator[Field]:
     """All fields, those inside others too."""
-    for field in made:
+    for field in fields:
         yield field
         yield from names_of(field.fields)
 
@@ -472,22 +473,24 @@ def field_at(path: str, names: Iterable[str]) -> str | None:
     return None
 
 
-def summary(made: Sequence[Field]) -> str:
-    """Fields behind a fold, in a line: `Priority, time limit: low, as usual`."""
+def summary(fields: Sequence[Field]) -> str:
+    """Fields behind a fold, in a line: `Priority, time limit: low, default`."""
     titles = [
         field.title if not at else field.title[:1].lower() + field.title[1:]
-        for at, field in enumerate(made)
+        for at, field in enumerate(fields)
     ]
-    told = [_brief(field) for field in made]
-    return f"{', '.join(titles)}: {', '.join(told) if set(told) - {'as usual', 'none'} else 'as usual'}"
+    parts = [_brief(field) for field in fields]
+    if set(parts) <= {DEFAULT, "none"}:
+        return f"{', '.join(titles)} (defaults)"
+    return f"{', '.join(titles)}: {', '.join(parts)}"
 
 
 def _brief(field: Field) -> str:
     if field.kind is Kind.GROUP:
-        told = [f"{one.key} {_brief(one)}" for one in field.fields if one.value != one.default]
-        return "; ".join(told) or "as usual"
+        parts = [f"{one.key} {_brief(one)}" for one in field.fields if one.value != one.default]
+        return "; ".join(parts) or DEFAULT
     if field.kind in (Kind.SELECT, Kind.RADIOS):
-        return next((one.words for one in field.choices if one.chosen and one.value), "as usual")
+        return next((one.label for one in field.choices if one.chosen and one.value), DEFAULT)
     if field.kind is Kind.AREA:
         return str(len(field.value.splitlines())) if field.value.strip() else "none"
     value = (
@@ -495,7 +498,7 @@ def _brief(field: Field) -> str:
         if field.kind is Kind.CHECK
         else field.value
     )
-    return f"{value} {field.unit}".strip() if value else "as usual"
+    return f"{value} {field.unit}".strip() if value else DEFAULT
 
 
 def _shape(schema: Schema) -> _Shape:

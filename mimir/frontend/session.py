@@ -1,4 +1,8 @@
-"""Signing in and out. The session is a signed cookie with the API's token in it: {"token", "username", "is_staff", "expires_at"}."""
+"""Sign in and out.
+
+The session is a signed cookie that holds the API token: {"token", "username", "is_staff",
+"expires_at"}.
+"""
 
 import datetime as dt
 import functools
@@ -12,7 +16,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.middleware.csrf import rotate_token
 from django.shortcuts import render
 
-from mimir.frontend import kept
+from mimir.frontend import saved_form
 from mimir.frontend.client import ApiError, SignedOut, api
 from mimir.lib.clock import utc_now
 
@@ -27,7 +31,7 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 @dataclass(frozen=True, slots=True)
 class SessionUser:
-    """Who is signed in, as the cookie says. The API has the last word on each request."""
+    """Signed-in user, as the cookie names them. The API authorizes each request itself."""
 
     username: str
     is_staff: bool
@@ -36,14 +40,15 @@ class SessionUser:
 
 
 def sign_in(request: HttpRequest, username: str, password: str) -> SessionUser:
-    """Get a token from the API and keep it in a new session.
+    """Get a token from the API and store it in a new session.
 
-    Raises: ApiError with the API's status and words (401 for a wrong password, 429 after too many of them), Unavailable.
+    Raises: ApiError with the API's status and message (401 for a wrong password, 429 after too
+    many), Unavailable.
     """
     request.session.flush()
     try:
         granted = api(request).post("session/", {"username": username, "password": password})
-    except SignedOut as error:  # a wrong password: nobody has to be sent to the page they are on
+    except SignedOut as error:  # wrong password: stay on the sign-in page
         raise ApiError(
             error.status, error.code, error.message, error.detail, error.retry_after
         ) from error
@@ -58,7 +63,7 @@ def sign_in(request: HttpRequest, username: str, password: str) -> SessionUser:
         raise ApiError(
             502,
             "bad_answer",
-            "The orchestrator gave a session that has already ended. Check the machines' clocks.",
+            "The new session has already expired. Check that the clocks of both servers agree.",
         )
     request.session.set_expiry(user.expires_at)
     rotate_token(request)
@@ -66,30 +71,30 @@ def sign_in(request: HttpRequest, username: str, password: str) -> SessionUser:
 
 
 def sign_out(request: HttpRequest) -> None:
-    """Revoke the token and forget it; an orchestrator that is away does not keep anybody signed in here."""
+    """Revoke the token and end the session, even if the orchestrator does not answer."""
     try:
         if current(request) is not None:
             api(request).delete("session/")
     except ApiError:
-        pass  # it ends by itself at expires_at
+        pass  # the token expires at expires_at
     finally:
         request.session.flush()
         rotate_token(request)
 
 
 def current(request: HttpRequest) -> SessionUser | None:
-    """Who signed this request's session, or None when nobody did or it has ended."""
+    """Return the signed-in user of a request; None without a valid session."""
     session = getattr(request, "session", None)
     return _user(session) if session is not None else None
 
 
 def read_cookie(value: str) -> SessionUser | None:
-    """The same from the cookie's text, for what runs in front of Django."""
+    """Return the signed-in user of a cookie value, for code that runs before Django."""
     return _user(SessionStore(value).load()) if value else None
 
 
 def _user(data: Any) -> SessionUser | None:
-    """The user in a session's data (a mapping, or Django's session, which only looks like one)."""
+    """Read the user from session data (a mapping, or Django's session object)."""
     token, expires = data.get("token"), data.get("expires_at")
     if (
         not isinstance(token, str)
@@ -111,7 +116,7 @@ def _user(data: Any) -> SessionUser | None:
 
 
 def signed_in(view: View[P]) -> View[P]:
-    """Decorator of a view that needs a session: without one, lead to the sign-in page and back."""
+    """Decorate a view that needs a session. Without one, redirect to the sign-in page."""
 
     @functools.wraps(view)
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
@@ -123,7 +128,10 @@ def signed_in(view: View[P]) -> View[P]:
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
-    """Lead to the sign-in page and from there back. A posted form gets the sign-in page itself, which keeps the form's fields."""
+    """Redirect to the sign-in page and back.
+
+    A posted form gets the sign-in page itself, which keeps the form's fields.
+    """
     if posted_by_script(request):
         return HttpResponse(status=401, headers={"Cache-Control": "no-store"})
     if request.method not in ("GET", "HEAD"):
@@ -136,9 +144,10 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def posted_by_script(request: HttpRequest) -> bool:
-    """Whether `fetch` posted it, which takes no page for an answer.
+    """Whether `fetch` posted the request and needs no page as the answer.
 
-    Its 401 must set no cookie: it may arrive after the user has signed in again, and would bring back the old CSRF secret or end the session.
+    Its 401 must not set a cookie: it may arrive after the next sign-in and would restore the old
+    CSRF secret or end the new session.
     """
     return (
         request.method not in ("GET", "HEAD") and request.headers.get("Sec-Fetch-Dest") == "empty"
@@ -146,10 +155,10 @@ def posted_by_script(request: HttpRequest) -> bool:
 
 
 def _sign_in_and_keep(request: HttpRequest) -> HttpResponse:
-    form = kept.of_request(request)
-    text = kept.written(form)
+    form = saved_form.from_request(request)
+    text = saved_form.to_json(form)
     if form.fields and not text:
-        notice = "Your session has ended. This form is too large to keep: sign in in another tab, then send it again from here."
+        notice = "Your session has ended. This form is too large to save. Sign in in another tab, then send it again from here."
     elif request.FILES:
         notice = ENDED + " Choose the file again after you have signed in."
     else:
@@ -157,7 +166,7 @@ def _sign_in_and_keep(request: HttpRequest) -> HttpResponse:
     context = {
         "message": "",
         "username": "",
-        "next": kept.page_of(request),
+        "next": saved_form.referring_page(request),
         "kept": text,
         "notice": notice,
     }
@@ -167,15 +176,15 @@ def _sign_in_and_keep(request: HttpRequest) -> HttpResponse:
 
 
 def safe_next(request: HttpRequest, default: str = HOME_PATH) -> str:
-    """Where to go after signing in: `next` of the form or the query if it is a path of ours."""
+    """Return the page to show after sign-in: `next` of the form or query if it is on this site."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
     return (
         wanted
-        if kept.is_our_path(wanted) and not wanted.startswith((SIGN_IN_PATH, "/signout/"))
+        if saved_form.is_site_path(wanted) and not wanted.startswith((SIGN_IN_PATH, "/signout/"))
         else default
     )
 
 
 def page_context(request: HttpRequest) -> Mapping[str, Any]:
-    """Context processor: `user` (None when nobody is signed in) and `now`."""
+    """Context processor: `user` (None if signed out) and `now`."""
     return {"user": current(request), "now": utc_now()}

@@ -42,7 +42,7 @@ TEMPLATES = [
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
         "OPTIONS": {
-            "builtins": ["mimir.frontend.ui"],
+            "builtins": ["mimir.frontend.template_tags"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "mimir.frontend.session.page_context",

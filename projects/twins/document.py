@@ -1,4 +1,7 @@
-"""The input of an update: the reported state of a twin as JSON lines (docs/worker-protocol.md)."""
+"""The input of an update: the reported state of a twin as JSON lines.
+
+See docs/reference/worker-protocol.md.
+"""
 
 import hashlib
 import json

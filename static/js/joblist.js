@@ -32,7 +32,7 @@ const sprite = document.querySelector("svg.i use")?.getAttribute("href").split("
 function statusWord(job) {
   if (job.status === "queued" && job.attempt > 1)
     return `Retrying, attempt ${job.attempt}${job.attempt <= job.max_attempts ? ` of ${job.max_attempts}` : ""}`;
-  if (job.status === "succeeded" && job.attempt > 1) return `Succeeded, after ${job.attempt} tries`;
+  if (job.status === "succeeded" && job.attempt > 1) return `Succeeded on attempt ${job.attempt}`;
   return WORDS[job.status] || job.status;
 }
 
@@ -47,7 +47,7 @@ function why(job) {
   if (job.status === "cancelling") return "Stopping. It is killed if it does not stop soon.";
   if (job.status === "failed") return job.diagnosis?.summary || job.message || job.reason;
   if (job.status === "succeeded")
-    return made(job) || job.message || "Done. It wrote nothing to the project.";
+    return made(job) || job.message || "Done. Nothing was written to the project.";
   return `${cancelled(job)}. Nothing was written.`;
 }
 
@@ -68,7 +68,7 @@ function waiting(found) {
 function made(job) {
   const result = job.result || {};
   if ("model" in result && "version" in result)
-    return `Made model ${result.model} v${result.version}.`;
+    return `Created model ${result.model} v${result.version}.`;
   if ("twin" in result) return twinMade(result);
   const datasets = Array.isArray(result.datasets) ? result.datasets : [];
   if (!datasets.length) return "";
@@ -91,8 +91,8 @@ function twinMade(result) {
     .map(([count, word]) => `${count.toLocaleString("en")} ${word}`)
     .join(", ");
   return told
-    ? `Made revision ${result.revision} of twin ${result.twin}: ${told}.`
-    : `Twin ${result.twin} is as it was: nothing differed.`;
+    ? `Created revision ${result.revision} of twin ${result.twin}: ${told}.`
+    : `Twin ${result.twin} is unchanged: no values differ.`;
 }
 
 const visible = (text) =>

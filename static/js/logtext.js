@@ -134,7 +134,7 @@ function rendition(state, parameters) {
   }
 }
 
-// Characters that would not be seen, or would turn the text around, as in mimir/frontend/text.py.
+// Characters that would not be seen, or would turn the text around, as in mimir/frontend/formatting.py.
 const HIDDEN =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: it finds control characters
   /[\x00-\x08\x0a-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;

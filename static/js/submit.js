@@ -16,7 +16,7 @@ async function look(signedIn = false) {
   asked += 1;
   const turn = asked;
   const sent = typed();
-  const body = new URLSearchParams(`${sent}&then=look`);
+  const body = new URLSearchParams(`${sent}&then=preview`);
   let response;
   try {
     response = await fetch(form.action, {

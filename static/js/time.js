@@ -1,5 +1,5 @@
 // Times: relative ones tick, exact ones are turned to the reader's time zone, durations of what runs go on.
-// Words as in mimir/frontend/text.py.
+// Words as in mimir/frontend/formatting.py.
 
 const DAY = 86400;
 

@@ -110,7 +110,7 @@ form?.addEventListener("submit", (event) => {
   if (running) return;
   fieldError(
     "name",
-    form.elements.name.value.trim() ? "" : "Give the dataset a name, for example trips.",
+    form.elements.name.value.trim() ? "" : "Enter a dataset name, for example trips.",
   );
   fieldError(
     "file",

@@ -141,7 +141,7 @@ def test_an_empty_project_loads_the_sample_and_runs_all_four_types_by_the_form(
     updated = _run(page, stack, update)
     revision = updated["result"]["revision"]
     expect(page.locator("#job-why")).to_contain_text(
-        f"Made revision {revision} of twin {sample.TWIN}: 31 new."
+        f"Created revision {revision} of twin {sample.TWIN}: 31 new."
     )
     page.locator("#job-results").get_by_role("link", name=sample.TWIN).click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(str(revision))

@@ -56,7 +56,7 @@ def test_sheets_and_a_range_are_chosen_and_each_sheet_becomes_a_dataset(
     page.get_by_label("Range").blur()
     expect(page.get_by_role("button", name="Import 40 rows")).to_be_visible()
     preview.get_by_label("Type of n").select_option("text")
-    expect(preview.get_by_text("all different")).to_be_visible()
+    expect(preview.get_by_text("all distinct")).to_be_visible()
     sheets.get_by_label('Pier "69"').check()
     tabs = page.get_by_role("group", name="Sheet of the preview")
     tabs.get_by_role("button", name='Pier "69"').click()

@@ -166,7 +166,7 @@ def test_an_identifier_is_all_different_digits_are_few_and_dates_have_no_clock(
     """F25 and F28. The whole value stays in the tooltip."""
     page.goto(f"{customers}?profile=1")
     identifier = _column(page, "customer_id")
-    expect(identifier).to_contain_text("all different")
+    expect(identifier).to_contain_text("all distinct")
     expect(identifier).not_to_contain_text("%")
     expect(identifier.locator("rect")).to_have_count(0)
     expect(_column(page, "churn").locator("rect.hb")).to_have_count(2)

@@ -131,7 +131,7 @@ def test_what_somebody_else_saved_meanwhile_is_shown_and_not_covered_up(
     editor.fill(mine)
     page.get_by_role("button", name="Save as definition 2").click()
     expect(
-        page.get_by_role("alert").filter(has_text="Somebody saved definition 2 while you edited")
+        page.get_by_role("alert").filter(has_text="Someone saved definition 2 while you edited")
     ).to_be_visible()
     expect(page.get_by_label("Definition 2")).to_contain_text("Their pump")
     expect(editor).to_have_value(mine)

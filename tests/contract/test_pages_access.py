@@ -357,7 +357,7 @@ def test_a_cluster_is_added_changed_switched_off_and_taken_away_by_forms(
     bad = boss.send(
         new, {**form, "name": "By form", "jobs": "many", "tolerations": '{"key": "a b"}'}
     )
-    assert (bad.status_code, "Give a whole number, for example 8." in bad.text) == (400, True)
+    assert (bad.status_code, "Enter a whole number, for example 8." in bad.text) == (400, True)
     for wrong, told in (
         ({"name": "By form"}, "Must be 1 to 63 small letters"),
         ({"tolerations": '{"key": "a b"}'}, "Number 1: key has to be a label"),

@@ -172,7 +172,7 @@ def classification(number: int, classes: int = 5) -> dict[str, Any]:
 
 def short(version: dict[str, Any]) -> dict[str, Any]:
     """The same as lists show it."""
-    left_out = (
+    omitted = (
         "name",
         "hyperparameters",
         "signature",
@@ -181,7 +181,7 @@ def short(version: dict[str, Any]) -> dict[str, Any]:
         "libraries",
         "importance",
     )
-    return {name: value for name, value in version.items() if name not in left_out}
+    return {name: value for name, value in version.items() if name not in omitted}
 
 
 def lineage(of: str) -> dict[str, Any]:
@@ -204,16 +204,16 @@ def lineage(of: str) -> dict[str, Any]:
             "by": "ines",
         }
 
-    made, learned, told = f"{JOB[:-1]}1", f"{JOB[:-1]}2", f"{JOB[:-1]}3"
+    prepared, learned, updated = f"{JOB[:-1]}1", f"{JOB[:-1]}2", f"{JOB[:-1]}3"
     nodes = [
         node("dataset", "trips", 9),
         node("dataset", "weather", 3),
         node("pipeline", "trips-by-weather", 12),
-        node("job", made, job_type="pipeline_execution"),
+        node("job", prepared, job_type="pipeline_execution"),
         node("dataset", "daily_demand", 41),
         node("job", learned, job_type="ml_training"),
         node("model", "demand-forecast", 7),
-        node("job", told, job_type="digital_twin_update"),
+        node("job", updated, job_type="digital_twin_update"),
         node("twin", "stations", 318),
     ]
     pairs = [(0, 3), (1, 3), (2, 3), (3, 4), (4, 5), (5, 6), (4, 7), (7, 8)]

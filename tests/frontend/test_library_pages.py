@@ -73,9 +73,9 @@ def test_a_version_shows_every_plot_with_a_sentence_and_its_numbers(pages: httpx
         answer = pages.get(f"{P}/models/{name}/")
         drawn = re.findall(r'<svg class="fit"[^>]*role="img" aria-label="([^"]+)"', answer.text)
         assert len(drawn) == count
-        assert all(len(told) > 20 for told in drawn)
+        assert all(len(profile) > 20 for profile in drawn)
         assert answer.text.count("Show numbers") == count
-    assert "371 of 442 held-out rows are in their class" in _text(
+    assert "371 of 442 held-out rows are classified correctly" in _text(
         pages.get(f"{P}/models/weather-class/")
     )
 
@@ -174,12 +174,12 @@ def test_a_profile_that_nobody_computed_yet_does_not_hold_the_page(
 
 
 def test_a_profile_that_cannot_be_made_says_why(pages: httpx.Client, canned: CannedApi) -> None:
-    told = {
+    profile = {
         "row_count": 0,
         "columns": [],
         "fault": "The file cannot be read any more: upload it again.",
     }
-    canned.answers["projects/bikes/datasets/daily_demand/versions/41/profile/"] = told
+    canned.answers["projects/bikes/datasets/daily_demand/versions/41/profile/"] = profile
     assert "The file cannot be read any more" in _text(pages.get(f"{P}/datasets/daily_demand/"))
 
 

@@ -231,8 +231,7 @@ def test_what_is_not_there_is_404(project: Project, caller: Caller, of: str) -> 
 def test_a_twin_without_a_revision_has_no_lineage(project: Project, caller: Caller) -> None:
     Twin.objects.create(project=project, name="empty")
     assert (
-        _lineage(caller, "twin:empty@latest", 404)["message"]
-        == "There is no empty among this project's twins."
+        _lineage(caller, "twin:empty@latest", 404)["message"] == "This project has no twin empty."
     )
 
 

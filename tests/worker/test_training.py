@@ -130,7 +130,7 @@ def _mixed(count: int = 600) -> pd.DataFrame:
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same columns as somebody without Mimir would write them, after docs/training.md."""
+    """The same columns as somebody without Mimir would write them, after docs/explanation/training.md."""
     days = (pd.to_datetime(frame["day"]) - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
     return pd.DataFrame(
         {

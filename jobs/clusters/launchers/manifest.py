@@ -1,6 +1,6 @@
 """A worker's Job object: the one place it is made. Pure.
 
-`docs/worker-protocol.md` says what the container finds; `LaunchSpec` is one worker, `WorkerTemplate` what all workers of a cluster share.
+`docs/reference/worker-protocol.md` says what the container finds; `LaunchSpec` is one worker, `WorkerTemplate` what all workers of a cluster share.
 """
 
 from collections.abc import Mapping

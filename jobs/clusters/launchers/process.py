@@ -5,7 +5,7 @@ A worker is a folder `<WORKERS_DIR>/<name>`:
     worker.json   {"attempt_id", "uid", "installation", "name", "created_at"}, written before anything is started
     lock          flock held by the starter, then by the supervisor that inherits the descriptor: held means alive, whatever died since
     pid           its first process's pid, valid only while the lock is held: a guardian, whose child the supervisor is
-    exit.json     how it ended (docs/worker-protocol.md); lock free without it means the worker is lost
+    exit.json     how it ended (docs/reference/worker-protocol.md); lock free without it means the worker is lost
     spool/        log bytes not accepted yet, one file a segment, named by its start offset
     data/         scratch
     console.log   the supervisor's own stderr

@@ -1,6 +1,7 @@
 """Which columns of the dataset a model learns from, how each is read, and what people should know about them.
 
-`docs/training.md` describes these rules for users: keep the two alike. A notice names a column and what was done with it; only columns that
+`docs/explanation/training.md` describes these rules for users: keep the two alike. A notice names a
+column and what was done with it; only columns that
 cannot help are dropped, and never without a notice.
 """
 

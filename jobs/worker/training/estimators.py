@@ -1,6 +1,6 @@
 """What is trained: the preprocessing, fitted with the model on the training part alone and kept in it, and the algorithm behind it.
 
-What is done here is described for users in `docs/training.md`, exactly enough to do the same without Mimir: keep the two alike.
+What is done here is described for users in `docs/explanation/training.md`, exactly enough to do the same without Mimir: keep the two alike.
 """
 
 from collections.abc import Sequence

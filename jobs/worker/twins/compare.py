@@ -25,7 +25,7 @@ class Base:
 
 
 def compare(base: Base, rows: Iterable[Row], *, missing: str) -> list[dict[str, Any]]:
-    """The changes, by key, as docs/worker-protocol.md has them. `rows`: (key, {property: value or None}), each key once."""
+    """The changes, by key, as docs/reference/worker-protocol.md has them. `rows`: (key, {property: value or None}), each key once."""
     changes = []
     seen = set()
     for key, values in rows:

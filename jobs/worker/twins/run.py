@@ -67,7 +67,7 @@ def _tell_latest(orders: Orders, source: Source) -> None:
 
 
 def _base(path: Path) -> Base:
-    """The document of docs/worker-protocol.md."""
+    """The document of docs/reference/worker-protocol.md."""
     with path.open("rb") as file:
         head = json.loads(file.readline())
         entities = {}

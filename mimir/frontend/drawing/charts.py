@@ -1,6 +1,7 @@
-"""The shape of a plot with two axes, that `templates/plots/_chart.html` draws. Pure.
+"""Shape of a plot with two axes, drawn by `templates/plots/_chart.html`. Pure.
 
-Up to four series, told apart without colour: 1 is a full line or a disc, 2 dashed or a cross, 3 dotted, 4 dash and dot.
+Up to four series that differ without colour: 1 is a solid line or a dot, 2 dashed or a cross, 3
+dotted, 4 dash-dot.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +12,7 @@ from mimir.frontend.drawing.scales import Scale
 WIDTH, HEIGHT = 460, 250
 TOP, BOTTOM, RIGHT = 24, 34, 20
 SERIES_MAX = 4
-_CHARACTER = 6.2  # pixels of one, at the size of a tick's words
+_CHARACTER = 6.2  # width in pixels at the font size of a tick
 _LABEL_CHARS = 18
 _LABEL_ROW = 15
 ROWS_MAX = 500  # of a table of numbers
@@ -19,7 +20,7 @@ ROWS_MAX = 500  # of a table of numbers
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """What one axis says: (place, words) of its ticks."""
+    """Title of an axis and its ticks: (position, label)."""
 
     title: str
     ticks: list[tuple[float, str]]
@@ -27,7 +28,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A curve of one series; `points` are its corners where there are few."""
+    """Curve of one series. `points` marks its corners if there are few."""
 
     series: int
     path: str
@@ -36,27 +37,27 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Single points of one series."""
+    """Points of one series."""
 
     series: int
     points: list[tuple[float, float]]
-    path: str = ""  # crosses, for the second series
+    path: str = ""  # crosses of the second series
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A rectangle that stands on the axis."""
+    """Rectangle that stands on the axis."""
 
     x: float
     y: float
     width: float
     height: float
-    told: str
+    description: str
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A series' name at the end of its line, with a piece of the line before it."""
+    """Name of a series at the end of its line, with a short piece of the line."""
 
     series: int
     text: str
@@ -68,7 +69,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """The same as a table. `cut`: how many rows are not in it."""
+    """Same data as a table. `cut` counts the rows that are not in it."""
 
     head: list[str]
     rows: list[list[str]]
@@ -77,9 +78,9 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One plot. `told` says it in a sentence."""
+    """One plot. `description` is its text alternative."""
 
-    told: str
+    description: str
     x: Axis
     y: Axis
     left: int
@@ -96,13 +97,13 @@ class Chart:
 
     @property
     def middle(self) -> float:
-        """Of the lower axis."""
+        """Middle of the lower axis."""
         return round((self.left + self.right) / 2, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where the axes of a plot stand, in pixels."""
+    """Position of the axes, in pixels."""
 
     left: int
     right: int
@@ -110,28 +111,28 @@ class Frame:
     floor: int = HEIGHT - BOTTOM
 
 
-def frame(y_words: Iterable[str], names: Sequence[str] = ()) -> Frame:
-    """Room for the words of the y axis, and at the right for the names of the series."""
-    longest = max((len(word) for word in y_words), default=1)
-    names_room = max((len(shortened(name)) for name in names), default=0)
+def frame(y_labels: Iterable[str], names: Sequence[str] = ()) -> Frame:
+    """Leave space for the labels of the y axis, and at the right for the series names."""
+    longest = max((len(word) for word in y_labels), default=1)
+    names_width = max((len(shortened(name)) for name in names), default=0)
     return Frame(
         round(14 + longest * _CHARACTER),
-        WIDTH - RIGHT - (round(names_room * _CHARACTER) + 26 if names_room else 0),
+        WIDTH - RIGHT - (round(names_width * _CHARACTER) + 26 if names_width else 0),
     )
 
 
 def shortened(name: str) -> str:
-    """A name that has room beside its line."""
+    """Shorten a series name to the space beside its line."""
     return name if len(name) <= _LABEL_CHARS else f"{name[: _LABEL_CHARS - 1]}\u2026"
 
 
 def path_of(points: Sequence[tuple[float, float]]) -> str:
-    """Straight from point to point."""
+    """SVG path of straight lines."""
     return "M" + "L".join(f"{x} {y}" for x, y in points)
 
 
 def crosses(points: Iterable[tuple[float, float]], arm: float = 2.6) -> str:
-    """A small cross at each point, all as one path."""
+    """SVG path with a small cross at each point."""
     return "".join(
         f"M{round(x - arm, 1)} {round(y - arm, 1)}l{2 * arm} {2 * arm}m0 -{2 * arm}l-{2 * arm} {2 * arm}"
         for x, y in points
@@ -141,7 +142,7 @@ def crosses(points: Iterable[tuple[float, float]], arm: float = 2.6) -> str:
 def labels(
     names: Sequence[str], ends: Sequence[float], place: Frame, *, marks: bool = False
 ) -> list[Label]:
-    """The names at the right edge: each as near to the end of its line as the others let it."""
+    """Place series names at the right edge, near the end of each line, without overlap."""
     order = sorted(range(len(names)), key=lambda number: (ends[number], number))
     tops: dict[int, float] = {}
     below = float(place.top)
@@ -157,11 +158,11 @@ def labels(
 
 
 def numbers(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Numbers:
-    """The table, not longer than anybody reads."""
+    """Build the table, limited to ROWS_MAX rows."""
     kept = [list(row) for row in rows[:ROWS_MAX]]
     return Numbers(list(head), kept, len(rows) - len(kept))
 
 
 def axes(x: Scale, x_title: str, y: Scale, y_title: str) -> tuple[Axis, Axis]:
-    """Both axes of a plot."""
+    """Build both axes of a plot."""
     return Axis(x_title, x.ticks()), Axis(y_title, y.ticks())

@@ -1,13 +1,13 @@
-"""The plots of a classification: what is taken for what, and the three curves over the threshold. Pure.
+"""Plots of a classification: confusion matrix, ROC, precision-recall, calibration. Pure.
 
-Curves are drawn for up to four classes, the most frequent ones where it is known; the others stand in the numbers of the confusion.
+Curves are drawn for up to four classes, the most frequent first. The table has the others.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.drawing.charts import (
     BOTTOM,
     HEIGHT,
@@ -34,7 +34,10 @@ Curves = Sequence[
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Rows of one class taken for another. `shade` is 0 to SHADES, by the share of the class; `right` on the diagonal."""
+    """Rows of one actual class by predicted class.
+
+    `shade` is 0 to SHADES by share of the class; `right` is true on the diagonal.
+    """
 
     count: int
     shade: int
@@ -43,23 +46,26 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """A table: a line for each actual class, a column for each predicted one."""
+    """Confusion matrix: a row for each actual class, a column for each predicted one."""
 
-    told: str
+    description: str
     classes: list[str]
     rows: list[tuple[str, list[Cell], str]]  # (class, its cells, the share that is right)
-    left_out: int
+    omitted: int
 
 
 def confusion(plots: Mapping[str, Any]) -> Confusion | None:
-    """The matrix; of more classes than can be drawn the most frequent ones, and the rest together."""
+    """Build the confusion matrix.
+
+    With more classes than can be drawn: the most frequent ones, and the rest together.
+    """
     found = _matrix(plots.get("confusion"))
     if found is None:
         return None
     classes, counts = found
-    told = _told_confusion(classes, counts)
-    left_out = max(0, len(classes) - CLASSES_DRAWN)
-    if left_out:
+    description = _describe_confusion(classes, counts)
+    omitted = max(0, len(classes) - CLASSES_DRAWN)
+    if omitted:
         classes, counts = _gathered(classes, counts)
     rows = []
     for number, (name, row) in enumerate(zip(classes, counts, strict=True)):
@@ -70,7 +76,7 @@ def confusion(plots: Mapping[str, Any]) -> Confusion | None:
         rows.append(
             (name, cells, f"{row[number] / total:.0%}".replace("%", " %") if total else "none")
         )
-    return Confusion(told, classes, rows, left_out)
+    return Confusion(description, classes, rows, omitted)
 
 
 def _matrix(plot: object) -> tuple[list[str], list[list[int]]] | None:
@@ -94,14 +100,14 @@ def _matrix(plot: object) -> tuple[list[str], list[list[int]]] | None:
 
 
 def _shade(count: int, total: int) -> int:
-    """0 for none; any row at all is seen."""
+    """Return the shade; 0 only if there is no row."""
     return 0 if not count or not total else max(1, round(count / total * SHADES))
 
 
 def _gathered(
     classes: Sequence[str], counts: Sequence[Sequence[int]]
 ) -> tuple[list[str], list[list[int]]]:
-    """The most frequent classes in their order, and one line and column for all others."""
+    """Keep the most frequent classes in order, and merge the others into one row and column."""
     by_size = sorted(range(len(classes)), key=lambda number: -sum(counts[number]))
     kept = sorted(by_size[: CLASSES_DRAWN - 1])
     rest = [number for number in range(len(classes)) if number not in kept]
@@ -117,7 +123,7 @@ def _gathered(
     ]
 
 
-def _told_confusion(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
+def _describe_confusion(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
     total, right = (
         sum(map(sum, counts)),
         sum(counts[number][number] for number in range(len(classes))),
@@ -128,17 +134,17 @@ def _told_confusion(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> 
         for column, count in enumerate(line)
         if row != column
     ]
-    told = f"{text.number(right)} of {text.number(total)} held-out rows are in their class"
+    description = f"{formatting.number(right)} of {formatting.number(total)} held-out rows are classified correctly"
     count, row, column = max(mistakes, default=(0, 0, 0))
     return (
-        f"{told}; the most frequent mistake: {classes[row]} taken for {classes[column]}, {text.number(count)} times."
+        f"{description}; most frequent error: {classes[row]} predicted as {classes[column]}, {formatting.number(count)} times."
         if count
-        else f"{told}."
+        else f"{description}."
     )
 
 
 def chosen(plots: Mapping[str, Any], name: str) -> list[tuple[str, Mapping[str, Any]]]:
-    """The entries of one plot by class, at most four, the most frequent classes first."""
+    """Return the entries of one plot by class: at most four, the most frequent classes first."""
     found = plots.get(name)
     entries = (
         [(str(entry.get("class")), entry) for entry in found if isinstance(entry, Mapping)]
@@ -152,7 +158,7 @@ def chosen(plots: Mapping[str, Any], name: str) -> list[tuple[str, Mapping[str, 
 
 
 def classes_of(plots: Mapping[str, Any]) -> list[str]:
-    """The classes that have a curve, the most frequent first."""
+    """Classes that have a curve, the most frequent first."""
     found = plots.get("roc") or plots.get("precision_recall") or plots.get("calibration")
     names = (
         [str(entry.get("class")) for entry in found if isinstance(entry, Mapping)]
@@ -165,7 +171,7 @@ def classes_of(plots: Mapping[str, Any]) -> list[str]:
 
 
 def entry_of(plots: Mapping[str, Any], name: str, label: str) -> Mapping[str, Any] | None:
-    """The entry of one class in one plot; None when the plot has none."""
+    """Return the entry of one class in one plot; None if the plot has none."""
     found = plots.get(name)
     entries = found if isinstance(found, list) else []
     return next(
@@ -179,52 +185,63 @@ def entry_of(plots: Mapping[str, Any], name: str, label: str) -> Mapping[str, An
 
 
 def roc(curves: Curves) -> Chart | None:
-    """How many of a class are found at which rate of false alarms."""
+    """True positive rate against false positive rate."""
 
-    def told(name: str, _points: Sequence[tuple[float, float]], entry: Mapping[str, Any]) -> str:
+    def describe(
+        name: str, _points: Sequence[tuple[float, float]], entry: Mapping[str, Any]
+    ) -> str:
         area = entry.get("auc")
-        return f"{name}: area {figure(area)}" if isinstance(area, int | float) else name
+        return f"{name}: AUC {figure(area)}" if isinstance(area, int | float) else name
 
     return _curves(
-        curves, ("fpr", "false positives"), ("tpr", "found"), "ROC curves", told, ideal=True
+        curves,
+        ("fpr", "false positive rate"),
+        ("tpr", "true positive rate"),
+        "ROC curves",
+        describe,
+        ideal=True,
     )
 
 
 def precision_recall(curves: Curves) -> Chart | None:
-    """How many of those reported are right, at which share found."""
+    """Precision against recall."""
 
-    def told(name: str, points: Sequence[tuple[float, float]], _entry: Mapping[str, Any]) -> str:
+    def describe(
+        name: str, points: Sequence[tuple[float, float]], _entry: Mapping[str, Any]
+    ) -> str:
         recall, precision = min(points, key=lambda point: abs(point[0] - 0.5))
         return f"{name}: precision {figure(precision)} at recall {figure(recall)}"
 
     return _curves(
         curves,
-        ("recall", "found (recall)"),
-        ("precision", "right (precision)"),
-        "Precision and recall",
-        told,
+        ("recall", "recall"),
+        ("precision", "precision"),
+        "Precision-recall curves",
+        describe,
     )
 
 
 def calibration(curves: Curves) -> Chart | None:
-    """Whether a probability means what it says: on the diagonal it does."""
+    """Observed share against predicted probability; perfect calibration is the diagonal."""
 
-    def told(name: str, points: Sequence[tuple[float, float]], _entry: Mapping[str, Any]) -> str:
+    def describe(
+        name: str, points: Sequence[tuple[float, float]], _entry: Mapping[str, Any]
+    ) -> str:
         predicted, observed = max(points, key=lambda point: abs(point[1] - point[0]))
-        return f"{name}: farthest off at {figure(predicted)}, where it is {figure(observed)}"
+        return f"{name}: largest gap at {figure(predicted)}, observed {figure(observed)}"
 
     return _curves(
         curves,
         ("predicted", "predicted probability"),
         ("observed", "observed share"),
         "Calibration",
-        told,
+        describe,
         ideal=True,
         corners=True,
     )
 
 
-Told = Callable[[str, Sequence[tuple[float, float]], Mapping[str, Any]], str]
+Describe = Callable[[str, Sequence[tuple[float, float]], Mapping[str, Any]], str]
 
 
 def _curves(
@@ -232,12 +249,12 @@ def _curves(
     across: tuple[str, str],
     up: tuple[str, str],
     title: str,
-    told: Told,
+    describe: Describe,
     *,
     ideal: bool = False,
     corners: bool = False,
 ) -> Chart | None:
-    """Curves of shares from 0 to 1. `across`, `up`: (key in an entry, words at the axis)."""
+    """Draw curves of shares from 0 to 1. `across`, `up`: (key of an entry, axis title)."""
     found = [
         (name, points, entry)
         for name, entry in curves[:SERIES_MAX]
@@ -247,7 +264,7 @@ def _curves(
         return None
     names = [name for name, _, _ in found]
     y = scale([0.0, 1.0], _FLOOR, TOP, most=4)
-    place = frame([words for _, words in y.ticks()], names)
+    place = frame([label for _, label in y.ticks()], names)
     x = scale([0.0, 1.0], place.left, place.right, most=4)
     lines, ends = [], []
     for number, (_, points, _) in enumerate(found, start=1):
@@ -256,7 +273,7 @@ def _curves(
         ends.append(max(places)[1])
     x_axis, y_axis = axes(x, across[1], y, up[1])
     return Chart(
-        told=f"{title}. {'; '.join(told(name, points, entry) for name, points, entry in found)}.",
+        description=f"{title}. {'; '.join(describe(name, points, entry) for name, points, entry in found)}.",
         x=x_axis,
         y=y_axis,
         left=place.left,

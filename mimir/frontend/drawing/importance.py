@@ -1,4 +1,4 @@
-"""What a model looks at: a bar for each feature. Pure."""
+"""Feature importance: a bar for each feature. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from mimir.frontend.drawing.scales import figure, finite
 
 WIDTH, ROW, THICK, GAP = 460, 30, 12, 5
 SHOWN = 12
-_CHARACTER, _VALUE_ROOM = 6.6, 62
+_CHARACTER, _VALUE_WIDTH = 6.6, 62
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One line: the bars of each version one below the other."""
+    """One feature, with a bar for each version."""
 
     name: str
     whole: str
@@ -23,21 +23,25 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """The whole plot. `left_out`: features that matter less than those shown."""
+    """Whole plot. `omitted`: number of less important features that are not drawn."""
 
-    told: str
+    description: str
     width: int
     height: int
     left: float
-    room: float
+    plot_width: float
     features: list[Feature]
     names: list[str]
-    left_out: int
+    omitted: int
     numbers: Numbers
 
 
 def importance(versions: Sequence[tuple[str, object]]) -> Bars | None:
-    """`versions`: (name of the series, [{"feature", "value"}]); in the order of the first that has any, greatest value first."""
+    """Draw the importance of features.
+
+    `versions`: (series name, [{"feature", "value"}]), sorted by the first version that has any,
+    descending.
+    """
     found = [(name, values) for name, rows in versions[:SERIES_MAX] if (values := _values(rows))]
     if not found:
         return None
@@ -51,7 +55,7 @@ def importance(versions: Sequence[tuple[str, object]]) -> Bars | None:
     shown = every[:SHOWN]
     top = max(max(values.values()) for _, values in found)
     left = round(16 + max(len(shortened(feature)) for feature in shown) * _CHARACTER)
-    room = WIDTH - left - _VALUE_ROOM
+    plot_width = WIDTH - left - _VALUE_WIDTH
     thick = THICK if len(found) == 1 else 8
     row = max(ROW, len(found) * (thick + GAP) + 8)
     features = [
@@ -64,7 +68,7 @@ def importance(versions: Sequence[tuple[str, object]]) -> Bars | None:
                     series,
                     values.get(feature),
                     top,
-                    room,
+                    plot_width,
                     number * row + _offset(series, len(found), thick, row),
                     thick,
                 )
@@ -82,14 +86,14 @@ def importance(versions: Sequence[tuple[str, object]]) -> Bars | None:
         for feature in every
     ]
     return Bars(
-        told=" ".join(_told(name if several else "", values) for name, values in found),
+        description=" ".join(_describe(name if several else "", values) for name, values in found),
         width=WIDTH,
         height=row * len(shown) + 6,
         left=left,
-        room=room,
+        plot_width=plot_width,
         features=features,
         names=[name for name, _ in found] if several else [],
-        left_out=len(every) - len(shown),
+        omitted=len(every) - len(shown),
         numbers=numbers(
             ["Feature", *([name for name, _ in found] if several else ["Importance"])], rows
         ),
@@ -112,14 +116,14 @@ def _offset(series: int, count: int, thick: int, row: float) -> float:
 
 
 def _bar(
-    series: int, value: float | None, top: float, room: float, y: float, thick: int
+    series: int, value: float | None, top: float, plot_width: float, y: float, thick: int
 ) -> tuple[int, float, float, float, str]:
-    """A value at or below 0 has no length, and its number says so."""
-    width = round(max(0.0, value) / top * room, 1) if value is not None and top > 0 else 0.0
+    """Build one bar. A value at or below 0 has no length; its number shows it."""
+    width = round(max(0.0, value) / top * plot_width, 1) if value is not None and top > 0 else 0.0
     return series, round(y, 1), width, thick, figure(value) if value is not None else "not used"
 
 
-def _told(name: str, values: Mapping[str, float]) -> str:
+def _describe(name: str, values: Mapping[str, float]) -> str:
     order = sorted(values, key=lambda one: -values[one])
     listed = ", ".join(f"{feature} {figure(values[feature])}" for feature in order[:6])
     more = f" and {len(order) - 6} more" if len(order) > 6 else ""

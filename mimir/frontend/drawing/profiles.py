@@ -1,6 +1,6 @@
-"""The head of a dataset's column: a small picture of its values and two or three short lines. Pure.
+"""Header of a dataset column: a small plot of its values and two or three short lines. Pure.
 
-`column` is an entry of a version's profile; `row_count` the rows of the version.
+`column` is an entry of a version's profile, `row_count` the number of rows of the version.
 """
 
 import datetime as dt
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.drawing.scales import figure, finite
 
 WIDTH, HEIGHT = 132, 34
@@ -19,9 +19,12 @@ _TOP_ROW, _TOP_THICK = 12, 9
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """`bars`: (x, y, width, height); `tracks` what a bar could be at most, of the same shape. `lines` are the words below."""
+    """Column header.
 
-    told: str
+    `bars`: (x, y, width, height); `tracks`: the full length of each bar; `lines`: text below.
+    """
+
+    description: str
     bars: list[tuple[float, float, float, float]]
     tracks: list[tuple[float, float, float, float]]
     lines: list[str]
@@ -29,7 +32,7 @@ class Head:
 
 
 def head(column: Mapping[str, Any], row_count: int) -> Head:
-    """What stands above one column."""
+    """Build the header of one column."""
     missing = _missing(column.get("missing"), row_count)
     top = _top(column.get("top"))
     bins = bins_of(column)
@@ -47,10 +50,10 @@ def head(column: Mapping[str, Any], row_count: int) -> Head:
         )
     if top and _all_different(column, row_count):
         return Head(
-            "All values are different.",
+            "All values are distinct.",
             [],
             [],
-            ["all different", *([span] if span else [])],
+            ["all distinct", *([span] if span else [])],
             missing,
         )
     if top:
@@ -72,7 +75,7 @@ def head(column: Mapping[str, Any], row_count: int) -> Head:
 
 
 def _all_different(column: Mapping[str, Any], row_count: int) -> bool:
-    """Whether no value occurs twice, as in a column of identifiers: then no value is a frequent one."""
+    """Whether no value occurs twice, as in an identifier column without frequent values."""
     distinct, missing = column.get("distinct"), column.get("missing")
     filled = row_count - (missing if isinstance(missing, int) else 0)
     counts = [count for _, count in _top(column.get("top"))]
@@ -85,13 +88,13 @@ def _all_different(column: Mapping[str, Any], row_count: int) -> bool:
 
 
 def _ends(column: Mapping[str, Any]) -> list[str]:
-    """A range of times over two lines: side by side they are wider than a column."""
+    """Split a range of times over two lines: side by side they are wider than a column."""
     low, high = value_of(column.get("min")), value_of(column.get("max"))
     return [f"{low} to", high] if low != high else [line for line in (low,) if line]
 
 
 def bins_of(column: Mapping[str, Any]) -> list[tuple[str, str, float]]:
-    """(from, to, rows) of each bin of a column's histogram, its edges in words: numbers, or times; empty where there is none."""
+    """Return (from, to, rows) of each histogram bin, edges as text; empty without a histogram."""
     found = column.get("histogram")
     counts = finite(found.get("counts")) if isinstance(found, Mapping) else None
     edges = found.get("edges") if isinstance(found, Mapping) else None
@@ -109,7 +112,7 @@ def bins_of(column: Mapping[str, Any]) -> list[tuple[str, str, float]]:
 
 
 def span_of(column: Mapping[str, Any]) -> str:
-    """The least and the greatest value in words; empty where there is neither."""
+    """Format min and max; empty if there are none."""
     low, high = value_of(column.get("min")), value_of(column.get("max"))
     if not low and not high:
         return ""
@@ -117,14 +120,14 @@ def span_of(column: Mapping[str, Any]) -> str:
 
 
 def value_of(value: object) -> str:
-    """One value of a profile: a number, a time without the zeros of its clock, or text."""
+    """Format one value of a profile: a number, a time without a zero clock time, or text."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return figure(value)
-    shown = text.visible(value)
+    shown = formatting.visible(value)
     try:
         at = dt.datetime.fromisoformat(shown)
     except ValueError:
@@ -133,7 +136,7 @@ def value_of(value: object) -> str:
 
 
 def share(count: float, total: int) -> str:
-    """44 %; what is not nothing is not 0 %."""
+    """Format a share: 44 %. A nonzero share is never shown as 0 %."""
     if total <= 0:
         return "0 %"
     part = count / total * 100
@@ -145,11 +148,11 @@ def share(count: float, total: int) -> str:
 def _missing(count: object, row_count: int) -> str:
     if not isinstance(count, int) or isinstance(count, bool) or count <= 0:
         return ""
-    return f"{text.number(count)} missing ({share(count, row_count)})"
+    return f"{formatting.number(count)} missing ({share(count, row_count)})"
 
 
 def _columns(counts: Sequence[float]) -> list[tuple[float, float, float, float]]:
-    """A bar for each bin; one with any row at all can be seen."""
+    """Build a bar for each bin. A bin with any row is visible."""
     wide, most = WIDTH / len(counts), max(counts)
     gap = 1.0 if wide > 3 else 0.0
     bars = []
@@ -174,7 +177,7 @@ def _top(rows: object) -> list[tuple[str, int]]:
 def _top_lines(top: Sequence[tuple[str, int]], distinct: object, row_count: int) -> list[str]:
     named = [f"{_cut(value)} {share(count, row_count)}" for value, count in top[:2]]
     more = distinct - len(named) if isinstance(distinct, int) else 0
-    return [", ".join(named), *([f"{text.number(more)} more"] if more > 0 else [])]
+    return [", ".join(named), *([f"{formatting.number(more)} more"] if more > 0 else [])]
 
 
 def _cut(value: str) -> str:
@@ -185,4 +188,4 @@ def _cut(value: str) -> str:
 def _distinct(count: object) -> str:
     if not isinstance(count, int) or isinstance(count, bool):
         return ""
-    return f"{text.number(count)} different value" + ("" if count == 1 else "s")
+    return f"{formatting.number(count)} distinct value" + ("" if count == 1 else "s")

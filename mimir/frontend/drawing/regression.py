@@ -1,6 +1,6 @@
-"""The plots of a regression: predicted against actual values, and how the errors are spread. Pure.
+"""Plots of a regression: predicted against actual values, and residuals. Pure.
 
-`plots` is what the API answers for a model version; several, with a name each, are drawn over each other.
+`plots` is the API's data of a model version. Several versions are drawn over each other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.drawing.charts import (
     BOTTOM,
     HEIGHT,
@@ -32,7 +32,7 @@ _FLOOR = HEIGHT - BOTTOM
 
 
 def predicted_actual(versions: Named) -> Chart | None:
-    """A point for each held-out row; on the diagonal the model is right."""
+    """Draw a point for each held-out row; exact predictions lie on the diagonal."""
     found = [
         (name, pairs)
         for name, plots in versions[:SERIES_MAX]
@@ -44,7 +44,7 @@ def predicted_actual(versions: Named) -> Chart | None:
     every = [value for _, pairs in found for pair in pairs for value in pair]
     names = [name for name, _ in found] if several else []
     y = scale(every, _FLOOR, TOP, most=5, whole=False, pad=0.03)
-    place = frame([words for _, words in y.ticks()], names)
+    place = frame([label for _, label in y.ticks()], names)
     x = scale(every, place.left, place.right, most=5, whole=False, pad=0.03)
     marks = []
     for number, (_, pairs) in enumerate(found, start=1):
@@ -59,7 +59,9 @@ def predicted_actual(versions: Named) -> Chart | None:
     ]
     x_axis, y_axis = axes(x, "actual", y, "predicted")
     return Chart(
-        told=" ".join(_told_pairs(name if several else "", pairs) for name, pairs in found),
+        description=" ".join(
+            _describe_pairs(name if several else "", pairs) for name, pairs in found
+        ),
         x=x_axis,
         y=y_axis,
         left=place.left,
@@ -83,15 +85,18 @@ def _pairs(plot: object) -> list[tuple[float, float]]:
     )
 
 
-def _told_pairs(name: str, pairs: Sequence[tuple[float, float]]) -> str:
+def _describe_pairs(name: str, pairs: Sequence[tuple[float, float]]) -> str:
     off = median(abs(predicted - actual) for actual, predicted in pairs)
     who = f"{name}: predicted" if name else "Predicted"
-    rows = f"{text.number(len(pairs))} held-out row" + ("" if len(pairs) == 1 else "s")
-    return f"{who} against actual values of {rows}; half of them are off by {figure(off)} or less."
+    rows = f"{formatting.number(len(pairs))} held-out row" + ("" if len(pairs) == 1 else "s")
+    return f"{who} against actual values of {rows}; median absolute error {figure(off)}."
 
 
 def residuals(versions: Named) -> Chart | None:
-    """How many held-out rows have which error. Several versions: the share of the rows, as outlines, since their bins differ."""
+    """Draw a histogram of the residuals of held-out rows.
+
+    Several versions: shares of rows as outlines, because their bins differ.
+    """
     found = [
         (name, bins)
         for name, plots in versions[:SERIES_MAX]
@@ -106,7 +111,7 @@ Bins = tuple[list[float], list[float]]  # edges, one more than there are counts
 
 
 def histogram_of(plot: object) -> Bins | None:
-    """Edges that rise and a count for each bin; None for anything else."""
+    """Return increasing edges and a count for each bin; None if the data is invalid."""
     if not isinstance(plot, Mapping):
         return None
     edges, counts = finite(plot.get("edges")), finite(plot.get("counts"))
@@ -124,29 +129,29 @@ def histogram_of(plot: object) -> Bins | None:
 def _bars(bins: Bins) -> Chart:
     edges, counts = bins
     y = scale([0.0, *counts], _FLOOR, TOP)
-    place = frame([words for _, words in y.ticks()])
+    place = frame([label for _, label in y.ticks()])
     x = scale(edges, place.left, place.right, most=6, whole=False)
     bars = []
     for (low, high), count in zip(pairwise(edges), counts, strict=True):
         left, right = x.at(low), x.at(high)
-        told = f"{figure(low)} to {figure(high)}: {text.number(round(count))}"
+        description = f"{figure(low)} to {figure(high)}: {formatting.number(round(count))}"
         bars.append(
             Bar(
                 round(left + 0.75, 1),
                 y.at(count),
                 round(max(0.5, right - left - 1.5), 1),
                 round(_FLOOR - y.at(count), 1),
-                told,
+                description,
             )
         )
     x_axis, y_axis = axes(x, "actual minus predicted", y, "held-out rows")
     rows = [
-        [figure(low), figure(high), text.number(round(count))]
+        [figure(low), figure(high), formatting.number(round(count))]
         for (low, high), count in zip(pairwise(edges), counts, strict=True)
     ]
-    told = _told_bins("", bins)
+    description = _describe_bins("", bins)
     return Chart(
-        told,
+        description,
         x_axis,
         y_axis,
         place.left,
@@ -177,12 +182,12 @@ def _outlines(found: Sequence[tuple[str, Bins]]) -> Chart:
         lines.append(Line(number, path_of([*corners, (x.at(edges[-1]), float(_FLOOR))])))
     x_axis, y_axis = axes(x, "actual minus predicted", y, "share of the held-out rows")
     rows = [
-        [name, figure(low), figure(high), text.number(round(count))]
+        [name, figure(low), figure(high), formatting.number(round(count))]
         for name, (edges, counts) in found
         for (low, high), count in zip(pairwise(edges), counts, strict=True)
     ]
     return Chart(
-        told=" ".join(_told_bins(name, bins) for name, bins in found),
+        description=" ".join(_describe_bins(name, bins) for name, bins in found),
         x=x_axis,
         y=type(y_axis)(y_axis.title, [(float(_FLOOR), "0")]),
         left=place.left,
@@ -195,7 +200,7 @@ def _outlines(found: Sequence[tuple[str, Bins]]) -> Chart:
 
 
 def _densities(edges: Sequence[float], counts: Sequence[float]) -> list[float]:
-    """The share of all rows for each unit of error: bins of another width can be laid over it."""
+    """Share of rows per unit of error, comparable between bins of different width."""
     total = sum(counts)
     return [
         count / total / (high - low)
@@ -203,11 +208,11 @@ def _densities(edges: Sequence[float], counts: Sequence[float]) -> list[float]:
     ]
 
 
-def _told_bins(name: str, bins: Bins) -> str:
+def _describe_bins(name: str, bins: Bins) -> str:
     edges, counts = bins
     total, most = sum(counts), max(range(len(counts)), key=lambda number: counts[number])
     who = f"{name}: errors" if name else "Errors"
     return (
-        f"{who} of {text.number(round(total))} held-out rows, from {figure(edges[0])} to {figure(edges[-1])}; "
-        f"most of them, {text.number(round(counts[most]))}, between {figure(edges[most])} and {figure(edges[most + 1])}."
+        f"{who} of {formatting.number(round(total))} held-out rows, from {figure(edges[0])} to {figure(edges[-1])}; "
+        f"most of them, {formatting.number(round(counts[most]))}, between {figure(edges[most])} and {figure(edges[most + 1])}."
     )

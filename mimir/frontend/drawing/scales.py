@@ -1,4 +1,4 @@
-"""Axes: round numbers for ticks, their words, and places in pixels. Pure."""
+"""Axis scales: round ticks, tick labels, positions in pixels. Pure."""
 
 import math
 from collections.abc import Iterable
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 MINUS = "\u2212"
 LARGEST = 1e150
+SMALLEST = 1e-290  # below it a difference is lost in rounding
 
 
 def finite(values: object) -> list[float] | None:
-    """The numbers of a list; None for what is not a list of numbers that can be placed on an axis."""
+    """Return the numbers of a list; None if any value cannot be placed on an axis."""
     if not isinstance(values, list | tuple):
         return None
     found = [number for value in values if (number := number_of(value)) is not None]
@@ -18,14 +19,14 @@ def finite(values: object) -> list[float] | None:
 
 
 def number_of(value: object) -> float | None:
-    """A number to calculate with; None for anything else, and for one whose square or difference would have no room."""
+    """Return a number that is safe to square and subtract; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if abs(value) <= LARGEST else None
 
 
 def step_of(low: float, high: float, most: int) -> float:
-    """A round distance between at most `most` + 1 ticks from `low` to `high`."""
+    """Round distance between at most `most` + 1 ticks from `low` to `high`."""
     rough = (high - low) / max(1, most)
     if not rough > 0:
         return 1.0
@@ -35,7 +36,7 @@ def step_of(low: float, high: float, most: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From values to pixels along one axis; `start` is where `low` stands."""
+    """Map values to pixels along one axis; `start` is the position of `low`."""
 
     low: float
     high: float
@@ -44,12 +45,12 @@ class Scale:
     end: float
 
     def at(self, value: float) -> float:
-        """The place of a value, kept inside the axis."""
+        """Position of a value, clamped to the axis."""
         part = (value - self.low) / (self.high - self.low)
         return round(self.start + min(1.0, max(0.0, part)) * (self.end - self.start), 1)
 
     def ticks(self) -> list[tuple[float, str]]:
-        """(place, words) of every round number on it."""
+        """Return (position, label) of every tick."""
         first = math.ceil(self.low / self.step - 1e-9)
         last = math.floor(self.high / self.step + 1e-9)
         return [
@@ -67,11 +68,17 @@ def scale(
     whole: bool = True,
     pad: float = 0.0,
 ) -> Scale:
-    """A scale over `values`; `whole`: it begins and ends at round numbers; `pad`: a share of room at both ends. One value alone gets some too."""
+    """Build a scale over `values`.
+
+    `whole`: begin and end at round numbers. `pad`: margin at both ends, as a share. A single value
+    gets a margin, too.
+    """
     found = list(values)
     low, high = min(found), max(found)
-    if high - low <= max(abs(low), abs(high)) * 1e-12:
-        low, high = (low - 1, high + 1) if low == 0 else (low - abs(low) / 2, high + abs(high) / 2)
+    largest = max(abs(low), abs(high))
+    if high - low <= max(largest * 1e-12, SMALLEST):
+        margin = largest / 2 if largest > SMALLEST else 1.0
+        low, high = low - margin, high + margin
     low, high = low - pad * (high - low), high + pad * (high - low)
     step = step_of(low, high, most)
     if whole:
@@ -80,7 +87,7 @@ def scale(
 
 
 def label(value: float, step: float) -> str:
-    """A tick's words: as many digits as its step needs."""
+    """Format a tick with as many digits as its step needs."""
     if abs(value) < step / 1e6:
         return "0"
     size = max(abs(value), step)
@@ -92,13 +99,13 @@ def label(value: float, step: float) -> str:
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     if digits < 12 and round(step * 10**digits) != round(
         step * 10**digits, 6
-    ):  # a step of 2.5 needs one more
+    ):  # a step of 2.5 needs one more digit
         digits += 1
     return f"{value:,.{digits}f}".replace("-", MINUS)
 
 
 def figure(value: object) -> str:
-    """A measured value for people: three digits that count, no zeros behind them."""
+    """Format a measured value with three significant digits, without trailing zeros."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "missing"
     if isinstance(value, float) and not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""The editor of a definition written as JSON: what the pages of pipelines and twins share of it."""
+"""Editor of a JSON definition, shared by the pages of pipelines and twins."""
 
 import difflib
 import json
@@ -12,22 +12,25 @@ from mimir.frontend.forms import Form
 
 
 def written(definition: Any) -> str:
-    """A definition as people edit it."""
+    """Format a definition for editing."""
     return json.dumps(definition, indent=2, ensure_ascii=False)
 
 
 def read(request: HttpRequest, form: Form) -> Any:
-    """The definition that was posted, its text kept in `form`; None with an error there when it is no JSON."""
+    """Parse the posted definition and keep its text in `form`.
+
+    Returns None and adds an error if it is not valid JSON.
+    """
     form.values["definition"] = request.POST.get("definition", "").replace("\r\n", "\n")
     try:
         return json.loads(form.value("definition"))
     except ValueError as error:
-        form.errors["definition"] = f"This is no JSON: {error}."
+        form.errors["definition"] = f"Invalid JSON: {error}."
     return None
 
 
 def faults(form: Form) -> list[dict[str, str]]:
-    """What is wrong with the definition: {"path" in it, "message"}."""
+    """List the errors of the definition: {"path" in it, "message"}."""
     return [
         {"path": name.removeprefix("definition").removeprefix("."), "message": message}
         for name, message in form.errors.items()
@@ -36,7 +39,7 @@ def faults(form: Form) -> list[dict[str, str]]:
 
 
 def refused(form: Form, error: ApiError, fields: Mapping[str, str]) -> None:
-    """Put what the API says of a definition at its paths, the rest at the form's fields."""
+    """Put the API's errors of the definition at their paths, others at the form's fields."""
     found = {
         path: message
         for path, message in error.detail.items()
@@ -49,7 +52,7 @@ def refused(form: Form, error: ApiError, fields: Mapping[str, str]) -> None:
 
 
 def diff(first: Any, second: Any) -> dict[str, Any]:
-    """The lines that differ between two definitions as people edit them: {"lines": [{"kind", "text"}], "added", "removed"}."""
+    """Compare two definitions line by line: {"lines": [{"kind", "text"}], "added", "removed"}."""
     before, after = written(first).splitlines(), written(second).splitlines()
     lines = []
     for line in list(difflib.unified_diff(before, after, lineterm="", n=3))[2:]:

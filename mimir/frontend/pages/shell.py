@@ -1,4 +1,4 @@
-"""What every page needs: its place in the navigation, calls to the API side by side, and the place a form came from."""
+"""Page shell: navigation context, parallel API calls, paths of the API."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,14 +11,17 @@ from django.shortcuts import render
 
 from mimir.frontend.client import Api, ApiError, Unavailable, api
 
-_AT_ONCE = 24  # threads for calls side by side, all pages of this process together
+_AT_ONCE = 24  # threads for parallel API calls, shared by all pages of this process
 _pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="page")
 
 RANKS = {"viewer": 0, "operator": 1, "maintainer": 2}
 
 
 def together(request: HttpRequest, **calls: Callable[[Api], Any]) -> dict[str, Any]:
-    """Every call's answer by name, made at the same time. Raises: what the first failing call raised."""
+    """Run the calls in parallel and return their answers by name.
+
+    Raises: the error of the first call that failed.
+    """
     client = api(request)
     waiting = {name: _pool.submit(copy_context().run, call, client) for name, call in calls.items()}
     return {name: future.result() for name, future in waiting.items()}
@@ -27,9 +30,12 @@ def together(request: HttpRequest, **calls: Callable[[Api], Any]) -> dict[str, A
 def optional(
     call: Callable[[Api], dict[str, Any]], default: Mapping[str, Any]
 ) -> Callable[[Api], dict[str, Any]]:
-    """A call whose failure leaves a part of the page out, not the page: the orchestrator is there, but this thing is not."""
+    """Return a call that yields `default` on an API error: only a part of the page is missing.
 
-    def made(client: Api) -> dict[str, Any]:
+    Raises: Unavailable, SignedOut.
+    """
+
+    def guarded(client: Api) -> dict[str, Any]:
         try:
             return call(client)
         except Unavailable:
@@ -39,11 +45,11 @@ def optional(
                 raise
             return dict(default)
 
-    return made
+    return guarded
 
 
 def project_path(slug: str, *parts: str) -> str:
-    """A path of the API below one project; every part is quoted, so that a name cannot lead elsewhere."""
+    """API path below one project. Every part is quoted and cannot change the path."""
     return (
         "/".join(["projects", quote(slug, safe=""), *(quote(part, safe="") for part in parts)])
         + "/"
@@ -51,7 +57,7 @@ def project_path(slug: str, *parts: str) -> str:
 
 
 def job_path(job_id: object, *parts: str) -> str:
-    """A path of the API below one job."""
+    """API path below one job."""
     return "/".join(["jobs", str(job_id), *parts]) + "/"
 
 
@@ -64,7 +70,10 @@ def page(
     here: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    """A page in the shell. `project` fills the navigation, `here` names its current entry."""
+    """Render a page in the shell.
+
+    `project` fills the navigation, `here` names its current entry.
+    """
     rank = RANKS.get(str(project["role"]), 0) if project else -1
     archived = bool(project) and project["status"] == "archived" if project else False
     shell = {
@@ -81,7 +90,7 @@ def page(
 
 
 def cursor_of(following: object) -> str:
-    """The cursor in an API's `next` path, for our own link; empty when there is no next page."""
+    """Return the cursor of an API's `next` path; empty without a next page."""
     if not isinstance(following, str):
         return ""
     return parse_qs(urlsplit(following).query).get("cursor", [""])[0]

@@ -1,6 +1,6 @@
-"""What stands in front of Django: `/api`, `/ws` and `/admin` go to the orchestrator, all else is a page.
+"""ASGI application in front of Django: route `/api`, `/ws`, `/admin` to the proxy, others to pages.
 
-A plain ASGI application, because a Django view would write a whole upload to disk before it passed on the first byte.
+Plain ASGI: a Django view would write a whole upload to disk before it forwarded the first byte.
 """
 
 import re
@@ -54,13 +54,13 @@ from mimir.lib.forwarded import ForwardedHeaders
 _log = structlog.get_logger(__name__)
 
 _SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
-_QUIET = ("/health", "/ready", "/static/")  # asked all the time
+_QUIET = ("/health", "/ready", "/static/")  # polled often: logged at debug level
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 @dataclass(frozen=True, slots=True)
 class ProxySettings:
-    """What the front has to know. `allowed_hosts` and the cookie's name are Django's."""
+    """Settings of the proxy. `allowed_hosts` and the cookie name are Django's."""
 
     api_url: str
     public_url: str
@@ -76,13 +76,15 @@ class ProxySettings:
 
 
 def in_front_of(pages: Application, settings: ProxySettings) -> Application:
-    """The whole application: addresses are settled first, then each request has its id, then it goes where it belongs."""
-    settled = ForwardedHeaders(_Named(Front(pages, settings)), trusted=settings.trusted_proxies)
+    """Build the ASGI application: TLS rules, client address, request ID, then routing."""
+    settled = ForwardedHeaders(
+        RequestIdMiddleware(ProxyRouter(pages, settings)), trusted=settings.trusted_proxies
+    )
     return Https(settled, settings.public_url, redirect=settings.https_redirect)
 
 
-class _Named:
-    """Gives each request its id (one from in front of us is kept), binds it to the log, answers with it, and logs one line."""
+class RequestIdMiddleware:
+    """Assign a request ID (a valid upstream X-Request-ID is kept) and log each request."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -125,8 +127,8 @@ class _Named:
                 )
 
 
-class Front:
-    """Decides where a request goes and who it is from."""
+class ProxyRouter:
+    """Route a request and find its credentials."""
 
     def __init__(self, pages: Application, settings: ProxySettings) -> None:
         self._pages = Intake(pages, self._page_rule)
@@ -165,7 +167,7 @@ class Front:
                 await self._pages(scope, receive, send)
                 return
             if where not in (Target.API, Target.ADMIN):
-                raise NotFound("There is nothing here.")
+                raise NotFound("Not found.")
             self._check_host(scope)
             credentials = (
                 self._admin_credentials(scope)
@@ -185,7 +187,11 @@ class Front:
             await send_json_error(send, error, close=isinstance(error, Misframed))
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A refusal that a page can act on is accepted first: a browser hides the status of a failed handshake."""
+        """Forward a WebSocket.
+
+        A refusal that a page can act on is sent after accepting: browsers hide the status of a
+        failed handshake.
+        """
         allowed = target(scope["raw_path"]) is Target.SOCKET and self._is_our_host(scope)
         if not allowed:
             await receive()
@@ -201,7 +207,7 @@ class Front:
             if foreign or user is None:
                 await receive()
                 code, reason = (
-                    (FOREIGN_ORIGIN, "This page may not do this.")
+                    (FOREIGN_ORIGIN, "Requests from this origin are not allowed.")
                     if foreign
                     else (NOT_SIGNED_IN, "Sign in again.")
                 )
@@ -216,7 +222,11 @@ class Front:
             await accept_and_close(send, AWAY, error.message)
 
     def _rank(self, scope: Scope, credentials: list[Header]) -> Rank:
-        """How much is known of who asks: a session's cookie is signed by us, a token is looked up by the orchestrator."""
+        """How far the client is authenticated.
+
+        A session cookie is signed by this frontend; a bearer token is unverified until the
+        orchestrator checks it.
+        """
         if not credentials:
             return Rank.STRANGER
         return (
@@ -226,7 +236,10 @@ class Front:
         )
 
     def _api_credentials(self, scope: Scope) -> list[Header]:
-        """Authorization as it was given; without it the session's token, once the request is known to come from our own pages."""
+        """Return the given Authorization header, else the session's token.
+
+        The session's token is used for a change only if the request comes from a page of this site.
+        """
         given = header(scope, b"authorization")
         if given:
             return [(b"authorization", given.encode("latin-1"))]
@@ -238,16 +251,23 @@ class Front:
         return [(b"authorization", f"Bearer {user.token}".encode("ascii"))]
 
     def _admin_credentials(self, scope: Scope) -> list[Header]:
-        """The admin's own cookies; its own CSRF check is Django's, in the orchestrator."""
+        """Return the admin's own cookies.
+
+        Django checks the admin's CSRF token in the orchestrator.
+        """
         cookies = admin_cookies(header(scope, b"cookie"))
         return [(b"cookie", cookies.encode("latin-1"))] if cookies else []
 
     def _check_own_page(self, scope: Scope) -> None:
-        """Raises: PermissionDenied unless a page of ours sent it: by its Origin (or Referer), and by the CSRF token that only it knows."""
+        """Check that a page of this site sent the request, by Origin (or Referer) and CSRF token.
+
+        Raises: PermissionDenied.
+        """
         origin = header(scope, b"origin") or header(scope, b"referer")
         if origin_of(origin) not in self._origins:
             raise PermissionDenied(
-                "This request does not come from a page of this site.", code="csrf_failed"
+                "This request does not come from a page of this site (Origin header).",
+                code="csrf_failed",
             )
         request = HttpRequest()
         request.method, request.path = scope["method"], scope["path"]
@@ -261,11 +281,14 @@ class Front:
         self._csrf.process_request(request)
         if self._csrf.process_view(request, _never_called, (), {}) is not None:
             raise PermissionDenied(
-                "The page is out of date. Load it again, then try once more.", code="csrf_failed"
+                "The page is out of date. Reload it and try again.", code="csrf_failed"
             )
 
     def _page_rule(self, scope: Scope) -> Rule:
-        """What a page's request may send: Django spools a form's file to disk, so only users who are signed in may send one."""
+        """Return the body limits of a page request.
+
+        Django spools a form's file to disk, so only signed-in users can send one.
+        """
         signed_in = self._user(scope) is not None
         return Rule(
             self._max_bytes, self._spool, None if signed_in else too_large(STRANGER_BYTES_MAX)
@@ -273,7 +296,7 @@ class Front:
 
     def _check_host(self, scope: Scope) -> None:
         if not self._is_our_host(scope):
-            raise MimirError("This site has another name. Check PUBLIC_URL.")
+            raise MimirError("Unknown host name. Check PUBLIC_URL.")
 
     def _is_our_host(self, scope: Scope) -> bool:
         domain, _ = split_domain_port(header(scope, b"host"))
@@ -290,5 +313,5 @@ class Front:
 
 
 def _never_called(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-    """What Django's CSRF middleware stands in front of: here only its check is wanted."""
+    """View required by Django's CSRF middleware; only the middleware's check is used."""
     raise AssertionError("only the check is used")

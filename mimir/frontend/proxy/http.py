@@ -1,4 +1,7 @@
-"""One HTTP request through to the orchestrator and back, streamed both ways: never more of a body in memory than a few pieces."""
+"""Forward one HTTP request to the orchestrator and stream the answer back.
+
+At most a few pieces of a body are in memory.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,9 +25,9 @@ from mimir.lib.errors import MimirError
 _log = structlog.get_logger(__name__)
 
 CONNECT_SECONDS = 2.0
-READ_SECONDS = 120.0  # of silence; the API's own long reads end at 30, an upload is checked before it is answered
+READ_SECONDS = 120.0  # without data; the API's own long polls end after 30 s
 UPLOAD_READ_SECONDS = 600.0
-WRITE_SECONDS = 60.0  # of an orchestrator that does not read
+WRITE_SECONDS = 60.0  # while the orchestrator does not read
 RETRY_SECONDS = 2
 _LIMITS = httpx.Limits(
     max_connections=TOTAL, max_keepalive_connections=32, keepalive_expiry=3.0
@@ -34,7 +37,10 @@ _REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
 class ProxyBody:
-    """A request's body for the orchestrator. `length`: None when it is not known, 0 when there is none; `start`: what has come of it."""
+    """Body of a request.
+
+    `length` is None if unknown and 0 if there is none; `start` is the part already received.
+    """
 
     def __init__(self, pieces: Pieces, length: int | None, start: bytes) -> None:
         self.length, self._pieces, self._start = length, pieces, start
@@ -43,7 +49,10 @@ class ProxyBody:
             self._done.set()
 
     async def parts(self) -> AsyncIterator[bytes]:
-        """Its pieces: the next is taken from the client only when the last has been passed on. Raises: ClientGone, MimirError."""
+        """Yield the body. A piece is read from the client after the last one was forwarded.
+
+        Raises: ClientGone, MimirError.
+        """
         try:
             if self._start:
                 yield self._start
@@ -53,14 +62,22 @@ class ProxyBody:
             self._done.set()
 
     async def client_gone(self) -> None:
-        """Returns when the client has hung up. Takes over the body's reading once nobody wants more of it."""
+        """Return when the client disconnects.
+
+        After the body has been consumed, keep reading to detect a disconnect.
+        """
         await self._done.wait()
         while (await self._pieces.receive())["type"] != "http.disconnect":
             pass
 
 
 async def taken_body(scope: Scope, pieces: Pieces, *, has_credentials: bool) -> ProxyBody:
-    """The body of a request, whole where it is small: a slow client gets no slot before that. Raises: ClientGone, MimirError."""
+    """Return the body of a request.
+
+    A small body is read completely first, so that a slow client does not hold a slot meanwhile.
+
+    Raises: ClientGone, MimirError.
+    """
     length = body_length(scope)
     limit = SMALL_BYTES if has_credentials else STRANGER_BYTES_MAX
     if length is not None and length > pieces.max_bytes:
@@ -78,7 +95,7 @@ async def taken_body(scope: Scope, pieces: Pieces, *, has_credentials: bool) -> 
 
 
 class HttpProxy:
-    """The connections to one orchestrator."""
+    """Connections to one orchestrator."""
 
     def __init__(
         self, url: str, *, keys: tuple[str, ...], read_seconds: float = READ_SECONDS
@@ -89,7 +106,7 @@ class HttpProxy:
         self._transport: httpx.AsyncHTTPTransport | None = None
 
     async def close(self) -> None:
-        """Close every connection; a later request opens new ones."""
+        """Close every connection. A later request opens new ones."""
         transport, self._transport = self._transport, None
         if transport is not None:
             await transport.aclose()
@@ -97,7 +114,10 @@ class HttpProxy:
     async def forward(
         self, scope: Scope, body: ProxyBody, send: Send, *, where: Target, credentials: list[Header]
     ) -> None:
-        """Pass the request on with `credentials` (Authorization or Cookie), and the answer back. A client that hangs up ends both."""
+        """Forward the request with `credentials` (Authorization or Cookie), and the answer back.
+
+        A client that disconnects cancels both.
+        """
         relay = asyncio.create_task(self._relay(scope, body, send, where, credentials))
         watch = asyncio.create_task(body.client_gone())
         try:
@@ -134,7 +154,7 @@ class HttpProxy:
                 await send({"type": "http.response.body", "body": part, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
         except httpx.TransportError as error:
-            # Without the last message the server breaks the connection: the client sees that the answer is not whole.
+            # Without a final message the server drops the connection: the client sees a truncated answer.
             _log.warning("answer_broken", path=scope["path"], error=type(error).__name__)
         finally:
             await response.aclose()
@@ -142,7 +162,10 @@ class HttpProxy:
     async def _ask(
         self, scope: Scope, body: ProxyBody, credentials: list[Header]
     ) -> httpx.Response:
-        """The answer's head. A request without a body is tried once more when a kept connection turns out to be closed."""
+        """Send the request and return the response headers.
+
+        A request without a body is retried once if a kept-alive connection turns out to be closed.
+        """
         transport = self._transport = self._transport or self._new_transport()
         try:
             return await transport.handle_async_request(self._request(scope, body, credentials))
@@ -152,7 +175,7 @@ class HttpProxy:
         return await transport.handle_async_request(self._request(scope, body, credentials))
 
     def _new_transport(self) -> httpx.AsyncHTTPTransport:
-        # Certificates take a fifth of a second to load: not where none will be looked at.
+        # Loading CA certificates takes about 0.2 s; skip it for plain HTTP.
         return httpx.AsyncHTTPTransport(
             limits=_LIMITS, trust_env=False, verify=self._url.scheme == "https"
         )
@@ -176,7 +199,7 @@ class HttpProxy:
             headers=headers,
             content=body.parts() if body.length != 0 else None,
             extensions={
-                # The request line as it was checked: httpx would spell it its own way.
+                # The request target exactly as it was checked: httpx would normalize it.
                 "target": scope["raw_path"] + (b"?" + query if query else b""),
                 "timeout": {
                     "connect": CONNECT_SECONDS,
@@ -197,7 +220,7 @@ def _unavailable(error: httpx.TransportError) -> MimirError:
     late = isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout)
     what = "did not answer in time" if late else "does not answer"
     return MimirError(
-        f"The orchestrator {what}. Try again in a moment; jobs that run go on.",
+        f"The orchestrator {what}. Try again in a moment. Running jobs continue.",
         code="unavailable",
         status=504 if late else 503,
         retry_after_seconds=RETRY_SECONDS,

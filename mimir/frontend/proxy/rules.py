@@ -1,4 +1,4 @@
-"""What the proxy lets through: paths, headers, cookies, origins. Pure: values in, values out."""
+"""Filter rules of the proxy for paths, headers, cookies and origins. Pure."""
 
 import re
 import time
@@ -13,14 +13,14 @@ from mimir.lib.frontend_proof import Client, proof
 PREFIXES = {b"/api/": "api", b"/ws/": "ws", b"/admin/": "admin"}
 ADMIN_COOKIES = "mimir_admin_"
 
-# RFC 9110, section 7.6.1; what concerns one connection only. `expect` was answered by our own server.
+# Hop-by-hop headers, RFC 9110, section 7.6.1. `expect` was answered by our own server.
 _HOP_BY_HOP = frozenset(
     b"connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade expect".split()
 )
 _REWRITTEN = frozenset(
     (PROOF, b"host", b"cookie", b"authorization", b"content-length", b"x-csrftoken")
 )
-_SERVER_OWN = frozenset((b"date", b"server"))  # ours adds them
+_SERVER_OWN = frozenset((b"date", b"server"))  # our own server adds them
 _ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _AMBIGUOUS = re.compile(
     rb"//|\\|[\x00-\x1f\x7f]|/\.{1,2}(?:[/;]|$)|%(?:2e|2f|5c|25|00)", re.IGNORECASE
@@ -38,13 +38,13 @@ class Target(Enum):
 
 
 def target(raw_path: bytes) -> Target:
-    """Where the path of a request line (without its query) leads.
+    """Route a raw path (without query).
 
-    NOWHERE is a path below a proxied prefix, by its spelling or by its meaning, that another server could read otherwise than we do:
-    with an encoded slash, dot segments, a backslash, a doubled slash, an escape of an escape, or a control character.
+    NOWHERE is a path that another server might resolve below a proxied prefix: an encoded slash,
+    dot segments, a backslash, a doubled slash, a double escape, or a control character.
     """
     if raw_path == b"/admin":
-        return Target.PAGES  # what people type: a page sends them to /admin/
+        return Target.PAGES  # without the slash, as people type it: a page redirects to /admin/
     plain = unquote_to_bytes(raw_path)
     spelled = next((name for prefix, name in PREFIXES.items() if raw_path.startswith(prefix)), None)
     if spelled is None:
@@ -59,7 +59,10 @@ def target(raw_path: bytes) -> Target:
 
 
 def _meaning(plain: bytes) -> bytes:
-    """A decoded path as the laxest server would read it: decoded again, `\\` as `/`, slashes merged, dot segments resolved."""
+    """Resolve a decoded path as the laxest server would.
+
+    Decode it again, read `\\\\` as `/`, merge slashes, resolve dot segments.
+    """
     parts: list[bytes] = []
     for part in unquote_to_bytes(plain).replace(b"\\", b"/").split(b"/"):
         if part == b"..":
@@ -70,14 +73,14 @@ def _meaning(plain: bytes) -> bytes:
 
 
 def request_headers(headers: Iterable[Header]) -> list[Header]:
-    """A request's headers for the next server, without those of this connection and those that the proxy sets itself."""
+    """Request headers to forward: without hop-by-hop headers and those the proxy sets."""
     kept = list(headers)
     dropped = _HOP_BY_HOP | _REWRITTEN | _named_by_connection(kept)
     return [(name, value) for name, value in kept if name.lower() not in dropped]
 
 
 def proof_of(scope: Scope, keys: Sequence[str]) -> Header:
-    """The header that proves to the orchestrator that we pass this request on, for the client that `mimir.lib.forwarded` established."""
+    """Return the header that proves that this frontend forwards the request for its client."""
     query = scope.get("query_string", b"")
     target = scope["raw_path"] + (b"?" + query if query else b"")
     client = Client(
@@ -91,7 +94,10 @@ def proof_of(scope: Scope, keys: Sequence[str]) -> Header:
 
 
 def response_headers(headers: Iterable[Header], where: Target) -> list[Header]:
-    """An answer's headers for the client: a Set-Cookie comes only from the admin, and only with its own names."""
+    """Response headers for the client.
+
+    Set-Cookie is kept only from the admin, and only for the admin's cookies.
+    """
     kept = list(headers)
     dropped = _HOP_BY_HOP | _SERVER_OWN | _named_by_connection(kept)
     return [
@@ -116,14 +122,14 @@ def _is_admin_cookie(value: bytes) -> bool:
 
 
 def admin_cookies(cookie_header: str) -> str:
-    """Of a Cookie header, the part that is the admin's."""
+    """Return the admin's part of a Cookie header."""
     return "; ".join(
         part for part in map(str.strip, cookie_header.split(";")) if part.startswith(ADMIN_COOKIES)
     )
 
 
 def origin_of(url: str) -> str:
-    """`scheme://host[:port]` of a URL or an Origin, in lower case without a default port; "" when it is none."""
+    """Return `scheme://host[:port]` of a URL, lower case, without a default port; "" if invalid."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -137,7 +143,7 @@ def origin_of(url: str) -> str:
 
 
 def own_origins(public_url: str, hosts: Iterable[str]) -> frozenset[str]:
-    """The origins our own pages have: PUBLIC_URL's, with each of `hosts` (Django's allowed hosts) that the host may be spelled as."""
+    """Origins of this site: PUBLIC_URL with each allowed host."""
     parts = urlsplit(public_url)
     port = f":{parts.port}" if parts.port else ""
     return frozenset(origin_of(f"{parts.scheme}://{host}{port}") for host in hosts) - {""}

@@ -1,4 +1,7 @@
-"""The proxy's slots: requests that may be with the orchestrator at once. Strangers cannot take those of users who are signed in."""
+"""Slots: limit of concurrent requests to the orchestrator.
+
+Anonymous clients cannot use up the slots of signed-in users.
+"""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,15 +15,18 @@ _RETRY_SECONDS = 2
 
 
 class Rank(IntEnum):
-    """Who asks. The value is how many of the slots requests of this rank, and of those below it, may hold."""
+    """How far a client is authenticated.
+
+    The value is the number of slots that this rank and those below it can hold together.
+    """
 
     STRANGER = 96
-    CLAIMED = 384  # a token that the orchestrator has yet to look up
+    CLAIMED = 384  # a bearer token that the orchestrator has not verified
     SIGNED_IN = TOTAL
 
 
 class Slots:
-    """Counts requests by rank and by client. per_client: the limit of one address."""
+    """Count requests by rank and client. `per_client` is the limit of one address."""
 
     def __init__(self, *, per_client: int) -> None:
         self._held = dict.fromkeys(Rank, 0)
@@ -28,7 +34,10 @@ class Slots:
 
     @contextlib.contextmanager
     def taken(self, client: str, *, rank: Rank) -> Iterator[None]:
-        """Hold a slot for the time of the block. Raises: TooMany (429) for one client, MimirError `busy` (503) for all together."""
+        """Hold a slot during the block.
+
+        Raises: TooMany (429) for one client, MimirError `busy` (503) for all together.
+        """
         if any(self._used(limit) >= limit for limit in Rank if limit >= rank):
             message = "Too many requests at once. Try again in a moment."
             raise MimirError(message, code="busy", status=503, retry_after_seconds=_RETRY_SECONDS)

@@ -1,4 +1,4 @@
-"""One WebSocket through to the orchestrator: accepted here once it is accepted there, closed with the code of whoever closes first."""
+"""Forward one WebSocket: accept after the orchestrator accepts, close with the first close code."""
 
 import asyncio
 import logging
@@ -20,9 +20,9 @@ OPEN_SECONDS = 5.0
 PING_SECONDS, PONG_SECONDS = (
     5.0,
     5.0,
-)  # an orchestrator that stands still is noticed after both: its connections stay open
+)  # a hung orchestrator keeps its connections open; it is detected after both
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024  # what our own server accepts
-QUEUE_FRAMES = 4  # above it the orchestrator has to wait for the browser
+QUEUE_FRAMES = 4  # more than that: the orchestrator waits for the browser
 NOT_SIGNED_IN, FOREIGN_ORIGIN, NOT_THERE = 4401, 4403, 4404
 NORMAL, INTERNAL_ERROR, AWAY = 1000, 1011, 1013
 _REFUSED = {401: NOT_SIGNED_IN, 403: FOREIGN_ORIGIN, 404: NOT_THERE}
@@ -34,19 +34,19 @@ _PASSED_HEADERS = (
     b"accept-language",
     b"user-agent",
 )
-# It would log whole handshakes on debug level, tokens included.
+# At debug level it logs whole handshakes, tokens included.
 logging.getLogger("websockets.client").setLevel(logging.WARNING)
 
 
 class _Connect(connect):
-    """Follows no redirect: the token goes to the orchestrator's address and nowhere else."""
+    """WebSocket client that follows no redirect: the token goes to the orchestrator only."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
 
 
 class SocketProxy:
-    """Opens sockets to one orchestrator at `url` (http or https)."""
+    """Opens sockets to the orchestrator at `url` (http or https)."""
 
     def __init__(self, url: str, *, keys: tuple[str, ...]) -> None:
         parts = urlsplit(url)
@@ -58,7 +58,7 @@ class SocketProxy:
     async def forward(
         self, scope: Scope, receive: Receive, send: Send, *, authorization: str
     ) -> None:
-        """Join the client's socket with one of the orchestrator's, in which `authorization` says who it is."""
+        """Connect the client's socket to the orchestrator with the given authorization."""
         await receive()  # websocket.connect
         try:
             upstream = await self._open(scope, authorization)
@@ -77,9 +77,9 @@ class SocketProxy:
             await send({"type": "websocket.accept", "subprotocol": upstream.subprotocol})
             await _join(upstream, receive, send)
         except OSError:
-            pass  # the client is gone: uvicorn says so where one sends to it
+            pass  # the client disconnected: uvicorn raises when something is sent to it
         finally:
-            await upstream.close(AWAY)  # nothing where it is closed already
+            await upstream.close(AWAY)  # no effect if it is closed already
 
     async def _open(self, scope: Scope, authorization: str) -> ClientConnection:
         query = scope.get("query_string", b"")
@@ -91,7 +91,7 @@ class SocketProxy:
         passed.append((name.decode(), proof.decode()))
         tls: dict[str, Any] = {"server_hostname": self._host} if self._secure else {}
         return await _Connect(
-            # The Host is the one the person used; the connection goes to the orchestrator whatever it is.
+            # The Host is the public one; the connection always goes to the orchestrator.
             f"{'wss' if self._secure else 'ws'}://{header(scope, b'host')}{target}",
             host=self._host,
             port=self._port,
@@ -111,13 +111,19 @@ class SocketProxy:
 
 
 async def accept_and_close(send: Send, code: int, reason: str) -> None:
-    """Refuse a socket so that a browser learns why: it hides the status of a handshake that fails."""
+    """Refuse a socket with a code.
+
+    The socket is accepted first: browsers hide the status of a failed handshake.
+    """
     await send({"type": "websocket.accept"})
     await send({"type": "websocket.close", "code": code, "reason": reason})
 
 
 async def _join(upstream: ClientConnection, receive: Receive, send: Send) -> None:
-    """Pass messages both ways until one side closes. Each waits for the other side to have taken the last one."""
+    """Forward messages both ways until one side closes.
+
+    Each direction waits until the other side has taken the last message.
+    """
     flow = _Flow()
     silent = asyncio.create_task(_until_silent(upstream, flow))
     tasks = (
@@ -141,14 +147,17 @@ async def _join(upstream: ClientConnection, receive: Receive, send: Send) -> Non
 
 
 class _Flow:
-    """What moves towards the client: how many messages came, and whether one waits for the client to take it."""
+    """Messages sent to the client, and whether one is waiting for the client to take it."""
 
     def __init__(self) -> None:
         self.messages, self.waits = 0, False
 
 
 async def _until_silent(upstream: ClientConnection, flow: _Flow) -> None:
-    """Returns when the orchestrator does not answer a ping. While a client is slow the pong lies behind what it has not taken: no sign."""
+    """Return when the orchestrator stops answering pings.
+
+    While a client reads slowly, the pong is queued behind its messages and proves nothing.
+    """
     while True:
         await asyncio.sleep(PING_SECONDS)
         before = flow.messages
@@ -158,7 +167,7 @@ async def _until_silent(upstream: ClientConnection, flow: _Flow) -> None:
             pong = asyncio.ensure_future(await upstream.ping())
             await asyncio.wait((pong,), timeout=PONG_SECONDS)
         except ConnectionClosed:
-            await asyncio.Event().wait()  # who reads it tells the client, with the code
+            await asyncio.Event().wait()  # `_to_client` closes the client with the code
         if not pong.done() and not flow.waits and flow.messages == before:
             return
 
@@ -175,7 +184,7 @@ async def _to_orchestrator(upstream: ClientConnection, receive: Receive) -> None
             text, data = message.get("text"), message.get("bytes")
             await upstream.send(text if text is not None else data or b"")
         except ConnectionClosed:
-            # The other direction tells the client, with the code.
+            # `_to_client` closes the client with the code.
             await asyncio.Event().wait()
 
 
@@ -194,7 +203,10 @@ async def _to_client(upstream: ClientConnection, send: Send, flow: _Flow) -> Non
 
 
 def _how_closed(received: Close | None, sent: Close | None) -> tuple[int, str]:
-    """The code and reason for the client. A connection that just broke means: come back later, as does one that fell silent."""
+    """Return close code and reason for the client.
+
+    A broken or silent connection means: try again later.
+    """
     if received is not None:
         return sendable(received.code), received.reason
     if sent is not None and sent.code in (1002, 1007, 1009):
@@ -203,7 +215,10 @@ def _how_closed(received: Close | None, sent: Close | None) -> tuple[int, str]:
 
 
 def sendable(code: int) -> int:
-    """A close code that may stand in a frame (RFC 6455, section 7.4): 1005 says that there was none, which is a normal end."""
+    """Return a close code that is valid in a frame (RFC 6455, section 7.4).
+
+    1005 means "no code", which is a normal close.
+    """
     if code in (1005, 1000):
         return NORMAL
     if code in (1001, 1002, 1003) or 1007 <= code <= 1014 or 3000 <= code <= 4999:

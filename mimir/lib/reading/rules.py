@@ -1,4 +1,4 @@
-"""The rules by which the text of a whole column becomes numbers, truth values, dates or times (docs/data.md has the same table).
+"""The rules by which the text of a whole column becomes numbers, truth values, dates or times (docs/reference/data.md has the same table).
 
 A rule holds for a column when every cell that is not empty matches. `match` and `cast` are SQL over `{t}`, the trimmed text of a cell. A
 rule with `proof` also needs one cell that matches it: without such a cell the text can be read in two ways, and the column stays text.

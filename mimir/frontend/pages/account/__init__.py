@@ -1,1 +1,1 @@
-"""Page of one's own password and sessions."""
+"""Page of the user's own password and sessions."""

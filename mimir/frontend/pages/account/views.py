@@ -1,4 +1,4 @@
-"""One's own password, and where one is signed in."""
+"""Change your own password and end your own sessions."""
 
 import uuid
 
@@ -21,7 +21,7 @@ _EMPTY = {"current_password": "", "new_password": "", "repeated": "", "end_token
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def account(request: HttpRequest) -> HttpResponse:
-    """The form for the password, and the list of sessions. POST changes the password."""
+    """Show the password form and the sessions. POST changes the password."""
     form, changed = Form(dict(_EMPTY)), None
     if request.method == "POST":
         form = Form({name: request.POST.get(name, "") for name in _EMPTY})
@@ -33,7 +33,7 @@ def account(request: HttpRequest) -> HttpResponse:
             changed = _change(request, form)
         form = Form(
             {**_EMPTY, "end_tokens": form.value("end_tokens")}, form.errors, form.general
-        )  # no password goes back into a page
+        )  # never render a password
     found = api(request).get("sessions/", {"cursor": request.GET.get("cursor"), "limit": 50})
     context = {
         "form": form,
@@ -47,7 +47,7 @@ def account(request: HttpRequest) -> HttpResponse:
 
 
 def _change(request: HttpRequest, form: Form) -> dict[str, int] | None:
-    """How much ended with the old password; None where it was refused, with the reasons in the form."""
+    """Return the number of sessions and tokens ended; None with errors in the form if refused."""
     body = {
         "current_password": form.value("current_password"),
         "new_password": form.value("new_password"),
@@ -65,7 +65,7 @@ def _change(request: HttpRequest, form: Form) -> dict[str, int] | None:
 @require_POST
 @signed_in
 def session_end(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
-    """End one session; one that is gone already is no error."""
+    """End one session. A session that no longer exists is not an error."""
     try:
         api(request).delete(f"sessions/{session_id}/")
     except ApiError as error:
@@ -77,7 +77,7 @@ def session_end(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @signed_in
 def sessions_end(request: HttpRequest) -> HttpResponse:
-    """Sign out everywhere, here too."""
+    """Sign out everywhere, including this browser."""
     api(request).delete("sessions/")
     session.sign_out(request)
     return HttpResponseRedirect(session.SIGN_IN_PATH)

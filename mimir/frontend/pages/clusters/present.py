@@ -1,80 +1,88 @@
-"""Clusters as their pages show them, and what was typed of one as the API's request. Pure."""
+"""Present clusters, and turn the cluster form into an API request. Pure."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.system.present import bar
 
 Row = Mapping[str, Any]
 STATES = {
-    "ok": ("succeeded", "answers"),
-    "unreachable": ("failed", "does not answer"),
+    "ok": ("succeeded", "reachable"),
+    "unreachable": ("failed", "unreachable"),
     "disabled": ("skipped", "switched off"),
-    "unknown": ("warn", "not looked at lately"),
+    "unknown": ("warn", "not checked recently"),
 }
-ROOM = ("jobs", "cpu", "memory", "gpu")
+CAPACITY = ("jobs", "cpu", "memory", "gpu")
 TEXTS = ("region", "context", "namespace", "orchestrator_url", "model_cache")
 PAIRS = ("node_selector", "gpu_node_selector")
 OBJECTS = ("tolerations", "gpu_tolerations")
 GRACE = "away_grace_seconds"
-FIELDS = ("name", *TEXTS, *PAIRS, *OBJECTS, *ROOM, GRACE, "etag")
+FIELDS = ("name", *TEXTS, *PAIRS, *OBJECTS, *CAPACITY, GRACE, "etag")
 PATHS = (
     {name: name for name in FIELDS}
-    | {f"capacity.{name}": name for name in ROOM}
+    | {f"capacity.{name}": name for name in CAPACITY}
     | {"capacity": "jobs"}
 )  # the API's paths to our fields
 _EMPTY = {"model_cache": "empty_dir", "jobs": "100", GRACE: "600"}
 
 
-def look(row: Row) -> dict[str, Any]:
-    """A cluster with its state in words and its room in numbers and bars."""
+def cluster_row(row: Row) -> dict[str, Any]:
+    """Present a cluster: state, and capacity in numbers and bars."""
     shape, word = STATES.get(row["health"]["state"], ("warn", str(row["health"]["state"])))
     used, most = row["used"], row["capacity"]
-    rooms = [
-        _room(
-            "Jobs", used["jobs"], most["jobs"], text.number(used["jobs"]), text.number(most["jobs"])
+    capacity = [
+        _capacity_row(
+            "Jobs",
+            used["jobs"],
+            most["jobs"],
+            formatting.number(used["jobs"]),
+            formatting.number(most["jobs"]),
         ),
-        _room(
+        _capacity_row(
             "CPU",
             _cores(used["cpu"]),
             _cores(most["cpu"]),
             _shown(used["cpu"]),
             _shown(most["cpu"]),
         ),
-        _room(
+        _capacity_row(
             "Memory",
-            text.quantity(used["memory"]),
-            text.quantity(most["memory"]),
-            text.limit(used["memory"]),
+            formatting.quantity(used["memory"]),
+            formatting.quantity(most["memory"]),
+            formatting.limit(used["memory"]),
             _limit(most["memory"]),
         ),
     ]
     if most["gpu"] or used["gpu"]:
-        rooms.append(
-            _room(
-                "GPUs", used["gpu"], most["gpu"], text.number(used["gpu"]), text.number(most["gpu"])
+        capacity.append(
+            _capacity_row(
+                "GPUs",
+                used["gpu"],
+                most["gpu"],
+                formatting.number(used["gpu"]),
+                formatting.number(most["gpu"]),
             )
         )
-    return {**row, "shape": shape, "word": word, "rooms": rooms}
+    return {**row, "shape": shape, "word": word, "capacity_rows": capacity}
 
 
-def _room(
-    word: str, used: float | None, most: float | None, used_words: str, most_words: str
+def _capacity_row(
+    word: str, used: float | None, most: float | None, used_text: str, limit_text: str
 ) -> dict[str, Any]:
-    return {"word": word, "bar": bar(used, most), "used": used_words, "most": most_words}
+    return {"word": word, "bar": bar(used, most), "used": used_text, "most": limit_text}
 
 
 def _cores(value: object) -> float | None:
-    """Of `16` or `500m`."""
-    words = str(value)
+    """Parse CPU cores such as `16` or `500m`."""
+    text = str(value)
     try:
         return (
             None
             if value is None
-            else float(words.removesuffix("m")) / (1000 if words.endswith("m") else 1)
+            else float(text.removesuffix("m")) / (1000 if text.endswith("m") else 1)
         )
     except ValueError:
         return None
@@ -82,19 +90,22 @@ def _cores(value: object) -> float | None:
 
 def _shown(value: object) -> str:
     cores = _cores(value)
-    return "" if cores is None else f"{cores:.3g}" if cores < 1000 else text.number(round(cores))
+    return (
+        "" if cores is None else f"{cores:.3g}" if cores < 1000 else formatting.number(round(cores))
+    )
 
 
 def _limit(value: object) -> str:
-    return "" if value is None else text.limit(value)
+    return "" if value is None else formatting.limit(value)
 
 
 def form_of(row: Row | None, etag: str = "") -> Form:
-    """The form of a cluster; of a new one without `row`."""
+    """Build the form of a cluster; an empty form without `row`."""
     if row is None:
         return Form({name: _EMPTY.get(name, "") for name in FIELDS})
     capacity = {
-        name: "" if row["capacity"][name] is None else str(row["capacity"][name]) for name in ROOM
+        name: "" if row["capacity"][name] is None else str(row["capacity"][name])
+        for name in CAPACITY
     }
     pairs = {
         name: "\n".join(f"{key}={value}" for key, value in sorted(row[name].items()))
@@ -115,7 +126,10 @@ def form_of(row: Row | None, etag: str = "") -> Form:
 
 
 def body_of(form: Form, *, kubernetes: bool) -> dict[str, Any]:
-    """The API's request; what cannot be read gets its message in the form. Where there are no pods: the region and the room alone."""
+    """Build the API request. Values that cannot be read get a message in the form.
+
+    A cluster without Kubernetes has only region and capacity.
+    """
     body: dict[str, Any] = {"capacity": _capacity(form), "region": form.value("region")}
     if kubernetes:
         body |= {name: form.value(name) for name in TEXTS}
@@ -126,38 +140,40 @@ def body_of(form: Form, *, kubernetes: bool) -> dict[str, Any]:
 
 
 def _capacity(form: Form) -> dict[str, Any]:
-    made: dict[str, Any] = {
+    capacity: dict[str, Any] = {
         "cpu": form.value("cpu") or None,
         "memory": form.value("memory") or None,
     }
-    return made | {name: _whole(form, name) for name in ("jobs", "gpu")}
+    return capacity | {name: _whole(form, name) for name in ("jobs", "gpu")}
 
 
 def _whole(form: Form, name: str) -> int:
     typed = form.value(name) or _EMPTY.get(name if name == GRACE else "", "0")
     if typed.isascii() and typed.isdigit() and len(typed) < 10:
         return int(typed)
-    form.errors[name] = f"Give a whole number, for example {_EMPTY[GRACE] if name == GRACE else 8}."
+    form.errors[name] = (
+        f"Enter a whole number, for example {_EMPTY[GRACE] if name == GRACE else 8}."
+    )
     return 0
 
 
 def _pairs(form: Form, name: str) -> dict[str, str]:
-    made = {}
+    pairs = {}
     for line in filter(None, map(str.strip, form.value(name).splitlines())):
         key, equals, value = (part.strip() for part in line.partition("="))
         if not equals:
-            form.errors[name] = f"{line[:60]} is no label=value."
-        made[key] = value
-    return made
+            form.errors[name] = f"{line[:60]} is not label=value."
+        pairs[key] = value
+    return pairs
 
 
 def _objects(form: Form, name: str) -> list[Any]:
-    made = []
+    objects = []
     for line in filter(None, map(str.strip, form.value(name).splitlines())):
         try:
-            made.append(json.loads(line))
+            objects.append(json.loads(line))
         except (ValueError, RecursionError):
             form.errors[name] = (
-                f"{line[:60]} is no JSON object: write each toleration on a line of its own."
+                f"{line[:60]} is not a JSON object. Write each toleration on its own line."
             )
-    return made
+    return objects

@@ -1,4 +1,4 @@
-"""Where workers are launched, for administrators: the list, a form for a new one, a page to change one, switch it off or take it away."""
+"""Clusters, for administrators: list, create, change, enable, disable, remove."""
 
 from typing import Any
 from urllib.parse import quote
@@ -8,38 +8,41 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from mimir.frontend.client import ApiError, api
 from mimir.frontend.forms import Form
-from mimir.frontend.pages.clusters.present import FIELDS, PATHS, body_of, form_of, look
+from mimir.frontend.pages.clusters.present import FIELDS, PATHS, body_of, cluster_row, form_of
 from mimir.frontend.pages.shell import cursor_of, page
 from mimir.frontend.session import signed_in
 
-CACHES = (("empty_dir", "none: with each worker"), ("claim", "model-cache-pvc"))
+CACHES = (("empty_dir", "none: a new one for each worker"), ("claim", "model-cache-pvc"))
 _CHANGED = (
-    "Somebody changed the cluster while this form was open. Save again to replace what they saved."
+    "Someone changed the cluster while this form was open. Save again to overwrite their changes."
 )
 
 
 @require_GET
 @signed_in
 def clusters(request: HttpRequest) -> HttpResponse:
-    """`/system/clusters/`. The API refuses who is no administrator; that answer is the page then."""
+    """`/system/clusters/`. The API refuses users without administrator rights."""
     got = api(request).get("clusters/", {"cursor": request.GET.get("cursor"), "limit": 50})
-    context = {"rows": [look(row) for row in got["results"]], "older": cursor_of(got["next"])}
+    context = {
+        "rows": [cluster_row(row) for row in got["results"]],
+        "older": cursor_of(got["next"]),
+    }
     return page(request, "system/clusters.html", context, here="system")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def cluster_new(request: HttpRequest) -> HttpResponse:
-    """The form of a new one."""
+    """Create a cluster."""
     form = form_of(None)
     if request.method == "POST":
         form = Form.posted(request.POST, *FIELDS)
-        form.require("name", "Give the cluster a name.")
+        form.require("name", "Enter a name for the cluster.")
         body = body_of(form, kubernetes=True) | {"name": form.value("name")}
-        if not form.bad and (made := _sent(request, form, "POST", "clusters/", body)):
-            return HttpResponseRedirect(f"/system/clusters/{made['name']}/")
+        if not form.bad and (created := _sent(request, form, "POST", "clusters/", body)):
+            return HttpResponseRedirect(f"/system/clusters/{created['name']}/")
     else:
-        api(request).get("clusters/", {"limit": 1})  # who may not add one sees no form
+        api(request).get("clusters/", {"limit": 1})  # refuses users who cannot create a cluster
     context = {"form": form, "caches": CACHES, "kubernetes": True, "row": None}
     return page(
         request, "system/cluster.html", context, here="system", status=400 if form.bad else 200
@@ -49,7 +52,7 @@ def cluster_new(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def cluster(request: HttpRequest, name: str) -> HttpResponse:
-    """One of them; POST saves the form, or with `then` switches it `on` or `off`, or takes it away (`remove`)."""
+    """Show one cluster. POST saves the form, or with `then` enables, disables or removes it."""
     path = f"clusters/{quote(name, safe='')}/"
     row, etag = api(request).get_with_etag(path)
     form, kubernetes = form_of(row, etag), row["launcher"] == "kubernetes"
@@ -71,7 +74,7 @@ def cluster(request: HttpRequest, name: str) -> HttpResponse:
             is not None
         ):
             return HttpResponseRedirect(back)
-    context = {"form": form, "caches": CACHES, "kubernetes": kubernetes, "row": look(row)}
+    context = {"form": form, "caches": CACHES, "kubernetes": kubernetes, "row": cluster_row(row)}
     return page(
         request, "system/cluster.html", context, here="system", status=400 if form.bad else 200
     )
@@ -87,7 +90,10 @@ def _sent(
     etag: str = "",
     now: str = "",
 ) -> dict[str, Any] | None:
-    """The API's answer; None when it refuses, with its messages in the form. `etag`: what the form was read with, `now`: what holds now."""
+    """Return the API's answer; None with its messages in the form if it refuses.
+
+    `etag` is the version the form was read with, `now` the current one.
+    """
     headers = {"If-Match": etag} if etag else None
     try:
         if method == "DELETE":

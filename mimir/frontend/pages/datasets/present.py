@@ -1,16 +1,16 @@
-"""A dataset's columns as its page shows them: of the schema alone, and with the profile where it is there. Pure."""
+"""Present the columns of a dataset, with its profile if there is one. Pure."""
 
 import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.drawing import profiles
 from mimir.frontend.drawing.scales import figure
 
 CELL_CHARS_MAX = 300
-NUMBERS_OF = 100  # columns whose bins and values are listed; more make a page that nobody can load
+NUMBERS_OF = 100  # columns whose bins and values are listed; more would make the page too large
 _NUMBERS = re.compile(
     r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE|FLOAT|REAL|DECIMAL.*", re.IGNORECASE
 )  # as DuckDB names types
@@ -19,13 +19,16 @@ Column = Mapping[str, Any]
 
 
 def table(found: Mapping[str, Any], profile: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The first rows: columns with their heads, and cells as text; numbers to the right."""
+    """Present the first rows: columns with headers, and cells as text.
+
+    Numbers are right-aligned.
+    """
     known = _by_name(profile)
     row_count = profile["row_count"] if profile else 0
     columns = [
         {
-            "name": text.visible(column["name"]),
-            "type": text.visible(column["type"]).lower(),
+            "name": formatting.visible(column["name"]),
+            "type": formatting.visible(column["type"]).lower(),
             "right": is_number(str(column["type"])),
             "head": profiles.head(known[column["name"]], row_count)
             if column["name"] in known
@@ -46,7 +49,7 @@ def table(found: Mapping[str, Any], profile: Mapping[str, Any] | None) -> dict[s
 
 
 def listed(schema: Sequence[Column], profile: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    """Every column in a row, with what the profile knows of it."""
+    """Present every column in a row, with its statistics."""
     known = _by_name(profile)
     row_count = profile["row_count"] if profile else 0
     rows = []
@@ -64,7 +67,7 @@ def listed(schema: Sequence[Column], profile: Mapping[str, Any] | None) -> list[
 
 
 def is_number(kind: str) -> bool:
-    """Whether DuckDB's type is one of numbers."""
+    """Whether a DuckDB type is numeric."""
     return _NUMBERS.fullmatch(kind) is not None
 
 
@@ -73,15 +76,15 @@ def _by_name(profile: Mapping[str, Any] | None) -> dict[str, Column]:
 
 
 def _facts(column: Column, row_count: int) -> dict[str, str]:
-    """Words; empty for what was not computed."""
+    """Format statistics; empty if not computed."""
     missing = column.get("missing")
     return {
         "missing": ""
         if missing is None
-        else f"{text.number(missing)} ({profiles.share(missing, row_count)})"
+        else f"{formatting.number(missing)} ({profiles.share(missing, row_count)})"
         if missing
         else "none",
-        "distinct": text.number(column.get("distinct")),
+        "distinct": formatting.number(column.get("distinct")),
         "min": profiles.value_of(column.get("min")),
         "max": profiles.value_of(column.get("max")),
         "mean": figure(column["mean"]) if isinstance(column.get("mean"), int | float) else "",
@@ -90,21 +93,21 @@ def _facts(column: Column, row_count: int) -> dict[str, str]:
 
 
 def _numbers(column: Column) -> list[tuple[str, str]]:
-    """(bin or value, rows) of what the head of the column draws."""
+    """Return (bin or value, rows) of the plot in the column header."""
     bins = profiles.bins_of(column)
     if bins:
         return [
-            (low if low == high else f"{low} to {high}", text.number(round(count)))
+            (low if low == high else f"{low} to {high}", formatting.number(round(count)))
             for low, high, count in bins
         ]
     return [
-        (profiles.value_of(row["value"]) or "empty", text.number(row["count"]))
+        (profiles.value_of(row["value"]) or "empty", formatting.number(row["count"]))
         for row in column.get("top") or []
     ]
 
 
 def _pure_dates(kind: str, values: Sequence[Any]) -> bool:
-    """Whether the shown values of a column of timestamps are all at midnight: then their time says nothing."""
+    """Whether all shown timestamps are at midnight, so that the time can be hidden."""
     shown = [value for value in values if value is not None]
     return (
         str(kind).upper().startswith("TIMESTAMP")
@@ -114,12 +117,18 @@ def _pure_dates(kind: str, values: Sequence[Any]) -> bool:
 
 
 def cell(value: Any, right: bool, pure_date: bool = False) -> dict[str, Any]:
-    """One cell as text: null, `right` for numbers, `whole` when it was cut or rounded."""
+    """Present one cell: text, null, right-aligned, and `whole` if it was cut or rounded."""
     if value is None:
         return {"text": "missing", "null": True, "right": right, "whole": ""}
     if pure_date or isinstance(value, float):
-        whole = text.visible(value)
-        short = whole[:10] if pure_date else text.rounded(value) if math.isfinite(value) else whole
+        whole = formatting.visible(value)
+        short = (
+            whole[:10]
+            if pure_date
+            else formatting.rounded(value)
+            if math.isfinite(value)
+            else whole
+        )
         return {
             "text": short,
             "null": False,
@@ -129,7 +138,7 @@ def cell(value: Any, right: bool, pure_date: bool = False) -> dict[str, Any]:
     shown = (
         ("true" if value else "false")
         if isinstance(value, bool)
-        else text.visible(value).replace("\n", "\u240a").replace("\t", "\u2409")
+        else formatting.visible(value).replace("\n", "\u240a").replace("\t", "\u2409")
     )
     cut = len(shown) > CELL_CHARS_MAX
     return {

@@ -1,4 +1,4 @@
-"""Undo an upload from a dataset's page: make another version current, delete a version, delete the dataset."""
+"""Actions on dataset versions: make current, delete a version, delete the dataset."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ NOTHING: dict[str, Any] = {
     "compared_with": None,
     "uses": [],
     "warnings": [],
-}  # shown when the API does not answer
+}  # shown when the API call fails
 
 
 def change(request: HttpRequest, slug: str, name: str, form: Form) -> HttpResponse | None:
-    """Do what the pressed button says (`make_current`, `delete_version` or `delete_dataset`) and return where to go.
+    """Carry out the pressed button (`make_current`, `delete_version` or `delete_dataset`).
 
-    None when the API refused; the reason is then in `form`.
+    Returns the redirect; None with the reason in `form` if the API refuses.
     """
     path = project_path(slug, "datasets", name)
     try:
@@ -35,7 +35,7 @@ def change(request: HttpRequest, slug: str, name: str, form: Form) -> HttpRespon
 
 
 def _send(client: Api, request: HttpRequest, path: str) -> str | None:
-    """What to show next below `path`; None for the list of datasets."""
+    """Send the action. Returns the page to show, relative to `path`; None for the dataset list."""
     current, version = request.POST.get("make_current", ""), request.POST.get("delete_version", "")
     if current.isdigit():
         client.patch(path, {"current_version": int(current)})

@@ -1,4 +1,4 @@
-"""Datasets: what there is, upload, and one dataset with its first rows, columns, versions, where it comes from and who uses it."""
+"""Datasets: list, upload, and one dataset with preview, columns, versions, lineage and uses."""
 
 from functools import partial
 from typing import Any
@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.datasets import present as columns
-from mimir.frontend.pages.datasets import version_views as dataset_versions
+from mimir.frontend.pages.datasets import version_views as version_views
 from mimir.frontend.pages.lineage.present import NOTHING, lineage_of
 from mimir.frontend.pages.shell import cursor_of, optional, page, project_path, together
 from mimir.frontend.session import signed_in
@@ -23,12 +23,15 @@ _FIELDS = {"name": "name", "file": "file"}
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def datasets(request: HttpRequest, slug: str) -> HttpResponse:
-    """The list; POST stages an upload for a browser without script (with it, the file goes straight to the API)."""
+    """List datasets. POST stages an upload of a browser without script.
+
+    With script, the file goes directly to the API.
+    """
     form = Form.posted(request.POST, "name")
     if request.method == "POST":
-        made = _upload(request, slug, form)
-        if made is not None:
-            return made
+        response = _upload(request, slug, form)
+        if response is not None:
+            return response
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -52,9 +55,9 @@ def datasets(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _upload(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
-    """Where to go when it worked; None when the form has to be shown again."""
+    """Return the redirect of a staged upload; None if the form must be shown again."""
     file = request.FILES.get("file")
-    form.require("name", "Give the dataset a name, for example trips.")
+    form.require("name", "Enter a dataset name, for example trips.")
     if file is None:
         form.errors["file"] = "Choose a file: CSV, Excel, JSON, Parquet or Arrow."
     if form.bad or file is None:
@@ -79,14 +82,14 @@ def _upload(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def dataset(request: HttpRequest, slug: str, name: str) -> HttpResponse:
-    """`/projects/<slug>/datasets/<name>/?version=&tab=columns|versions|file`. `&profile=1` waits for the profile, however long.
+    """`/projects/<slug>/datasets/<name>/?version=&tab=columns|versions|file`.
 
-    POST changes what is current or deletes: see `dataset_versions.change`.
+    `&profile=1` waits until the profile is computed. POST: see `version_views.change`.
     """
     form = Form()
     if (
         request.method == "POST"
-        and (done := dataset_versions.change(request, slug, name, form)) is not None
+        and (done := version_views.change(request, slug, name, form)) is not None
     ):
         return done
     got = together(
@@ -98,8 +101,8 @@ def dataset(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         ),
     )
     versions = got["dataset"]["versions"]
-    asked = request.GET.get("version", "") or str(got["dataset"]["current_version"])
-    version = _version(api(request), slug, name, versions, asked)
+    number_text = request.GET.get("version", "") or str(got["dataset"]["current_version"])
+    version = _version(api(request), slug, name, versions, number_text)
     number = version["number"]
     tab = request.GET.get("tab", "") if request.GET.get("tab") in TABS else ""
     context = {
@@ -133,7 +136,7 @@ def dataset(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 def _content(
     request: HttpRequest, slug: str, name: str, version: dict[str, Any], tab: str
 ) -> dict[str, Any]:
-    """What the page shows of one version: rows, columns, lineage, downloads, and what was noticed when it was read."""
+    """Fetch one version's rows, columns, lineage, downloads and import warnings."""
     number = version["number"]
     path = project_path(slug, "datasets", name, "versions", str(number))
     shown = together(
@@ -144,7 +147,7 @@ def _content(
         profile=partial(_profile, f"{path}profile/", "profile" in request.GET)
         if tab in ("", "columns")
         else lambda client: None,
-        detail=optional(lambda client: client.get(path), dataset_versions.NOTHING),
+        detail=optional(lambda client: client.get(path), version_views.NOTHING),
         lineage=optional(
             lambda client: client.get(
                 project_path(slug, "lineage"), {"of": f"dataset:{name}@{number}"}
@@ -173,19 +176,22 @@ def _tab_url(number: int, tab: str) -> str:
 
 
 def _version(
-    client: Api, slug: str, name: str, versions: list[dict[str, Any]], asked: str
+    client: Api, slug: str, name: str, versions: list[dict[str, Any]], number_text: str
 ) -> dict[str, Any]:
-    """The version asked for, by another call when it is not among those listed. Raises: ApiError."""
+    """Return the requested version; fetch it if it is not on the listed page.
+
+    Raises: ApiError.
+    """
     for version in versions:
-        if str(version["number"]) == asked:
+        if str(version["number"]) == number_text:
             return version
-    if not (asked.isascii() and asked.isdigit() and len(asked) < 10):
-        raise ApiError(404, "not_found", "A version is a number.")
-    return client.get(project_path(slug, "datasets", name, "versions", asked))
+    if not (number_text.isascii() and number_text.isdigit() and len(number_text) < 10):
+        raise ApiError(404, "not_found", "The version must be a number.")
+    return client.get(project_path(slug, "datasets", name, "versions", number_text))
 
 
 def _rows(path: str, client: Api) -> dict[str, Any]:
-    """The preview; what cannot be previewed still has its page, with the reason."""
+    """Fetch the preview; without one, the reason."""
     try:
         return client.get(path, {"limit": PREVIEW_ROWS})
     except ApiError as error:
@@ -195,7 +201,10 @@ def _rows(path: str, client: Api) -> dict[str, Any]:
 
 
 def _profile(path: str, wait: bool, client: Api) -> dict[str, Any] | None:
-    """The profile, or one with the reason why there is none; None while nobody has computed it. `wait`: compute it now."""
+    """Fetch the profile; None if it is not computed yet, or the reason why it cannot be.
+
+    `wait`: compute it now.
+    """
     try:
         return client.get(path, None if wait else {"stored": "true"})
     except ApiError as error:
@@ -207,15 +216,18 @@ def _profile(path: str, wait: bool, client: Api) -> dict[str, Any] | None:
 
 
 def _downloads(base: str, stored: str) -> list[dict[str, str]]:
-    words = {"csv": "CSV", "parquet": "Parquet", "jsonl": "JSON lines"}
-    made = [{"word": words[kind], "url": f"{base}?as={kind}"} for kind in ("csv", "parquet")]
+    labels = {"csv": "CSV", "parquet": "Parquet", "jsonl": "JSON Lines"}
+    downloads = [{"word": labels[kind], "url": f"{base}?as={kind}"} for kind in ("csv", "parquet")]
     if stored not in ("csv", "parquet"):
-        made.append({"word": f"{words.get(stored, stored)}, as stored", "url": base})
-    return made
+        downloads.append({"word": f"{labels.get(stored, stored)}, as stored", "url": base})
+    return downloads
 
 
 def _uses(slug: str, name: str, number: int | None) -> list[dict[str, str]]:
-    """The forms that begin with this version, or with the newest at submit time (None); `needs` is who may send them."""
+    """Forms that start with this version, or with the newest at submit time (None).
+
+    `needs` is the required permission.
+    """
     form = f"/{project_path(slug, 'jobs', 'new')}"
     about = {"dataset": name, **({"version": number} if number is not None else {})}
     return [
@@ -226,7 +238,7 @@ def _uses(slug: str, name: str, number: int | None) -> list[dict[str, str]]:
             "needs": "run",
         },
         {
-            "word": "Predict for its rows",
+            "word": "Predict its rows",
             "icon": "ml_inference",
             "url": f"{form}?{urlencode({'type': 'ml_inference', 'dataset': name})}",
             "needs": "run",

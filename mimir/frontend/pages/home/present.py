@@ -1,11 +1,11 @@
-"""A project's summary of the API as its home shows it: what needs a person, bars of the last day, runs of what is kept up to date. Pure."""
+"""Present a project's summary: attention list, hourly bars, run bars. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.pages.job.result import thing_url
 from mimir.frontend.pages.jobs.present import job_title
 
@@ -18,7 +18,10 @@ Row = Mapping[str, Any]
 
 
 def attention_row(row: Row, slug: str) -> dict[str, Any]:
-    """What needs a person, with the best thing to do about it: {"retry"} posts at once, {"url"} opens what has to be changed."""
+    """Present a failure with its best next step.
+
+    {"retry"} posts at once, {"url"} opens the form or page with the change.
+    """
     job = row["job"]
     steps = row["next_steps"]
     best = steps[0] if steps else None
@@ -39,7 +42,7 @@ def attention_row(row: Row, slug: str) -> dict[str, Any]:
 
 
 def result_row(row: Row, slug: str) -> dict[str, Any]:
-    """A version or revision that a job made."""
+    """Present a version or revision that a job created."""
     return {
         "icon": _ICONS.get(row["kind"], "file"),
         "name": row["name"],
@@ -56,7 +59,7 @@ def _tag(row: Row) -> str:
 
 
 def hour_bars(hourly: Sequence[Row]) -> dict[str, Any]:
-    """A bar for each hour: what succeeded, above it what was cancelled, above that, with a cross, what failed; and the same as numbers."""
+    """Draw a bar for each hour: succeeded, cancelled and failed (with a cross); and the counts."""
     most = max([sum(hour[name] for name in _TONES) for hour in hourly], default=0) or 1
     step = WIDTH / max(len(hourly), 1)
     bars, crosses = [], []
@@ -78,16 +81,19 @@ def hour_bars(hourly: Sequence[Row]) -> dict[str, Any]:
         "bars": bars,
         "crosses": crosses,
         "rows": [hour for hour in hourly if any(hour[name] for name in _TONES)],
-        "label": _told({name: sum(hour[name] for hour in hourly) for name in _TONES}) or "none",
+        "label": _describe_counts({name: sum(hour[name] for hour in hourly) for name in _TONES})
+        or "none",
     }
 
 
-def _told(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{text.number(count)} {word}" for word, count in counts.items() if count)
+def _describe_counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(
+        f"{formatting.number(count)} {word}" for word, count in counts.items() if count
+    )
 
 
 def producer_row(row: Row, slug: str) -> dict[str, Any]:
-    """What makes a dataset, a model or a twin, and how its last runs went."""
+    """Present the job series of a dataset, a model or a twin, with its last runs."""
     last = row["last"]
     return {
         "icon": row["job_type"],
@@ -106,7 +112,10 @@ def producer_row(row: Row, slug: str) -> dict[str, Any]:
 
 
 def run_bars(last: Sequence[Row]) -> dict[str, Any]:
-    """A bar for each run, oldest first: its height is how long it took. Failed has a cross, cancelled is hollow, what still moves is short."""
+    """Draw a bar for each run, oldest first; the height is the duration.
+
+    Failed has a cross, cancelled is hollow, an unfinished run is short.
+    """
     longest = max([run["seconds"] or 0 for run in last], default=0) or 1
     counts: dict[str, int] = {}
     bars = []
@@ -115,7 +124,7 @@ def run_bars(last: Sequence[Row]) -> dict[str, Any]:
         word = run["status"] if tone != "run" else "open"
         counts[word] = counts.get(word, 0) + 1
         height = 6 if tone == "run" else 8 + round((run["seconds"] or 0) / longest * 8)
-        took = f", took {text.span(run['seconds'])}" if run["seconds"] is not None else ""
+        took = f", took {formatting.span(run['seconds'])}" if run["seconds"] is not None else ""
         x, y = at * _RUN_STEP, _RUN_HEIGHT - height
         bars.append(
             {
@@ -133,13 +142,13 @@ def run_bars(last: Sequence[Row]) -> dict[str, Any]:
         "height": _RUN_HEIGHT,
         "bar": _RUN_WIDTH,
         "bars": bars,
-        "label": _runs_told(last, counts),
+        "label": _describe_runs(last, counts),
     }
 
 
-def _runs_told(last: Sequence[Row], counts: Mapping[str, int]) -> str:
+def _describe_runs(last: Sequence[Row], counts: Mapping[str, int]) -> str:
     if len(last) < 2:
         return f"One run: {next(iter(counts))}" if last else "No run"
     if len(counts) == 1:
         return f"Last {len(last)} runs: all {next(iter(counts))}"
-    return f"Last {len(last)} runs: {_told(counts)}; the last {last[-1]['status']}"
+    return f"Last {len(last)} runs: {_describe_counts(counts)}; the last {last[-1]['status']}"

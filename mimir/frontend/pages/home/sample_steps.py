@@ -1,4 +1,4 @@
-"""The sample's story: its steps in order, which of them are done, and the form of each next one, filled in. Pure."""
+"""Guided steps of the sample project: state and prefilled form of each. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -37,9 +37,12 @@ _MAKES = (
 )
 
 
-def sample_story(slug: str, producers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """{"title", "does", "action", "url", "done", "next"} of each step; nothing once all are done. `producers`: of the project's summary."""
-    made = {(row["kind"], row["name"]) for row in producers}
+def sample_steps(slug: str, producers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """List the steps: {"title", "does", "action", "url", "done", "next"}; empty once all are done.
+
+    `producers`: from the project's summary.
+    """
+    existing = {(row["kind"], row["name"]) for row in producers}
     steps: list[dict[str, Any]] = []
     for (title, does, action), makes, job in zip(_TITLES, _MAKES, sample.JOBS, strict=True):
         texts = texts_of_request(job["type"], {"parameters": job["parameters"]})
@@ -50,7 +53,7 @@ def sample_story(slug: str, producers: Sequence[Mapping[str, Any]]) -> list[dict
                 "does": does,
                 "action": action,
                 "url": form,
-                "done": makes in made,
+                "done": makes in existing,
                 "next": False,
             }
         )

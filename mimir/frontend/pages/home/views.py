@@ -1,4 +1,4 @@
-"""One project's home: what needs a person, what runs, what the last day brought; how to begin where nothing has run; the sample."""
+"""Home page of a project: attention list, running jobs, the last day, results, first steps."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,8 +9,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.pages.home.present import attention_row, hour_bars, producer_row, result_row
-from mimir.frontend.pages.home.sample_steps import sample_story
-from mimir.frontend.pages.jobs.present import job_look
+from mimir.frontend.pages.home.sample_steps import sample_steps
+from mimir.frontend.pages.jobs.present import job_summary
 from mimir.frontend.pages.shell import page, project_path, together
 from mimir.frontend.session import signed_in
 from mimir.lib import sample
@@ -24,7 +24,7 @@ RECENT = 10
 @signed_in
 def project(request: HttpRequest, slug: str) -> HttpResponse:
     """`/projects/<slug>/`."""
-    asked_at = utc_now().isoformat()  # what is created from now on is new to this page
+    requested_at = utc_now().isoformat()  # jobs created later are new to this page
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -40,10 +40,10 @@ def project(request: HttpRequest, slug: str) -> HttpResponse:
     pipelines = got["pipelines"]["results"]
     context = {
         "begins": not any(got["counts"].values()),
-        "asked_at": asked_at,
+        "requested_at": requested_at,
         "counts": summary["counts"],
         "active_jobs": summary["counts"]["running"] + summary["counts"]["waiting"],
-        "now": [job_look(job) for job in got["open"]["results"]],
+        "now": [job_summary(job) for job in got["open"]["results"]],
         "attention": [attention_row(row, slug) for row in summary["attention"]],
         "hours": hour_bars(summary["hourly"]),
         "results": [result_row(row, slug) for row in summary["results"]],
@@ -60,7 +60,7 @@ def project(request: HttpRequest, slug: str) -> HttpResponse:
             "description": sample.DESCRIPTION,
         },
         "sample_loaded": any(row["name"] == sample.PIPELINE for row in pipelines),
-        "story": sample_story(slug, summary["producers"])
+        "sample_steps": sample_steps(slug, summary["producers"])
         if any(row["name"] == sample.PIPELINE for row in pipelines)
         else [],
     }
@@ -70,19 +70,22 @@ def project(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 @signed_in
 def sample_load(request: HttpRequest, slug: str) -> HttpResponse:
-    """Put the sample's data set, pipeline and twin into the project, as any maintainer could. What is there stays; pressed again it goes on."""
+    """Load the sample dataset, pipeline and twin with the user's rights.
+
+    Existing parts stay, so the button can be pressed again after an error.
+    """
     client = api(request)
     parts: tuple[tuple[str, str, Callable[[], Any]], ...] = (
         ("datasets", sample.DATASET, partial(_upload, client, slug)),
         (
             "pipelines",
             sample.PIPELINE,
-            partial(_made, client, slug, "pipelines", sample.PIPELINE, sample.DEFINITION),
+            partial(_create, client, slug, "pipelines", sample.PIPELINE, sample.DEFINITION),
         ),
         (
             "twins",
             sample.TWIN,
-            partial(_made, client, slug, "twins", sample.TWIN, sample.TWIN_DEFINITION),
+            partial(_create, client, slug, "twins", sample.TWIN, sample.TWIN_DEFINITION),
         ),
     )
     for folder, name, make in parts:
@@ -110,11 +113,11 @@ def _upload(client: Api, slug: str) -> None:
         )
 
 
-def _made(client: Api, slug: str, folder: str, name: str, definition: dict[str, Any]) -> None:
+def _create(client: Api, slug: str, folder: str, name: str, definition: dict[str, Any]) -> None:
     try:
         client.post(project_path(slug, folder), {"name": name, "definition": definition})
     except ApiError as error:
         if (
             error.status != 409 or error.code == "project_archived"
-        ):  # somebody else has made it meanwhile
+        ):  # created meanwhile by someone else
             raise

@@ -1,16 +1,16 @@
-"""One short line below a column's type: what its values are. Pure."""
+"""Short line below a column's type: range or number of distinct values. Pure."""
 
 import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 
-_DAYS = ("DATE", "TIMESTAMP")  # how the types begin that have a day
+_DAYS = ("DATE", "TIMESTAMP")  # prefixes of the types that have a day
 
 
 def fact_line(column: Mapping[str, Any], row_count: int) -> str:
-    """`31,000 to 31,396 · 1.2 % missing`; empty where nothing is known."""
+    """Format a line such as `31,000 to 31,396 · 1.2 % missing`; empty if nothing is known."""
     missing = column.get("missing")
     if missing is None or missing == row_count:
         return ""
@@ -31,7 +31,7 @@ def _values(column: Mapping[str, Any], values: int) -> str:
         return ""
     if distinct == 1:
         return "one value"
-    return "all different" if distinct == values else f"{text.number(distinct)} different"
+    return "all distinct" if distinct == values else f"{formatting.number(distinct)} distinct"
 
 
 def _ends(kind: str, low: Any, high: Any) -> tuple[str, str]:
@@ -45,14 +45,14 @@ def _ends(kind: str, low: Any, high: Any) -> tuple[str, str]:
 
 
 def _figure(value: float) -> str:
-    """With thousands marks; six digits that count, or one decimal from a million on."""
+    """Format with thousands separators: six significant digits, one decimal from a million."""
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:,.1f}".removesuffix(".0") if 1e6 <= abs(value) < 1e15 else f"{value:,.6g}"
 
 
 def _day(value: str) -> str:
-    """`3 Jan 2025`; what is no such day (before the year 1, infinity) as it is."""
+    """Format a day as `3 Jan 2025`; an invalid day (year 0, infinity) unchanged."""
     try:
         day = dt.date.fromisoformat(value[:10])
     except ValueError:
@@ -61,10 +61,10 @@ def _day(value: str) -> str:
 
 
 def _missing(missing: int, row_count: int) -> str:
-    """As a share that is neither 0 nor 100 unless it is that."""
+    """Format the missing share; 0 % and 100 % only if exact."""
     share = 100 * missing / row_count
     if not missing:
         return ""
     if share < 0.1:
-        return f"{text.number(missing)} missing"
+        return f"{formatting.number(missing)} missing"
     return f"{int(share * 10) / 10:.1f} % missing" if share < 10 else f"{int(share)} % missing"

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mimir.frontend import text
-from mimir.frontend.pages.datasets import present as columns
+from mimir.frontend import formatting
+from mimir.frontend.pages.datasets import present
 from mimir.frontend.pages.imports.column_facts import fact_line
 from mimir.lib.reading.options import UNIX_FORMATS
 
@@ -210,8 +210,8 @@ def options_of(
     for name in _FIELDS.get(kind, ()):
         value = str(posted.get(name, ""))
         if name in _LISTS:
-            words = [word.strip() for word in value.split(",") if word.strip()]
-            given |= {name: words} if words else {}
+            items = [word.strip() for word in value.split(",") if word.strip()]
+            given |= {name: items} if items else {}
         elif name == "lists":
             given |= _list_options(value)
         elif name == "sheets":
@@ -295,24 +295,24 @@ def form_of(
         for name, value in given.get("types", {}).items()
     }
     warnings = [_warning(one) for one in reading.get("warnings", [])]
-    made = ImportForm(
+    form = ImportForm(
         shown,
         fields,
         [one for one in warnings if one["fixes"]],
         [one["message"] for one in warnings if not one["fixes"]],
     )
-    made.kind = kind
-    made.fault = with_labels(upload["fault"])
-    made.skipped = [name for name, value in types.items() if value == "skip"]
-    made.columns = [
+    form.kind = kind
+    form.fault = with_labels(upload["fault"])
+    form.skipped = [name for name, value in types.items() if value == "skip"]
+    form.columns = [
         {
             **_column(one, types.get(one["name"], ""), kind),
             "facts": fact_line(one, reading["row_count"]),
         }
         for one in reading.get("columns", [])
     ]
-    made.rows = _rows(reading)
-    return made
+    form.rows = _rows(reading)
+    return form
 
 
 def _as_typed(one: Select | Entry, typed: Mapping[str, Any]) -> Select | Entry:
@@ -345,13 +345,17 @@ def _choices(
     labels = dict(known)
     detected = "none" if found == "" and "none" in labels else shown_value(found)
     automatic = (
-        labels.get(detected, text.visible(detected)) if detected and not chosen else AUTOMATIC
+        labels.get(detected, formatting.visible(detected)) if detected and not chosen else AUTOMATIC
     )
     rows = [
         ("", automatic, not chosen),
         *((value, label, value == chosen) for value, label in known),
     ]
-    return rows if not chosen or chosen in labels else [*rows, (chosen, text.visible(chosen), True)]
+    return (
+        rows
+        if not chosen or chosen in labels
+        else [*rows, (chosen, formatting.visible(chosen), True)]
+    )
 
 
 def _field(
@@ -397,7 +401,10 @@ def _field(
     known: Sequence[tuple[str, str]] = _KNOWN.get(name, ())
     if name == "records_path":
         known = [
-            (one["path"], f"{text.visible(one['path'])}, {text.number(one['count'])} rows")
+            (
+                one["path"],
+                f"{formatting.visible(one['path'])}, {formatting.number(one['count'])} rows",
+            )
             for one in reading.get("lists", [])
         ]
     return Select(
@@ -416,7 +423,8 @@ def _list_choices(
     known = list(_LISTS_IN_ROW)
     if len(columns) > 1:
         known[-1:] = [
-            (f"rows={name}", f"one row for each item of {text.visible(name)}") for name in columns
+            (f"rows={name}", f"one row for each item of {formatting.visible(name)}")
+            for name in columns
         ]
         known += [_LISTS_IN_ROW[-1]] if chosen == "rows" else []
     return [(value, label, value == chosen) for value, label in known]
@@ -490,7 +498,7 @@ def _column(one: Mapping[str, Any], chosen: str, kind: str) -> dict[str, Any]:
         *((value, label, value == chosen) for value, label in TYPES),
     ]
     return {
-        "name": text.visible(one["name"]),
+        "name": formatting.visible(one["name"]),
         "raw_name": one["name"],
         "type": detected,
         "empty": bool(one.get("empty")),
@@ -498,7 +506,7 @@ def _column(one: Mapping[str, Any], chosen: str, kind: str) -> dict[str, Any]:
         if not chosen
         else options,
         "fixed": kind in ("parquet", "arrow"),
-        "right": columns.is_number(str(one["type"])),
+        "right": present.is_number(str(one["type"])),
     }
 
 
@@ -509,13 +517,13 @@ def _nested_type(name: str) -> str:
         if name.endswith("]")
         else "object"
         if name.startswith(("STRUCT", "MAP"))
-        else text.visible(name.lower())
+        else formatting.visible(name.lower())
     )
 
 
 def _rows(reading: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
     """Cells as they will be stored; one that became missing shows its text too. `raw`: the text in the file, None where it is the same."""
-    rights = [columns.is_number(str(column["type"])) for column in reading.get("columns", [])]
+    rights = [present.is_number(str(column["type"])) for column in reading.get("columns", [])]
     texts = reading.get("cells") or []
     rows = []
     for place, row in enumerate(reading.get("rows", [])):
@@ -531,9 +539,9 @@ def _rows(reading: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
 
 
 def _cell(value: Any, right: bool, was: Any) -> dict[str, Any]:
-    cell = columns.cell(value, right)
-    lost = text.visible(str(was))[:40] if value is None and was not in (None, "") else ""
-    filed = "" if was is None else text.visible(str(was))[: columns.CELL_CHARS_MAX]
+    cell = present.cell(value, right)
+    lost = formatting.visible(str(was))[:40] if value is None and was not in (None, "") else ""
+    filed = "" if was is None else formatting.visible(str(was))[: present.CELL_CHARS_MAX]
     return {
         **cell,
         "lost": lost,

@@ -1,6 +1,6 @@
-"""The sheets of a workbook in the form of an import: which are chosen, one dataset for each or one for all, and whose preview is shown. Pure.
+"""Workbook sheets in the import form: selection, target datasets, shown preview. Pure.
 
-Fields name a sheet by its place in the workbook, since its name may hold any character.
+Fields name a sheet by its position, because a sheet name can hold any character.
 """
 
 import re
@@ -11,11 +11,11 @@ from typing import Any
 
 from django.http import QueryDict
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.forms import Field
 
-EACH, ONE = "each", "one"  # what several sheets become
-SHOWN_MAX = 100  # sheets in the form; the API reads any
+EACH, ONE = "each", "one"  # how several sheets are imported
+SHOWN_MAX = 100  # sheets in the form; the API accepts any
 _MODES = ((EACH, "one dataset for each sheet"), (ONE, "one dataset, with a column sheet"))
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
 NAME_CHARACTERS = 100
@@ -23,17 +23,17 @@ NAME_CHARACTERS = 100
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A chosen sheet, and the dataset that it becomes: a name as typed, or the one that is proposed."""
+    """Selected sheet and its dataset name: as typed, or proposed."""
 
     place: int
     sheet: str
     field: Field
-    current: bool  # its preview is shown
+    current: bool  # whether its preview is shown
 
 
 @dataclass(slots=True)
 class Sheets:
-    """The sheets of a staged upload and what was chosen."""
+    """Sheets of a staged upload and the user's choices."""
 
     known: Sequence[Mapping[str, Any]]
     chosen: list[int]
@@ -41,25 +41,25 @@ class Sheets:
     shown: int = -1  # the sheet whose preview is shown
     typed: Mapping[str, str] = field(default_factory=dict)  # dataset names by field
     errors: Mapping[str, str] = field(default_factory=dict)  # by field
-    automatic: bool = False  # nobody chose: the first sheet with cells is read
+    automatic: bool = False  # no choice made: the first sheet with cells is read
 
     @property
     def each(self) -> bool:
-        """Whether several sheets become a dataset each."""
+        """Whether each selected sheet becomes its own dataset."""
         return self.mode == EACH and len(self.chosen) > 1
 
     @property
     def modes(self) -> list[tuple[str, str, bool]]:
-        """The choices of the field "Several sheets"."""
+        """Choices of the field "Several sheets"."""
         return [(value, label, value == self.mode) for value, label in _MODES]
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """Each sheet with its size, and whether it is chosen."""
+        """Each sheet with its size and whether it is selected."""
         return [
             {
                 "place": place,
-                "name": text.visible(sheet["name"]),
+                "name": formatting.visible(sheet["name"]),
                 "size": f"{_count(sheet['rows'], 'row')}, {_count(sheet['columns'], 'column')}"
                 if sheet["rows"]
                 else "no cells",
@@ -72,13 +72,13 @@ class Sheets:
         ]
 
     @property
-    def left_out(self) -> int:
-        """How many sheets the form does not show."""
+    def omitted(self) -> int:
+        """Number of sheets that the form does not show."""
         return len(self.known) - len(self.rows)
 
     @property
     def targets(self) -> list[Target]:
-        """The chosen sheets with a dataset name each; empty where they do not become a dataset each."""
+        """Selected sheets with dataset names; empty unless each becomes its own dataset."""
         if not self.each:
             return []
         found: list[Target] = []
@@ -90,7 +90,7 @@ class Sheets:
             found.append(
                 Target(
                     place,
-                    text.visible(sheet),
+                    formatting.visible(sheet),
                     Field(name, value, self.errors.get(name, "")),
                     place == self.shown,
                 )
@@ -99,12 +99,12 @@ class Sheets:
 
     @property
     def title(self) -> str:
-        """The sheet whose preview is shown, where the workbook has several."""
+        """Sheet whose preview is shown, if the workbook has several."""
         one = self.each or (len(self.known) > 1 and len(self.chosen) == 1)
-        return text.visible(self.known[self.shown]["name"]) if one else ""
+        return formatting.visible(self.known[self.shown]["name"]) if one else ""
 
     def options(self) -> dict[str, Any]:
-        """The reading options that say what is chosen."""
+        """Reading options of the selection."""
         names = [self.known[place]["name"] for place in self.chosen]
         if self.automatic or not names:
             return {}
@@ -113,7 +113,7 @@ class Sheets:
         return {"sheet": self.known[self.shown]["name"]}
 
     def datasets(self) -> list[dict[str, str]]:
-        """As the API takes them."""
+        """Request body of the selected sheets."""
         return [
             {"sheet": self.known[target.place]["name"], "name": target.field.value.strip()}
             for target in self.targets
@@ -121,7 +121,7 @@ class Sheets:
 
 
 def sheets_of(upload: Mapping[str, Any], posted: QueryDict | None = None) -> Sheets:
-    """What a form says about the sheets of an upload; without a form, what the upload's options say."""
+    """Read the choices from the posted form; without one, from the upload's options."""
     known = upload.get("sheets", [])
     given, found = upload["options"], (upload["reading"] or {}).get("options", {})
     places = {sheet["name"]: place for place, sheet in reversed(list(enumerate(known)))}
@@ -159,11 +159,11 @@ def sheets_of(upload: Mapping[str, Any], posted: QueryDict | None = None) -> She
 
 
 def _count(number: int, word: str) -> str:
-    return f"{text.number(number)} {word}{'' if number == 1 else 's'}"
+    return f"{formatting.number(number)} {word}{'' if number == 1 else 's'}"
 
 
 def _proposed(sheet: str, place: int, taken: Sequence[str]) -> str:
-    """A dataset name like the sheet's."""
+    """Propose a dataset name similar to the sheet's."""
     plain = unicodedata.normalize("NFKD", sheet).encode("ascii", "ignore").decode().lower()
     name = _NOT_IN_NAMES.sub("-", plain)[:NAME_CHARACTERS].strip("-._") or f"sheet-{place + 1}"
     return f"{name}-{place + 1}" if name in taken else name

@@ -1,4 +1,4 @@
-"""Import of an uploaded file, step 2 of 2: how the file is read, a preview, and the dataset it becomes a version of."""
+"""Import an uploaded file, step 2 of 2: reading options, preview, target dataset."""
 
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from mimir.frontend.pages.shell import optional, page, project_path, together
 from mimir.frontend.session import signed_in
 from mimir.lib.schemas.column_changes import ChangeKind, column_changes
 
-REPLACE, APPEND = "replace", "append"  # what an import does with the rows of the current version
+REPLACE, APPEND = "replace", "append"  # effect on the rows of the current version
 _FIELDS = {"name": "name"}
 _REFUSED = (400, 404, 409, 413)
 
@@ -22,9 +22,10 @@ _REFUSED = (400, 404, 409, 413)
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResponse:
-    """`/projects/<slug>/datasets/import/<upload>/?name=`. POST with `then`: read (again), show (nothing is read), import, cancel.
+    """`/projects/<slug>/datasets/import/<upload>/?name=`.
 
-    `sample=1` reads only the beginning of the file: the page's script asks for it first, then for all rows.
+    POST with `then`: read (again), show (without reading), import, cancel. `sample=1` reads only
+    the beginning of the file: the script requests that first, then all rows.
     """
     path = project_path(slug, "uploads", str(upload_id))
     form = Form({"name": request.GET.get("name", ""), "how": REPLACE})
@@ -36,7 +37,7 @@ def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResp
     )
     upload: dict[str, Any] = got["upload"]
     errors: dict[str, str] = {}
-    sheets, kept = sheets_of(upload), dict[str, str]()
+    sheets, chosen_types = sheets_of(upload), dict[str, str]()
     if request.method == "POST":
         form, current = (
             Form.posted(request.POST, "name", "how", "append_to"),
@@ -47,7 +48,7 @@ def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResp
         if then == "cancel":
             client.delete(path)
             return HttpResponseRedirect(f"/{project_path(slug, 'datasets')}")
-        sheets, kept = sheets_of(upload, request.POST), _chosen_types(request)
+        sheets, chosen_types = sheets_of(upload, request.POST), _chosen_types(request)
         if then != "show":
             upload, errors = _read(
                 client,
@@ -63,7 +64,11 @@ def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResp
             accept = _accept_sheets if sheets.each else _accept
             if (
                 ready
-                and (done := accept(client, slug, path, form, sheets, current=current, types=kept))
+                and (
+                    done := accept(
+                        client, slug, path, form, sheets, current=current, types=chosen_types
+                    )
+                )
                 is not None
             ):
                 return done
@@ -74,7 +79,7 @@ def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResp
         "reading": upload["reading"],
         "options": form_of(upload, errors, request.POST),
         "sheets": sheets,
-        "kept": _not_shown(kept, upload) if sheets.each else {},
+        "kept": _not_shown(chosen_types, upload) if sheets.each else {},
         "form": form,
         "make_current": current,
         "faults": [with_labels(fault) for fault in errors.values()],
@@ -93,20 +98,22 @@ def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResp
 
 
 def _chosen_types(request: HttpRequest) -> dict[str, str]:
-    """The types that were chosen for columns of any sheet."""
-    kept = dict(
+    """Column types chosen for any sheet."""
+    chosen_types = dict(
         zip(request.POST.getlist("kept_column"), request.POST.getlist("kept_type"), strict=False)
     )
-    kept |= dict(zip(request.POST.getlist("column"), request.POST.getlist("type"), strict=False))
-    return {name: kind for name, kind in kept.items() if kind}
+    chosen_types |= dict(
+        zip(request.POST.getlist("column"), request.POST.getlist("type"), strict=False)
+    )
+    return {name: kind for name, kind in chosen_types.items() if kind}
 
 
-def _not_shown(kept: dict[str, str], upload: dict[str, Any]) -> dict[str, str]:
-    """The chosen types of columns that the shown sheet does not have."""
+def _not_shown(chosen_types: dict[str, str], upload: dict[str, Any]) -> dict[str, str]:
+    """Chosen types of columns that the shown sheet does not have."""
     shown = {column["name"] for column in (upload["reading"] or {}).get("columns", [])} | set(
         upload["options"].get("types", {})
     )
-    return {name: kind for name, kind in kept.items() if name not in shown}
+    return {name: kind for name, kind in chosen_types.items() if name not in shown}
 
 
 def _read(
@@ -118,7 +125,10 @@ def _read(
     *,
     sample: bool,
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The upload, read again when its options changed or not all rows were read; messages by option when the API refuses them."""
+    """Read the upload again if options changed or not all rows were read.
+
+    Returns the upload, and messages by option if the API refuses.
+    """
     names, kinds = request.POST.getlist("column"), request.POST.getlist("type")
     posted = {
         name: value for name, value in request.POST.items() if name not in ("sheet", "sheets")
@@ -133,7 +143,7 @@ def _read(
         types = {name: kind for name, kind in _chosen_types(request).items() if name in columns}
         if (
             sheets.each and types and "types" not in given
-        ):  # another sheet, with columns of the same names
+        ):  # another sheet with columns of the same names
             upload = client.patch(
                 path,
                 {"options": {**given, "types": types}, "sample": sample},
@@ -159,10 +169,10 @@ def _accept_sheets(
     current: bool,
     types: dict[str, str],
 ) -> HttpResponse | None:
-    """The list of datasets, with one for each chosen sheet; None when the form must be shown again."""
+    """Create a dataset for each selected sheet. None if the form must be shown again."""
     for target in sheets.targets:
         if not target.field.value.strip():
-            form.errors[target.field.name] = "Give the dataset a name, for example trips."
+            form.errors[target.field.name] = "Enter a dataset name, for example trips."
     if not form.bad:
         try:
             body = {"datasets": sheets.datasets(), "types": types, "make_current": current}
@@ -195,13 +205,13 @@ def _accept(
     current: bool,
     types: dict[str, str],
 ) -> HttpResponse | None:
-    """The new version's page; None when the form must be shown again."""
-    form.require("name", "Give the dataset a name, for example trips.")
+    """Create the new version. None if the form must be shown again."""
+    form.require("name", "Enter a dataset name, for example trips.")
     if form.bad:
         return None
     try:
         body = {"name": form.value("name"), "make_current": current, "append_to": _append_to(form)}
-        made = client.post(f"{path}accept/", body, timeout=UPLOAD_TIMEOUTS)
+        accepted = client.post(f"{path}accept/", body, timeout=UPLOAD_TIMEOUTS)
     except ApiError as error:
         if error.status not in _REFUSED:
             raise
@@ -211,12 +221,12 @@ def _accept(
             form.refused(error, _FIELDS)
         return None
     return HttpResponseRedirect(
-        f"/{project_path(slug, 'datasets', made['name'])}?version={made['version']['number']}"
+        f"/{project_path(slug, 'datasets', accepted['name'])}?version={accepted['version']['number']}"
     )
 
 
 def _append_to(form: Form) -> int | None:
-    """The version whose rows the reader saw the choice for, not whichever is current by now."""
+    """Version to append to: the one the user saw, not a newer one."""
     number = form.value("append_to")
     return (
         int(number)
@@ -226,9 +236,10 @@ def _append_to(form: Form) -> int | None:
 
 
 def _target(request: HttpRequest, slug: str, name: str, upload: dict[str, Any]) -> dict[str, Any]:
-    """What the import does to the dataset of this name: its present version, and the columns that differ from it.
+    """Compare the import with the current version of the target dataset.
 
-    `unlike`: those that rows of the present version cannot have; a type that differs is chosen by that version when rows are added.
+    `unlike`: columns that appended rows cannot have. A type difference is converted when rows are
+    appended.
     """
     if not name:
         return {"present": None}

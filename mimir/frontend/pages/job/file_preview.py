@@ -1,6 +1,7 @@
-"""How a file that a job left is shown: text, Markdown, table, JSON, image, or a document in a sandboxed frame. Pure.
+"""Preview of a job's output file: text, Markdown, table, JSON, image or sandboxed document. Pure.
 
-The content is hostile. Everything here works on a bounded prefix, in Python only; native formats (Parquet, archives) are never opened.
+The content is untrusted. Only a bounded prefix is parsed, in Python only; native formats (Parquet,
+archives) are never opened.
 """
 
 import csv
@@ -19,7 +20,7 @@ from markdown_it.token import Token
 READ_BYTES_MAX = 256 * 1024  # of a file, for its page
 MARKDOWN_BYTES_MAX = (
     64 * 1024
-)  # rendered in less than a second whatever it holds; a longer one is shown as text
+)  # renders in less than a second in the worst case; longer files are shown as text
 SHOWN_CHARS_MAX = 400_000
 ROWS_MAX, COLUMNS_MAX, CELL_CHARS_MAX = 200, 60, 300
 FRAME_BYTES_MAX = 16 * 1024 * 1024  # of an image or document
@@ -40,7 +41,7 @@ _DOCUMENTS = {
 
 
 class Kind(StrEnum):
-    """How a file is shown."""
+    """Kind of preview."""
 
     TEXT = "text"
     MARKDOWN = "markdown"
@@ -53,7 +54,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the page shows. `note` says what is not shown."""
+    """Content of the preview. `note` names the parts that are not shown."""
 
     kind: Kind
     text: str = ""
@@ -64,7 +65,7 @@ class View:
 
 
 def media_type(name: str, head: bytes) -> str:
-    """The type under which an image or document is sent to a frame, by its first bytes or its extension; "" for anything else."""
+    """Media type of an image or document, by its first bytes or extension; "" for other files."""
     for magic, found in _IMAGES:
         if head.startswith(magic):
             return found
@@ -74,7 +75,7 @@ def media_type(name: str, head: bytes) -> str:
 
 
 def kind_of(name: str, head: bytes) -> Kind:
-    """How a file with this name and these first bytes is shown."""
+    """Choose the kind of preview from the name and the first bytes."""
     found = media_type(name, head)
     if found:
         return Kind.DOCUMENT if found in _DOCUMENTS.values() else Kind.IMAGE
@@ -89,13 +90,16 @@ def kind_of(name: str, head: bytes) -> Kind:
 
 
 def view_of(name: str, head: bytes, size: int, image_url: Callable[[str], str]) -> View:
-    """The view of a file from its first `READ_BYTES_MAX` bytes. `image_url`: the address of another file of the same job."""
+    """Build the preview from the first `READ_BYTES_MAX` bytes.
+
+    `image_url`: address of another file of the same job.
+    """
     kind, whole = kind_of(name, head), len(head) >= size
     if kind in (Kind.IMAGE, Kind.DOCUMENT):
         return (
             View(kind)
             if size <= FRAME_BYTES_MAX
-            else View(Kind.BINARY, note="The file is too large to be shown.")
+            else View(Kind.BINARY, note="The file is too large to show.")
         )
     if kind is Kind.BINARY:
         return View(kind)
@@ -117,7 +121,7 @@ def _extension(name: str) -> str:
 
 
 def _is_text(head: bytes) -> bool:
-    """UTF-8 without NUL; the last character may be cut."""
+    """Whether it is UTF-8 without NUL. The last character can be incomplete."""
     if b"\x00" in head:
         return False
     try:
@@ -174,7 +178,10 @@ def _json(text: str) -> View:
 
 
 def _markdown(text: str, image_url: Callable[[str], str]) -> SafeString:
-    """CommonMark with tables; HTML in it is shown as text. Links lead to web addresses only, images to files of the same job only."""
+    """Render CommonMark with tables; HTML is shown as text.
+
+    Links lead to web addresses only, images to files of the same job only.
+    """
     parser = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table")
     tokens = parser.parse(text)
     for token in tokens:

@@ -1,4 +1,4 @@
-"""A file that a job left, shown in the page; images and documents come from a response of their own that runs nothing."""
+"""Preview page of a job's output file, and the raw response of images and documents."""
 
 import asyncio
 import contextlib
@@ -12,20 +12,20 @@ from django.views.decorators.http import require_GET
 
 from mimir.frontend.client import ApiError, api
 from mimir.frontend.pages.job import file_preview
-from mimir.frontend.pages.jobs.present import job_look
+from mimir.frontend.pages.jobs.present import job_summary
 from mimir.frontend.pages.shell import job_path, page, project_path, together
 from mimir.frontend.session import signed_in
 
 FILES_LISTED = 200
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
-# Nothing runs and nothing is loaded from anywhere; styles and images inside the document itself are allowed.
+# No scripts and no external resources; inline styles and images are allowed.
 DOCUMENT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; frame-ancestors 'self'"
 
 
 @require_GET
 @signed_in
 def job_file(request: HttpRequest, job_id: uuid.UUID, name: str) -> HttpResponse:
-    """`/jobs/<id>/files/<name>/`: the file as far as it can be shown."""
+    """`/jobs/<id>/files/<name>/`: preview of the file."""
     with _opened(request, job_id, name) as answer:
         head, size = _head(answer, file_preview.READ_BYTES_MAX), _size(answer)
     row = api(request).get(job_path(job_id))
@@ -37,7 +37,7 @@ def job_file(request: HttpRequest, job_id: uuid.UUID, name: str) -> HttpResponse
     view = file_preview.view_of(name, head, size, lambda source: _raw_url(job_id, source))
     context = {
         "job": row,
-        "look": job_look(row),
+        "summary": job_summary(row),
         "name": name,
         "size": size,
         "view": view,
@@ -51,7 +51,10 @@ def job_file(request: HttpRequest, job_id: uuid.UUID, name: str) -> HttpResponse
 @require_GET
 @signed_in
 def job_file_raw(request: HttpRequest, job_id: uuid.UUID, name: str) -> HttpResponseBase:
-    """`/jobs/<id>/files/<name>/raw/`: an image by its first bytes, or a document that runs nothing. Raises: ApiError 404 for anything else."""
+    """`/jobs/<id>/files/<name>/raw/`: an image, or a document that cannot run scripts.
+
+    Raises: ApiError 404 for any other file.
+    """
     stack = contextlib.ExitStack()
     answer = stack.enter_context(_opened(request, job_id, name))
     try:
@@ -72,7 +75,7 @@ def job_file_raw(request: HttpRequest, job_id: uuid.UUID, name: str) -> HttpResp
 
 
 class _Passed(StreamingHttpResponse):
-    """Passes an answer of the API on, piece by piece, and closes it at the end."""
+    """Stream an API response and close it at the end."""
 
     def __init__(
         self, head: bytes, pieces: Iterator[bytes], stack: contextlib.ExitStack, content_type: str
@@ -94,14 +97,17 @@ class _Passed(StreamingHttpResponse):
 def _opened(
     request: HttpRequest, job_id: uuid.UUID, name: str
 ) -> contextlib.AbstractContextManager[httpx.Response]:
-    """The file's answer, its body not read yet. Raises: ApiError."""
+    """Open the file's response without reading its body.
+
+    Raises: ApiError.
+    """
     if not _NAME.fullmatch(name):
-        raise ApiError(404, "not_found", "There is nothing here.")
+        raise ApiError(404, "not_found", "Not found.")
     return api(request).stream(job_path(job_id, "artifacts", name))
 
 
 def _head(answer: httpx.Response, limit: int) -> bytes:
-    """The first `limit` bytes."""
+    """Return the first `limit` bytes."""
     head = bytearray()
     for piece in answer.iter_bytes():
         head += piece
@@ -116,6 +122,6 @@ def _size(answer: httpx.Response) -> int:
 
 
 def _raw_url(job_id: uuid.UUID, name: str) -> str:
-    """The address of another file of the job for an image; "" for what is no file's name."""
+    """Address of another file of the job, for an image; "" for an invalid file name."""
     name = name.removeprefix("./")
     return f"/jobs/{job_id}/files/{name}/raw/" if _NAME.fullmatch(name) else ""

@@ -1,9 +1,9 @@
-"""What happened to a job, from its events: the state of each step, the history with its gaps, attempts, the rules it waits for. Pure."""
+"""History of a job from its events: steps, timeline with gaps, attempts, waiting rules. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.pages.jobs.present import ENDED
 
 Event = Mapping[str, Any]
@@ -16,26 +16,26 @@ _STEP_STATES = {
     "step.skipped": "skipped",
 }
 _STEP_ENDS = ("step.succeeded", "step.failed", "step.skipped")
-_QUIET = ("step.progress", "progress", "metric")  # too many for the history; the page counts them
+_QUIET = ("step.progress", "progress", "metric")  # too frequent to list; the page counts them
 _SHOWN_MAX = 300
 RULES = {
     "ready": "Ready",
     "back_off": "Retry delay is over",
-    "previous_attempt": "Worker of the previous attempt is gone",
+    "previous_attempt": "Previous worker has stopped",
     "exclusive": "No other job updates the same twin",
-    "jobs_global": "Limit of jobs at once, all projects",
-    "jobs_type": "Limit of jobs at once, this type",
-    "jobs_project": "Limit of jobs at once, this project",
+    "jobs_global": "Concurrent jobs, all projects",
+    "jobs_type": "Concurrent jobs of this type",
+    "jobs_project": "Concurrent jobs of this project",
     "capacity": "Enough free capacity",
     "reserved": "No capacity reserved for a larger job",
-    "never_fits": "A cluster is large enough",
+    "never_fits": "Some cluster is large enough",
     "paused": "Starts are not paused",
     "project_paused": "Starts of this project are not paused",
     "project_archived": "The project is active",
     "cluster_unknown": "The requested cluster exists",
     "cluster_disabled": "A cluster is switched on",
-    "cluster_unreachable": "A cluster answers",
-    "dispatcher_away": "The dispatcher runs",
+    "cluster_unreachable": "A cluster is reachable",
+    "dispatcher_away": "The dispatcher is running",
 }
 _ICONS = {
     "job.submitted": "clock",
@@ -63,11 +63,11 @@ _LABELS = {
     "job.waits": "The worker waits",
     "job.claimed": "Claimed",
     "job.attempt_ended": "Attempt ended, another follows",
-    "job.cancel_requested": "Asked to stop",
+    "job.cancel_requested": "Cancel requested",
     "job.cancelled": "Cancelled",
     "job.succeeded": "Succeeded",
     "job.failed": "Failed",
-    "job.worker_gone": "Worker gone, its room is free",
+    "job.worker_gone": "Worker stopped, its capacity is free",
     "job.log_closed": "Log closed",
 }
 
@@ -75,9 +75,10 @@ _LABELS = {
 def steps_of(
     events: Iterable[Event], job: Mapping[str, Any], order: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """Each step of the job's present attempt: {"id", "status", "rows", "seconds", "message", "fraction", "started_at", …}.
+    """State of each step of the current attempt: {"id", "status", "rows", "seconds", "message", …}.
 
-    `order`: ids of the definition; steps that no event tells of yet come as `queued`, or `skipped` once the job has ended.
+    `order`: step IDs of the definition. A step without an event is `queued`, or `skipped` once the
+    job has ended.
     """
     attempt = job["attempt"]
     steps: dict[str, dict[str, Any]] = {name: _step(name) for name in order}
@@ -106,7 +107,7 @@ def _step(name: str) -> dict[str, Any]:
 
 
 def _close(step: dict[str, Any], job_status: str) -> None:
-    """No step runs once the job has ended, and none is still to come."""
+    """Settle the steps of an ended job: none is running or queued."""
     if job_status not in ENDED:
         step["percent"] = (
             int(100 * step["fraction"]) if isinstance(step["fraction"], int | float) else None
@@ -125,19 +126,19 @@ def _close(step: dict[str, Any], job_status: str) -> None:
 
 
 def step_line(step: Mapping[str, Any]) -> str:
-    """The second line of a step in the graph: rows and time."""
+    """Second line of a step in the graph: rows and duration."""
     parts = []
     if isinstance(step["rows"], int):
-        parts.append(f"{text.number(step['rows'])} rows")
+        parts.append(f"{formatting.number(step['rows'])} rows")
     if isinstance(step["seconds"], int | float):
-        parts.append(text.span(step["seconds"]))
+        parts.append(formatting.span(step["seconds"]))
     return " · ".join(parts)
 
 
 def history(events: Sequence[Event], by: str = "") -> dict[str, Any]:
-    """{"rows": events people care about with the gap to the one before, "quiet": how many were left out, "cut": how many older ones}.
+    """Build the timeline: {"rows", "quiet": hidden progress events, "cut": hidden older rows}.
 
-    A step's end tells of its start too. `by`: who submitted it.
+    A step's end stands for its start, too. `by`: user who submitted the job.
     """
     rows: list[dict[str, Any]] = []
     before: object = None
@@ -152,14 +153,14 @@ def history(events: Sequence[Event], by: str = "") -> dict[str, Any]:
         event for event in shown if event["kind"] != "step.started" or _step_key(event) not in ended
     ]
     for event in shown:
-        gap = text.seconds_between(before, event["at"])
+        gap = formatting.seconds_between(before, event["at"])
         rows.append(
             {
-                **_told(event, by, places.get(_step_key(event), "")),
+                **_describe(event, by, places.get(_step_key(event), "")),
                 "seq": event["seq"],
                 "at": event["at"],
                 "attempt": event["attempt"],
-                "gap": "" if gap is None else f"+{text.span(gap)}",
+                "gap": "" if gap is None else f"+{formatting.span(gap)}",
             }
         )
         before = event["at"]
@@ -175,7 +176,7 @@ def _step_key(event: Event) -> tuple[int, str]:
 
 
 def _place(data: Mapping[str, Any]) -> str:
-    """Which of how many steps it is, as its start told."""
+    """Position of a step: `2 of 5`."""
     return (
         f"{data['index'] + 1} of {data['count']}"
         if isinstance(data.get("index"), int) and data.get("count")
@@ -183,34 +184,36 @@ def _place(data: Mapping[str, Any]) -> str:
     )
 
 
-def _told(event: Event, by: str, place: str) -> dict[str, Any]:
+def _describe(event: Event, by: str, place: str) -> dict[str, Any]:
     kind, data = str(event["kind"]), event["data"]
     label = _LABELS.get(kind, kind)
     detail = str(data.get("message") or "")
     if kind.startswith("step."):
-        label, detail = _step_told(kind, data)
+        label, detail = _describe_step(kind, data)
         detail = ", ".join(part for part in (place, detail) if part)
     elif kind == "notice":
         label, detail = "Notice", detail
     elif kind == "job.launched":
-        detail = "found, not started twice" if data.get("adopted") else ""
+        detail = "existing worker adopted" if data.get("adopted") else ""
     elif kind == "job.waits":
         detail = str(data.get("summary") or "")
     elif kind == "job.worker_gone" and data.get("unseen"):
         label, detail = (
-            "Worker counts as gone, its room is free",
+            "Worker considered lost, its capacity is free",
             f"{data.get('cluster') or 'its cluster'} does not answer",
         )
     elif kind in ("job.admitted", "job.claimed"):
         place = data.get("cluster") or data.get("host")
         detail = f"on {place}" if place else ""
     elif kind == "job.log_closed":
-        whole = "whole" if data.get("complete") else "its last lines may be missing"
-        detail = f"{text.size(data.get('end'))}, {whole}"
+        whole = "complete" if data.get("complete") else "its last lines may be missing"
+        detail = f"{formatting.size(data.get('end'))}, {whole}"
     elif kind == "job.attempt_ended" and data.get("next_attempt"):
         label = f"Attempt {event['attempt']} ended, {data['next_attempt']} follows"
     elif kind == "job.submitted":
-        again = f"again after {text.short_id(data['retry_of'])}" if data.get("retry_of") else ""
+        again = (
+            f"again after {formatting.short_id(data['retry_of'])}" if data.get("retry_of") else ""
+        )
         detail = ", ".join(part for part in (f"by {by}" if by else "", again) if part)
     return {
         "icon": _ICONS.get(kind, "info"),
@@ -221,14 +224,16 @@ def _told(event: Event, by: str, place: str) -> dict[str, Any]:
     }
 
 
-def _step_told(kind: str, data: Mapping[str, Any]) -> tuple[str, str]:
+def _describe_step(kind: str, data: Mapping[str, Any]) -> tuple[str, str]:
     name = str(data.get("step") or "?")
     if kind == "step.started":
         return f"Step {name} started", ""
     if kind == "step.succeeded":
-        rows = f"{text.number(data['rows'])} rows" if isinstance(data.get("rows"), int) else ""
+        rows = (
+            f"{formatting.number(data['rows'])} rows" if isinstance(data.get("rows"), int) else ""
+        )
         took = (
-            f"took {text.span(data['seconds'])}"
+            f"took {formatting.span(data['seconds'])}"
             if isinstance(data.get("seconds"), int | float)
             else ""
         )
@@ -239,30 +244,30 @@ def _step_told(kind: str, data: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def attempts(rows: Iterable[Mapping[str, Any]], job: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Each attempt with a status of its own and how it ended."""
-    made = []
+    """Present each attempt with its status and how it ended."""
+    shown = []
     for row in rows:
         last = row["number"] == job["attempt"]
         running = last and job["status"] not in ENDED and row["ended_at"] is None
         ended = (
             "failed" if row["claimed_at"] else "retrying"
-        )  # one that never ran has not failed at anything
+        )  # an attempt that never ran did not fail
         status = job["status"] if last and (running or job["status"] in ENDED) else ended
-        made.append(
+        shown.append(
             {
                 **row,
                 "status": status,
                 "current": last,
                 "ended": _ended(row),
-                "seconds": text.seconds_between(row["claimed_at"], row["ended_at"]),
-                "start_seconds": text.seconds_between(row["created_at"], row["claimed_at"]),
+                "seconds": formatting.seconds_between(row["claimed_at"], row["ended_at"]),
+                "start_seconds": formatting.seconds_between(row["created_at"], row["claimed_at"]),
             }
         )
-    return made
+    return shown
 
 
 def grouped(tries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The attempts as they are told: several in a row that never ran, for one reason, are one line with "first" and "count"."""
+    """Merge consecutive attempts that never ran for the same reason: "first" and "count"."""
     lines: list[dict[str, Any]] = []
     for one in tries:
         before = lines[-1] if lines else None
@@ -280,12 +285,12 @@ def grouped(tries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _idle(one: Mapping[str, Any]) -> bool:
-    """Whether it ended before its worker had taken the job."""
+    """Whether the attempt ended before a worker claimed the job."""
     return not one["current"] and one["ended_at"] is not None and one["claimed_at"] is None
 
 
 def _ended(row: Mapping[str, Any]) -> str:
-    """How it came to its end, in words; empty while it runs."""
+    """Sentence about how the attempt ended; empty while it runs."""
     if row["ended_at"] is None:
         return ""
     if row.get("message"):
@@ -297,8 +302,11 @@ def _ended(row: Mapping[str, Any]) -> str:
 
 
 def rules(waiting: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every rule that decides about a waiting job, in words; those that block it first. Its place stands in the headline already."""
-    told = [
+    """List the rules that decide about a waiting job, blocking ones first.
+
+    The headline has the queue position, so it is removed from the details.
+    """
+    rows = [
         {
             **rule,
             "label": RULES.get(rule["rule"], rule["rule"]),
@@ -306,4 +314,4 @@ def rules(waiting: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for rule in waiting.get("rules") or []
     ]
-    return sorted(told, key=lambda rule: bool(rule["passes"]))
+    return sorted(rows, key=lambda rule: bool(rule["passes"]))

@@ -1,4 +1,4 @@
-"""The figures a job reports while it runs, as one small line each. Pure."""
+"""Metrics that a running job reports, as small line charts. Pure."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ NUMBERS_MAX = 200  # rows of the table behind the lines
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One figure: its line (empty with fewer than two values), its last value, and its last values as they were told."""
+    """Line of one metric (empty with fewer than two values) and its last values."""
 
     name: str
     title: str
@@ -28,7 +28,7 @@ class Curve:
 
 
 def curves(events: Iterable[Mapping[str, Any]], attempt: int) -> list[Curve]:
-    """What an attempt told by `metric` events, in the order in which each figure first came."""
+    """Draw the `metric` events of an attempt, in order of first report."""
     found: dict[str, list[tuple[float, float]]] = {}
     stepped: set[str] = set()
     for event in events:
@@ -48,7 +48,10 @@ def curves(events: Iterable[Mapping[str, Any]], attempt: int) -> list[Curve]:
 
 
 def _step(given: Any, course: Sequence[tuple[float, float]], stepped: bool) -> float:
-    """Where a value stands: at its step; without one after the last value, or beside it where that had a step (it is the final one)."""
+    """Position of a value: its step; without one, after the last value.
+
+    If the last value had a step, the same position: a value without a step is then the final one.
+    """
     if _is_number(given):
         return float(given)
     last = course[-1][0] if course else 0.0
@@ -61,14 +64,14 @@ def _is_number(value: Any) -> bool:
 
 def _curve(name: str, course: Sequence[tuple[float, float]]) -> Curve:
     about = METRICS.get(name)
-    rows = [(_told(step), _told(value)) for step, value in course[-NUMBERS_MAX:]]
+    rows = [(_figure(step), _figure(value)) for step, value in course[-NUMBERS_MAX:]]
     path, end, ticks = _line(_thinned(course))
-    steps = (_told(min(step for step, _ in course)), _told(max(step for step, _ in course)))
+    steps = (_figure(min(step for step, _ in course)), _figure(max(step for step, _ in course)))
     return Curve(name, about.title if about else name, rows[-1][1], path, end, ticks, steps, rows)
 
 
 def _thinned(course: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
-    """At most POINTS_MAX of them, the last one among them."""
+    """Reduce to at most POINTS_MAX points, including the last one."""
     every = math.ceil(len(course) / POINTS_MAX)
     return course if every <= 1 else [*course[:-1:every], course[-1]]
 
@@ -76,7 +79,7 @@ def _thinned(course: Sequence[tuple[float, float]]) -> Sequence[tuple[float, flo
 def _line(
     course: Sequence[tuple[float, float]],
 ) -> tuple[str, tuple[float, float], list[tuple[float, str]]]:
-    """The line through the points; nothing where they do not make one."""
+    """Draw the line; empty if the points do not make one."""
     steps, values = [step for step, _ in course], [value for _, value in course]
     first, last, low, high = min(steps), max(steps), min(values), max(values)
     if last <= first or not math.isfinite(high - low):
@@ -89,9 +92,9 @@ def _line(
         )
         for step, value in course
     ]
-    ticks = [(float(floor), _told(low))] + ([(float(TOP), _told(high))] if high > low else [])
+    ticks = [(float(floor), _figure(low))] + ([(float(TOP), _figure(high))] if high > low else [])
     return "M" + "L".join(f"{x} {y}" for x, y in places), places[-1], ticks
 
 
-def _told(value: float) -> str:
+def _figure(value: float) -> str:
     return f"{value:,.4g}"

@@ -1,12 +1,12 @@
-"""What a job came to and what it was asked, for its page: versions and revisions with their links, figures beside the baseline. Pure."""
+"""Results and request of a job, with links to versions and revisions. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from mimir.frontend import text
-from mimir.frontend.pages.jobs.present import datasets_made
+from mimir.frontend import formatting
+from mimir.frontend.pages.jobs.present import written_datasets
 from mimir.lib.schemas.metrics import METRICS
 from mimir.lib.schemas.parameters import PARAMETERS
 
@@ -16,29 +16,29 @@ _PAGES = {"dataset": "datasets", "model": "models", "pipeline": "pipelines", "tw
 
 
 def thing_url(slug: str, kind: str, name: str, version: object = None) -> str:
-    """The page of a dataset, a model or a pipeline at a version, or of a twin at a revision."""
+    """Page of a dataset, model or pipeline version, or of a twin revision."""
     base = f"/projects/{quote(slug, safe='')}/{_PAGES[kind]}/{quote(name, safe='')}/"
     if version is None:
         return base
     return f"{base}revisions/{version}/" if kind == "twin" else f"{base}?version={version}"
 
 
-def made(job: Job) -> list[dict[str, Any]]:
-    """What it wrote to the project: {"icon", "name", "url", "told", "tag"}."""
+def outputs(job: Job) -> list[dict[str, Any]]:
+    """List what the job wrote: {"icon", "name", "url", "description", "tag"}."""
     slug, result = str(job["project"]), job.get("result") or {}
     rows = [
-        _made(
+        _output(
             "dataset",
             slug,
             row["name"],
             row["version"],
             f"dataset, version {row['version']}{_rows(result)}",
         )
-        for row in datasets_made(job)
+        for row in written_datasets(job)
     ]
     if isinstance(result.get("model"), str) and result.get("version"):
         rows.append(
-            _made(
+            _output(
                 "model",
                 slug,
                 result["model"],
@@ -51,41 +51,50 @@ def made(job: Job) -> list[dict[str, Any]]:
     return rows
 
 
-def _made(kind: str, slug: str, name: str, version: object, told: str) -> dict[str, Any]:
+def _output(kind: str, slug: str, name: str, version: object, description: str) -> dict[str, Any]:
     return {
         "icon": kind,
         "name": name,
         "url": thing_url(slug, kind, name, version),
-        "told": told,
+        "description": description,
         "tag": f"v{version}",
     }
 
 
 def _rows(result: Mapping[str, Any]) -> str:
-    return f", {text.number(result['rows'])} rows" if isinstance(result.get("rows"), int) else ""
+    return (
+        f", {formatting.number(result['rows'])} rows" if isinstance(result.get("rows"), int) else ""
+    )
 
 
 def _twin(slug: str, result: Mapping[str, Any]) -> dict[str, Any]:
-    """Its revision, with what differs from the one before; the twin itself where nothing did."""
+    """Present the twin revision with its changes; without changes, the twin itself."""
     counts = [
         (result.get("created"), "new"),
         (result.get("changed"), "changed"),
         (result.get("removed"), "removed"),
     ]
-    told = ", ".join(
-        f"{text.number(count)} {word}" for count, word in counts if isinstance(count, int) and count
+    description = ", ".join(
+        f"{formatting.number(count)} {word}"
+        for count, word in counts
+        if isinstance(count, int) and count
     )
     return {
         "icon": "digital_twin_update",
         "name": result["twin"],
-        "url": thing_url(slug, "twin", result["twin"], result.get("revision") if told else None),
-        "told": f"twin, entities: {told}" if told else "twin, as it was: nothing differed",
+        "url": thing_url(
+            slug, "twin", result["twin"], result.get("revision") if description else None
+        ),
+        "description": f"twin, entities: {description}" if description else "twin, no changes",
         "tag": f"revision {result['revision']}" if result.get("revision") is not None else "",
     }
 
 
 def figures(job: Job) -> list[dict[str, Any]]:
-    """A training's metrics on the rows it never saw, beside those of the trivial baseline: {"title", "hint", "value", "baseline", "better"}."""
+    """List training metrics on held-out rows with the baseline's.
+
+    Keys: {"title", "hint", "value", "baseline", "word"}.
+    """
     result = job.get("result") or {}
     metrics, baseline = result.get("metrics"), result.get("baseline")
     if not isinstance(metrics, Mapping):
@@ -106,8 +115,8 @@ def _figure(name: str, value: Any, baseline: Any) -> dict[str, Any]:
     return {
         "title": about.title if about else name,
         "hint": about.description if about else "",
-        "value": _told(value),
-        "baseline": _told(baseline),
+        "value": _figure_text(value),
+        "baseline": _figure_text(baseline),
         "word": word,
     }
 
@@ -116,12 +125,15 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _told(value: Any) -> str:
+def _figure_text(value: Any) -> str:
     return f"{value:,.4g}" if _is_number(value) else ""
 
 
-def asked(job: Job) -> list[dict[str, Any]]:
-    """The parameters in their schema's order, those that are named by links: {"title", "text", "url"}. Versions are those it was fixed on."""
+def request_rows(job: Job) -> list[dict[str, Any]]:
+    """List parameters in schema order: {"title", "text", "url", "version"}.
+
+    Names link to the version that was fixed at submit time.
+    """
     slug, parameters = str(job["project"]), job.get("parameters") or {}
     properties = PARAMETERS.get(str(job["type"]), {}).get("properties", {})
     fixed = {
@@ -173,8 +185,8 @@ def _value(value: Any) -> str:
     return json.dumps(value)
 
 
-def reads(job: Job) -> list[dict[str, Any]]:
-    """Every version it was fixed on but the pipeline's: {"name", "version", "url", "kind"}."""
+def input_rows(job: Job) -> list[dict[str, Any]]:
+    """List input versions except the pipeline's: {"name", "version", "url", "kind"}."""
     slug = str(job["project"])
     return [
         {
@@ -188,8 +200,8 @@ def reads(job: Job) -> list[dict[str, Any]]:
     ]
 
 
-def subject(job: Job, made_rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """What the job is about, for the line under its title: the pipeline it runs, the model it makes or uses, the twin it updates."""
+def subject(job: Job, output_rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Main object of the job: its pipeline, its model or its twin."""
     names = {
         "pipeline_execution": "pipeline",
         "ml_training": "model",
@@ -203,7 +215,7 @@ def subject(job: Job, made_rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] 
     version = next(
         (one.get("version") for one in job.get("inputs") or [] if one.get("kind") == kind), None
     )
-    there = job["type"] != "ml_training" or bool(made_rows)
+    there = job["type"] != "ml_training" or bool(output_rows)
     return {
         "name": name,
         "version": version,

@@ -1,10 +1,10 @@
-"""The log lines of one step: those between two times, found by binary search in the stored log."""
+"""Log lines of one step: those between two times, found by binary search in the stored log."""
 
 import datetime as dt
 import re
 from typing import Any
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.client import Api, checked
 from mimir.frontend.pages.job.log_tail import plain
 from mimir.frontend.pages.shell import job_path
@@ -22,8 +22,11 @@ _STORED = re.compile(rb"(\S+) (stdout|stderr) [FP] ?(.*)", re.DOTALL)
 def lines_between(
     job_id: str, attempt: int, start: str, end: str | None, client: Api
 ) -> dict[str, Any]:
-    """{"lines": the first lines from `start` to `end` as {"number", "text", "stderr"}, "more": whether there are more}."""
-    first, last = text.parsed(start), text.parsed(end)
+    """Return the first lines from `start` to `end`: {"lines": [...], "more"}.
+
+    Each line is {"number", "text", "stderr"}.
+    """
+    first, last = formatting.parsed(start), formatting.parsed(end)
     if first is None:
         return {"lines": [], "more": False}
     low, high = 0, _end(client, job_id, attempt)
@@ -83,7 +86,7 @@ def _read(client: Api, job_id: str, attempt: int, offset: int, limit: int) -> tu
 
 
 def _first_time(stored: bytes) -> dt.datetime | None:
-    """The time of the first line that begins in `stored`; None when none does."""
+    """Time of the first line that begins in `stored`; None without one."""
     for line in stored.split(b"\n")[1:]:
         found = _time(line.partition(b" ")[0])
         if found is not None:
@@ -92,7 +95,7 @@ def _first_time(stored: bytes) -> dt.datetime | None:
 
 
 def _time(stamp: bytes) -> dt.datetime | None:
-    """The time of a line: RFC 3339 with nanoseconds, in UTC."""
+    """Parse the time of a line: RFC 3339 with nanoseconds, UTC."""
     found = re.fullmatch(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z", stamp)
     if found is None:
         return None

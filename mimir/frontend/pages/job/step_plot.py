@@ -1,4 +1,4 @@
-"""How a number went over time, as a line of steps: a value holds until the next one comes. Pure."""
+"""Step line chart of a value over time. Pure."""
 
 import datetime as dt
 import math
@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 
 WIDE, PHONE, HEIGHT = 720, 360, 200
 LEFT, RIGHT, TOP, BOTTOM = 64, 84, 14, 28
-LARGEST = sys.float_info.max  # a tick beyond the largest double would be none
+LARGEST = sys.float_info.max  # a tick beyond the largest double would be infinite
 _STEPS = (1, 2, 2.5, 5, 10)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line with the word at its end."""
+    """One line with the label at its end."""
 
     path: str
     dots: list[tuple[float, float]]
@@ -27,7 +27,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class StepPlot:
-    """Lines in a box of `width` by `height`; `ticks`: (y, words), `times`: (x, words)."""
+    """Lines in a box of `width` by `height`; `ticks`: (y, label), `times`: (x, label)."""
 
     width: int
     height: int
@@ -38,14 +38,14 @@ class StepPlot:
     times: list[tuple[float, str]]
 
 
-Point = tuple[dt.datetime, float | None]  # None: from here on there is no value
+Point = tuple[dt.datetime, float | None]  # None: no value from here on
 
 
 def points_of(changes: Sequence[Mapping[str, Any]], layer: str) -> list[Point]:
-    """The course of one layer of one property, oldest first, from its history (newest first)."""
+    """Points of one layer of a property, oldest first, from its history (newest first)."""
     course: list[Point] = []
     for change in reversed(changes):
-        at, value = text.parsed(change["at"]), change["value"] if change["present"] else None
+        at, value = formatting.parsed(change["at"]), change["value"] if change["present"] else None
         if change["layer"] == layer and at is not None and (value is None or _is_number(value)):
             course.append((at, value))
     return course
@@ -58,7 +58,10 @@ def _is_number(value: object) -> bool:
 def draw(
     courses: Mapping[str, Sequence[Point]], now: dt.datetime, *, width: int = WIDE
 ) -> StepPlot | None:
-    """The plot of `courses` by their words, the last values held until `now`; None with fewer than two values."""
+    """Draw `courses` by label, the last values extended to `now`.
+
+    None with fewer than two values.
+    """
     values = [value for course in courses.values() for _, value in course if value is not None]
     starts = [at for course in courses.values() for at, _ in course]
     if len(values) < 2 or min(starts) >= now:
@@ -85,8 +88,8 @@ def draw(
     ]
     middle = first + (now - first) / 2
     times = [
-        (float(LEFT), text.ago(first, now)),
-        (across(middle), text.ago(middle, now)),
+        (float(LEFT), formatting.ago(first, now)),
+        (across(middle), formatting.ago(middle, now)),
         (across(now), "now"),
     ]
     return StepPlot(
@@ -95,13 +98,13 @@ def draw(
         LEFT,
         width - RIGHT,
         _apart(lines),
-        [(up(tick), _told(tick)) for tick in ticks],
+        [(up(tick), _figure(tick)) for tick in ticks],
         times,
     )
 
 
 def _line(word: str, places: Sequence[tuple[float, float | None]], end: float) -> Line:
-    """Level from each place to the next, then up or down; lifted where there is no value."""
+    """Path with level steps; interrupted while there is no value."""
     path, dots, level = "", [], None
     for x, y in places:
         if level is not None:
@@ -116,7 +119,7 @@ def _line(word: str, places: Sequence[tuple[float, float | None]], end: float) -
 
 
 def _apart(lines: list[Line]) -> list[Line]:
-    """The same lines, with words that would cover each other moved apart."""
+    """Move labels apart that would overlap."""
     placed: list[Line] = []
     for line in sorted(lines, key=lambda one: one.word_y):
         at = max(line.word_y, placed[-1].word_y + 14) if placed else line.word_y
@@ -131,7 +134,7 @@ def _ticks(low: float, high: float) -> list[float]:
             max(-LARGEST, low - max(abs(low) * 0.1, 1)),
             min(LARGEST, high + max(abs(high) * 0.1, 1)),
         )
-    rough = high / 3 - low / 3  # a difference of two large doubles may be none
+    rough = high / 3 - low / 3  # a difference of two large doubles can overflow
     magnitude = 10.0 ** math.floor(math.log10(rough))
     step = min(
         next(factor * magnitude for factor in _STEPS if factor * magnitude >= rough),
@@ -141,5 +144,5 @@ def _ticks(low: float, high: float) -> list[float]:
     return [max(-LARGEST, min(LARGEST, number * step)) for number in range(first, last + 1)]
 
 
-def _told(value: float) -> str:
+def _figure(value: float) -> str:
     return f"{value:,.6g}"

@@ -1,17 +1,20 @@
-"""One step of a pipeline's run, as the job's page shows it when it is chosen: what it does, what it read and wrote. Pure."""
+"""Details of one pipeline step of a job: definition, inputs and outputs. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from mimir.frontend.pages.job.result import thing_url
-from mimir.frontend.pages.jobs.present import datasets_made
+from mimir.frontend.pages.jobs.present import written_datasets
 from mimir.lib.schemas.steps import STEP_TYPES
 
 Step = Mapping[str, Any]
 
 
 def shown(job: Mapping[str, Any], step: Step, definition: Any) -> dict[str, Any]:
-    """{"step", "query", "argv", "facts": [(word, text, url)]} of a step; `definition`: the version that the job runs, if known."""
+    """Present a step: {"step", "query", "argv", "facts": [(label, text, url)]}.
+
+    `definition`: the pipeline version of the job, if known.
+    """
     options = _options(definition, str(step["id"]))
     step_type = STEP_TYPES.get(str(step["uses"]))
     view: dict[str, Any] = {"step": step, "query": "", "argv": [], "facts": []}
@@ -74,7 +77,7 @@ def _reads(job: Mapping[str, Any], name: str, options: Mapping[str, Any]) -> tup
 
 
 def _writes(job: Mapping[str, Any], name: str) -> tuple[str, str, str]:
-    version = next((row["version"] for row in datasets_made(job) if row["name"] == name), None)
+    version = next((row["version"] for row in written_datasets(job) if row["name"] == name), None)
     if version is None:
         return ("Writes", f"{name}, when the job succeeds", "")
     return ("Wrote", f"{name} v{version}", thing_url(str(job["project"]), "dataset", name, version))

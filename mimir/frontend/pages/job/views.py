@@ -1,4 +1,4 @@
-"""One job: where it stands and why, its steps, its log, what it left; cancel and run again."""
+"""One job: status and reason, steps, log, results; cancel and run again."""
 
 import json
 import uuid
@@ -9,20 +9,24 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.views.decorators.http import require_GET, require_POST
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.client import Api, ApiError, api
-from mimir.frontend.pages.job import history, metric_plot, step_log, step_view
-from mimir.frontend.pages.job import result as jobresult
+from mimir.frontend.pages.job import history, metric_plot, result, step_log, step_view
 from mimir.frontend.pages.job.log_tail import log_tail
-from mimir.frontend.pages.jobs import present as joblook
-from mimir.frontend.pages.jobs.present import ENDED, cancelled, job_look, status_shape
+from mimir.frontend.pages.jobs.present import (
+    ENDED,
+    cancelled,
+    empty_log,
+    job_summary,
+    status_shape,
+)
 from mimir.frontend.pages.pipelines import graph_layout
 from mimir.frontend.pages.shell import RANKS, job_path, optional, page, project_path, together
 from mimir.frontend.session import signed_in
-from mimir.frontend.ui import WORDS
+from mimir.frontend.template_tags import STATUS_LABELS
 
-NOTHING_TO_DO = "Nothing to do"  # how the API says that there is no next step; a page has none then
-CHANGED_BY_PEOPLE = frozenset(  # causes that a change of the request or of the definition mends
+NOTHING_TO_DO = "Nothing to do"  # the API's label for "no next step"; the page shows none
+CHANGED_BY_PEOPLE = frozenset(  # causes fixed by a change of the request or the definition
     {
         "workload_failed",
         "invalid_input",
@@ -41,7 +45,9 @@ EVENT_PAGES_MAX, EVENT_PAGE = 5, 1000
 ATTEMPT_PAGES_MAX, ATTEMPT_PAGE = 5, 200
 LOGS_OFFERED = 12
 _GRAPHS_KEPT = 256
-_graphs: dict[tuple[str, str, int], dict[str, Any]] = {}  # of pipeline versions, which never change
+_graphs: dict[
+    tuple[str, str, int], dict[str, Any]
+] = {}  # graphs of pipeline versions, which are immutable
 
 
 @require_GET
@@ -49,11 +55,11 @@ _graphs: dict[tuple[str, str, int], dict[str, Any]] = {}  # of pipeline versions
 def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
     """`/jobs/<id>/?attempt=&steps=graph|table`.
 
-    The page's script asks for it again when the socket tells of a change, and takes over what differs.
+    The page's script reloads it after a socket message and replaces the parts that differ.
     """
     row = api(request).get(job_path(job_id))
     slug = row["project"]
-    attempt = _attempt_asked(request, row)
+    attempt = _requested_attempt(request, row)
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -75,65 +81,67 @@ def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
     return page(request, "jobs/job.html", context, project=got["project"], here="jobs")
 
 
-def _context(row: dict[str, Any], got: dict[str, Any], attempt: int, asked: str) -> dict[str, Any]:
+def _context(row: dict[str, Any], got: dict[str, Any], attempt: int, view: str) -> dict[str, Any]:
     events = got["events"]["results"]
     diagnosis = _diagnosis(row)
     tries = history.attempts(got["attempts"]["results"], row)
     shown = next((one for one in tries if one["number"] == attempt), None)
     starved = row["status"] == "failed" and row["reason"] == "out_of_memory"
-    made = jobresult.made(row)
+    outputs = result.outputs(row)
     usage = _usage(got["usage"], shown["peak_memory_bytes"] if shown else None, wide=starved)
     return {
         "job": row,
-        "look": job_look(row),
+        "summary": job_summary(row),
         "ended": row["status"] in ENDED,
         "may_act": RANKS.get(got["project"]["role"], 0) >= RANKS["operator"],
         "waiting": row["waiting"],
         "rules": history.rules(row["waiting"] or {}),
-        "estimate": text.about((row["waiting"] or {}).get("estimate_seconds")),
+        "estimate": formatting.about((row["waiting"] or {}).get("estimate_seconds")),
         "diagnosis": diagnosis,
         "last_lines": got["tail"]["lines"],
         "again_is_best": not (diagnosis and diagnosis["next_steps"]),
         "cancelled": cancelled(row) if row["status"] == "cancelled" else "",
-        "log_state": joblook.empty_log(row),
+        "log_state": empty_log(row),
         "launching_since": _launching_since(row, events),
-        "status_word": WORDS.get(row["status"], row["status"]),
+        "status_word": STATUS_LABELS.get(row["status"], row["status"]),
         "favicon": f"img/job-{status_shape(row)}.svg",
-        **_steps(row, events, got["graph"], asked),
+        **_steps(row, events, got["graph"], view),
         "attempt": attempt,
         "attempts": tries,
-        "attempts_told": history.grouped(tries),
+        "attempt_groups": history.grouped(tries),
         "attempts_with_log": _with_log(tries, attempt),
         "history": history.history(events, row["created_by"] or "the system"),
         "last_seq": events[-1]["seq"] if events else 0,
-        "events_cut": text.number(events[0]["seq"] - 1) if events and events[0]["seq"] > 1 else "",
+        "events_cut": formatting.number(events[0]["seq"] - 1)
+        if events and events[0]["seq"] > 1
+        else "",
         "artifacts": got["artifacts"]["results"],
         "artifacts_more": got["artifacts"]["next"],
-        "made": made,
-        "figures": jobresult.figures(row),
+        "outputs": outputs,
+        "figures": result.figures(row),
         "curves": metric_plot.curves(events, attempt),
         "usage": usage,
         "memory_is_evidence": starved and bool(usage and usage["plot"]),
-        "subject": jobresult.subject(row, made),
-        "reads": jobresult.reads(row),
-        "asked": jobresult.asked(row),
+        "subject": result.subject(row, outputs),
+        "reads": result.input_rows(row),
+        "request_rows": result.request_rows(row),
         "cancels_at_once": row["status"] == "queued",
         "change_url": f"/{project_path(row['project'], 'jobs', 'new')}?{urlencode({'from': row['id']})}",
     }
 
 
 def _steps(
-    row: dict[str, Any], events: list[dict[str, Any]], graph: dict[str, Any], asked: str
+    row: dict[str, Any], events: list[dict[str, Any]], graph: dict[str, Any], view: str
 ) -> dict[str, Any]:
-    """How far each step is, as the table and the drawing show it."""
+    """Progress of each step, for the table and the graph."""
     steps = history.steps_of(events, row, [node["id"] for node in graph["nodes"]])
     uses = {node["id"]: node["uses"] for node in graph["nodes"]}
     for step in steps:
         step["uses"] = step["uses"] or uses.get(step["id"], "")
-    steps_as = _steps_as(asked, len(steps))
+    steps_as = _steps_as(view, len(steps))
     return {
         "steps": steps,
-        "steps_told": _steps_told(steps),
+        "steps_text": _steps_text(steps),
         "steps_as": steps_as,
         "drawing": _drawing(graph, steps) if steps_as == "graph" else None,
         "may_draw": len(graph["nodes"]) in range(2, graph_layout.DRAWN_MAX + 1),
@@ -143,7 +151,7 @@ def _steps(
 def _chosen(
     request: HttpRequest, row: dict[str, Any], steps: list[dict[str, Any]], definition: Any
 ) -> dict[str, Any] | None:
-    """The step that `?step=` names, with its definition and its log lines; None without one."""
+    """Step of `?step=` with its definition and log lines; None without one."""
     step = next((one for one in steps if one["id"] == request.GET.get("step")), None)
     if step is None:
         return None
@@ -157,30 +165,30 @@ def _chosen(
     return {**step_view.shown(row, step, definition), "log": lines}
 
 
-def _attempt_asked(request: HttpRequest, row: dict[str, Any]) -> int:
-    asked = request.GET.get("attempt", "")
-    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 0
+def _requested_attempt(request: HttpRequest, row: dict[str, Any]) -> int:
+    given = request.GET.get("attempt", "")
+    number = int(given) if given.isascii() and given.isdigit() and len(given) < 6 else 0
     if 1 <= number <= row["attempt"]:
         return number
-    between = row["status"] == "queued" and row["attempt"] > 1  # the next one has no worker yet
+    between = row["status"] == "queued" and row["attempt"] > 1  # the next attempt has no worker yet
     return int(row["attempt"]) - 1 if between else int(row["attempt"])
 
 
 def _events(job_id: str, client: Api) -> dict[str, Any]:
-    """All events, of very many the last: what is going on now is told by those."""
-    asked = {"after": -EVENT_PAGES_MAX * EVENT_PAGE, "limit": EVENT_PAGE}
-    return _all(client, job_path(job_id, "events"), asked, pages=EVENT_PAGES_MAX)
+    """Fetch all events; of very many the newest, which show the current state."""
+    params = {"after": -EVENT_PAGES_MAX * EVENT_PAGE, "limit": EVENT_PAGE}
+    return _all(client, job_path(job_id, "events"), params, pages=EVENT_PAGES_MAX)
 
 
 def _attempts(job_id: str, client: Api) -> dict[str, Any]:
-    """All attempts, up to a bound: one that waits for room is launched anew from time to time."""
+    """Fetch all attempts up to a limit: a job that waits for capacity is launched repeatedly."""
     return _all(
         client, job_path(job_id, "attempts"), {"limit": ATTEMPT_PAGE}, pages=ATTEMPT_PAGES_MAX
     )
 
 
-def _all(client: Api, path: str, asked: dict[str, Any], *, pages: int) -> dict[str, Any]:
-    found = client.get(path, asked)
+def _all(client: Api, path: str, params: dict[str, Any], *, pages: int) -> dict[str, Any]:
+    found = client.get(path, params)
     rows = list(found["results"])
     while found["next"] and (pages := pages - 1):
         found = client.get(found["next"])
@@ -189,20 +197,22 @@ def _all(client: Api, path: str, asked: dict[str, Any], *, pages: int) -> dict[s
 
 
 def _with_log(tries: list[dict[str, Any]], attempt: int) -> list[dict[str, Any]]:
-    """The attempts whose logs are offered beside the one that is shown: the last of those that have run."""
+    """Attempts whose logs can be chosen: the newest that ran, and the shown one."""
     ran = [one for one in tries if one["current"] or one["claimed_at"] or one["number"] == attempt]
     return [one for one in ran[:-LOGS_OFFERED] if one["number"] == attempt] + ran[-LOGS_OFFERED:]
 
 
 def _tail(row: dict[str, Any], client: Api) -> dict[str, Any]:
-    """The end of a failed job's log; nothing for others, and where it cannot be read."""
+    """End of a failed job's log; empty for other jobs or if it cannot be read."""
     if row["status"] != "failed":
         return {"lines": []}
-    return optional(lambda asked: log_tail(asked, row["id"], row["attempt"]), {"lines": []})(client)
+    return optional(lambda caller: log_tail(caller, row["id"], row["attempt"]), {"lines": []})(
+        client
+    )
 
 
 def _graph(row: dict[str, Any], client: Api) -> dict[str, Any]:
-    """{"nodes", "edges"} of the pipeline version it runs, empty where there is none (any more)."""
+    """Graph of the job's pipeline version: {"nodes", "edges"}; empty without one."""
     nothing: dict[str, Any] = {"nodes": [], "edges": []}
     source = next((one for one in row["inputs"] if one.get("kind") == "pipeline"), None)
     if source is None:
@@ -228,7 +238,10 @@ def _graph(row: dict[str, Any], client: Api) -> dict[str, Any]:
 
 
 def pipeline_definition(client: Api, slug: str, name: str, number: int) -> Any:
-    """The definition of one version; None when there is none. Versions come newest first, a page at a time."""
+    """Definition of one version; None if it does not exist.
+
+    Versions come newest first, by page.
+    """
     found = client.get(project_path(slug, "pipelines", name), {"limit": 200})
     while True:
         for version in found["versions"]:
@@ -240,7 +253,7 @@ def pipeline_definition(client: Api, slug: str, name: str, number: int) -> Any:
 
 
 def _launching_since(row: dict[str, Any], events: list[dict[str, Any]]) -> str:
-    """When the attempt that is being started was admitted; empty in every other state."""
+    """Time when the starting attempt was admitted; empty in every other state."""
     if row["status"] != "launching":
         return ""
     return next(
@@ -248,11 +261,11 @@ def _launching_since(row: dict[str, Any], events: list[dict[str, Any]]) -> str:
     )
 
 
-def _steps_as(asked: str, count: int) -> str:
-    """What was asked for; else a graph, but a table where a graph says less."""
+def _steps_as(view: str, count: int) -> str:
+    """Requested view; by default a graph, or a table for many steps."""
     return (
-        asked
-        if asked in ("graph", "table")
+        view
+        if view in ("graph", "table")
         else "table"
         if count > graph_layout.NODES_MAX
         else "graph"
@@ -283,11 +296,11 @@ def _drawing(graph: dict[str, Any], steps: list[dict[str, Any]]) -> dict[str, An
     }
 
 
-def _steps_told(steps: list[dict[str, Any]]) -> str:
+def _steps_text(steps: list[dict[str, Any]]) -> str:
     counts: dict[str, int] = {}
     for step in steps:
         counts[step["status"]] = counts.get(step["status"], 0) + 1
-    words = {
+    labels = {
         "succeeded": "done",
         "running": "running",
         "failed": "failed",
@@ -296,12 +309,16 @@ def _steps_told(steps: list[dict[str, Any]]) -> str:
         "cancelled": "stopped",
     }
     return ", ".join(
-        f"{counts[status]} {word}" for status, word in words.items() if status in counts
+        f"{counts[status]} {word}" for status, word in labels.items() if status in counts
     )
 
 
 def _diagnosis(row: dict[str, Any]) -> dict[str, Any] | None:
-    """The diagnosis with an address for each next step: {} runs again, a patch opens the form, null leads to what a person has to change."""
+    """Add an address to each next step.
+
+    An empty patch runs the job again, a patch opens the form, null leads to the pipeline or form to
+    change.
+    """
     found = row["diagnosis"]
     if not isinstance(found, dict):
         return None
@@ -327,20 +344,24 @@ def _diagnosis(row: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _by_hand(diagnosis: dict[str, Any], pipeline: object) -> str:
-    """Who does what no request can do: a person in the pipeline or the form, or an administrator outside of both."""
+    """Where a person makes the change: pipeline, form, or outside of both (administrator)."""
     if diagnosis.get("category") not in CHANGED_BY_PEOPLE:
         return "administrator"
     return "pipeline" if isinstance(pipeline, str) else "form"
 
 
 def _usage(found: dict[str, Any], peak_bytes: int | None, *, wide: bool) -> dict[str, Any] | None:
-    """The memory plot and the words for those who do not see it. `peak_bytes`: what the worker saw between two measures."""
+    """Present the memory plot with its numbers.
+
+    `peak_bytes`: peak that the worker measured between two samples.
+    """
     points = found["results"]
     if not points:
         return None
     start = points[0]["at"]
     curve = [
-        (text.seconds_between(start, point["at"]) or 0.0, point["memory_bytes"]) for point in points
+        (formatting.seconds_between(start, point["at"]) or 0.0, point["memory_bytes"])
+        for point in points
     ]
     peak = max([value for _, value in curve] + [peak_bytes or 0])
     limit = found["limit_bytes"]
@@ -360,7 +381,7 @@ def _usage(found: dict[str, Any], peak_bytes: int | None, *, wide: bool) -> dict
 @require_POST
 @signed_in
 def cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
-    """Ask it to stop. A job that ended meanwhile shows so on its page."""
+    """Request cancellation. A job that ended meanwhile shows its result."""
     try:
         api(request).post(job_path(job_id, "cancel"))
     except ApiError as error:
@@ -372,25 +393,28 @@ def cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
 @require_POST
 @signed_in
 def retry(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
-    """The same request as a new job; pressed twice it is one job."""
+    """Submit the same request as a new job.
+
+    A second click with the same key returns the same job.
+    """
     key = request.POST.get("key", "")[:100] or str(uuid.uuid4())
-    made = api(request).post(
+    created = api(request).post(
         job_path(job_id, "retry"),
         headers={
             "Idempotency-Key": key if key.isprintable() and key.isascii() else str(uuid.uuid4())
         },
     )
-    return HttpResponseRedirect(f"/{job_path(made['id'])}")
+    return HttpResponseRedirect(f"/{job_path(created['id'])}")
 
 
 @require_POST
 @signed_in
 def dismiss(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
-    """Hide a failure from the user's own "Needs attention", and back to the project's home."""
+    """Hide a failure from the user's "Needs attention" list and return to the project's home."""
     row = api(request).get(job_path(job_id))
     try:
         api(request).put(job_path(job_id, "dismissal"))
     except ApiError as error:
-        if error.status != 409:  # it did not fail: there is nothing to hide
+        if error.status != 409:  # the job did not fail: nothing to hide
             raise
     return HttpResponseRedirect(f"/{project_path(row['project'])}")

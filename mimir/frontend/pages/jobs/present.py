@@ -1,12 +1,12 @@
-"""A job of the API as lists and its own page show it: words for its status, one sentence of why, times. Pure.
+"""Present a job in lists and on its page: status, reason, times. Pure.
 
-`static/js/joblist.js` says the same about a job that changed while its list is open.
+`static/js/joblist.js` builds the same text for a job that changes while its list is open.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 
 TYPES = {
     "pipeline_execution": "Pipeline",
@@ -34,8 +34,8 @@ MARKS = {  # of a window's title, beside the icon of the same status
 Job = Mapping[str, Any]
 
 
-def job_look(job: Job) -> dict[str, Any]:
-    """What a row of a list shows of a job."""
+def job_summary(job: Job) -> dict[str, Any]:
+    """Present a job as a row of a list."""
     fraction = (job.get("progress") or {}).get("fraction")
     return {
         "id": job["id"],
@@ -46,12 +46,12 @@ def job_look(job: Job) -> dict[str, Any]:
         "word": status_word(job),
         "shape": status_shape(job),
         "mark": MARKS.get(status_shape(job), ""),
-        "why": why(job),
+        "why": reason_text(job),
         "percent": percent(job, fraction),
         "created_at": job["created_at"],
         "started_at": job["started_at"],
         "finished_at": job["finished_at"],
-        "seconds": text.seconds_between(job["started_at"], job["finished_at"]),
+        "seconds": formatting.seconds_between(job["started_at"], job["finished_at"]),
         "by": job["created_by"] or "the system",
         "labels": sorted((job.get("labels") or {}).items()),
         "project": job["project"],
@@ -59,7 +59,7 @@ def job_look(job: Job) -> dict[str, Any]:
 
 
 def job_title(job: Job) -> str:
-    """Its name, or what it does."""
+    """Name of the job, else a name made from its request."""
     if job["name"]:
         return str(job["name"])
     parameters = {
@@ -69,35 +69,35 @@ def job_title(job: Job) -> str:
     }
     try:
         return _DOES[str(job["type"])].format_map(parameters)
-    except KeyError:  # a type or a request that this page does not know
+    except KeyError:  # a job type or request that this release does not know
         return TYPES.get(job["type"], str(job["type"]))
 
 
 def status_word(job: Job) -> str:
-    """The word of its status, with the tries it took; empty where the status has a word of its own."""
+    """Status label with the number of attempts; empty if the default label fits."""
     if job["status"] == "queued" and job["attempt"] > 1:
         return f"Retrying, attempt {job['attempt']}" + (
             f" of {job['max_attempts']}" if job["attempt"] <= job["max_attempts"] else ""
         )
     if job["status"] == "succeeded" and job["attempt"] > 1:
-        return f"Succeeded, after {job['attempt']} tries"
+        return f"Succeeded on attempt {job['attempt']}"
     return ""
 
 
 def status_shape(job: Job) -> str:
-    """Whose icon and colour it has: a job that waits for another try does not look like one that never began."""
+    """Status whose icon and colour are used: `retrying` for a job between two attempts."""
     return "retrying" if job["status"] == "queued" and job["attempt"] > 1 else str(job["status"])
 
 
 def percent(job: Job, fraction: object) -> int | None:
-    """How far it is, never 100 before it succeeded; None when nobody knows."""
+    """Progress in percent, at most 99 before success; None if unknown."""
     if job["status"] not in ("running", "cancelling") or not isinstance(fraction, int | float):
         return None
     return min(99, max(0, int(fraction * 100)))
 
 
-def why(job: Job) -> str:
-    """One sentence: where it is, what it waits for, why it failed, what it made."""
+def reason_text(job: Job) -> str:
+    """One sentence: progress, waiting reason, failure or result."""
     status = job["status"]
     if (away := job.get("away")) and status not in ENDED:
         return str(away["detail"])
@@ -106,23 +106,27 @@ def why(job: Job) -> str:
     if status == "launching":
         return str(job["message"] or "The worker is starting.")
     if status == "running":
-        return _waits(job) or str((job.get("progress") or {}).get("message") or job["message"])
+        return _blocked_text(job) or str(
+            (job.get("progress") or {}).get("message") or job["message"]
+        )
     if status == "cancelling":
         return "Stopping. It is killed if it does not stop soon."
     if status == "failed":
         return str((job.get("diagnosis") or {}).get("summary") or job["message"] or job["reason"])
     if status == "succeeded":
-        return made(job) or str(job["message"]) or "Done. It wrote nothing to the project."
+        return (
+            output_text(job) or str(job["message"]) or "Done. Nothing was written to the project."
+        )
     return f"{cancelled(job)}. Nothing was written."
 
 
-def _waits(job: Job) -> str:
-    """What keeps a running job from going on; empty when nothing does."""
+def _blocked_text(job: Job) -> str:
+    """Reason why a running job does not progress; empty if it does."""
     return str((job.get("diagnosis") or {}).get("summary") or "")
 
 
 def empty_log(job: Job) -> str:
-    """What the log panel says while there is no line."""
+    """Text of the log panel while there is no line."""
     status = job["status"]
     if status == "queued":
         return "Waiting to start. Log lines appear here when a worker prints them."
@@ -130,37 +134,38 @@ def empty_log(job: Job) -> str:
         return "The worker is starting. Log lines appear here when it prints them."
     if status == "running":
         now = str(
-            (job.get("progress") or {}).get("message")
-            or "The worker runs and is loading its program"
+            (job.get("progress") or {}).get("message") or "The worker is loading its program"
         ).removesuffix(".")
         return f"{now}. It has not printed anything yet."
     return "No output."
 
 
 def cancelled(job: Job) -> str:
-    """Who cancelled it, and after how long."""
+    """Name the user who cancelled the job, and after how long."""
     who = str(job["message"]).removesuffix(".") or "Cancelled"
-    seconds = text.seconds_between(job["started_at"], job["finished_at"])
-    return f"{who} before it started" if seconds is None else f"{who} after {text.span(seconds)}"
+    seconds = formatting.seconds_between(job["started_at"], job["finished_at"])
+    return (
+        f"{who} before it started" if seconds is None else f"{who} after {formatting.span(seconds)}"
+    )
 
 
 def _waiting(waiting: Mapping[str, Any]) -> str:
     detail = str(waiting.get("detail") or "")
     estimate = waiting.get("estimate_seconds")
-    told = waiting.get("blocked_by") == "back_off"  # its detail says when
-    if detail and not told and isinstance(estimate, int | float) and estimate >= 1:
-        return f"{detail} In about {text.about(estimate)}."
+    counts_text = waiting.get("blocked_by") == "back_off"  # its detail says when
+    if detail and not counts_text and isinstance(estimate, int | float) and estimate >= 1:
+        return f"{detail} In about {formatting.about(estimate)}."
     return detail
 
 
-def made(job: Job) -> str:
-    """What a succeeded job wrote."""
+def output_text(job: Job) -> str:
+    """Sentence about the results of a succeeded job."""
     result = job.get("result") or {}
     if "model" in result and "version" in result:
-        return f"Made model {result['model']} v{result['version']}."
+        return f"Created model {result['model']} v{result['version']}."
     if "twin" in result:
-        return _twin_made(result)
-    datasets = datasets_made(job)
+        return _twin_text(result)
+    datasets = written_datasets(job)
     if not datasets:
         return ""
     names = [f"{row['name']} v{row['version']}" for row in datasets[:3]]
@@ -169,23 +174,23 @@ def made(job: Job) -> str:
     return f"Wrote {', '.join(names)}{more}{rows}."
 
 
-def _twin_made(result: Job) -> str:
-    """A revision with how many entities it touched, or that nothing differed."""
+def _twin_text(result: Job) -> str:
+    """Name the new revision and its number of changed entities."""
     counts = [
         (result.get("created"), "new"),
         (result.get("changed"), "changed"),
         (result.get("removed"), "removed"),
     ]
-    told = ", ".join(
+    counts_text = ", ".join(
         f"{count:,} {word}" for count, word in counts if isinstance(count, int) and count
     )
-    if not told:
-        return f"Twin {result['twin']} is as it was: nothing differed."
-    return f"Made revision {result.get('revision')} of twin {result['twin']}: {told}."
+    if not counts_text:
+        return f"Twin {result['twin']} is unchanged: no values differ."
+    return f"Created revision {result.get('revision')} of twin {result['twin']}: {counts_text}."
 
 
-def datasets_made(job: Job) -> list[dict[str, Any]]:
-    """{"name", "version"} of each dataset version in its result."""
+def written_datasets(job: Job) -> list[dict[str, Any]]:
+    """List the dataset versions in the result: {"name", "version"}."""
     rows = (job.get("result") or {}).get("datasets")
     return (
         [row for row in rows if isinstance(row, dict) and "name" in row and "version" in row]

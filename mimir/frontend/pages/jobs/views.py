@@ -1,4 +1,4 @@
-"""The list of a project's jobs. Its filters are in the address; the list is one page of the API, by cursor."""
+"""Job list of a project. Filters are in the address; one page of the API, by cursor."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
-from mimir.frontend.pages.jobs.present import ENDED, TYPES, job_look
+from mimir.frontend.pages.jobs.present import ENDED, TYPES, job_summary
 from mimir.frontend.pages.shell import cursor_of, page, project_path, together
 from mimir.frontend.session import signed_in
 from mimir.lib.clock import utc_now
@@ -29,33 +29,38 @@ _SHOWN_UP_TO = 1000  # counts above are "over 1,000"
 def jobs(request: HttpRequest, slug: str) -> HttpResponse:
     """`/projects/<slug>/jobs/?status=&type=&q=&label=&cursor=`."""
     statuses = [status for status in request.GET.getlist("status") if status]
-    asked = {name: request.GET.get(name, "").strip() for name in ("type", "q", "label")}
-    given = {name: value for name, value in asked.items() if value}
+    filters = {name: request.GET.get(name, "").strip() for name in ("type", "q", "label")}
+    active_filters = {name: value for name, value in filters.items() if value}
     cursor = request.GET.get("cursor", "")
-    asked_at = utc_now().isoformat()  # what is created from now on is new to this page
+    requested_at = utc_now().isoformat()  # jobs created later are new to this page
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
         counts=lambda client: client.get(project_path(slug, "jobs", "counts")),
         jobs=lambda client: client.get(
             project_path(slug, "jobs"),
-            {**given, "status": statuses or None, "cursor": cursor or None, "limit": PAGE_JOBS},
+            {
+                **active_filters,
+                "status": statuses or None,
+                "cursor": cursor or None,
+                "limit": PAGE_JOBS,
+            },
         ),
     )
     following = cursor_of(got["jobs"]["next"])
-    rows = [job_look(job) for job in got["jobs"]["results"]]
+    rows = [job_summary(job) for job in got["jobs"]["results"]]
     context = {
         "rows": rows,
         "groups": _groups(rows) if not statuses else [],
-        "segments": _segments(statuses, given, got["counts"]),
+        "segments": _segments(statuses, active_filters, got["counts"]),
         "statuses": statuses,
-        "asked": asked,
-        "asked_at": asked_at,
+        "filters": filters,
+        "requested_at": requested_at,
         "types": TYPES.items(),
-        "filtered": bool(statuses or given),
-        "chips": _chips(statuses, given),
-        "newest": _query(statuses, given) if cursor else "",
-        "older": _query(statuses, {**given, "cursor": following}) if following else "",
+        "filtered": bool(statuses or active_filters),
+        "chips": _chips(statuses, active_filters),
+        "newest": _query(statuses, active_filters) if cursor else "",
+        "older": _query(statuses, {**active_filters, "cursor": following}) if following else "",
         "first_page": not cursor,
         "active_jobs": sum(
             got["counts"].get(status, 0)
@@ -66,7 +71,7 @@ def jobs(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _groups(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What still moves before what has ended, each newest first; no headings where all are of one kind."""
+    """Split into unfinished and ended jobs, each newest first; no headings for one kind only."""
     moving = [row for row in rows if row["status"] not in ENDED]
     ended = [row for row in rows if row["status"] in ENDED]
     return (
@@ -76,21 +81,23 @@ def _groups(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     )
 
 
-def _query(statuses: list[str], given: Mapping[str, str]) -> str:
-    return "?" + urlencode([("status", status) for status in statuses] + list(given.items()))
+def _query(statuses: list[str], active_filters: Mapping[str, str]) -> str:
+    return "?" + urlencode(
+        [("status", status) for status in statuses] + list(active_filters.items())
+    )
 
 
 def _segments(
-    statuses: list[str], given: Mapping[str, str], counts: Mapping[str, int]
+    statuses: list[str], active_filters: Mapping[str, str], counts: Mapping[str, int]
 ) -> list[dict[str, Any]]:
-    made = []
+    segments = []
     for word, icon, wanted in _SEGMENTS:
         count = sum(counts.get(status, 0) for status in wanted)
-        made.append(
+        segments.append(
             {
                 "word": word,
                 "icon": icon,
-                "query": _query(list(wanted), given),
+                "query": _query(list(wanted), active_filters),
                 "current": set(statuses) == set(wanted),
                 "key": icon or "all",
                 "count": ""
@@ -100,18 +107,18 @@ def _segments(
                 else "over 1,000",
             }
         )
-    return made
+    return segments
 
 
-def _chips(statuses: list[str], given: Mapping[str, str]) -> list[dict[str, str]]:
-    """The filters that the row of segments does not show, each with the address of the list without it."""
-    words = {"q": "with", "label": "label", "type": "only"}
+def _chips(statuses: list[str], active_filters: Mapping[str, str]) -> list[dict[str, str]]:
+    """Filters without a segment, each with the address of the list without it."""
+    labels = {"q": "with", "label": "label", "type": "only"}
     return [
         {
-            "text": f"{words[name]} {TYPES.get(value, value) if name == 'type' else value}",
+            "text": f"{labels[name]} {TYPES.get(value, value) if name == 'type' else value}",
             "query": _query(
-                statuses, {other: text for other, text in given.items() if other != name}
+                statuses, {other: text for other, text in active_filters.items() if other != name}
             ),
         }
-        for name, value in given.items()
+        for name, value in active_filters.items()
     ]

@@ -1,1 +1,1 @@
-"""Lineage of a version: what it was made from and what was made from it."""
+"""Lineage of a version: its sources and the results made from it."""

@@ -1,18 +1,18 @@
-"""Where a thing comes from and what was made of it, as `templates/_lineage.html` shows it. Pure.
+"""Present the lineage of a version, for `templates/_lineage.html`. Pure.
 
-`graph` is what the API's lineage answers: nodes, and edges in the direction of the data.
+`graph` is the API's answer: nodes, and edges in the direction of the data.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.pages.jobs.present import TYPES
 from mimir.frontend.pages.pipelines import graph_layout
 from mimir.frontend.pages.shell import job_path, project_path
 
-SHOWN = 8  # of one group in the line
+SHOWN = 8  # nodes of one group
 _LIBRARY = {"dataset": "datasets", "model": "models", "pipeline": "pipelines", "twin": "twins"}
 _ICONS = {
     "dataset": "dataset",
@@ -25,7 +25,10 @@ NOTHING: dict[str, Any] = {"of": "", "nodes": [], "edges": [], "truncated": Fals
 
 
 def lineage_of(graph: Mapping[str, Any], slug: str) -> dict[str, Any] | None:
-    """The direct neighbours as a line, everything as a graph and as two lists; None where nothing is known."""
+    """Present direct neighbours, the whole graph, and upstream and downstream lists.
+
+    None if nothing is known.
+    """
     nodes = {node["id"]: node for node in graph["nodes"]}
     here = graph["of"]
     if here not in nodes:
@@ -51,7 +54,7 @@ def lineage_of(graph: Mapping[str, Any], slug: str) -> dict[str, Any] | None:
 def _drawing(
     graph: Mapping[str, Any], nodes: Mapping[str, Any], items: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """The whole lineage as a graph; None where it is one edge only, or too large to be read as a picture."""
+    """Draw the lineage as a graph; None if it has one edge only or is too large."""
     if len(nodes) < 3:
         return None
     drawn = graph_layout.draw(
@@ -78,7 +81,7 @@ Neighbours = dict[str, list[str]]
 def _neighbours(
     edges: Iterable[Mapping[str, str]], nodes: Mapping[str, Any]
 ) -> tuple[Neighbours, Neighbours]:
-    """(what leads to each, what each leads to)."""
+    """Return (sources of each node, targets of each node)."""
     sources: Neighbours = {}
     targets: Neighbours = {}
     for edge in edges:
@@ -93,7 +96,7 @@ def _jobs(names: Iterable[str], nodes: Mapping[str, Any]) -> list[str]:
 
 
 def _beyond(names: Sequence[str], further: Neighbours, nodes: Mapping[str, Any]) -> list[str]:
-    """The things at the other side of the jobs among `names`, and those of `names` that are things themselves; each once."""
+    """Names that are not jobs, and the neighbours of the jobs among `names`; without duplicates."""
     found = [name for name in names if nodes[name]["kind"] != "job"]
     for job in _jobs(names, nodes):
         found += [name for name in further.get(job, []) if nodes[name]["kind"] != "job"]
@@ -101,11 +104,11 @@ def _beyond(names: Sequence[str], further: Neighbours, nodes: Mapping[str, Any])
 
 
 def _reached(start: str, further: Neighbours) -> list[str]:
-    """Everything in one direction, nearest first."""
-    seen = [start]
-    for one in seen:  # it grows while it is read
-        seen += [name for name in dict.fromkeys(further.get(one, [])) if name not in seen]
-    return seen[1:]
+    """List all nodes in one direction, nearest first."""
+    reached = [start]
+    for one in reached:  # the list grows during the iteration
+        reached += [name for name in dict.fromkeys(further.get(one, [])) if name not in reached]
+    return reached[1:]
 
 
 def _group(names: Sequence[str], items: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,7 +116,7 @@ def _group(names: Sequence[str], items: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _item(node: Mapping[str, Any], slug: str) -> dict[str, Any]:
-    """What one node shows, and where it leads."""
+    """Present one node with its link."""
     if node["kind"] == "job":
         word = TYPES.get(str(node.get("job_type")), "Job")
         return {
@@ -122,16 +125,16 @@ def _item(node: Mapping[str, Any], slug: str) -> dict[str, Any]:
             "kind": word,
             "name": node.get("name") or word,
             "version": "",
-            "short": text.short_id(str(node["id"]).partition(":")[2]),
+            "short": formatting.short_id(str(node["id"]).partition(":")[2]),
             "url": f"/{job_path(str(node['id']).partition(':')[2])}",
         }
     kind, version = node["kind"], node.get("version")
     parts = [_LIBRARY.get(kind, "datasets"), str(node["name"])]
-    asked = ""
+    query = ""
     if version is not None and kind == "twin":
         parts += ["revisions", str(version)]
     elif version is not None:
-        asked = f"?version={quote(str(version))}"
+        query = f"?version={quote(str(version))}"
     return {
         **_common(node),
         "icon": _ICONS.get(kind, "dataset"),
@@ -139,7 +142,7 @@ def _item(node: Mapping[str, Any], slug: str) -> dict[str, Any]:
         "name": node["name"],
         "version": "" if version is None else f"rev {version}" if kind == "twin" else f"v{version}",
         "short": "",
-        "url": f"/{project_path(slug, *parts)}{asked}",
+        "url": f"/{project_path(slug, *parts)}{query}",
     }
 
 

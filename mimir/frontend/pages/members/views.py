@@ -1,4 +1,4 @@
-"""Who may what in a project."""
+"""Members of a project and their roles."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,10 +18,10 @@ _FIELDS = {"username": "username", "role": "role"}
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def members(request: HttpRequest, slug: str) -> HttpResponse:
-    """The list; POST adds a member, with `change` changes a role, with `remove` ends a membership."""
+    """List members. POST adds a member, changes a role (`change`) or removes one (`remove`)."""
     form = Form({"username": "", "role": "operator"})
     if request.method == "POST":
-        asked = Form.posted(request.POST, "username", "role")
+        posted = Form.posted(request.POST, "username", "role")
         done = (
             _remove
             if request.POST.get("remove")
@@ -29,15 +29,15 @@ def members(request: HttpRequest, slug: str) -> HttpResponse:
             if request.POST.get("change")
             else _add
         )
-        done(request, slug, asked)
-        if not asked.bad:
+        done(request, slug, posted)
+        if not posted.bad:
             return HttpResponseRedirect(
-                "/projects/" if _left(request, asked) else f"/{project_path(slug, 'members')}"
+                "/projects/" if _left(request, posted) else f"/{project_path(slug, 'members')}"
             )
         form = (
-            asked
+            posted
             if done is _add
-            else Form(form.values, general=[*asked.errors.values(), *asked.general])
+            else Form(form.values, general=[*posted.errors.values(), *posted.general])
         )
     got = together(
         request,
@@ -64,7 +64,7 @@ def members(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _left(request: HttpRequest, form: Form) -> bool:
-    """Whether whoever asks ended their own membership, and so may not see this page any more."""
+    """Whether users removed themselves and so lost access to this page."""
     me = current(request)
     return (
         bool(request.POST.get("remove"))
@@ -74,14 +74,14 @@ def _left(request: HttpRequest, form: Form) -> bool:
 
 
 def _add(request: HttpRequest, slug: str, form: Form) -> None:
-    """Carry it out; why not, at the field."""
-    form.require("username", "Give the name of a user.")
+    """Add a member; put an error at the field."""
+    form.require("username", "Enter a user name.")
     if not form.bad:
         _sent(form, partial(api(request).post, project_path(slug, "members"), dict(form.values)))
 
 
 def _change(request: HttpRequest, slug: str, form: Form) -> None:
-    """Give a member another role."""
+    """Change the role of a member."""
     _sent(
         form,
         partial(
@@ -93,12 +93,15 @@ def _change(request: HttpRequest, slug: str, form: Form) -> None:
 
 
 def _remove(request: HttpRequest, slug: str, form: Form) -> None:
-    """End a membership."""
+    """Remove a member."""
     _sent(form, partial(api(request).delete, project_path(slug, "members", form.value("username"))))
 
 
 def _sent(form: Form, call: Callable[[], Any]) -> None:
-    """What the API refuses stands in the form: in its own words where it is of the member, not of a field's text."""
+    """Run the call and put a refusal into the form.
+
+    Errors about the member keep the API's message.
+    """
     try:
         call()
     except ApiError as error:

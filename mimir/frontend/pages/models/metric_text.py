@@ -1,4 +1,4 @@
-"""What the metrics of a model version say in words: against the baseline, and against another version. Pure."""
+"""Compare the metrics of a model version with the baseline and another version. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,38 +7,38 @@ from typing import Any
 from mimir.frontend.drawing.scales import MINUS, figure, number_of
 from mimir.lib.schemas.metrics import METRICS, Metric
 
-# What a version is judged by in one sentence: how far off it is, or how often right. A share of variance says nothing beside a baseline.
+# Metrics for the one-sentence verdict. R² is not among them: it already compares with the mean.
 JUDGED = ("root_mean_squared_error", "accuracy")
 OK, BAD, EVEN = (
     "ok",
     "failed",
     "",
-)  # the tone of a sentence: a class of its colour, which is never all that says it
+)  # tones (CSS classes); the text says the same without colour
 Version = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A few words and their tone."""
+class Verdict:
+    """Short text and its tone."""
 
     text: str
     tone: str = EVEN
 
 
 def ordered(*found: Mapping[str, Any]) -> list[str]:
-    """The names of all metrics in any of these: what is judged by, the others we know in their order, what we do not know."""
+    """Names of all metrics: main ones first, other known ones, then unknown ones."""
     names = {name for metrics in found for name in metrics}
     known = dict.fromkeys([*JUDGED, *METRICS])
     return [name for name in known if name in names] + sorted(names - known.keys())
 
 
 def title_of(name: str) -> str:
-    """A metric's title; one we do not know keeps its name."""
+    """Title of a metric; an unknown metric keeps its name."""
     return METRICS[name].title if name in METRICS else name
 
 
 def main_of(version: Version) -> str:
-    """The metric a version is judged by; empty when it has none that we know."""
+    """Main metric of a version; empty if it has no known one."""
     return next(
         (
             name
@@ -49,8 +49,11 @@ def main_of(version: Version) -> str:
     )
 
 
-def against_baseline(name: str, value: object, baseline: object) -> Said | None:
-    """`63 % better than the baseline`; None where one of them is missing or nobody knows which way is better."""
+def against_baseline(name: str, value: object, baseline: object) -> Verdict | None:
+    """Compare with the baseline: `63 % better than the baseline`.
+
+    None if a value is missing or the metric is unknown.
+    """
     metric, one, two = METRICS.get(name), number_of(value), number_of(baseline)
     if metric is None or one is None or two is None:
         return None
@@ -58,50 +61,50 @@ def against_baseline(name: str, value: object, baseline: object) -> Said | None:
         return _above(one, two)
     if two <= 0:
         return (
-            Said("as good as the baseline")
+            Verdict("as good as the baseline")
             if one <= two
-            else Said("worse than the baseline, which is never wrong", BAD)
+            else Verdict("worse than the baseline, which is never wrong", BAD)
         )
     part = 1 - one / two
     if abs(part) < 0.005:
-        return Said("no better than the baseline")
+        return Verdict("no better than the baseline")
     if part <= -1:
-        return Said(f"{figure(one / two)} times the error of the baseline", BAD)
-    return Said(
+        return Verdict(f"{figure(one / two)} times the error of the baseline", BAD)
+    return Verdict(
         f"{abs(part) * 100:.0f} % {'better' if part > 0 else 'worse'} than the baseline",
         OK if part > 0 else BAD,
     )
 
 
-def _above(value: float, baseline: float) -> Said:
+def _above(value: float, baseline: float) -> Verdict:
     if abs(value - baseline) < 0.0005:
-        return Said("no better than the baseline")
+        return Verdict("no better than the baseline")
     higher = value > baseline
-    return Said(
+    return Verdict(
         f"{_apart(value, baseline)} {'above' if higher else 'below'} the baseline",
         OK if higher else BAD,
     )
 
 
-def against_version(name: str, value: object, before: object) -> Said | None:
-    """`−35 better`; None where there is nothing to compare."""
+def against_version(name: str, value: object, before: object) -> Verdict | None:
+    """Compare with another version: `−35 better`; None without both values."""
     metric, one, two = METRICS.get(name), number_of(value), number_of(before)
     if metric is None or one is None or two is None:
         return None
     if figure(one) == figure(two):
-        return Said("the same")
+        return Verdict("the same")
     sign = "+" if one > two else MINUS
     good = better(metric, one, two)
-    return Said(f"{sign}{_apart(one, two)} {'better' if good else 'worse'}", OK if good else BAD)
+    return Verdict(f"{sign}{_apart(one, two)} {'better' if good else 'worse'}", OK if good else BAD)
 
 
 def better(metric: Metric, one: float, two: float) -> bool:
-    """Whether the first of two values is the better one."""
+    """Whether the first value is better."""
     return one > two if metric.higher_is_better else one < two
 
 
 def best_of(name: str, values: Sequence[object]) -> int | None:
-    """The place of the best of several values; None when no one is better than all others."""
+    """Index of the best value; None if there is no single best one."""
     metric = METRICS.get(name)
     numbers = [number_of(value) for value in values]
     if metric is None or any(value is None for value in numbers) or len(numbers) < 2:
@@ -114,12 +117,12 @@ def best_of(name: str, values: Sequence[object]) -> int | None:
 
 
 def comparable(one: Version, two: Version) -> bool:
-    """Whether the metrics of two versions speak of the same thing."""
+    """Whether two versions have the same task and target."""
     return bool(one["task"] == two["task"] and one["target"] == two["target"])
 
 
 def figures(version: Version, before: Version | None) -> list[dict[str, Any]]:
-    """Every metric of a version with the baseline's and, where it compares, that of the version before."""
+    """List every metric with the baseline's and, if comparable, the previous version's value."""
     known = before if before and comparable(version, before) else None
     rows = []
     for name in ordered(version["metrics"]):
@@ -139,8 +142,8 @@ def figures(version: Version, before: Version | None) -> list[dict[str, Any]]:
     return rows
 
 
-def verdict(version: Version) -> Said | None:
-    """The one sentence about a version, by its main metric."""
+def verdict(version: Version) -> Verdict | None:
+    """Compare the main metric of a version with the baseline."""
     name = main_of(version)
     return (
         against_baseline(name, version["metrics"].get(name), version["baseline"].get(name))
@@ -150,7 +153,7 @@ def verdict(version: Version) -> Said | None:
 
 
 def _apart(one: float, two: float) -> str:
-    """The difference, as exact as the two values are shown."""
+    """Difference, with the precision of the shown values."""
     return (
         figure(abs(float(f"{one:.3g}") - float(f"{two:.3g}")))
         if max(abs(one), abs(two)) < 100

@@ -1,11 +1,11 @@
-"""A model version of the API as its pages show it: words, facts, plots, and two of them side by side. Pure."""
+"""Present model versions: facts, plots, and comparison of two. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.drawing import classification, importance, regression
 from mimir.frontend.drawing.scales import figure
 from mimir.frontend.pages.models.metric_text import (
@@ -31,25 +31,25 @@ _KINDS = {"number": "number", "category": "text", "time": "time", "boolean": "tr
 
 
 def algorithm(version: Version) -> str:
-    """What it is called."""
+    """Name of the algorithm."""
     return ALGORITHMS.get(version["algorithm"], str(version["algorithm"]))
 
 
-def does(version: Version) -> str:
-    """What it predicts, in words."""
+def prediction_text(version: Version) -> str:
+    """Say what the model predicts."""
     what = "predicts the class" if version["task"] == "classification" else "predicts"
-    return f"{what} {text.visible(version['target'])}"
+    return f"{what} {formatting.visible(version['target'])}"
 
 
 def list_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A model in the list, by its newest version."""
+    """Present a model in the list, by its newest version."""
     version = row["version"]
     name = main_of(version)
     return {
         "name": row["name"],
         "version": version,
         "algorithm": algorithm(version),
-        "does": does(version),
+        "does": prediction_text(version),
         "metric": title_of(name) if name else "",
         "value": figure(version["metrics"][name]) if name else "",
         "verdict": verdict(version),
@@ -57,7 +57,7 @@ def list_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def version_rows(versions: Sequence[Version], shown: int) -> list[dict[str, Any]]:
-    """The versions, newest first, each against the one before it."""
+    """Present versions, newest first, each compared with the one before."""
     rows = []
     for version, before in zip(versions, [*versions[1:], None], strict=True):
         name = main_of(version)
@@ -82,7 +82,7 @@ def version_rows(versions: Sequence[Version], shown: int) -> list[dict[str, Any]
 
 
 def details(version: Version) -> dict[str, Any]:
-    """Signature, training, libraries and hyperparameters of a version, as pairs of words."""
+    """Present signature, training, libraries and hyperparameters."""
     signature = version["signature"]
     features = signature.get("features") or []
     return {
@@ -103,9 +103,9 @@ def details(version: Version) -> dict[str, Any]:
 
 
 def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """How it was trained; what is not known is left out."""
+    """Describe the training as (label, text); unknown facts are skipped."""
     facts = []
-    held = f"{text.number(training.get('train_rows'))} to learn from, {text.number(training.get('test_rows'))} held out"
+    held = f"{formatting.number(training.get('train_rows'))} for training, {formatting.number(training.get('test_rows'))} held out"
     if training.get("train_rows") is not None:
         share = training.get("test_size")
         of_all = f", {share:.0%}".replace("%", "\u00a0%") if isinstance(share, int | float) else ""
@@ -114,7 +114,7 @@ def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts.append(
             (
                 "Not used",
-                f"{text.number(training['dropped_rows'])} rows, without a target or for other reasons in the job's notices",
+                f"{formatting.number(training['dropped_rows'])} rows: no target, or other reasons listed in the job's notices",
             )
         )
     if "stratified" in training:
@@ -132,14 +132,14 @@ def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
     if training.get("seed") is not None:
         facts.append(("Seed", str(training["seed"])))
     if isinstance(training.get("features"), int):
-        facts.append(("Features", text.number(training["features"])))
+        facts.append(("Features", formatting.number(training["features"])))
     if isinstance(training.get("seconds"), int | float):
-        facts.append(("Time", text.span(training["seconds"])))
+        facts.append(("Time", formatting.span(training["seconds"])))
     return facts
 
 
 def hyperparameter_rows(version: Version) -> list[dict[str, Any]]:
-    """Each hyperparameter with its title, and whether it is the default."""
+    """Present each hyperparameter with its title and whether it is the default."""
     known = HYPERPARAMETERS.get(version["algorithm"], {}).get("properties", {})
     given = version["hyperparameters"]
     return [
@@ -148,7 +148,7 @@ def hyperparameter_rows(version: Version) -> list[dict[str, Any]]:
             "title": known.get(name, {}).get("title", ""),
             "value": "scikit-learn's default"
             if name == "max_features" and given[name] is None
-            else value_words(given[name]),
+            else value_text(given[name]),
             "default": name in known
             and _is_default(name, version["task"], given[name], known[name].get("default")),
         }
@@ -157,20 +157,23 @@ def hyperparameter_rows(version: Version) -> list[dict[str, Any]]:
 
 
 def _is_default(name: str, task: str, value: Any, default: Any) -> bool:
-    """Whether a hyperparameter has its default; that of `max_features` depends on the task."""
+    """Whether a hyperparameter has its default.
+
+    The default of `max_features` depends on the task.
+    """
     if name == "max_features" and value is not None:
         return bool(value == ("sqrt" if task == "classification" else 1.0))
     return bool(value == default)
 
 
-def value_words(value: object) -> str:
-    """A value of JSON for people."""
+def value_text(value: object) -> str:
+    """Format a JSON value."""
     if value is None:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
-        return text.number(value)
+        return formatting.number(value)
     return (
         f"{value:.6g}"
         if isinstance(value, float)
@@ -181,7 +184,7 @@ def value_words(value: object) -> str:
 
 
 def plots(version: Version) -> dict[str, Any]:
-    """Every plot that this version's data gives."""
+    """Draw every plot of a version."""
     data = version["plots"]
     if version["task"] == "regression":
         drawn: dict[str, Any] = {
@@ -199,13 +202,16 @@ def plots(version: Version) -> dict[str, Any]:
             "roc": classification.roc(found["roc"]),
             "precision_recall": classification.precision_recall(found["precision_recall"]),
             "calibration": classification.calibration(found["calibration"]),
-            "classes_left_out": classes - len(found["roc"]) if classes > 2 and found["roc"] else 0,
+            "classes_omitted": classes - len(found["roc"]) if classes > 2 and found["roc"] else 0,
         }
     return {**drawn, "importance": importance.importance([("", version["importance"])])}
 
 
-def compared_plots(one: Version, two: Version, asked: str) -> dict[str, Any]:
-    """The plots of two versions over each other. Curves are of one class: `asked`, or the most frequent that both have."""
+def compared_plots(one: Version, two: Version, requested: str) -> dict[str, Any]:
+    """Overlay the plots of two versions.
+
+    Curves show one class: `requested`, or the most frequent class that both have.
+    """
     pair = [(f"version {version['number']}", version) for version in (one, two)]
     drawn: dict[str, Any] = {
         "importance": importance.importance(
@@ -226,18 +232,21 @@ def compared_plots(one: Version, two: Version, asked: str) -> dict[str, Any]:
         }
     theirs = set(classification.classes_of(two["plots"]))
     classes = [name for name in classification.classes_of(one["plots"]) if name in theirs]
-    shown = asked if asked in classes else classes[0] if classes else ""
+    shown = requested if requested in classes else classes[0] if classes else ""
     return {**drawn, "classes": classes, "class": shown, "curves": _compared_curves(data, shown)}
 
 
 def _compared_curves(
     data: Sequence[tuple[str, Mapping[str, Any]]], shown: str
 ) -> list[dict[str, Any]]:
-    """The curves of one class, each with a line for each version; without those that a version has not."""
+    """Draw the curves of one class, with a line for each version.
+
+    A curve that one of the versions lacks is skipped.
+    """
     curves = []
     for key, title, draw in (
         ("roc", "ROC", classification.roc),
-        ("precision_recall", "Precision and recall", classification.precision_recall),
+        ("precision_recall", "Precision-recall", classification.precision_recall),
         ("calibration", "Calibration", classification.calibration),
     ):
         entries = [
@@ -252,7 +261,7 @@ def _compared_curves(
 
 
 def compared(one: Version, two: Version) -> list[dict[str, Any]]:
-    """Everything of two versions in rows: {"title", "cells", "best", "differs"}, those that differ first."""
+    """Compare two versions in rows, differences first: {"title", "cells", "best", "differs"}."""
     rows = [_metric_row(name, one, two) for name in ordered(one["metrics"], two["metrics"])]
     if one["baseline"] or two["baseline"]:
         rows += [
@@ -288,7 +297,7 @@ def _row(title: str, cells: Sequence[str]) -> dict[str, Any]:
 
 
 def _facts(version: Version) -> dict[str, str]:
-    """What else can differ, by title."""
+    """Other facts to compare, by title."""
     data = version["training_data"]
     features = version["signature"].get("features") or []
     facts = {
@@ -300,12 +309,12 @@ def _facts(version: Version) -> dict[str, str]:
         **{row["title"] or row["name"]: row["value"] for row in hyperparameter_rows(version)},
         **dict(training_facts(version["training"])),
         **{f"{name} (library)": str(value) for name, value in sorted(version["libraries"].items())},
-        "File size": text.size(version["size_bytes"]),
+        "File size": formatting.size(version["size_bytes"]),
         "Trained by": version["created_by"] or "the system",
     }
-    return {title: text.visible(value) for title, value in facts.items()}
+    return {title: formatting.visible(value) for title, value in facts.items()}
 
 
 def predict_url(slug: str, name: str, number: int) -> str:
-    """The form that predicts with this version."""
+    """Address of the form that predicts with this version."""
     return f"/{project_path(slug, 'jobs', 'new')}?{urlencode({'type': 'ml_inference', 'model': name, 'version': number})}"

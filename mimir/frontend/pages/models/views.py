@@ -1,4 +1,4 @@
-"""Models: what there is, one version with its metrics drawn, and two versions side by side."""
+"""Models: list, one version with plots, comparison of two versions."""
 
 from functools import partial
 from typing import Any
@@ -16,10 +16,10 @@ from mimir.frontend.pages.models.present import (
     compared,
     compared_plots,
     details,
-    does,
     list_row,
     plots,
     predict_url,
+    prediction_text,
     version_rows,
 )
 from mimir.frontend.pages.shell import cursor_of, job_path, optional, page, project_path, together
@@ -31,7 +31,7 @@ VERSIONS_LISTED = 100
 @require_GET
 @signed_in
 def models(request: HttpRequest, slug: str) -> HttpResponse:
-    """`/projects/<slug>/models/`: each by its newest version."""
+    """`/projects/<slug>/models/`: each model by its newest version."""
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -50,7 +50,7 @@ def models(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 @signed_in
 def model(request: HttpRequest, slug: str, name: str) -> HttpResponse:
-    """`/projects/<slug>/models/<name>/?version=`, the newest without one."""
+    """`/projects/<slug>/models/<name>/?version=`; without it the newest version."""
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -86,7 +86,7 @@ def model(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         "before": before,
         "before_compares": before is not None and comparable(version, before),
         "algorithm": algorithm(version),
-        "does": does(version),
+        "does": prediction_text(version),
         "figures": figures(version, before),
         "verdict": verdict(version),
         "old_verdict": verdict(before) if before and comparable(version, before) else None,
@@ -105,7 +105,7 @@ def model(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 @require_GET
 @signed_in
 def compare(request: HttpRequest, slug: str, name: str) -> HttpResponse:
-    """`/projects/<slug>/models/<name>/compare/?a=1&b=2&class=`: without them the two newest."""
+    """`/projects/<slug>/models/<name>/compare/?a=1&b=2&class=`; by default the two newest."""
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -141,11 +141,16 @@ def compare(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     return page(request, "models/compare.html", context, project=got["project"], here="models")
 
 
-def _version(slug: str, name: str, asked: str, client: Api) -> dict[str, Any]:
-    """One version with everything; the newest when none is asked for. Raises: ApiError."""
-    if asked and not (asked.isascii() and asked.isdigit() and len(asked) < 10):
-        raise ApiError(404, "not_found", f"A version is a whole number: {asked[:20]} is none.")
-    return client.get(project_path(slug, "models", name, "versions", asked or "latest"))
+def _version(slug: str, name: str, requested: str, client: Api) -> dict[str, Any]:
+    """Fetch one version, by default the newest.
+
+    Raises: ApiError.
+    """
+    if requested and not (requested.isascii() and requested.isdigit() and len(requested) < 10):
+        raise ApiError(
+            404, "not_found", f"The version must be a whole number, not {requested[:20]}."
+        )
+    return client.get(project_path(slug, "models", name, "versions", requested or "latest"))
 
 
 def _compare_url(slug: str, name: str, one: int, two: int) -> str:

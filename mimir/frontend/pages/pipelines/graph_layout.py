@@ -1,4 +1,4 @@
-"""Where the nodes and edges of a pipeline's graph are drawn: layers from left to right. Pure."""
+"""Layout of a pipeline graph in layers from left to right, and the memory plot. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from itertools import pairwise
 
 NODE_WIDTH, NODE_HEIGHT = 168, 48
 GAP_X, GAP_Y = 36, 16
-LANE_HEIGHT = 8  # of an arrow that passes a layer
-EDGE = 1  # room for a node's border
-NODES_MAX = 60  # above it a picture says less than a list, and is drawn only when asked for
+LANE_HEIGHT = 8  # height of an edge that passes a layer
+EDGE = 1  # margin for a node's border
+NODES_MAX = 60  # larger graphs are drawn only on request; the default is the list
 DRAWN_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One step at its place, in pixels of the drawing."""
+    """One step and its position, in pixels."""
 
     id: str
     uses: str
@@ -24,7 +24,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A whole graph. `edges`: (from, to, path of the curve)."""
+    """Complete graph. `edges`: (from, to, path of the curve)."""
 
     width: int
     height: int
@@ -35,7 +35,10 @@ class Drawing:
 def draw(
     nodes: Sequence[Mapping[str, str]], edges: Iterable[Sequence[str]], most: int = NODES_MAX
 ) -> Drawing | None:
-    """The drawing of `nodes` ({"id", "uses"}) and `edges` ([from, to]); None when there is nothing or too much to draw."""
+    """Lay out `nodes` ({"id", "uses"}) and `edges` ([from, to]).
+
+    None if there is nothing to draw or more than `most` nodes.
+    """
     if not 1 <= len(nodes) <= most:
         return None
     uses = {node["id"]: node["uses"] for node in nodes}
@@ -67,12 +70,12 @@ def _left(depth: int) -> int:
 
 
 def _height(name: str, uses: Mapping[str, str]) -> int:
-    """A node's, or that of the lane on which an arrow passes a layer."""
+    """Height of a node, or of a lane where an edge passes a layer."""
     return NODE_HEIGHT if name in uses else LANE_HEIGHT
 
 
 def _layers(ids: Sequence[str], arrows: Sequence[tuple[str, str]]) -> dict[str, int]:
-    """How many steps at least come before each. A cycle, which no saved pipeline has, ends the counting."""
+    """Longest path to each node. A cycle, impossible in a saved pipeline, stops the count."""
     layer = dict.fromkeys(ids, 0)
     for _ in ids:
         changed = False
@@ -89,7 +92,10 @@ def _layers(ids: Sequence[str], arrows: Sequence[tuple[str, str]]) -> dict[str, 
 def _routes(
     arrows: Sequence[tuple[str, str]], layer: Mapping[str, int], columns: list[list[str]]
 ) -> list[list[str]]:
-    """Each arrow as what it passes: its start, a lane in every layer between, its end. The lanes are added to `columns`."""
+    """Nodes and lanes of each edge: start, a lane in every layer between, end.
+
+    Adds the lanes to `columns`.
+    """
     routes = []
     for before, after in arrows:
         lanes = [
@@ -102,7 +108,7 @@ def _routes(
 
 
 def _order(columns: list[list[str]], routes: Sequence[Sequence[str]]) -> None:
-    """Each column by the mean place of what comes before: fewer crossings."""
+    """Sort each column by the mean position of its predecessors, to reduce crossings."""
     before: dict[str, list[str]] = {}
     for route in routes:
         for one, following in pairwise(route):
@@ -117,7 +123,7 @@ def _order(columns: list[list[str]], routes: Sequence[Sequence[str]]) -> None:
 
 
 def _tops(columns: Sequence[Sequence[str]], uses: Mapping[str, str]) -> dict[str, int]:
-    """The upper edge of everything; columns are centred on each other."""
+    """Top of each node and lane; columns are centred on each other."""
     heights = [sum(_height(name, uses) + GAP_Y for name in column) - GAP_Y for column in columns]
     tops: dict[str, int] = {}
     for column, height in zip(columns, heights, strict=True):
@@ -129,7 +135,7 @@ def _tops(columns: Sequence[Sequence[str]], uses: Mapping[str, str]) -> dict[str
 
 
 def _curve(route: Sequence[str], depth: int, middle: Mapping[str, int]) -> str:
-    """From the right edge of the first, straight along the lanes between, to the left edge of the last."""
+    """Curve from the right edge of the first node along the lanes to the left edge of the last."""
     path = f"M{_left(depth) + NODE_WIDTH} {middle[route[0]]}"
     for step, (one, following) in enumerate(pairwise(route)):
         x1, x2 = _left(depth + step) + NODE_WIDTH, _left(depth + step + 1)
@@ -142,7 +148,7 @@ def _curve(route: Sequence[str], depth: int, middle: Mapping[str, int]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Memory over time: curves as SVG paths in a box of `width` by `height`, and the words beside them."""
+    """Memory over time: SVG paths in a box of `width` by `height`, and tick labels."""
 
     width: int
     height: int
@@ -161,7 +167,7 @@ LEFT, TOP, BOTTOM, RIGHT = 52, 18, 22, 8
 def plot(
     points: Sequence[tuple[float, int]], limit: int | None, *, width: int = 290, height: int = 150
 ) -> Plot | None:
-    """`points`: (seconds, bytes), in order; None without at least two."""
+    """Draw memory over time. `points`: sorted (seconds, bytes); None with fewer than two."""
     if len(points) < 2 or points[-1][0] <= points[0][0]:
         return None
     first, last = points[0][0], points[-1][0]

@@ -1,4 +1,4 @@
-"""Pipelines: what there is, one with its versions and editor, a new one from an example that works."""
+"""Pipelines: list, editor with graph, versions and runs, and a new pipeline."""
 
 import json
 import re
@@ -14,13 +14,13 @@ from django.views.decorators.http import require_GET, require_http_methods
 from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages import editor
-from mimir.frontend.pages.jobs.present import job_look
+from mimir.frontend.pages.jobs.present import job_summary
 from mimir.frontend.pages.pipelines import graph_layout
 from mimir.frontend.pages.shell import RANKS, cursor_of, optional, page, project_path, together
 from mimir.frontend.session import signed_in
 from mimir.lib.schemas.stephelp import step_help
 
-RECENT_JOBS = 50  # of the project, among which those of this pipeline are shown
+RECENT_JOBS = 50  # fetched jobs of the project, filtered by this pipeline
 SHOWN_JOBS = 5
 _FIELDS = {"name": "name"}
 _NOTICE, _NOTICE_SECONDS = "pipeline-notice", 600
@@ -29,7 +29,7 @@ _NOTICE, _NOTICE_SECONDS = "pipeline-notice", 600
 @require_GET
 @signed_in
 def pipelines(request: HttpRequest, slug: str) -> HttpResponse:
-    """The list, by name."""
+    """List pipelines by name."""
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -50,7 +50,7 @@ def pipelines(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _uses(definition: Any) -> str:
-    """The steps by name, in a line."""
+    """Names of the first steps."""
     steps = definition.get("steps", []) if isinstance(definition, dict) else []
     return ", ".join(str(step.get("id", "")) for step in steps[:8] if isinstance(step, dict)) + (
         " …" if len(steps) > 8 else ""
@@ -60,7 +60,7 @@ def _uses(definition: Any) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def pipeline_new(request: HttpRequest, slug: str) -> HttpResponse:
-    """A new pipeline; the editor begins with a definition that runs."""
+    """Create a pipeline. The editor starts with a definition that runs."""
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -70,16 +70,16 @@ def pipeline_new(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         form = Form.posted(request.POST, "name", "definition", "etag")
         if request.POST.get("then") != "check":
-            form.require("name", "Give the pipeline a name, for example daily-summary.")
-        made = _saved(request, slug, form)
-        if made is not None:
-            return made
+            form.require("name", "Enter a pipeline name, for example daily-summary.")
+        response = _saved(request, slug, form)
+        if response is not None:
+            return response
     else:
-        asked = request.GET.get("dataset", "")
+        requested = request.GET.get("dataset", "")
         form = Form(
             {
                 "name": "",
-                "definition": _example(asked or (names[0] if names else "")),
+                "definition": _example(requested or (names[0] if names else "")),
                 "etag": '"0"',
             }
         )
@@ -87,7 +87,7 @@ def pipeline_new(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _example(dataset: str) -> str:
-    """A definition that works in this project: over `dataset`, or without any data."""
+    """Example definition that runs in this project, on `dataset` or without data."""
     if dataset:
         table = re.sub(r"[^A-Za-z0-9_]", "_", dataset)[:40]
         table = table if re.match(r"[A-Za-z_]", table) else f"t_{table}"
@@ -121,13 +121,13 @@ def _example(dataset: str) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def pipeline(request: HttpRequest, slug: str, name: str) -> HttpResponse:
-    """`/projects/<slug>/pipelines/<name>/?version=`: its graph, editor, versions and last runs."""
+    """`/projects/<slug>/pipelines/<name>/?version=`: graph, editor, versions and last runs."""
     form = Form.posted(request.POST, "definition", "etag")
     form.values["name"] = name
     if request.method == "POST":
-        made = _saved(request, slug, form)
-        if made is not None:
-            return made
+        response = _saved(request, slug, form)
+        if response is not None:
+            return response
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -152,29 +152,32 @@ def pipeline(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         "is_newest": version["number"] == found["versions"][0]["number"],
         "newest": found["versions"][0]["number"],
         "diff": _diff(version, found["versions"], request.GET.get("compare", "")),
-        "jobs": [job_look(job) for job in jobs],
+        "jobs": [job_summary(job) for job in jobs],
         "run_url": f"/{project_path(slug, 'jobs', 'new')}?{urlencode({'pipeline': name, 'version': version['number']})}",
     }
     return _editor(request, got["project"], form, context)
 
 
-def _version(versions: list[dict[str, Any]], asked: str) -> dict[str, Any]:
-    """Raises: ApiError 404."""
+def _version(versions: list[dict[str, Any]], requested: str) -> dict[str, Any]:
+    """Return the requested version, by default the newest.
+
+    Raises: ApiError 404.
+    """
     for version in versions:
-        if not asked or str(version["number"]) == asked:
+        if not requested or str(version["number"]) == requested:
             return version
     raise ApiError(
         404,
         "not_found",
-        f"This pipeline has no version {asked[:20]} among its last {len(versions)}.",
+        f"This pipeline has no version {requested[:20]} among its last {len(versions)}.",
     )
 
 
 def _diff(
-    version: dict[str, Any], versions: list[dict[str, Any]], asked: str
+    version: dict[str, Any], versions: list[dict[str, Any]], requested: str
 ) -> dict[str, Any] | None:
-    """The changes from `version` to the version whose number was asked for; None without one."""
-    other = next((one for one in versions if str(one["number"]) == asked), None)
+    """Compare `version` with the requested one; None without one."""
+    other = next((one for one in versions if str(one["number"]) == requested), None)
     if other is None:
         return None
     return {
@@ -187,7 +190,7 @@ def _diff(
 def _editor(
     request: HttpRequest, project: dict[str, Any], form: Form, context: dict[str, Any] | None
 ) -> HttpResponse:
-    """The page around the editor; `context` is None for a new pipeline."""
+    """Render the editor page. `context` is None for a new pipeline."""
     nothing: dict[str, Any] = {"valid": False, "errors": [], "graph": {}}
     only_checked = bool(form.values.get("checked"))
     check = together(
@@ -235,14 +238,14 @@ def _drawing(drawn: graph_layout.Drawing) -> dict[str, Any]:
 
 
 def _summary(check: dict[str, Any]) -> str:
-    """What was checked and what was not, and whether errors keep it from being saved."""
+    """Summary of a check, and whether errors prevent saving."""
     if check["errors"] and check.get("can_be_saved"):
-        return f"It can be saved, and a job would fail unless the data change. {check.get('summary', '')}"
+        return f"You can save it, but a job fails with the current data. {check.get('summary', '')}"
     return str(check.get("summary", ""))
 
 
 def _checked(slug: str, definition: str, client: Api) -> dict[str, Any]:
-    """The API's check of a definition: {"valid", "can_be_saved", "errors", "summary", "graph"}."""
+    """Check a definition: {"valid", "can_be_saved", "errors", "summary", "graph"}."""
     try:
         value = json.loads(definition)
     except ValueError:
@@ -251,7 +254,7 @@ def _checked(slug: str, definition: str, client: Api) -> dict[str, Any]:
 
 
 def _saved(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
-    """Where to go after it was saved; None, with the reasons in `form`, when it was not, or was only to be checked."""
+    """Save the definition. Returns the redirect; None if it was refused or only checked."""
     definition = editor.read(request, form)
     if request.POST.get("then") == "check":
         form.values["checked"] = "1"
@@ -261,7 +264,7 @@ def _saved(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
     etag = form.value("etag")
     headers = {"If-Match": etag} if etag and etag != '"0"' else None
     try:
-        made = api(request).post(
+        pipeline = api(request).post(
             project_path(slug, "pipelines"),
             {"name": form.value("name"), "definition": definition},
             headers=headers,
@@ -272,25 +275,28 @@ def _saved(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
         _refused(form, error)
         return None
     if request.POST.get("then") == "run":
-        return _run(request, slug, made)
-    return _to_pipeline(slug, made, _after_saving(made))
+        return _run(request, slug, pipeline)
+    return _to_pipeline(slug, pipeline, _after_saving(pipeline))
 
 
-def _after_saving(made: dict[str, Any]) -> str:
-    """What there is to say of a version that is saved; empty for one that is new and fits its data."""
-    number, warnings = made["version"]["number"], made.get("warnings", [])
-    if not made.get("created", True):
+def _after_saving(pipeline: dict[str, Any]) -> str:
+    """Notice after saving; empty for a new version that fits its data."""
+    number, warnings = pipeline["version"]["number"], pipeline.get("warnings", [])
+    if not pipeline.get("created", True):
         return f"No changes: version {number} is current."
     if not warnings:
         return ""
     first = f"{warnings[0]['path']} {warnings[0]['message']}"
     more = f" (and {len(warnings) - 1} more)" if len(warnings) > 1 else ""
-    return f"Version {number} is saved. A job would fail on the data of now: {first}{more}."
+    return f"Version {number} is saved. A job fails with the current data: {first}{more}."
 
 
-def _run(request: HttpRequest, slug: str, made: dict[str, Any]) -> HttpResponse:
-    """Submit a job of the saved version and lead to it; where the API refuses the job, lead to the pipeline with the reason."""
-    number = made["version"]["number"]
+def _run(request: HttpRequest, slug: str, pipeline: dict[str, Any]) -> HttpResponse:
+    """Submit a job of the saved version.
+
+    If the API refuses, show the pipeline page with the reason.
+    """
+    number = pipeline["version"]["number"]
     key = request.POST.get("idempotency_key", "")
     headers = {
         "Idempotency-Key": key
@@ -299,33 +305,36 @@ def _run(request: HttpRequest, slug: str, made: dict[str, Any]) -> HttpResponse:
     }
     body = {
         "type": "pipeline_execution",
-        "parameters": {"pipeline": made["name"], "version": number},
+        "parameters": {"pipeline": pipeline["name"], "version": number},
     }
     try:
         job = api(request).post(project_path(slug, "jobs"), body, headers=headers)
     except ApiError as error:
         if error.status not in (400, 403, 409, 413, 429):
             raise
-        said = next(
+        reason = next(
             (text for text in error.detail.values() if isinstance(text, str)), error.message
         )
-        saved = (
+        outcome = (
             f"Version {number} is saved"
-            if made.get("created", True)
+            if pipeline.get("created", True)
             else f"No changes: version {number} is current"
         )
-        return _to_pipeline(slug, made, f"{saved}. The job was not started: {said}.")
+        return _to_pipeline(slug, pipeline, f"{outcome}. The job was not started: {reason}.")
     return HttpResponseRedirect(f"/jobs/{job['id']}/")
 
 
-def _to_pipeline(slug: str, made: dict[str, Any], notice: str) -> HttpResponse:
-    """The pipeline's page; the notice travels signed, so that nobody can make a link that shows words of their own."""
+def _to_pipeline(slug: str, pipeline: dict[str, Any], notice: str) -> HttpResponse:
+    """Redirect to the pipeline's page with a notice.
+
+    The notice is signed: nobody can craft a link that shows their own text.
+    """
     query = (
         f"?{urlencode({'notice': signing.dumps(notice[:600], salt=_NOTICE, compress=True)})}"
         if notice
         else ""
     )
-    return HttpResponseRedirect(f"/{project_path(slug, 'pipelines', made['name'])}{query}")
+    return HttpResponseRedirect(f"/{project_path(slug, 'pipelines', pipeline['name'])}{query}")
 
 
 def _notice(request: HttpRequest) -> str:
@@ -340,7 +349,7 @@ def _notice(request: HttpRequest) -> str:
 def _refused(form: Form, error: ApiError) -> None:
     if error.status == 412:
         form.general.append(
-            "Somebody saved a newer version while you edited this one. Look at it in the list of versions; save again to put yours on top."
+            "Someone saved a newer version while you edited this one. Check it in the list of versions, then save again to add yours on top."
         )
         form.values["changed_meanwhile"] = "1"
         return

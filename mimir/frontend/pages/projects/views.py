@@ -1,4 +1,4 @@
-"""The projects one may see, a new one, and one project's settings."""
+"""Projects: list, create, settings."""
 
 import re
 import unicodedata
@@ -19,7 +19,7 @@ _FIELDS = {"slug": "slug", "name": "name", "description": "description", "status
 
 @require_GET
 def home(request: HttpRequest) -> HttpResponseBase:
-    """`/` answers whatever happens: sign-in, the projects, or that the orchestrator is away."""
+    """`/`: sign-in, the projects, or a notice that the orchestrator is down."""
     if current(request) is None:
         return sign_in_page(request)
     try:
@@ -58,7 +58,7 @@ def _counts(slug: str) -> Any:
 
 
 def _numbers(counts: dict[str, int]) -> dict[str, Any]:
-    """What a card and the tiles show; nothing where the counts could not be had."""
+    """Counts for a card; `counted` is false if they are unavailable."""
     return {
         "counted": bool(counts),
         "running": sum(counts.get(name, 0) for name in ("launching", "running", "cancelling")),
@@ -70,7 +70,7 @@ def _numbers(counts: dict[str, int]) -> dict[str, Any]:
 
 
 def slug_of(name: str) -> str:
-    """An address from a name: lower-case letters, digits and single dashes; accents are dropped. As in static/js/slug.js."""
+    """Derive a slug: lower-case letters, digits, single dashes. Same as static/js/slug.js."""
     plain = (
         unicodedata.normalize("NFKD", name.replace("ß", "ss"))
         .encode("ascii", "ignore")
@@ -83,19 +83,19 @@ def slug_of(name: str) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def project_new(request: HttpRequest) -> HttpResponse:
-    """A new project; who makes it is its maintainer."""
+    """Create a project. Its creator becomes its maintainer."""
     form = Form.posted(request.POST, "slug", "name", "description")
     if request.method == "POST":
-        form.require("name", "Give the project a name.")
+        form.require("name", "Enter a name for the project.")
         form.values["slug"] = form.value("slug") or slug_of(form.value("name"))
         form.require(
             "slug",
-            "Give it an address of lower-case letters, digits and dashes, for example seattle-bikes.",
+            "Enter an address of lower-case letters, digits and dashes, for example seattle-bikes.",
         )
         if not form.bad:
             try:
-                made = api(request).post("projects/", form.values)
-                return HttpResponseRedirect(f"/{project_path(made['slug'])}")
+                created = api(request).post("projects/", form.values)
+                return HttpResponseRedirect(f"/{project_path(created['slug'])}")
             except ApiError as error:
                 if error.status not in (400, 409, 413):
                     raise
@@ -114,7 +114,10 @@ def project_new(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def settings(request: HttpRequest, slug: str) -> HttpResponse:
-    """Name, description, archive. Whoever changed it meanwhile is not overwritten: the form carries the ETag it was read with."""
+    """Change name and description, archive.
+
+    The form carries the ETag, so that a concurrent change is not overwritten.
+    """
     row, etag = api(request).get_with_etag(project_path(slug))
     form = Form({"name": row["name"], "description": row["description"], "etag": etag})
     if request.method == "POST":
@@ -126,7 +129,7 @@ def settings(request: HttpRequest, slug: str) -> HttpResponse:
         if request.POST.get("status") in ("active", "archived"):
             change = {"status": request.POST["status"]}
         else:
-            form.require("name", "Give the project a name.")
+            form.require("name", "Enter a name for the project.")
         if not form.bad:
             try:
                 api(request).patch(
@@ -140,7 +143,7 @@ def settings(request: HttpRequest, slug: str) -> HttpResponse:
                     raise
                 if error.status == 412:
                     form.general = [
-                        "Somebody changed the project while this form was open. Save again to replace what they saved."
+                        "Someone changed the project while this form was open. Save again to overwrite their changes."
                     ]
                     form.values["etag"] = etag
                 else:

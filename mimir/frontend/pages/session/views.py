@@ -1,4 +1,4 @@
-"""Signing in and out."""
+"""Sign-in, sign-out and session state."""
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.middleware.csrf import get_token
@@ -6,17 +6,20 @@ from django.shortcuts import render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from mimir.frontend import kept, session
+from mimir.frontend import saved_form, session
 from mimir.frontend.client import ApiError, SignedOut, Unavailable, api
 
 
 def sign_in_page(
     request: HttpRequest, *, message: str = "", username: str = "", status: int = 200
 ) -> HttpResponse:
-    """The form, or its JSON answer for a script; `message` says why the last try failed. A kept form stays kept."""
+    """Render the sign-in form, or its JSON answer for a script.
+
+    `message` is the error of the last attempt. A saved form is passed on.
+    """
     if _wants_json(request) and request.method == "POST":
         return JsonResponse({"message": message}, status=status)
-    text = kept.written(kept.read(request.POST.get("kept", "")))
+    text = saved_form.to_json(saved_form.from_json(request.POST.get("kept", "")))
     context = {
         "message": message,
         "username": username,
@@ -30,7 +33,10 @@ def sign_in_page(
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "HEAD", "POST"])
 def signin(request: HttpRequest) -> HttpResponse:
-    """`/signin/?next=`: on success back to `next`, to the kept form, or JSON {"username", "csrf"} for a script."""
+    """`/signin/?next=`: redirect to `next`, or show the saved form.
+
+    A script gets JSON {"username", "csrf"}.
+    """
     if request.method != "POST":
         if session.current(request) is not None:
             return HttpResponseRedirect(session.safe_next(request))
@@ -38,7 +44,7 @@ def signin(request: HttpRequest) -> HttpResponse:
     username, password = request.POST.get("username", "").strip(), request.POST.get("password", "")
     if not username or not password:
         return sign_in_page(
-            request, message="Give both a user name and a password.", username=username, status=400
+            request, message="Enter a user name and a password.", username=username, status=400
         )
     back = session.safe_next(request)
     try:
@@ -59,9 +65,9 @@ def signin(request: HttpRequest) -> HttpResponse:
         )
     if _wants_json(request):
         return _state(request)
-    form = kept.read(request.POST.get("kept", ""))
+    form = saved_form.from_json(request.POST.get("kept", ""))
     return (
-        kept.offer(request, form, back, "You are signed in again")
+        saved_form.resend_page(request, form, back, "You are signed in again")
         if form
         else HttpResponseRedirect(back)
     )
@@ -69,9 +75,9 @@ def signin(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def session_state(request: HttpRequest) -> HttpResponse:
-    """`/session/`: JSON {"username", "csrf"} of a valid session, asked before a form is sent; `username` is null without one.
+    """`/session/`: JSON {"username", "csrf"}, requested before a form is sent.
 
-    Raises: Unavailable, when the orchestrator cannot be asked.
+    `username` is null without a valid session. Raises: Unavailable.
     """
     if session.current(request) is not None:
         try:
@@ -100,6 +106,6 @@ def _why(error: ApiError) -> str:
 
 @require_POST
 def signout(request: HttpRequest) -> HttpResponse:
-    """Ends the session, here and at the orchestrator."""
+    """End the session here and in the orchestrator."""
     session.sign_out(request)
     return HttpResponseRedirect(session.SIGN_IN_PATH)

@@ -1,9 +1,9 @@
-"""What the form that runs a job has to choose from, what the request would do, and where a refusal stands. Pure."""
+"""Choices of the submit form, preview of the request, and placement of API errors. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mimir.frontend import schemaform, text
+from mimir.frontend import formatting, schemaform
 from mimir.frontend.client import ApiError
 from mimir.frontend.pages.submit import request_schema
 from mimir.frontend.schemaform import Choice, Field, Offers, Texts, given
@@ -15,7 +15,10 @@ Got = Mapping[str, Any]
 
 
 def offers_of(job_type: str, texts: Texts, got: Got) -> Offers:
-    """The choices, from the API's lists (`got["dataset"]` and so on, None or cut where there are too many), versions and definition."""
+    """Collect the choices from the API's lists, versions and definition.
+
+    `got["dataset"]` and so on hold a page of the list; a longer list is not offered.
+    """
     properties = PARAMETERS[job_type]["properties"]
     names: dict[str, Sequence[Choice]] = {}
     newest: dict[str, int | None] = {}
@@ -24,7 +27,7 @@ def offers_of(job_type: str, texts: Texts, got: Got) -> Offers:
         if kind in got and kind in ("dataset", "model", "pipeline", "twin"):
             rows = got[kind]["results"]
             if got[kind]["next"] is None:
-                names[kind] = [Choice(row["name"], _told(kind, row)) for row in rows]
+                names[kind] = [Choice(row["name"], _choice_label(kind, row)) for row in rows]
             chosen = next(
                 (row for row in rows if row["name"] == given(texts, f"parameters.{name}")), None
             )
@@ -46,7 +49,7 @@ def offers_of(job_type: str, texts: Texts, got: Got) -> Offers:
 
 
 def _places(got: Got) -> dict[str, Sequence[Choice]]:
-    """Clusters and regions, where there are few enough to choose from."""
+    """Clusters and regions to choose from; none if there are more than one page."""
     rows = got["places"]["results"] if got["places"]["next"] is None else []
     clusters = [Choice(row["name"], _place(row)) for row in rows]
     regions = sorted({row["region"] for row in rows if row["region"]})
@@ -59,12 +62,12 @@ def _places(got: Got) -> dict[str, Sequence[Choice]]:
 
 def _place(row: Mapping[str, Any]) -> str:
     facts = [row["region"]] if row["region"] else []
-    facts += [] if row["enabled"] else ["switched off: it would wait"]
+    facts += [] if row["enabled"] else ["switched off: the job would wait"]
     return f"{row['name']} ({', '.join(facts)})" if facts else str(row["name"])
 
 
 def with_places(schema: Mapping[str, Any], texts: Texts, got: Got) -> dict[str, Any]:
-    """The request's schema without the cluster and the region where there is nothing to choose and nothing was chosen."""
+    """Remove cluster and region from the schema if there is nothing to choose."""
     rows = got["places"]["results"]
     offered = {
         "cluster": len(rows) > 1,
@@ -79,10 +82,10 @@ def with_places(schema: Mapping[str, Any], texts: Texts, got: Got) -> dict[str, 
     }
 
 
-def _told(kind: str, row: Mapping[str, Any]) -> str:
+def _choice_label(kind: str, row: Mapping[str, Any]) -> str:
     version = row.get("version") or {}
     if kind == "dataset":
-        rows, columns = text.number(version["row_count"]), len(version["schema"])
+        rows, columns = formatting.number(version["row_count"]), len(version["schema"])
         return f"{row['name']} (v{version['number']}, {rows} rows, {columns} columns)"
     if kind == "twin":
         return f"{row['name']} (revision {row['revision']})"
@@ -90,13 +93,13 @@ def _told(kind: str, row: Mapping[str, Any]) -> str:
 
 
 def _columns(texts: Texts, got: Got) -> Sequence[Mapping[str, Any]] | None:
-    """Of the chosen version of the chosen dataset."""
-    name, asked = given(texts, "parameters.dataset"), given(texts, "parameters.version")
+    """Columns of the chosen dataset version."""
+    name, number = given(texts, "parameters.dataset"), given(texts, "parameters.version")
     if not name:
         return ()
     if "versions" in got:
         found = next(
-            (row for row in got["versions"].get("versions", ()) if str(row["number"]) == asked),
+            (row for row in got["versions"].get("versions", ()) if str(row["number"]) == number),
             None,
         )
         return found["schema"] if found else None
@@ -107,7 +110,7 @@ def _columns(texts: Texts, got: Got) -> Sequence[Mapping[str, Any]] | None:
 
 
 def _types(texts: Texts, got: Got) -> Sequence[Choice] | None:
-    """Of the chosen twin."""
+    """Entity types of the chosen twin."""
     if not given(texts, "parameters.twin"):
         return ()
     definition = got.get("definition", {}).get("definition")
@@ -119,7 +122,7 @@ def _types(texts: Texts, got: Got) -> Sequence[Choice] | None:
 
 
 def preselected(job_type: str, texts: Texts, got: Got) -> dict[str, list[str]]:
-    """The form of a twin update with the twin's only entity type, and the column that is called like its key, unless others were chosen."""
+    """Preselect the only entity type and the column named like its key, unless chosen."""
     found = {name: list(values) for name, values in texts.items()}
     definition = (
         got.get("definition", {}).get("definition") if job_type == "digital_twin_update" else None
@@ -141,7 +144,7 @@ def preselected(job_type: str, texts: Texts, got: Got) -> dict[str, list[str]]:
 
 
 def _properties(texts: Texts, got: Got) -> Sequence[Choice]:
-    """Of the chosen type of the chosen twin."""
+    """Properties of the chosen entity type."""
     definition = got.get("definition", {}).get("definition")
     kind = entity_type(definition, given(texts, "parameters.type")) if definition else None
     if kind is None:
@@ -154,10 +157,10 @@ def _properties(texts: Texts, got: Got) -> Sequence[Choice]:
 
 
 def refusals(job_type: str, texts: Texts, error: ApiError) -> tuple[dict[str, str], list[str]]:
-    """What the API says to a request: messages by field, and those of none."""
+    """Split the API's errors into messages by field and general ones."""
     schema = request_schema.request_schema(job_type, texts)
     names = list(_paths(schema, texts))  # asked for each message
-    errors = schemaform.misread(schema, texts)
+    errors = schemaform.number_errors(schema, texts)
     general: list[str] = []
     for path, message in error.detail.items():
         at = schemaform.field_at(path, names)
@@ -171,7 +174,7 @@ def refusals(job_type: str, texts: Texts, error: ApiError) -> tuple[dict[str, st
 
 
 def _paths(schema: Mapping[str, Any], texts: Texts) -> Iterable[str]:
-    """Every field the form can show a message at."""
+    """Names of all fields that can show a message."""
     nothing = Offers({}, {}, columns=(), types=(), properties=())
     lines = {
         name.removesuffix(schemaform.LINES) for name in texts if name.endswith(schemaform.LINES)
@@ -188,14 +191,17 @@ def _sentence(message: str) -> str:
 
 
 def dry_facts(
-    found: Mapping[str, Any], job_type: str, texts: Texts, made: Sequence[Field]
+    found: Mapping[str, Any], job_type: str, texts: Texts, fields: Sequence[Field]
 ) -> dict[str, Any] | None:
-    """What would run: {"facts": [(word, text)]}, or why nothing would: {"refused": [{"title", "message"}]}; None where nothing was asked."""
+    """Present a dry run: {"facts": [(label, text)]}, or {"refused": [{"title", "message"}]}.
+
+    None if no dry run was made.
+    """
     if "refused" in found:
         errors, general = refusals(job_type, texts, found["refused"])
         titles = {
             field.name.removesuffix(schemaform.LINES): field.title
-            for field in schemaform.names_of(made)
+            for field in schemaform.names_of(fields)
         }
         rows = [
             {"title": titles.get(name.removesuffix(schemaform.LINES), name), "message": message}
@@ -210,7 +216,7 @@ def dry_facts(
         return None
     return {
         "refused": [],
-        "facts": [(word, words) for word, words in _facts(answer, job_type, texts) if words],
+        "facts": [(word, value) for word, value in _facts(answer, job_type, texts) if value],
     }
 
 
@@ -219,19 +225,20 @@ def _facts(answer: Mapping[str, Any], job_type: str, texts: Texts) -> list[tuple
     for one in answer["inputs"]:
         version = f" v{one['version']}" if "version" in one else ""
         inputs.setdefault(one["kind"], []).append(f"{one[one['kind']]}{version}")
-    resources, asked = answer["resources"], answer["resources"]["requests"]
+    resources, requests = answer["resources"], answer["resources"]["requests"]
+    memory = formatting.limit(requests["memory"]), formatting.limit(resources["memory"])
     gpus = f", {resources['gpu']} GPU" if resources["gpu"] else ""
     return [
         ("Runs", ", ".join(inputs.get("pipeline", []))),
         ("Uses", ", ".join(inputs.get("model", []))),
         ("Reads", ", ".join(inputs.get("dataset", [])) or "no dataset"),
-        ("Makes", _makes(job_type, texts)),
+        ("Creates", _makes(job_type, texts)),
         ("Updates", ", ".join(inputs.get("twin", []))),
         (
             "Resources",
-            f"{_range(asked['cpu'], resources['cpu'])} CPU, {_range(text.limit(asked['memory']), text.limit(resources['memory']))}{gpus}",
+            f"{_range(requests['cpu'], resources['cpu'])} CPU, {_range(*memory)}{gpus}",
         ),
-        ("Time limit", f"{text.span(answer['timeout_seconds'])} for each attempt"),
+        ("Time limit", f"{formatting.span(answer['timeout_seconds'])} for each attempt"),
         ("Attempts", f"at most {answer['max_attempts']}"),
         ("Priority", answer["priority"]),
         ("Cluster", answer.get("cluster") or ""),

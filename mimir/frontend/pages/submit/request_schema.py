@@ -1,14 +1,14 @@
-"""The request that submits a job, as one schema for each type: what the form of `pages/submit.py` is made of. Pure.
+"""JSON schema of a job request for each type, the source of the submit form. Pure.
 
-The parameters are `mimir.lib.schemas.parameters`; beside them stands what every job may ask for.
+The parameters come from `mimir.lib.schemas.parameters`; this module adds the common fields.
 """
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from mimir.frontend import schemaform, text
-from mimir.frontend.schemaform import LEFT_OUT, Texts
+from mimir.frontend import formatting, schemaform
+from mimir.frontend.schemaform import OMITTED, Texts
 from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
 from mimir.lib.schemas.parameters import PARAMETERS
 
@@ -25,7 +25,7 @@ _COMMON: dict[str, Any] = {
     "name": {
         "type": "string",
         "title": "Name",
-        "description": "What the lists show. Without it: what the job does.",
+        "description": "Shown in lists. Empty = a name made from the settings.",
     },
     "resources": {
         "type": "object",
@@ -34,21 +34,21 @@ _COMMON: dict[str, Any] = {
             "cpu": {
                 "type": "string",
                 "title": "CPU",
-                "description": "At most, for example 2 or 500m.",
-                "x-example": "as usual",
+                "description": "Limit, for example 2 or 500m.",
+                "x-example": "default",
             },
             "memory": {
                 "type": "string",
                 "title": "Memory",
-                "description": "At most, for example 4Gi or 512Mi.",
-                "x-example": "as usual",
+                "description": "Limit, for example 4Gi or 512Mi.",
+                "x-example": "default",
             },
             "gpu": {
                 "type": "integer",
                 "title": "GPU",
                 "description": "Whole GPUs.",
                 "x-example": "none",
-                "x-rule": "a whole number of GPUs, or nothing",
+                "x-rule": "a whole number of GPUs, or leave it empty",
             },
         },
     },
@@ -61,7 +61,7 @@ _COMMON: dict[str, Any] = {
     "timeout_seconds": {
         "type": "integer",
         "title": "Time limit",
-        "description": "Of each attempt.",
+        "description": "For each attempt.",
         "x-unit": "seconds",
         "x-rule": "whole seconds, for example 1800 for half an hour",
         "x-advanced": True,
@@ -69,7 +69,7 @@ _COMMON: dict[str, Any] = {
     "max_attempts": {
         "type": "integer",
         "title": "Attempts",
-        "description": "At most; another follows when one fails.",
+        "description": "Maximum, including retries.",
         "x-example": "1",
         "x-rule": "a whole number, for example 3",
         "x-advanced": True,
@@ -77,24 +77,24 @@ _COMMON: dict[str, Any] = {
     "cluster": {
         "type": "string",
         "title": "Cluster",
-        "description": "It waits for this one, however much room others have.",
+        "description": "Runs only on this cluster, and waits for it if necessary.",
         "format": "cluster",
-        "x-none": "any with room",
+        "x-none": "Automatic",
         "x-advanced": True,
     },
     "region": {
         "type": "string",
         "title": "Region",
-        "description": "It runs on a cluster of it.",
+        "description": "Runs only on clusters of this region.",
         "format": "region",
-        "x-none": "anywhere",
+        "x-none": "Automatic",
         "x-advanced": True,
     },
     "labels": {
         "type": "object",
         "title": "Labels",
         "format": "pairs",
-        "description": "key=value, one on a line. Lists can be filtered by them.",
+        "description": "One key=value per line. Job lists can be filtered by label.",
         "x-example": "team=bikes",
         "x-advanced": True,
     },
@@ -102,12 +102,12 @@ _COMMON: dict[str, Any] = {
 
 
 def request_schema(job_type: str, texts: Texts) -> dict[str, Any]:
-    """The schema of a request of this type. What depends on a choice (hyperparameters) is that of what was chosen."""
+    """Schema of a request of this type, with the hyperparameters of the chosen algorithm."""
     parameters = PARAMETERS[job_type]
     if "hyperparameters" in parameters["properties"]:
         properties = parameters["properties"]
-        asked = (texts.get("parameters.algorithm") or [properties["algorithm"]["default"]])[-1]
-        of_algorithm = HYPERPARAMETERS.get(asked, {"type": "object", "properties": {}})
+        algorithm = (texts.get("parameters.algorithm") or [properties["algorithm"]["default"]])[-1]
+        of_algorithm = HYPERPARAMETERS.get(algorithm, {"type": "object", "properties": {}})
         parameters = {
             **parameters,
             "properties": {
@@ -119,26 +119,26 @@ def request_schema(job_type: str, texts: Texts) -> dict[str, Any]:
 
 
 def settled(texts: Texts, shown: str) -> dict[str, list[str]]:
-    """The form without the defaults of hyperparameters of an algorithm that was shown and is not the chosen one any more."""
+    """Drop hyperparameter defaults of a previously shown algorithm that is no longer chosen."""
     kept = {name: list(values) for name, values in texts.items()}
     if shown == schemaform.given(texts, "parameters.algorithm"):
         return kept
     for name, schema in HYPERPARAMETERS.get(shown, {}).get("properties", {}).items():
         path = f"parameters.hyperparameters.{name}"
-        if path in kept and schemaform.read(schema, kept, path) is LEFT_OUT:
+        if path in kept and schemaform.read(schema, kept, path) is OMITTED:
             del kept[path]
     return kept
 
 
 def body_of(job_type: str, texts: Texts) -> dict[str, Any]:
-    """The API's request; what was left empty is left out."""
-    made = schemaform.read(request_schema(job_type, texts), texts)
-    return {"type": job_type, "parameters": {}, **({} if made is LEFT_OUT else made)}
+    """Build the API request; empty fields are omitted."""
+    request = schemaform.read(request_schema(job_type, texts), texts)
+    return {"type": job_type, "parameters": {}, **({} if request is OMITTED else request)}
 
 
 def texts_of_job(job: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The form of an earlier job's request."""
-    asked = {
+    """Form values of an earlier job's request."""
+    request = {
         "parameters": job["parameters"] or {},
         "name": job["name"] or None,
         "resources": {
@@ -158,24 +158,27 @@ def texts_of_job(job: Mapping[str, Any]) -> dict[str, list[str]]:
     }
     return {
         name: values
-        for name, values in texts_of_request(str(job["type"]), asked).items()
+        for name, values in texts_of_request(str(job["type"]), request).items()
         if values != [""] or name.startswith("parameters.")
     }
 
 
 def texts_of_request(job_type: str, request: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The form of a request, or of a part of one."""
+    """Form values of a request, or of a part of one."""
     parameters = request.get("parameters")
     algorithm = parameters.get("algorithm") if isinstance(parameters, Mapping) else None
-    asked = {"parameters.algorithm": [algorithm]} if isinstance(algorithm, str) else {}
+    chosen = {"parameters.algorithm": [algorithm]} if isinstance(algorithm, str) else {}
     return schemaform.texts_of(
-        request_schema(job_type, asked),
+        request_schema(job_type, chosen),
         {name: value for name, value in request.items() if value is not None},
     )
 
 
 def patched(job_type: str, texts: Texts, raw: str) -> tuple[dict[str, list[str]], set[str]]:
-    """The form with a diagnosis' patch of the request applied, and the fields that differ; those named without a value are the reader's."""
+    """Apply a diagnosis' patch and name the fields that differ.
+
+    Resources without a value are marked for the user to fill in.
+    """
     before = {name: list(values) for name, values in texts.items()}
     try:
         patch = json.loads(raw) if raw else {}
@@ -196,10 +199,10 @@ def patched(job_type: str, texts: Texts, raw: str) -> tuple[dict[str, list[str]]
 
 
 def curl(address: str, body: Mapping[str, Any]) -> str:
-    """The request for a shell. Characters that would not be seen are written by their number."""
-    words = json.dumps(body, indent=2, ensure_ascii=False)
-    words = words if text.visible(words) == words else json.dumps(body, indent=2)
-    quoted = words.replace("'", "'\\''")
+    """Format the request as a curl command; invisible characters are escaped."""
+    text = json.dumps(body, indent=2, ensure_ascii=False)
+    text = text if formatting.visible(text) == text else json.dumps(body, indent=2)
+    quoted = text.replace("'", "'\\''")
     lines = [f"curl -X POST {address}"]
     lines += [
         f'  -H "{header}"'

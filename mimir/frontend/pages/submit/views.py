@@ -1,7 +1,7 @@
-"""The form that runs a job of any type: empty, filled from the address, or from an earlier job with the changes that a diagnosis proposes.
+"""Submit form for any job type: empty, prefilled from the address, or from an earlier job.
 
-What the page shows beside the form (what would run, the same request as curl) is made here from what was typed, with script or without:
-`static/js/submit.js` posts the form with `then=look` and takes over the answer's fields and rail.
+The preview (dry run and curl command) is made here from the typed values. With script,
+`static/js/submit.js` posts the form with `then=preview` and replaces fields and rail.
 """
 
 import uuid
@@ -28,7 +28,7 @@ from mimir.frontend.schemaform import Texts
 from mimir.frontend.session import signed_in
 from mimir.lib.schemas.parameters import PARAMETERS
 
-LISTED_MAX = 200  # names to choose from; where there are more, the name is typed
+LISTED_MAX = 200  # names to choose from; with more, the user types the name
 VERSIONS_MAX = 200
 _LISTS = {"dataset": "datasets", "model": "models", "pipeline": "pipelines", "twin": "twins"}
 _NO_TEXTS = ("csrfmiddlewaretoken", "type", "then", "idempotency_key", "shown_algorithm")
@@ -38,14 +38,14 @@ _OURS = ("type", "from", "patch")  # in the address
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def submit(request: HttpRequest, slug: str) -> HttpResponse:
-    """`/projects/<slug>/jobs/new/?type=&dataset=&model=…` (any parameter), or `?from=<job>&patch=<JSON>`."""
-    asked = _uuid(request.GET.get("from", ""))
-    source = api(request).get(job_path(asked)) if asked else None
+    """`/projects/<slug>/jobs/new/?type=&dataset=&model=…`, or `?from=<job>&patch=<JSON>`."""
+    source_id = _uuid(request.GET.get("from", ""))
+    source = api(request).get(job_path(source_id)) if source_id else None
     job_type = _type(request, source)
     texts, changed = _texts(request, job_type, source)
     errors: dict[str, str] = {}
     general: list[str] = []
-    if request.method == "POST" and request.POST.get("then") != "look":
+    if request.method == "POST" and request.POST.get("then") != "preview":
         refused = _submitted(request, slug, job_type, texts)
         if isinstance(refused, HttpResponse):
             return refused
@@ -53,26 +53,26 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
     got = together(request, **_calls(slug, job_type, texts, bare=bool(errors or general)))
     texts = preselected(job_type, texts, got)
     schema = with_places(request_schema.request_schema(job_type, texts), texts, got)
-    made = schemaform.fields(
+    fields = schemaform.fields(
         schema, texts, offers_of(job_type, texts, got), errors=errors, changed=changed
     )
     context = {
-        **_shown(made),
+        **_shown(fields),
         "job_type": job_type,
         "kinds": [
-            {"value": kind, "word": TYPES[kind], "does": words[0], "chosen": kind == job_type}
-            for kind, words in KINDS.items()
+            {"value": kind, "word": TYPES[kind], "does": value[0], "chosen": kind == job_type}
+            for kind, value in KINDS.items()
         ],
         "heading": KINDS[job_type][1],
         "button": KINDS[job_type][2],
-        "faults": _faults(made, errors),
+        "faults": _faults(fields, errors),
         "general": general,
         "fault_count": len(errors) + len(general),
         "key": str(uuid.uuid4()),
         "shown_algorithm": next(
             (
                 field.value
-                for field in schemaform.names_of(made)
+                for field in schemaform.names_of(fields)
                 if field.name == "parameters.algorithm"
             ),
             "",
@@ -80,7 +80,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
         "source": source,
         "source_title": job_title(source) if source else "",
         "changed": changed,
-        "dry": dry_facts(got["dry"], job_type, texts, made),
+        "dry": dry_facts(got["dry"], job_type, texts, fields),
         "curl": request_schema.curl(
             f"{request.scheme}://{request.get_host()}/api/v1/{project_path(slug, 'jobs')}",
             request_schema.body_of(job_type, texts),
@@ -104,7 +104,7 @@ def _uuid(value: str) -> uuid.UUID | None:
 
 
 def _type(request: HttpRequest, source: Mapping[str, Any] | None) -> str:
-    """The type chosen, asked for, or of the job that is run again."""
+    """Job type from the form, the address or the earlier job."""
     wanted = (
         request.POST.get("type") or request.GET.get("type") or (source["type"] if source else "")
     )
@@ -114,7 +114,7 @@ def _type(request: HttpRequest, source: Mapping[str, Any] | None) -> str:
 def _texts(
     request: HttpRequest, job_type: str, source: Mapping[str, Any] | None
 ) -> tuple[dict[str, list[str]], set[str]]:
-    """What stands in the form, and the fields that a patch changed."""
+    """Return the typed values and the fields that a patch changed."""
     texts: dict[str, list[str]] = {}
     changed: set[str] = set()
     if source is not None and source["type"] == job_type:
@@ -140,7 +140,7 @@ def _texts(
 def _submitted(
     request: HttpRequest, slug: str, job_type: str, texts: Texts
 ) -> HttpResponse | ApiError:
-    """To the new job's page; else why not."""
+    """Redirect to the new job, or return the API's refusal."""
     key = request.POST.get("idempotency_key", "")
     headers = {
         "Idempotency-Key": key
@@ -148,20 +148,20 @@ def _submitted(
         else str(uuid.uuid4())
     }
     try:
-        made = api(request).post(
+        job = api(request).post(
             project_path(slug, "jobs"), request_schema.body_of(job_type, texts), headers=headers
         )
     except ApiError as error:
         if error.status not in (400, 409, 413, 429):
             raise
         return error
-    return HttpResponseRedirect(f"/{job_path(made['id'])}")
+    return HttpResponseRedirect(f"/{job_path(job['id'])}")
 
 
 def _calls(
     slug: str, job_type: str, texts: Texts, *, bare: bool
 ) -> dict[str, Callable[[Api], Any]]:
-    """What the page asks the API for, side by side; `bare`: not what the request would do, since it was refused just now."""
+    """API calls of the page. `bare`: without a dry run, because the request was just refused."""
     properties = PARAMETERS[job_type]["properties"]
     formats = {str(one.get("format")) for one in properties.values()} & set(_LISTS)
     calls: dict[str, Callable[[Api], Any]] = {
@@ -206,9 +206,9 @@ def _list(slug: str, name: str) -> Callable[[Api], Any]:
 
 
 def _or_nothing(call: Callable[[Api], dict[str, Any]]) -> Callable[[Api], dict[str, Any]]:
-    """What a name that somebody typed leads to; nothing where there is no such thing."""
+    """Return a call that yields {} on 404: the typed name does not exist."""
 
-    def made(client: Api) -> dict[str, Any]:
+    def guarded(client: Api) -> dict[str, Any]:
         try:
             return call(client)
         except ApiError as error:
@@ -216,11 +216,11 @@ def _or_nothing(call: Callable[[Api], dict[str, Any]]) -> Callable[[Api], dict[s
                 raise
             return {}
 
-    return made
+    return guarded
 
 
 def _dry_run(client: Api, slug: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    """{"answer"} or {"refused"}; nothing for who may not submit."""
+    """Run the request dry: {"answer"} or {"refused"}; {} without permission to submit."""
     try:
         return {"answer": client.post(f"{project_path(slug, 'jobs')}?dry_run=1", body)}
     except Unavailable:
@@ -233,12 +233,12 @@ def _dry_run(client: Api, slug: str, body: Mapping[str, Any]) -> dict[str, Any]:
         raise
 
 
-def _shown(made: list[schemaform.Field]) -> dict[str, Any]:
-    """The form's fields, by where they stand."""
-    by_name = {field.name: field for field in made}
+def _shown(fields: list[schemaform.Field]) -> dict[str, Any]:
+    """Group the fields by section of the form."""
+    by_name = {field.name: field for field in fields}
     parameters = by_name["parameters"].fields
     folded = [field for field in parameters if field.advanced]
-    common = [field for field in made if field.advanced]
+    common = [field for field in fields if field.advanced]
     return {
         "fields": [field for field in parameters if not field.advanced],
         "folded": folded,
@@ -254,9 +254,9 @@ def _shown(made: list[schemaform.Field]) -> dict[str, Any]:
     }
 
 
-def _faults(made: list[schemaform.Field], errors: Mapping[str, str]) -> list[dict[str, str]]:
-    """The messages at fields, for the box above the form."""
-    titles = {field.name: field.title for field in schemaform.names_of(made)}
+def _faults(fields: list[schemaform.Field], errors: Mapping[str, str]) -> list[dict[str, str]]:
+    """Messages at fields, for the summary above the form."""
+    titles = {field.name: field.title for field in schemaform.names_of(fields)}
     return [
         {"name": name, "title": titles.get(name, name), "message": message}
         for name, message in errors.items()

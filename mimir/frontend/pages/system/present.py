@@ -1,9 +1,9 @@
-"""The state of the installation as its page shows it: bars with their numbers, words for parts, limits and causes. Pure."""
+"""Present the state of the installation: capacity, components, limits, failures. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.pages.jobs.present import TYPES
 
 BAR_WIDTH = 132  # of a bar, in pixels of its drawing
@@ -18,25 +18,25 @@ PARTS = {
     "redis": "Valkey",
     "storage": "Artifact storage",
 }
-STATES = {"alive": ("succeeded", "well"), "late": ("warn", "late"), "away": ("failed", "away")}
+STATES = {"alive": ("succeeded", "healthy"), "late": ("warn", "late"), "away": ("failed", "down")}
 SCOPES = {"global": "All jobs", "type": "Type", "project": "Project"}
 
 
-def look(system: Row) -> dict[str, Any]:
-    """The page's context from `GET /api/v1/system/`."""
+def page_context(system: Row) -> dict[str, Any]:
+    """Build the page's context from `GET /api/v1/system/`."""
     headline = system["headline"]
     workers = [_worker(row) for row in system["workers"]]
     queues = [{**row, "word": str(row["priority"])} for row in system["queues"]]
     return {
         "headline": headline,
-        "well": headline["level"] == "ok",
+        "healthy": headline["level"] == "ok",
         "queues": queues,
         "waiting": sum(row["length"] for row in queues),
         "workers": workers,
         "workers_total": system["workers_total"],
         "workers_cut": max(system["workers_total"] - len(workers), 0),
         "capacity": [_cluster(row) for row in system["capacity"]],
-        "failures": [{**row, "word": _words(row["reason"])} for row in system["failures"]],
+        "failures": [{**row, "word": _reason_text(row["reason"])} for row in system["failures"]],
         "failures_total": sum(row["count"] for row in system["failures"]),
         "parts": [_part(row) for row in system["components"]],
         "limits": [_limit(row) for row in system["limits"]],
@@ -49,7 +49,7 @@ def look(system: Row) -> dict[str, Any]:
 
 
 def bar(used: float | None, most: float | None) -> dict[str, Any] | None:
-    """How much of a limit is used, as a bar; None where one of the two is not known."""
+    """Draw usage against a limit; None if one of them is unknown."""
     if used is None or not most:
         return None
     share = used / most
@@ -62,11 +62,11 @@ def bar(used: float | None, most: float | None) -> dict[str, Any] | None:
 
 
 def _worker(row: Row) -> dict[str, Any]:
-    """A running worker with its use against its limits."""
+    """Present a running worker with usage against its limits."""
     kind = TYPES.get(row["type"], row["type"])
     return {
         **row,
-        "title": row["name"] or f"{kind} {text.short_id(row['job'])}",
+        "title": row["name"] or f"{kind} {formatting.short_id(row['job'])}",
         "memory_bar": bar(row["memory_bytes"], row["memory_limit_bytes"]),
         "cpu_bar": bar(row["cpu_millicores"], row["cpu_limit_millicores"]),
         "cpu": _cpu(row["cpu_millicores"]),
@@ -75,8 +75,8 @@ def _worker(row: Row) -> dict[str, Any]:
 
 
 def _cluster(row: Row) -> dict[str, Any]:
-    """A cluster's room: what its jobs asked for against what it has."""
-    rooms = [
+    """Present a cluster's capacity: requested by jobs, and total."""
+    capacity = [
         (
             "Jobs",
             _counted(row["used_jobs"]),
@@ -91,13 +91,13 @@ def _cluster(row: Row) -> dict[str, Any]:
         ),
         (
             "Memory",
-            text.memory(row["used_memory_bytes"]),
-            text.memory(row["memory_bytes"]),
+            formatting.memory(row["used_memory_bytes"]),
+            formatting.memory(row["memory_bytes"]),
             bar(row["used_memory_bytes"], row["memory_bytes"]),
         ),
     ]
     if row["gpus"]:
-        rooms.append(
+        capacity.append(
             (
                 "GPUs",
                 _counted(row["used_gpus"]),
@@ -107,15 +107,15 @@ def _cluster(row: Row) -> dict[str, Any]:
         )
     return {
         **row,
-        "rooms": [
+        "capacity_rows": [
             {"word": word, "used": used, "most": most, "bar": bar}
-            for word, used, most, bar in rooms
+            for word, used, most, bar in capacity
         ],
     }
 
 
 def _part(row: Row) -> dict[str, Any]:
-    """A part of the installation and its last beat."""
+    """Present a component and its last heartbeat."""
     shape, word = STATES.get(row["state"], ("warn", str(row["state"])))
     return {
         **row,
@@ -126,7 +126,7 @@ def _part(row: Row) -> dict[str, Any]:
 
 
 def _limit(row: Row) -> dict[str, Any]:
-    """How many jobs may run at once somewhere, and whether anything may."""
+    """Present a limit of concurrent jobs."""
     scope, key = row["scope"], str(row["key"] or "")
     name = TYPES.get(key, key) if scope == "type" else key
     return {
@@ -137,8 +137,8 @@ def _limit(row: Row) -> dict[str, Any]:
     }
 
 
-def _words(reason: str) -> str:
-    """A cause in words: out_of_memory is Out of memory."""
+def _reason_text(reason: str) -> str:
+    """Readable failure reason: out_of_memory is "Out of memory"."""
     return reason.replace("_", " ").capitalize()
 
 
@@ -148,11 +148,11 @@ def _used(storage: Row) -> int | None:
 
 
 def _counted(value: int | None) -> str:
-    return "any number" if value is None else text.number(value)
+    return "" if value is None else formatting.number(value)
 
 
 def _cpu(millicores: int | None) -> str:
-    """Cores: 1.7, 2."""
+    """Format cores: 1.7, 2."""
     return (
         ""
         if millicores is None

@@ -1,4 +1,4 @@
-"""The tokens of the person who is signed in, for programs. A new one is shown once."""
+"""API tokens of the signed-in user. A new token is shown once."""
 
 import datetime as dt
 import uuid
@@ -18,29 +18,29 @@ LIFETIMES = (("30", "in 30 days"), ("90", "in 90 days"), ("365", "in 1 year"), (
 _FIELDS = {"name": "name", "expires_at": "days"}
 
 
-@sensitive_variables("made")
+@sensitive_variables("created")
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def tokens(request: HttpRequest) -> HttpResponse:
-    """The list; POST makes a token, and this answer alone shows it."""
+    """List tokens. POST creates one; only that answer shows it."""
     form = (
         Form.posted(request.POST, "name", "days")
         if request.method == "POST"
         else Form({"name": "", "days": "90"})
     )
-    made: dict[str, Any] | None = None
+    created: dict[str, Any] | None = None
     if request.method == "POST":
         form.require(
-            "name", "Give it a name that says where it is used, for example nightly-upload."
+            "name", "Enter a name that says where the token is used, for example nightly-upload."
         )
         if form.value("days") not in [days for days, _ in LIFETIMES]:
-            form.errors["days"] = "Choose one of the list."
+            form.errors["days"] = "Choose an entry of the list."
         if not form.bad:
-            made = _made(request, form)
+            created = _create(request, form)
     found = api(request).get("tokens/", {"cursor": request.GET.get("cursor"), "limit": 50})
     context = {
-        "form": form if made is None else Form({"name": "", "days": "90"}),
-        "made": made,
+        "form": form if created is None else Form({"name": "", "days": "90"}),
+        "created": created,
         "rows": found["results"],
         "older": cursor_of(found["next"]),
         "lifetimes": LIFETIMES,
@@ -51,7 +51,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _made(request: HttpRequest, form: Form) -> dict[str, Any] | None:
+def _create(request: HttpRequest, form: Form) -> dict[str, Any] | None:
     body: dict[str, Any] = {"name": form.value("name")}
     if form.value("days"):
         body["expires_at"] = (utc_now() + dt.timedelta(days=int(form.value("days")))).isoformat()
@@ -67,7 +67,7 @@ def _made(request: HttpRequest, form: Form) -> dict[str, Any] | None:
 @require_POST
 @signed_in
 def token_delete(request: HttpRequest, token_id: uuid.UUID) -> HttpResponse:
-    """Revoke it; one that is gone already is no error."""
+    """Revoke a token. A token that no longer exists is not an error."""
     try:
         api(request).delete(f"tokens/{token_id}/")
     except ApiError as error:

@@ -1,4 +1,4 @@
-"""One twin: its entities now or at an older revision, its revisions, and what changed between two of them."""
+"""One twin: entities now or at an older revision, revisions, and changes between two."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -20,13 +20,13 @@ from mimir.frontend.session import signed_in
 
 ENTITIES, REVISIONS, CHANGES = 50, 50, 100  # rows of a page
 LAST_REVISIONS = 6
-KNOWN_REVISIONS = 100  # of which the page of one can say who made it and from what
+KNOWN_REVISIONS = 100  # fetched to find the author and source of the shown one
 
 
 @require_GET
 @signed_in
 def twin(request: HttpRequest, slug: str, name: str) -> HttpResponse:
-    """`/projects/<slug>/twins/<name>/?type=&q=&at=&cursor=`: the entities of one type, as they are or as they were at revision `at`."""
+    """`/projects/<slug>/twins/<name>/?type=&q=&at=&cursor=`: entities, now or at revision `at`."""
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -69,20 +69,23 @@ def twin(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     return page(request, "twins/twin.html", context, project=got["project"], here="twins")
 
 
-def _type(found: dict[str, Any], asked: str) -> str:
-    """The entity type asked for, the first without one. Raises: ApiError 404."""
+def _type(found: dict[str, Any], requested: str) -> str:
+    """Return the requested entity type, by default the first.
+
+    Raises: ApiError 404.
+    """
     names = [one["name"] for one in found["types"]]
-    if asked and asked not in names:
+    if requested and requested not in names:
         raise ApiError(
             404,
             "not_found",
-            f"This twin has no entity type {asked[:100]}. It has {', '.join(names)}.",
+            f"This twin has no entity type {requested[:100]}. It has {', '.join(names)}.",
         )
-    return asked or names[0]
+    return requested or names[0]
 
 
 def _entities(slug: str, name: str, kind: str, *, q: str, at: str, cursor: str | None) -> Any:
-    """A call for a page of entities: the newest, or those of the state at revision `at`."""
+    """Build the call for a page of entities, now or at revision `at`."""
     path = (
         project_path(slug, "twins", name, "revisions", at, "state")
         if at
@@ -98,7 +101,10 @@ def _entities(slug: str, name: str, kind: str, *, q: str, at: str, cursor: str |
 @require_GET
 @signed_in
 def revisions(request: HttpRequest, slug: str, name: str) -> HttpResponse:
-    """`/projects/<slug>/twins/<name>/revisions/`: the list, newest first; with `from` and `to`, on to what changed between them."""
+    """`/projects/<slug>/twins/<name>/revisions/`: newest first.
+
+    With `from` and `to`: redirect to the changes between them.
+    """
     start, end = (request.GET.get(part, "").strip() for part in ("from", "to"))
     if start.isdecimal() and end.isdecimal():
         return HttpResponseRedirect(
@@ -128,7 +134,7 @@ def revisions(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 @require_GET
 @signed_in
 def revision(request: HttpRequest, slug: str, name: str, number: int) -> HttpResponse:
-    """`…/revisions/<n>/?to=<m>`: what revision n changed; with `to`, what differs between n and m."""
+    """`…/revisions/<n>/?to=<m>`: changes of revision n; with `to`, changes between n and m."""
     to = request.GET.get("to", "").strip()
     start, end = (str(number), to) if to else (str(max(number - 1, 0)), str(number))
     got = together(

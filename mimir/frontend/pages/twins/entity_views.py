@@ -1,4 +1,4 @@
-"""One entity of a twin: its values and where each comes from, edits, the history of a property, what it is related to."""
+"""One entity of a twin: values and sources, manual edits, property history, relations."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -27,29 +27,32 @@ from mimir.lib.clock import utc_now
 HISTORY, CHANGES = 200, 60  # rows of the history of one property, and of everything
 REVISIONS = 8
 NOTE_CHARS_MAX = 1000
-Value = Mapping[str, Any]  # one of an entity's, as the API gives it
+Value = Mapping[str, Any]  # value of an entity, as the API returns it
 _PREFIX = "v-"  # of the fields that hold values: a property may have any name
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def entity(request: HttpRequest, slug: str, name: str) -> HttpResponse:
-    """`/projects/<slug>/twins/<name>/entity/?type=&key=&property=&edit=1`. POST sets values over what updates report, or takes them away."""
+    """`/projects/<slug>/twins/<name>/entity/?type=&key=&property=&edit=1`.
+
+    POST sets manual values that override updates, or removes them.
+    """
     kind, key = request.GET.get("type", ""), request.GET.get("key", "")
     path, named = _path(slug, name, kind, key)
     found = api(request).get(path, named)
     form = Form()
     if request.method == "POST":
         form = _posted(request, found["values"])
-        made = _changed(
+        redirect = _changed(
             request,
             found["values"],
             form,
             f"{path}overlay/?{urlencode(named)}",
             entity_url(slug, name, kind, key),
         )
-        if made is not None:
-            return made
+        if redirect is not None:
+            return redirect
     chosen = _chosen(found["values"], request.GET.get("property", ""))
     got = together(
         request,
@@ -94,21 +97,25 @@ def entity(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 
 
 def _path(slug: str, name: str, kind: str, key: str) -> tuple[str, dict[str, str]]:
-    """The API's address by query: keys are free text, and a path cannot carry them all. Raises: ApiError 404 for one that names no entity."""
+    """API path and query of an entity. A key is free text, so it stands in the query.
+
+    Raises: ApiError 404 without type and key.
+    """
     if not kind or not key:
-        raise ApiError(
-            404, "not_found", "The address names no entity: it has to say its type and its key."
-        )
+        raise ApiError(404, "not_found", "The address must name the entity's type and key.")
     return project_path(slug, "twins", name, "entity"), {"type": kind, "key": key}
 
 
-def _chosen(values: Sequence[Value], asked: str) -> Value | None:
-    """The property whose history is shown: the one asked for, else the first number that has a value. Raises: ApiError 404."""
-    if asked:
-        found = next((value for value in values if value["property"] == asked), None)
+def _chosen(values: Sequence[Value], requested: str) -> Value | None:
+    """Property whose history is shown: the requested one, else the first number with a value.
+
+    Raises: ApiError 404.
+    """
+    if requested:
+        found = next((value for value in values if value["property"] == requested), None)
         if found is None:
             raise ApiError(
-                404, "not_found", f"Entities of this type have no property {asked[:100]}."
+                404, "not_found", f"Entities of this type have no property {requested[:100]}."
             )
         return found
     known = [value for value in values if value["value"] is not None]
@@ -127,7 +134,7 @@ def _history(path: str, named: Mapping[str, str], chosen: Value | None, cursor: 
 
 
 def _course(chosen: Value, history: Mapping[str, Any], slug: str, here: str) -> dict[str, Any]:
-    """How the chosen property went: a plot of numbers, and each value with where it came from."""
+    """Present the history of a property: a plot of numbers, and each value with its source."""
     changes = history["results"]
     plots: list[step_plot.StepPlot | None] = []
     if chosen["type"] in NUMBERS:
@@ -163,7 +170,7 @@ def _course(chosen: Value, history: Mapping[str, Any], slug: str, here: str) -> 
 
 
 def _posted(request: HttpRequest, values: Sequence[Value]) -> Form:
-    """What was typed. A button beside a value (`take`) takes only its edit away."""
+    """Read the typed values. The button `take` removes only the edit of its property."""
     names = [_PREFIX + value["property"] for value in values]
     taken = request.POST.get("take")
     if taken is None:
@@ -179,7 +186,7 @@ def _posted(request: HttpRequest, values: Sequence[Value]) -> Form:
 
 
 def _edits(values: Sequence[Value]) -> dict[str, str]:
-    """The edits there are, as the fields of the form hold them; empty where what updates report stands."""
+    """Current edits as form values; empty where the reported value is used."""
     return {
         _PREFIX + value["property"]: typed(value["overlay"]["value"]).strip()
         if value["overlay"]
@@ -191,7 +198,7 @@ def _edits(values: Sequence[Value]) -> dict[str, str]:
 def _changed(
     request: HttpRequest, values: Sequence[Value], form: Form, path: str, here: str
 ) -> HttpResponse | None:
-    """Back to the entity once its edits are as the form has them; None when the form has to be shown again."""
+    """Save the edits. Returns the redirect; None if the form must be shown again."""
     before = _edits(values)
     wanted = {
         value["property"]: _given(form.value(name), value["type"]) if form.value(name) else None
@@ -201,7 +208,9 @@ def _changed(
     if not wanted:
         if not form.value("note"):
             return HttpResponseRedirect(here)
-        form.errors["note"] = "No value differs, so there is nothing that this note would explain."
+        form.errors["note"] = (
+            "No value is changed, so a note has nothing to explain. Change a value or clear the note."
+        )
         return None
     body = {"values": wanted, **({"note": form.value("note")} if form.value("note") else {})}
     try:
@@ -216,25 +225,28 @@ def _changed(
     return HttpResponseRedirect(here)
 
 
-def _given(words: str, kind: str) -> Any:
-    """What was typed as JSON; words that do not fit stay words, and the API says what would."""
+def _given(text: str, kind: str) -> Any:
+    """Parse a typed value.
+
+    Text that does not fit the type stays text; the API explains the error.
+    """
     if kind == "boolean":
-        return {"true": True, "false": False}.get(words, words)
+        return {"true": True, "false": False}.get(text, text)
     if kind not in NUMBERS:
-        return words
+        return text
     try:
-        return int(words)
+        return int(text)
     except ValueError:
-        pass  # not a whole one
+        pass  # not a whole number
     try:
-        number = float(words)
+        number = float(text)
     except ValueError:
-        return words
-    return number if math.isfinite(number) else words
+        return text
+    return number if math.isfinite(number) else text
 
 
 def _fields(values: Sequence[Value], form: Form) -> list[dict[str, Any]]:
-    """The form's fields, with what is reported beside each."""
+    """Form fields, each with its reported value."""
     if not form.values:
         form.values = {**_edits(values), "note": ""}
     return [

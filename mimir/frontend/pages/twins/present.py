@@ -1,10 +1,10 @@
-"""A twin of the API as its pages show it: values with their units, where each came from, what a revision changed. Pure."""
+"""Present twins: values with units and sources, revisions and their changes. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from mimir.frontend import text
+from mimir.frontend import formatting
 from mimir.frontend.pages.shell import project_path
 
 CELL_CHARS_MAX = 120
@@ -15,23 +15,31 @@ CHANGES = {
     "changed": ("pencil", "Changed"),
     "removed": ("x", "Removed"),
 }
-STATUS_WORDS = {"present": "present", "missing": "missing", "removed": "removed"}
+STATUS_LABELS = {"present": "present", "missing": "missing", "removed": "removed"}
 Row = Mapping[str, Any]
 
 
 def value_shown(value: Any, type: str = "", unit: str = "") -> dict[str, Any]:
-    """{"text", "unit", "null", "whole"}: a value for people; `whole` is what had to be cut or rounded away, else empty."""
+    """Present a value: {"text", "unit", "null", "whole"}.
+
+    `whole` is the full value if it was cut or rounded, else empty.
+    """
     if value is None:
         return {"text": "", "unit": "", "null": True, "whole": ""}
-    words = _words(value, type)
-    whole = words if len(words) > CELL_CHARS_MAX else ""
-    if isinstance(value, float) and float(words.replace(",", "")) != value:
+    text = _value_text(value, type)
+    whole = text if len(text) > CELL_CHARS_MAX else ""
+    if isinstance(value, float) and float(text.replace(",", "")) != value:
         whole = repr(value)
-    shown = words if len(words) <= CELL_CHARS_MAX else f"{words[:CELL_CHARS_MAX]}…"
-    return {"text": text.visible(shown), "unit": unit, "null": False, "whole": text.visible(whole)}
+    shown = text if len(text) <= CELL_CHARS_MAX else f"{text[:CELL_CHARS_MAX]}…"
+    return {
+        "text": formatting.visible(shown),
+        "unit": unit,
+        "null": False,
+        "whole": formatting.visible(whole),
+    }
 
 
-def _words(value: Any, type: str) -> str:
+def _value_text(value: Any, type: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -44,12 +52,12 @@ def _words(value: Any, type: str) -> str:
             if 1e6 <= abs(value) < 1e15
             else f"{value:,.6g}"
         )
-    at = text.parsed(value) if type == "datetime" else None
+    at = formatting.parsed(value) if type == "datetime" else None
     return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else str(value)
 
 
 def typed(value: Any) -> str:
-    """A value as it stands in the field of a form."""
+    """Format a value for a form field."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -63,12 +71,12 @@ def twin_url(slug: str, name: str, *parts: str) -> str:
 
 
 def entity_url(slug: str, twin: str, type: str, key: str, **query: str) -> str:
-    """The page of an entity. A key is free text, so it stands in the query, where every character can."""
+    """Page of an entity. A key is free text, so it stands in the query."""
     return f"{twin_url(slug, twin, 'entity')}?{urlencode({'type': type, 'key': key, **query})}"
 
 
 def columns(definition: Row, type: str) -> list[dict[str, Any]]:
-    """The properties and relations of an entity type, in the definition's order: {"name", "title", "type", "unit", "to"}."""
+    """Properties and relations of an entity type: {"name", "title", "type", "unit", "to"}."""
     kind: Row = next((one for one in definition.get("types", []) if one["name"] == type), {})
     shown = [
         {
@@ -94,7 +102,7 @@ def columns(definition: Row, type: str) -> list[dict[str, Any]]:
 
 
 def entity_row(row: Row, shown: Sequence[Row], *, slug: str, twin: str) -> dict[str, Any]:
-    """An entity in a table: its cells in the order of `shown` (see `columns`), edited ones marked."""
+    """Present an entity as a table row in the order of `shown`; edited cells are marked."""
     edited = set(row["overlay"])
     return {
         "key": row["key"],
@@ -114,7 +122,10 @@ def entity_row(row: Row, shown: Sequence[Row], *, slug: str, twin: str) -> dict[
 
 
 def state_row(row: Row) -> dict[str, Any]:
-    """An entity of an older state ({"reported", "overlay"}) as one of the newest: edits stand over what was reported."""
+    """Turn an entity of an older state ({"reported", "overlay"}) into one of the newest form.
+
+    Edits override reported values.
+    """
     return {**row, "values": {**row["reported"], **row["overlay"]}, "overlay": list(row["overlay"])}
 
 
@@ -127,7 +138,7 @@ def _relation_url(field: Row, value: Any, slug: str, twin: str) -> str:
 
 
 def value_row(value: Row, *, slug: str, twin: str) -> dict[str, Any]:
-    """One value of an entity with where it came from; `reported` beside it where an operator set another."""
+    """Present one value with its source, and the reported value if an edit overrides it."""
     overlay = value["overlay"]
     return {
         "name": value["property"],
@@ -146,7 +157,7 @@ def value_row(value: Row, *, slug: str, twin: str) -> dict[str, Any]:
 
 
 def source_shown(source: Row | None, slug: str) -> dict[str, Any] | None:
-    """Where a value came from: {"icon", "revision", "at", "by", "note", "job", "dataset", "dataset_url", "edit"}."""
+    """Present the source of a value: job, dataset, revision, user and note."""
     if source is None:
         return None
     dataset = source["dataset"]
@@ -155,7 +166,7 @@ def source_shown(source: Row | None, slug: str) -> dict[str, Any] | None:
         "edit": source["kind"] == "edit",
         "revision": source["revision"],
         "at": source["at"],
-        "by": source["by"] or "somebody who is gone",
+        "by": source["by"] or "deleted user",
         "note": source["note"],
         "job": source["job"],
         "dataset": f"{dataset['name']} v{dataset['version']:,}" if dataset else "",
@@ -164,21 +175,22 @@ def source_shown(source: Row | None, slug: str) -> dict[str, Any] | None:
 
 
 def dataset_url(slug: str, dataset: Row) -> str:
-    """The page of a dataset's version."""
+    """Page of a dataset version."""
     return f"/projects/{quote(slug, safe='')}/datasets/{quote(dataset['name'], safe='')}/?version={dataset['version']}"
 
 
 def revision_row(row: Row, slug: str) -> dict[str, Any]:
-    """A revision in a list: what made it, and how many entities it touched."""
+    """Present a revision in a list: source and number of changed entities."""
     dataset = row["dataset"]
     counts = [(row["created"], "new"), (row["changed"], "changed"), (row["removed"], "removed")]
-    told = ", ".join(f"{count:,} {word}" for count, word in counts if count)
+    changes_text = ", ".join(f"{count:,} {word}" for count, word in counts if count)
     return {
         "number": row["number"],
         "before": row["number"] - 1,
         "icon": KIND_ICONS.get(row["kind"], "info"),
-        "word": _made_by(row),
-        "counts": told or ("the definition" if row["kind"] == "definition" else "no entity"),
+        "word": _origin_text(row),
+        "counts": changes_text
+        or ("the definition" if row["kind"] == "definition" else "no entity"),
         "note": row["note"],
         "at": row["at"],
         "job": row["job"],
@@ -188,7 +200,7 @@ def revision_row(row: Row, slug: str) -> dict[str, Any]:
     }
 
 
-def _made_by(row: Row) -> str:
+def _origin_text(row: Row) -> str:
     if row["kind"] == "update":
         return "Update"
     who = f" by {row['by']}" if row["by"] else ""
@@ -196,7 +208,7 @@ def _made_by(row: Row) -> str:
 
 
 def diff_row(row: Row, *, slug: str, twin: str, definition: Row) -> dict[str, Any]:
-    """What changed of one entity between two revisions, field by field."""
+    """Present the changes of one entity between two revisions, field by field."""
     fields = {column["name"]: column for column in columns(definition, row["type"])}
     icon, word = CHANGES.get(row["change"], ("info", row["change"]))
     return {
@@ -214,7 +226,7 @@ def diff_row(row: Row, *, slug: str, twin: str, definition: Row) -> dict[str, An
 
 
 def _change(field: Row, about: Row, old: Any, new: Any, *, known: bool = True) -> dict[str, Any]:
-    """One field's change, for `twins/_delta.html`; `known`: whether the old value is."""
+    """Present one field's change, for `twins/_delta.html`. `known`: whether the old value is."""
     kind, unit = about.get("type", ""), about.get("unit", "")
     return {
         "title": "status"
@@ -230,18 +242,19 @@ def _change(field: Row, about: Row, old: Any, new: Any, *, known: bool = True) -
 def touched(
     changes: Sequence[Row], values: Iterable[Row], *, complete: bool
 ) -> list[dict[str, Any]]:
-    """An entity's history, newest first, by revision: which fields each changed, from what to what.
+    """Present an entity's history by revision, newest first: changed fields with old and new value.
 
-    `complete`: whether `changes` reaches back to the entity's beginning; else the oldest change of a field has no known old value.
+    `complete`: whether `changes` reaches back to the entity's creation; otherwise the oldest change
+    of a field has no known old value.
     """
     about = {value["property"]: value for value in values}
     latest: dict[tuple[str, str], Row] = {}
-    told: list[tuple[int, dict[str, Any]]] = []
+    shown: list[tuple[int, dict[str, Any]]] = []
     for change in reversed(changes):
         field = (change["layer"], change["property"])
         earlier = latest.get(field)
         known = earlier is not None or complete
-        told.append(
+        shown.append(
             (
                 change["revision"],
                 _change(
@@ -256,7 +269,7 @@ def touched(
         latest[field] = change
     sources = {change["revision"]: change for change in changes}
     found: dict[int, dict[str, Any]] = {}
-    for number, field_shown in reversed(told):
+    for number, field_shown in reversed(shown):
         source = sources[number]
         row = {
             "number": number,

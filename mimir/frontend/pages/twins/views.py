@@ -1,4 +1,4 @@
-"""Twins: what there is, a new one, and the definition of one, from an example made from a dataset's columns."""
+"""Twins: list, create, and edit a definition. The example is made from a dataset's columns."""
 
 import re
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ _PLAIN: dict[str, Any] = {
 @require_GET
 @signed_in
 def twins(request: HttpRequest, slug: str) -> HttpResponse:
-    """The list, by name."""
+    """List twins by name."""
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -59,18 +59,18 @@ def twins(request: HttpRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def twin_new(request: HttpRequest, slug: str) -> HttpResponse:
-    """`/projects/<slug>/twins/new/?dataset=`: the editor begins with a definition that can be used."""
+    """`/projects/<slug>/twins/new/?dataset=`: the editor starts with a valid definition."""
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
         datasets=lambda client: client.get(project_path(slug, "datasets"), {"limit": 50}),
     )
-    asked = request.GET.get("dataset", "")
+    dataset_name = request.GET.get("dataset", "")
     if request.method == "POST":
         form = Form.posted(request.POST, "name", "definition", "etag")
         if request.POST.get("then") != "check":
-            form.require("name", "Give the twin a name, for example stations.")
-        made = _saved(
+            form.require("name", "Enter a twin name, for example stations.")
+        redirect = _saved(
             request,
             slug,
             form,
@@ -78,27 +78,27 @@ def twin_new(request: HttpRequest, slug: str) -> HttpResponse:
                 project_path(slug, "twins"), {"name": form.value("name"), **body}
             ),
         )
-        if made is not None:
-            return made
+        if redirect is not None:
+            return redirect
     else:
-        columns = _columns(request, slug, asked)
+        columns = _columns(request, slug, dataset_name)
         form = Form(
             {
                 "name": "",
-                "definition": editor.written(example(asked, columns) if columns else _PLAIN),
+                "definition": editor.written(example(dataset_name, columns) if columns else _PLAIN),
                 "etag": "",
             }
         )
     context = {
         "new": True,
-        "asked": asked,
+        "dataset_name": dataset_name,
         "datasets": [row["name"] for row in got["datasets"]["results"]],
     }
     return _editor(request, got["project"], form, context)
 
 
 def _columns(request: HttpRequest, slug: str, dataset: str) -> list[dict[str, Any]]:
-    """The columns of a dataset's newest version; none without such a dataset."""
+    """Columns of a dataset's newest version; empty without such a dataset."""
     if not dataset:
         return []
     found = together(
@@ -112,7 +112,10 @@ def _columns(request: HttpRequest, slug: str, dataset: str) -> list[dict[str, An
 
 
 def example(dataset: str, columns: list[dict[str, Any]]) -> dict[str, Any]:
-    """A definition with one entity type whose properties are a dataset's columns; the key is the column that looks most like one."""
+    """Definition with one entity type from a dataset's columns.
+
+    The key is the column whose name looks most like a key.
+    """
     fitting = [
         column for column in columns if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", column["name"])
     ]
@@ -141,20 +144,23 @@ def _property_type(column_type: str) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def twin_definition(request: HttpRequest, slug: str, name: str) -> HttpResponse:
-    """`/projects/<slug>/twins/<name>/definition/`. Whoever saved meanwhile is not overwritten: the form carries the ETag it was read with."""
+    """`/projects/<slug>/twins/<name>/definition/`.
+
+    The form carries the ETag, so that a concurrent change is not overwritten.
+    """
     form = Form.posted(request.POST, "definition", "etag", "unit_changes")
     form.values["name"] = name
     path = project_path(slug, "twins", name)
     if request.method == "POST":
         headers = {"If-Match": form.value("etag")} if form.value("etag") else None
-        made = _saved(
+        redirect = _saved(
             request,
             slug,
             form,
             lambda client, body: client.put(f"{path}definition/", body, headers=headers),
         )
-        if made is not None:
-            return made
+        if redirect is not None:
+            return redirect
     got = together(
         request,
         project=lambda client: client.get(project_path(slug)),
@@ -166,7 +172,7 @@ def twin_definition(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         form.values |= {"definition": editor.written(found["definition"]), "etag": etag}
     elif "changed_meanwhile" in form.values:
         form.general.append(
-            f"Somebody saved definition {found['definition_number']} while you edited. See both below, then save yours as the next one."
+            f"Someone saved definition {found['definition_number']} while you edited. Compare both below, then save yours as the next one."
         )
         form.values["etag"] = etag
         context["theirs"] = editor.written(found["definition"])
@@ -176,7 +182,7 @@ def twin_definition(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 def _editor(
     request: HttpRequest, project: dict[str, Any], form: Form, context: Mapping[str, Any]
 ) -> HttpResponse:
-    """The page around the editor."""
+    """Render the editor page."""
     only_checked = bool(form.values.get("checked"))
     shown = {
         "form": form,
@@ -200,7 +206,7 @@ def _editor(
 
 
 def _saved(request: HttpRequest, slug: str, form: Form, send: Any) -> HttpResponse | None:
-    """Where to go after it was saved; None, with the reasons in `form`, when it was not, or was only to be checked."""
+    """Save the definition. Returns the redirect; None if it was refused or only checked."""
     definition = editor.read(request, form)
     if request.POST.get("then") == "check":
         form.values["checked"] = "1"
@@ -211,7 +217,7 @@ def _saved(request: HttpRequest, slug: str, form: Form, send: Any) -> HttpRespon
         return None
     try:
         choice = request.POST.get("unit_changes", "")
-        made = send(
+        twin = send(
             api(request), {"definition": definition, **({"unit_changes": choice} if choice else {})}
         )
     except ApiError as error:
@@ -223,20 +229,20 @@ def _saved(request: HttpRequest, slug: str, form: Form, send: Any) -> HttpRespon
             editor.refused(form, error, _FIELDS)
             form.values["unit_changed"] = "1" if error.code == "unit_changed" else ""
         return None
-    if _base_number(form.value("etag")) == str(made["definition_number"]):
+    if _base_number(form.value("etag")) == str(twin["definition_number"]):
         return HttpResponseRedirect(
-            f"{twin_url(slug, made['name'])}definition/?unchanged={made['definition_number']}"
+            f"{twin_url(slug, twin['name'])}definition/?unchanged={twin['definition_number']}"
         )
-    return HttpResponseRedirect(twin_url(slug, made["name"]))
+    return HttpResponseRedirect(twin_url(slug, twin["name"]))
 
 
 def _base_number(etag: str) -> str:
-    """The number of the definition that was edited: `"3"` or `"3~<hash of its representation>"`."""
+    """Number of the definition that was edited: `"3"` or `"3~<hash of its representation>"`."""
     return etag.removeprefix("W/").strip('"').partition("~")[0]
 
 
 def _check(client: Api, slug: str, form: Form, definition: Any) -> None:
-    """Put what the API finds wrong with a definition at its paths; nothing is saved."""
+    """Check a definition without saving, and put the errors at their paths."""
     found = client.post(project_path(slug, "twins", "validate"), {"definition": definition})
     for fault in found["errors"]:
         path = str(fault["path"])

@@ -1,4 +1,4 @@
-"""Users, for administrators, and the page where a user sets a password with a one-time link."""
+"""Users, for administrators, and the page that sets a password with a one-time link."""
 
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -34,7 +34,10 @@ _CHANGES: dict[str, dict[str, bool]] = {
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def users(request: HttpRequest) -> HttpResponse:
-    """`/system/users/`. POST creates a user, or with `then` changes one or makes a link. A link is shown in that answer alone."""
+    """`/system/users/`. POST creates a user, or with `then` changes one or creates a link.
+
+    Only the answer shows the link.
+    """
     form, link = Form({"username": "", "email": "", "is_superuser": ""}), None
     if request.method == "POST":
         then = request.POST.get("then", "")
@@ -56,17 +59,17 @@ def users(request: HttpRequest) -> HttpResponse:
 
 
 def _list(request: HttpRequest) -> dict[str, Any]:
-    """The rows that the address asks for, and its filters."""
+    """Rows and filters of the address."""
     text, shown = request.GET.get("q", "").strip()[:150], request.GET.get("show", "")
     if shown not in _SHOWN:
         shown = ""
-    asked: dict[str, Any] = {
+    params: dict[str, Any] = {
         "q": text or None,
         "cursor": request.GET.get("cursor"),
         "limit": 50,
         **_SHOWN[shown][1],
     }
-    found = api(request).get("users/", asked)
+    found = api(request).get("users/", params)
     kept = {name: value for name, value in (("q", text), ("show", shown)) if value}
     older = cursor_of(found["next"])
     return {
@@ -88,7 +91,7 @@ def _list(request: HttpRequest) -> dict[str, Any]:
 
 
 def _created(request: HttpRequest, form: Form) -> dict[str, Any] | None:
-    """The link of a new user; None when the API refuses, with its messages in the form."""
+    """Create a user and return the password link; None with errors in the form if refused."""
     form.require("username", "Enter a user name.")
     if form.bad:
         return None
@@ -98,13 +101,13 @@ def _created(request: HttpRequest, form: Form) -> dict[str, Any] | None:
         "is_superuser": form.value("is_superuser") == "on",
     }
     try:
-        made = api(request).post("users/", body)
+        created = api(request).post("users/", body)
     except ApiError as error:
         if error.status not in (400, 409):
             raise
         form.refused(error, _FIELDS)
         return None
-    return _shown(made["username"], made["password_link"], is_new=True)
+    return _shown(created["username"], created["password_link"], is_new=True)
 
 
 def _new_link(request: HttpRequest, form: Form) -> dict[str, Any] | None:
@@ -121,7 +124,7 @@ def _new_link(request: HttpRequest, form: Form) -> dict[str, Any] | None:
 
 
 def _changed(request: HttpRequest, form: Form, then: str) -> bool:
-    """Carry out an action of a row; False when it was refused, with the reason in the form."""
+    """Carry out an action on a user; False with the reason in the form if refused."""
     changes = _CHANGES.get(then)
     if changes is None:
         form.general.append("Unknown action. Reload the page and try again.")
@@ -154,7 +157,10 @@ def _shown(username: str, link: dict[str, Any], *, is_new: bool) -> dict[str, An
 @sensitive_variables("form", "token")
 @require_http_methods(["GET", "HEAD", "POST"])
 def password_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
-    """The page of a one-time link: a form for the password, the result, or why the link is not valid. Needs no session."""
+    """Page of a one-time link: password form, result, or why the link is invalid.
+
+    Needs no session.
+    """
     form, link = Form({"new_password": "", "repeated": ""}), {"uid": uid, "token": token}
     try:
         found = api(request).post("password-link/", link)
@@ -168,17 +174,20 @@ def password_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     return render(request, "password.html", context, status=400 if form.bad else 200)
 
 
-@sensitive_variables("asked", "body")
+@sensitive_variables("posted", "body")
 def _password_set(request: HttpRequest, form: Form, link: dict[str, str]) -> dict[str, Any] | None:
-    """Send the new password; None when it is refused, with the reasons in `form`, which never holds the password itself."""
-    asked = Form({name: request.POST.get(name, "") for name in ("new_password", "repeated")})
-    asked.require("new_password", "Enter a new password of at least 12 characters.")
-    if asked.value("new_password") != asked.value("repeated"):
-        asked.errors["repeated"] = "The two entries of the new password differ."
-    form.errors = asked.errors
+    """Send the new password; None if refused, with the reasons in `form`.
+
+    `form` never holds the password.
+    """
+    posted = Form({name: request.POST.get(name, "") for name in ("new_password", "repeated")})
+    posted.require("new_password", "Enter a new password of at least 12 characters.")
+    if posted.value("new_password") != posted.value("repeated"):
+        posted.errors["repeated"] = "The two entries of the new password differ."
+    form.errors = posted.errors
     if form.bad:
         return None
-    body = {**link, "new_password": asked.value("new_password")}
+    body = {**link, "new_password": posted.value("new_password")}
     try:
         return api(request).post("password-link/", body)
     except ApiError as error:

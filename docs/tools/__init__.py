@@ -1,0 +1,1 @@
+"""Build the documentation site: collect the pages and generate the reference from the code."""

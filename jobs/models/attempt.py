@@ -1,0 +1,132 @@
+"""Attempts of jobs and the resource usage of their workers."""
+
+from django.db import models
+from django.db.models import Q
+
+from jobs.models.cluster import Cluster
+from jobs.models.job import Job
+from mimir.lib.ids import uuid7
+
+
+class Attempt(models.Model):
+    """One worker launched for a job. Holds its resources until `gone_at`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="attempts")
+    number = models.PositiveIntegerField()
+    cluster = models.ForeignKey(Cluster, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=100, unique=True)
+    uid = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        # of the worker object, once the launcher has answered
+    )
+    cpu_millicores = models.BigIntegerField()  # requested, and held until `gone_at`
+    memory_bytes = models.BigIntegerField()
+    gpus = models.PositiveIntegerField(default=0)
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    launched_at = models.DateTimeField(null=True)
+    launch_failures = models.PositiveIntegerField(default=0)
+    launch_not_before = models.DateTimeField(null=True)
+    claim_id = models.UUIDField(null=True)
+    claimed_at = models.DateTimeField(null=True)
+    heartbeat_at = models.DateTimeField(null=True)
+    unheard_heartbeat_at = models.DateTimeField(
+        null=True
+        # last heartbeat before it was found silent on an unreachable cluster
+    )
+    unheard_from_seconds = models.FloatField(null=True)  # WebUptime's count at that time
+    fenced_at = models.DateTimeField(
+        null=True
+        # superseded or ended by the platform: all its later requests are refused
+    )
+    ended_at = models.DateTimeField(null=True)  # it ended the job, or failed with a reason
+    end_status = models.CharField(
+        max_length=16,
+        blank=True,
+        default="",
+        # status with which its finish was accepted
+    )
+    reason = models.CharField(max_length=32, blank=True, default="")
+    message = models.TextField(blank=True, default="")
+    counts = models.BooleanField(default=False)  # counts against max_attempts
+    terminate_asked_at = models.DateTimeField(null=True)
+    gone_at = models.DateTimeField(
+        null=True
+        # absent from a list begun after the fence or the end, or declared lost with its cluster
+    )
+    cleaned_up_at = models.DateTimeField(null=True)
+    exit_code = models.IntegerField(null=True)
+    exit_signal = models.IntegerField(null=True)
+    peak_memory_bytes = models.BigIntegerField(null=True)
+    event_n = models.BigIntegerField(default=0)  # highest stored worker event
+    waits_for = models.JSONField(
+        null=True
+        # of a launching worker: the diagnosis of its cluster, with "since"
+    )
+    pods_seen = models.JSONField(
+        default=list
+        # last observed state of each of its pods, reduced by diagnosis.kubernetes.remember
+    )
+
+    log_end = models.BigIntegerField(default=0)
+    log_lines = models.BigIntegerField(default=0)  # line ends before log_end
+    log_closed_at = models.DateTimeField(null=True)
+    log_complete = models.BooleanField(default=False)
+    log_object = models.CharField(
+        max_length=300,
+        null=True,
+        # sealed object; null while chunks hold the log
+    )
+    log_index = models.JSONField(null=True)  # index of the sealed object: see logs/store.py
+    log_seal_not_before = models.DateTimeField(
+        null=True
+        # back-off after a failure, to let other logs be sealed
+    )
+
+    class Meta:
+        ordering = ("number",)
+        constraints = (
+            models.UniqueConstraint(fields=("job", "number"), name="attempt_number_once"),
+        )
+        indexes = (
+            models.Index(
+                fields=("cluster",),
+                condition=Q(gone_at__isnull=True),
+                name="attempt_holds_room",
+                # admission, reconciler
+            ),
+            models.Index(
+                fields=("created_at",),
+                condition=Q(cleaned_up_at__isnull=True),
+                name="attempt_to_clean_up",
+                # sweep
+            ),
+            models.Index(
+                fields=("log_closed_at",),
+                condition=Q(log_closed_at__isnull=False, log_object__isnull=True),
+                name="attempt_log_to_seal",
+                # logs_seal_due
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UsageSample(models.Model):
+    """Resource usage of a worker at one heartbeat."""
+
+    attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="usage")
+    at = models.DateTimeField()
+    memory_bytes = models.BigIntegerField()
+    cpu_millicores = models.BigIntegerField()
+
+    class Meta:
+        ordering = ("at",)
+        indexes = (
+            models.Index(fields=("attempt", "at"), name="usage_of_attempt"),
+            # plot of one attempt
+        )

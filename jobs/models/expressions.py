@@ -1,0 +1,42 @@
+"""Query expressions over jobs, used by indexes and queries."""
+
+from django.db.models import F, Func, TextField
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Coalesce, Collate, Reverse
+
+
+def choices(enum: type) -> list[tuple[str, str]]:
+    return [(member.value, member.value) for member in enum]  # type: ignore[attr-defined]
+
+
+def producer() -> Coalesce:
+    """Return the expression for what a job's type runs: its producer, together with the type.
+
+    It is the name of a pipeline, or of the dataset, model or twin of which the job makes a version.
+    """
+    return Coalesce(
+        *(KeyTextTransform(name, "parameters") for name in ("pipeline", "output", "model", "twin"))
+    )
+
+
+def search_text() -> Func:
+    """Return the expression for a job's searchable titles, given and derived, one per line.
+
+    Defined by migration 0014.
+    """
+    return Func(
+        F("name"), F("type"), F("parameters"), function="jobs_search_text", output_field=TextField()
+    )
+
+
+def search_parts() -> Func:
+    """Return the expression for upper-cased 1- to 3-grams of the search text.
+
+    Indexed for substring search.
+    """
+    return Func(search_text(), function="jobs_text_parts")
+
+
+def id_from_its_end() -> Collate:
+    """Return the expression for the reversed job id, indexed to search by its end."""
+    return Collate(Reverse(Cast("id", TextField())), "C")

@@ -1,0 +1,60 @@
+"""What a job's page makes of a diagnosis' next steps."""
+
+from typing import Any
+
+from mimir.frontend.pages.job.views import _diagnosis
+from mimir.frontend.pages.jobs.present import reason_text
+
+
+def _row(category: str, *steps: dict[str, Any]) -> dict[str, Any]:
+    diagnosis = {"category": category, "summary": "s", "detail": "d", "next_steps": list(steps)}
+    return {
+        "id": "1",
+        "project": "demo",
+        "parameters": {"pipeline": "echo"},
+        "diagnosis": diagnosis,
+    }
+
+
+def _steps(row: dict[str, Any]) -> list[dict[str, Any]]:
+    found = _diagnosis(row)
+    assert found
+    steps: list[dict[str, Any]] = found["next_steps"]
+    return steps
+
+
+def test_where_there_is_nothing_to_do_nobody_is_told_to() -> None:
+    assert _steps(_row("starting", {"label": "Nothing to do: wait", "patch": None})) == []
+
+
+def test_what_the_cluster_needs_an_administrator_does() -> None:
+    [step] = _steps(
+        _row("missing_service_account", {"label": "Create the service account", "patch": None})
+    )
+    assert (step["by_hand"], step["url"], step["retry"]) == ("administrator", "", False)
+
+
+def test_what_the_pipeline_needs_leads_to_the_pipeline() -> None:
+    [step] = _steps(_row("exit_code", {"label": "Change and run again", "patch": None}))
+    assert (step["by_hand"], step["url"]) == ("pipeline", "/projects/demo/pipelines/echo/")
+
+
+def test_a_change_of_the_request_opens_the_form_with_it() -> None:
+    [step] = _steps(
+        _row(
+            "out_of_memory",
+            {"label": "Run again with 8 GiB", "patch": {"resources": {"memory": "8Gi"}}},
+        )
+    )
+    assert step["url"].startswith("/projects/demo/jobs/new/?from=1&patch=%7B")
+
+
+def test_a_running_job_that_waits_for_the_storage_says_so_in_lists_too() -> None:
+    job = {
+        **_row("storage_unavailable"),
+        "status": "running",
+        "message": "s",
+        "progress": {"fraction": 0.5, "message": "Training"},
+    }
+    assert reason_text(job) == "s"
+    assert reason_text({**job, "diagnosis": None, "message": ""}) == "Training"

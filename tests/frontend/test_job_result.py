@@ -1,0 +1,181 @@
+"""What a job's page tells of its request and of what it made, for each type; and the figures it reported while it ran."""
+
+from typing import Any
+
+import pytest
+
+from mimir.frontend.pages.job import metric_plot, result
+from mimir.frontend.pages.jobs.present import job_title, reason_text
+
+JOB: dict[str, Any] = {
+    "project": "p",
+    "type": "pipeline_execution",
+    "name": "",
+    "status": "succeeded",
+    "attempt": 1,
+    "message": "",
+    "parameters": {},
+    "inputs": [],
+    "result": None,
+}
+TRAINED: dict[str, Any] = {
+    **JOB,
+    "type": "ml_training",
+    "parameters": {
+        "dataset": "t",
+        "version": 2,
+        "target": "rides",
+        "model": "demand",
+        "hyperparameters": {"max_depth": None},
+        "features": ["a", "b"],
+    },
+    "inputs": [{"name": "dataset", "kind": "dataset", "dataset": "t", "version": 2}],
+    "result": {
+        "model": "demand",
+        "version": 3,
+        "metrics": {"accuracy": 0.75, "log_loss": 0.5, "own": 1},
+        "baseline": {"accuracy": 0.8, "log_loss": 0.9},
+    },
+}
+PREDICTED: dict[str, Any] = {
+    **JOB,
+    "type": "ml_inference",
+    "parameters": {"model": "demand", "dataset": "t", "output": "o", "keys": []},
+    "inputs": [
+        {"name": "model", "kind": "model", "model": "demand", "version": 3},
+        {"name": "dataset", "kind": "dataset", "dataset": "t", "version": 7},
+    ],
+    "result": {"datasets": [{"name": "o", "version": 1}], "rows": 1200},
+}
+UPDATED: dict[str, Any] = {
+    **JOB,
+    "type": "digital_twin_update",
+    "parameters": {"twin": "s", "dataset": "o", "type": "station", "key": "id"},
+    "inputs": [
+        {"name": "twin", "kind": "twin", "twin": "s"},
+        {"name": "dataset", "kind": "dataset", "dataset": "o", "version": 1},
+    ],
+    "result": {"twin": "s", "revision": 4, "created": 2, "changed": 0, "removed": 1},
+}
+SAME: dict[str, Any] = {
+    **UPDATED,
+    "result": {"twin": "s", "revision": 4, "created": 0, "changed": 0, "removed": 0},
+}
+
+
+@pytest.mark.parametrize(
+    ("job", "title", "sentence", "links"),
+    [
+        (
+            TRAINED,
+            "Train demand on t",
+            "Created model demand v3.",
+            ["/projects/p/models/demand/?version=3"],
+        ),
+        (
+            PREDICTED,
+            "Predict with demand for t",
+            "Wrote o v1, 1,200 rows.",
+            ["/projects/p/datasets/o/?version=1"],
+        ),
+        (
+            UPDATED,
+            "Update s from o",
+            "Created revision 4 of twin s: 2 new, 1 removed.",
+            ["/projects/p/twins/s/revisions/4/"],
+        ),
+        (
+            SAME,
+            "Update s from o",
+            "Twin s is unchanged: no values differ.",
+            ["/projects/p/twins/s/"],
+        ),
+        (JOB, "Pipeline", "Done. Nothing was written to the project.", []),
+    ],
+)
+def test_what_a_job_made(job: dict[str, Any], title: str, sentence: str, links: list[str]) -> None:
+    assert (job_title(job), reason_text(job), [row["url"] for row in result.outputs(job)]) == (
+        title,
+        sentence,
+        links,
+    )
+
+
+def test_the_metrics_stand_beside_the_baseline_with_a_word_for_which_is_better() -> None:
+    shown = [
+        (row["title"], row["value"], row["baseline"], row["word"])
+        for row in result.figures(TRAINED)
+    ]
+    assert shown == [
+        ("Accuracy", "0.75", "0.8", "worse"),
+        ("Log loss", "0.5", "0.9", "better"),
+        ("own", "1", "", ""),
+    ]
+    assert result.figures(PREDICTED) == []
+
+
+def test_the_request_is_told_in_the_order_of_its_schema_with_links_to_the_versions_it_was_fixed_on() -> (
+    None
+):
+    rows = [(row["title"], row["text"], row["url"]) for row in result.request_rows(TRAINED)]
+    assert rows == [
+        ("Dataset", "t", "/projects/p/datasets/t/?version=2"),
+        ("Target", "rides", ""),
+        ("Features", "a, b", ""),
+        ("Model", "demand", ""),
+        ("Hyperparameters", "max_depth = null", ""),
+    ]
+    assert [
+        (row["text"], row["url"], row["version"]) for row in result.request_rows(PREDICTED)
+    ] == [
+        ("demand", "/projects/p/models/demand/?version=3", 3),
+        ("t", "/projects/p/datasets/t/?version=7", 7),
+        ("o", "", None),
+        ("none", "", None),
+    ]
+    assert result.request_rows(UPDATED)[0]["url"] == "/projects/p/twins/s/"
+    assert [row["url"] for row in result.input_rows(UPDATED)] == [
+        "/projects/p/twins/s/",
+        "/projects/p/datasets/o/?version=1",
+    ]
+    assert result.subject({**TRAINED, "result": None}, []) == {
+        "name": "demand",
+        "version": None,
+        "url": "",
+    }
+
+
+def _metric(attempt: int = 1, **data: Any) -> dict[str, Any]:
+    return {"kind": "metric", "attempt": attempt, "data": data}
+
+
+def test_reported_figures_become_a_line_each() -> None:
+    events = [
+        _metric(name="log_loss", value=2.0, step=10),
+        _metric(name="log_loss", value=1.0, step=20),
+        _metric(name="log_loss", value=0.5),
+        _metric(name="rows", value=5),
+        _metric(name="rows", value=7),
+        _metric(name="log_loss", value=9.0, step=5, attempt=2),
+        _metric(name="log_loss", value="x", step=30),
+        _metric(name="log_loss", value=float("nan"), step=30),
+        {"kind": "progress", "attempt": 1, "data": {}},
+    ]
+    loss, rows = metric_plot.curves(events, 1)
+    assert (loss.title, loss.last, loss.rows, loss.steps) == (
+        "Log loss",
+        "0.5",
+        [("10", "2"), ("20", "1"), ("20", "0.5")],
+        ("10", "20"),
+    )
+    assert loss.path == "M52.0 12.0L290.0 68.0L290.0 96.0"
+    assert (rows.name, rows.rows) == ("rows", [("1", "5"), ("2", "7")])
+    assert metric_plot.curves([_metric(name="rows", value=5)], 1)[0].path == ""
+
+
+def test_a_long_course_is_thinned_and_keeps_its_end() -> None:
+    many = [_metric(name="log_loss", value=float(number), step=number) for number in range(5000)]
+    (curve,) = metric_plot.curves(many, 1)
+    assert curve.path.count("L") <= metric_plot.POINTS_MAX
+    assert (curve.last, curve.end) == ("4,999", (290.0, 12.0))
+    assert len(curve.rows) == metric_plot.NUMBERS_MAX

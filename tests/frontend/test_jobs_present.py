@@ -1,0 +1,182 @@
+"""What the pages tell of a job: sentences, its history, the rules it waits for."""
+
+from typing import Any
+
+import pytest
+
+from mimir.frontend import formatting
+from mimir.frontend.pages.job.history import attempts, grouped, history, rules
+from mimir.frontend.pages.jobs.present import reason_text, status_shape, status_word
+
+JOB: dict[str, Any] = {
+    "status": "queued",
+    "attempt": 1,
+    "max_attempts": 3,
+    "message": "",
+    "reason": "",
+    "waiting": None,
+    "started_at": None,
+    "finished_at": None,
+    "result": None,
+}
+
+
+def _event(seq: int, kind: str, attempt: int = 1, **data: Any) -> dict[str, Any]:
+    return {
+        "seq": seq,
+        "at": f"2026-11-25T07:18:{seq:02d}+00:00",
+        "attempt": attempt,
+        "kind": kind,
+        "data": data,
+    }
+
+
+def test_a_job_between_two_tries_looks_like_one() -> None:
+    again = {**JOB, "attempt": 2}
+    assert (status_shape(again), status_word(again)) == ("retrying", "Retrying, attempt 2 of 3")
+    assert (status_shape(JOB), status_word(JOB)) == ("queued", "")
+
+
+def test_infrastructure_tries_beyond_the_limit_are_not_counted_against_it() -> None:
+    assert status_word({**JOB, "attempt": 5, "max_attempts": 1}) == "Retrying, attempt 5"
+
+
+def test_a_success_says_how_many_tries_it_took() -> None:
+    assert status_word({**JOB, "status": "succeeded", "attempt": 2}) == "Succeeded on attempt 2"
+
+
+def test_a_cancelled_job_says_by_whom_when_and_that_nothing_was_written() -> None:
+    ended = {**JOB, "status": "cancelled", "message": "Cancelled by ada."}
+    assert reason_text(ended) == "Cancelled by ada before it started. Nothing was written."
+    times = {"started_at": "2026-11-25T07:18:00Z", "finished_at": "2026-11-25T07:19:12Z"}
+    assert (
+        reason_text({**ended, **times}) == "Cancelled by ada after 1 min 12 s. Nothing was written."
+    )
+
+
+def test_a_pause_before_the_next_try_says_once_how_long() -> None:
+    waiting = {
+        "detail": "Retries in 49 min.",
+        "blocked_by": "back_off",
+        "estimate_seconds": 2940,
+    }
+    assert reason_text({**JOB, "waiting": waiting}) == "Retries in 49 min."
+    waiting |= {"detail": "2nd in the queue.", "blocked_by": "capacity"}
+    assert reason_text({**JOB, "waiting": waiting}) == "2nd in the queue. In about 49 min."
+
+
+def test_a_job_that_is_not_heard_of_says_so_until_it_has_ended() -> None:
+    away = {"detail": "The cluster eu has not answered since 07:18:00 UTC."}
+    for status in ("launching", "running", "cancelling"):
+        assert reason_text({**JOB, "status": status, "away": away}) == away["detail"]
+    assert reason_text(
+        {**JOB, "status": "cancelled", "message": "Cancelled by ada.", "away": away}
+    ).startswith("Cancelled by ada")
+
+
+def test_a_worker_that_was_given_up_is_told_from_one_that_was_seen_gone() -> None:
+    events = [_event(1, "job.worker_gone"), _event(2, "job.worker_gone", unseen=True, cluster="eu")]
+    row, unseen = history(events)["rows"]
+    assert (row["label"], row["detail"]) == ("Worker stopped, its capacity is free", "")
+    assert (unseen["label"], unseen["detail"]) == (
+        "Worker considered lost, its capacity is free",
+        "eu does not answer",
+    )
+
+
+def test_the_end_of_a_step_tells_of_its_start_too() -> None:
+    events = [
+        _event(1, "job.submitted"),
+        _event(2, "step.started", step="trips", index=0, count=2),
+        _event(3, "step.succeeded", step="trips", rows=140, seconds=1.0),
+        _event(4, "step.started", step="daily", index=1, count=2),
+    ]
+    shown = history(events, "ada")
+    assert [(row["label"], row["detail"]) for row in shown["rows"]] == [
+        ("Submitted", "by ada"),
+        ("Step trips done", "1 of 2, 140 rows, took 1.0 s"),
+        ("Step daily started", "2 of 2"),
+    ]
+    assert shown["quiet"] == 1
+
+
+def test_the_same_step_of_another_attempt_keeps_its_start() -> None:
+    events = [
+        _event(1, "step.started", step="a", index=0, count=1),
+        _event(2, "step.failed", attempt=2, step="a"),
+    ]
+    assert [row["label"] for row in history(events)["rows"]] == ["Step a started", "Step a failed"]
+
+
+def test_failing_rules_come_first() -> None:
+    waiting = {
+        "rules": [
+            {"rule": "paused", "passes": True, "detail": ""},
+            {
+                "rule": "capacity",
+                "passes": False,
+                "detail": "All 4 worker slots are in use.",
+            },
+        ]
+    }
+    found = rules(waiting)
+    assert [rule["rule"] for rule in found] == ["capacity", "paused"]
+    assert found[0]["detail"] == "All 4 worker slots are in use."
+
+
+@pytest.mark.parametrize(
+    ("quantity", "shown"),
+    [
+        ("4Gi", "4 GiB"),
+        ("512Mi", "512 MiB"),
+        ("2G", "2 GB"),
+        ("1536Mi", "1.5 GiB"),
+        ("lots", "lots"),
+    ],
+)
+def test_quantities_are_told_in_their_own_units(quantity: str, shown: str) -> None:
+    assert formatting.limit(quantity) == shown
+
+
+def _attempt(
+    number: int,
+    *,
+    reason: str = "unschedulable_cpu",
+    claimed: str | None = None,
+    ended: bool = True,
+) -> dict[str, Any]:
+    at = "2026-11-25T07:18:00+00:00"
+    return {
+        "number": number,
+        "reason": reason,
+        "message": reason,
+        "created_at": at,
+        "claimed_at": claimed,
+        "ended_at": at if ended else None,
+    }
+
+
+def test_attempts_that_never_ran_for_one_reason_are_one_line() -> None:
+    rows = [
+        _attempt(1, reason="out_of_memory", claimed="2026-11-25T07:18:00+00:00"),
+        *(_attempt(number) for number in range(2, 30)),
+        _attempt(30, reason="quota_exceeded"),
+        _attempt(31),
+        _attempt(32, ended=False),
+    ]
+    shown = grouped(attempts(rows, {**JOB, "status": "launching", "attempt": 32}))
+    assert [(one["first"], one["number"], one["count"]) for one in shown] == [
+        (1, 1, 1),
+        (2, 29, 28),
+        (30, 30, 1),
+        (31, 31, 1),
+        (32, 32, 1),
+    ]
+    assert [one["current"] for one in shown] == [False, False, False, False, True]
+    assert [one["status"] for one in shown] == [
+        "failed",
+        "retrying",
+        "retrying",
+        "retrying",
+        "launching",
+    ]

@@ -1,0 +1,29 @@
+"""The sample's steps: ticked off by what jobs made, the first open one is next, its form is filled in; nothing once all are done."""
+
+from urllib.parse import parse_qs, urlsplit
+
+from mimir.frontend.pages.home.sample_steps import sample_steps
+from mimir.lib import sample
+
+EXISTING = [
+    ("dataset", sample.HISTORY),
+    ("model", sample.MODEL),
+    ("dataset", sample.FORECAST),
+    ("twin", sample.TWIN),
+]
+
+
+def test_each_step_is_ticked_off_and_the_next_one_offered_with_its_form_filled_in() -> None:
+    for done in range(4):
+        steps = sample_steps("x", [{"kind": kind, "name": name} for kind, name in EXISTING[:done]])
+        assert [step["done"] for step in steps] == [number < done for number in range(4)]
+        assert [step["next"] for step in steps] == [number == done for number in range(4)]
+        query = parse_qs(urlsplit(steps[done]["url"]).query)
+        job = sample.JOBS[done]
+        assert query["type"] == [job["type"]]
+        for name, value in job["parameters"].items():
+            if isinstance(value, str):
+                assert query[f"parameters.{name}"] == [value]
+            if isinstance(value, list):
+                assert sorted(query[f"parameters.{name}"]) == sorted(value)
+    assert sample_steps("x", [{"kind": kind, "name": name} for kind, name in EXISTING]) == []
