@@ -1,7 +1,12 @@
-"""Request and response bodies of datasets and their versions."""
+"""Request and response bodies of datasets and their versions.
 
+Each `…Body` is the type of the dict that a view returns; the serializer of the same name documents it.
+A test compares the two.
+"""
+
+import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
@@ -65,6 +70,11 @@ class UseShape(_Any):
     name = serializers.CharField()
     version = serializers.IntegerField(allow_null=True)
     message = serializers.CharField()
+
+
+class VersionRef(_Any):
+    name = serializers.CharField()
+    version = serializers.IntegerField()
 
 
 class WarningShape(_Any):
@@ -172,7 +182,76 @@ class ProfileShape(_Any):
     )
 
 
-def dataset_version(row: DatasetVersion, origins: Mapping[UUID, UUID]) -> dict[str, Any]:
+class ColumnBody(TypedDict):
+    """A column of a table."""
+
+    name: str
+    type: str
+    empty: NotRequired[bool]
+
+
+class ColumnChangeBody(TypedDict):
+    """A difference of the columns of two versions."""
+
+    kind: str
+    column: str
+    before: str
+    after: str
+    message: str
+
+
+class UseBody(TypedDict):
+    """A use of a version, which prevents its deletion."""
+
+    kind: str
+    name: str
+    version: int | None
+    message: str
+
+
+class WarningBody(TypedDict):
+    """A change or observation from reading a file."""
+
+    code: str
+    params: dict[str, Any]
+    message: str
+
+
+class VersionRefBody(TypedDict):
+    """The name and the number of a version."""
+
+    name: str
+    version: int
+
+
+class DatasetVersionBody(TypedDict):
+    """A version of a dataset in a list."""
+
+    number: int
+    format: str
+    row_count: int
+    size_bytes: int
+    sha256: str
+    schema: list[ColumnBody]
+    created_at: dt.datetime
+    created_by: str | None
+    job: UUID | None
+    current: bool
+
+
+class DatasetVersionDetailBody(DatasetVersionBody):
+    """A version of a dataset with all details."""
+
+    name: str
+    packing: str
+    reading: dict[str, Any]
+    warnings: list[WarningBody]
+    compared_with: int | None
+    column_changes: list[ColumnChangeBody]
+    uses: list[UseBody] | None
+
+
+def dataset_version(row: DatasetVersion, origins: Mapping[UUID, UUID]) -> DatasetVersionBody:
     """Return one version of a dataset. `origins` names the jobs that created versions."""
     return {
         "number": row.number,
@@ -194,7 +273,7 @@ def dataset_version_detail(
     *,
     before: DatasetVersion | None,
     uses: Sequence[Use] | None,
-) -> dict[str, Any]:
+) -> DatasetVersionDetailBody:
     """Return a version with its column changes since `before` and its uses.
 
     `uses` is None if they were not looked up.
@@ -226,6 +305,6 @@ def dataset_version_detail(
     }
 
 
-def version_ref(row: DatasetVersion) -> dict[str, Any]:
+def version_ref(row: DatasetVersion) -> VersionRefBody:
     """Return the name and the number of a dataset version."""
     return {"name": row.dataset.name, "version": row.number}

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mimir.lib.errors import Invalid
 from mimir.lib.ids import uuid7
@@ -21,6 +21,7 @@ from projects.datasets.upload_storage import (
 )
 from projects.models import DatasetVersion, StagedUpload
 from projects.parsing import runner
+from projects.parsing.messages import Options
 from projects.storage import artifacts
 from projects.storage.quota import storage_demand
 
@@ -90,7 +91,7 @@ def _check(datasets: Sequence[SheetDataset]) -> None:
         raise Invalid(message, detail={"datasets": message})
 
 
-def _options(upload: StagedUpload, sheet: str, types: dict[str, str] | None) -> dict[str, Any]:
+def _options(upload: StagedUpload, sheet: str, types: dict[str, str] | None) -> Options:
     kept = {name: value for name, value in upload.options.items() if name != "sheets"}
     return {**kept, "sheet": sheet, **({} if types is None else {"types": types})}
 

@@ -4,7 +4,7 @@ import contextlib
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 
@@ -29,6 +29,7 @@ from projects.datasets.upload_storage import (
 from projects.datasets.write import current_version_changed
 from projects.models import DataFormat, DatasetVersion, Project, StagedUpload
 from projects.parsing import runner
+from projects.parsing.messages import ColumnInfo, Options, WarningInfo
 from projects.storage import artifacts
 from projects.storage.quota import QuotaExceeded, storage_demand
 
@@ -248,7 +249,7 @@ def upload_append(
     return versions[0]
 
 
-def _rows_added(version: int, before: int, rows: int) -> dict[str, Any]:
+def _rows_added(version: int, before: int, rows: int) -> WarningInfo:
     """Return the warning that states from which rows the version was built."""
     counts = [f"{count:,} {'row' if count == 1 else 'rows'}" for count in (rows, before)]
     message = f"Added {counts[0]} of the file below {counts[1]} of version {version}."
@@ -259,7 +260,7 @@ def _rows_added(version: int, before: int, rows: int) -> dict[str, Any]:
     }
 
 
-def _options_like(base: DatasetVersion, upload: StagedUpload) -> dict[str, Any]:
+def _options_like(base: DatasetVersion, upload: StagedUpload) -> Options:
     """Return the upload's options, completed with the types of the version's columns."""
     reading = upload.reading or {}
     if reading.get("format") in (DataFormat.PARQUET, DataFormat.ARROW):
@@ -277,9 +278,9 @@ def _options_like(base: DatasetVersion, upload: StagedUpload) -> dict[str, Any]:
     )
 
 
-def _check_same_columns(base: DatasetVersion, schema: list[dict[str, Any]]) -> None:
+def _check_same_columns(base: DatasetVersion, schema: list[ColumnInfo]) -> None:
     """Check that the file has the columns of the version. Raises: Invalid, with the differences."""
-    changes = column_changes(base.schema, schema)
+    changes = column_changes(base.schema, cast("list[dict[str, str]]", schema))
     if changes:
         named = " ".join(change.message for change in changes[:COLUMNS_NAMED_MAX])
         message = (

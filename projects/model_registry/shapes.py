@@ -1,22 +1,18 @@
 """Response bodies of models and their versions."""
 
+import datetime as dt
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
 
 from rest_framework import serializers
 
-from projects.datasets.shapes import version_ref
+from projects.datasets.shapes import VersionRef, VersionRefBody, version_ref
 from projects.models import (
     ModelVersion,
 )
 
 _Any = serializers.Serializer[Any]
-
-
-class VersionRef(_Any):
-    name = serializers.CharField()
-    version = serializers.IntegerField()
 
 
 class ModelVersionShape(_Any):
@@ -77,7 +73,43 @@ class ModelVersions(_Any):
     next = serializers.CharField(allow_null=True)
 
 
-def model_version(row: ModelVersion, origins: Mapping[UUID, UUID]) -> dict[str, Any]:
+class ImportanceBody(TypedDict):
+    """The importance of one feature."""
+
+    feature: str
+    value: float
+
+
+class ModelVersionBody(TypedDict):
+    """A version of a model in a list."""
+
+    number: int
+    task: str
+    algorithm: str
+    target: str
+    metrics: dict[str, float | None]
+    baseline: dict[str, float | None]
+    size_bytes: int
+    sha256: str
+    training_data: VersionRefBody
+    created_at: dt.datetime
+    created_by: str | None
+    job: UUID | None
+
+
+class ModelVersionDetailBody(ModelVersionBody):
+    """A version of a model with all details."""
+
+    name: str
+    hyperparameters: dict[str, Any]
+    signature: dict[str, Any]
+    plots: dict[str, Any]
+    training: dict[str, Any]
+    libraries: dict[str, str]
+    importance: list[ImportanceBody]
+
+
+def model_version(row: ModelVersion, origins: Mapping[UUID, UUID]) -> ModelVersionBody:
     """Return one version of a model. `origins` names the jobs that created versions."""
     return {
         "number": row.number,
@@ -95,7 +127,7 @@ def model_version(row: ModelVersion, origins: Mapping[UUID, UUID]) -> dict[str, 
     }
 
 
-def model_version_detail(row: ModelVersion, origins: Mapping[UUID, UUID]) -> dict[str, Any]:
+def model_version_detail(row: ModelVersion, origins: Mapping[UUID, UUID]) -> ModelVersionDetailBody:
     """Return a version with all details. Feature importance is stored among the plots."""
     return {
         **model_version(row, origins),

@@ -17,6 +17,7 @@ from mimir.lib.schemas.sqlparser import without_end
 from mimir.lib.schemas.steptype import Columns
 from mimir.lib.tables import identifier
 from projects.parsing.bind_errors import bind_message
+from projects.parsing.messages import ReadReference, StepCheck
 
 CHECKED, FAILED, NOT_CHECKED = "checked", "failed", "not_checked"
 COLUMNS_MAX = 20_000  # in all tables of a definition
@@ -38,7 +39,7 @@ class Bound:
     """Result of binding. `steps` has one entry for each step, in the order of the run."""
 
     faults: list[Fault] = field(default_factory=list)
-    steps: list[dict[str, str]] = field(default_factory=list)
+    steps: list[StepCheck] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -66,7 +67,7 @@ class _Tables:
 
 def bind(
     definition: dict[str, Any],
-    reads: Mapping[str, Any],
+    reads: Mapping[str, ReadReference],
     writes: Mapping[str, int],
     note_place: Callable[[str], None],
 ) -> Bound:
@@ -100,7 +101,7 @@ def _bind_step(
     path: str,
     tables: _Tables,
     faults: list[Fault],
-    reads: Mapping[str, Any],
+    reads: Mapping[str, ReadReference],
     writes: Mapping[str, int],
 ) -> tuple[str, str]:
     match step.type.columns:
@@ -136,17 +137,20 @@ def _source(step: Step, tables: _Tables) -> tuple[str, str]:
 
 
 def _dataset(
-    step: Step, path: str, tables: _Tables, faults: list[Fault], reads: Mapping[str, Any]
+    step: Step, path: str, tables: _Tables, faults: list[Fault], reads: Mapping[str, ReadReference]
 ) -> tuple[str, str]:
     if "dataset" not in step.options:
         tables.unknown[step.id] = f"the columns of {step.id} are known only after its URL is read"
         return NOT_CHECKED, step.type.unchecked
-    found = reads.get(step.id, {})
-    if "columns" not in found:
+    found = reads.get(step.id)
+    if found is None or "columns" not in found:
         tables.unknown[step.id] = f"the dataset of step {step.id} does not exist"
-        message = str(found.get("missing", "was not looked up"))
+        message = found.get("missing", "") if found else "was not looked up"
         faults.append(
-            Fault(f"{path}.{'version' if found.get('other_version') else 'dataset'}", message)
+            Fault(
+                f"{path}.{'version' if found and found.get('other_version') else 'dataset'}",
+                message,
+            )
         )
         return FAILED, message
     schema = [(str(column["name"]), str(column["type"])) for column in found["columns"]]

@@ -10,8 +10,9 @@ size (`sandbox.py`), no secret in the environment.
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mimir.lib.inspection import NoRoom, read_head, run_sql
 from mimir.lib.reading.options import options_of
@@ -19,6 +20,25 @@ from mimir.lib.reading.read import Reading, read_table
 from mimir.lib.tables import Column, NotATable, identifier, quoted, scan_sql
 from projects.parsing.column_facts import add_facts
 from projects.parsing.column_profile import Budget, described
+from projects.parsing.messages import (
+    Answer,
+    ColumnInfo,
+    ConvertRequest,
+    DefinitionRequest,
+    DefinitionResult,
+    JoinRequest,
+    JoinResult,
+    ProfileRequest,
+    ProfileResult,
+    ReadEachRequest,
+    ReadEachResult,
+    ReadRequest,
+    ReadResult,
+    RowsAndCells,
+    RowsRequest,
+    RowsResult,
+    WarningInfo,
+)
 from projects.parsing.sandbox import confine
 
 MEMORY_LIMIT = "256MB"
@@ -46,7 +66,7 @@ def main(scratch: Path) -> None:
     request = json.loads((scratch / "request.json").read_text())
     confine(request["limits"])
     try:
-        answer: dict[str, Any] = {"ok": _OPERATIONS[request["operation"]](scratch, request)}
+        answer: Answer = {"ok": _OPERATIONS[request["operation"]](scratch, request)}
     except NotATable as error:
         answer = {
             "fault": error.message,
@@ -97,7 +117,7 @@ def _connect(
     return connection
 
 
-def _read(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
+def _read(scratch: Path, request: ReadRequest) -> ReadResult:
     """Read a file of unknown format. With `write`, also store its table in `work/table.parquet`.
 
     A file that is already a Parquet table is not written again.
@@ -112,16 +132,16 @@ def _read(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     found = read_table(
         connect, path, work, options, write=request["write"], sample=request["sample"]
     )
-    beginning = {}
+    beginning: RowsAndCells = {"rows": [], "cells": []}
     if request["rows"]:
         beginning = _beginning(found, request["rows"])
         add_facts(found)
     if found.table == work / "unpacked":  # renamed last: rows are read from it
         found.table = found.table.rename(work / "table.parquet")
-    return {**_read_facts(found, path), **beginning}
+    return {**_read_result(found, path), **beginning}
 
 
-def _read_each(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
+def _read_each(scratch: Path, request: ReadEachRequest) -> ReadEachResult:
     """Read one file with several options.
 
     The tables are `table-0.parquet`, `table-1.parquet`… in the scratch folder.
@@ -142,7 +162,7 @@ def _read_each(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
             if options.sheet not in error.message:
                 error.message = f"Sheet {options.sheet}: {error.message}"
             raise
-        readings.append(_read_facts(found, path))
+        readings.append(_read_result(found, path))
         found.connection.close()
         if readings[-1]["has_table"] and found.table:
             found.table.rename(scratch / f"table-{index}.parquet")
@@ -150,14 +170,14 @@ def _read_each(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     return {"readings": readings}
 
 
-def _read_facts(found: Reading, path: Path) -> dict[str, Any]:
+def _read_result(found: Reading, path: Path) -> ReadResult:
     return {
         "format": found.format,
         "packing": found.packing,
         "options": found.options,
-        "schema": found.schema,
+        "schema": cast("list[ColumnInfo]", found.schema),
         "row_count": found.row_count,
-        "warnings": found.warnings,
+        "warnings": cast("list[WarningInfo]", found.warnings),
         "complete": found.complete,
         "lines": found.lines,
         "choices": found.choices,
@@ -165,7 +185,7 @@ def _read_facts(found: Reading, path: Path) -> dict[str, Any]:
     }
 
 
-def _beginning(found: Reading, limit: int) -> dict[str, Any]:
+def _beginning(found: Reading, limit: int) -> RowsAndCells:
     """Return the first rows, typed and as text of the file."""
     columns = [Column(column["name"], column["type"]) for column in found.schema]
     shown = ", ".join(_shown(column) for column in columns)
@@ -190,11 +210,11 @@ def _bounded(found: list[tuple[Any, ...]]) -> list[list[Any]]:
     return rows
 
 
-def _schema(request: dict[str, Any]) -> list[Column]:
+def _schema(request: RowsRequest | ConvertRequest | JoinRequest | ProfileRequest) -> list[Column]:
     return [Column(column["name"], column["type"]) for column in request["schema"]]
 
 
-def _rows(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
+def _rows(scratch: Path, request: RowsRequest) -> RowsResult:
     """Return the first rows as JSON values. Long cells are cut; a large answer has fewer rows."""
     path, schema, limit = request["path"], _schema(request), request["limit"]
     connection = _connect(scratch, path)
@@ -226,7 +246,7 @@ def _value(value: Any) -> Any:
     return value
 
 
-def _convert(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
+def _convert(scratch: Path, request: ConvertRequest) -> dict[str, str]:
     """Write the table as CSV or Parquet to `output` in the scratch folder."""
     path, output = request["path"], str(scratch / "output")
     connection = _connect(scratch, path, output)
@@ -245,7 +265,7 @@ def _convert(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def _join(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
+def _join(scratch: Path, request: JoinRequest) -> JoinResult:
     """Write the rows of a table, then those of `added`, as Parquet to `output`.
 
     `added` is a Parquet file with the same columns in any order.
@@ -267,7 +287,7 @@ def _join(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     return {"row_count": int(written[0][0])}
 
 
-def _profile(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
+def _profile(scratch: Path, request: ProfileRequest) -> ProfileResult:
     """Describe each column.
 
     Text formats are parsed once, into a table on disk. A query for one column then reads only that
@@ -302,14 +322,14 @@ def _parse(connection: Any, sql: str, budget: Budget) -> None:
         ) from error
 
 
-def _definition(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
+def _definition(scratch: Path, request: DefinitionRequest) -> DefinitionResult:
     """Check a pipeline definition and return its graph."""
     from projects.parsing.definition_child import checked
 
     return checked(scratch, request)
 
 
-_OPERATIONS = {
+_OPERATIONS: dict[str, Callable[[Path, Any], Any]] = {
     "read": _read,
     "read_each": _read_each,
     "rows": _rows,

@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import psutil
+
+from projects.parsing.messages import Answer, Request
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _MIB = 1024**2
@@ -57,14 +58,12 @@ class Outcome:
     end: End
     code: int
     cpu_seconds: float
-    answer: dict[str, Any]
+    answer: Answer
     place: str
 
 
 @contextmanager
-def run_child(
-    request: dict[str, Any], limits: Limits, scratch_dir: str
-) -> Iterator[tuple[Outcome, Path]]:
+def run_child(request: Request, limits: Limits, scratch_dir: str) -> Iterator[tuple[Outcome, Path]]:
     """Run a child and provide its outcome and its scratch folder, which is removed afterwards."""
     scratch = Path(tempfile.mkdtemp(prefix="mimir-parse-", dir=scratch_dir))
     try:
@@ -133,7 +132,8 @@ def _wait(process: subprocess.Popen[bytes], watch: _Watch, limits: Limits) -> En
 def _outcome(
     scratch: Path, limits: Limits, code: int, breach: End | None, cpu_seconds: float
 ) -> Outcome:
-    end, answer = breach or End.ANSWER, {}
+    end = breach or End.ANSWER
+    answer: Answer = {}
     path = scratch / "answer.json"
     if breach is None and code == -signal.SIGXCPU:
         end, cpu_seconds = End.CPU_TIME, float(limits.cpu_seconds)

@@ -11,11 +11,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from mimir.lib.inspection import NoRoom, run_sql
 from mimir.lib.schemas.signature import kind_of
 from mimir.lib.tables import Column, NotATable, identifier
+from projects.parsing.messages import Description
 
 COLUMNS_MAX = 1000  # described; a wider table has only names of the others
 BINS_MAX, TOP_MAX = 20, 10
@@ -38,7 +39,7 @@ _INTEGERS = frozenset(
     ]
 )
 
-Description = dict[str, Any]
+Facts = dict[str, Any]  # some fields of a `Description`
 
 
 class Budget:
@@ -83,7 +84,7 @@ def described(
     late = 0
     for index, column in enumerate(schema):
         kind = kind_of(column.type) or "other"
-        facts: Description = {}
+        facts: Facts = {}
         if index < COLUMNS_MAX and not budget.spent:
             try:
                 facts = _DESCRIBERS[kind](connection, source, column, row_count)
@@ -94,11 +95,11 @@ def described(
                     refused.append(column.name)
         if not facts and index < COLUMNS_MAX and budget.spent:
             late += 1
-        found.append({**_blank(column, kind), **facts})
+        found.append(cast("Description", {**_blank(column, kind), **facts}))
     return found, _fault(len(schema), late, refused, budget)
 
 
-def _blank(column: Column, kind: str) -> Description:
+def _blank(column: Column, kind: str) -> Facts:
     nothing = dict.fromkeys(
         ("missing", "distinct", "min", "max", "mean", "std", "histogram", "top")
     )
@@ -125,7 +126,7 @@ def _fault(columns: int, late: int, refused: Sequence[str], budget: Budget) -> s
     return " ".join(sentences)
 
 
-def _number(connection: Any, source: str, column: Column, row_count: int) -> Description:
+def _number(connection: Any, source: str, column: Column, row_count: int) -> Facts:
     name = identifier(column.name)
     if column.type in _INTEGERS:
         value, finite, there = name, f"{name} IS NOT NULL", f"{name} IS NOT NULL"
@@ -164,7 +165,7 @@ def _finite(number: float) -> float | None:
     return number if number - number == 0 else None
 
 
-def _time(connection: Any, source: str, column: Column, row_count: int) -> Description:
+def _time(connection: Any, source: str, column: Column, row_count: int) -> Facts:
     """Describe dates as whole days and times as whole microseconds."""
     name = identifier(column.name)
     zoned = column.type.startswith("TIMESTAMP") and (
@@ -235,7 +236,7 @@ def _literal(number: Any) -> str:
     return f"CAST('{number!r}' AS DOUBLE)" if isinstance(number, float) else str(number)
 
 
-def _category(connection: Any, source: str, column: Column, row_count: int) -> Description:
+def _category(connection: Any, source: str, column: Column, row_count: int) -> Facts:
     name = identifier(column.name)
     grouped = (
         f"SELECT {name} AS value, count(*) AS times FROM {source}"
@@ -258,13 +259,13 @@ def _shown(text: str) -> str:
     return text if len(text) <= VALUE_CHARACTERS else text[:VALUE_CHARACTERS] + "…"
 
 
-def _other(connection: Any, source: str, column: Column, row_count: int) -> Description:
+def _other(connection: Any, source: str, column: Column, row_count: int) -> Facts:
     name = identifier(column.name)
     row = run_sql(connection, f"SELECT count({name}), count(DISTINCT {name}) FROM {source}")[0]
     return {"missing": row_count - row[0], "distinct": row[1]}
 
 
-_DESCRIBERS: dict[str, Callable[[Any, str, Column, int], Description]] = {
+_DESCRIBERS: dict[str, Callable[[Any, str, Column, int], Facts]] = {
     "number": _number,
     "category": _category,
     "boolean": _category,

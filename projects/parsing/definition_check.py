@@ -14,6 +14,14 @@ from mimir.lib.schemas.faults import Fault
 from mimir.lib.schemas.sqlguard import definition_complaints
 from projects.parsing.cache import ExpiringCache
 from projects.parsing.child_process import End, Limits, Outcome, run_child
+from projects.parsing.messages import (
+    DefinitionRequest,
+    DefinitionResult,
+    GraphInfo,
+    ReadReference,
+    StepCheck,
+    empty_graph,
+)
 from projects.parsing.slots import WAIT_SECONDS, Busy, Kind, Owner, definition_slots
 
 SECONDS_MAX = 30
@@ -43,14 +51,14 @@ class Checked:
 
     faults: tuple[Fault, ...]
     data_faults: tuple[Fault, ...] = ()
-    steps: tuple[dict[str, str], ...] = ()
-    graph: dict[str, Any] = field(default_factory=lambda: {"nodes": [], "edges": []})
+    steps: tuple[StepCheck, ...] = ()
+    graph: GraphInfo = field(default_factory=empty_graph)
 
 
 def check(
     definition: Any,
     *,
-    reads: Mapping[str, Any] | None = None,
+    reads: Mapping[str, ReadReference] | None = None,
     writes: Mapping[str, int] | None = None,
     scratch_dir: str,
     owner: Owner = _NOBODY,
@@ -62,7 +70,7 @@ def check(
     complaints = definition_complaints(definition)
     if complaints:
         return Checked(tuple(Fault(path, message) for path, message in complaints))
-    request = {
+    request: DefinitionRequest = {
         "operation": "definition",
         "definition": definition,
         "reads": reads or {},
@@ -76,7 +84,7 @@ def check(
     return found
 
 
-def _run(request: dict[str, Any], key: str, scratch_dir: str) -> Checked:
+def _run(request: DefinitionRequest, key: str, scratch_dir: str) -> Checked:
     with run_child(request, LIMITS, scratch_dir) as (outcome, _scratch):
         checked = _checked(outcome)
     if outcome.end is not End.CRASH or outcome.code != -signal.SIGKILL:
@@ -87,11 +95,12 @@ def _run(request: dict[str, Any], key: str, scratch_dir: str) -> Checked:
 def _checked(outcome: Outcome) -> Checked:
     """Turn the outcome of a child into a result. Raises: Busy if the machine is the cause."""
     if outcome.end is End.ANSWER:
-        answer = outcome.answer["ok"]
+        result: DefinitionResult = outcome.answer["ok"]
         faults, data_faults = (
-            tuple(Fault(**fault) for fault in answer[name]) for name in ("faults", "data_faults")
+            tuple(Fault(**fault) for fault in found)
+            for found in (result["faults"], result["data_faults"])
         )
-        return Checked(faults, data_faults, tuple(answer["steps"]), answer["graph"])
+        return Checked(faults, data_faults, tuple(result["steps"]), result["graph"])
     if outcome.end is End.CRASH and outcome.code > 0:
         message = (
             "The definition could not be checked on this machine."

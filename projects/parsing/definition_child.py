@@ -1,16 +1,17 @@
 """Check of a pipeline definition in the parsing child, which parses and binds its SQL."""
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from mimir.lib.schemas.faults import Fault
 from mimir.lib.schemas.pipeline import check_definition, graph
 from mimir.lib.schemas.sqlparser import BadQuery, parse_query
 from mimir.lib.schemas.steps import queries
 from projects.parsing.binding import bind
+from projects.parsing.messages import DefinitionRequest, DefinitionResult, FaultInfo, GraphInfo
 
 
-def checked(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
+def checked(scratch: Path, request: DefinitionRequest) -> DefinitionResult:
     """Return the faults of a definition, the faults of its data, and its graph.
 
     A definition with `faults` cannot be saved. It has no graph, and its data are not checked.
@@ -20,7 +21,7 @@ def checked(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     faults = check_definition(definition)
     if faults:
         return {
-            "faults": [asdict(fault) for fault in faults],
+            "faults": [_fault(fault) for fault in faults],
             "data_faults": [],
             "steps": [],
             "graph": {"nodes": [], "edges": []},
@@ -30,10 +31,14 @@ def checked(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     )
     return {
         "faults": [],
-        "data_faults": [asdict(fault) for fault in bound.faults],
+        "data_faults": [_fault(fault) for fault in bound.faults],
         "steps": bound.steps,
-        "graph": graph(definition),
+        "graph": cast("GraphInfo", graph(definition)),
     }
+
+
+def _fault(fault: Fault) -> FaultInfo:
+    return {"path": fault.path, "message": fault.message, "detail": fault.detail}
 
 
 def _parse_each(scratch: Path, definition: Any) -> None:

@@ -18,6 +18,17 @@ from mimir.lib.disks import storage_problem
 from mimir.lib.errors import MimirError
 from projects.parsing.cache import ExpiringCache
 from projects.parsing.child_process import End, Limits, Outcome, run_child
+from projects.parsing.messages import (
+    ColumnInfo,
+    ColumnType,
+    Description,
+    FileRequest,
+    Options,
+    ReadRequest,
+    ReadResult,
+    TableRequest,
+    WarningInfo,
+)
 from projects.parsing.slots import WAIT_SECONDS, Busy, Kind, Owner, file_slots
 
 __all__ = [
@@ -73,7 +84,7 @@ class TableFile:
 
     path: str
     format: str
-    schema: list[dict[str, str]]
+    schema: list[ColumnType]
     key: str = ""
 
 
@@ -89,9 +100,9 @@ class ReadFile:
     format: str
     packing: str
     options: dict[str, Any]
-    schema: list[dict[str, Any]]
+    schema: list[ColumnInfo]
     row_count: int
-    warnings: list[dict[str, Any]]
+    warnings: list[WarningInfo]
     complete: bool
     lines: list[str]
     choices: dict[str, list[dict[str, Any]]]
@@ -114,14 +125,14 @@ class Profile:
     empty.
     """
 
-    columns: list[dict[str, Any]]
+    columns: list[Description]
     fault: str
 
 
 def inspect(
     path: str,
     *,
-    options: dict[str, Any],
+    options: Options,
     rows: int,
     sample: bool = False,
     scratch_dir: str,
@@ -131,7 +142,7 @@ def inspect(
 
     Raises: Unreadable, Busy.
     """
-    request = {
+    request: ReadRequest = {
         "operation": "read",
         "path": path,
         "options": options,
@@ -145,13 +156,13 @@ def inspect(
 
 @contextlib.contextmanager
 def imported(
-    path: str, *, options: dict[str, Any], scratch_dir: str, owner: Owner = _NOBODY
+    path: str, *, options: Options, scratch_dir: str, owner: Owner = _NOBODY
 ) -> Iterator[ReadFile]:
     """Read a file and provide its table, which is removed after the block.
 
     Raises: Unreadable, Busy.
     """
-    request = {
+    request: ReadRequest = {
         "operation": "read",
         "path": path,
         "options": options,
@@ -167,7 +178,7 @@ def imported(
 
 @contextlib.contextmanager
 def imported_each(
-    path: str, readings: Sequence[dict[str, Any]], *, scratch_dir: str, owner: Owner = _NOBODY
+    path: str, readings: Sequence[Options], *, scratch_dir: str, owner: Owner = _NOBODY
 ) -> Iterator[list[ReadFile]]:
     """Read a file once for each of `readings`, and provide the results with their tables.
 
@@ -186,9 +197,21 @@ def imported_each(
         ]
 
 
-def _read_file(answer: dict[str, Any], table: Path | None) -> ReadFile:
-    facts = {name: value for name, value in answer.items() if name != "has_table"}
-    return ReadFile(**{"rows": [], "cells": [], **facts, "table": table})
+def _read_file(result: ReadResult, table: Path | None) -> ReadFile:
+    return ReadFile(
+        format=result["format"],
+        packing=result["packing"],
+        options=result["options"],
+        schema=result["schema"],
+        row_count=result["row_count"],
+        warnings=result["warnings"],
+        complete=result["complete"],
+        lines=result["lines"],
+        choices=result["choices"],
+        rows=result.get("rows", []),
+        cells=result.get("cells", []),
+        table=table,
+    )
 
 
 def preview(table: TableFile, *, limit: int, scratch_dir: str, owner: Owner = _NOBODY) -> Preview:
@@ -204,7 +227,7 @@ def preview(table: TableFile, *, limit: int, scratch_dir: str, owner: Owner = _N
 
 def profile(table: TableFile, *, scratch_dir: str, owner: Owner = _NOBODY) -> Profile:
     """Describe each column. Raises: Unreadable, Interrupted, Busy."""
-    request = {
+    request: ProfileRequest = {
         "operation": "profile",
         "profile_cpu_seconds": PROFILE_CPU_SECONDS,
         **_table_fields(table),
@@ -242,14 +265,14 @@ def joined(
         yield scratch / "output", answer["row_count"]
 
 
-def _table_fields(table: TableFile) -> dict[str, Any]:
+def _table_fields(table: TableFile) -> TableRequest:
     return {"path": table.path, "format": table.format, "schema": table.schema, "key": table.key}
 
 
 @contextlib.contextmanager
 def _child(
-    request: dict[str, Any], scratch_dir: str, kind: Kind, owner: Owner
-) -> Iterator[tuple[dict[str, Any], Path]]:
+    request: FileRequest, scratch_dir: str, kind: Kind, owner: Owner
+) -> Iterator[tuple[Any, Path]]:
     _raise_cached_refusal(request)
     with contextlib.ExitStack() as stack:
         with _slots.held(kind, owner, WAIT_SECONDS):
@@ -277,7 +300,7 @@ def _limits(kind: Kind) -> Limits:
     )
 
 
-def _answer(outcome: Outcome) -> dict[str, Any]:
+def _answer(outcome: Outcome) -> Any:
     """Return the child's result. Raises: Unreadable, Interrupted, Busy."""
     advice = "Split it, or upload it as Parquet."
     match outcome.end:
@@ -307,8 +330,7 @@ def _answer(outcome: Outcome) -> dict[str, Any]:
         )
         error.sheets = answer.get("sheets", [])
         raise error
-    found: dict[str, Any] = answer["ok"]
-    return found
+    return answer["ok"]
 
 
 def _repeats(outcome: Outcome) -> bool:
@@ -319,20 +341,20 @@ def _repeats(outcome: Outcome) -> bool:
     return outcome.end is not End.CRASH or (outcome.code < 0 and outcome.code != -signal.SIGKILL)
 
 
-def _raise_cached_refusal(request: dict[str, Any]) -> None:
+def _raise_cached_refusal(request: FileRequest) -> None:
     key = _content_key(request, only_if_refused=True)
     error = key and (_refusals.get(key) or _interruptions.get(key))
     if error:
         raise error.again()
 
 
-def _cache_refusal(request: dict[str, Any], error: Unreadable) -> None:
+def _cache_refusal(request: FileRequest, error: Unreadable) -> None:
     key = _content_key(request)
     if key:
         (_interruptions if isinstance(error, Interrupted) else _refusals).put(key, error.again())
 
 
-def _content_key(request: dict[str, Any], *, only_if_refused: bool = False) -> str:
+def _content_key(request: FileRequest, *, only_if_refused: bool = False) -> str:
     """Return the key of everything the answer depends on; empty if unknown.
 
     A file without a key is hashed. With `only_if_refused` this happens only if a file of that size

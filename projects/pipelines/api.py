@@ -1,7 +1,5 @@
 """REST views of pipelines: step types, check, save, list."""
 
-from typing import Any
-
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -42,7 +40,7 @@ class StepTypesView(ApiView):
         return Response({"results": [_step_type(step) for step in STEP_TYPES.values()]})
 
 
-def _step_type(step: StepType) -> dict[str, Any]:
+def _step_type(step: StepType) -> shapes.StepTypeBody:
     return {
         "name": step.name,
         "title": step.title,
@@ -150,7 +148,7 @@ class PipelineValidateView(ApiView):
         )
 
 
-def _fault(fault: Fault) -> dict[str, str]:
+def _fault(fault: Fault) -> shapes.FaultBody:
     return {"path": fault.path, "message": fault.message, "detail": fault.detail}
 
 

@@ -6,18 +6,21 @@ from typing import Any
 from mimir.lib.schemas.references import DatasetReference, step_reference
 from projects.datasets.read import dataset_version_find
 from projects.models import Dataset, Project
+from projects.parsing.messages import ReadReference
 
 NAMES_MAX = 5000  # dataset names that are searched for a similar one
 
 
-def definition_data(*, project: Project, definition: Any) -> tuple[dict[str, Any], dict[str, int]]:
+def definition_data(
+    *, project: Project, definition: Any
+) -> tuple[dict[str, ReadReference], dict[str, int]]:
     """Return (reads, writes) as `projects.parsing.binding.bind` expects them.
 
     Accepts any JSON value, because the structure is not checked yet.
     """
-    reads: dict[str, Any] = {}
+    reads: dict[str, ReadReference] = {}
     written: set[str] = set()
-    found: dict[tuple[str, int | None], dict[str, Any]] = {}
+    found: dict[tuple[str, int | None], ReadReference] = {}
     for reference in _references(definition):
         dataset, version = reference.dataset, reference.version
         if "\x00" in dataset or not dataset.isprintable():
@@ -49,7 +52,7 @@ def _references(definition: Any) -> list[DatasetReference]:
     return [reference for reference in found if reference is not None]
 
 
-def _read(project: Project, dataset: str, version: int | None) -> dict[str, Any]:
+def _read(project: Project, dataset: str, version: int | None) -> ReadReference:
     row = dataset_version_find(project=project, name=dataset, number=version)
     if row is not None:
         return {

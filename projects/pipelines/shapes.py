@@ -1,6 +1,7 @@
 """Request and response bodies of pipelines and their versions."""
 
-from typing import Any
+import datetime as dt
+from typing import Any, TypedDict
 
 from rest_framework import serializers
 
@@ -121,7 +122,35 @@ class PipelineSavedShape(PipelineShape):
     )
 
 
-def pipeline_version(row: PipelineVersion) -> dict[str, Any]:
+class PipelineVersionBody(TypedDict):
+    """A version of a pipeline."""
+
+    number: int
+    definition: Any
+    created_at: dt.datetime
+    created_by: str | None
+
+
+class StepTypeBody(TypedDict):
+    """One type of pipeline step."""
+
+    name: str
+    title: str
+    help: str
+    fields: dict[str, Any]
+    example: dict[str, Any]
+    makes: str
+
+
+class FaultBody(TypedDict):
+    """An error of a definition. `detail` is empty without a message of the SQL engine."""
+
+    path: str
+    message: str
+    detail: str
+
+
+def pipeline_version(row: PipelineVersion) -> PipelineVersionBody:
     """Return one version of a pipeline."""
     return {
         "number": row.number,

@@ -17,6 +17,7 @@ from projects.core.connection import connection_release
 from projects.core.names import check_name
 from projects.models import Pipeline, PipelineVersion, Project
 from projects.parsing import definition_check
+from projects.parsing.messages import GraphInfo, StepCheck, empty_graph
 from projects.parsing.slots import Owner
 from projects.pipelines.definition_data import definition_data
 from projects.storage import artifacts
@@ -37,8 +38,8 @@ class PipelineCheck:
 
     faults: list[Fault]
     data_faults: list[Fault] = field(default_factory=list)
-    steps: list[dict[str, str]] = field(default_factory=list)
-    graph: dict[str, Any] = field(default_factory=dict)
+    steps: list[StepCheck] = field(default_factory=list)
+    graph: GraphInfo = field(default_factory=empty_graph)
     summary: str = ""
 
 
@@ -146,7 +147,7 @@ def _check_size(definition: Any) -> None:
         )
 
 
-def _summary(faults: list[Fault], steps: list[dict[str, str]]) -> str:
+def _summary(faults: list[Fault], steps: list[StepCheck]) -> str:
     """Return a few sentences about the checked and the unchecked parts."""
     if faults:
         return (

@@ -62,11 +62,12 @@ class ProjectView(ApiView):
         """Read the project, with your role in it."""
         project = project_for(caller(request), slug)
         most = stored_bytes_max(project)
-        quota = {"stored_bytes": stored_bytes(project), "stored_bytes_max": most or None}
-        return Response(
-            {**shapes.project(project, fetched_role(project)), **quota},
-            headers={"ETag": project_etag(project)},
-        )
+        body: shapes.ProjectDetailBody = {
+            **shapes.project(project, fetched_role(project)),
+            "stored_bytes": stored_bytes(project),
+            "stored_bytes_max": most or None,
+        }
+        return Response(body, headers={"ETag": project_etag(project)})
 
     @extend_schema(
         operation_id="projects_update",

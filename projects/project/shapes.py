@@ -1,6 +1,7 @@
 """Request and response bodies of projects."""
 
-from typing import Any
+import datetime as dt
+from typing import Any, TypedDict
 
 from rest_framework import serializers
 
@@ -47,7 +48,25 @@ class ProjectDetail(ProjectShape):
     )
 
 
-def project(row: Project, role: str) -> dict[str, Any]:
+class ProjectBody(TypedDict):
+    """A project."""
+
+    slug: str
+    name: str
+    description: str
+    status: str
+    role: str
+    created_at: dt.datetime
+
+
+class ProjectDetailBody(ProjectBody):
+    """A project with its quota."""
+
+    stored_bytes: int
+    stored_bytes_max: int | None
+
+
+def project(row: Project, role: str) -> ProjectBody:
     """Return a project with the caller's role in it."""
     return {
         "slug": row.slug,

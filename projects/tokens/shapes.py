@@ -1,6 +1,8 @@
 """Request and response bodies of sessions, passwords and API tokens."""
 
-from typing import Any
+import datetime as dt
+from typing import Any, TypedDict
+from uuid import UUID
 
 from rest_framework import serializers
 
@@ -73,7 +75,30 @@ class TokenCreated(Token):
     token = serializers.CharField(help_text="Shown once.")
 
 
-def session(row: AccessToken, current: AccessToken) -> dict[str, Any]:
+class SessionBody(TypedDict):
+    """A session."""
+
+    id: UUID
+    created_at: dt.datetime
+    expires_at: dt.datetime | None
+    last_used_at: dt.datetime | None
+    address: str
+    client: str
+    current: bool
+
+
+class TokenBody(TypedDict):
+    """An API token without its secret."""
+
+    id: UUID
+    name: str
+    hint: str
+    created_at: dt.datetime
+    expires_at: dt.datetime | None
+    last_used_at: dt.datetime | None
+
+
+def session(row: AccessToken, current: AccessToken) -> SessionBody:
     """Return a session for its user."""
     return {
         "id": row.id,
@@ -86,7 +111,7 @@ def session(row: AccessToken, current: AccessToken) -> dict[str, Any]:
     }
 
 
-def token(row: AccessToken) -> dict[str, Any]:
+def token(row: AccessToken) -> TokenBody:
     """Return an API token without its secret."""
     return {
         "id": row.id,

@@ -1,19 +1,32 @@
 """Bodies of twins, built from rows and query results."""
 
 from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
+from projects.datasets.shapes import VersionRefBody
 from projects.models import Change, Entity, Twin, TwinRevision
+from projects.twins.bodies import (
+    ChangeBody,
+    EntityBody,
+    EntityDetailBody,
+    EntityDiffBody,
+    EntityStateBody,
+    FieldChangeBody,
+    RevisionBody,
+    SourceBody,
+    TwinBody,
+    TwinTypeBody,
+    ValueBody,
+)
 from projects.twins.entities import EntityDetail, ValueDetail
 from projects.twins.read import TwinFacts
 from projects.twins.sources import Source, source_of
 from projects.twins.states import EntityState, FieldChange
 
 
-def twin(row: Twin, facts: TwinFacts) -> dict[str, Any]:
+def twin(row: Twin, facts: TwinFacts) -> TwinBody:
     """Return a twin without its definition."""
-    types = [
+    types: list[TwinTypeBody] = [
         {
             "name": kind["name"],
             "title": kind.get("title", ""),
@@ -32,7 +45,7 @@ def twin(row: Twin, facts: TwinFacts) -> dict[str, Any]:
     }
 
 
-def entity(row: Entity) -> dict[str, Any]:
+def entity(row: Entity) -> EntityBody:
     """Return an entity with its values in effect."""
     held = {**row.reported, **row.overlay}
     return {
@@ -45,7 +58,7 @@ def entity(row: Entity) -> dict[str, Any]:
     }
 
 
-def entity_detail(detail: EntityDetail) -> dict[str, Any]:
+def entity_detail(detail: EntityDetail) -> EntityDetailBody:
     """Return an entity with the source of each value."""
     row = detail.entity
     return {
@@ -58,7 +71,7 @@ def entity_detail(detail: EntityDetail) -> dict[str, Any]:
     }
 
 
-def _value(found: ValueDetail) -> dict[str, Any]:
+def _value(found: ValueDetail) -> ValueBody:
     return {
         "property": found.field.name,
         "title": found.field.title,
@@ -72,7 +85,7 @@ def _value(found: ValueDetail) -> dict[str, Any]:
     }
 
 
-def source(found: Source) -> dict[str, Any]:
+def source(found: Source) -> SourceBody:
     """Return the revision that set a value."""
     return {
         "revision": found.revision,
@@ -85,11 +98,11 @@ def source(found: Source) -> dict[str, Any]:
     }
 
 
-def _dataset(found: Source) -> dict[str, Any] | None:
+def _dataset(found: Source) -> VersionRefBody | None:
     return {"name": found.dataset[0], "version": found.dataset[1]} if found.dataset else None
 
 
-def change(row: Change, sources: Mapping[int, Source]) -> dict[str, Any]:
+def change(row: Change, sources: Mapping[int, Source]) -> ChangeBody:
     """Return one change of a property."""
     return {
         "property": row.property,
@@ -100,7 +113,7 @@ def change(row: Change, sources: Mapping[int, Source]) -> dict[str, Any]:
     }
 
 
-def revision(row: TwinRevision, jobs: Mapping[UUID, UUID]) -> dict[str, Any]:
+def revision(row: TwinRevision, jobs: Mapping[UUID, UUID]) -> RevisionBody:
     """Return a revision. `jobs` names the jobs that created revisions."""
     found = source_of(row, jobs.get(row.id))
     return {
@@ -118,7 +131,7 @@ def revision(row: TwinRevision, jobs: Mapping[UUID, UUID]) -> dict[str, Any]:
     }
 
 
-def entity_state(row: Entity, state: EntityState) -> dict[str, Any]:
+def entity_state(row: Entity, state: EntityState) -> EntityStateBody:
     """Return an entity at a revision."""
     return {
         "type": row.type,
@@ -131,9 +144,9 @@ def entity_state(row: Entity, state: EntityState) -> dict[str, Any]:
 
 def entity_diff(
     row: Entity, old: EntityState | None, new: EntityState | None, changes: list[FieldChange]
-) -> dict[str, Any]:
+) -> EntityDiffBody:
     """Return the difference of an entity between two revisions."""
-    fields = [
+    fields: list[FieldChangeBody] = [
         {"layer": item.layer, "property": item.property, "old": item.old, "new": item.new}
         for item in changes
     ]

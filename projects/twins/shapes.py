@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from mimir.api.fields import ObjectField, PatternField
 from projects.core.names import NAME_PATTERN, NAME_RULE
-from projects.model_registry.shapes import VersionRef
+from projects.datasets.shapes import VersionRef
 from projects.models import ChangeLayer, EntityStatus, RevisionKind
 
 _Any = serializers.Serializer[Any]

@@ -1,7 +1,5 @@
 """REST views of users for site administrators, and the public view of a password link."""
 
-from typing import Any
-
 from django.contrib.auth.models import User
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -38,7 +36,7 @@ SEARCH = OpenApiParameter(
 )
 
 
-def _user_dict(user: User) -> dict[str, Any]:
+def _user_body(user: User) -> shapes.UserBody:
     """Return a user as administrators see it. Rows of `_with_projects` have `project_count`."""
     known: int | None = getattr(user, "project_count", None)
     return {
@@ -67,10 +65,10 @@ def _with_projects() -> "QuerySet[User, User]":
 
 
 def _answer(user: User, status: int = 200) -> Response:
-    return Response(_user_dict(user), status=status, headers={"ETag": user_etag(user)})
+    return Response(_user_body(user), status=status, headers={"ETag": user_etag(user)})
 
 
-def _link_dict(link: PasswordLink) -> dict[str, Any]:
+def _link_body(link: PasswordLink) -> shapes.PasswordLinkBody:
     return {"uid": link.uid, "token": link.token, "path": link.path, "expires_at": link.expires_at}
 
 
@@ -100,7 +98,7 @@ class UsersView(ApiView):
             if name in self.query:
                 rows = rows.filter(**{column: self.query[name]})
         page = paginate(rows, request, keys=("username",))
-        return Response({"results": [_user_dict(row) for row in page.results], "next": page.next})
+        return Response({"results": [_user_body(row) for row in page.results], "next": page.next})
 
     @extend_schema(
         operation_id="users_create",
@@ -116,7 +114,7 @@ class UsersView(ApiView):
         user = user_create(**validated(shapes.UserRequest, request))
         link = password_link_create(user=user)
         return Response(
-            {**_user_dict(user), "password_link": _link_dict(link)},
+            {**_user_body(user), "password_link": _link_body(link)},
             status=201,
             headers={"ETag": user_etag(user)},
         )
@@ -173,7 +171,7 @@ class ResetLinkView(ApiView):
         """
         demand_administrator(request, ONLY_ADMINISTRATORS)
         return Response(
-            _link_dict(password_link_create(user=user_get(username=username))), status=201
+            _link_body(password_link_create(user=user_get(username=username))), status=201
         )
 
 

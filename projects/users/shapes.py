@@ -1,6 +1,7 @@
 """Request and response bodies of users and password links."""
 
-from typing import Any
+import datetime as dt
+from typing import Any, TypedDict
 
 from rest_framework import serializers
 
@@ -49,6 +50,28 @@ class PasswordLinkShape(_Any):
 
 class UserCreated(UserShape):
     password_link = PasswordLinkShape()
+
+
+class UserBody(TypedDict):
+    """A user."""
+
+    username: str
+    email: str
+    is_active: bool
+    is_superuser: bool
+    has_password: bool
+    last_sign_in_at: dt.datetime | None
+    created_at: dt.datetime
+    projects: int
+
+
+class PasswordLinkBody(TypedDict):
+    """A one-time link to set a password."""
+
+    uid: str
+    token: str
+    path: str
+    expires_at: dt.datetime
 
 
 class PasswordLinkRequest(_Any):

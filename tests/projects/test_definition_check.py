@@ -183,7 +183,7 @@ def test_a_definition_is_checked_once_refused_or_not(monkeypatch: pytest.MonkeyP
     started: list[str] = []
     run = child_process.run_child
 
-    def counted(request: dict[str, Any], *others: Any) -> Any:
+    def counted(request: Any, *others: Any) -> Any:
         started.append(request["operation"])
         return run(request, *others)
 

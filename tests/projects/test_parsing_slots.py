@@ -112,7 +112,7 @@ def _counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     started: list[str] = []
     run = child_process.run_child
 
-    def counted(request: dict[str, Any], *others: Any) -> Any:
+    def counted(request: Any, *others: Any) -> Any:
         started.append(request["operation"])
         return run(request, *others)
 
