@@ -24,6 +24,7 @@ from projects.parsing.messages import (
     Description,
     FileRequest,
     Options,
+    ProfileRequest,
     ReadRequest,
     ReadResult,
     TableRequest,
