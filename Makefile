@@ -1,4 +1,4 @@
-# Mimir AIP. `make` lists what there is.
+# Mimir AIP. `make` lists the targets.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -7,29 +7,36 @@ VENV := .venv
 PY := $(VENV)/bin/python
 UV := $(VENV)/tools/bin/uv
 export UV_LINK_MODE := copy
-# The system's certificates where it has some: behind a proxy that opens TLS, the ones uv brings are not enough.
+# Certificates of the system, if present: behind a proxy that decrypts TLS, those of uv are not enough.
 SYSTEM_CERTS := $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem))
 ifneq ($(SYSTEM_CERTS),)
 export UV_SYSTEM_CERTS := true
 export NODE_EXTRA_CA_CERTS ?= $(SYSTEM_CERTS)
 endif
-# What Django needs to be looked at by tools; nothing listens there.
+# Settings that let tools load Django. Nothing listens at these addresses.
 CHECK_ENV := LOG_LEVEL=error SECRET_KEY=check-$(shell printf 'x%.0s' {1..40}) WORKER_KEYS=check-$(shell printf 'y%.0s' {1..40}) \
 	DATABASE_URL=postgresql://check@127.0.0.1:1/check REDIS_URL=redis://127.0.0.1:1/0 LAUNCHER=memory WORKERS_DIR=/tmp ARTIFACTS_URL=file:///tmp
 
-.PHONY: help demo up test check attack fuzz bench chaos e2e mutants screenshots images manifests checkov requirements docs notice clean
+.PHONY: help demo up test test-fast check attack fuzz bench chaos e2e mutants screenshots images manifests checkov requirements docs notice clean
 
-help: ## what there is
+help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
-demo: $(VENV)/.laptop ## start everything, run the demo, serve http://localhost:3000 (EXIT=1: stop when its job has ended)
+demo: $(VENV)/.laptop ## start everything, run the demo, serve http://localhost:3000 (EXIT=1: stop when its jobs have ended)
 	@EXIT="$(EXIT)" exec $(PY) -m mimir.dev demo
 
 up: $(VENV)/.laptop ## start everything without the demo
 	@exec $(PY) -m mimir.dev up
 
-test: $(VENV)/.dev $(VENV)/.browser $(VENV)/.kubectl $(VENV)/.node ## all tests, in PROCESSES=2 at once (ARGS="tests/api -k name": only these, one after another)
+# $(call needed,patterns): the prerequisite is needed, because ARGS names no file or folder, or one of these.
+needed = $(if $(filter tests%,$(ARGS)),$(filter tests tests/ $(1),$(ARGS)),yes)
+
+test: $(VENV)/.dev $(if $(call needed,tests/browser%),$(VENV)/.browser) $(if $(call needed,tests/deploy tests/deploy/ tests/deploy/test_manifests%),$(VENV)/.kubectl) $(if $(call needed,tests/contract tests/contract/ tests/contract/test_typescript%),$(VENV)/.node)
+test: ## all tests, in PROCESSES=2 at once (ARGS="tests/api -k name": only these, one after another)
 	@$(PY) -m pytest $(or $(ARGS),-n $(or $(PROCESSES),2))
+
+test-fast: $(VENV)/.dev ## the tests that start no server, no installation and no browser
+	@$(PY) -m pytest -m fast -n $(or $(PROCESSES),2) $(ARGS)
 
 check: $(VENV)/.dev $(VENV)/.scripts ## ruff, mypy (tests too), import contracts, migrations, OpenAPI, templates, scripts
 	@$(VENV)/bin/ruff check .
@@ -42,40 +49,41 @@ check: $(VENV)/.dev $(VENV)/.scripts ## ruff, mypy (tests too), import contracts
 	@$(CHECK_ENV) $(PY) manage.py spectacular --validate --fail-on-warn --file /dev/null
 	@$(CHECK_ENV) $(PY) -m tests.checks.templates
 	@$(VENV)/scripts/node_modules/.bin/biome ci --colors=off --config-path=tests/checks/scripts static/js static/css
+	@$(VENV)/scripts/node_modules/.bin/tsc --project tests/checks/scripts
 
-bench: $(VENV)/.dev ## measure; prints ratios taken side by side
+bench: $(VENV)/.dev ## measure latencies as ratios taken side by side (ARGS=start: only that benchmark)
 	@$(PY) -m tests.benchmarks $(ARGS)
 
-attack: $(VENV)/.dev ## attack an installation on loopback; prints memory of the servers and a reader's latency (ARGS="'24 sign-ins'": only these)
+attack: $(VENV)/.dev ## attack an installation on loopback and print server memory and a reader's latency (ARGS="'24 sign-ins'": only that attack)
 	@$(PY) -m tests.attack $(ARGS)
 
-chaos: $(VENV)/.dev ## kill processes at random for FOR=300 seconds (SEED=1: with these dice), then SCENARIOS=10000 of faults of a cluster
+chaos: $(VENV)/.dev ## kill processes at random for FOR=300 seconds (SEED=1: reproducible), then run SCENARIOS=10000 cluster faults
 	@$(PY) -m tests.chaos.random_kills $(or $(FOR),300) $(SEED)
 	@SCENARIOS=$(or $(SCENARIOS),10000) $(PY) -m pytest -q --timeout=7200 tests/scenarios/test_scenarios.py
 
-e2e: $(VENV)/.dev $(VENV)/.kubectl ## a whole installation on the cluster that KUBECONFIG names, in a namespace of its own (IMAGE_PREFIX, TAG, KEEP=1)
+e2e: $(VENV)/.dev $(VENV)/.kubectl ## install into a new namespace of the cluster in KUBECONFIG, and test it (IMAGE_PREFIX, TAG, KEEP=1)
 	@PATH="$$PWD/$(VENV)/bin:$$PATH" $(PY) -m tests.e2e
 
-mutants: $(VENV)/.dev ## break each guarantee on purpose: a named test has to notice
+mutants: $(VENV)/.dev ## break each guarantee on purpose; a named test must fail
 	@$(PY) -m tests.mutants $(ARGS)
 
-screenshots: $(VENV)/.dev $(VENV)/.browser ## every page, light and dark, wide and phone, into var/screenshots
+screenshots: $(VENV)/.dev $(VENV)/.browser ## take pictures of every page, light and dark, wide and phone, in var/screenshots
 	@$(PY) -m tests.screenshots
 
-images: ## build the container images with docker, nerdctl or buildah; prints their sizes (deploy/images/build.sh has the variables)
+images: ## build the container images with docker, nerdctl or buildah (variables: deploy/images/build.sh)
 	@deploy/images/build.sh
 
 manifests: $(VENV)/.dev $(VENV)/.kubectl ## render deploy/k8s/overlays into deploy/k8s/development, production and production-s3
 	@$(PY) deploy/k8s/render.py
 
-checkov: $(VENV)/.checkov ## look over the manifests with checkov; what is skipped, and why, is in deploy/k8s/checkov
+checkov: $(VENV)/.checkov ## check the manifests with checkov (skipped checks with reasons: deploy/k8s/checkov)
 	@for kind in development production production-s3; do \
 		echo "$$kind"; $(VENV)/checkov/bin/checkov --config-file deploy/k8s/checkov/$${kind%-s3}.yaml -f deploy/k8s/$$kind/mimir-aip.yaml; done
 
-fuzz: $(VENV)/.dev $(VENV)/.fuzz ## send generated requests as viewer, maintainer and superuser, FOR=300 seconds each, to an installation on loopback (or with URL and TOKEN to a running one)
+fuzz: $(VENV)/.dev $(VENV)/.fuzz ## send generated requests as three roles, FOR=300 seconds each, to a new installation (or to URL with TOKEN)
 	@FOR="$(FOR)" URL="$(URL)" TOKEN="$(TOKEN)" ARGS="$(ARGS)" $(PY) -m tests.fuzz
 
-requirements: $(VENV)/.tools ## pin requirements/*.in anew, with hashes
+requirements: $(VENV)/.tools ## update the pinned requirements from requirements/*.in, with hashes
 	@for role in tools:requirements/tools.txt dev:requirements/dev.txt orchestrator:requirements.txt frontend:requirements/frontend.txt worker:requirements/worker.txt laptop:requirements/laptop.txt docs:requirements/docs.txt; do \
 		$(UV) pip compile -q --generate-hashes --python-version 3.11 --universal --no-header requirements/$${role%%:*}.in -o $${role##*:} \
 			$$([[ $${role%%:*} =~ ^(dev|docs)$$ ]] || echo "-c requirements/dev.txt"); done
@@ -88,11 +96,11 @@ docs: $(VENV)/.laptop $(VENV)/.docs ## build the documentation site in var/docs/
 notice: $(VENV)/.laptop ## write NOTICE from the metadata of the pinned packages
 	@$(PY) deploy/notice.py
 
-clean: ## remove what was made here: the virtual environment, var/ and the database
+clean: ## remove the virtual environment, var/ and the database
 	@$(PYTHON) -m mimir.dev.clean
 	@rm -rf $(VENV)
 
-# Stamps, not files of what is installed: an interrupted step is done again.
+# Stamp files: an interrupted step is repeated.
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -114,13 +122,13 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.laptop
 	@$(UV) pip install -q --python $(PY) --require-hashes -r requirements/dev.txt
 	@touch $@
 
-# An environment of its own: it pins what we pin, and otherwise.
+# Own environment: checkov pins other versions of our packages.
 $(VENV)/.checkov: | $(VENV)/.tools
 	@echo "installing checkov"; $(UV) venv -q --clear --python $(PY) $(VENV)/checkov
 	@$(UV) pip install -q --python $(VENV)/checkov/bin/python 'checkov==3.3.*'
 	@touch $@
 
-# The documentation site has an environment of its own as well: nothing else uses it.
+# Own environment: only the documentation site uses it.
 $(VENV)/.docs: requirements/docs.txt | $(VENV)/.tools
 	@echo "installing mkdocs"; $(UV) venv -q --clear --python $(PY) $(VENV)/docs
 	@$(UV) pip install -q --python $(VENV)/docs/bin/python --require-hashes -r requirements/docs.txt

@@ -7,15 +7,6 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class JobType(StrEnum):
-    """What a job does."""
-
-    PIPELINE_EXECUTION = "pipeline_execution"
-    ML_TRAINING = "ml_training"
-    ML_INFERENCE = "ml_inference"
-    DIGITAL_TWIN_UPDATE = "digital_twin_update"
-
-
 class JobStatus(StrEnum):
     """Where a job stands. The moves between them are in `states.py`."""
 
@@ -42,13 +33,6 @@ class Priority(StrEnum):
 
 
 PRIORITIES: tuple[Priority, ...] = (Priority.CRITICAL, Priority.HIGH, Priority.NORMAL, Priority.LOW)
-
-DEFAULT_PRIORITY: dict[JobType, Priority] = {
-    JobType.ML_INFERENCE: Priority.HIGH,
-    JobType.DIGITAL_TWIN_UPDATE: Priority.NORMAL,
-    JobType.PIPELINE_EXECUTION: Priority.NORMAL,
-    JobType.ML_TRAINING: Priority.LOW,
-}
 
 
 class FailureReason(StrEnum):

@@ -22,13 +22,13 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402
 
 from jobs.live.routing import websocket_application  # noqa: E402
 from jobs.liveness.answering import beat_forever  # noqa: E402
-from mimir.api.entrance import Entrance, rules  # noqa: E402
 from mimir.api.limits import with_limits  # noqa: E402
-from mimir.lib.beating import Beating  # noqa: E402
+from mimir.api.port_access import PortAccess, rules  # noqa: E402
+from mimir.lib.background_task import BackgroundTask  # noqa: E402
 
 get_channel_layer()  # its counters are in /metrics from the first scrape on, not from the first socket on
 _routed = ProtocolTypeRouter({"http": with_limits(http), "websocket": websocket_application})
-_entered = Entrance(
+_entered = PortAccess(
     _routed,
     rules(
         frontend_keys=settings.ENV.frontend_keys,
@@ -38,4 +38,4 @@ _entered = Entrance(
         public_url=settings.ENV.public_url,
     ),
 )
-application = Beating(_entered, beat_forever)
+application = BackgroundTask(_entered, beat_forever)

@@ -17,10 +17,11 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from jobs.contract import JobStatus, JobType, Priority
+from jobs.contract import JobStatus, Priority
 from jobs.core.metrics import DURATION_BOUNDS, LAUNCH_BOUNDS
 from jobs.core.states import is_terminal
 from jobs.models import Metric as Kind
+from jobs.types.registry import job_type_names
 from monitoring.selectors.metrics import Counted, Row, counted
 
 log = structlog.get_logger(__name__)
@@ -92,9 +93,9 @@ def _gauges(rows: Counted) -> Iterator[Metric]:
     found = {(kind, status): count for kind, status, count in rows.live}
     for kind, _priority, count, _oldest in rows.queued:
         found[kind, JobStatus.QUEUED] = found.get((kind, JobStatus.QUEUED), 0) + count
-    for kind in JobType:
+    for kind in job_type_names():
         for status in LIVE:
-            jobs.add_metric((kind.value, status.value), found.get((kind, status), 0))
+            jobs.add_metric((kind, status.value), found.get((kind, status), 0))
     yield jobs
     length = GaugeMetricFamily("mimir_queue_jobs", "Waiting jobs.", labels=("priority",))
     oldest = GaugeMetricFamily(
@@ -152,7 +153,7 @@ def _histogram(
     rows: Counted, kind: Kind, name: str, text: str, bounds: tuple[float, ...]
 ) -> Metric:
     """Cumulative buckets by type; bounds that an earlier release counted under stay beside those of this one."""
-    found: dict[str, dict[str, int]] = {job_type.value: {} for job_type in JobType}
+    found: dict[str, dict[str, int]] = {job_type: {} for job_type in job_type_names()}
     sums: dict[str, int] = {}
     for metric, job_type, _status, label, count, amount in rows.counted:
         if metric == kind:

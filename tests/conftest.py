@@ -1,10 +1,27 @@
-"""What every test gets. The servers are started by the plugin `tests.support.servers`."""
+"""Fixtures of every test. The plugins `tests.support.*` hold what pytest needs before it reads this file."""
 
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.storages import bucket, each_storage  # noqa: F401 - fixtures
+
+# The only profile. No deadline and no check of speed: a slow or busy machine is not a failure.
+settings.register_profile(
+    "tests",
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("tests")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    servers: None, django_db_modify_db_settings_parallel_suffix: None
+) -> None:
+    """pytest-django's hook before it creates the test database: start the servers."""
 
 
 @pytest.fixture(autouse=True)

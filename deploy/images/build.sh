@@ -1,14 +1,16 @@
 #!/bin/bash
-# Builds the images with docker, nerdctl or buildah, whichever is there first, and prints their sizes. `make images` runs this.
+# Build the images with the first of docker, nerdctl and buildah that works, and print their sizes.
+# `make images` runs this. Environment variables, with defaults in parentheses:
 #
-#   IMAGE_PREFIX  what stands before /orchestrator, /frontend, /worker; a registry's name too (mimir-aip)
-#   TAG           latest
-#   BASE_IMAGE    another base with Python 3.11, its venv module and CA certificates (each Dockerfile names the official one)
-#   IMAGES        which to build (orchestrator frontend worker)
-#   BUILDER       docker, nerdctl or buildah, with flags of its own where it needs some: "nerdctl --namespace k8s.io"
-#   BUILD_FLAGS   more flags for each build
-#                 Where nothing may be mounted, in a container for one: BUILDER="buildah --storage-driver vfs" BUILD_FLAGS="--isolation chroot"
-#   HTTP_PROXY, HTTPS_PROXY, NO_PROXY, PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_TRUSTED_HOST   handed to the build, in no image
+#   IMAGE_PREFIX  prefix of /orchestrator, /frontend and /worker, with the registry's name (mimir-aip)
+#   TAG           tag of the images (latest)
+#   BASE_IMAGE    base image with Python 3.11, its venv module and CA certificates (official slim image)
+#   IMAGES        images to build (orchestrator frontend worker)
+#   BUILDER       docker, nerdctl or buildah, with its flags: "nerdctl --namespace k8s.io"
+#   BUILD_FLAGS   more flags for each build. In a container without the right to mount:
+#                 BUILDER="buildah --storage-driver vfs" BUILD_FLAGS="--isolation chroot"
+#   HTTP_PROXY, HTTPS_PROXY, NO_PROXY, PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_TRUSTED_HOST
+#                 passed to the build, stored in no image
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export BASE_IMAGE=${BASE_IMAGE:-} REVISION VERSION SOURCE
@@ -24,7 +26,7 @@ REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)
 SOURCE=$(git remote get-url origin 2>/dev/null | sed -E 's#//[^/@]*@#//#' || true)
 SOURCE=${SOURCE:-unknown}
 
-# Given by name alone, a build argument takes its value from our environment: no value stands in a list of processes.
+# A build argument without a value is read from the environment, so no value is in the process list.
 for name in BASE_IMAGE VERSION REVISION SOURCE HTTP_PROXY HTTPS_PROXY NO_PROXY PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_TRUSTED_HOST; do
     [ -z "${!name:-}" ] || flags+=(--build-arg "$name")
 done

@@ -1,5 +1,5 @@
-# Sourced by build.sh and base-debian.sh: sets `builder`, the command that builds images, to BUILDER or to the first of docker, nerdctl and
-# buildah that works. The programs docker and nerdctl may be there without their daemon, which `info` asks for; buildah has none.
+# Sourced by build.sh and base-debian.sh. Sets `builder` to BUILDER, or to the first of docker, nerdctl and
+# buildah that works. `info` checks that the daemon of docker or nerdctl runs; buildah has none.
 
 works() {
     command -v "$1" >/dev/null || return 1

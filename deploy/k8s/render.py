@@ -1,7 +1,8 @@
-"""`make manifests`: renders the overlays into plain YAML, deploy/k8s/development, deploy/k8s/production and deploy/k8s/production-s3.
+"""`make manifests`: render the overlays into plain YAML in deploy/k8s/{development,production,production-s3}.
 
-kustomize makes the objects. What it cannot is done here: pods change when their ConfigMap does, the bootstrap Job's name changes with
-the release and its content (a Job cannot be changed), and volumes that two replicas could not share are refused.
+kustomize creates the objects. This script adds a checksum of the ConfigMap to pods, puts the release and
+a digest into the name of the bootstrap Job (a Job is immutable), and refuses volumes that two replicas
+cannot share.
 """
 
 import hashlib
@@ -58,7 +59,7 @@ def check(objects: list[dict[str, Any]]) -> None:
             if claim and claim not in shared:
                 raise Refused(
                     f"Deployment {each['metadata']['name']} has {each['spec']['replicas']} replicas and the claim {claim} is not ReadWriteMany: "
-                    "on two nodes one of them would wait for its volume for ever. Make the claim ReadWriteMany, keep artifacts in a bucket "
+                    "on two nodes one of them would wait for its volume without end. Make the claim ReadWriteMany, keep artifacts in a bucket "
                     "(overlays/production-s3), or make the replicas 1."
                 )
 

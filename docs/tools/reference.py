@@ -15,9 +15,8 @@ _GENERATED = "*This page is generated from the code by `make docs`.*\n\n"
 
 def job_types() -> str:
     """Parameters, priority and defaults of each job type."""
-    from jobs.contract import DEFAULT_PRIORITY, JobType
+    from jobs.types.registry import SPECS
     from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
-    from mimir.lib.schemas.parameters import PARAMETERS
 
     parts = [
         "# Job types\n\n" + _GENERATED,
@@ -25,11 +24,12 @@ def job_types() -> str:
         '`{"type": "…", "parameters": {…}}`. Versions of datasets, pipelines and models are '
         "fixed at submit time.\n\n",
     ]
-    for kind in JobType:
+    for spec in SPECS.values():
         parts += [
-            f"## {kind.value}\n\n",
-            f"Default priority: `{DEFAULT_PRIORITY[kind].value}`.\n\n",
-            fields_table(PARAMETERS[kind.value]),
+            f"## {spec.name}\n\n",
+            f"{text(spec.title)}: {text(spec.summary)}.\n\n",
+            f"Default priority: `{spec.default_priority.value}`.\n\n",
+            fields_table(spec.parameters),
             "\n",
         ]
     parts.append("## Hyperparameters\n\nNames and meanings are those of scikit-learn.\n\n")
@@ -64,7 +64,7 @@ def pipeline_steps() -> str:
 
 
 def settings() -> str:
-    """Every setting of `mimir/env.py`, by role."""
+    """Every setting of `mimir/env`, by role."""
     from mimir.env import Env
 
     parts = [
@@ -108,12 +108,11 @@ def _default(name: str, default: str | None) -> str:
 
 def metrics() -> str:
     """The domain's metrics of `/metrics`."""
-    from jobs.contract import JobType
     from jobs.models import Metric as Kind
     from monitoring.metrics import families
     from monitoring.selectors.metrics import Counted
 
-    kind = JobType.PIPELINE_EXECUTION.value
+    kind = "pipeline_execution"
     example = Counted(
         counted=[(each.value, kind, "succeeded", "1", 1, 1) for each in Kind],
         queued=[(kind, "normal", 1, 1.0)],

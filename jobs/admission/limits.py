@@ -5,9 +5,9 @@ import json
 
 from django.db import connection, transaction
 
-from jobs.contract import JobType
 from jobs.core import queue
 from jobs.models import Limit
+from jobs.types.registry import SPECS
 from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.errors import Invalid
 from projects.models import Project
@@ -58,19 +58,19 @@ def limit_check(*, scope: str, key: str, max_jobs: int | None) -> None:
     """Validate a limit without writing. Raises: Invalid with each bad field."""
     faults: dict[str, str] = {}
     if scope == Limit.Scope.GLOBAL and key:
-        faults["key"] = "has to be empty for global"
-    elif scope == Limit.Scope.TYPE and key not in {kind.value for kind in JobType}:
-        faults["key"] = f"has to be one of {', '.join(JobType)}"
+        faults["key"] = "must be empty for global"
+    elif scope == Limit.Scope.TYPE and key not in SPECS:
+        faults["key"] = f"must be one of {', '.join(SPECS)}"
     elif scope == Limit.Scope.PROJECT and (
         "\x00" in key or not Project.objects.filter(slug=key).exists()
     ):
-        faults["key"] = "has to be the slug of a project"
+        faults["key"] = "must be the slug of a project"
     elif scope not in Limit.Scope.values:
-        faults["scope"] = f"has to be one of {', '.join(Limit.Scope.values)}"
+        faults["scope"] = f"must be one of {', '.join(Limit.Scope.values)}"
     if max_jobs is not None and not 0 <= max_jobs <= MAX_JOBS:
-        faults["max_jobs"] = f"has to be from 0 to {MAX_JOBS}, or null for no limit"
+        faults["max_jobs"] = f"must be from 0 to {MAX_JOBS}, or null for no limit"
     if faults:
-        raise Invalid("The limit cannot be set: see the fields.", detail=faults)
+        raise Invalid("The limit is invalid.", detail=faults)
 
 
 def limits_delete(*, ids: list[int]) -> None:

@@ -27,7 +27,7 @@ from django.db.models import (
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, Extract, JSONObject, Now
 
-from jobs.admission.decide import Allocation, Candidate, ClusterCapacity, Limits, Snapshot
+from jobs.admission.snapshot_types import Allocation, Candidate, ClusterCapacity, Limits, Snapshot
 from jobs.contract import JobStatus, Priority
 from jobs.models import Attempt, Cluster, Job, Limit
 from jobs.reasons import UNCOUNTED_REASONS
@@ -37,26 +37,26 @@ from projects.models import ProjectStatus
 def snapshot(clusters: Sequence[Cluster] | None = None) -> Snapshot:
     """Return capacities, allocations, waiting jobs, limits and the database's time.
 
-    Three queries, or two with the `clusters` from `clusters_seen`.
+    Three queries, or two with the `clusters` from `clusters_with_limits`.
     """
-    seen = list(clusters_seen()) if clusters is None else clusters
+    rows = list(clusters_with_limits()) if clusters is None else clusters
     return Snapshot(
-        now=_seen_at(seen[0]) if seen else 0.0,
-        capacities=tuple(_capacity(row) for row in seen),
+        now=_seen_at(rows[0]) if rows else 0.0,
+        capacities=tuple(_capacity(row) for row in rows),
         allocations=allocations(),
         waiting=_waiting(),
-        limits=limits(getattr(seen[0], "limits") if seen else ()),  # noqa: B009
+        limits=limits(getattr(rows[0], "limits") if rows else ()),  # noqa: B009
         ageing_seconds=settings.ENV.ageing_seconds,
         reserve_after_seconds=settings.ENV.reserve_after_seconds,
     )
 
 
 def _seen_at(cluster: Cluster) -> float:
-    at: dt.datetime = getattr(cluster, "seen_at")  # noqa: B009 - annotated by `clusters_seen`
+    at: dt.datetime = getattr(cluster, "seen_at")  # noqa: B009 - annotated by `clusters_with_limits`
     return at.timestamp()
 
 
-def clusters_seen() -> "QuerySet[Cluster, Cluster]":
+def clusters_with_limits() -> "QuerySet[Cluster, Cluster]":
     """Return all clusters by name, annotated with the database's time and the rows of all limits.
 
     One query for everything small: `seen_at` and `limits`.

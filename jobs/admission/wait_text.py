@@ -7,7 +7,7 @@ from typing import Any
 
 from jobs.contract import WaitRule
 from jobs.core.resources import format_cpu
-from mimir.lib.words import told_at, told_memory, told_span
+from mimir.lib.formatting import duration_text, memory_text, time_text
 
 # Rules whose sentence is preceded by the job's queue position.
 QUEUED_BEHIND = frozenset(
@@ -62,7 +62,7 @@ def describe_wait(rule: WaitRule, facts: Mapping[str, Any], context: WaitContext
     match rule:
         case WaitRule.BACK_OFF:
             seconds = facts.get("seconds")
-            return f"Retries in {told_span(float(seconds))}." if seconds else "Retries soon."
+            return f"Retries in {duration_text(float(seconds))}." if seconds else "Retries soon."
         case WaitRule.EXCLUSIVE if context.twin:
             return f"Another update of twin {context.twin} is running. Starts when it ends."
         case WaitRule.EXCLUSIVE:
@@ -115,7 +115,7 @@ def _capacity(facts: Mapping[str, Any], *, named: bool) -> str:
     free, requested = facts.get("free_memory_bytes"), facts.get("memory_bytes")
     if free is not None and requested is not None and requested > free:
         return (
-            f"Requests {told_memory(requested)} of memory, {told_memory(max(0, free))} is "
+            f"Requests {memory_text(requested)} of memory, {memory_text(max(0, free))} is "
             f"free{where}. Starts when jobs end."
         )
     free, requested = facts.get("free_gpus"), facts.get("gpus")
@@ -137,8 +137,8 @@ def _never_fits(facts: Mapping[str, Any]) -> str:
     if requested is not None and largest is not None and requested > largest:
         which = f"cluster {cluster}" if cluster else f"the largest cluster{place}"
         return (
-            f"Cannot start: requests {told_memory(requested)} of memory, {which} has "
-            f"{told_memory(largest)}."
+            f"Cannot start: requests {memory_text(requested)} of memory, {which} has "
+            f"{memory_text(largest)}."
         )
     which = f"cluster {cluster}" if cluster else f"any cluster{place}"
     return f"Cannot start: requests more than {which} has."
@@ -173,7 +173,7 @@ def _unreachable(names: Sequence[str], context: WaitContext) -> str:
     away = {name: context.unreachable[name] for name in names if name in context.unreachable}
     if not away:
         return "No cluster can run it. An administrator must add one."
-    since = told_at(min(since for since, _new in away.values()), context.now)
+    since = time_text(min(since for since, _new in away.values()), context.now)
     if len(away) > 1:
         return (
             f"Clusters {', '.join(names)} do not answer, the first since {since}. Starts when one "

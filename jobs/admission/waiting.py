@@ -15,8 +15,10 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, FloatField, QuerySet, Subquery
 from django.db.models.functions import Cast, Extract
 
-from jobs.admission.decide import Check, Decision, Snapshot, admit
-from jobs.admission.snapshot import clusters_seen, snapshot
+from jobs.admission.decide import admit
+from jobs.admission.shapes import WaitingBody
+from jobs.admission.snapshot import clusters_with_limits, snapshot
+from jobs.admission.snapshot_types import Check, Decision, Snapshot
 from jobs.admission.wait_text import QUEUED_BEHIND, WaitContext, describe_wait, ordinal
 from jobs.clusters.listing import NOT_YET
 from jobs.contract import JobStatus, WaitRule
@@ -29,7 +31,7 @@ LONG_LINE, KEEP_SECONDS = 500, 1.0
 _cached: tuple[float, set[UUID], Snapshot] | None = None
 
 
-def job_waiting(jobs: Sequence[Job]) -> dict[UUID, dict[str, Any]]:
+def job_waiting(jobs: Sequence[Job]) -> dict[UUID, WaitingBody]:
     """Return the API's `waiting` object of each queued job among `jobs`."""
     queued = [job for job in jobs if job.status == JobStatus.QUEUED]
     if not queued:
@@ -61,7 +63,7 @@ def _surroundings(kinds: Sequence[tuple[UUID, str]]) -> "QuerySet[Cluster, Clust
     durations = {
         f"duration_{index}": ArraySubquery(_last_seconds(*kind)) for index, kind in enumerate(kinds)
     }
-    return clusters_seen().annotate(dispatcher_at=Subquery(beats), **durations)
+    return clusters_with_limits().annotate(dispatcher_at=Subquery(beats), **durations)
 
 
 def _last_seconds(project_id: UUID, kind: str) -> "QuerySet[Job, Any]":
@@ -111,7 +113,7 @@ def _waiting(
     clusters: Sequence[Cluster],
     usual_seconds: float | None,
     ends: Sequence[float],
-) -> dict[str, Any]:
+) -> WaitingBody:
     position = places.get(job.id, 1)
     check = decision.blocked.get(job.id)
     rule = check.rule if check else WaitRule.READY

@@ -9,9 +9,7 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.plumbing import ResolvedComponent
 
-from jobs.contract import JobType
-from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
-from mimir.lib.schemas.parameters import PARAMETERS
+from jobs.types.registry import SPECS
 
 
 class JobRequestDocument(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
@@ -22,43 +20,43 @@ class JobRequestDocument(OpenApiSerializerExtension):  # type: ignore[no-untyped
     def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
         """One component for each type, with the fields that all have."""
         common = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        mapping = {
-            kind.value: self._request(auto_schema.registry, kind, common) for kind in JobType
-        }
+        mapping = {name: self._request(auto_schema.registry, name, common) for name in SPECS}
         return {
             "oneOf": [{"$ref": reference} for reference in mapping.values()],
             "discriminator": {"propertyName": "type", "mapping": mapping},
         }
 
-    def _request(self, registry: Any, kind: JobType, common: Mapping[str, Any]) -> str:
-        """Registers it; its reference."""
-        parameters = in_openapi(PARAMETERS[kind.value])
-        if "hyperparameters" in parameters["properties"]:
-            parameters["properties"]["hyperparameters"] |= hyperparameters_of_all()
-        name = _name(kind.value)
+    def _request(self, registry: Any, job_type: str, common: Mapping[str, Any]) -> str:
+        """Register the component of one type; return its reference."""
+        parameters = in_openapi(SPECS[job_type].parameters)
+        for name, schema in parameters["properties"].items():
+            if variants := schema.pop("x-variants", None):
+                parameters["properties"][name] = schema | union_of_variants(variants)
+        name = _name(job_type)
         properties = {
             **common["properties"],
-            "type": {"type": "string", "enum": [kind.value]},
+            "type": {"type": "string", "enum": [job_type]},
             "parameters": {"$ref": _registered(registry, f"{name}Parameters", parameters)},
         }
         return _registered(registry, f"{name}Request", {**common, "properties": properties})
 
 
-def hyperparameters_of_all() -> dict[str, Any]:
-    """One object with the hyperparameters of all algorithms, each saying whose it is.
+def union_of_variants(variants: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return one object schema with the properties of all variants, each naming its variant.
 
-    A generated client cannot tell which member of a union a plain object is: it takes the first, and drops the fields of the others.
-    Without defaults, which generated clients would send for every algorithm.
+    Generated clients cannot tell which member of a union a plain object is: they take the first
+    one and drop the fields of the others. Defaults are removed, because generated clients would
+    send them for every variant.
     """
-    variants: dict[str, dict[str, dict[str, Any]]] = {}
-    for algorithm, schema in HYPERPARAMETERS.items():
-        for name, part in in_openapi(schema)["properties"].items():
-            variants.setdefault(name, {})[algorithm] = {
+    properties: dict[str, dict[str, dict[str, Any]]] = {}
+    for variant, schema in variants.items():
+        for name, part in schema["properties"].items():
+            properties.setdefault(name, {})[variant] = {
                 key: value for key, value in part.items() if key != "default"
             }
     return {
         "type": "object",
-        "properties": {name: _one_of(of) for name, of in variants.items()},
+        "properties": {name: _one_of(parts) for name, parts in properties.items()},
         "additionalProperties": False,
     }
 
@@ -96,6 +94,18 @@ def in_openapi(schema: Any) -> Any:
             _one_type(kind, [value for value in values if _type(value) == kind]) for kind in kinds
         ]
     return described
+
+
+def in_ecma_patterns(schema: Any) -> Any:
+    r"""Return a schema whose patterns end with `$`, as JSON Schema has it, not with Python's `\Z`."""
+    if isinstance(schema, list):
+        return [in_ecma_patterns(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    converted = {key: in_ecma_patterns(value) for key, value in schema.items()}
+    if isinstance(schema.get("pattern"), str):
+        converted["pattern"] = schema["pattern"].replace(r"\Z", "$")
+    return converted
 
 
 def _type(value: Any) -> str:

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs.api import serializers
-from jobs.contract import TERMINAL, JobStatus, JobType, Priority
+from jobs.contract import TERMINAL, JobStatus, Priority
 from jobs.core.resources import format_cpu, format_memory
 from jobs.lifecycle.cancel import job_cancel
 from jobs.lifecycle.dismiss import failure_dismiss, failure_restore
@@ -20,6 +20,8 @@ from jobs.lifecycle.retry import job_retry
 from jobs.lifecycle.submit import JobRequest, job_check, job_submit
 from jobs.models import Job
 from jobs.queries.jobs import COUNTED_MAX, job_counts, job_for, job_list, jobs_as_dicts
+from jobs.queries.shapes import JobBody
+from jobs.types.registry import job_type_names
 from mimir.api.pagination import paginate
 from mimir.api.query import flag
 from mimir.api.schema import CURSOR, LIMIT, errors, listing
@@ -57,7 +59,6 @@ def idempotency_key(request: Request) -> str | None:
 def _asked(request: Request) -> dict[str, Any]:
     """The fields of `job_check`. Raises: ValidationError."""
     body = validated(serializers.JobRequest, request)
-    body["type"] = JobType(body["type"])
     body["priority"] = Priority(body["priority"]) if body.get("priority") else None
     return body
 
@@ -75,7 +76,7 @@ class JobsView(ApiView):
                 enum=[status.value for status in JobStatus],
                 description="Jobs in any of these statuses: status=queued&status=running, or status=queued,running.",
             ),
-            OpenApiParameter("type", OpenApiTypes.STR, enum=[kind.value for kind in JobType]),
+            OpenApiParameter("type", OpenApiTypes.STR, enum=job_type_names()),
             OpenApiParameter(
                 "q", OpenApiTypes.STR, description="In the name, or the end of the id."
             ),
@@ -150,7 +151,7 @@ def _checked(checked: JobRequest) -> dict[str, Any]:
     }
 
 
-def _shown(job: Job) -> dict[str, Any]:
+def _shown(job: Job) -> JobBody:
     return jobs_as_dicts([job])[0]
 
 

@@ -7,10 +7,12 @@ from rest_framework import serializers
 from jobs.admission.limits import MAX_JOBS
 from jobs.api import document as _document  # noqa: F401 - registers the request's shapes with the OpenAPI generator
 from jobs.api.serializers_results import ResultField
-from jobs.contract import DEFAULT_PRIORITY, EventKind, JobStatus, JobType, Priority
+from jobs.contract import EventKind, JobStatus, Priority
 from jobs.lifecycle.submit import ATTEMPTS_MAX, TIMEOUT_SECONDS_MAX
 from jobs.models import Limit
 from jobs.queries.lineage import NodeKind
+from jobs.types.registry import SPECS, job_type_names
+from jobs.types.spec import KINDS
 from mimir.api.fields import WholeNumberField
 
 _Any = serializers.Serializer[Any]
@@ -18,7 +20,7 @@ _KINDS = ", ".join(f"`{kind.value}`" for kind in EventKind)
 
 
 class JobRequest(_Any):
-    type = serializers.ChoiceField(choices=[kind.value for kind in JobType])
+    type = serializers.ChoiceField(choices=job_type_names())
     parameters = serializers.JSONField()
     name = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
     labels = serializers.DictField(
@@ -29,9 +31,7 @@ class JobRequest(_Any):
         required=False,
         allow_null=True,
         help_text="By default: "
-        + ", ".join(
-            f"{kind.value} {priority.value}" for kind, priority in DEFAULT_PRIORITY.items()
-        ),
+        + ", ".join(f"{name} {spec.default_priority.value}" for name, spec in SPECS.items()),
     )
     resources = serializers.DictField(
         required=False,
@@ -131,7 +131,7 @@ class JobShape(_Any):
     name = serializers.CharField()
     labels = serializers.DictField(child=serializers.CharField())
     created_by = serializers.CharField(allow_null=True)
-    type = serializers.ChoiceField(choices=[kind.value for kind in JobType])
+    type = serializers.ChoiceField(choices=job_type_names())
     status = serializers.ChoiceField(choices=[status.value for status in JobStatus])
     reason = serializers.CharField()
     message = serializers.CharField()
@@ -165,6 +165,35 @@ class JobShape(_Any):
         help_text="Of a live job whose cluster or node does not answer and whose worker is silent; null: all is well.",
     )
     retry_of = serializers.UUIDField(allow_null=True)
+
+
+class JobTypeShape(_Any):
+    type = serializers.ChoiceField(choices=job_type_names())
+    title = serializers.CharField(help_text="Such as `Training`.")
+    icon = serializers.CharField(help_text="Name of its icon in the web pages.")
+    summary = serializers.CharField(help_text="What jobs of the type do.")
+    heading = serializers.CharField(help_text="Heading of the parameters in a form.")
+    button = serializers.CharField(help_text="Label of the form's submit button.")
+    job_title = serializers.CharField(
+        help_text="Title of a job without a name. `{model}` stands for the parameter `model`."
+    )
+    subject = serializers.ChoiceField(
+        choices=KINDS, allow_null=True, help_text="The parameter that names what a job is about."
+    )
+    output = serializers.CharField(
+        allow_null=True, help_text="The parameter that names what a job writes a new version of."
+    )
+    parameters = serializers.DictField(
+        help_text="JSON Schema (2020-12) of `parameters`. Keywords that begin with `x-` are hints"
+        " for forms."
+    )
+    resources = Resources(help_text="Unless a job asks for others.")
+    default_priority = serializers.ChoiceField(choices=[priority.value for priority in Priority])
+    reads = serializers.ListField(child=serializers.ChoiceField(choices=KINDS))
+    produces = serializers.ListField(
+        child=serializers.ChoiceField(choices=KINDS),
+        help_text="Kinds of which a successful job writes a new version.",
+    )
 
 
 class DryRun(_Any):
@@ -246,7 +275,7 @@ class LineageNode(_Any):
     name = serializers.CharField(allow_blank=True)
     version = serializers.IntegerField(allow_null=True, help_text="null for a job.")
     job_type = serializers.ChoiceField(
-        choices=[kind.value for kind in JobType], allow_null=True, help_text="Of a job."
+        choices=job_type_names(), allow_null=True, help_text="Of a job."
     )
     status = serializers.ChoiceField(
         choices=[status.value for status in JobStatus], allow_null=True, help_text="Of a job."

@@ -5,7 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from jobs.api.serializers import JobShape, NextStep
-from jobs.contract import JobStatus, JobType
+from jobs.contract import JobStatus
+from jobs.types.registry import job_type_names
 
 _Any = serializers.Serializer[Any]
 _MADE = ["dataset", "model", "twin"]
@@ -63,7 +64,7 @@ class ProducerShape(_Any):
     kind = serializers.ChoiceField(choices=_MADE)
     name = serializers.CharField()
     version = serializers.IntegerField()
-    job_type = serializers.ChoiceField(choices=[kind.value for kind in JobType])
+    job_type = serializers.ChoiceField(choices=job_type_names())
     title = serializers.CharField(help_text="Of what makes it.")
     last = RunShape(many=True, help_text="The last 20 runs, oldest first.")
     usual_seconds = serializers.FloatField(

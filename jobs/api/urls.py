@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from jobs.api import clusters, details, jobs, limits, lineage, logs, summary
+from jobs.api import clusters, details, job_types, jobs, limits, lineage, logs, summary
 
 urlpatterns = [
     path("projects/<str:slug>/jobs/", jobs.JobsView.as_view(), name="jobs"),
@@ -25,6 +25,7 @@ urlpatterns = [
         details.ArtifactView.as_view(),
         name="job-artifact",
     ),
+    path("job-types/", job_types.JobTypesView.as_view(), name="job-types"),
     path("clusters/", clusters.ClustersView.as_view(), name="clusters"),
     path("clusters/<str:name>/", clusters.ClusterView.as_view(), name="cluster"),
     path("limits/", limits.LimitsView.as_view(), name="limits"),

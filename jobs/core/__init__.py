@@ -1,4 +1,4 @@
-"""What every other package of jobs needs: states, transitions, resources, tokens, bulk inserts,
+"""Shared basis of all packages of jobs: states, transitions, resources, tokens, bulk inserts,
 metrics, hints over Redis and the live feed.
 
 Imported by all packages of jobs; imports only `models` and `contract`.

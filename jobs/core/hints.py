@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from mimir.lib.proofs import derived_key, same, signature
+from mimir.lib.hmac_signatures import derived_key, same, signature
 
 PURPOSE = "mimir hint v1"
 MAX_AGE_SECONDS = 60.0  # the periodic sweep has found the work by then

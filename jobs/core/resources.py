@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from jobs.contract import JobType
 from mimir.lib.errors import Invalid
 
 # The number of digits is bounded, because a float overflows at a few hundred.
@@ -46,13 +45,7 @@ class Profile:
     limits: Amounts
 
 
-_GIB = 2**30
-PROFILES: dict[JobType, Profile] = {
-    JobType.PIPELINE_EXECUTION: Profile(Amounts(1000, 2 * _GIB), Amounts(2000, 4 * _GIB)),
-    JobType.ML_TRAINING: Profile(Amounts(4000, 8 * _GIB), Amounts(8000, 16 * _GIB)),
-    JobType.ML_INFERENCE: Profile(Amounts(1000, 2 * _GIB), Amounts(2000, 4 * _GIB)),
-    JobType.DIGITAL_TWIN_UPDATE: Profile(Amounts(2000, 4 * _GIB), Amounts(4000, 8 * _GIB)),
-}
+GIB = 2**30
 
 
 def parse_memory(text: str) -> int:
@@ -179,23 +172,25 @@ def from_dict(value: Mapping[str, Mapping[str, int]]) -> Profile:
 
 
 def profiles_with(
-    overrides: Mapping[str, Any], *, machine: Amounts | None = None
-) -> dict[JobType, Profile]:
-    """Return the built-in profiles with `overrides` applied.
+    overrides: Mapping[str, Any],
+    *,
+    builtin: Mapping[str, Profile],
+    machine: Amounts | None = None,
+) -> dict[str, Profile]:
+    """Return the profile of each job type: `builtin` with `overrides` applied.
 
     `overrides` maps a type to {"requests": {"cpu", "memory", "gpu"}, "limits": {…}}. `machine` is
-    the
-    capacity of a single-machine installation; built-in profiles are reduced to it.
+    the capacity of a single-machine installation; built-in profiles are reduced to it.
 
     Raises: Invalid; ValueError for an unknown type.
     """
     result = {
-        kind: _within(profile, machine) if machine else profile
-        for kind, profile in PROFILES.items()
+        name: _within(profile, machine) if machine else profile for name, profile in builtin.items()
     }
     for name, value in overrides.items():
-        kind = JobType(name)
-        limits = resolve(value.get("limits"), result[kind]).limits
-        requested = resolve(value.get("requests"), Profile(limits, result[kind].requests)).limits
-        result[kind] = replace(result[kind], limits=limits, requests=requested)
+        if name not in result:
+            raise ValueError(f"{name} is not a job type")
+        limits = resolve(value.get("limits"), result[name]).limits
+        requested = resolve(value.get("requests"), Profile(limits, result[name].requests)).limits
+        result[name] = replace(result[name], limits=limits, requests=requested)
     return result

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.conf import settings
 
 from jobs.models import Attempt
-from mimir.lib.proofs import same
+from mimir.lib.hmac_signatures import same
 
 
 def launch_token(attempt_id: UUID) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from jobs.contract import FailureReason
 from jobs.core.resources import format_cpu, format_memory
 from jobs.reasons import CLUSTER_REASONS, REASONS
-from mimir.lib.words import told_memory, told_span
+from mimir.lib.formatting import duration_text, memory_text
 
 Diagnosis = dict[str, Any]
 _AGAIN = {"label": "Run again", "patch": {}}
@@ -55,7 +55,7 @@ def never_fits(
 ) -> Diagnosis:
     """A job that no cluster can ever hold, of those that it asks for by name or region."""
     limits = resources["requests"]
-    asked = f"{format_cpu(limits['cpu_millicores'])} CPU and {told_memory(limits['memory_bytes'])} of memory"
+    asked = f"{format_cpu(limits['cpu_millicores'])} CPU and {memory_text(limits['memory_bytes'])} of memory"
     if limits.get("gpus"):
         asked += f" and {limits['gpus']} GPU"
     which = (
@@ -165,9 +165,9 @@ def _memory(
     limit = _number(facts.get("limit_bytes")) or resources["limits"]["memory_bytes"]
     peak = _number(facts.get("peak_bytes"))
     used = (
-        f"Used {told_memory(peak)} of its {told_memory(limit)}"
+        f"Used {memory_text(peak)} of its {memory_text(limit)}"
         if peak
-        else f"Its limit is {told_memory(limit)}"
+        else f"Its limit is {memory_text(limit)}"
     )
     more = 2 * resources["limits"]["memory_bytes"]
     return _made(
@@ -175,7 +175,7 @@ def _memory(
         f"Ran out of memory{_in_step(facts)}. {used}.",
         f"It was stopped before the machine ran out. {_NOTHING_WRITTEN}",
         {
-            "label": f"Run again with {told_memory(more)}",
+            "label": f"Run again with {memory_text(more)}",
             "patch": {"resources": {"memory": format_memory(more)}},
         },
         {"label": "Read fewer rows or columns", "patch": None},
@@ -187,10 +187,10 @@ def _deadline(
 ) -> Diagnosis:
     return _made(
         reason,
-        f"Stopped at its time limit of {told_span(timeout)}{_in_step(facts)}.",
+        f"Stopped at its time limit of {duration_text(timeout)}{_in_step(facts)}.",
         f"Raise the limit, give it more CPU, or read less. {_NOTHING_WRITTEN}",
         {
-            "label": f"Run again with {told_span(2 * timeout)}",
+            "label": f"Run again with {duration_text(2 * timeout)}",
             "patch": {"timeout_seconds": 2 * timeout},
         },
         _AGAIN,

@@ -93,12 +93,12 @@ def attempts_launch(
     that
     another thread of this process is launching are skipped: the sweep runs during a long batch.
     """
-    mine = _take(attempt_ids)
+    owned = _take(attempt_ids)
     try:
-        _launch_all(mine, more)
+        _launch_all(owned, more)
     finally:
         with _hand_lock:
-            _in_hand.difference_update(mine)
+            _in_hand.difference_update(owned)
 
 
 _in_hand: set[UUID] = set()
@@ -107,14 +107,14 @@ _hand_lock = threading.Lock()
 
 def _take(attempt_ids: Sequence[UUID]) -> list[UUID]:
     with _hand_lock:
-        mine = [each for each in attempt_ids if each not in _in_hand]
-        _in_hand.update(mine)
-    return mine
+        owned = [each for each in attempt_ids if each not in _in_hand]
+        _in_hand.update(owned)
+    return owned
 
 
-def _launch_all(mine: list[UUID], more: Callable[[], Sequence[UUID]] | None) -> None:
-    """Launch `ids` and those that `more` returns, which are added to `mine`."""
-    waiting, in_flight, alone = deque(mine), 0, len(mine) == 1 and more is None
+def _launch_all(owned: list[UUID], more: Callable[[], Sequence[UUID]] | None) -> None:
+    """Launch `ids` and those that `more` returns, which are added to `owned`."""
+    waiting, in_flight, alone = deque(owned), 0, len(owned) == 1 and more is None
     answers: SimpleQueue[_LaunchResult] = SimpleQueue()
     while waiting or in_flight or more is not None:
         ahead = (
@@ -132,7 +132,7 @@ def _launch_all(mine: list[UUID], more: Callable[[], Sequence[UUID]] | None) -> 
                 _work(request.cluster).put((answers, request))
             in_flight += 1
         if more is not None:
-            mine += (others := _brought(more))
+            owned += (others := _more_ids(more))
             waiting.extend(others)
             more = None
         elif in_flight:
@@ -141,7 +141,7 @@ def _launch_all(mine: list[UUID], more: Callable[[], Sequence[UUID]] | None) -> 
             _write(got)
 
 
-def _brought(more: Callable[[], Sequence[UUID]]) -> list[UUID]:
+def _more_ids(more: Callable[[], Sequence[UUID]]) -> list[UUID]:
     """Return the ids from `more`; its failure does not affect launches in flight."""
     try:
         return _take(more())

@@ -17,7 +17,7 @@ from jobs.lifecycle.storagewait import storage_wait_told, storage_waits
 from jobs.models import Attempt, Job
 from jobs.reasons import FINAL_REASONS, SHORTAGE_REASONS, UNCOUNTED_REASONS
 from mimir.lib.clock import utc_now
-from mimir.lib.words import told_span
+from mimir.lib.formatting import duration_text
 
 MESSAGE_MAX = 2000
 
@@ -84,7 +84,7 @@ def _while_storage_waits(
     if not storage_waits(attempt):
         return reason, message
     if reason is FailureReason.DEADLINE_EXCEEDED:
-        limit = f"Its time limit of {told_span(job.timeout_seconds)} passed"
+        limit = f"Its time limit of {duration_text(job.timeout_seconds)} passed"
         return FailureReason.STORAGE_UNAVAILABLE, storage_wait_told(attempt, before=limit)
     if reason is FailureReason.WORKER_LOST:
         return reason, storage_wait_told(

@@ -13,7 +13,7 @@ from jobs.lifecycle.values import FinishReport
 from jobs.logs.append import log_close
 from jobs.logs.read import log_sha256
 from jobs.models import Attempt, Job
-from jobs.types import OutcomeRefused, outcome_apply, outcome_prepare
+from jobs.types.outcome import OutcomeRefused, outcome_apply, outcome_prepare
 from mimir.lib.clock import utc_now
 from mimir.lib.crash import crash_point
 from mimir.lib.errors import Conflict, Gone

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from jobs.contract import JobStatus, JobType, Priority
+from jobs.contract import JobStatus, Priority
 from jobs.core.resources import format_cpu, format_memory, from_dict
 from jobs.core.states import is_terminal
 from jobs.lifecycle.submit import job_submit
@@ -29,7 +29,7 @@ def job_retry(*, job: Job, user: "User | None", idempotency_key: str | None = No
         idempotency_key=idempotency_key,
         retry_of=job,
         fixed_inputs=job.inputs,
-        type=JobType(job.type),
+        type=job.type,
         parameters=job.parameters,
         name=job.name,
         labels=job.labels,

@@ -20,7 +20,7 @@ from jobs.diagnosis.job import storage_wait
 from jobs.models import Attempt, Job
 from mimir.api.errors import as_mimir_error
 from mimir.lib.clock import utc_now
-from mimir.lib.words import told_at
+from mimir.lib.formatting import time_text
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +59,7 @@ def storage_wait_told(attempt: Attempt, *, before: str) -> str:
     """Why an attempt ended that waited for the storage: `before` is what ended it, without a full stop."""
     wait = _wait_of(attempt)
     assert wait is not None
-    since = told_at(dt.datetime.fromisoformat(wait["since"]), utc_now())
+    since = time_text(dt.datetime.fromisoformat(wait["since"]), utc_now())
     return f"{before} while it waited for the storage since {since}: {wait['problem']}."
 
 

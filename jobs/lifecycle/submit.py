@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +14,17 @@ from jobs.admission.snapshot import queued_count
 from jobs.clusters.check import Launch
 from jobs.clusters.listing import place_faults
 from jobs.clusters.machine import machine
-from jobs.contract import DEFAULT_PRIORITY, EventKind, JobStatus, JobType, Priority
+from jobs.contract import EventKind, JobStatus, Priority
 from jobs.core import feed
 from jobs.core.metrics import submitted_count
 from jobs.core.resources import Profile, as_dict, profiles_with, resolve
 from jobs.core.transition import wake_on_commit
-from jobs.lifecycle.inputs import Inputs, deleted_inputs, input_rows_create, inputs_fix, inputs_of
+from jobs.lifecycle.inputs import Inputs, deleted_inputs, input_rows_create, inputs_of
 from jobs.models import Job, JobEvent
+from jobs.types.inputs import InputRow, inputs_resolve
+from jobs.types.registry import SPECS, builtin_profiles, check_parameters
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Invalid, TooMany
-from mimir.lib.schemas.parameters import check_parameters
 from projects.models import Project, ProjectStatus
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class Submitted:
 class JobRequest:
     """A checked request: what a job's row holds of it."""
 
-    type: JobType
+    type: str
     parameters: dict[str, Any]
     name: str
     labels: dict[str, str]
@@ -55,7 +57,7 @@ class JobRequest:
     resources: dict[str, dict[str, int]]
     timeout_seconds: int
     max_attempts: int
-    inputs: list[dict[str, Any]]
+    inputs: Sequence[InputRow]
     exclusive_key: str
     cluster: str = ""
     region: str = ""
@@ -64,7 +66,7 @@ class JobRequest:
 def job_check(
     *,
     project: Project,
-    type: JobType,  # noqa: A002 - the field's name in the API
+    type: str,
     parameters: dict[str, Any],
     name: str = "",
     labels: dict[str, str] | None = None,
@@ -74,7 +76,7 @@ def job_check(
     max_attempts: int | None = None,
     cluster: str | None = None,
     region: str | None = None,
-    fixed_inputs: list[dict[str, Any]] | None = None,
+    fixed_inputs: Sequence[InputRow] | None = None,
 ) -> JobRequest:
     """The request, checked whole, with its inputs fixed; writes nothing. `fixed_inputs`: those of the job that is run again.
 
@@ -104,7 +106,7 @@ def job_check(
         parameters=parameters,
         name=name,
         labels=labels,
-        priority=priority or DEFAULT_PRIORITY[type],
+        priority=priority or SPECS[type].default_priority,
         resources=as_dict(profile),
         timeout_seconds=timeout,
         max_attempts=attempts,
@@ -117,9 +119,9 @@ def job_check(
 
 def _inputs(
     project: Project,
-    kind: JobType,
+    job_type: str,
     parameters: dict[str, Any],
-    fixed: list[dict[str, Any]] | None,
+    fixed: Sequence[InputRow] | None,
     faults: dict[str, str],
 ) -> Inputs:
     """The versions that the job reads: those of the job that is run again, else what its parameters name, once these have no faults."""
@@ -127,14 +129,17 @@ def _inputs(
     if gone := deleted_inputs(inputs.rows):
         raise _deleted(gone)
     if fixed is None and not faults:
-        return inputs_fix(project=project, type=kind, parameters=parameters, faults=faults)
+        rows = inputs_resolve(
+            job_type=job_type, project=project, parameters=parameters, faults=faults
+        )
+        return inputs_of(rows)
     return inputs
 
 
-def _profile(kind: JobType, asked: dict[str, Any] | None, faults: dict[str, str]) -> Profile | None:
+def _profile(job_type: str, asked: dict[str, Any] | None, faults: dict[str, str]) -> Profile | None:
     """What the job requests and may use; None with what is wrong in `faults`."""
     try:
-        return resolve(asked, profiles()[kind])
+        return resolve(asked, profiles()[job_type])
     except Invalid as invalid:
         faults |= invalid.detail
         return None
@@ -146,7 +151,7 @@ def job_submit(
     user: "User | None",
     idempotency_key: str | None = None,
     retry_of: Job | None = None,
-    fixed_inputs: list[dict[str, Any]] | None = None,
+    fixed_inputs: Sequence[InputRow] | None = None,
     **request: Any,
 ) -> Submitted:
     """Check and insert a job; the fields of `request` are those of `job_check`. `fixed_inputs`: a retry reads what the first one read.
@@ -189,11 +194,11 @@ def _deleted(versions: list[str]) -> Conflict:
     )
 
 
-def profiles() -> dict[JobType, Any]:
+def profiles() -> dict[str, Profile]:
     """The resource profiles in force: the built-in ones, on the process launcher cut to the machine, with RESOURCE_PROFILES applied."""
     text = settings.ENV.resource_profiles
     here = machine() if settings.ENV.launcher == Launch.PROCESS else None
-    return profiles_with(json.loads(text) if text else {}, machine=here)
+    return profiles_with(json.loads(text) if text else {}, builtin=builtin_profiles(), machine=here)
 
 
 def _insert(

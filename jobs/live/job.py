@@ -10,6 +10,7 @@ from jobs.logs.read import log_read
 from jobs.models import Attempt
 from jobs.queries.events import event_dict, event_page
 from jobs.queries.jobs import job_for, jobs_as_dicts
+from jobs.queries.shapes import JobBody
 from mimir.lib.errors import Invalid
 
 EVENTS_AT_ONCE = 200
@@ -103,7 +104,7 @@ class JobFollower(Follower):
             self.shown = shown
             await self.send_json({"kind": "job", "job": shown})
 
-    def _shown(self) -> dict[str, Any]:
+    def _shown(self) -> JobBody:
         return jobs_as_dicts([job_for(self.user(), self.job_id)])[0]
 
     def _at_end(self, state: LiveState) -> bool:

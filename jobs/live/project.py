@@ -7,6 +7,7 @@ from uuid import UUID
 from jobs.contract import JobStatus
 from jobs.live.consumers import PROJECT_GROUP, Follower, in_database
 from jobs.queries.jobs import job_counts, job_list, jobs_as_dicts, jobs_by_id, recent_positions
+from jobs.queries.shapes import JobBody
 from projects.core.access import project_for
 
 SNAPSHOT_JOBS = 100
@@ -70,7 +71,7 @@ class ProjectFollower(Follower):
         self.away = {UUID(job["id"]): job["away"] for job in shown if job["away"]}
         return {"kind": "snapshot", "jobs": shown, "counts": self.counts}
 
-    def _changed(self, hinted: set[str], compare: bool) -> list[dict[str, Any]]:
+    def _changed(self, hinted: set[str], compare: bool) -> list[JobBody]:
         """The jobs to tell of: hinted ones, and at a comparison those whose row has moved on, or whose place in the line has."""
         ids = {UUID(text) for text in hinted if text}
         if compare:
@@ -95,7 +96,7 @@ class ProjectFollower(Follower):
                 self.waiting.pop(UUID(job["id"]), None)
         return told
 
-    def _told_otherwise(self, job: dict[str, Any]) -> bool:
+    def _told_otherwise(self, job: JobBody) -> bool:
         """Whether its place in the line, or what is not heard of, is another than was told."""
         job_id = UUID(job["id"])
         return bool(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-KEPT = 512  # most recently used hashes, a few hundred bytes each
+ENTRIES_MAX = 512  # most recently used hashes, a few hundred bytes each
 
 
 @dataclass(slots=True)
@@ -33,18 +33,18 @@ def stored(attempt_id: UUID, start: int, data: bytes) -> None:
     Ignored unless it continues the hashed bytes; `digest` then reads it from the store.
     """
     with _lock:
-        kept = _hashes.get(attempt_id)
-        if kept is None:
+        entry = _hashes.get(attempt_id)
+        if entry is None:
             if start:
                 return
-            kept = _hashes[attempt_id] = _Hash()
-            while len(_hashes) > KEPT:
+            entry = _hashes[attempt_id] = _Hash()
+            while len(_hashes) > ENTRIES_MAX:
                 _hashes.popitem(last=False)
         _hashes.move_to_end(attempt_id)
-        if kept.end != start:
+        if entry.end != start:
             return
-        kept.sha256.update(data)
-        kept.end += len(data)
+        entry.sha256.update(data)
+        entry.end += len(data)
 
 
 def digest(attempt_id: UUID, end: int, read: Callable[[int], Iterator[bytes]]) -> str:
@@ -53,16 +53,16 @@ def digest(attempt_id: UUID, end: int, read: Callable[[int], Iterator[bytes]]) -
     `read(offset)` streams the bytes from `offset` to `end`.
     """
     with _lock:
-        kept = _hashes.get(attempt_id)
-        usable = kept is not None and kept.end <= end
-        begin = kept.end if kept is not None and usable else 0
-        sha256 = kept.sha256.copy() if kept is not None and usable else hashlib.sha256()
+        entry = _hashes.get(attempt_id)
+        usable = entry is not None and entry.end <= end
+        begin = entry.end if entry is not None and usable else 0
+        sha256 = entry.sha256.copy() if entry is not None and usable else hashlib.sha256()
     for data in read(begin):
         sha256.update(data)
     with _lock:  # lets a repeated finish continue from here
-        kept = _hashes.setdefault(attempt_id, _Hash())
-        if kept.end < end:
-            kept.end, kept.sha256 = end, sha256.copy()
-        while len(_hashes) > KEPT:
+        entry = _hashes.setdefault(attempt_id, _Hash())
+        if entry.end < end:
+            entry.end, entry.sha256 = end, sha256.copy()
+        while len(_hashes) > ENTRIES_MAX:
             _hashes.popitem(last=False)
     return str(sha256.hexdigest())

@@ -80,9 +80,9 @@ def log_read_raw(
     part in which it starts, so parts at offset, offset + limit, … join without loss.
     """
     state = log_state(attempt.id)
-    asked = _position(state, offset)
-    start = _line_start(state, asked)
-    stop = state.end if limit is None else _line_start(state, min(asked + limit, state.end))
+    position = _position(state, offset)
+    start = _line_start(state, position)
+    stop = state.end if limit is None else _line_start(state, min(position + limit, state.end))
     part = _slice(state, start, max(start, stop))
     return LogSlice(
         offset=part.offset,

@@ -138,7 +138,7 @@ class _Finder:
                 piece,
                 (
                     lambda at: (
-                        found.start() if (found := _ERROR_HINTS.search(piece.data, at)) else -1
+                        match.start() if (match := _ERROR_HINTS.search(piece.data, at)) else -1
                     )
                 ),
             )
@@ -146,10 +146,10 @@ class _Finder:
 
     def _in_line(self, line: _Line) -> bool:
         text = line.text.decode(errors="replace")
-        found = self._pattern.search(text)
-        if found is not None:
-            self._add(line, text, found)
-        return found is not None
+        match = self._pattern.search(text)
+        if match is not None:
+            self._add(line, text, match)
+        return match is not None
 
     def _over_the_cut(self, before: _Line, line: _Line) -> None:
         """Return a match that starts in the previous part and ends in this one."""
@@ -159,22 +159,22 @@ class _Finder:
         tail = before.text[-width:]
         joined = (tail + line.text[:width]).decode(errors="replace")
         cut = len(tail.decode(errors="ignore"))
-        for found in self._pattern.finditer(joined):
-            if found.start() < cut < found.end():
-                self._add(before, joined, found)
+        for match in self._pattern.finditer(joined):
+            if match.start() < cut < match.end():
+                self._add(before, joined, match)
                 return
 
-    def _add(self, line: _Line, text: str, found: re.Match[str]) -> None:
-        first = max(found.start() - _BEFORE_CHARS, 0)
+    def _add(self, line: _Line, text: str, match: re.Match[str]) -> None:
+        first = max(match.start() - _BEFORE_CHARS, 0)
         clipped = text[first : first + TEXT_CHARS_MAX]
-        start = found.start() - first
+        start = match.start() - first
         self.matches.append(
             Match(
                 line.offset,
                 line.number,
                 clipped,
                 start,
-                min(found.end() - first, len(clipped)) - start,
+                min(match.end() - first, len(clipped)) - start,
             )
         )
 
@@ -185,8 +185,8 @@ def _hits(data: bytes, needle: bytes) -> Callable[[int], int]:
 
 def _lines(piece: Piece) -> Iterator[_Line]:
     """Yield every line of a piece."""
-    for number, found in enumerate(_LINE.finditer(piece.data), start=piece.first_line + 1):
-        yield _Line(piece.start + found.start(), number, found[1], found[2] == b"P", found[3])
+    for number, match in enumerate(_LINE.finditer(piece.data), start=piece.first_line + 1):
+        yield _Line(piece.start + match.start(), number, match[1], match[2] == b"P", match[3])
 
 
 def _lines_at(piece: Piece, next_hit: Callable[[int], int]) -> Iterator[_Line]:
@@ -196,12 +196,12 @@ def _lines_at(piece: Piece, next_hit: Callable[[int], int]) -> Iterator[_Line]:
     """
     data, number, counted, at = piece.data, piece.first_line + 1, 0, 0
     while (hit := next_hit(at)) >= 0:
-        found = _LINE.match(data, data.rfind(b"\n", 0, hit) + 1)
-        if found is None:
+        match = _LINE.match(data, data.rfind(b"\n", 0, hit) + 1)
+        if match is None:
             return
-        if hit < found.start(3):
-            at = found.start(3)
+        if hit < match.start(3):
+            at = match.start(3)
             continue
-        number += data.count(b"\n", counted, found.start())
-        counted, at = found.start(), found.end()
-        yield _Line(piece.start + found.start(), number, found[1], found[2] == b"P", found[3])
+        number += data.count(b"\n", counted, match.start())
+        counted, at = match.start(), match.end()
+        yield _Line(piece.start + match.start(), number, match[1], match[2] == b"P", match[3])

@@ -5,7 +5,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 
-from jobs.contract import JobStatus, JobType, Priority
+from jobs.contract import JobStatus, Priority
 from jobs.models.expressions import choices, id_from_its_end, producer, search_parts
 from mimir.lib.ids import uuid7
 
@@ -26,7 +26,7 @@ class Job(models.Model):
         "self", null=True, on_delete=models.SET_NULL, related_name="retries"
     )
 
-    type = models.CharField(max_length=32, choices=choices(JobType))
+    type = models.CharField(max_length=32)  # a package of `jobs.types`
     priority = models.CharField(max_length=16, choices=choices(Priority))
     parameters = models.JSONField()
     inputs = models.JSONField(default=list)  # versions resolved at submit: see lifecycle/submit.py

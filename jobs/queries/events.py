@@ -1,10 +1,10 @@
 """Events of a job in order."""
 
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from jobs.models import JobEvent
+from jobs.queries.shapes import EventBody
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,11 @@ def event_page(*, job_id: UUID, after: int, limit: int) -> EventPage:
     return EventPage(events=events, next_after=events[-1].seq if more else None)
 
 
-def event_dict(event: JobEvent) -> dict[str, Any]:
-    """Return an event's API body. The actor is omitted: a worker's actor contains its attempt id."""
+def event_dict(event: JobEvent) -> EventBody:
+    """Return an event's API body.
+
+    The actor is omitted, because a worker's actor contains its attempt id.
+    """
     return {
         "seq": event.seq,
         "at": event.at.isoformat(),

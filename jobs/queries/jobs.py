@@ -8,12 +8,14 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import QuerySet
 
+from jobs.admission.shapes import WaitingBody
 from jobs.admission.waiting import job_waiting
 from jobs.contract import ArtifactRole, JobStatus
 from jobs.core.resources import Amounts, format_cpu, format_memory, from_dict
 from jobs.lifecycle.inputs_read import public_inputs
 from jobs.models import Artifact, Attempt, Job
 from jobs.queries.search import id_ends, titled_like
+from jobs.queries.shapes import JobBody, QuantitiesBody
 from jobs.reconcile.silence import job_away
 from mimir.lib.errors import NotFound
 from projects.core.access import demand, role_subquery
@@ -29,14 +31,19 @@ def job_for(user: "User", job_id: UUID, need: Role = Role.VIEWER) -> Job:
     Sets `access_role`. Raises: NotFound for a missing job or a non-member, PermissionDenied for a
     member with a lower role.
     """
-    job = _shown().annotate(access_role=role_subquery(user, "project_id")).filter(id=job_id).first()
+    job = (
+        _with_relations()
+        .annotate(access_role=role_subquery(user, "project_id"))
+        .filter(id=job_id)
+        .first()
+    )
     if job is None:
         raise NotFound("There is nothing here.")
     demand(getattr(job, "access_role"), need)  # noqa: B009 - an annotation of the query
     return job
 
 
-def _shown() -> "QuerySet[Job, Job]":
+def _with_relations() -> "QuerySet[Job, Job]":
     return Job.objects.select_related("project", "created_by")
 
 
@@ -53,7 +60,7 @@ def job_list(
     `text` is part of the given or derived title, or the end of the id. `label` is `key` or
     `key=value`.
     """
-    jobs = _shown().filter(project=project)
+    jobs = _with_relations().filter(project=project)
     if statuses:
         jobs = jobs.filter(status__in=statuses)
     if job_type:
@@ -72,7 +79,7 @@ def job_list(
 
 def jobs_by_id(*, project_id: UUID, ids: Sequence[UUID]) -> list[Job]:
     """Return the jobs of `ids` that belong to the project."""
-    return list(_shown().filter(project_id=project_id, id__in=ids))
+    return list(_with_relations().filter(project_id=project_id, id__in=ids))
 
 
 def job_counts(*, project: Project) -> dict[str, int]:
@@ -141,7 +148,7 @@ def artifact_get(*, job: Job, name: str) -> Artifact:
     return found
 
 
-def jobs_as_dicts(jobs: Sequence[Job]) -> list[dict[str, Any]]:
+def jobs_as_dicts(jobs: Sequence[Job]) -> list[JobBody]:
     """Return the API bodies of jobs, with waiting reasons and lost heartbeats.
 
     One snapshot serves all jobs.
@@ -150,9 +157,7 @@ def jobs_as_dicts(jobs: Sequence[Job]) -> list[dict[str, Any]]:
     return [job_dict(job, waiting.get(job.id), away.get(job.id)) for job in jobs]
 
 
-def job_dict(
-    job: Job, waiting: Mapping[str, Any] | None, away: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def job_dict(job: Job, waiting: WaitingBody | None, away: Mapping[str, Any] | None) -> JobBody:
     """Return a job's body for API, sockets and pages: JSON values only."""
     profile = from_dict(job.resources)
     return {
@@ -188,7 +193,7 @@ def job_dict(
     }
 
 
-def _quantities(amounts: Amounts) -> dict[str, Any]:
+def _quantities(amounts: Amounts) -> QuantitiesBody:
     return {
         "cpu": format_cpu(amounts.cpu_millicores),
         "memory": format_memory(amounts.memory_bytes),

@@ -14,10 +14,11 @@ from uuid import UUID
 from django.db.models import Model, Q
 
 from jobs.models import Job, JobInput, JobOutput
+from jobs.queries.shapes import LineageEdgeBody, LineageNodeBody
 from mimir.lib.errors import NotFound
 from projects.datasets.read import dataset_version_get
 from projects.model_registry.read import model_version_get
-from projects.models import DatasetVersion, ModelVersion, PipelineVersion, Project, TwinRevision
+from projects.models import Project, TwinRevision
 
 NODES_MAX = 200
 
@@ -59,8 +60,8 @@ class Lineage:
     """Nodes and edges of the API body; `truncated` means that more exist further away."""
 
     of: str
-    nodes: list[dict[str, Any]]
-    edges: list[dict[str, str]]
+    nodes: list[LineageNodeBody]
+    edges: list[LineageEdgeBody]
     truncated: bool
 
 
@@ -76,10 +77,12 @@ def lineage_of(*, project: Project, kind: NodeKind, name: str, number: int | Non
     up: list[_Key] = [(kind, start.pk)]
     down = list(up)
     while up or down:
-        up = walk.step(up, _makers, _read)
-        down = walk.step(down, _users, _made)
-    names = {key: _shown(key, row) for key, row in walk.nodes.items()}
-    edges = [{"from": names[tail]["id"], "to": names[head]["id"]} for tail, head in walk.edges]
+        up = walk.step(up, _makers, _job_inputs)
+        down = walk.step(down, _users, _job_outputs)
+    names = {key: _node(key, row) for key, row in walk.nodes.items()}
+    edges: list[LineageEdgeBody] = [
+        {"from": names[tail]["id"], "to": names[head]["id"]} for tail, head in walk.edges
+    ]
     return Lineage(names[kind, start.pk]["id"], list(names.values()), edges, walk.truncated)
 
 
@@ -203,39 +206,27 @@ def _users(project: Project, keys: Collection[_Key]) -> _Found:
         yield (key, (NodeKind.JOB, job.pk)), job
 
 
-def _read(project: Project, keys: Collection[_Key]) -> _Found:
+def _job_inputs(project: Project, keys: Collection[_Key]) -> _Found:
     for key, job_id, version in _versions(JobInput.objects, project, keys, _INPUTS):
         yield (key, (NodeKind.JOB, job_id)), version
 
 
-def _made(project: Project, keys: Collection[_Key]) -> _Found:
+def _job_outputs(project: Project, keys: Collection[_Key]) -> _Found:
     for key, job_id, version in _versions(JobOutput.objects, project, keys, _OUTPUTS):
         yield ((NodeKind.JOB, job_id), key), version
 
 
-def _shown(key: _Key, row: Any) -> dict[str, Any]:
+def _node(key: _Key, row: Any) -> LineageNodeBody:
     kind = key[0]
-    facts: dict[str, Any] = {
+    job = row if isinstance(row, Job) else None
+    name = row.name if job is not None else getattr(row, _OWNERS[kind]).name
+    return {
+        "id": f"job:{row.pk}" if job is not None else f"{kind}:{name}@{row.number}",
         "kind": kind.value,
+        "name": name,
+        "version": None if job is not None else row.number,
+        "job_type": job.type if job is not None else None,
+        "status": job.status if job is not None else None,
         "at": row.created_at,
         "by": row.created_by.get_username() if row.created_by else None,
-    }
-    if isinstance(row, Job):
-        return {
-            "id": f"job:{row.pk}",
-            "name": row.name,
-            "version": None,
-            "job_type": row.type,
-            "status": row.status,
-            **facts,
-        }
-    assert isinstance(row, DatasetVersion | ModelVersion | PipelineVersion | TwinRevision)
-    name = getattr(row, _OWNERS[kind]).name
-    return {
-        "id": f"{kind}:{name}@{row.number}",
-        "name": name,
-        "version": row.number,
-        "job_type": None,
-        "status": None,
-        **facts,
     }

@@ -8,8 +8,10 @@ from uuid import UUID
 
 from django.db.models import F, OuterRef, QuerySet, Subquery, Value
 
-from jobs.contract import JobStatus, JobType
+from jobs.contract import JobStatus
 from jobs.models import Job, JobOutput, producer
+from jobs.queries.shapes import ProducerBody
+from jobs.types.registry import derived_title
 from projects.datasets.read import dataset_current_versions
 from projects.models import DatasetVersion, ModelVersion, Project, RevisionKind, Twin, TwinRevision
 
@@ -34,16 +36,8 @@ def producer_of(job_type: str, parameters: Mapping[str, Any]) -> Producer:
 
 
 def producer_title(job_type: str, parameters: Mapping[str, Any]) -> str:
-    """Return the title of a producer's runs."""
-    named = {key: str(value) for key, value in parameters.items() if isinstance(value, str)}
-    match job_type:
-        case JobType.ML_TRAINING:
-            return f"Train {named.get('model', '')} on {named.get('dataset', '')}"
-        case JobType.ML_INFERENCE:
-            return f"Predict with {named.get('model', '')} for {named.get('dataset', '')}"
-        case JobType.DIGITAL_TWIN_UPDATE:
-            return f"Update {named.get('twin', '')} from {named.get('dataset', '')}"
-    return named.get("pipeline", "")
+    """Return the title of all runs of a producer."""
+    return derived_title(job_type, parameters, of_producer=True)
 
 
 def runs_of(*, project: Project, producers: Iterable[Producer]) -> dict[Producer, list[Run]]:
@@ -85,7 +79,7 @@ def usual_seconds(runs: Iterable[Run]) -> float | None:
     return statistics.median(seconds) if seconds else None
 
 
-def latest_results(*, project: Project) -> list[dict[str, Any]]:
+def latest_results(*, project: Project) -> list[ProducerBody]:
     """Return each dataset, model and twin whose newest version a job made, newest first.
 
     Each comes with the runs of its producer.
@@ -102,7 +96,7 @@ def latest_results(*, project: Project) -> list[dict[str, Any]]:
     ]
 
 
-def _outputs(project: Project, kind: str) -> Iterable[dict[str, Any]]:
+def _outputs(project: Project, kind: str) -> Iterable[Mapping[str, Any]]:
     column, owner, newest = _NEWEST[kind]
     named = {
         "kind": Value(kind),
@@ -119,7 +113,7 @@ def _outputs(project: Project, kind: str) -> Iterable[dict[str, Any]]:
     return rows
 
 
-def _result_dict(row: Mapping[str, Any], runs: list[Run]) -> dict[str, Any]:
+def _result_dict(row: Mapping[str, Any], runs: list[Run]) -> ProducerBody:
     return {
         "kind": row["kind"],
         "name": row["name"],

@@ -5,8 +5,9 @@ A constant number of indexed queries, whatever the number of jobs.
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
+from uuid import UUID
 
 from django.db.models import Count, F, QuerySet, Sum
 from django.db.models.functions import Extract, Floor
@@ -15,6 +16,15 @@ from jobs.contract import LIVE, JobStatus
 from jobs.models import Attempt, DismissedFailure, Job, JobOutput, Limit, producer
 from jobs.queries.jobs import jobs_as_dicts
 from jobs.queries.producers import Producer, latest_results, producer_title
+from jobs.queries.shapes import (
+    AttentionBody,
+    CountsBody,
+    HourBody,
+    JobBody,
+    ResultBody,
+    SummaryBody,
+    UsageBody,
+)
 from mimir.lib.clock import utc_now
 from projects.models import Project
 
@@ -27,12 +37,19 @@ RESULTS_MAX, SUCCESSES_LOOKED_AT = 8, 200
 HOURS = 24
 
 
-def project_summary(*, project: Project, user: "User") -> dict[str, Any]:
+class _Failure(TypedDict):
+    id: UUID
+    type: str
+    producer: str
+    created_at: dt.datetime
+
+
+def project_summary(*, project: Project, user: "User") -> SummaryBody:
     """Return the body of `GET …/summary/`, without failures that `user` has dismissed."""
     now = utc_now()
     hourly = _hourly(project, now)
     return {
-        "counts": {**_ended(hourly), **_open(project)},
+        "counts": _counts(project, hourly),
         "attention": _attention(project, user, now),
         "hourly": hourly,
         "results": _results(project),
@@ -41,7 +58,7 @@ def project_summary(*, project: Project, user: "User") -> dict[str, Any]:
     }
 
 
-def _hourly(project: Project, now: dt.datetime) -> list[dict[str, Any]]:
+def _hourly(project: Project, now: dt.datetime) -> list[HourBody]:
     """Count the jobs that ended in each of the last 24 hours.
 
     The hours end now, not on the clock, so they add up to the last 24 hours.
@@ -60,24 +77,16 @@ def _hourly(project: Project, now: dt.datetime) -> list[dict[str, Any]]:
     return [
         {
             "at": began + dt.timedelta(hours=hour),
-            **{
-                status.value: found.get((hour, status.value), 0)
-                for status in (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED)
-            },
+            "succeeded": found.get((hour, JobStatus.SUCCEEDED.value), 0),
+            "failed": found.get((hour, JobStatus.FAILED.value), 0),
+            "cancelled": found.get((hour, JobStatus.CANCELLED.value), 0),
         }
         for hour in range(HOURS)
     ]
 
 
-def _ended(hourly: Sequence[dict[str, Any]]) -> dict[str, int]:
-    return {
-        status: sum(hour[status] for hour in hourly)
-        for status in ("succeeded", "failed", "cancelled")
-    }
-
-
-def _open(project: Project) -> dict[str, int]:
-    """Count running and waiting jobs."""
+def _counts(project: Project, hourly: Sequence[HourBody]) -> CountsBody:
+    """Count jobs that ended in the last 24 hours, and running and waiting ones."""
     rows = (
         Job.objects.filter(project=project, status__in=[JobStatus.QUEUED, *LIVE])
         .values_list("status")
@@ -85,10 +94,16 @@ def _open(project: Project) -> dict[str, int]:
         .order_by()
     )
     found = Counter(dict(rows))
-    return {"running": sum(found[status] for status in LIVE), "waiting": found[JobStatus.QUEUED]}
+    return {
+        "succeeded": sum(hour["succeeded"] for hour in hourly),
+        "failed": sum(hour["failed"] for hour in hourly),
+        "cancelled": sum(hour["cancelled"] for hour in hourly),
+        "running": sum(found[status] for status in LIVE),
+        "waiting": found[JobStatus.QUEUED],
+    }
 
 
-def _attention(project: Project, user: "User", now: dt.datetime) -> list[dict[str, Any]]:
+def _attention(project: Project, user: "User", now: dt.datetime) -> list[AttentionBody]:
     """Return the newest failure of each producer without a later success, unless dismissed."""
     failures = _failures(project, now)
     dismissed = DismissedFailure.objects.filter(
@@ -102,29 +117,27 @@ def _attention(project: Project, user: "User", now: dt.datetime) -> list[dict[st
         [failure["id"] for failure in left]
     )
     jobs = [rows[failure["id"]] for failure in left if failure["id"] in rows]
-    return [
-        _attention_item(job, shown) for job, shown in zip(jobs, jobs_as_dicts(jobs), strict=True)
-    ]
+    return [_attention_item(job, body) for job, body in zip(jobs, jobs_as_dicts(jobs), strict=True)]
 
 
-def _attention_item(job: Job, shown: dict[str, Any]) -> dict[str, Any]:
+def _attention_item(job: Job, body: JobBody) -> AttentionBody:
     diagnosis = job.diagnosis or {}
     return {
         "kind": "failed_job",
-        "job": shown,
+        "job": body,
         "title": job.name or producer_title(job.type, job.parameters),
         "summary": diagnosis.get("summary") or job.message,
         "next_steps": diagnosis.get("next_steps", []),
     }
 
 
-def _failures(project: Project, now: dt.datetime) -> list[dict[str, Any]]:
+def _failures(project: Project, now: dt.datetime) -> list[_Failure]:
     """Return the newest recent failure of each producer, newest first."""
     since = now - dt.timedelta(days=ATTENTION_DAYS)
     jobs = Job.objects.filter(
         project=project, status=JobStatus.FAILED, created_at__gt=since
     ).annotate(producer=producer())
-    newest: dict[Producer, dict[str, Any]] = {}
+    newest: dict[Producer, _Failure] = {}
     rows: Iterable[Any] = jobs.order_by("-created_at").values(
         "id", "type", "producer", "created_at"
     )[:FAILURES_LOOKED_AT]
@@ -133,11 +146,11 @@ def _failures(project: Project, now: dt.datetime) -> list[dict[str, Any]]:
     return list(newest.values())[:PRODUCERS_LOOKED_AT]
 
 
-def _producer(row: dict[str, Any]) -> Producer:
+def _producer(row: _Failure) -> Producer:
     return row["type"], row["producer"]
 
 
-def _resolved(project: Project, failures: Sequence[dict[str, Any]]) -> set[Producer]:
+def _resolved(project: Project, failures: Sequence[_Failure]) -> set[Producer]:
     """Return the producers that succeeded after their failure."""
     if not failures:
         return set()
@@ -145,7 +158,7 @@ def _resolved(project: Project, failures: Sequence[dict[str, Any]]) -> set[Produ
     return set(first.union(*others, all=True) if others else first)
 
 
-def _successes(project: Project, failure: dict[str, Any]) -> "QuerySet[Job, Any]":
+def _successes(project: Project, failure: _Failure) -> "QuerySet[Job, Any]":
     jobs = (
         Job.objects.filter(project=project, type=failure["type"])
         .annotate(producer=producer())
@@ -155,7 +168,7 @@ def _successes(project: Project, failure: dict[str, Any]) -> "QuerySet[Job, Any]
     return later.order_by("-created_at").values_list("type", "producer")[:1]
 
 
-def _results(project: Project) -> list[dict[str, Any]]:
+def _results(project: Project) -> list[ResultBody]:
     """Return the versions made by the latest successful jobs, newest first."""
     latest = (
         Job.objects.filter(project=project, status=JobStatus.SUCCEEDED)
@@ -182,16 +195,18 @@ _OUTPUTS = (
 )
 
 
-def _result(row: dict[str, Any]) -> dict[str, Any]:
+def _result(row: Mapping[str, Any]) -> ResultBody:
     kind = next(kind for kind, _, _ in _OUTPUTS if row[f"its_{kind}_name"] is not None)
     return {
         "kind": kind,
-        **{field: row[f"its_{kind}_{field}"] for field in ("name", "version", "at")},
+        "name": row[f"its_{kind}_name"],
+        "version": row[f"its_{kind}_version"],
+        "at": row[f"its_{kind}_at"],
         "job": row["job_id"],
     }
 
 
-def _usage(project: Project) -> dict[str, Any]:
+def _usage(project: Project) -> UsageBody:
     """Return resources held by the project's workers and its limit of running jobs."""
     held = Attempt.objects.filter(gone_at__isnull=True, job__project=project).aggregate(
         running=Count("id"),
@@ -203,4 +218,9 @@ def _usage(project: Project) -> dict[str, Any]:
         .values_list("max_jobs", flat=True)
         .first()
     )
-    return {**held, "limit": limit}
+    return {
+        "running": held["running"],
+        "limit": limit,
+        "cpu_millicores": held["cpu_millicores"],
+        "memory_bytes": held["memory_bytes"],
+    }

@@ -23,7 +23,7 @@ from jobs.reconcile.attempts import database_now, view_of
 from jobs.reconcile.decide import Action, AttemptView, Verb, decide_away, start_seconds
 from jobs.reconcile.silence import FRESH_SECONDS, heard_of, silence_of, web_seconds
 from mimir.lib.clock import utc_now
-from mimir.lib.words import told_at
+from mimir.lib.formatting import time_text
 
 LOST_WITH_ITS_CLUSTER = (
     "The worker and its cluster fell silent: lines after this one may be missing."
@@ -161,11 +161,11 @@ def _told(
     now = utc_now()
     facts: dict[str, Any] = {
         "cluster": cluster.name,
-        "since": told_at(cluster.unreachable_since or now, now),
+        "since": time_text(cluster.unreachable_since or now, now),
         "elsewhere": bool(job.cluster or job.region),
     }
     if reason is FailureReason.HEARTBEAT_LOST:
-        heard = told_at(attempt.heartbeat_at or attempt.claimed_at or now, now)
+        heard = time_text(attempt.heartbeat_at or attempt.claimed_at or now, now)
         return heartbeat_lost(cluster.away_grace_seconds, heard=heard, **facts).told()
     if reason is FailureReason.LAUNCH_TIMEOUT:
         return never_started_away(start_seconds(view_of(attempt), times()), **facts).told()

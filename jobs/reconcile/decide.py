@@ -14,7 +14,7 @@ from uuid import UUID
 
 from jobs.contract import TERMINAL, FailureReason, JobStatus
 from jobs.reasons import CLUSTER_REASONS, FINAL_REASONS, SHORTAGE_REASONS
-from mimir.lib.words import told_never
+from mimir.lib.formatting import told_never
 
 
 class Verb(StrEnum):

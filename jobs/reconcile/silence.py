@@ -11,7 +11,7 @@ from jobs.contract import JobStatus
 from jobs.models import Attempt, Cluster, Job, WebUptime
 from jobs.reconcile.attempts import database_now, open_attempts
 from jobs.reconcile.decide import Silence, Times, Verb, decide_away
-from mimir.lib.words import told_at, told_span
+from mimir.lib.formatting import duration_text, time_text
 
 ABOUT_SECONDS = 30.0
 FRESH_SECONDS = 30.0  # a heartbeat comes each 2 s; a worker's request may hang for that long
@@ -123,10 +123,10 @@ def _of_node(row: Attempt, silence: Silence, now: dt.datetime) -> dict[str, Any]
         return None
     left = max(0.0, silence.grace_seconds - silence.worker_seconds)
     lost_at = _about(now + dt.timedelta(seconds=left))
-    heard = told_at(row.heartbeat_at, now)
+    heard = time_text(row.heartbeat_at, now)
     detail = (
         f"The worker has been silent since {heard}, and its cluster {row.cluster_id} reports that its node does not answer. If the node comes back"
-        f" the worker continues. Otherwise the cluster removes it after some minutes, or it is ended at about {told_at(lost_at, now)}."
+        f" the worker continues. Otherwise the cluster removes it after some minutes, or it is ended at about {time_text(lost_at, now)}."
     )
     return {
         "what": "node",
@@ -148,11 +148,11 @@ def _sentence(row: Attempt, lost_at: dt.datetime | None, now: dt.datetime) -> st
     """Since when, and until when. The cluster's own words hold addresses: they are the administrators'."""
     since = row.cluster.unreachable_since
     assert since is not None
-    away = f"The cluster {row.cluster_id} has not answered since {told_at(since, now)}"
+    away = f"The cluster {row.cluster_id} has not answered since {time_text(since, now)}"
     if lost_at is None or row.heartbeat_at is None:
         return f"{away}, and the worker has not reported. It is given up when its time to start is over."
-    heard = f"{away}, and the worker was last heard of at {told_at(row.heartbeat_at, now)}."
+    heard = f"{away}, and the worker was last heard of at {time_text(row.heartbeat_at, now)}."
     if row.job.status == JobStatus.CANCELLING:
-        return f"{heard} Counts as stopped at about {told_at(lost_at, now)}, if neither comes back before."
-    grace = told_span(row.cluster.away_grace_seconds)
-    return f"{heard} It is given up at about {told_at(lost_at, now)}, {grace} after both fell silent, if neither comes back before."
+        return f"{heard} Counts as stopped at about {time_text(lost_at, now)}, if neither comes back before."
+    grace = duration_text(row.cluster.away_grace_seconds)
+    return f"{heard} It is given up at about {time_text(lost_at, now)}, {grace} after both fell silent, if neither comes back before."

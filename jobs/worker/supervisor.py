@@ -27,7 +27,7 @@ from jobs.worker.spool import Spool
 from jobs.worker.stopping import INTERRUPTED, Stop, Verdict, failed
 from jobs.worker.storable import storable
 from jobs.worker.transfers import Transfers
-from mimir.lib.words import told_span
+from mimir.lib.formatting import duration_text
 
 CLOCK_TOLERANCE_SECONDS = 60.0
 ASK_SECONDS = 5.0  # between SIGTERM and SIGKILL to the workload
@@ -125,7 +125,7 @@ class Supervisor:
         if abs(ahead) > CLOCK_TOLERANCE_SECONDS:
             which = "ahead of" if ahead > 0 else "behind"
             message = (
-                f"The clock of the worker's machine is {told_span(abs(ahead))} {which} the orchestrator's: times in this log are off by that."
+                f"The clock of the worker's machine is {duration_text(abs(ahead))} {which} the orchestrator's: times in this log are off by that."
                 " An administrator should correct the machine's clock."
             )
             self._reporter.add(EventKind.NOTICE, {"message": message})

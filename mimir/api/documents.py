@@ -15,8 +15,8 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 
-from mimir.api.answers import finish
 from mimir.api.authentication import BearerAuthentication
+from mimir.api.conditional import finish
 from mimir.api.views import ApiView
 from mimir.lib.errors import NotAuthenticated
 

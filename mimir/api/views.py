@@ -16,7 +16,7 @@ from rest_framework.serializers import DictField, ListField, MultipleChoiceField
 from rest_framework.views import APIView
 
 from mimir.api import schema as _schema  # noqa: F401 - registers the Bearer scheme with the OpenAPI generator
-from mimir.api.answers import finish
+from mimir.api.conditional import finish
 from mimir.api.errors import flatten
 from mimir.api.fields import CommaField
 from mimir.api.parsers import JSONParser

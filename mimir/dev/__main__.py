@@ -13,7 +13,7 @@ from collections.abc import Callable
 import httpx
 
 from mimir.dev.demo import DemoFailed, run_demo
-from mimir.dev.places import ROOT, BadPlace, Places
+from mimir.dev.paths import ROOT, BadPlace, Places
 from mimir.dev.ports import PortTaken, port_of
 from mimir.dev.postgres import PostgresFailed
 from mimir.dev.secrets import Secrets, secrets_of, write_private

@@ -6,7 +6,7 @@ Needs the standard library alone: the virtual environment may be gone already.
 import shutil
 import sys
 
-from mimir.dev.places import Places
+from mimir.dev.paths import Places
 
 
 def main() -> int:
@@ -15,7 +15,7 @@ def main() -> int:
     if not places.var.exists():
         return 0
     try:
-        from mimir.dev.leftovers import end_leftovers, end_workers
+        from mimir.dev.stale_processes import end_leftovers, end_workers
         from mimir.dev.supervisor import AlreadyRuns, hold
     except ImportError:  # nothing is installed, so nothing of ours runs
         pass

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import httpx
 
-from mimir.dev.places import Places
+from mimir.dev.paths import Places
 from mimir.dev.secrets import write_private
 from mimir.lib import sample
 

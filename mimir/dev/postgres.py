@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
-from mimir.dev.places import Places
+from mimir.dev.paths import Places
 
 USER = "mimir"
 USERS_TO_BE = ("postgres", "nobody")  # PostgreSQL refuses root, and a user it cannot look up

@@ -6,7 +6,7 @@ import os
 import secrets
 from dataclasses import asdict, dataclass
 
-from mimir.dev.places import Places
+from mimir.dev.paths import Places
 
 
 @dataclass(frozen=True, slots=True)

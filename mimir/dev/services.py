@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from mimir.dev.places import MARKER, ROOT, Places
+from mimir.dev.paths import MARKER, ROOT, Places
 from mimir.dev.ports import answers, free_port
 from mimir.dev.postgres import Postgres, postgres_of
 from mimir.dev.secrets import Secrets

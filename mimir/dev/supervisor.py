@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 from typing import IO
 
-from mimir.dev.leftovers import end_leftovers
-from mimir.dev.places import Places
+from mimir.dev.paths import Places
 from mimir.dev.services import Service
+from mimir.dev.stale_processes import end_leftovers
 
 READY_SECONDS = 60.0
 FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 0.2, 5.0

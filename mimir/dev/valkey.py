@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-from mimir.dev.places import Places
+from mimir.dev.paths import Places
 from mimir.dev.secrets import write_private
 
 

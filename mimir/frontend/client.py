@@ -21,7 +21,8 @@ import httpx
 from django.conf import settings
 from django.http import HttpRequest
 
-from mimir.lib.frontend_proof import HEADER_NAME, Client, proof
+from mimir.frontend.api_types.json_types import JsonObject
+from mimir.lib.request_signature import HEADER_NAME, Client, sign
 
 PREFIX = "/api/v1/"
 TIMEOUTS = httpx.Timeout(35.0, connect=2.0, pool=5.0)  # seconds
@@ -53,7 +54,7 @@ class ApiError(Exception):
         self.status = status
         self.code = code
         self.message = message
-        self.detail: dict[str, Any] = dict(detail or {})
+        self.detail: JsonObject = dict(detail or {})
         self.retry_after = retry_after
 
 
@@ -81,11 +82,11 @@ class Api:
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
 
-    def get(self, path: str, params: Params | None = None) -> dict[str, Any]:
+    def get(self, path: str, params: Params | None = None) -> Any:
         """The JSON object at `path`; parameters that are None are left out."""
         return _object(self.request_raw("GET", path, params=params))
 
-    def get_with_etag(self, path: str) -> tuple[dict[str, Any], str]:
+    def get_with_etag(self, path: str) -> tuple[Any, str]:
         """Return the JSON object and its ETag, for If-Match. The ETag is empty if there is none."""
         response = self.request_raw("GET", path)
         return _object(response), response.headers.get("ETag", "")
@@ -96,7 +97,7 @@ class Api:
         json: object = None,
         headers: Mapping[str, str] | None = None,
         timeout: httpx.Timeout | None = None,
-    ) -> dict[str, Any]:
+    ) -> Any:
         """Send `json`. An empty answer is an empty dict."""
         return _object(self.request_raw("POST", path, json=json, headers=headers, timeout=timeout))
 
@@ -106,23 +107,19 @@ class Api:
         json: object = None,
         headers: Mapping[str, str] | None = None,
         timeout: httpx.Timeout | None = None,
-    ) -> dict[str, Any]:
+    ) -> Any:
         """Change the resource at `path`. `headers` can hold If-Match."""
         return _object(self.request_raw("PATCH", path, json=json, headers=headers, timeout=timeout))
 
-    def put(
-        self, path: str, json: object = None, headers: Mapping[str, str] | None = None
-    ) -> dict[str, Any]:
+    def put(self, path: str, json: object = None, headers: Mapping[str, str] | None = None) -> Any:
         """Create or replace the resource at `path`. `headers` can hold If-Match."""
         return _object(self.request_raw("PUT", path, json=json, headers=headers))
 
-    def delete(self, path: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def delete(self, path: str, headers: Mapping[str, str] | None = None) -> Any:
         """Delete or revoke the resource at `path`."""
         return _object(self.request_raw("DELETE", path, headers=headers))
 
-    def upload(
-        self, path: str, data: Mapping[str, str], files: Mapping[str, UploadFile]
-    ) -> dict[str, Any]:
+    def upload(self, path: str, data: Mapping[str, str], files: Mapping[str, UploadFile]) -> Any:
         """POST a multipart form. Files are streamed, never held in memory."""
         with _translated():
             response = _client().post(
@@ -221,7 +218,7 @@ def checked(response: httpx.Response) -> httpx.Response:
     )
 
 
-def _object(response: httpx.Response) -> dict[str, Any]:
+def _object(response: httpx.Response) -> Any:
     if not checked(response).content:
         return {}
     try:
@@ -275,7 +272,7 @@ class _SignedAuth(httpx.Auth):
             given.get("X-Forwarded-Host", given.get("Host", "")),
         )
         target = request.url.raw_path
-        given[HEADER_NAME] = proof(
+        given[HEADER_NAME] = sign(
             client,
             method=request.method,
             target=target,

@@ -18,6 +18,7 @@ from django.shortcuts import render
 
 from mimir.frontend import saved_form
 from mimir.frontend.client import ApiError, SignedOut, api
+from mimir.frontend.job_types import job_types
 from mimir.lib.clock import utc_now
 
 SIGN_IN_PATH = "/signin/"
@@ -122,6 +123,7 @@ def signed_in(view: View[P]) -> View[P]:
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if current(request) is None:
             return to_sign_in(request)
+        job_types.refresh(api(request))
         return view(request, *args, **kwargs)
 
     return guarded

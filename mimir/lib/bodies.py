@@ -20,7 +20,7 @@ from mimir.lib.asgi import (
     send_json_error,
 )
 from mimir.lib.errors import MimirError, TooLarge
-from mimir.lib.memory import trim_soon
+from mimir.lib.heap_trim import trim_soon
 
 SMALL_BYTES = 64 * 1024  # collected before the application is called
 STRANGER_BYTES_MAX = 16 * 1024  # without credentials: a sign-in

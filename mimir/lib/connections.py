@@ -16,7 +16,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from mimir.lib.memory import trim_soon
+from mimir.lib.heap_trim import trim_soon
 
 HEADER_SECONDS = (
     20.0  # from the connection, or the first byte of a further request, to the end of its header

@@ -1,14 +1,14 @@
 """Who asked, by which scheme and host: the frontend believes X-Forwarded-* of named proxies alone, and sets the headers anew.
 
 Everything behind `ForwardedHeaders` may read `scope["client"]`, `scope["scheme"]` and the three headers as the truth. The orchestrator
-believes nobody's X-Forwarded-*: there `mimir.api.entrance` settles the same from the frontend's proof.
+believes nobody's X-Forwarded-*: there `mimir.api.port_access` settles the same from the frontend's proof.
 """
 
 import ipaddress
 from collections.abc import Sequence
 
 from mimir.lib.asgi import Application, Header, Receive, Scope, Send, header
-from mimir.lib.frontend_proof import HEADER as PROOF
+from mimir.lib.request_signature import HEADER as PROOF
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -6,7 +6,7 @@ from typing import Any
 from mimir.lib.tables import COLUMN_NAME_MAX, COLUMNS_MAX, HEAD_BYTES, Column, NoMemory, NotATable
 
 
-class NoRoom(NotATable):
+class DiskFull(NotATable):
     """This machine's disk is full: nothing is said of the file."""
 
 
@@ -17,7 +17,7 @@ def read_head(path: str) -> bytes:
 
 
 def run_sql(connection: Any, sql: str) -> list[tuple[Any, ...]]:
-    """All rows of a query. Raises: NotATable with DuckDB's words in `detail`, NoMemory, NoRoom."""
+    """All rows of a query. Raises: NotATable with DuckDB's words in `detail`, NoMemory, DiskFull."""
     import duckdb
 
     try:
@@ -30,7 +30,7 @@ def run_sql(connection: Any, sql: str) -> list[tuple[Any, ...]]:
             else str(error)
         )
         if "No space left on device" in complaint:
-            raise NoRoom(
+            raise DiskFull(
                 "There is no room left on this machine's disk to read the file. Tell an administrator."
             ) from error
         message, detail = _in_our_words(complaint), _WITHOUT_PATH.sub("", complaint.strip())[:1000]

@@ -26,7 +26,7 @@ MIDDLEWARE = [
     "mimir.frontend.middleware.StaticMiddleware",
     "mimir.frontend.middleware.PageHeadersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "mimir.slashes.TrailingSlash",
+    "mimir.trailing_slashes.TrailingSlash",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

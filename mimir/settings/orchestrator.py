@@ -6,9 +6,11 @@ import tempfile
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from jobs.contract import JobStatus, JobType
+from jobs.contract import JobStatus, Priority
+from jobs.types.registry import job_type_names
+from jobs.types.spec import KINDS
 from mimir import env as _env
-from mimir.lib.proofs import derived_key
+from mimir.lib.hmac_signatures import derived_key
 from mimir.settings.base import common
 
 ENV = _env.load("orchestrator")
@@ -57,7 +59,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "mimir.slashes.TrailingSlash",
+    "mimir.trailing_slashes.TrailingSlash",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -217,7 +219,9 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "JobStatusEnum": [status.value for status in JobStatus],
-        "JobTypeEnum": [kind.value for kind in JobType],
+        "JobTypeEnum": job_type_names(),
+        "PriorityEnum": [priority.value for priority in Priority],
+        "ProjectKindEnum": list(KINDS),
         "ClusterHealthEnum": ["ok", "unreachable", "disabled", "unknown"],
         "MadeKindEnum": ["dataset", "model", "twin"],
         "ColumnChangeKindEnum": ["removed", "type", "added"],

@@ -5,8 +5,9 @@ from typing import Any
 from rest_framework import serializers
 
 from jobs.clusters.listing import Health
-from jobs.contract import FailureReason, JobType, Priority
+from jobs.contract import FailureReason, Priority
 from jobs.models import Limit
+from jobs.types.registry import job_type_names
 
 _Any = serializers.Serializer[Any]
 
@@ -43,7 +44,7 @@ class Worker(_Any):
     job = serializers.UUIDField()
     attempt = serializers.IntegerField()
     project = serializers.CharField()
-    type = serializers.ChoiceField(choices=[kind.value for kind in JobType])
+    type = serializers.ChoiceField(choices=job_type_names())
     name = serializers.CharField()
     cluster = serializers.CharField()
     since = serializers.DateTimeField(help_text="Of its claim, or before that of its admission.")

@@ -14,6 +14,7 @@ from mimir.api.views import ApiView, caller, validated
 from projects.core.access import project_for
 from projects.datasets import shapes, upload_shapes
 from projects.datasets.read import dataset_version_before
+from projects.datasets.upload_bodies import staged_upload
 from projects.datasets.upload_forms import form_options
 from projects.datasets.upload_sheets import SheetDataset, upload_accept_sheets
 from projects.datasets.uploads_read import upload_get, uploads_of
@@ -62,9 +63,7 @@ class UploadsView(ApiView):
         )
         return Response(
             {
-                "results": [
-                    {**upload_shapes.staged_upload(row), "reading": None} for row in page.results
-                ],
+                "results": [{**staged_upload(row), "reading": None} for row in page.results],
                 "next": page.next,
             }
         )
@@ -85,7 +84,7 @@ class UploadsView(ApiView):
         file = body["file"]
         sent = UploadedFile(file.name or "", file.file, file.temporary_file_path(), file.size)
         upload = upload_stage(project=project, upload=sent, options=form_options(body), user=user)
-        return Response(upload_shapes.staged_upload(upload), status=201)
+        return Response(staged_upload(upload), status=201)
 
 
 class UploadView(ApiView):
@@ -97,7 +96,7 @@ class UploadView(ApiView):
     )
     def get(self, request: Request, slug: str, upload_id: UUID) -> Response:
         """Read the result of its last reading."""
-        return Response(upload_shapes.staged_upload(_upload(request, slug, upload_id)))
+        return Response(staged_upload(_upload(request, slug, upload_id)))
 
     @extend_schema(
         operation_id="uploads_change",
@@ -111,7 +110,7 @@ class UploadView(ApiView):
         changed = upload_read_again(
             upload=upload, options=read_options(body["options"]), sample=body["sample"]
         )
-        return Response(upload_shapes.staged_upload(changed))
+        return Response(staged_upload(changed))
 
     @extend_schema(operation_id="uploads_delete", responses={204: None, **errors(403, 404)})
     def delete(self, request: Request, slug: str, upload_id: UUID) -> Response:

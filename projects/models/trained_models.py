@@ -40,7 +40,7 @@ class ModelVersion(models.Model):
     signature = models.JSONField()  # inputs and output: see mimir/lib/schemas/signature.py
     metrics = models.JSONField()  # {name: value} on the held-out set
     baseline = models.JSONField()  # the same names, of a baseline model
-    plots = models.JSONField(default=dict)  # data of plots: see jobs/worker/training/plots.py
+    plots = models.JSONField(default=dict)  # data of plots: see jobs/worker/ml_training/plots.py
     # {"train_rows", "test_rows", "test_size", "seed", "seconds", …}
     training = models.JSONField(default=dict)
     libraries = models.JSONField(default=dict)  # {name: version} of the training libraries

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.field_errors import FieldError
 from mimir.lib.schemas.pipeline import Step, steps_in_order
 from mimir.lib.schemas.sqlparser import without_end
 from mimir.lib.schemas.steptype import Columns
@@ -38,7 +38,7 @@ Schema = list[tuple[str, str]]
 class Bound:
     """Result of binding. `steps` has one entry for each step, in the order of the run."""
 
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[FieldError] = field(default_factory=list)
     steps: list[StepCheck] = field(default_factory=list)
 
 
@@ -100,7 +100,7 @@ def _bind_step(
     step: Step,
     path: str,
     tables: _Tables,
-    faults: list[Fault],
+    faults: list[FieldError],
     reads: Mapping[str, ReadReference],
     writes: Mapping[str, int],
 ) -> tuple[str, str]:
@@ -137,7 +137,11 @@ def _source(step: Step, tables: _Tables) -> tuple[str, str]:
 
 
 def _dataset(
-    step: Step, path: str, tables: _Tables, faults: list[Fault], reads: Mapping[str, ReadReference]
+    step: Step,
+    path: str,
+    tables: _Tables,
+    faults: list[FieldError],
+    reads: Mapping[str, ReadReference],
 ) -> tuple[str, str]:
     if "dataset" not in step.options:
         tables.unknown[step.id] = f"the columns of {step.id} are known only after its URL is read"
@@ -147,7 +151,7 @@ def _dataset(
         tables.unknown[step.id] = f"the dataset of step {step.id} does not exist"
         message = found.get("missing", "") if found else "was not looked up"
         faults.append(
-            Fault(
+            FieldError(
                 f"{path}.{'version' if found and found.get('other_version') else 'dataset'}",
                 message,
             )
@@ -165,7 +169,7 @@ def _dataset(
     )
 
 
-def _sql(step: Step, path: str, tables: _Tables, faults: list[Fault]) -> tuple[str, str]:
+def _sql(step: Step, path: str, tables: _Tables, faults: list[FieldError]) -> tuple[str, str]:
     import duckdb
 
     unknown = next((tables.unknown[name] for name in step.tables if name in tables.unknown), "")
@@ -191,7 +195,7 @@ def _sql(step: Step, path: str, tables: _Tables, faults: list[Fault]) -> tuple[s
             query=query,
         )
         faults.append(
-            Fault(f"{path}.{field}", message, str(error).split("\n\nLINE")[0].strip()[:500])
+            FieldError(f"{path}.{field}", message, str(error).split("\n\nLINE")[0].strip()[:500])
         )
         tables.unknown[step.id] = f"step {step.id} has an error"
         return FAILED, message

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-from mimir.lib.inspection import NoRoom, read_head, run_sql
+from mimir.lib.inspection import DiskFull, read_head, run_sql
 from mimir.lib.reading.options import options_of
 from mimir.lib.reading.read import Reading, read_table
 from mimir.lib.tables import Column, NotATable, identifier, quoted, scan_sql
@@ -70,7 +70,7 @@ def main(scratch: Path) -> None:
     except NotATable as error:
         answer = {
             "fault": error.message,
-            "passing": isinstance(error, NoRoom),
+            "passing": isinstance(error, DiskFull),
             "detail": error.detail,
             "sheets": error.choices.get("sheets", []),
         }
@@ -156,7 +156,7 @@ def _read_each(scratch: Path, request: ReadEachRequest) -> ReadEachResult:
         options = options_of(raw)
         try:
             found = read_table(connect, path, work, options, part=True)
-        except NoRoom:
+        except DiskFull:
             raise
         except NotATable as error:
             if options.sheet not in error.message:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
-from mimir.lib.inspection import NoRoom, run_sql
+from mimir.lib.inspection import DiskFull, run_sql
 from mimir.lib.schemas.signature import kind_of
 from mimir.lib.tables import Column, NotATable, identifier
 from projects.parsing.messages import Description
@@ -88,7 +88,7 @@ def described(
         if index < COLUMNS_MAX and not budget.spent:
             try:
                 facts = _DESCRIBERS[kind](connection, source, column, row_count)
-            except NoRoom:
+            except DiskFull:
                 raise
             except NotATable:
                 if not budget.spent:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.field_errors import FieldError
 from mimir.lib.schemas.sqlguard import definition_complaints
 from projects.parsing.cache import ExpiringCache
 from projects.parsing.child_process import End, Limits, Outcome, run_child
@@ -49,8 +49,8 @@ class Checked:
     the order of the run. `steps` and `graph` are empty if there are `faults`.
     """
 
-    faults: tuple[Fault, ...]
-    data_faults: tuple[Fault, ...] = ()
+    faults: tuple[FieldError, ...]
+    data_faults: tuple[FieldError, ...] = ()
     steps: tuple[StepCheck, ...] = ()
     graph: GraphInfo = field(default_factory=empty_graph)
 
@@ -69,7 +69,7 @@ def check(
     """
     complaints = definition_complaints(definition)
     if complaints:
-        return Checked(tuple(Fault(path, message) for path, message in complaints))
+        return Checked(tuple(FieldError(path, message) for path, message in complaints))
     request: DefinitionRequest = {
         "operation": "definition",
         "definition": definition,
@@ -97,7 +97,7 @@ def _checked(outcome: Outcome) -> Checked:
     if outcome.end is End.ANSWER:
         result: DefinitionResult = outcome.answer["ok"]
         faults, data_faults = (
-            tuple(Fault(**fault) for fault in found)
+            tuple(FieldError(**fault) for fault in found)
             for found in (result["faults"], result["data_faults"])
         )
         return Checked(faults, data_faults, tuple(result["steps"]), result["graph"])
@@ -112,7 +112,7 @@ def _checked(outcome: Outcome) -> Checked:
             "This machine is too busy to check the definition. Try again in a few seconds.",
             retry_after_seconds=10,
         )
-    return Checked((Fault(outcome.place or "steps", _BREACHES[outcome.end]),))
+    return Checked((FieldError(outcome.place or "steps", _BREACHES[outcome.end]),))
 
 
 _TIME = (

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any, cast
 
-from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.faults import FieldError
+
 from mimir.lib.schemas.pipeline import check_definition, graph
 from mimir.lib.schemas.sqlparser import BadQuery, parse_query
 from mimir.lib.schemas.steps import queries
@@ -37,7 +38,7 @@ def checked(scratch: Path, request: DefinitionRequest) -> DefinitionResult:
     }
 
 
-def _fault(fault: Fault) -> FaultInfo:
+def _fault(fault: FieldError) -> FaultInfo:
     return {"path": fault.path, "message": fault.message, "detail": fault.detail}
 
 

@@ -205,7 +205,7 @@ class StepCheck(TypedDict):
 
 
 class FaultInfo(TypedDict):
-    """A fault, see `mimir.lib.schemas.faults.Fault`."""
+    """A fault, see `mimir.lib.schemas.faults.FieldError`."""
 
     path: str
     message: str

@@ -17,7 +17,7 @@ from mimir.api.schema import (
     listing,
 )
 from mimir.api.views import ApiView, caller, validated
-from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.field_errors import FieldError
 from mimir.lib.schemas.steps import STEP_TYPES
 from mimir.lib.schemas.steptype import StepType
 from projects.core.access import project_for
@@ -148,7 +148,7 @@ class PipelineValidateView(ApiView):
         )
 
 
-def _fault(fault: Fault) -> shapes.FaultBody:
+def _fault(fault: FieldError) -> shapes.FaultBody:
     return {"path": fault.path, "message": fault.message, "detail": fault.detail}
 
 

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.errors import Invalid, TooLarge
-from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.field_errors import FieldError
 from mimir.lib.schemas.steps import STEP_TYPES
 from mimir.lib.schemas.steptype import Columns
 from projects.core.access import demand_active
@@ -36,8 +36,8 @@ class PipelineCheck:
     (see `definition_check.Checked`), `summary` the same in a few sentences.
     """
 
-    faults: list[Fault]
-    data_faults: list[Fault] = field(default_factory=list)
+    faults: list[FieldError]
+    data_faults: list[FieldError] = field(default_factory=list)
     steps: list[StepCheck] = field(default_factory=list)
     graph: GraphInfo = field(default_factory=empty_graph)
     summary: str = ""
@@ -147,7 +147,7 @@ def _check_size(definition: Any) -> None:
         )
 
 
-def _summary(faults: list[Fault], steps: list[StepCheck]) -> str:
+def _summary(faults: list[FieldError], steps: list[StepCheck]) -> str:
     """Return a few sentences about the checked and the unchecked parts."""
     if faults:
         return (

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 
 from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.errors import Conflict, Invalid, TooLarge
-from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.field_errors import FieldError
 from mimir.lib.schemas.twin import (
     BadValue,
     Field,
@@ -52,14 +52,14 @@ class _UnitChange:
 class TwinCheck:
     """Result of a validation: the faults of a definition, each with its path."""
 
-    faults: list[Fault]
+    faults: list[FieldError]
 
 
 def twin_check(*, definition: Any) -> TwinCheck:
     """Validate a definition without saving it. Paths begin inside it. Raises: TooLarge."""
     _check_size(definition)
     found = check_twin_definition(definition, "")
-    return TwinCheck([Fault(fault.path.removeprefix("."), fault.message) for fault in found])
+    return TwinCheck([FieldError(fault.path.removeprefix("."), fault.message) for fault in found])
 
 
 def twin_etag(number: int) -> str:

@@ -1,8 +1,16 @@
-// What every page does: times, theme, copy buttons, questions before what cannot be undone, focus on a form's errors.
+// Script of every page: times, theme, copy buttons, confirmation dialogs, one submit per form, focus
+// on the errors of a form.
 
 import "./signedin.js";
+import { targetOf } from "./dom.js";
 import { keepTicking } from "./time.js";
 
+const TOAST_MS = 5000;
+
+/**
+ * Show a short message at the edge of the page.
+ * @param {string} text
+ */
 export function say(text) {
   let box = document.querySelector(".toasts");
   if (!box) {
@@ -15,15 +23,18 @@ export function say(text) {
   toast.className = "toast";
   toast.textContent = text;
   box.append(toast);
-  setTimeout(() => toast.remove(), 5000);
+  setTimeout(() => toast.remove(), TOAST_MS);
 }
 
+/**
+ * Copy to the clipboard. Resolves to false without permission and on an insecure page.
+ * @param {string} text
+ */
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    // no permission, or not a secure page
     return false;
   }
 }
@@ -41,32 +52,51 @@ function toggleTheme() {
   }
 }
 
+/** @param {HTMLElement} button */
 async function copyFrom(button) {
   const source = button.dataset.copyFrom
     ? document.getElementById(button.dataset.copyFrom)?.textContent
     : button.dataset.copy;
-  const done = await copy(source || "");
-  say(done ? "Copied" : "This browser does not let the page copy: select the text instead.");
+  const copied = await copy(source || "");
+  say(copied ? "Copied" : "The browser blocked copying. Select the text instead.");
 }
 
-// A question as a dialog; the safe answer has the focus. Resolves to whether it was confirmed.
+/**
+ * @typedef {object} Question
+ * @property {string} [title]
+ * @property {string} [body]
+ * @property {string} [yes]
+ * @property {string} [no]
+ * @property {string} [kind] Class of the confirming button.
+ */
+
+/**
+ * Ask for confirmation in a dialog. The safe answer has the focus. Resolves to true if confirmed.
+ * @param {Question} question
+ * @returns {Promise<boolean>}
+ */
 export function confirmed({ title, body, yes, no, kind }) {
   const dialog = document.createElement("dialog");
   const heading = document.createElement("h2");
-  heading.textContent = title;
+  heading.textContent = title || "";
   heading.id = "dialog-title";
   dialog.setAttribute("aria-labelledby", heading.id);
   const text = document.createElement("p");
   text.textContent = body || "";
   const row = document.createElement("div");
   row.className = "row";
+  /**
+   * @param {string} label
+   * @param {string} kind
+   * @param {string} value
+   */
   const button = (label, kind, value) => {
-    const made = document.createElement("button");
-    made.type = "button";
-    made.className = `btn ${kind}`;
-    made.textContent = label;
-    made.addEventListener("click", () => dialog.close(value));
-    return made;
+    const element = document.createElement("button");
+    element.type = "button";
+    element.className = `btn ${kind}`;
+    element.textContent = label;
+    element.addEventListener("click", () => dialog.close(value));
+    return element;
   };
   const safe = button(no || "Cancel", "", "no");
   row.append(safe, button(yes || "Continue", kind || "danger", "yes"));
@@ -82,7 +112,8 @@ export function confirmed({ title, body, yes, no, kind }) {
   });
 }
 
-async function submitAfterAsking(button) {
+/** @param {HTMLButtonElement} button */
+async function submitAfterConfirmation(button) {
   const form = button.form;
   const {
     confirm: title,
@@ -92,37 +123,40 @@ async function submitAfterAsking(button) {
     confirmKind: kind,
   } = button.dataset;
   if (!(await confirmed({ title, body, yes, no, kind })) || !form) return;
-  button.dataset.asked = "1";
+  button.dataset.confirmed = "1";
   form.requestSubmit(button);
 }
 
 document.addEventListener("click", (event) => {
-  const target =
-    event.target instanceof Element
-      ? event.target.closest("[data-theme-toggle],[data-copy],[data-copy-from],[data-confirm]")
-      : null;
-  if (!target) return;
+  const target = targetOf(event)?.closest(
+    "[data-theme-toggle],[data-copy],[data-copy-from],[data-confirm]",
+  );
+  if (!(target instanceof HTMLElement)) return;
   if ("themeToggle" in target.dataset) toggleTheme();
   else if ("copy" in target.dataset || "copyFrom" in target.dataset) copyFrom(target);
-  else if ("confirm" in target.dataset && !target.dataset.asked) {
+  else if (target instanceof HTMLButtonElement && !target.dataset.confirmed) {
     event.preventDefault();
-    submitAfterAsking(target);
+    submitAfterConfirmation(target);
   }
 });
 
 // A form is sent once, however often its button is pressed.
 document.addEventListener("submit", (event) => {
   const form = event.target;
+  if (!(form instanceof HTMLFormElement)) return;
   if (form.method !== "post" || event.defaultPrevented) return;
   if (form.dataset.sent) event.preventDefault();
   form.dataset.sent = "1";
 });
 window.addEventListener("pageshow", () => {
-  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  for (const form of document.querySelectorAll("form[data-sent]"))
+    form.removeAttribute("data-sent");
 });
 
 for (const select of document.querySelectorAll("[data-filters] select")) {
-  select.addEventListener("change", () => select.form.requestSubmit());
+  if (!(select instanceof HTMLSelectElement)) continue;
+  select.addEventListener("change", () => select.form?.requestSubmit());
 }
-document.querySelector("[data-focus]")?.focus();
+const focused = document.querySelector("[data-focus]");
+if (focused instanceof HTMLElement) focused.focus();
 keepTicking();

@@ -1,56 +1,59 @@
-// A dataset's page: the profile of its columns, when it was not there yet. The API makes it once, which takes a while on much data;
-// then the page is asked for again, and what differs in the heads is taken over. Their place is kept, so nothing moves.
+// Script of a dataset's page: request the column statistics if the page has none. The API computes
+// them once, which takes a while on large data. Then the page is read again and the changed parts
+// replaced. Their height is reserved: nothing moves.
 
-import { getJson, toSignIn } from "./api.js";
+import { getJson, statusOf, toSignIn } from "./api.js";
+import { find, findOptional, parsePage, setText, targetOf } from "./dom.js";
 import { morph } from "./morph.js";
 
 const PARTS = ["profile-state", "heads", "columns"];
 
-const place = document.querySelector("[data-profile]");
-const tell = (text) => {
-  const words = document.querySelector("[data-profile-text]");
-  if (words) words.textContent = text;
-};
+const place = findOptional("[data-profile]", HTMLElement);
+const link = () => find("[data-profile-link]", HTMLAnchorElement);
 
+/** @param {string} text */
+const showState = (text) => setText(document.querySelector("[data-profile-text]"), text);
+
+/** @param {string} address */
 async function load(address) {
-  tell("The columns are being counted, all rows of them.");
-  document.querySelector("[data-profile-link]").hidden = true;
+  showState("Computing column statistics…");
+  link().hidden = true;
   try {
     await getJson(address);
   } catch (error) {
-    if (error.status === 401) {
+    const status = statusOf(error);
+    if (status === 401) {
       toSignIn();
       return;
     }
-    if (!error.status || error.status === 429 || error.status >= 500) throw error;
-  } // what the API refuses the page says, with its reason
-  const again = new URL(document.querySelector("[data-profile-link]").href);
-  const response = await fetch(again, { credentials: "same-origin" });
+    if (!status || status === 429 || status >= 500) throw error;
+  } // the page shows other refusals of the API with their reason
+  const response = await fetch(new URL(link().href), { credentials: "same-origin" });
   if (!response.ok) throw new Error(String(response.status));
-  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  const page = await parsePage(response);
   for (const id of PARTS) {
-    const [from, to] = [document.getElementById(id), fresh.getElementById(id)];
+    const [from, to] = [document.getElementById(id), page.getElementById(id)];
     if (from && to) morph(from, to);
   }
 }
 
 if (place) {
-  load(place.dataset.profile).catch(() => {
-    tell("The columns could not be counted now.");
-    const link = document.querySelector("[data-profile-link]");
-    link.textContent = "Try again";
-    link.hidden = false;
+  load(place.dataset.profile || "").catch(() => {
+    showState("The column statistics could not be computed.");
+    link().textContent = "Try again";
+    link().hidden = false;
   });
 }
 
-// A menu closes when one looks elsewhere.
+// Close an open menu on a click elsewhere and on Escape.
 document.addEventListener("click", (event) => {
-  for (const menu of document.querySelectorAll("details.menu[open]"))
-    if (!menu.contains(event.target)) menu.open = false;
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(targetOf(event))) menu.removeAttribute("open");
+  }
 });
 document.addEventListener("keydown", (event) => {
   const menu = event.key === "Escape" ? document.querySelector("details.menu[open]") : null;
   if (!menu) return;
-  menu.open = false;
-  menu.querySelector("summary").focus();
+  menu.removeAttribute("open");
+  find("summary", HTMLElement, menu).focus();
 });

@@ -1,16 +1,20 @@
-// The editor of a definition: line numbers, Tab, and a check that shows each fault at its line before anything is saved.
+// The editor of a definition: line numbers, Tab, and a check that shows each error at its line
+// before anything is saved.
 
 import { csrf } from "./api.js";
-import { JsonFault, lineOf, readJson } from "./jsonplace.js";
+import { find, icon, parsePage } from "./dom.js";
+import { JsonError, lineOf, readJson } from "./jsonplace.js";
 import { signInAgain } from "./signedin.js";
 
-const form = document.querySelector("[data-editor]");
-const text = form.querySelector("textarea");
-const gutter = form.querySelector("[data-gutter]");
-const list = form.querySelector("[data-faults]");
-const okay = form.querySelector("[data-okay]");
-const summary = form.querySelector("[data-summary]"); // what was checked and what was not
-const sprite = document.querySelector("svg.i use").getAttribute("href").split("#")[0];
+const LINE_PIXELS = 19;
+
+const form = find("[data-editor]", HTMLFormElement);
+const text = find("textarea", HTMLTextAreaElement, form);
+const gutter = find("[data-gutter]", HTMLElement, form);
+const list = find("[data-faults]", HTMLElement, form);
+const okay = find("[data-okay]", HTMLElement, form);
+const summary = find("[data-summary]", HTMLElement, form); // the checks made and not made
+/** @type {Set<number>} */
 let marked = new Set();
 let leaving = false; // Escape was pressed: the next Tab leaves the field
 
@@ -27,82 +31,79 @@ function drawGutter() {
   gutter.scrollTop = text.scrollTop;
 }
 
-function icon(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("class", "i");
-  svg.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", `${sprite}#${name}`);
-  svg.append(use);
-  return svg;
-}
-
+/** @param {number} line */
 function goTo(line) {
   const lines = text.value.split("\n");
   const start = lines.slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
   text.focus();
   text.setSelectionRange(start, start + (lines[line - 1] || "").length);
-  text.scrollTop = Math.max(0, (line - 5) * 19);
+  text.scrollTop = Math.max(0, (line - 5) * LINE_PIXELS);
 }
 
-// `faults`: [{path, message, line, detail?}].
-function showFaults(faults) {
-  marked = new Set(faults.map((fault) => fault.line));
-  list.replaceChildren(
-    ...faults.map((fault) => {
-      const item = document.createElement("li");
-      item.className = "errm";
-      item.dataset.path = fault.path;
-      item.dataset.line = fault.line;
-      const words = document.createElement("span");
-      const link = document.createElement("a");
-      link.href = "#f-definition";
-      link.textContent = `Line ${fault.line}`;
-      link.addEventListener("click", (event) => {
-        event.preventDefault();
-        goTo(fault.line);
-      });
-      words.append(link, ": ");
-      if (fault.path) {
-        const code = document.createElement("code");
-        code.textContent = fault.path;
-        words.append(code, " ");
-      }
-      words.append(fault.message);
-      if (fault.detail) {
-        const details = document.createElement("details");
-        const head = document.createElement("summary");
-        head.textContent = "Message of the SQL engine";
-        details.append(head, fault.detail);
-        words.append(details);
-      }
-      item.append(icon("failed"), words);
-      return item;
-    }),
-  );
-  list.hidden = !faults.length;
+/** @param {DefinitionError} error */
+function errorItem(error) {
+  const item = document.createElement("li");
+  item.className = "errm";
+  item.dataset.path = error.path;
+  item.dataset.line = String(error.line);
+  const content = document.createElement("span");
+  const link = document.createElement("a");
+  link.href = "#f-definition";
+  link.textContent = `Line ${error.line}`;
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    goTo(error.line);
+  });
+  content.append(link, ": ");
+  if (error.path) {
+    const code = document.createElement("code");
+    code.textContent = error.path;
+    content.append(code, " ");
+  }
+  content.append(error.message);
+  if (error.detail) {
+    const details = document.createElement("details");
+    const head = document.createElement("summary");
+    head.textContent = "Message of the SQL engine";
+    details.append(head, error.detail);
+    content.append(details);
+  }
+  item.append(icon("failed"), content);
+  return item;
+}
+
+/** @param {DefinitionError[]} errors */
+function showErrors(errors) {
+  marked = new Set(errors.map((error) => error.line));
+  list.replaceChildren(...errors.map(errorItem));
+  list.hidden = !errors.length;
   okay.hidden = true;
   summary.hidden = true;
-  text.closest(".f").classList.toggle("bad", faults.length > 0);
-  if (faults.length) text.setAttribute("aria-invalid", "true");
+  text.closest(".f")?.classList.toggle("bad", errors.length > 0);
+  if (errors.length) text.setAttribute("aria-invalid", "true");
   else text.removeAttribute("aria-invalid");
   drawGutter();
 }
 
+/** Parse the text; show the error and return null if it is not JSON. */
 function read() {
   try {
     return readJson(text.value);
   } catch (error) {
-    if (!(error instanceof JsonFault)) throw error;
-    showFaults([{ path: "", message: `this is no JSON: ${error.message}.`, line: error.line }]);
+    if (!(error instanceof JsonError)) throw error;
+    showErrors([{ path: "", message: `invalid JSON: ${error.message}.`, line: error.line }]);
     return null;
   }
 }
 
-// The same form, only checked: the page comes back with the faults by path and the graph, and the text stays as it is here.
+/**
+ * Post the form as a check. The answer is the same page with the errors by path and the graph; the
+ * text stays as it is here.
+ * @param {HTMLButtonElement} button
+ */
 async function check(button) {
-  const found = read();
-  if (!found) return;
+  const parsed = read();
+  if (!parsed) return;
   const data = new FormData(form);
   data.set("then", "check");
   button.disabled = true;
@@ -118,44 +119,63 @@ async function check(button) {
       if (await signInAgain()) await check(button);
       return;
     }
-    const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    const items = page.querySelector("[data-faults]");
-    if (!items) throw new Error("no answer");
-    placeServed([...items.querySelectorAll("li")], found.lines);
-    okay.hidden = page.querySelector("[data-okay]").hidden;
-    summary.textContent = page.querySelector("[data-summary]").textContent;
-    summary.hidden = !summary.textContent.trim();
-    const drawn = page.querySelector("#graph:not([hidden]) svg.dag");
-    if (drawn) {
-      // while there are faults the last graph that was right stays
-      document.querySelector("[data-graph]").replaceChildren(document.importNode(drawn, true));
-      document.getElementById("graph").hidden = false;
-    }
+    showChecked(await parsePage(response), parsed.lines);
   } catch {
-    showFaults([{ path: "", message: "the check got no answer; try again in a moment.", line: 1 }]);
+    showErrors([
+      { path: "", message: "The server does not answer. Try again in a moment.", line: 1 },
+    ]);
   } finally {
     button.disabled = false;
   }
 }
 
-// What the server said, at the lines of the text.
-function placeServed(items, lines) {
-  showFaults(
-    items.map(({ dataset }) => ({
-      path: dataset.path,
-      message: dataset.message,
-      detail: dataset.detail,
-      line: lineOf(lines, dataset.path),
+/**
+ * @param {Document} page
+ * @param {Map<string, number>} lines
+ */
+function showChecked(page, lines) {
+  showServerErrors(find("[data-faults]", HTMLElement, page), lines);
+  okay.hidden = find("[data-okay]", HTMLElement, page).hidden;
+  summary.textContent = find("[data-summary]", HTMLElement, page).textContent;
+  summary.hidden = !summary.textContent?.trim();
+  const drawing = page.querySelector("#graph:not([hidden]) svg.dag");
+  if (!drawing) return; // with errors, the last valid graph stays
+  find("[data-graph]", HTMLElement).replaceChildren(document.importNode(drawing, true));
+  find("#graph", HTMLElement).hidden = false;
+}
+
+/**
+ * Show the errors that the server listed, at the lines of the text.
+ * @param {HTMLElement} served
+ * @param {Map<string, number>} lines
+ */
+function showServerErrors(served, lines) {
+  const items = [...served.querySelectorAll("li")];
+  showErrors(
+    items.map(({ dataset: { path = "", message = "", detail } }) => ({
+      path,
+      message,
+      detail,
+      line: lineOf(lines, path),
     })),
   );
 }
 
-function insert(from, to, words, selectFrom, selectTo) {
-  text.setRangeText(words, from, to, "preserve");
+/**
+ * Replace the range and select. Keeps the undo history.
+ * @param {number} from
+ * @param {number} to
+ * @param {string} replacement
+ * @param {number} selectFrom
+ * @param {number} selectTo
+ */
+function insert(from, to, replacement, selectFrom, selectTo) {
+  text.setRangeText(replacement, from, to, "preserve");
   text.setSelectionRange(selectFrom, selectTo);
   text.dispatchEvent(new Event("input"));
 }
 
+/** @param {boolean} back */
 function indent(back) {
   const { selectionStart: start, selectionEnd: end, value } = text;
   if (start === end && !back) {
@@ -175,30 +195,32 @@ function indent(back) {
   );
 }
 
+/**
+ * Start the new line with the indentation of the current one, deeper after a bracket.
+ * @param {KeyboardEvent} event
+ */
+function breakLine(event) {
+  const begin = text.value.lastIndexOf("\n", text.selectionStart - 1) + 1;
+  const before = text.value.slice(begin, text.selectionStart);
+  const spaces = before.length - before.replace(/^ +/, "").length;
+  const depth = " ".repeat(spaces + (/[[{]\s*$/.test(before) ? 2 : 0));
+  if (!depth) return;
+  event.preventDefault();
+  const at = text.selectionStart + 1 + depth.length;
+  insert(text.selectionStart, text.selectionEnd, `\n${depth}`, at, at);
+}
+
 text.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
     leaving = true;
     return;
   }
-  if (
-    event.key === "Tab" &&
-    !leaving &&
-    !text.readOnly &&
-    !event.ctrlKey &&
-    !event.altKey &&
-    !event.metaKey
-  ) {
+  const modified = event.ctrlKey || event.metaKey;
+  if (event.key === "Tab" && !leaving && !text.readOnly && !modified && !event.altKey) {
     event.preventDefault();
     indent(event.shiftKey);
-  } else if (event.key === "Enter" && !event.ctrlKey && !event.metaKey && !text.readOnly) {
-    const begin = text.value.lastIndexOf("\n", text.selectionStart - 1) + 1;
-    const before = text.value.slice(begin, text.selectionStart);
-    const depth = /^ */.exec(before)[0] + (/[[{]\s*$/.test(before) ? "  " : "");
-    if (depth) {
-      event.preventDefault();
-      const at = text.selectionStart + 1 + depth.length;
-      insert(text.selectionStart, text.selectionEnd, `\n${depth}`, at, at);
-    }
+  } else if (event.key === "Enter" && !modified && !text.readOnly) {
+    breakLine(event);
   }
   if (event.key !== "Shift") leaving = false;
 });
@@ -211,24 +233,23 @@ text.addEventListener("scroll", () => {
   gutter.scrollTop = text.scrollTop;
 });
 
-const button = form.querySelector("[data-check-now]");
+const button = find("[data-check-now]", HTMLButtonElement, form);
 button.addEventListener("click", (event) => {
   event.preventDefault();
   check(button);
 });
 
-const written = text.value;
+const saved = text.value;
 let saving = false;
 form.addEventListener("submit", () => {
   saving = true;
 });
 window.addEventListener("beforeunload", (event) => {
-  if (!saving && text.value !== written) event.preventDefault();
+  if (!saving && text.value !== saved) event.preventDefault();
 });
 
 drawGutter();
-const served = [...list.querySelectorAll("li")];
-if (served.length) {
-  const found = read();
-  if (found) placeServed(served, found.lines);
+if (list.querySelector("li")) {
+  const parsed = read();
+  if (parsed) showServerErrors(list, parsed.lines);
 }

@@ -1,32 +1,61 @@
-// Import, step 2: each changed option reads the beginning of the file again at once, then all of it. Without script, "Read again" does it.
+// Import, step 2: each changed option reads the beginning of the file again at once, then all of
+// it. Without script, the "Read again" button does it.
 
+import { find, formParameters, parsePage, targetOf } from "./dom.js";
 import { signInAgain } from "./signedin.js";
 
 const PARTS = ["import-head", "import-options", "import-target", "import-found"];
-const TARGET = ["import-head", "import-target"]; // what the dataset's name changes
-const LATER_MS = 300; // until a field that is being typed in is looked at again
-const form = document.querySelector("[data-import]");
-const turns = { read: 0, show: 0 }; // the newest request of each kind: a changed name does not end a reading
+const TARGET = ["import-head", "import-target"]; // the parts that depend on the dataset's name
+const TYPING_MS = 300; // between two checks whether the user has finished typing
+const form = find("[data-import]", HTMLFormElement);
+// Number of the newest request of each kind. A changed name does not cancel a reading.
+const turns = { read: 0, show: 0 };
 
-// The values of the fields that an answer replaces. A field with the focus has not sent its change event yet.
-const typed = () =>
-  PARTS.flatMap((part) => [...document.getElementById(part).querySelectorAll("input, select")])
+/** @typedef {HTMLInputElement | HTMLSelectElement} Field */
+
+/** @param {string} id */
+const fieldsOf = (id) =>
+  /** @type {Field[]} */ ([...find(`#${id}`, HTMLElement).querySelectorAll("input, select")]);
+
+/** @param {Field} field */
+const fieldValue = (field) =>
+  field instanceof HTMLInputElement && field.type === "checkbox"
+    ? String(field.checked)
+    : field.value;
+
+/**
+ * Values of the fields that an answer replaces. A field with the focus has not sent its change
+ * event yet.
+ */
+const values = () =>
+  PARTS.flatMap(fieldsOf)
     .filter((field) => field.type !== "radio")
-    .map((field) => `${field.name}=${field.type === "checkbox" ? field.checked : field.value}`)
+    .map((field) => `${field.name}=${fieldValue(field)}`)
     .join("&");
 
-// Resolves to whether a reading may be taken: as soon as what is typed is what was asked with, never when something newer was asked.
-async function untouched(sent, mine) {
-  while (mine === turns.read && typed() !== sent)
+/**
+ * Wait until the fields are as they were sent. Resolves to false if a newer reading has started.
+ * @param {string} sent
+ * @param {number} turn
+ */
+async function unchanged(sent, turn) {
+  while (turn === turns.read && values() !== sent)
     await new Promise((resolve) => {
-      setTimeout(resolve, LATER_MS);
+      setTimeout(resolve, TYPING_MS);
     });
-  return mine === turns.read;
+  return turn === turns.read;
 }
 
-async function ask(then, extra, mine) {
-  const body = new URLSearchParams(new FormData(form)),
-    sent = typed();
+/**
+ * Post the form. Resolves to the page, or null if there is no answer or a newer request.
+ * @param {"read" | "show"} then
+ * @param {Record<string, string>} extra
+ * @param {number} turn
+ * @returns {Promise<Document | null>}
+ */
+async function post(then, extra, turn) {
+  const body = formParameters(form);
+  const sent = values();
   body.set("then", then);
   for (const [name, value] of Object.entries(extra)) body.set(name, value);
   let response;
@@ -38,78 +67,81 @@ async function ask(then, extra, mine) {
       credentials: "same-origin",
     });
   } catch {
-    return null;
-  } // the next change asks again
-  if (mine !== turns[then]) return null;
-  if (response.status === 401) return (await signInAgain()) ? ask(then, extra, mine) : null;
+    return null; // the next change sends it again
+  }
+  if (turn !== turns[then]) return null;
+  if (response.status === 401) return (await signInAgain()) ? post(then, extra, turn) : null;
   if (!response.ok && response.status !== 400) return null;
-  const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  return then === "show" || (await untouched(sent, mine)) ? page : null;
+  const page = await parsePage(response);
+  return then === "show" || (await unchanged(sent, turn)) ? page : null;
 }
 
-// Replace what the answer says; the field in hand keeps the focus, and a radio button what is chosen by now.
-function take(page, parts) {
-  const chosen = [...form.querySelectorAll("input[type=radio]:checked")].map((one) => [
-    one.name,
-    one.value,
-  ]);
+/**
+ * Replace parts of the page. The focused field keeps the focus, and radio buttons their choice.
+ * @param {Document} page
+ * @param {string[]} parts
+ */
+function replaceParts(page, parts) {
+  const radios = () =>
+    /** @type {HTMLInputElement[]} */ ([...form.querySelectorAll("input[type=radio]")]);
+  const types = () =>
+    /** @type {HTMLSelectElement[]} */ ([...form.querySelectorAll("select[name=type]")]);
+  const chosen = new Map(
+    radios()
+      .filter((radio) => radio.checked)
+      .map((radio) => [radio.name, radio.value]),
+  );
   const focused = document.activeElement;
-  const id = focused?.id;
-  const column =
-    focused?.name === "type"
-      ? [...form.querySelectorAll("select[name=type]")].indexOf(focused)
-      : -1;
+  const column = types().indexOf(/** @type {HTMLSelectElement} */ (focused));
   for (const part of parts) {
     const [here, there] = [document.getElementById(part), page.getElementById(part)];
     if (here && there) here.replaceChildren(...there.childNodes);
   }
-  for (const [name, value] of chosen)
-    for (const one of form.querySelectorAll(`input[type=radio][name=${name}]`))
-      one.checked = one.value === value;
-  if (id && document.getElementById(id)) document.getElementById(id).focus({ preventScroll: true });
-  else if (column >= 0)
-    form.querySelectorAll("select[name=type]")[column]?.focus({ preventScroll: true });
+  for (const radio of radios()) {
+    if (chosen.has(radio.name)) radio.checked = radio.value === chosen.get(radio.name);
+  }
+  const again = focused?.id ? document.getElementById(focused.id) : null;
+  if (again) again.focus({ preventScroll: true });
+  else if (column >= 0) types()[column]?.focus({ preventScroll: true });
 }
 
+/** @param {Record<string, string>} [extra] */
 async function readAgain(extra = {}) {
   turns.read += 1;
-  const mine = turns.read;
+  const turn = turns.read;
   form.setAttribute("aria-busy", "true");
-  const first = await ask("read", { ...extra, sample: "1" }, mine);
-  if (first) {
-    take(first, PARTS);
-    const refused = document.querySelector("#import-options [aria-invalid]"); // the file was not read
-    const all = refused ? null : await ask("read", {}, mine);
-    if (all) take(all, PARTS);
+  const sample = await post("read", { ...extra, sample: "1" }, turn);
+  if (sample) {
+    replaceParts(sample, PARTS);
+    const refused = document.querySelector("#import-options [aria-invalid]");
+    const whole = refused ? null : await post("read", {}, turn);
+    if (whole) replaceParts(whole, PARTS);
   }
-  if (mine === turns.read) form.removeAttribute("aria-busy");
+  if (turn === turns.read) form.removeAttribute("aria-busy");
 }
 
 async function showTarget() {
   turns.show += 1;
-  const mine = turns.show;
-  const page = await ask("show", {}, mine);
-  if (page) take(page, TARGET);
+  const page = await post("show", {}, turns.show);
+  if (page) replaceParts(page, TARGET);
 }
 
-if (form) {
-  form.addEventListener("change", (event) => {
-    const name = event.target.name;
-    if (name === "name" || name === "how") showTarget();
-    else if (name !== "make_current" && name !== "view" && !name.startsWith("dataset-"))
-      readAgain();
-  });
-  form.addEventListener("submit", (event) => {
-    const button = event.submitter;
-    if (button?.name === "fix") {
-      event.preventDefault();
-      readAgain({ fix: button.value });
-    } else if (button?.name === "tab") {
-      event.preventDefault();
-      readAgain({ tab: button.value });
-    } else if (button?.value === "read") {
-      event.preventDefault();
-      readAgain();
-    }
-  });
-}
+form.addEventListener("change", (event) => {
+  const name = targetOf(event)?.getAttribute("name") || "";
+  if (name === "name" || name === "how") showTarget();
+  else if (name !== "make_current" && name !== "view" && !name.startsWith("dataset-")) readAgain();
+});
+form.addEventListener("submit", (event) => {
+  const button = event.submitter;
+  if (!(button instanceof HTMLButtonElement)) return;
+  if (button.name === "fix") {
+    event.preventDefault();
+    readAgain({ fix: button.value });
+  } else if (button.name === "tab") {
+    event.preventDefault();
+    readAgain({ tab: button.value });
+  } else if (button.value === "read") {
+    event.preventDefault();
+    readAgain();
+  }
+});

@@ -1,52 +1,55 @@
-// The page of one job: the socket says that something changed, the page is asked for again, and what differs is taken over.
+// The page of a job. The socket reports changes; the page is then requested again and changed in place.
 
 import { getJson, toSignIn } from "./api.js";
+import { find, parsePage, targetOf } from "./dom.js";
 import { Live } from "./live.js";
 import { LogPanel } from "./logpanel.js";
 import { morph } from "./morph.js";
 import { tick } from "./time.js";
 
-const SPACING_MS = 400; // between two readings of the page while a job moves fast
-const FIGURES_MS = [4000, 4000, 4000, 8000, 15_000]; // memory and attempts change without an event: read again after these times
-const SILENT_MS = 5000; // while nobody hears of it: that may begin and end between two looks of the socket, which then tells of neither
+const SPACING_MS = 400; // between two reads of the page
+// Memory and attempts change without an event: read the page after these times.
+const FIGURES_MS = [4000, 4000, 4000, 8000, 15_000];
+// A silent worker may come back between two looks of the socket, which then reports neither.
+const SILENT_MS = 5000;
 
-const root = document.getElementById("job");
-const id = root.dataset.job;
-const position = { seq: Number(root.dataset.after) };
-const panel = new LogPanel(document.getElementById("log"));
-let job = null; // as the socket told last
-let reading = null,
-  wanted = false,
-  lastRead = 0,
-  timer = 0,
-  silent = 0,
-  figures = 0,
-  figuresRead = 0;
+const root = find("#job", HTMLElement);
+const id = root.dataset.job || "";
+const panel = new LogPanel(find("#log", HTMLElement));
+let lastSeq = Number(root.dataset.after); // of the last known event
+/** @type {JobSummary | null} As the socket last reported it. */
+let job = null;
+let reading = false;
+let wanted = false;
+let lastReadAt = 0;
+let refreshTimer = 0;
+let silentTimer = 0;
+let figuresTimer = 0;
+let figuresReads = 0;
 
 function refreshSoon() {
   wanted = true;
-  if (reading || timer) return;
-  timer = setTimeout(
+  if (reading || refreshTimer) return;
+  refreshTimer = setTimeout(
     () => {
-      timer = 0;
+      refreshTimer = 0;
       refresh();
     },
-    Math.max(0, lastRead + SPACING_MS - Date.now()),
+    Math.max(0, lastReadAt + SPACING_MS - Date.now()),
   );
 }
 
 async function refresh() {
   if (reading || !wanted) return;
   wanted = false;
-  lastRead = Date.now();
-  reading = readPage();
+  lastReadAt = Date.now();
+  reading = true;
   try {
-    await reading;
+    await readPage();
   } catch {
-    // the socket's banner says that nothing answers; it asks again when it is back
-    wanted = true;
+    wanted = true; // the socket's banner reports the loss; retry
   }
-  reading = null;
+  reading = false;
   if (wanted) setTimeout(refreshSoon, SPACING_MS);
 }
 
@@ -60,29 +63,38 @@ async function readPage() {
     return;
   }
   if (!response.ok) throw new Error(String(response.status));
-  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const page = await parsePage(response);
   const next = page.getElementById("job");
   if (!next) return;
-  const before = root.dataset.status,
-    whyBefore = why()?.dataset.why;
+  const statusBefore = root.dataset.status;
+  const reasonBefore = reasonCard()?.dataset.why;
   morph(root, next);
-  fold(whyBefore);
+  fold(reasonBefore);
   document.title = page.title;
-  const icon = document.getElementById("favicon");
-  const nextIcon = page.getElementById("favicon")?.getAttribute("href");
-  if (nextIcon && icon.getAttribute("href") !== nextIcon) icon.setAttribute("href", nextIcon);
-  panel.foot();
+  replaceFavicon(page);
+  panel.showStatus();
   tick(root);
-  announce(before);
-  lookAgainWhileSilent();
+  announce(statusBefore);
+  refreshWhileSilent();
   readFiguresLater();
 }
 
-const why = () => document.getElementById("job-why");
+/** @param {Document} page */
+function replaceFavicon(page) {
+  const icon = document.getElementById("favicon");
+  const href = page.getElementById("favicon")?.getAttribute("href");
+  if (icon && href && icon.getAttribute("href") !== href) icon.setAttribute("href", href);
+}
 
-// A card that appears while the page is watched must not push down what is being read: it shows its headline and opens by its button.
+const reasonCard = () => document.getElementById("job-why");
+
+/**
+ * Fold a card that appeared on an open page: it must not push down the text that is being read. It
+ * shows its headline and opens by its button.
+ * @param {string | undefined} before Reason of the card before.
+ */
 function fold(before) {
-  const card = why();
+  const card = reasonCard();
   if (!card || root.dataset.opened !== "live") return;
   if (card.dataset.why !== before) {
     if (card.classList.contains("why")) card.dataset.folded = "1";
@@ -94,47 +106,51 @@ function fold(before) {
 }
 
 root.addEventListener("click", (event) => {
-  if (!event.target.closest("[data-unfold]")) return;
-  const card = why();
+  const card = reasonCard();
+  if (!card || !targetOf(event)?.closest("[data-unfold]")) return;
   card.dataset.folded = card.dataset.folded === "1" ? "0" : "1";
   fold(card.dataset.why);
 });
 
-// A worker's heartbeats tell of no event: while it runs, the page is read again from time to time.
+/** Heartbeats are not events: read the page from time to time while the job runs. */
 function readFiguresLater() {
-  if (figures || root.dataset.status !== "running") return;
-  figures = setTimeout(
+  if (figuresTimer || root.dataset.status !== "running") return;
+  figuresTimer = setTimeout(
     () => {
-      figures = 0;
+      figuresTimer = 0;
       if (document.hidden) readFiguresLater();
       else {
-        figuresRead += 1;
+        figuresReads += 1;
         refreshSoon();
       }
     },
-    FIGURES_MS[Math.min(figuresRead, FIGURES_MS.length - 1)],
+    FIGURES_MS[Math.min(figuresReads, FIGURES_MS.length - 1)],
   );
 }
 
-function lookAgainWhileSilent() {
-  clearTimeout(silent);
-  if (root.querySelector("[data-why=away]")) silent = setTimeout(refreshSoon, SILENT_MS);
+function refreshWhileSilent() {
+  clearTimeout(silentTimer);
+  if (root.querySelector("[data-why=away]")) silentTimer = setTimeout(refreshSoon, SILENT_MS);
 }
 
-// Readers hear of a change of status once.
+/**
+ * Announce a change of status to screen readers once.
+ * @param {string | undefined} before
+ */
 function announce(before) {
   if (root.dataset.status === before) return;
-  const box = document.getElementById("say");
-  const words = root.querySelector("#job-why h2, #job-why strong")?.textContent || "";
-  box.textContent = `${root.querySelector(".st.pill")?.textContent || ""}. ${words}`;
+  const status = root.querySelector(".st.pill")?.textContent || "";
+  const reason = root.querySelector("#job-why h2, #job-why strong")?.textContent || "";
+  find("#say", HTMLElement).textContent = `${status}. ${reason}`;
 }
 
-function told(message) {
+/** @param {JobMessage} message */
+function received(message) {
   if (message.kind === "event") {
-    if (message.seq <= position.seq) return; // told before
-    position.seq = message.seq;
+    if (message.seq <= lastSeq) return;
+    lastSeq = message.seq;
     refreshSoon();
-  } else if (message.kind === "log") panel.told(message);
+  } else if (message.kind === "log") panel.received(message);
   else if (message.kind === "job") {
     const first = job === null;
     job = message.job;
@@ -146,38 +162,43 @@ function told(message) {
   }
 }
 
-const keyOf = (row) => JSON.stringify([row.status, row.attempt, row.progress, row.message]);
+/** @param {JobSummary} row */
+const stateOf = (row) => JSON.stringify([row.status, row.attempt, row.progress, row.message]);
 
-// Whether the API knows of more than this page shows.
+/** Resolve to true if the API has a newer state than this page. */
 async function compare() {
   const now = await getJson(`/api/v1/jobs/${id}/`);
-  return job !== null && keyOf(now) !== keyOf(job);
+  return job !== null && stateOf(now) !== stateOf(job);
+}
+
+function address() {
+  const { attempt, offset } = panel.liveAt;
+  return `/ws/jobs/${id}/?after=${lastSeq}&attempt=${attempt}&offset=${offset}`;
 }
 
 async function start() {
-  const attempt = Number(root.dataset.attempt);
+  const latest = Number(root.dataset.attempt);
   const shown = Number(panel.root.dataset.attempt);
   try {
     await panel.open(shown);
-    if (shown !== attempt) await endOf(attempt);
+    if (shown !== latest) await skipLinesOf(latest);
   } catch {
     /* the log is read again when the connection is back */
   }
-  new Live({
-    address: () =>
-      `/ws/jobs/${id}/?after=${position.seq}&attempt=${panel.liveAt.attempt}&offset=${panel.liveAt.offset}`,
-    onMessage: told,
-    compare,
-  });
+  new Live({ address, onMessage: received, compare });
 }
 
-// While an earlier attempt is shown, the socket begins at the end of the latest one: its lines are not wanted here.
-async function endOf(attempt) {
+/**
+ * While an earlier attempt is shown, start the socket at the end of the latest one: its lines are not
+ * shown.
+ * @param {number} attempt
+ */
+async function skipLinesOf(attempt) {
   const { LogStore } = await import("./logstore.js");
   const store = new LogStore(id, attempt);
-  panel.liveAt = { attempt, offset: await store.look() };
+  panel.liveAt = { attempt, offset: await store.readEnd() };
 }
 
-lookAgainWhileSilent();
+refreshWhileSilent();
 readFiguresLater();
 start();

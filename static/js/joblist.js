@@ -1,132 +1,66 @@
-// A list of jobs: rows that are in view change in place; new ones wait behind a button, so that nothing moves under the pointer.
-// Sentences as in mimir/frontend/pages/jobs/present.py.
+// A list of jobs: visible rows change in place; new rows wait behind a button, because rows must not move
+// under the pointer.
 
 import { getJson } from "./api.js";
+import { find, findAll, findOptional, icon, parsePage, setText } from "./dom.js";
+import { statusLabel, statusReason, statusShape } from "./jobtext.js";
 import { Live } from "./live.js";
 import { pieces } from "./logtext.js";
 import { morph } from "./morph.js";
-import { about, span } from "./time.js";
+import { span } from "./time.js";
 
-const list = document.querySelector("[data-joblist]");
-const slug = list?.dataset.joblist;
+const PARTS = ["sample-steps", "usage", "new-results", "latest"]; // of the home page
 const PARTS_MS = 2500;
-const OPEN = ["launching", "running", "cancelling"];
+const CHECKED_MAX = 50; // rows read one by one after a snapshot
 const ENDED = ["succeeded", "failed", "cancelled"];
-const WORDS = {
-  queued: "Waiting",
-  launching: "Starting",
-  running: "Running",
-  cancelling: "Cancelling",
-  succeeded: "Succeeded",
-  failed: "Failed",
-  cancelled: "Cancelled",
-};
-const rows = new Map(
-  [...document.querySelectorAll("[data-job]")].map((row) => [row.dataset.job, row]),
-);
-const asked = Date.parse(list?.dataset.asked || "") || 0; // when the page asked for its rows
-const known = new Set(rows.keys()); // jobs that are no news: shown here, or older than this page
+
+const list = findOptional("[data-joblist]", HTMLElement);
+/** @type {DOMStringMap} */
+const settings = list ? list.dataset : {};
+const slug = settings.joblist;
+const rows = new Map(findAll("[data-job]").map((row) => [row.dataset.job || "", row]));
+const renderedAt = Date.parse(settings.rendered || "") || 0;
+const known = new Set(rows.keys()); // jobs that are shown here or older than this page
+/** @type {Set<string>} */
 const fresh = new Set();
-const sprite = document.querySelector("svg.i use")?.getAttribute("href").split("#")[0] || "";
+let lastCounts = ""; // as JSON
+let partsTimer = 0;
 
-function statusWord(job) {
-  if (job.status === "queued" && job.attempt > 1)
-    return `Retrying, attempt ${job.attempt}${job.attempt <= job.max_attempts ? ` of ${job.max_attempts}` : ""}`;
-  if (job.status === "succeeded" && job.attempt > 1) return `Succeeded on attempt ${job.attempt}`;
-  return WORDS[job.status] || job.status;
-}
-
-const statusShape = (job) => (job.status === "queued" && job.attempt > 1 ? "retrying" : job.status);
-
-function why(job) {
-  if (job.away) return job.away.detail;
-  if (job.status === "queued") return waiting(job.waiting) || job.message;
-  if (job.status === "launching") return job.message || "The worker is starting.";
-  if (job.status === "running")
-    return job.diagnosis?.summary || job.progress?.message || job.message;
-  if (job.status === "cancelling") return "Stopping. It is killed if it does not stop soon.";
-  if (job.status === "failed") return job.diagnosis?.summary || job.message || job.reason;
-  if (job.status === "succeeded")
-    return made(job) || job.message || "Done. Nothing was written to the project.";
-  return `${cancelled(job)}. Nothing was written.`;
-}
-
-function cancelled(job) {
-  const who = (job.message || "").replace(/\.$/, "") || "Cancelled";
-  if (!job.started_at || !job.finished_at) return `${who} before it started`;
-  return `${who} after ${span((new Date(job.finished_at) - new Date(job.started_at)) / 1000)}`;
-}
-
-function waiting(found) {
-  if (!found) return "";
-  if (found.blocked_by === "back_off") return found.detail || ""; // it says when
-  return found.detail && found.estimate_seconds >= 1
-    ? `${found.detail} In about ${about(found.estimate_seconds)}.`
-    : found.detail || "";
-}
-
-function made(job) {
-  const result = job.result || {};
-  if ("model" in result && "version" in result)
-    return `Created model ${result.model} v${result.version}.`;
-  if ("twin" in result) return twinMade(result);
-  const datasets = Array.isArray(result.datasets) ? result.datasets : [];
-  if (!datasets.length) return "";
-  const names = datasets
-    .slice(0, 3)
-    .map((row) => `${row.name} v${row.version}`)
-    .join(", ");
-  const rows = Number.isInteger(result.rows) ? `, ${result.rows.toLocaleString("en")} rows` : "";
-  return `Wrote ${names}${datasets.length > 3 ? ` and ${datasets.length - 3} more` : ""}${rows}.`;
-}
-
-function twinMade(result) {
-  const counts = [
-    [result.created, "new"],
-    [result.changed, "changed"],
-    [result.removed, "removed"],
-  ];
-  const told = counts
-    .filter(([count]) => Number.isInteger(count) && count)
-    .map(([count, word]) => `${count.toLocaleString("en")} ${word}`)
-    .join(", ");
-  return told
-    ? `Created revision ${result.revision} of twin ${result.twin}: ${told}.`
-    : `Twin ${result.twin} is unchanged: no values differ.`;
-}
-
+/**
+ * Return a text with visible signs for hidden characters.
+ * @param {string} text
+ */
 const visible = (text) =>
-  pieces(String(text || ""))
+  pieces(text)
     .map((piece) => piece.text)
     .join("");
 
-function put(element, text) {
-  if (element && element.textContent !== text) element.textContent = text;
-}
-
-function statusCell(cell, job) {
+/**
+ * @param {Element} cell
+ * @param {JobSummary} job
+ */
+function showStatus(cell, job) {
   const shown = cell.querySelector(".st");
   const shape = statusShape(job);
-  if (shown && shown.dataset.status === job.status && shown.classList.contains(`st-${shape}`)) {
-    put(shown.querySelector("span"), statusWord(job));
+  const same = shown?.getAttribute("data-status") === job.status;
+  if (same && shown.classList.contains(`st-${shape}`)) {
+    setText(shown.querySelector("span"), statusLabel(job));
     return;
   }
-  const made = document.createElement("span");
-  made.className = `st st-${shape}`;
-  made.dataset.status = job.status;
-  const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  icon.setAttribute("class", "i");
-  icon.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", `${sprite}#${shape}`);
-  icon.append(use);
-  const word = document.createElement("span");
-  word.textContent = statusWord(job);
-  made.append(icon, word);
-  cell.replaceChildren(made);
+  const status = document.createElement("span");
+  status.className = `st st-${shape}`;
+  status.dataset.status = job.status;
+  const label = document.createElement("span");
+  label.textContent = statusLabel(job);
+  status.append(icon(shape), label);
+  cell.replaceChildren(status);
 }
 
-function progressCell(cell, job) {
+/**
+ * @param {Element} cell
+ * @param {JobSummary} job
+ */
+function showProgress(cell, job) {
   const fraction = job.progress?.fraction;
   if (!["running", "cancelling"].includes(job.status) || typeof fraction !== "number") {
     cell.replaceChildren();
@@ -143,133 +77,149 @@ function progressCell(cell, job) {
   bar.textContent = `${bar.value} %`;
 }
 
-function timeCell(cell, job) {
+/**
+ * @param {Element} cell
+ * @param {JobSummary} job
+ */
+function showTime(cell, job) {
   if (job.finished_at) {
-    cell.textContent = job.started_at
-      ? span((new Date(job.finished_at) - new Date(job.started_at)) / 1000)
-      : "";
+    const { started_at: start, finished_at: end } = job;
+    cell.textContent = start ? span((Date.parse(end) - Date.parse(start)) / 1000) : "";
     return;
   }
   const since = job.status === "queued" ? job.created_at : job.started_at;
-  let element = cell.querySelector("[data-since]");
   if (!since) {
     cell.replaceChildren();
     return;
   }
+  let [element] = findAll("[data-since]", cell);
   if (!element) {
     element = document.createElement("span");
     cell.replaceChildren(element);
   }
   element.dataset.since = since;
-  if (job.status === "queued") element.dataset.before = "waits ";
+  if (job.status === "queued") element.dataset.before = "waiting ";
   else delete element.dataset.before;
 }
 
-function show(row, job) {
-  const cell = (name) => row.querySelector(`[data-cell="${name}"]`);
-  statusCell(cell("status"), job);
-  put(cell("why"), visible(why(job)));
-  progressCell(cell("progress"), job);
-  timeCell(cell("time"), job);
+/**
+ * @param {HTMLElement} row
+ * @param {JobSummary} job
+ */
+function showJob(row, job) {
+  /** @param {string} name */
+  const cell = (name) => find(`[data-cell="${name}"]`, HTMLElement, row);
+  showStatus(cell("status"), job);
+  setText(cell("why"), visible(statusReason(job)));
+  showProgress(cell("progress"), job);
+  showTime(cell("time"), job);
 }
 
-// A job is new when it was created after the page asked for its rows. A list that shows an older page, or is filtered by text, counts none.
-function take(job) {
+/**
+ * Show a job in its row, or count it as new if it was created after the page.
+ * @param {JobSummary} job
+ */
+function receiveJob(job) {
   const row = rows.get(job.id);
-  if (row) show(row, job);
-  else if (Date.parse(job.created_at) <= asked) known.add(job.id);
-  else if (!known.has(job.id) && counts() && fits(job)) fresh.add(job.id);
-  tellFresh();
+  if (row) showJob(row, job);
+  else if (Date.parse(job.created_at) <= renderedAt) known.add(job.id);
+  else if (!known.has(job.id) && countsNewJobs() && fits(job)) fresh.add(job.id);
+  showNewCount();
 }
 
-const counts = () => list.dataset.first !== undefined || !("statuses" in list.dataset);
+/** Return false for an older page of a list and for a filtered one, which count no new jobs. */
+const countsNewJobs = () => settings.first !== undefined || !("statuses" in settings);
 
-// Whether a new job belongs in this list, as far as its status tells: a list with a text or a label filter does not guess.
+/**
+ * Return true if the job belongs in this list. A list with a text or a label filter has no answer
+ * without the server, and counts no new jobs.
+ * @param {JobSummary} job
+ */
 function fits(job) {
   const filter = new URLSearchParams(location.search);
   if (filter.get("q") || filter.get("label")) return false;
   if (filter.get("type") && filter.get("type") !== job.type) return false;
-  const statuses = (list.dataset.statuses || "").split(" ").filter(Boolean);
+  const statuses = (settings.statuses || "").split(" ").filter(Boolean);
   return !statuses.length || statuses.includes(job.status);
 }
 
-function tellFresh() {
-  const link = document.querySelector("[data-newrows]");
+function showNewCount() {
+  const link = findOptional("[data-newrows]", HTMLAnchorElement);
   if (!link) return;
   link.hidden = fresh.size === 0;
   link.href = location.pathname + location.search;
-  put(link.querySelector("span"), fresh.size === 1 ? "1 new job" : `${fresh.size} new jobs`);
+  setText(link.querySelector("span"), fresh.size === 1 ? "1 new job" : `${fresh.size} new jobs`);
 }
 
-function count(numbersOf) {
-  const of = (...names) => names.reduce((sum, name) => sum + (numbersOf[name] || 0), 0);
+/** @param {JobCounts} counts */
+function showCounts(counts) {
+  lastCounts = JSON.stringify(counts);
+  const { queued = 0, launching = 0, running = 0, cancelling = 0 } = counts;
+  /** @type {Record<string, number | undefined>} */
   const numbers = {
-    running: of(...OPEN),
-    queued: of("queued"),
-    waiting: of("queued"),
-    failed: of("failed"),
-    succeeded: of("succeeded"),
-    cancelled: of("cancelled"),
+    running: launching + running + cancelling,
+    queued,
+    waiting: queued,
+    failed: counts.failed ?? 0,
+    succeeded: counts.succeeded ?? 0,
+    cancelled: counts.cancelled ?? 0,
   };
-  for (const element of document.querySelectorAll("[data-count]")) {
-    const number = numbers[element.dataset.count];
-    if (number !== undefined)
-      put(
-        element,
-        number > 1000 && element.closest(".seg") ? "over 1,000" : number.toLocaleString("en"),
-      );
+  for (const element of findAll("[data-count]")) {
+    const number = numbers[element.dataset.count || ""];
+    if (number === undefined) continue;
+    const many = number > 1000 && element.closest(".seg");
+    setText(element, many ? "over 1,000" : number.toLocaleString("en"));
   }
 }
 
-let last = "";
-let again = 0;
-
-// Home shows more than rows: what jobs made, the workers they hold, the sample's steps. Those parts are read again soon after the counts changed.
-function readPartsSoon() {
-  if (list.dataset.home === undefined || again) return;
-  again = setTimeout(async () => {
-    again = 0;
-    try {
-      const response = await fetch(location.href, {
-        headers: { Accept: "text/html" },
-        credentials: "same-origin",
-      });
-      if (!response.ok || response.redirected) return;
-      const page = new DOMParser().parseFromString(await response.text(), "text/html");
-      for (const id of ["story", "usage", "new-results", "latest"]) {
-        const [shown, next] = [document.getElementById(id), page.getElementById(id)];
-        if (shown && next) morph(shown, next);
-      }
-    } catch {
-      /* the next change asks again */
-    }
+/** Read the other parts of the home page again soon after the counts changed. */
+function refreshPartsSoon() {
+  if (settings.home === undefined || partsTimer) return;
+  partsTimer = setTimeout(() => {
+    partsTimer = 0;
+    refreshParts().catch(() => {}); // the next change reads again
   }, PARTS_MS);
 }
 
-function told(message) {
-  if (message.kind === "snapshot") {
-    for (const job of message.jobs) take(job);
-    if (message.counts) {
-      count(message.counts);
-      last = JSON.stringify(message.counts);
-    }
-    lookAfterOld(new Set(message.jobs.map((job) => job.id)));
-  } else if (message.kind === "job") take(message.job);
-  else if (message.kind === "counts") {
-    count(message.counts);
-    last = JSON.stringify(message.counts);
-    readPartsSoon();
+async function refreshParts() {
+  const response = await fetch(location.href, {
+    headers: { Accept: "text/html" },
+    credentials: "same-origin",
+  });
+  if (!response.ok || response.redirected) return;
+  const page = await parsePage(response);
+  for (const id of PARTS) {
+    const [shown, next] = [document.getElementById(id), page.getElementById(id)];
+    if (shown && next) morph(shown, next);
   }
 }
 
-// Rows further down than the snapshot reaches may have changed while nothing came.
-async function lookAfterOld(known) {
+/** @param {ProjectMessage} message */
+function received(message) {
+  if (message.kind === "snapshot") {
+    for (const job of message.jobs) receiveJob(job);
+    if (message.counts) showCounts(message.counts);
+    readMissing(new Set(message.jobs.map((job) => job.id)));
+  } else if (message.kind === "job") receiveJob(message.job);
+  else if (message.kind === "counts") {
+    showCounts(message.counts);
+    refreshPartsSoon();
+  }
+}
+
+/**
+ * Read open jobs that a snapshot does not reach: they may have changed while the socket was lost.
+ * @param {Set<string>} reached
+ */
+async function readMissing(reached) {
   const missing = [...rows].filter(
-    ([id, row]) => !known.has(id) && !ENDED.includes(row.querySelector(".st")?.dataset.status),
+    ([id, row]) =>
+      !reached.has(id) &&
+      !ENDED.includes(row.querySelector(".st")?.getAttribute("data-status") || ""),
   );
-  for (const [id, row] of missing.slice(0, 50)) {
+  for (const [id, row] of missing.slice(0, CHECKED_MAX)) {
     try {
-      show(row, await getJson(`/api/v1/jobs/${id}/`));
+      showJob(row, await getJson(`/api/v1/jobs/${id}/`));
     } catch {
       return;
     }
@@ -277,14 +227,13 @@ async function lookAfterOld(known) {
 }
 
 if (slug) {
+  const project = encodeURIComponent(slug);
   new Live({
-    address: () => `/ws/projects/${encodeURIComponent(slug)}/`,
-    onMessage: told,
+    address: () => `/ws/projects/${project}/`,
+    onMessage: received,
     compare: async () => {
-      const now = JSON.stringify(
-        await getJson(`/api/v1/projects/${encodeURIComponent(slug)}/jobs/counts/`),
-      );
-      return last !== "" && now !== last;
+      const counts = JSON.stringify(await getJson(`/api/v1/projects/${project}/jobs/counts/`));
+      return lastCounts !== "" && counts !== lastCounts;
     },
   });
 }

@@ -1,6 +1,13 @@
-// Where in a JSON text each value stands: path (as the API writes it, steps[1].with.query) to line, from 1.
+// A JSON parser that also returns the line of each value. Paths are written as in the API:
+// steps[1].with.query. Lines count from 1.
 
-export class JsonFault extends Error {
+/** Invalid JSON, with its place. */
+export class JsonError extends Error {
+  /**
+   * @param {string} message
+   * @param {number} position
+   * @param {number} line
+   */
   constructor(message, position, line) {
     super(message);
     this.position = position;
@@ -8,14 +15,20 @@ export class JsonFault extends Error {
   }
 }
 
-// Reads `text`; returns {value, lines: Map(path -> line)}. Throws JsonFault where it is no JSON.
+/**
+ * Parse JSON. Throws JsonError.
+ * @param {string} text
+ * @returns {{ value: unknown, lines: Map<string, number> }}
+ */
 export function readJson(text) {
+  /** @type {Map<string, number>} */
   const lines = new Map();
   const starts = [0];
   for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
+  /** @param {number} position */
   const lineAt = (position) => {
-    let low = 0,
-      high = starts.length - 1;
+    let low = 0;
+    let high = starts.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
       if (starts[middle] <= position) low = middle;
@@ -23,126 +36,132 @@ export function readJson(text) {
     }
     return low + 1;
   };
-  const fail = (message, position) => {
-    throw new JsonFault(message, position, lineAt(position));
-  };
+  /**
+   * @param {string} message
+   * @param {number} position
+   */
+  const error = (message, position) => new JsonError(message, position, lineAt(position));
   let at = 0;
 
   const space = () => {
     while (at < text.length && " \t\r\n".includes(text[at])) at += 1;
   };
 
+  /**
+   * @param {string} path
+   * @param {number} [begin]
+   * @returns {unknown}
+   */
   function value(path, begin) {
     space();
     lines.set(path, lineAt(begin ?? at));
-    if (at >= text.length) fail("the text ends where a value should be", at);
+    if (at >= text.length) throw error("a value is missing at the end", at);
     if (text[at] === "{") return object(path);
     if (text[at] === "[") return list(path);
     if (text[at] === '"') return string();
     return literal();
   }
 
+  /** @returns {unknown} */
   function literal() {
     const found = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)/.exec(
       text.slice(at, at + 400),
     );
-    if (!found) fail(`a value should be here, not ${text[at]}`, at);
+    if (!found) throw error(`expected a value, found ${text[at]}`, at);
     at += found[0].length;
     return JSON.parse(found[0]);
   }
 
+  /** @returns {string} */
   function string() {
     const begin = at;
     at += 1;
     while (at < text.length && text[at] !== '"') {
       if (text[at] === "\n")
-        fail("a text has to end with a quote on its line; write a line end as \\n", begin);
+        throw error("a string must end on its line; write a line break as \\n", begin);
       at += text[at] === "\\" ? 2 : 1;
     }
-    if (at >= text.length) fail("this text has no closing quote", begin);
+    if (at >= text.length) throw error("the closing quote of a string is missing", begin);
     at += 1;
     try {
       return JSON.parse(text.slice(begin, at));
     } catch {
-      return fail(
-        "this text holds an escape or a control character that JSON does not know",
-        begin,
-      );
+      throw error("a string has an invalid escape or a control character", begin);
     }
   }
 
+  /** @param {string} path */
   function object(path) {
-    const made = {};
+    /** @type {Record<string, unknown>} */
+    const members = {};
     at += 1;
     space();
     if (text[at] === "}") {
       at += 1;
-      return made;
+      return members;
     }
     for (;;) {
       space();
       const begin = at;
-      if (text[at] !== '"')
-        fail(
-          text[at] === "}"
-            ? "a comma stands before this bracket"
-            : "a name in quotes should be here",
-          at,
-        );
+      if (text[at] === "}") throw error("a comma before }", at);
+      if (text[at] !== '"') throw error("expected a name in quotes", at);
       const key = string();
       space();
-      if (text[at] !== ":") fail(`a colon should follow "${key}"`, at);
+      if (text[at] !== ":") throw error(`expected a colon after "${key}"`, at);
       at += 1;
-      made[key] = value(path ? `${path}.${key}` : key, begin);
+      members[key] = value(path ? `${path}.${key}` : key, begin);
       space();
       if (text[at] === ",") {
         at += 1;
         continue;
       }
-      if (text[at] === "}") {
-        at += 1;
-        return made;
-      }
-      fail("a comma or } should be here", Math.min(at, text.length));
+      if (text[at] !== "}") throw error("expected a comma or }", Math.min(at, text.length));
+      at += 1;
+      return members;
     }
   }
 
+  /** @param {string} path */
   function list(path) {
-    const made = [];
+    /** @type {unknown[]} */
+    const items = [];
     at += 1;
     space();
     if (text[at] === "]") {
       at += 1;
-      return made;
+      return items;
     }
     for (;;) {
       space();
-      if (text[at] === "]") fail("a comma stands before this bracket", at);
-      made.push(value(`${path}[${made.length}]`));
+      if (text[at] === "]") throw error("a comma before ]", at);
+      items.push(value(`${path}[${items.length}]`));
       space();
       if (text[at] === ",") {
         at += 1;
         continue;
       }
-      if (text[at] === "]") {
-        at += 1;
-        return made;
-      }
-      fail("a comma or ] should be here", Math.min(at, text.length));
+      if (text[at] !== "]") throw error("expected a comma or ]", Math.min(at, text.length));
+      at += 1;
+      return items;
     }
   }
 
-  const read = value("");
+  const parsed = value("");
   space();
-  if (at < text.length) fail("nothing should follow here", at);
-  return { value: read, lines };
+  if (at < text.length) throw error("text after the end of the value", at);
+  return { value: parsed, lines };
 }
 
-// The line of `path`, or of what holds it.
+/**
+ * Return the line of a path, or of the nearest value that contains it.
+ * @param {Map<string, number>} lines
+ * @param {string} path
+ */
 export function lineOf(lines, path) {
   let at = path;
   for (;;) {
-    if (lines.has(at)) return lines.get(at);
+    const line = lines.get(at);
+    if (line !== undefined) return line;
     if (!at) return 1;
     at = at.replace(/(\.[^.[\]]*|\[\d+\]|^[^.[\]]*)$/, "");
   }

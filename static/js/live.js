@@ -1,30 +1,58 @@
-// One socket of a page: kept open, resumed after a loss from where it was, and a banner while nothing comes.
+// The WebSocket of a page: kept open, resumed after a loss from the reached position, with a banner
+// while it is lost.
 
-import { toSignIn } from "./api.js";
+import { statusOf, toSignIn } from "./api.js";
+import { find } from "./dom.js";
 
-const WAITS = [300, 1000, 2000, 4000]; // ms between tries
-const BANNER_MS = 1500; // a loss shorter than this is not worth a word
-const QUIET_MS = 30_000; // an open socket that says nothing for so long is compared with the API
+const RETRY_MS = [300, 1000, 2000, 4000];
+const BANNER_MS = 1500; // a shorter loss shows no banner
+const QUIET_MS = 30_000; // an open socket without a message for this long is compared with the API
+const SIGNED_OUT = 4401;
+const FORBIDDEN = 4403;
+const NOT_FOUND = 4404;
 
+/** @typedef {"connecting" | "live" | "off" | "ended"} LiveState */
+
+/** @type {Record<LiveState, string>} */
+const LABELS = { live: "Live", off: "Reconnecting", connecting: "Connecting", ended: "Up to date" };
+
+/**
+ * One resumable WebSocket. Every socket of Mimir sends the known state as its first message.
+ * @template {{ kind: string }} Message
+ */
 export class Live {
-  // `address()`: path and query of the socket, from the position reached. `compare()`: resolves to true when the page is behind,
-  // rejects when the API does not answer or does not let us.
+  /**
+   * @param {object} options
+   * @param {() => string} options.address Path and query of the socket, from the reached position.
+   * @param {(message: Message) => void} options.onMessage
+   * @param {() => Promise<boolean>} options.compare Resolves to true if the page is behind the API;
+   *   rejects with ApiError if the API does not answer or refuses access.
+   */
   constructor({ address, onMessage, compare }) {
-    Object.assign(this, { address, onMessage, compare });
-    this.tries = 0;
+    this.address = address;
+    this.onMessage = onMessage;
+    this.compare = compare;
+    this.retries = 0;
     this.ended = false;
+    this.opened = false;
+    this.isLive = false;
+    this.receivedAt = 0;
+    /** @type {Date | null} */
     this.lostAt = null;
-    document.querySelector("[data-lost-now]")?.addEventListener("click", () => this.now());
-    window.addEventListener("online", () => this.now());
-    window.addEventListener("offline", () => {
-      this.lost();
-    });
+    /** @type {WebSocket | null} */
+    this.socket = null;
+    this.timer = 0;
+    this.bannerTimer = 0;
+    this.quietTimer = 0;
+    document.querySelector("[data-lost-now]")?.addEventListener("click", () => this.reconnect());
+    window.addEventListener("online", () => this.reconnect());
+    window.addEventListener("offline", () => this.lost());
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) this.wake();
     });
     window.addEventListener("pagehide", () => this.socket?.close());
     window.addEventListener("pageshow", (event) => {
-      if (event.persisted) this.now();
+      if (event.persisted) this.reconnect();
     });
     this.show("connecting");
     this.open();
@@ -33,19 +61,18 @@ export class Live {
   open() {
     clearTimeout(this.timer);
     if (this.ended) return;
-    const socket = new WebSocket(
-      `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${this.address()}`,
-    );
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const socket = new WebSocket(`${scheme}://${location.host}${this.address()}`);
     this.socket = socket;
     this.opened = false;
     socket.onopen = () => {
-      this.opened = true;
-    }; // says nothing yet: the proxy opens it also to close it with a code
+      this.opened = true; // not live yet: the proxy also opens a socket to close it with a code
+    };
     socket.onmessage = (event) => {
       if (socket !== this.socket) return;
-      this.heard(); // the first message comes at once: every socket begins with what is known
-      this.tries = 0;
-      const message = JSON.parse(event.data);
+      this.received();
+      this.retries = 0;
+      const message = /** @type {Message} */ (JSON.parse(event.data));
       if (message.kind === "end") this.finish();
       this.onMessage(message);
     };
@@ -54,50 +81,66 @@ export class Live {
     };
   }
 
-  heard() {
-    this.heardAt = Date.now();
-    if (this.lostAt !== null || !this.shownUp) {
+  received() {
+    this.receivedAt = Date.now();
+    if (this.lostAt !== null || !this.isLive) {
       this.lostAt = null;
       clearTimeout(this.bannerTimer);
       this.banner("");
       this.show("live");
     }
-    clearTimeout(this.quiet);
-    this.quiet = setTimeout(() => this.check(), QUIET_MS);
+    this.checkLater();
+  }
+
+  checkLater() {
+    clearTimeout(this.quietTimer);
+    this.quietTimer = setTimeout(() => this.check(), QUIET_MS);
   }
 
   finish() {
     this.ended = true;
-    clearTimeout(this.quiet);
+    clearTimeout(this.quietTimer);
     clearTimeout(this.bannerTimer);
     this.banner("");
     this.show("ended");
   }
 
+  /** @param {CloseEvent} event */
   closed(event) {
-    clearTimeout(this.quiet);
+    clearTimeout(this.quietTimer);
     if (this.ended) return;
-    if (event.code === 4401) {
+    if (event.code === SIGNED_OUT) {
       toSignIn();
       return;
     }
-    if (event.code === 4403 || event.code === 4404) {
+    if (event.code === FORBIDDEN || event.code === NOT_FOUND) {
       this.refuse();
       return;
     }
     this.lost();
-    if (!this.opened && this.tries > 0) this.ask();
-    this.again();
+    if (!this.opened && this.retries > 0) this.findCause();
+    this.retry();
   }
 
-  // Why no socket opens: signed out, no right any more, or simply nobody there.
-  async ask() {
+  /** Ask the API why no socket opens: signed out, no access any more, or no server. */
+  async findCause() {
     try {
       await this.compare();
     } catch (error) {
-      if (error.status === 401) toSignIn();
-      else if (error.status === 403 || error.status === 404) this.refuse();
+      this.stopIfRefused(error);
     }
+  }
+
+  /**
+   * Stop after a 401, 403 or 404. Returns true if it stopped.
+   * @param {unknown} error
+   */
+  stopIfRefused(error) {
+    const status = statusOf(error);
+    if (status === 401) toSignIn();
+    else if (status === 403 || status === 404) this.refuse();
+    else return false;
+    return true;
   }
 
   refuse() {
@@ -105,35 +148,31 @@ export class Live {
     clearTimeout(this.timer);
     clearTimeout(this.bannerTimer);
     this.show("off");
-    this.banner(
-      "You may not see this any more, or it is gone. Ask a maintainer of the project.",
-      false,
-    );
+    this.banner("Deleted, or you no longer have access. Ask a maintainer of the project.", false);
   }
 
   lost() {
     if (this.lostAt !== null || this.ended) return;
-    this.lostAt = new Date();
+    const at = new Date();
+    this.lostAt = at;
     this.show("off");
     this.bannerTimer = setTimeout(() => {
-      const at = this.lostAt?.toLocaleTimeString("en-GB");
-      if (at)
-        this.banner(
-          `Live updates are lost since ${at}, trying again. What you see is from that moment.`,
-        );
+      if (this.lostAt !== at) return;
+      const time = at.toLocaleTimeString("en-GB");
+      this.banner(`Live updates lost. Reconnecting. This page shows the state of ${time}.`);
     }, BANNER_MS);
   }
 
-  again() {
-    const wait = WAITS[Math.min(this.tries, WAITS.length - 1)] * (0.75 + Math.random() / 2);
-    this.tries += 1;
-    this.timer = setTimeout(() => this.open(), wait);
+  retry() {
+    const wait = RETRY_MS[Math.min(this.retries, RETRY_MS.length - 1)];
+    this.retries += 1;
+    this.timer = setTimeout(() => this.open(), wait * (0.75 + Math.random() / 2));
   }
 
-  now() {
+  reconnect() {
     if (this.ended) return;
     this.drop();
-    this.tries = 0;
+    this.retries = 0;
     this.open();
   }
 
@@ -145,58 +184,51 @@ export class Live {
 
   wake() {
     if (this.ended) return;
-    if (this.lostAt !== null) this.now();
-    else if (Date.now() - (this.heardAt || 0) > QUIET_MS / 2) this.check();
+    if (this.lostAt !== null) this.reconnect();
+    else if (Date.now() - this.receivedAt > QUIET_MS / 2) this.check();
   }
 
-  // The socket is open and says nothing: nothing happens, or nothing arrives.
+  /** The socket is open and quiet: find out whether messages are missing. */
   async check() {
-    clearTimeout(this.quiet);
+    clearTimeout(this.quietTimer);
     let behind = false;
     try {
       behind = await this.compare();
     } catch (error) {
-      if (error.status === 401) {
-        toSignIn();
-        return;
-      }
-      if (error.status === 403 || error.status === 404) {
-        this.refuse();
-        return;
-      }
+      if (this.stopIfRefused(error)) return;
       behind = true;
       this.lost();
     }
     if (this.ended) return;
     if (behind) {
       this.drop();
-      this.again();
-    } else this.quiet = setTimeout(() => this.check(), QUIET_MS);
+      this.retry();
+    } else this.checkLater();
   }
 
+  /** @param {LiveState} state */
   show(state) {
-    this.shownUp = state === "live";
-    const words = {
-      live: "Live",
-      off: "Reconnecting",
-      connecting: "Connecting",
-      ended: "Up to date",
-    };
+    this.isLive = state === "live";
     for (const element of document.querySelectorAll("[data-live]")) {
-      element.hidden = false;
-      element.dataset.live = state;
+      element.removeAttribute("hidden");
+      element.setAttribute("data-live", state);
       element.classList.toggle("off", state === "off" || state === "connecting");
-      element.querySelector("span").textContent = words[state];
+      find("span", HTMLElement, element).textContent = LABELS[state];
     }
     document.documentElement.dataset.lost = state === "off" ? "1" : "";
     window.dispatchEvent(new Event("live"));
   }
 
+  /**
+   * Show a text in the banner of the page, or hide it.
+   * @param {string} text
+   * @param {boolean} [withButton]
+   */
   banner(text, withButton = true) {
     const banner = document.getElementById("lost");
     if (!banner) return;
     banner.hidden = !text;
-    banner.querySelector("[data-lost-text]").textContent = text;
-    banner.querySelector("[data-lost-now]").hidden = !withButton;
+    find("[data-lost-text]", HTMLElement, banner).textContent = text;
+    find("[data-lost-now]", HTMLElement, banner).hidden = !withButton;
   }
 }

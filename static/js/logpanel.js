@@ -1,10 +1,18 @@
-// What stands around the lines of a log: its buttons, its keys, the search, the foot, links to lines.
+// The log panel: buttons, keys, search, status line, and links to lines around the rows of a log.
 
 import { copy, say } from "./app.js";
+import { find, targetOf } from "./dom.js";
 import { LogView } from "./log.js";
-import { LogSearch } from "./logsearch.js";
+import { LogFinder } from "./logfind.js";
 import { size } from "./logtext.js";
 
+const SHORT_LINES = 10;
+const ENDED = ["succeeded", "failed", "cancelled"];
+
+/**
+ * @param {string} name
+ * @param {string} fallback
+ */
 const stored = (name, fallback) => {
   try {
     return localStorage.getItem(`mimir-log-${name}`) ?? fallback;
@@ -12,6 +20,11 @@ const stored = (name, fallback) => {
     return fallback;
   }
 };
+
+/**
+ * @param {string} name
+ * @param {string} value
+ */
 const store = (name, value) => {
   try {
     localStorage.setItem(`mimir-log-${name}`, value);
@@ -20,70 +33,87 @@ const store = (name, value) => {
   }
 };
 
-const SHORT_LINES = 10;
+/** Return the line of the address, 0 for none. */
+const linkedLine = () => Number(/^#L(\d{1,12})$/.exec(location.hash)?.[1] || 0);
+
+/** @param {HTMLElement} button */
+const isPressed = (button) => button.getAttribute("aria-pressed") === "true";
+
+/** @param {HTMLElement} root */
+function partsOf(root) {
+  /** @param {string} name */
+  const part = (name) => find(`[data-log-${name}]`, HTMLElement, root);
+  return {
+    lines: part("lines"),
+    times: part("times"),
+    wrap: part("wrap"),
+    follow: part("follow"),
+    new: part("new"),
+    empty: part("empty"),
+    lineCount: part("lines-count"),
+    size: part("size"),
+    state: part("state"),
+    foot: find(".logfoot", HTMLElement, root),
+  };
+}
 
 export class LogPanel {
+  /** @param {HTMLElement} root */
   constructor(root) {
     this.root = root;
-    this.job = root.dataset.job;
+    this.job = root.dataset.job || "";
     this.view = new LogView(root, this.job);
-    this.search = null;
-    this.errors = null;
-    const part = (name) => root.querySelector(`[data-log-${name}]`);
-    this.part = Object.fromEntries(
-      [
-        "lines",
-        "find",
-        "hits",
-        "count",
-        "prev",
-        "next",
-        "times",
-        "wrap",
-        "follow",
-        "error",
-        "new",
-        "empty",
-        "lines-count",
-        "size",
-        "state",
-      ].map((name) => [name, part(name)]),
-    );
-    this.input = this.part.find.querySelector("input");
-    this.liveAt = { attempt: Number(root.dataset.latest), offset: 0 };
+    this.finder = new LogFinder(root, this.view);
+    this.part = partsOf(root);
+    this.liveAt = { attempt: this.latest, offset: 0 };
+    this.closed = false; // no more lines will come
+    this.waitingAttempt = 0; // a newer attempt that writes while another one is shown
+    this.linked = ""; // hash of the address that the panel set itself
     this.bind();
-    this.view.addEventListener("change", () => this.foot());
+    this.view.addEventListener("change", () => this.showStatus());
   }
 
   get ended() {
-    return ["succeeded", "failed", "cancelled"].includes(this.root.dataset.status);
+    return ENDED.includes(this.root.dataset.status || "");
   }
 
-  // Open where the address says, else at the first error of a failed job, else at the end of what is live, else at the top.
+  get latest() {
+    return Number(this.root.dataset.latest);
+  }
+
+  /**
+   * Show an attempt: at the line of the address, else at the first error of a failed job, else at the
+   * end of a live log, else at the top.
+   * @param {number} attempt
+   */
   async open(attempt) {
     this.view.reset(attempt);
-    this.stopSearch();
+    this.finder.stop();
     this.closed = false;
-    const latest = attempt === Number(this.root.dataset.latest);
-    this.view.live = latest && !this.ended;
-    const line = Number(/^#L(\d{1,12})$/.exec(location.hash)?.[1] || 0);
-    const asked = new URLSearchParams(location.search);
-    if (line) await this.goToLine(line, asked.get("at"));
+    const isLatest = attempt === this.latest;
+    const failed = this.root.dataset.status === "failed";
+    this.view.live = isLatest && !this.ended;
+    const line = linkedLine();
+    if (line) await this.goToLine(line, new URLSearchParams(location.search).get("at"));
     else if (this.view.live) {
       await this.view.openEnd();
       this.view.setFollow(true);
-    } else if (this.root.dataset.status === "failed" && latest && (await this.firstError())) {
-      /* shown */
-    } else await this.view.openAt(0, "top");
-    if (latest && this.liveAt.offset < this.view.end)
+    } else if (!(failed && isLatest && (await this.finder.firstError()))) {
+      await this.view.openAt(0, "top");
+    }
+    if (isLatest && this.liveAt.offset < this.view.end)
       this.liveAt = { attempt, offset: this.view.end };
-    this.foot();
-    if (this.root.dataset.status === "failed" && !this.errors) this.firstError(false);
+    this.showStatus();
+    if (this.root.dataset.status === "failed" && !this.finder.errors) this.finder.firstError(false);
   }
 
+  /**
+   * @param {number} number
+   * @param {string | null} at Byte offset of the line, if the link has it.
+   */
   async goToLine(number, at) {
-    let offset = at && /^\d{1,15}$/.test(at) ? Number(at) : null;
-    if (offset === null) offset = await this.view.store.offsetOf(number);
+    const known = at && /^\d{1,15}$/.test(at) ? Number(at) : null;
+    const offset = known ?? (await this.view.store.offsetOf(number));
     this.view.setFollow(false);
     await this.view.openAt(offset, "center", offset);
   }
@@ -92,60 +122,32 @@ export class LogPanel {
     const { part, view } = this;
     this.setTimes(stored("times", "1") === "1");
     this.setWrap(stored("wrap", "1") === "1");
-    part.times.addEventListener("click", () =>
-      this.setTimes(part.times.getAttribute("aria-pressed") !== "true"),
-    );
-    part.wrap.addEventListener("click", () =>
-      this.setWrap(part.wrap.getAttribute("aria-pressed") !== "true"),
-    );
+    part.times.addEventListener("click", () => this.setTimes(!isPressed(part.times)));
+    part.wrap.addEventListener("click", () => this.setWrap(!isPressed(part.wrap)));
     part.follow.addEventListener("click", () => this.toggleFollow());
-    part.error.addEventListener("click", (event) => this.stepError(event.shiftKey ? -1 : 1));
     part.new.addEventListener("click", () => this.toEnd());
-    part.find.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.find(1);
-    });
-    part.prev.addEventListener("click", () => this.step(-1));
-    part.next.addEventListener("click", () => this.step(1));
-    this.input.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && event.shiftKey) {
-        event.preventDefault();
-        this.find(-1);
-      }
-      if (event.key === "Escape") {
-        this.input.value = "";
-        this.stopSearch();
-        part.lines.focus();
-      }
-    });
-    this.input.addEventListener("input", () => {
-      if (!this.input.value) this.stopSearch();
-    });
     part.lines.addEventListener("keydown", (event) => this.key(event));
     part.lines.addEventListener("click", (event) => this.clicked(event));
     document.addEventListener("selectionchange", () => {
       const selection = document.getSelection();
-      if (
-        view.follow &&
-        selection &&
-        !selection.isCollapsed &&
-        part.lines.contains(selection.anchorNode)
-      )
-        view.setFollow(false);
+      if (!view.follow || !selection || selection.isCollapsed) return;
+      if (part.lines.contains(selection.anchorNode)) view.setFollow(false);
     });
-    window.addEventListener("live", () => this.foot());
+    window.addEventListener("live", () => this.showStatus());
     window.addEventListener("hashchange", () => {
-      const line = Number(/^#L(\d{1,12})$/.exec(location.hash)?.[1] || 0);
+      const line = linkedLine();
       if (line && this.linked !== location.hash) this.goToLine(line, null);
     });
   }
 
+  /** @param {boolean} wanted */
   setTimes(wanted) {
     this.part.times.setAttribute("aria-pressed", String(wanted));
     this.part.lines.classList.toggle("notimes", !wanted);
     store("times", wanted ? "1" : "0");
   }
 
+  /** @param {boolean} wanted */
   setWrap(wanted) {
     this.part.wrap.setAttribute("aria-pressed", String(wanted));
     this.part.lines.classList.toggle("nowrap", !wanted);
@@ -168,40 +170,46 @@ export class LogPanel {
     else await this.view.openEnd();
   }
 
-  key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const act = {
-      f: () => this.toggleFollow(),
-      e: () => this.stepError(1),
-      E: () => this.stepError(-1),
-      w: () => this.part.wrap.click(),
-      t: () => this.part.times.click(),
-      n: () => this.step(1),
-      N: () => this.step(-1),
-      g: () => {
-        this.view.setFollow(false);
-        this.view.openAt(0, "top");
-      },
-      G: () => this.toEnd(),
-      "/": () => this.input.focus(),
-      Home: () => {
-        this.view.setFollow(false);
-        this.view.openAt(0, "top");
-      },
-      End: () => this.toEnd(),
-    }[event.key];
-    if (!act) return;
-    event.preventDefault();
-    act();
+  toStart() {
+    this.view.setFollow(false);
+    this.view.openAt(0, "top");
   }
 
-  async clicked(event) {
-    const link = event.target instanceof Element ? event.target.closest(".ln > a") : null;
-    if (!link) return;
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    /** @type {Record<string, () => void>} */
+    const actions = {
+      f: () => this.toggleFollow(),
+      e: () => this.finder.stepError(1),
+      E: () => this.finder.stepError(-1),
+      w: () => this.part.wrap.click(),
+      t: () => this.part.times.click(),
+      n: () => this.finder.step(1),
+      N: () => this.finder.step(-1),
+      g: () => this.toStart(),
+      G: () => this.toEnd(),
+      "/": () => this.finder.input.focus(),
+      Home: () => this.toStart(),
+      End: () => this.toEnd(),
+    };
+    if (!Object.hasOwn(actions, event.key)) return;
     event.preventDefault();
-    const { line, offset } = link.parentElement.dataset;
+    actions[event.key]();
+  }
+
+  /**
+   * Mark the clicked line, put it into the address and copy the link.
+   * @param {MouseEvent} event
+   */
+  async clicked(event) {
+    const link = targetOf(event)?.closest(".ln > a");
+    const row = link?.parentElement;
+    if (!row) return;
+    event.preventDefault();
+    const { line = "", offset = "" } = row.dataset;
     const address = new URL(location.href);
-    address.searchParams.set("attempt", this.view.attempt);
+    address.searchParams.set("attempt", String(this.view.attempt));
     address.searchParams.set("at", offset);
     address.hash = `L${line}`;
     this.linked = address.hash;
@@ -211,179 +219,96 @@ export class LogPanel {
     if (await copy(address.href)) say(`Link to line ${line} copied`);
   }
 
-  // ---- search ----
-
-  stopSearch() {
-    this.search?.stop();
-    this.search = null;
-    this.part.hits.hidden = true;
-    if (this.view.query) {
-      this.view.query = "";
-      this.view.refresh();
-    }
-  }
-
-  async find(by) {
-    const text = this.input.value;
-    if (!text) return;
-    if (this.search?.text === text) {
-      await this.step(by);
-      return;
-    }
-    this.stopSearch();
-    const search = new LogSearch(this.job, this.view.attempt, { q: text });
-    search.text = text;
-    this.search = search;
-    this.view.query = text.toLowerCase();
-    this.view.setFollow(false);
-    const from = this.view.rows[this.view.first]?.offset ?? 0;
-    this.part.hits.hidden = false;
-    let shown = false;
-    try {
-      await search.run(() => {
-        if (
-          !shown &&
-          search.matches.length &&
-          (search.done || search.matches.some((match) => match.offset >= from))
-        ) {
-          shown = true;
-          search.begin(from);
-          this.showMatch();
-        }
-        this.part.count.textContent = search.words;
-      });
-      if (!shown && search.begin(0)) this.showMatch();
-      if (!search.matches.length) this.view.refresh();
-    } catch (error) {
-      if (error.name !== "AbortError")
-        this.part.count.textContent = error.detail?.q || error.message;
-      return;
-    }
-    this.part.count.textContent = search.words;
-  }
-
-  async step(by) {
-    if (!this.search?.step(by)) return;
-    this.part.count.textContent = this.search.words;
-    await this.showMatch();
-  }
-
-  async showMatch() {
-    const match = this.search?.current;
-    if (!match) return;
-    this.view.setFollow(false);
-    await this.view.openAt(match.offset, "center", match.offset);
-    this.view.refresh();
-  }
-
-  // The first line that looks like an error; `show`: go there. Resolves to whether there is one.
-  async firstError(show = true) {
-    const errors = new LogSearch(this.job, this.view.attempt, { errors: "1" });
-    this.errors = errors;
-    try {
-      await errors.run(() => {
-        this.part.error.hidden = !errors.matches.length;
-      });
-    } catch {
-      return false;
-    }
-    if (!errors.matches.length || !show) return errors.matches.length > 0;
-    await this.stepError(1);
-    return true;
-  }
-
-  async stepError(by) {
-    if (!this.errors) {
-      await this.firstError(true);
-      return;
-    }
-    const match = this.errors.step(by);
-    if (!match) return;
-    this.view.setFollow(false);
-    await this.view.openAt(match.offset, "center", match.offset);
-  }
-
   // ---- live ----
 
-  // Bytes of a log came over the socket; those that were told before are passed over.
-  told({ attempt, offset, end, text }) {
-    if (
-      attempt < this.liveAt.attempt ||
-      (attempt === this.liveAt.attempt && end <= this.liveAt.offset)
-    )
-      return;
-    const newer = attempt > this.liveAt.attempt;
+  /**
+   * Handle new log lines from the socket. Lines that are already known are ignored.
+   * @param {LogMessage} message
+   */
+  received({ attempt, offset, end, text }) {
+    const { attempt: known, offset: reached } = this.liveAt;
+    if (attempt < known || (attempt === known && end <= reached)) return;
     this.liveAt = { attempt, offset: end };
     if (attempt === this.view.attempt) {
       this.view.grow(offset, end, text);
-    } else if (newer && (this.view.follow || !this.view.end)) {
+    } else if (attempt > known && (this.view.follow || !this.view.end)) {
       this.root.dataset.latest = String(attempt);
       this.open(attempt);
     } else if (attempt > this.view.attempt) {
       this.waitingAttempt = attempt;
-      this.foot();
+      this.showStatus();
     }
   }
 
-  // The job changed: an attempt may have begun, or the last one ended.
+  /**
+   * Handle a changed job: a new attempt may have begun, or the last one ended.
+   * @param {JobSummary} job
+   */
   jobChanged(job) {
     this.root.dataset.status = job.status;
     this.root.dataset.latest = String(job.attempt);
     if (this.ended && this.view.live && job.attempt === this.view.attempt) this.finishSoon();
-    this.foot();
+    this.showStatus();
   }
 
   async finishSoon() {
-    await this.view.store.look().catch(() => {});
+    await this.view.store.readEnd().catch(() => {});
     if (this.view.follow) await this.view.showEnd();
     if (this.view.store.complete || this.closed) {
       this.view.live = false;
       this.view.setFollow(false);
     }
-    this.foot();
+    this.showStatus();
   }
 
-  // Nothing more comes.
+  /** Handle the end of the socket: no more lines will come. */
   finish() {
     this.closed = true;
     this.finishSoon();
   }
 
-  // ---- the foot ----
+  // ---- the status line ----
 
-  foot() {
+  showStatus() {
     const { view, part } = this;
     part.follow.setAttribute("aria-pressed", String(view.follow));
     part.follow.hidden = !view.live;
     part.empty.hidden = view.end > 0;
     part.lines.hidden = !view.end;
-    part.lines.classList.toggle("short", !view.live && view.lineCount <= SHORT_LINES); // no empty box below a few lines
-    part.state.parentElement.parentElement.hidden = !view.end;
+    const lines = view.store.lineCount;
+    part.lines.classList.toggle("short", !view.live && lines <= SHORT_LINES); // no empty box
+    part.foot.hidden = !view.end;
     if (!view.end)
       part.empty.textContent =
-        this.ended || !view.live ? "This attempt wrote nothing." : this.root.dataset.empty;
-    const lines = view.lineCount;
-    part["lines-count"].textContent =
-      view.end && lines ? `${lines.toLocaleString("en")} ${lines === 1 ? "line" : "lines"}` : "";
+        this.ended || !view.live ? "No output." : this.root.dataset.empty || "";
+    part.lineCount.textContent = view.end && lines ? countOf(lines, "line") : "";
     part.size.textContent = view.end ? size(view.end) : "";
-    part.state.textContent = this.stateWords();
-    const pill = this.waitingAttempt
-      ? `Attempt ${this.waitingAttempt} writes now`
-      : view.fresh && view.live && !view.follow
-        ? `${view.fresh.toLocaleString("en")} new ${view.fresh === 1 ? "line" : "lines"}`
-        : "";
-    part.new.hidden = !pill;
-    part.new.querySelector("span").textContent = pill;
+    part.state.textContent = this.stateLabel();
+    const label = this.newLabel();
+    part.new.hidden = !label;
+    find("span", HTMLElement, part.new).textContent = label;
   }
 
-  stateWords() {
+  newLabel() {
+    const { view } = this;
+    if (this.waitingAttempt) return `Show attempt ${this.waitingAttempt}`;
+    if (view.fresh && view.live && !view.follow) return countOf(view.fresh, "new line");
+    return "";
+  }
+
+  stateLabel() {
     const { view } = this;
     if (view.store.complete) return "complete";
-    if (view.live && document.documentElement.dataset.lost) return "waits for the connection";
-    if (view.live) return view.follow ? "live, follows the end" : "live";
+    if (view.live && document.documentElement.dataset.lost) return "waiting for the connection";
+    if (view.live) return view.follow ? "live, following" : "live";
     if (!view.end) return "";
-    return this.closed || this.ended || view.attempt < Number(this.root.dataset.latest)
-      ? "ends early: its last lines may be missing"
-      : "";
+    const final = this.closed || this.ended || view.attempt < this.latest;
+    return final ? "incomplete: last lines may be missing" : "";
   }
 }
+
+/**
+ * @param {number} count
+ * @param {string} noun
+ */
+const countOf = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;

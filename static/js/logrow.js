@@ -1,37 +1,51 @@
-// One row of a log as an element. Everything that a log holds becomes text nodes; nothing of it is ever parsed as HTML.
+// One row of a log as an element. Everything a log holds becomes text nodes; nothing is parsed as HTML.
 
 import { pieces, segments, shownText, size } from "./logtext.js";
 import { clock, exact } from "./time.js";
 
 const LINK = /https?:\/\/[A-Za-z0-9._~:/?#[\]@!$&'()*+,;=%-]*[A-Za-z0-9/_~=#%-]/g;
 
-// `look`: {query, mark, onWhole}. `query` is marked wherever it occurs, `mark` is the offset of the line that was asked for.
-export function rowElement(row, look) {
+/**
+ * @param {LogRow} row
+ * @param {RowOptions} options
+ */
+export function rowElement(row, options) {
   const line = document.createElement("div");
-  line.className = `ln ${isOurs(row) ? "sys" : row.stream}`;
+  line.className = `ln ${isOwnMessage(row) ? "sys" : row.stream}`;
   if (row.more) line.classList.add("more");
-  if (isTarget(row, look.mark)) line.classList.add("target");
-  line.dataset.line = row.number;
-  line.dataset.offset = row.offset;
-  line.append(numberOf(row), timeOf(row), streamOf(row), textOf(row, look));
+  if (isTarget(row, options.mark)) line.classList.add("target");
+  line.dataset.line = String(row.number);
+  line.dataset.offset = String(row.offset);
+  line.append(numberOf(row), timeOf(row), streamOf(row), textOf(row, options));
   return line;
 }
 
-// What Mimir itself says stands in the log on stderr, so that stdout is what the work wrote: it is no error.
-const isOurs = (row) => row.stream === "stderr" && row.text.startsWith("mimir: ");
+/**
+ * Return true for a message of Mimir itself. It is on stderr, because stdout belongs to the user's
+ * program, and it is not an error.
+ * @param {LogRow} row
+ */
+const isOwnMessage = (row) => row.stream === "stderr" && row.text.startsWith("mimir: ");
 
+/**
+ * Return true if the row holds the byte `offset`.
+ * @param {LogRow} row
+ * @param {number | null | undefined} offset
+ */
 export const isTarget = (row, offset) =>
   offset !== null && offset !== undefined && row.offset <= offset && offset < row.end;
 
+/** @param {LogRow} row */
 function numberOf(row) {
   const link = document.createElement("a");
   link.href = `#L${row.number}`;
   link.textContent = String(row.number);
-  link.setAttribute("aria-label", `Line ${row.number}: copy its link`);
+  link.setAttribute("aria-label", `Line ${row.number}: copy link`);
   link.tabIndex = -1;
   return link;
 }
 
+/** @param {LogRow} row */
 function timeOf(row) {
   const time = document.createElement("time");
   const at = new Date(row.at.replace(/(\.\d{3})\d+/, "$1"));
@@ -41,16 +55,21 @@ function timeOf(row) {
   return time;
 }
 
+/** @param {LogRow} row */
 function streamOf(row) {
   const stream = document.createElement("em");
-  if (row.stream === "stderr" && !isOurs(row)) {
+  if (row.stream === "stderr" && !isOwnMessage(row)) {
     stream.textContent = "err";
     stream.title = "standard error";
   }
   return stream;
 }
 
-function textOf(row, look) {
+/**
+ * @param {LogRow} row
+ * @param {RowOptions} options
+ */
+function textOf(row, options) {
   const holder = document.createElement("span");
   const { text, cut } = shownText(row);
   for (const segment of segments(text)) {
@@ -60,38 +79,44 @@ function textOf(row, look) {
       holder.append(parent);
     }
     for (const piece of pieces(segment.text)) {
-      if (piece.hidden) parent.append(hidden(piece.text));
-      else appendMarked(parent, piece.text, look.query);
+      if (piece.hidden) parent.append(hiddenSign(piece.text));
+      else appendHighlighted(parent, piece.text, options.query);
     }
   }
-  if (cut) holder.append(wholeButton(row, look));
+  if (cut) holder.append(wholeButton(row, options));
   return holder;
 }
 
-function hidden(text) {
+/** @param {string} text */
+function hiddenSign(text) {
   const element = document.createElement("u");
   element.textContent = text;
-  element.title = "A character that would not be seen";
+  element.title = "Invisible character";
   return element;
 }
 
-function wholeButton(row, look) {
+/**
+ * @param {LogRow} row
+ * @param {RowOptions} options
+ */
+function wholeButton(row, options) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "btn mini all";
   button.textContent = `show all ${size(row.text.length)}`;
-  button.addEventListener("click", () => look.onWhole(row));
+  button.addEventListener("click", () => options.onWhole(row));
   return button;
 }
 
-function appendMarked(parent, text, query) {
-  if (!query) {
-    appendLinked(parent, text);
-    return;
-  }
+/**
+ * @param {HTMLElement} parent
+ * @param {string} text
+ * @param {string} query
+ */
+function appendHighlighted(parent, text, query) {
   const low = text.toLowerCase();
-  if (low.length !== text.length) {
-    // lower case changed lengths: positions would be wrong
+  // If lower case changes the length, positions do not fit the text.
+  if (!query || low.length !== text.length) {
     appendLinked(parent, text);
     return;
   }
@@ -106,6 +131,10 @@ function appendMarked(parent, text, query) {
   appendLinked(parent, text.slice(at));
 }
 
+/**
+ * @param {HTMLElement} parent
+ * @param {string} text
+ */
 function appendLinked(parent, text) {
   let at = 0;
   for (const found of text.matchAll(LINK)) {

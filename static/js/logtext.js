@@ -1,29 +1,39 @@
-// The text of a log: stored lines from bytes, one row a line, escape codes to classes, hidden characters made visible. No DOM.
+// The text of a log: stored lines from bytes, rows from lines, classes from escape codes, visible signs
+// for hidden characters. No DOM.
 
 export const LINE_MAX = 16 * 1024; // bytes of one stored line at most
 const SHOWN_MAX = 4096; // characters of a row before it is cut
+const NEWLINE = 10;
 const utf8 = new TextDecoder("utf-8");
 
-// Whole stored lines in `bytes`, which begins at `offset` of the log with line `number`:
-// `<time> stdout|stderr F|P <text>\n`; P is a part of a line that goes on.
+/**
+ * Parse the whole stored lines in `bytes`, which begin at byte `offset` of the log with line
+ * `number`. Format of a line: `<time> stdout|stderr F|P <text>\n`; P is a part of a longer line.
+ * @param {Uint8Array} bytes
+ * @param {number} offset
+ * @param {number} number
+ * @returns {StoredLine[]}
+ */
 export function parseLines(bytes, offset, number) {
+  /** @type {StoredLine[]} */
   const lines = [];
   let at = 0;
   for (;;) {
-    const end = bytes.indexOf(10, at);
+    const end = bytes.indexOf(NEWLINE, at);
     if (end < 0) return lines;
-    lines.push(
-      storedLine(
-        utf8.decode(bytes.subarray(at, end)),
-        offset + at,
-        offset + end + 1,
-        number + lines.length,
-      ),
-    );
+    const raw = utf8.decode(bytes.subarray(at, end));
+    lines.push(storedLine(raw, offset + at, offset + end + 1, number + lines.length));
     at = end + 1;
   }
 }
 
+/**
+ * @param {string} raw
+ * @param {number} offset
+ * @param {number} end
+ * @param {number} number
+ * @returns {StoredLine}
+ */
 function storedLine(raw, offset, end, number) {
   const found = /^(\S+) (stdout|stderr) ([FP]) ?/.exec(raw);
   if (!found) return { offset, end, number, at: "", stream: "stdout", part: false, text: raw };
@@ -38,23 +48,25 @@ function storedLine(raw, offset, end, number) {
   };
 }
 
-// Rows from stored lines. Parts of one line are joined while they are short, so that a progress bar is one row; a part that is
-// long begins a row of its own, so that a line of 50 MB is many rows and never one huge one. `rows` is added to.
+/**
+ * Add stored lines to `rows`. Parts of one line are joined while they are short: a progress bar is
+ * one row. A long part begins a new row: a line of 50 MB is many rows, never one huge one.
+ * @param {LogRow[]} rows
+ * @param {StoredLine[]} lines
+ * @returns {LogRow | null} The last row that was extended.
+ */
 export function addRows(rows, lines) {
-  let changed = null;
+  /** @type {LogRow | null} */
+  let extended = null;
   for (const line of lines) {
     const last = rows[rows.length - 1];
-    if (
-      last?.open &&
-      last.stream === line.stream &&
-      last.text.length < SHOWN_MAX &&
-      last.end === line.offset
-    ) {
+    const continues = last?.open && last.stream === line.stream && last.end === line.offset;
+    if (continues && last.text.length < SHOWN_MAX) {
       last.text = lastState(last.text + line.text);
       last.end = line.end;
       last.count += 1;
       last.open = line.part;
-      changed = last;
+      extended = last;
     } else {
       rows.push({
         offset: line.offset,
@@ -64,17 +76,20 @@ export function addRows(rows, lines) {
         at: line.at,
         stream: line.stream,
         open: line.part,
-        more: Boolean(last?.open && last.stream === line.stream && last.end === line.offset),
+        more: Boolean(continues),
         text: lastState(line.text),
         element: null,
         whole: false,
       });
     }
   }
-  return changed;
+  return extended;
 }
 
-// What a terminal shows of a line with carriage returns: its last state.
+/**
+ * Return the last state of a line with carriage returns, as a terminal shows it.
+ * @param {string} text
+ */
 export function lastState(text) {
   if (!text.includes("\r")) return text;
   const states = text.split("\r").filter((state) => state !== "");
@@ -86,96 +101,138 @@ const COLOURS = ["k", "r", "g", "y", "bl", "m", "c", ""];
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes are control characters
 const ESCAPE = /\x1b\[([0-?]*)[ -/]*([@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?/g;
 
-// [{text, kinds}] of a line; `kinds` are class names. Only colours and weights are kept of escape codes, everything else goes.
+/**
+ * @typedef {object} Style
+ * @property {string} colour
+ * @property {boolean} b Bold.
+ * @property {boolean} d Dim.
+ * @property {boolean} i Italic.
+ * @property {boolean} u Underlined.
+ * @property {boolean} v Inverted.
+ */
+
+/** @returns {Style} */
+const plainStyle = () => ({ colour: "", b: false, d: false, i: false, u: false, v: false });
+
+/**
+ * Split a line at its escape codes. Colours and weights become class names (`kinds`); other codes
+ * are removed.
+ * @param {string} line
+ * @returns {{ text: string, kinds: string[] }[]}
+ */
 export function segments(line) {
-  const made = [];
-  const state = { colour: "", b: false, d: false, i: false, u: false, v: false };
+  /** @type {{ text: string, kinds: string[] }[]} */
+  const parts = [];
+  const style = plainStyle();
   let at = 0;
+  /** @param {string} text */
   const push = (text) => {
-    if (text) made.push({ text, kinds: kindsOf(state) });
+    if (text) parts.push({ text, kinds: kindsOf(style) });
   };
   for (const found of line.matchAll(ESCAPE)) {
     push(line.slice(at, found.index));
     at = found.index + found[0].length;
-    if (found[2] === "m") rendition(state, found[1]);
+    if (found[2] === "m") applyCodes(style, found[1]);
   }
   push(line.slice(at));
-  return made;
+  return parts;
 }
 
-function kindsOf(state) {
-  const kinds = ["b", "d", "i", "u", "v"].filter((name) => state[name]).map((name) => `a-${name}`);
-  if (state.colour) kinds.push(`a-${state.colour}`);
+/** @param {Style} style */
+function kindsOf(style) {
+  const flags = /** @type {const} */ (["b", "d", "i", "u", "v"]);
+  const kinds = flags.filter((name) => style[name]).map((name) => `a-${name}`);
+  if (style.colour) kinds.push(`a-${style.colour}`);
   return kinds;
 }
 
-function rendition(state, parameters) {
+/** @type {Record<number, Partial<Style>>} Codes of "select graphic rendition" (ECMA-48). */
+const CODES = {
+  0: plainStyle(),
+  1: { b: true },
+  2: { d: true },
+  3: { i: true },
+  4: { u: true },
+  7: { v: true },
+  22: { b: false, d: false },
+  23: { i: false },
+  24: { u: false },
+  27: { v: false },
+  39: { colour: "" },
+};
+
+/**
+ * @param {Style} style
+ * @param {string} parameters
+ */
+function applyCodes(style, parameters) {
   const codes = parameters.split(/[;:]/).map(Number);
   for (let index = 0; index < codes.length; index += 1) {
     const code = codes[index] || 0;
-    if (code === 0)
-      Object.assign(state, { colour: "", b: false, d: false, i: false, u: false, v: false });
-    else if (code === 1) state.b = true;
-    else if (code === 2) state.d = true;
-    else if (code === 3) state.i = true;
-    else if (code === 4) state.u = true;
-    else if (code === 7) state.v = true;
-    else if (code === 22) {
-      state.b = false;
-      state.d = false;
-    } else if (code === 23) state.i = false;
-    else if (code === 24) state.u = false;
-    else if (code === 27) state.v = false;
-    else if (code === 39) state.colour = "";
-    else if (code >= 30 && code <= 37) state.colour = COLOURS[code - 30];
-    else if (code >= 90 && code <= 97) state.colour = COLOURS[code - 90];
-    else if (code === 38 || code === 48)
-      index += codes[index + 1] === 5 ? 2 : codes[index + 1] === 2 ? 4 : 0;
+    if (CODES[code]) Object.assign(style, CODES[code]);
+    else if (code >= 30 && code <= 37) style.colour = COLOURS[code - 30];
+    else if (code >= 90 && code <= 97) style.colour = COLOURS[code - 90];
+    else if (code === 38 || code === 48) index += extendedLength(codes[index + 1]);
   }
 }
 
-// Characters that would not be seen, or would turn the text around, as in mimir/frontend/formatting.py.
+/**
+ * Return the number of parameters of an extended colour, which is not shown.
+ * @param {number | undefined} kind
+ */
+const extendedLength = (kind) => (kind === 5 ? 2 : kind === 2 ? 4 : 0);
+
+// Invisible characters and characters that change the direction of text, as in
+// mimir/frontend/formatting.py.
 const HIDDEN =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: it finds control characters
   /[\x00-\x08\x0a-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu;
 
-// [{text, hidden}]: `hidden` pieces stand for one such character each.
+/**
+ * Split a text at its hidden characters; each of them becomes a visible sign.
+ * @param {string} text
+ * @returns {{ text: string, hidden: boolean }[]}
+ */
 export function pieces(text) {
-  const made = [];
+  const parts = [];
   let at = 0;
   for (const found of text.matchAll(HIDDEN)) {
-    if (found.index > at) made.push({ text: text.slice(at, found.index), hidden: false });
-    made.push({ text: shownAs(found[0].codePointAt(0)), hidden: true });
+    if (found.index > at) parts.push({ text: text.slice(at, found.index), hidden: false });
+    parts.push({ text: signFor(found[0].codePointAt(0) ?? 0), hidden: true });
     at = found.index + found[0].length;
   }
-  if (at < text.length) made.push({ text: text.slice(at), hidden: false });
-  return made;
+  if (at < text.length) parts.push({ text: text.slice(at), hidden: false });
+  return parts;
 }
 
-function shownAs(code) {
+/** @param {number} code */
+function signFor(code) {
   if (code < 0x20) return String.fromCharCode(0x2400 + code);
   if (code === 0x7f) return "\u2421";
   return `\u27e8U+${code.toString(16).toUpperCase().padStart(4, "0")}\u27e9`;
 }
 
-// The text of a row as shown: cut unless it is to be whole; around `from` when a match is further on.
+/**
+ * Return the shown text of a row and the number of characters that are cut.
+ * @param {LogRow} row
+ */
 export function shownText(row) {
   if (row.whole || row.text.length <= SHOWN_MAX) return { text: row.text, cut: 0 };
   return { text: row.text.slice(0, SHOWN_MAX), cut: row.text.length - SHOWN_MAX };
 }
 
-export const plain = (text) =>
-  segments(text)
-    .map((segment) => segment.text)
-    .join("");
-
+/**
+ * Format a number of bytes with decimal units.
+ * @param {number} bytes
+ */
 export function size(bytes) {
   const units = ["B", "KB", "MB", "GB", "TB"];
   let amount = bytes;
-  for (const unit of units) {
-    if (amount < 999.5 || unit === "TB")
-      return `${unit === "B" || amount >= 100 ? Math.round(amount) : Number(amount.toPrecision(3))} ${unit}`;
+  let unit = 0;
+  while (amount >= 999.5 && unit < units.length - 1) {
     amount /= 1000;
+    unit += 1;
   }
-  return "";
+  const digits = unit === 0 || amount >= 100 ? Math.round(amount) : Number(amount.toPrecision(3));
+  return `${digits} ${units[unit]}`;
 }

@@ -1,94 +1,142 @@
-// Make one part of the page like another, changing only what differs: focus, selection, scroll and open details stay.
-// Elements with `data-keep` are left alone; those with an id or a data-seq are recognised when their place changed.
+// Change one part of the page into another and touch only the differences: focus, selection, scroll
+// position and open details stay. Elements with `data-keep` are not changed; elements with an id, a
+// data-seq or a data-step are recognised after their place changed.
 
-const OWN = new Set([
+// Attributes that the page's script or the reader sets.
+const LOCAL = new Set([
   "open",
   "data-live",
   "data-lost",
   "data-sent",
-  "data-asked",
+  "data-confirmed",
   "data-opened",
   "data-folded",
-]); // attributes that the page's script or the reader sets
+]);
 
+/**
+ * @param {Element} from
+ * @param {Element} to
+ */
 export function morph(from, to) {
-  if ("keep" in from.dataset) {
-    for (const name of Object.keys(to.dataset)) from.dataset[name] = to.dataset[name];
+  if (from.hasAttribute("data-keep")) {
+    for (const { name, value } of [...to.attributes]) {
+      if (name.startsWith("data-")) from.setAttribute(name, value);
+    }
     return;
   }
-  attributes(from, to);
-  children(from, to);
+  morphAttributes(from, to);
+  morphChildren(from, to);
 }
 
-function attributes(from, to) {
-  for (const { name } of [...from.attributes])
-    if (!to.hasAttribute(name) && !OWN.has(name) && !own(from, name)) from.removeAttribute(name);
+/**
+ * @param {Element} from
+ * @param {Element} to
+ */
+function morphAttributes(from, to) {
+  for (const { name } of [...from.attributes]) {
+    if (!to.hasAttribute(name) && !isLocal(from, name)) from.removeAttribute(name);
+  }
   for (const { name, value } of [...to.attributes]) {
-    if (OWN.has(name) || own(from, name)) continue;
+    if (isLocal(from, name)) continue;
     if (from.getAttribute(name) !== value) from.setAttribute(name, value);
   }
 }
 
-// A time's title was turned to the reader's time zone.
-const own = (element, name) => element.localName === "time" && name === "title";
+/**
+ * Return true for an attribute that the server does not own. The title of a time is in the
+ * reader's time zone.
+ * @param {Element} element
+ * @param {string} name
+ */
+const isLocal = (element, name) =>
+  LOCAL.has(name) || (element.localName === "time" && name === "title");
 
-// Texts that the script keeps true.
-const ticking = (element) =>
+/**
+ * Return true for an element whose text the script keeps current.
+ * @param {Element} element
+ */
+const isTicking = (element) =>
   (element.localName === "time" && element.hasAttribute("datetime")) ||
-  "since" in (element.dataset || {});
+  element.hasAttribute("data-since");
 
+/** @param {Node} node */
 const keyOf = (node) =>
-  node.nodeType === 1 ? node.id || node.dataset?.seq || node.dataset?.step || "" : "";
+  node instanceof Element
+    ? node.id || node.getAttribute("data-seq") || node.getAttribute("data-step") || ""
+    : "";
 
-function same(a, b) {
-  return a.nodeType === b.nodeType && a.nodeName === b.nodeName && keyOf(a) === keyOf(b);
-}
+/**
+ * @param {Node} a
+ * @param {Node} b
+ */
+const isSame = (a, b) =>
+  a.nodeType === b.nodeType && a.nodeName === b.nodeName && keyOf(a) === keyOf(b);
 
-// The node from `at` on that becomes `list[index]`; null when that one is new. An element without a key may have gone, or another may
-// have come before it: whichever takes fewer steps is believed, so that a neighbour that comes or goes costs no state of those behind it.
-function find(at, wanted, list, index) {
+/**
+ * Return the node from `at` on that becomes `list[index]`, or null if that one is new.
+ *
+ * An element without a key may have been removed, or another may have been inserted before it. The
+ * choice with fewer steps wins, and the elements behind it keep their state.
+ * @param {ChildNode | null} at
+ * @param {ChildNode[]} list
+ * @param {number} index
+ * @returns {ChildNode | null}
+ */
+function findMatch(at, list, index) {
+  const wanted = list[index];
   let found = at;
   if (keyOf(wanted)) {
-    while (found && !same(found, wanted)) found = found.nextSibling;
+    while (found && !isSame(found, wanted)) found = found.nextSibling;
     return found;
   }
-  if (!found || same(found, wanted)) return found;
-  if (wanted.nodeType !== 1) return null;
-  while (found && found.nodeType !== 1) found = found.nextSibling;
+  if (!found || isSame(found, wanted)) return found;
+  if (!(wanted instanceof Element)) return null;
+  while (found && !(found instanceof Element)) found = found.nextSibling;
   const first = found;
-  let gone = 0;
-  for (; found && !same(found, wanted); found = found.nextSibling)
-    if (found.nodeType === 1) gone += 1;
-  if (!found || !gone) return found;
-  const come = list
+  let removed = 0;
+  for (; found && !isSame(found, wanted); found = found.nextSibling) {
+    if (found instanceof Element) removed += 1;
+  }
+  if (!first || !found || !removed) return found;
+  const inserted = list
     .slice(index)
-    .filter((one) => one.nodeType === 1)
-    .findIndex((one) => same(first, one));
-  return come < 0 || gone <= come ? found : null;
+    .filter((node) => node instanceof Element)
+    .findIndex((node) => isSame(first, node));
+  return inserted < 0 || removed <= inserted ? found : null;
 }
 
-function children(from, to) {
-  if (ticking(to) && ticking(from)) return;
+/**
+ * @param {Element} from
+ * @param {Element} to
+ */
+function morphChildren(from, to) {
+  if (isTicking(to) && isTicking(from)) return;
   let at = from.firstChild;
   const list = [...to.childNodes];
   for (const [index, wanted] of list.entries()) {
-    const found = find(at, wanted, list, index);
+    const found = findMatch(at, list, index);
     if (!found) {
       from.insertBefore(document.importNode(wanted, true), at);
       continue;
     }
-    while (at !== found) {
-      const gone = at;
-      at = at.nextSibling;
-      gone.remove();
-    }
+    removeUntil(at, found);
     at = found.nextSibling;
-    if (found.nodeType === 1) morph(found, wanted);
+    if (found instanceof Element && wanted instanceof Element) morph(found, wanted);
     else if (found.nodeValue !== wanted.nodeValue) found.nodeValue = wanted.nodeValue;
   }
-  while (at) {
-    const gone = at;
-    at = at.nextSibling;
-    gone.remove();
+  removeUntil(at, null);
+}
+
+/**
+ * Remove the siblings from `at` up to `end`, which stays.
+ * @param {ChildNode | null} at
+ * @param {ChildNode | null} end
+ */
+function removeUntil(at, end) {
+  let next = at;
+  while (next && next !== end) {
+    const removed = next;
+    next = next.nextSibling;
+    removed.remove();
   }
 }

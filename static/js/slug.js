@@ -1,10 +1,17 @@
-// The address of a new project follows its name until somebody types an address. The server derives it the same way without script.
+// The address of a new project follows its name until the user types an address. Without script the
+// server derives it the same way.
 
-const name = document.getElementById("f-name");
-const slug = document.getElementById("f-slug");
+import { find } from "./dom.js";
+
+const name = find("#f-name", HTMLInputElement);
+const slug = find("#f-slug", HTMLInputElement);
 let typed = slug.value !== "";
 
-// Lower-case letters, digits and single dashes; accents are dropped. As in mimir/frontend/pages/projects/views.py.
+/**
+ * Lower-case letters, digits and single dashes, without accents. The same rule as
+ * `projects.core.slugs` in Python.
+ * @param {string} text
+ */
 export const slugOf = (text) =>
   text
     .replaceAll("ß", "ss")

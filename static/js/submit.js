@@ -1,85 +1,105 @@
-// The form that runs a job: its page is asked for again with what is typed, and says what depends on it, what would run, and the same as curl.
-// Nothing is sent twice, and nothing that was typed meanwhile is taken away.
+// The form that submits a job. After a change its page is requested again with the current values,
+// and shows the dependent fields, the planned run and the same request as curl. Nothing is sent
+// twice, and typed text is never replaced.
 
+import { find, findAll, formParameters, parsePage } from "./dom.js";
 import { morph } from "./morph.js";
 import { signInAgain } from "./signedin.js";
 
-const AGAIN_MS = 300; // after an answer to what is no longer in the form
+const AGAIN_MS = 300; // before the next request if the form changed during the last one
 
-const form = document.querySelector("[data-submit]");
-let asked = 0;
-let leads = false; // something changed that other fields depend on
+const form = find("[data-submit]", HTMLFormElement);
+let turn = 0; // number of the newest request
+let dependentFields = false; // a field that others depend on has changed
 
-const typed = () => new URLSearchParams(new FormData(form)).toString();
+const values = () => formParameters(form).toString();
 
-async function look(signedIn = false) {
-  asked += 1;
-  const turn = asked;
-  const sent = typed();
-  const body = new URLSearchParams(`${sent}&then=preview`);
+async function refresh(signedIn = false) {
+  turn += 1;
+  const mine = turn;
+  const sent = values();
   let response;
   try {
     response = await fetch(form.action, {
       method: "POST",
-      body,
+      body: new URLSearchParams(`${sent}&then=preview`),
       headers: { Accept: "text/html" },
       credentials: "same-origin",
     });
   } catch {
-    return;
-  } // the next change asks again
-  if (turn !== asked) return;
+    return; // the next change sends it again
+  }
+  if (mine !== turn) return;
   if (response.status === 401) {
-    if (!signedIn && (await signInAgain())) look(true);
+    if (!signedIn && (await signInAgain())) refresh(true);
     return;
   }
   if (!response.ok) return;
-  const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  if (turn !== asked) return;
-  if (typed() !== sent) {
+  const page = await parsePage(response);
+  if (mine !== turn) return;
+  if (values() !== sent) {
     setTimeout(() => {
-      if (turn === asked) look();
+      if (mine === turn) refresh();
     }, AGAIN_MS);
     return;
   }
-  take(page);
+  show(page);
 }
 
-function take(page) {
+/** @param {Document} page */
+function show(page) {
   const rail = page.getElementById("rail");
-  if (rail) document.getElementById("rail").replaceChildren(...rail.childNodes);
+  if (rail) find("#rail", HTMLElement).replaceChildren(...rail.childNodes);
   const fields = page.getElementById("fields");
-  if (!leads || !fields) return;
-  leads = false;
-  for (const one of fields.querySelectorAll("noscript")) one.remove(); // a page read by script takes them for what they hold
-  const shown = document.getElementById("fields");
-  morph(shown, fields); // the field in hand stays the same element: focus, an open list, what is typed to find in it
-  const answered = [...fields.elements];
-  for (const [at, one] of [...shown.elements].entries()) give(one, answered[at]);
+  if (!dependentFields || !(fields instanceof HTMLFieldSetElement)) return;
+  dependentFields = false;
+  // A page parsed with scripts off has real elements inside <noscript>.
+  for (const element of findAll("noscript", fields)) element.remove();
+  const shown = find("#fields", HTMLFieldSetElement);
+  // The current field stays the same element: focus, an open list and the typed text are kept.
+  morph(shown, fields);
+  const served = [...fields.elements];
+  for (const [at, element] of [...shown.elements].entries()) copyValue(element, served[at]);
 }
 
-// What is typed in a field is no attribute of it.
-function give(field, other) {
-  if (!other || field.name !== other.name) return;
-  if (field.type === "checkbox" || field.type === "radio") field.checked = other.checked;
-  else if ("value" in field && field.value !== other.value) field.value = other.value;
+/**
+ * Copy the value, which is not an attribute.
+ * @param {Element} field
+ * @param {Element | undefined} other
+ */
+function copyValue(field, other) {
+  if (!other || field.getAttribute("name") !== other.getAttribute("name")) return;
+  if (field instanceof HTMLInputElement && other instanceof HTMLInputElement) {
+    if (field.type === "checkbox" || field.type === "radio") field.checked = other.checked;
+    else if (field.value !== other.value) field.value = other.value;
+  } else if (
+    (field instanceof HTMLSelectElement && other instanceof HTMLSelectElement) ||
+    (field instanceof HTMLTextAreaElement && other instanceof HTMLTextAreaElement) ||
+    (field instanceof HTMLButtonElement && other instanceof HTMLButtonElement)
+  ) {
+    if (field.value !== other.value) field.value = other.value;
+  }
 }
 
+/** @param {HTMLInputElement} box */
 function countPicked(box) {
   const group = box.closest("fieldset");
-  const boxes = [...group.querySelectorAll("input[type=checkbox]")];
+  if (!group) return;
+  const boxes = /** @type {HTMLInputElement[]} */ ([
+    ...group.querySelectorAll("input[type=checkbox]"),
+  ]);
   const count = boxes.filter((one) => one.checked && one.value).length;
-  const told = group.querySelector("[data-picked]");
-  if (told) told.textContent = count ? `${count} of ${boxes.length}` : told.dataset.picked;
+  const [label] = findAll("[data-picked]", group);
+  if (label) label.textContent = count ? `${count} of ${boxes.length}` : label.dataset.picked || "";
 }
 
-if (form) {
-  form.addEventListener("change", (event) => {
-    if ("leads" in event.target.dataset) leads = true;
-    if (event.target.type === "checkbox") countPicked(event.target);
-    look();
-  });
-  form.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
-  });
-}
+form.addEventListener("change", (event) => {
+  const field = event.target;
+  if (!(field instanceof HTMLElement)) return;
+  if ("leads" in field.dataset) dependentFields = true;
+  if (field instanceof HTMLInputElement && field.type === "checkbox") countPicked(field);
+  refresh();
+});
+form.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+});

@@ -1,79 +1,93 @@
-// The system page keeps itself true: it is asked for again every few seconds, and what differs is taken over in place.
+// The system page is requested again every few seconds and changed in place.
 
 import { toSignIn } from "./api.js";
+import { find, findAll, parsePage, targetOf } from "./dom.js";
 import { morph } from "./morph.js";
 import { tick } from "./time.js";
 
 const EVERY_MS = 5000;
-const WAIT_MS = 15_000; // for an answer
+const TIMEOUT_MS = 15_000;
 
-const root = document.getElementById("system");
-const banner = document.getElementById("lost");
-let reading = false,
-  timer = 0,
-  readAt = Date.now(),
-  lostAt = null;
+const root = find("#system", HTMLElement);
+const banner = find("#lost", HTMLElement);
+let reading = false;
+let timer = 0;
+let readAt = Date.now();
+/** @type {Date | null} */
+let lostAt = null;
 
 async function read() {
   const response = await fetch(location.href, {
     headers: { Accept: "text/html" },
     credentials: "same-origin",
-    signal: AbortSignal.timeout(WAIT_MS),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
   });
   if (response.redirected && new URL(response.url).pathname === "/signin/") {
     toSignIn();
     return;
   }
   if (!response.ok) throw new Error(String(response.status));
-  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const page = await parsePage(response);
   const next = page.getElementById("system");
   if (!next) throw new Error("another page");
   const before = root.dataset.level;
-  hold(next);
+  holdRows(next);
   morph(root, next);
   document.title = page.title;
   tick(root);
-  if (root.dataset.level !== before)
-    document.getElementById("say").textContent =
-      root.querySelector(".st.pill, .why h2").textContent;
+  if (root.dataset.level !== before) {
+    const headline = find(".st.pill, .why h2", HTMLElement, root);
+    find("#say", HTMLElement).textContent = headline.textContent;
+  }
 }
 
-// Under the pointer and around the focus no row comes or goes: those that are there only change.
-function hold(next) {
-  const nexts = [...next.querySelectorAll("[data-rows]")];
-  for (const rows of root.querySelectorAll("[data-rows]")) {
+/** @param {Element} rows */
+const labelOf = (rows) => rows.closest("section")?.getAttribute("aria-labelledby") || "";
+
+/**
+ * Keep the set of rows under the pointer and around the focus: they change, but none is added or
+ * removed.
+ * @param {HTMLElement} next The new page, which is changed.
+ */
+function holdRows(next) {
+  const tables = findAll("[data-rows]", next);
+  for (const rows of findAll("[data-rows]", root)) {
     if (!rows.matches(":hover, :focus-within")) continue;
-    const label = rows.closest("section").getAttribute("aria-labelledby");
-    const other = nexts.find(
-      (one) => one.closest("section").getAttribute("aria-labelledby") === label,
-    );
+    const label = labelOf(rows);
+    const other = tables.find((table) => labelOf(table) === label);
     if (!other) {
-      keep(rows.closest("section"), next.querySelector(`section[aria-labelledby="${label}"]`));
+      const section = rows.closest("section");
+      if (section) holdSection(section, next.querySelector(`section[aria-labelledby="${label}"]`));
       continue;
     }
-    const fresh = new Map([...other.children].map((row) => [row.dataset.seq, row]));
+    const newRows = new Map([...other.children].map((row) => [row.getAttribute("data-seq"), row]));
     other.replaceChildren(
-      ...[...rows.children].map((row) => fresh.get(row.dataset.seq) || gone(row)),
+      ...[...rows.children].map((row) => newRows.get(row.getAttribute("data-seq")) || ended(row)),
     );
   }
 }
 
-// The last row has ended, and with it the table: the section stays as it is, its rows as gone ones.
-function keep(section, other) {
-  const kept = section.cloneNode(true);
-  for (const row of kept.querySelectorAll("[data-rows] > *")) row.classList.add("gone");
-  other?.replaceWith(kept);
+/**
+ * The new page has no table because the last row ended: keep the section with its rows as ended.
+ * @param {Element} section
+ * @param {Element | null} other
+ */
+function holdSection(section, other) {
+  const copy = /** @type {Element} */ (section.cloneNode(true));
+  for (const row of copy.querySelectorAll("[data-rows] > *")) row.classList.add("gone");
+  other?.replaceWith(copy);
 }
 
-function gone(row) {
-  const kept = row.cloneNode(true);
-  kept.classList.add("gone");
-  return kept;
+/** @param {Element} row */
+function ended(row) {
+  const copy = /** @type {Element} */ (row.cloneNode(true));
+  copy.classList.add("gone");
+  return copy;
 }
 
 async function refresh() {
   clearTimeout(timer);
-  if (reading || document.hidden) return; // a hidden tab does nothing; it reads when it is seen again
+  if (reading || document.hidden) return; // a hidden tab reads when it is shown again
   reading = true;
   try {
     await read();
@@ -89,19 +103,22 @@ async function refresh() {
 }
 
 function show() {
-  for (const element of document.querySelectorAll("[data-live]")) {
+  for (const element of findAll("[data-live]")) {
     element.hidden = false;
     element.classList.toggle("off", lostAt !== null);
-    element.querySelector("span").textContent = lostAt ? "Reconnecting" : "Live";
+    find("span", HTMLElement, element).textContent = lostAt ? "Reconnecting" : "Live";
   }
   banner.hidden = !lostAt;
   const at = lostAt?.toLocaleTimeString("en-GB");
-  if (at)
-    banner.querySelector("[data-lost-text]").textContent =
-      `There is no answer. What you see is from ${at}; the page goes on asking.`;
+  if (at) {
+    const text = find("[data-lost-text]", HTMLElement, banner);
+    text.textContent = `The server does not answer. Retrying. This page shows the state of ${at}.`;
+  }
 }
 
-banner.querySelector("[data-lost-now]").addEventListener("click", refresh);
+banner.addEventListener("click", (event) => {
+  if (targetOf(event)?.closest("[data-lost-now]")) refresh();
+});
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) refresh();
 });

@@ -1,13 +1,19 @@
-// Times: relative ones tick, exact ones are turned to the reader's time zone, durations of what runs go on.
-// Words as in mimir/frontend/formatting.py.
+// Times: relative times tick, exact times are shown in the reader's time zone, durations of running
+// jobs count up. The formats are those of mimir/frontend/formatting.py.
 
 const DAY = 86400;
+const WEEK = 7 * DAY;
 
+/**
+ * Format a duration in seconds.
+ * @param {number} seconds
+ */
 export function span(seconds) {
   if (seconds < 0.9995) return `${Math.round(Math.max(0, seconds) * 1000)} ms`;
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
+  /** @param {number} value */
   const two = (value) => String(value).padStart(2, "0");
   if (whole < 3600)
     return whole % 60 ? `${Math.floor(whole / 60)} min ${two(whole % 60)} s` : `${whole / 60} min`;
@@ -19,16 +25,24 @@ export function span(seconds) {
   return `${Math.floor(minutes / 1440)} days`;
 }
 
-// A running clock shows whole seconds: tenths that race say nothing.
+/**
+ * Format a running duration: whole seconds, because racing tenths carry no information.
+ * @param {number} seconds
+ */
 export const running = (seconds) =>
   seconds < 60 ? `${Math.floor(Math.max(0, seconds))} s` : span(Math.floor(seconds));
 
+/**
+ * Format an estimated duration.
+ * @param {number} seconds
+ */
 export function about(seconds) {
   if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
   return `${Math.round(seconds / 3600)} h`;
 }
 
+/** @param {number} seconds */
 function distance(seconds) {
   if (seconds < 1) return "now";
   if (seconds < 60) return `${Math.floor(seconds)} s`;
@@ -38,53 +52,83 @@ function distance(seconds) {
   return days === 1 ? "1 day" : `${days} days`;
 }
 
+/**
+ * Format a time relative to now; a date if it is a week or more away.
+ * @param {Date} at
+ * @param {number} [now] Milliseconds since the epoch.
+ */
 export function ago(at, now = Date.now()) {
-  const gone = (now - at.getTime()) / 1000;
-  if (Math.abs(gone) >= 7 * DAY) {
-    const other = at.getFullYear() !== new Date(now).getFullYear();
+  const seconds = (now - at.getTime()) / 1000;
+  if (Math.abs(seconds) >= WEEK) {
+    const otherYear = at.getFullYear() !== new Date(now).getFullYear();
     return at.toLocaleDateString("en-GB", {
       day: "numeric",
       month: "short",
-      ...(other ? { year: "numeric" } : {}),
+      ...(otherYear ? { year: "numeric" } : {}),
     });
   }
-  const words = distance(Math.abs(gone));
-  if (words === "now") return words;
-  return gone > 0 ? `${words} ago` : `in ${words}`;
+  const text = distance(Math.abs(seconds));
+  if (text === "now") return text;
+  return seconds > 0 ? `${text} ago` : `in ${text}`;
 }
 
+/**
+ * Format the local time of day with milliseconds.
+ * @param {Date} at
+ */
 export function clock(at) {
+  /**
+   * @param {number} value
+   * @param {number} [width]
+   */
   const two = (value, width = 2) => String(value).padStart(width, "0");
-  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${two(at.getMilliseconds(), 3)}`;
+  const seconds = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+  return `${seconds}.${two(at.getMilliseconds(), 3)}`;
 }
 
 const ZONE = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long" });
+
+/** @param {Date} at */
 export const exact = (at) => ZONE.format(at);
 
+/**
+ * @param {Element} element
+ * @param {string} text
+ */
 const put = (element, text) => {
   if (element.textContent !== text) element.textContent = text;
 };
 
-// Bring every time below `root` up to date.
+/**
+ * Update every time below `root`.
+ * @param {ParentNode} [root]
+ */
 export function tick(root = document) {
   const now = Date.now();
   for (const element of root.querySelectorAll("time[datetime]")) {
-    const at = new Date(element.dateTime);
-    if (Number.isNaN(at.getTime())) continue;
-    const title = exact(at);
-    if (element.title !== title) element.title = title;
-    if ("rel" in element.dataset) put(element, ago(at, now));
-    if ("clock" in element.dataset)
-      put(element, element.dataset.clock === "seconds" ? clock(at).slice(0, 8) : clock(at));
+    if (element instanceof HTMLTimeElement) tickTime(element, now);
   }
   for (const element of root.querySelectorAll("[data-since]")) {
-    const at = new Date(element.dataset.since).getTime();
-    if (!Number.isNaN(at))
-      put(
-        element,
-        (element.dataset.before || "") + running((now - at) / 1000) + (element.dataset.after || ""),
-      );
+    const at = new Date(element.getAttribute("data-since") || "").getTime();
+    if (Number.isNaN(at)) continue;
+    const before = element.getAttribute("data-before") || "";
+    const after = element.getAttribute("data-after") || "";
+    put(element, before + running((now - at) / 1000) + after);
   }
+}
+
+/**
+ * @param {HTMLTimeElement} element
+ * @param {number} now
+ */
+function tickTime(element, now) {
+  const at = new Date(element.dateTime);
+  if (Number.isNaN(at.getTime())) return;
+  const title = exact(at);
+  if (element.title !== title) element.title = title;
+  if ("rel" in element.dataset) put(element, ago(at, now));
+  if (element.dataset.clock === "seconds") put(element, clock(at).slice(0, 8));
+  else if ("clock" in element.dataset) put(element, clock(at));
 }
 
 export function keepTicking() {

@@ -1,22 +1,31 @@
-// Upload with progress: the file goes straight through the proxy to the API. Without script the form posts itself.
-// XMLHttpRequest, because fetch still tells nothing of what was sent.
+// Upload with progress: the file goes through the proxy to the API. Without script the form posts
+// itself. XMLHttpRequest, because fetch reports no upload progress.
 
 import { csrf } from "./api.js";
+import { find, findOptional, input } from "./dom.js";
 import { size } from "./logtext.js";
 import { signInAgain } from "./signedin.js";
 import { about } from "./time.js";
 
-const form = document.querySelector("[data-upload]");
+/** @type {XMLHttpRequest | null} */
 let running = null;
+let stopped = false;
 
-function fieldError(name, message) {
-  const input = form.querySelector(`#f-${name}`);
-  const field = input.closest(".f");
+/**
+ * Show or clear the error of a field.
+ * @param {HTMLFormElement} form
+ * @param {string} name
+ * @param {string} message
+ */
+function fieldError(form, name, message) {
+  const control = find(`#f-${name}`, HTMLInputElement, form);
+  const field = control.closest(".f");
+  if (!field) return;
   field.classList.toggle("bad", Boolean(message));
   let text = field.querySelector(".errm");
   if (!message) {
     text?.remove();
-    input.removeAttribute("aria-invalid");
+    control.removeAttribute("aria-invalid");
     return;
   }
   if (!text) {
@@ -27,113 +36,138 @@ function fieldError(name, message) {
     field.append(text);
   }
   text.textContent = message;
-  input.setAttribute("aria-invalid", "true");
-  input.setAttribute("aria-describedby", text.id);
+  control.setAttribute("aria-invalid", "true");
+  control.setAttribute("aria-describedby", text.id);
 }
 
-function show(sent, total, began) {
-  const bar = form.querySelector("[data-progress] progress");
+/**
+ * @param {HTMLFormElement} form
+ * @param {number} sent Bytes.
+ * @param {number} total Bytes.
+ * @param {number} startedAt Milliseconds since the epoch.
+ */
+function showProgress(form, sent, total, startedAt) {
+  const bar = find("[data-progress] progress", HTMLProgressElement, form);
   bar.value = total ? (100 * sent) / total : 0;
-  const seconds = (Date.now() - began) / 1000;
+  const seconds = (Date.now() - startedAt) / 1000;
   const left =
     seconds > 2 && sent > 0 && sent < total
       ? `, about ${about(((total - sent) * seconds) / sent)} left`
       : "";
-  form.querySelector("[data-progress-text]").textContent =
+  find("[data-progress-text]", HTMLElement, form).textContent =
     sent < total
       ? `${size(sent)} of ${size(total)}${left}`
-      : "Sent. The file is being read and checked.";
+      : "Sent. The server reads and checks the file.";
 }
 
-function busy(on) {
-  form.querySelector("[data-progress]").hidden = !on;
-  form.querySelector("[data-upload-stop]").hidden = !on;
-  form.querySelector("button[type=submit]").disabled = on;
+/**
+ * @param {HTMLFormElement} form
+ * @param {boolean} busy
+ */
+function setBusy(form, busy) {
+  find("[data-progress]", HTMLElement, form).hidden = !busy;
+  find("[data-upload-stop]", HTMLElement, form).hidden = !busy;
+  find("button[type=submit]", HTMLButtonElement, form).disabled = busy;
 }
 
-function refused(status, text) {
+/**
+ * @param {HTMLFormElement} form
+ * @param {number} status
+ * @param {string} text
+ */
+function showRefusal(form, status, text) {
   if (status === 401) {
     signInAgain().then((again) => {
-      if (again) send();
+      if (again) send(form);
     });
     return;
   }
+  /** @type {ApiErrorBody | null} */
   let body = null;
   try {
     body = JSON.parse(text);
   } catch {
-    /* no answer of the API */
+    /* not an answer of the API */
   }
-  const detail = body?.detail && typeof body.detail === "object" ? body.detail : {};
+  /** @type {Record<string, unknown>} */
+  const detail = body?.detail && typeof body.detail === "object" ? { ...body.detail } : {};
   const known = ["name", "file"].filter((name) => typeof detail[name] === "string");
-  for (const name of known) fieldError(name, detail[name]);
-  if (!known.length)
-    fieldError(
-      "file",
-      body?.message ||
-        (status
-          ? `The server answered ${status}.`
-          : "The connection broke. Nothing was saved: try again."),
-    );
-  form.querySelector(".bad input")?.focus();
+  for (const name of known) fieldError(form, name, String(detail[name]));
+  if (!known.length) {
+    const general = status
+      ? `The server answered ${status}.`
+      : "Connection lost. Nothing was saved. Try again.";
+    fieldError(form, "file", body?.message || general);
+  }
+  findOptional(".bad input", HTMLInputElement, form)?.focus();
 }
 
-function send() {
+/** @param {HTMLFormElement} form */
+function send(form) {
+  const file = input(form, "file").files?.[0];
+  if (!file) return;
   const data = new FormData();
-  data.append("file", form.elements.file.files[0]);
+  data.append("file", file);
   const request = new XMLHttpRequest();
   running = request;
-  const began = Date.now();
-  request.open("POST", form.dataset.upload);
+  stopped = false;
+  const startedAt = Date.now();
+  request.open("POST", form.dataset.upload || "");
   request.setRequestHeader("X-CSRFToken", csrf());
   request.setRequestHeader("Accept", "application/json");
-  request.upload.onprogress = (event) => show(event.loaded, event.total, began);
+  request.upload.onprogress = (event) => showProgress(form, event.loaded, event.total, startedAt);
   request.onloadend = () => {
-    busy(false);
+    setBusy(form, false);
     running = null;
     delete form.dataset.sent;
     if (request.status === 201) {
-      const made = JSON.parse(request.responseText);
-      location.assign(
-        `${form.dataset.done}import/${made.id}/?name=${encodeURIComponent(form.elements.name.value.trim())}`,
-      );
-    } else if (request.stopped) fieldError("file", "Stopped. Nothing was saved.");
-    else refused(request.status, request.responseText);
+      const upload = JSON.parse(request.responseText);
+      const name = encodeURIComponent(input(form, "name").value.trim());
+      location.assign(`${form.dataset.done}import/${upload.id}/?name=${name}`);
+    } else if (stopped) fieldError(form, "file", "Stopped. Nothing was saved.");
+    else showRefusal(form, request.status, request.responseText);
   };
-  busy(true);
-  show(0, form.elements.file.files[0].size, began);
+  setBusy(form, true);
+  showProgress(form, 0, file.size, startedAt);
   request.send(data);
 }
 
-form?.addEventListener("submit", (event) => {
-  event.preventDefault();
-  if (running) return;
-  fieldError(
-    "name",
-    form.elements.name.value.trim() ? "" : "Enter a dataset name, for example trips.",
-  );
-  fieldError(
-    "file",
-    form.elements.file.files.length ? "" : "Choose a file: CSV, Excel, JSON, Parquet or Arrow.",
-  );
-  if (!form.querySelector(".bad")) send();
-});
-form?.querySelector("[data-upload-stop]").addEventListener("click", () => {
-  if (!running) return;
-  running.stopped = true;
-  running.abort();
-});
-// The name is suggested by the file, until somebody typed one.
-form?.elements.file.addEventListener("change", () => {
-  const name = form.elements.name;
-  const file = form.elements.file.files[0];
+/**
+ * Suggest the name of the file, until the user types a name.
+ * @param {HTMLFormElement} form
+ */
+function suggestName(form) {
+  const name = input(form, "name");
+  const file = input(form, "file").files?.[0];
   if (!file || (name.value && !name.dataset.suggested)) return;
   name.value = file.name
     .replace(/\.[A-Za-z0-9]+$/, "")
     .replace(/[^A-Za-z0-9_.-]+/g, "_")
     .replace(/^[^A-Za-z0-9]+/, "");
   name.dataset.suggested = "1";
-});
+}
+
+/** @param {HTMLFormElement} form */
+function bind(form) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (running) return;
+    const name = input(form, "name").value.trim();
+    const chosen = input(form, "file").files?.length;
+    fieldError(form, "name", name ? "" : "Enter a dataset name, for example trips.");
+    fieldError(form, "file", chosen ? "" : "Choose a file: CSV, Excel, JSON, Parquet or Arrow.");
+    if (!form.querySelector(".bad")) send(form);
+  });
+  find("[data-upload-stop]", HTMLElement, form).addEventListener("click", () => {
+    if (!running) return;
+    stopped = true;
+    running.abort();
+  });
+  input(form, "file").addEventListener("change", () => suggestName(form));
+}
+
+const form = findOptional("[data-upload]", HTMLFormElement);
+if (form) bind(form);
 window.addEventListener("beforeunload", (event) => {
   if (running) event.preventDefault();
 });

@@ -54,7 +54,7 @@ RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("metrics", "GET"): (
         PUBLIC,
         None,
-    ),  # `mimir.api.entrance` asks for METRICS_TOKEN first; the frontend does not pass it on
+    ),  # `mimir.api.port_access` asks for METRICS_TOKEN first; the frontend does not pass it on
     ("api/v1/session/", "POST"): (PUBLIC, {"username": "x", "password": "y"}),
     ("api/v1/session/", "GET"): (SIGNED, None),
     ("api/v1/session/", "DELETE"): (SIGNED, None),

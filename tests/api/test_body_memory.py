@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from jobs.types.registry import check_parameters
 from mimir.api.errors import as_mimir_error, flatten
 from mimir.api.parsers import SMALL_BODY_BYTES_MAX, JSONParser, WorkerJSONParser
 from mimir.lib.errors import Invalid, MimirError
-from mimir.lib.schemas.parameters import check_parameters
 from tests.api.caller import Caller
 from tests.support import make
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mimir.lib.schemas.parameters import check_parameters
+from jobs.types.registry import check_parameters
 from mimir.lib.schemas.pipeline import check_definition
 from tests.api.caller import Caller
 from tests.support import make
@@ -397,11 +397,7 @@ _STEP = st.fixed_dictionaries(
 
 
 @given(st.fixed_dictionaries({"steps": st.lists(_STEP | _JSON, max_size=4)}) | _JSON)
-@settings(
-    max_examples=300,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@settings(max_examples=300)
 def test_any_json_is_judged_as_a_definition(definition: Any) -> None:
     for fault in check_definition(definition):
         assert fault.message
@@ -409,7 +405,6 @@ def test_any_json_is_judged_as_a_definition(definition: Any) -> None:
 
 
 @given(_JSON)
-@settings(max_examples=100, deadline=None)
 def test_any_json_is_judged_as_parameters(parameters: Any) -> None:
     faults = check_parameters("pipeline_execution", parameters)
     assert faults or isinstance(parameters, dict)

@@ -13,48 +13,47 @@ from drf_spectacular.validation import validate_schema
 from jsonschema import Draft202012Validator
 
 from jobs.api.document import in_openapi
-from jobs.contract import JobType
+from jobs.types.registry import SPECS, check_parameters, job_type_names
 from mimir.api.autoschema import NOT_BLANK
-from mimir.lib.schemas.parameters import PARAMETERS, check_parameters
 from projects.tokens.write import session_create
 from tests.contract.document import Document
 
 pytestmark = pytest.mark.django_db
 
-GOOD: dict[JobType, dict[str, Any]] = {
-    JobType.PIPELINE_EXECUTION: {"pipeline": "p", "version": 2},
-    JobType.ML_TRAINING: {
+GOOD: dict[str, dict[str, Any]] = {
+    "pipeline_execution": {"pipeline": "p", "version": 2},
+    "ml_training": {
         "dataset": "d", "target": "y", "features": ["a"], "model": "m", "algorithm": "random_forest", "task": "regression",
         "hyperparameters": {"n_estimators": 5, "max_depth": None}, "test_size": 0.2, "seed": 1,
     },
-    JobType.ML_INFERENCE: {"model": "m", "dataset": "d", "output": "o", "keys": ["k"]},
-    JobType.DIGITAL_TWIN_UPDATE: {"twin": "t", "dataset": "d", "type": "x", "key": "k", "properties": {"a": "b"}, "missing": "mark"},
+    "ml_inference": {"model": "m", "dataset": "d", "output": "o", "keys": ["k"]},
+    "digital_twin_update": {"twin": "t", "dataset": "d", "type": "x", "key": "k", "properties": {"a": "b"}, "missing": "mark"},
 }  # fmt: skip
-BAD: list[tuple[JobType, dict[str, Any]]] = [
-    (JobType.PIPELINE_EXECUTION, {}),
-    (JobType.PIPELINE_EXECUTION, {"pipeline": "p", "version": 0}),
-    (JobType.PIPELINE_EXECUTION, {"pipeline": "p", "other": 1}),
-    (JobType.ML_TRAINING, {"dataset": "d", "model": "m"}),
-    (JobType.ML_TRAINING, {**GOOD[JobType.ML_TRAINING], "model": "no spaces"}),
-    (JobType.ML_TRAINING, {**GOOD[JobType.ML_TRAINING], "algorithm": "magic"}),
-    (JobType.ML_TRAINING, {**GOOD[JobType.ML_TRAINING], "hyperparameters": {"trees": 5}}),
-    (JobType.ML_TRAINING, {**GOOD[JobType.ML_TRAINING], "test_size": 0.9}),
-    (JobType.ML_INFERENCE, {"model": "m", "dataset": "d"}),
-    (JobType.DIGITAL_TWIN_UPDATE, {**GOOD[JobType.DIGITAL_TWIN_UPDATE], "missing": "forget"}),
+BAD: list[tuple[str, dict[str, Any]]] = [
+    ("pipeline_execution", {}),
+    ("pipeline_execution", {"pipeline": "p", "version": 0}),
+    ("pipeline_execution", {"pipeline": "p", "other": 1}),
+    ("ml_training", {"dataset": "d", "model": "m"}),
+    ("ml_training", {**GOOD["ml_training"], "model": "no spaces"}),
+    ("ml_training", {**GOOD["ml_training"], "algorithm": "magic"}),
+    ("ml_training", {**GOOD["ml_training"], "hyperparameters": {"trees": 5}}),
+    ("ml_training", {**GOOD["ml_training"], "test_size": 0.9}),
+    ("ml_inference", {"model": "m", "dataset": "d"}),
+    ("digital_twin_update", {**GOOD["digital_twin_update"], "missing": "forget"}),
 ]
-RESULTS: dict[JobType, dict[str, Any]] = {
-    JobType.PIPELINE_EXECUTION: {
+RESULTS: dict[str, dict[str, Any]] = {
+    "pipeline_execution": {
         "datasets": [{"name": "d", "version": 1}],
         "steps": [{"id": "a", "uses": "sql", "status": "succeeded", "rows": 3}],
     },
-    JobType.ML_TRAINING: {
+    "ml_training": {
         "model": "m",
         "version": 1,
         "metrics": {"r2": 0.9},
         "baseline": {"r2": 0.0},
     },
-    JobType.ML_INFERENCE: {"datasets": [{"name": "o", "version": 1}], "rows": 10},
-    JobType.DIGITAL_TWIN_UPDATE: {
+    "ml_inference": {"datasets": [{"name": "o", "version": 1}], "rows": 10},
+    "digital_twin_update": {
         "twin": "t",
         "revision": 1,
         "created": 1,
@@ -90,44 +89,44 @@ def test_a_request_names_its_shape_by_its_type(served: dict[str, Any]) -> None:
     mapping = described["discriminator"]["mapping"]
     assert (described["discriminator"]["propertyName"], set(mapping)) == (
         "type",
-        {kind.value for kind in JobType},
+        set(job_type_names()),
     )
     assert [part["$ref"] for part in described["oneOf"]] == list(mapping.values())
 
 
-@pytest.mark.parametrize("kind", JobType)
-def test_what_the_service_takes_is_in_the_document(served: dict[str, Any], kind: JobType) -> None:
+@pytest.mark.parametrize("kind", job_type_names())
+def test_what_the_service_takes_is_in_the_document(served: dict[str, Any], kind: str) -> None:
     assert check_parameters(kind, GOOD[kind]) == []
     assert _fits(
         served,
         "JobRequest",
-        {"type": kind.value, "parameters": GOOD[kind], "name": "n", "priority": "high"},
+        {"type": kind, "parameters": GOOD[kind], "name": "n", "priority": "high"},
     )
-    other = next(each for each in JobType if each is not kind)
-    assert not _fits(served, "JobRequest", {"type": other.value, "parameters": GOOD[kind]})
+    other = next(each for each in job_type_names() if each != kind)
+    assert not _fits(served, "JobRequest", {"type": other, "parameters": GOOD[kind]})
 
 
 @pytest.mark.parametrize(("kind", "parameters"), BAD)
 def test_what_the_service_refuses_is_not_in_the_document(
-    served: dict[str, Any], kind: JobType, parameters: dict[str, Any]
+    served: dict[str, Any], kind: str, parameters: dict[str, Any]
 ) -> None:
     assert check_parameters(kind, parameters) != []
-    assert not _fits(served, "JobRequest", {"type": kind.value, "parameters": parameters})
+    assert not _fits(served, "JobRequest", {"type": kind, "parameters": parameters})
 
 
-@pytest.mark.parametrize("kind", JobType)
+@pytest.mark.parametrize("kind", job_type_names())
 def test_the_fields_of_the_form_are_those_of_the_document(
-    served: dict[str, Any], kind: JobType
+    served: dict[str, Any], kind: str
 ) -> None:
-    name = "".join(word.capitalize() for word in kind.value.split("_"))
+    name = "".join(word.capitalize() for word in kind.split("_"))
     described = served["components"]["schemas"][f"{name}Parameters"]
-    assert set(described["properties"]) == set(PARAMETERS[kind]["properties"])
-    assert described["required"] == PARAMETERS[kind]["required"]
+    assert set(described["properties"]) == set(SPECS[kind].parameters["properties"])
+    assert described["required"] == SPECS[kind].parameters["required"]
     assert described["additionalProperties"] is False
 
 
-@pytest.mark.parametrize("kind", JobType)
-def test_a_result_of_each_type_is_in_the_document(served: dict[str, Any], kind: JobType) -> None:
+@pytest.mark.parametrize("kind", job_type_names())
+def test_a_result_of_each_type_is_in_the_document(served: dict[str, Any], kind: str) -> None:
     assert _fits(served, "JobResult", RESULTS[kind])
     assert not _fits(served, "JobResult", {**RESULTS[kind], "other": 1})
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mimir.dev.places import ROOT
+from mimir.dev.paths import ROOT
 from tests.support.signin import sign_in
 from tests.support.stack import Stack
 

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from mimir.dev.places import ROOT
+from mimir.dev.paths import ROOT
 from tests.support.stack import Stack
 
 ROWS, TRAINING_ROWS, PAIRS = 2_000_000, 20_000, 7
@@ -118,7 +118,7 @@ def _workload(folder: Path) -> dict[str, Any]:
     import time
 
     from jobs.contract import EventKind
-    from jobs.worker.inference.run import run_inference
+    from jobs.worker.ml_inference import run as inference
     from tests.support.orders import KeptOrders
 
     facts = json.loads((folder / "facts.json").read_text())
@@ -147,7 +147,7 @@ def _workload(folder: Path) -> dict[str, Any]:
         )
         imports = _imports()
         began, cpu = time.monotonic(), time.process_time()
-        output = run_inference(orders)["output"]  # type: ignore[arg-type]
+        output = inference.run(orders)["output"]  # type: ignore[arg-type]
         seconds, cpu = time.monotonic() - began, time.process_time() - cpu
         assert output["row_count"] == ROWS
         last = [data["value"] for kind, data in orders.events if kind is EventKind.METRIC][-1]

@@ -13,7 +13,7 @@ from functools import partial
 import httpx
 import psutil
 
-from mimir.dev.places import MARKER, ROOT
+from mimir.dev.paths import MARKER, ROOT
 from tests.support.signin import sign_in
 from tests.support.stack import Stack
 

@@ -14,7 +14,7 @@ from typing import Any
 from websockets.sync.client import connect
 
 from jobs.clusters.launchers.process import WORKER_ARGV
-from mimir.dev.places import ROOT
+from mimir.dev.paths import ROOT
 from tests.benchmarks.figures import head, percentile, row, verdict
 from tests.support.stack import Stack, wait_for
 

@@ -5,7 +5,7 @@ import sys
 
 import psutil
 
-from mimir.dev.places import ROOT
+from mimir.dev.paths import ROOT
 from tests.support.stack import Stack
 
 _PROGRAM = """

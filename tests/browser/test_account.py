@@ -66,7 +66,7 @@ def test_a_person_changes_the_password_and_signs_out_everywhere(
     page.get_by_label("New password again").fill(NEW)
     expect(page.get_by_label("End my API tokens too")).to_be_checked()
     page.get_by_role("button", name="Change password").click()
-    expect(page.get_by_role("heading", name="Your password is changed")).to_be_visible()
+    expect(page.get_by_role("heading", name="Password changed")).to_be_visible()
     page.screenshot(path=tmp_path / "account.png", full_page=True)
     phone.goto("/account/")
     expect(phone).to_have_url(re.compile("/signin/"))

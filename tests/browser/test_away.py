@@ -34,7 +34,7 @@ def test_a_page_says_that_live_updates_are_lost_and_has_everything_when_they_are
     expect(page.locator("[data-log-rows] .ln > span").get_by_text("before")).to_be_visible()
     expect(page.locator("[data-live=live]").first).to_be_visible()
     page.evaluate(_COUNT)
-    banner = page.get_by_role("alert").filter(has_text="Live updates are lost")
+    banner = page.get_by_role("alert").filter(has_text="Live updates lost")
     other = page.context.new_page()
     other.goto("/projects/demo/jobs/")
     jobs = other.get_by_role("heading", name="Jobs", exact=True)
@@ -44,12 +44,12 @@ def test_a_page_says_that_live_updates_are_lost_and_has_everything_when_they_are
         job.say("while it was away")
         other.evaluate("setTimeout(() => location.reload())")
         expect(banner).to_be_visible()
-        expect(page.locator("[data-log-state]")).to_have_text("waits for the connection")
+        expect(page.locator("[data-log-state]")).to_have_text("waiting for the connection")
         expect(page.locator("[data-live=off]").first).to_contain_text("Reconnecting")
         expect(
             other.get_by_role("heading", name="The orchestrator does not answer")
         ).to_be_visible()
-        expect(other.get_by_text("Jobs that run go on")).to_be_visible()
+        expect(other.get_by_text("Running jobs continue")).to_be_visible()
         page.get_by_role(
             "button", name="Try now"
         ).click()  # changes nothing as long as nobody answers

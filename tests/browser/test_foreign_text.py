@@ -82,9 +82,7 @@ def test_a_log_stays_text_and_of_escape_codes_only_colours_are_left_as_classes(
         )
     )
     assert painted == [["red", "a-r", None], ["green", "a-b a-g", None]]
-    expect(rows.nth(2).locator("u")).to_have_attribute(
-        "title", "A character that would not be seen"
-    )
+    expect(rows.nth(2).locator("u")).to_have_attribute("title", "Invisible character")
     expect(page.get_by_role("heading", level=1)).to_have_text(f"{SCRIPT} photo⟨U+202E⟩gpj.exe")
     assert page.title() == f"✓ Succeeded: {SCRIPT} photo⟨U+202E⟩gpj.exe · Mimir"
     _untouched(page)

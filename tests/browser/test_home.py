@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from jobs.types.registry import SPECS
 from mimir.lib import sample
 from mimir.lib.schemas.metrics import METRICS
-from mimir.lib.schemas.parameters import PARAMETERS
 from tests.browser.conftest import Visit
 from tests.support.stack import Stack
 
@@ -67,7 +67,7 @@ def _run(page: Page, stack: Stack, body: dict[str, Any]) -> dict[str, Any]:
     expect(page.locator("#curl")).to_contain_text(json.dumps(body["name"])[1:5])
     defaults = {
         name: schema.get("default")
-        for name, schema in PARAMETERS[body["type"]]["properties"].items()
+        for name, schema in SPECS[body["type"]].parameters["properties"].items()
     }
     expected = _sorted(
         {
@@ -129,7 +129,7 @@ def test_an_empty_project_loads_the_sample_and_runs_all_four_types_by_the_form(
         if isinstance(value, str):
             expect(page.locator(f"[name='parameters.{name}']").first).to_have_value(value)
     trained = _run(page, stack, learn)
-    figures = page.get_by_role("region", name="How good it is")
+    figures = page.get_by_role("region", name="Metrics on held-out rows")
     for name in trained["result"]["metrics"]:
         expect(figures).to_contain_text(METRICS[name].title)
     expect(figures.get_by_text("better").first).to_be_visible()

@@ -85,7 +85,7 @@ def test_filters_are_in_the_address_and_back_leads_through_them(page: Page, many
     assert _query(page) == {"status": ["failed"]}
     page.get_by_label("Search by title").fill("no job is called so")
     page.get_by_label("Search by title").press("Enter")
-    expect(page.get_by_text("No job fits these filters")).to_be_visible()
+    expect(page.get_by_text("No job matches these filters")).to_be_visible()
     page.get_by_role("link", name="Show all jobs").click()
     expect(_rows(page)).to_have_count(PAGE)
 

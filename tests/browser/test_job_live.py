@@ -36,7 +36,7 @@ def test_the_log_moves_while_one_watches(page: Page, gated: Gated) -> None:
         expect(_line(page, f"line {number}")).to_have_count(0)
         job.say(f"line {number}")
         expect(_line(page, f"line {number}")).to_be_in_viewport()
-    expect(page.locator("[data-log-state]")).to_have_text("live, follows the end")
+    expect(page.locator("[data-log-state]")).to_have_text("live, following")
     expect(page.locator("#job-why")).to_contain_text("so far")
     job.end()
     expect(_status(page)).to_have_text("Succeeded")

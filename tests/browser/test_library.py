@@ -91,7 +91,7 @@ def test_the_profile_comes_after_the_page_and_moves_nothing(
     page.goto(f"{bikes}/datasets/later/")
     region = page.get_by_role("region", name="First rows")
     expect(region.get_by_role("row").nth(1)).to_contain_text("2012-01-02")
-    expect(page.get_by_text("The columns are being counted")).to_be_visible()
+    expect(page.get_by_text("Computing column statistics")).to_be_visible()
     cells = "(region) => [...region.querySelectorAll('tbody tr:first-child td, thead th')].map((one) => JSON.stringify(one.getBoundingClientRect()))"
     before = region.evaluate(cells)
     assert len(held) == 1
@@ -118,7 +118,7 @@ def test_a_profile_that_fails_says_so_and_can_be_asked_for_again(
     _upload(stack, "again")
     page.route("**/versions/1/profile/", lambda route: route.abort())
     page.goto(f"{bikes}/datasets/again/")
-    expect(page.get_by_text("The columns could not be counted now.")).to_be_visible()
+    expect(page.get_by_text("The column statistics could not be computed.")).to_be_visible()
     page.get_by_role("link", name="Try again").click()
     expect(page.get_by_role("columnheader").filter(has_text="rides")).to_contain_text("mean")
 
@@ -127,7 +127,7 @@ def test_without_script_a_link_counts_the_columns(member: Visit, stack: Stack, b
     _upload(stack, "plain")
     page = member(java_script_enabled=False)
     page.goto(f"{bikes}/datasets/plain/")
-    page.get_by_role("link", name="Count them now").click()
+    page.get_by_role("link", name="Compute now").click()
     expect(page.get_by_role("columnheader").filter(has_text="rides")).to_contain_text("mean")
     page.get_by_role("link", name="Columns").click()
     expect(page.get_by_role("row").filter(has_text="weather")).to_contain_text("none")

@@ -76,7 +76,7 @@ def test_what_is_no_json_is_shown_at_its_line_without_asking_the_server(
     )
     page.get_by_role("button", name="Check").click()
     expect(page.locator("#faults li")).to_contain_text(
-        f"Line {_line(broken, chr(34) + 'with')}: this is no JSON"
+        f"Line {_line(broken, chr(34) + 'with')}: invalid JSON"
     )
     assert asked == []
 

@@ -202,7 +202,7 @@ def test_a_form_is_not_sent_for_another_user_whoever_asked_for_the_sign_in(
     page.get_by_role("textbox", name="Name").fill("never sent")
     page.get_by_role("button", name="Run pipeline").click()
     _sign_in_by_dialog(page, stack)
-    expect(page.get_by_text("You are signed in as somebody-else now")).to_be_visible()
+    expect(page.get_by_text("You are now signed in as somebody-else")).to_be_visible()
     expect(page.get_by_role("textbox", name="Name")).to_have_value("never sent")
     assert sent == []
 

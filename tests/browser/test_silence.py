@@ -29,7 +29,7 @@ def test_a_job_that_is_not_heard_of_says_since_when_and_until_when(
         os.kill(worker, signal.SIGSTOP)
         rows(stack, SILENT, job)
         rows(stack, AWAY)
-        expect(why).to_contain_text("Neither its cluster nor its worker is heard of")
+        expect(why).to_contain_text("Its cluster and its worker do not answer")
         expect(why).to_contain_text("The cluster local has not answered since")
         expect(why).to_contain_text("given up at about")
         listed = page.request.get(f"{stack.described['frontend_url']}/projects/demo/jobs/").text()

@@ -57,7 +57,7 @@ def test_it_says_when_nobody_answers_and_goes_on_when_somebody_does(
 ) -> None:
     watch.expects("status of 50[234]", "ERR_", "Failed to fetch")
     _open(page)
-    banner = page.get_by_role("alert").filter(has_text="There is no answer. What you see is from")
+    banner = page.get_by_role("alert").filter(has_text="The server does not answer. Retrying.")
     stopped = stack.kill("web", signal.SIGSTOP)
     try:
         expect(banner).to_be_visible()

@@ -16,7 +16,7 @@ import httpx
 import psutil
 import psycopg
 
-from mimir.dev.places import MARKER, ROOT
+from mimir.dev.paths import MARKER, ROOT
 from tests.support.stack import Stack, wait_for
 
 # One that leads without asking for the lease: the lease spares work, it does not make writes safe.

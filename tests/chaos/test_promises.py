@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from mimir.dev.places import ROOT
+from mimir.dev.paths import ROOT
 from tests.chaos import PROMISES
 
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from mimir.dev.places import ROOT
+from mimir.dev.paths import ROOT
 from tests.chaos.beside import environment_of
 from tests.support.stack import Stack
 

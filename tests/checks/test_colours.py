@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from mimir.dev.places import ROOT
+from mimir.dev.paths import ROOT
 
 STYLE = ROOT / "static" / "css"
 TEXT, GRAPHICS = 4.5, 3.0

@@ -71,7 +71,7 @@ def test_a_changed_password_signs_out_elsewhere_and_not_here(
     }
     answer = here.send("/account/", **fields)
     assert answer.status_code == 200
-    assert "Your password is changed" in answer.text
+    assert "Password changed" in answer.text
     assert NEW not in answer.text
     assert here.is_signed_in
     assert not there.is_signed_in

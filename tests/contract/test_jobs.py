@@ -21,6 +21,12 @@ def _body(pipeline: str = "echo", **fields: Any) -> dict[str, Any]:
     return {"type": "pipeline_execution", "parameters": {"pipeline": pipeline}, **fields}
 
 
+def test_job_types_are_listed_with_their_parameters(api: Api) -> None:
+    rows = {row["type"]: row for row in api.get("job-types/")["results"]}
+    assert rows["pipeline_execution"]["parameters"]["required"] == ["pipeline"]
+    assert rows["ml_training"]["job_title"] == "Train {model} on {dataset}"
+
+
 @pytest.fixture(scope="module")
 def sleeper(api: Api, project: str) -> str:
     """A pipeline that runs until it is stopped."""

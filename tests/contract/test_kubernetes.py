@@ -12,7 +12,7 @@ import yaml
 
 from jobs.worker.environment import EXIT_FENCED
 from mimir.dev.demo import run_demo
-from mimir.dev.places import ROOT, Places
+from mimir.dev.paths import ROOT, Places
 from tests.chaos.beside import rows, wait_for_sweeps
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.fakes.kubernetes.faults import Fault
@@ -277,9 +277,9 @@ def test_on_a_cluster_that_is_away_who_is_heard_of_goes_on_and_who_is_not_is_giv
         assert (told["cluster"], told["heard_at"] < told["lost_at"]) == ("local", True)
         with closing(sign_in(stack)) as person:
             shown = person.get(f"/jobs/{silent}/").text
-            assert "Neither its cluster nor its worker is heard of" in shown
+            assert "Its cluster and its worker do not answer" in shown
             assert "The cluster local has not answered since" in shown
-            assert "is heard of" not in person.get(f"/jobs/{heard}/").text
+            assert "worker do not answer" not in person.get(f"/jobs/{heard}/").text
         assert (stack.job(heard)["status"], stack.job(heard)["away"]) == ("running", None)
         _as_if_later(stack)
         ended = wait_for(

@@ -21,7 +21,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from mimir.dev.places import ROOT
+from mimir.dev.paths import ROOT
 from mimir.dev.ports import answers, free_port
 from tests.contract.conftest import PASSWORD, Admin, Api, Person
 from tests.support.stack import Stack, wait_for

@@ -11,6 +11,7 @@ import yaml
 
 from jobs.clusters.launchers.manifest import COMPONENT, MODEL_CACHE_CLAIM, SERVICE_ACCOUNT
 from jobs.core.resources import parse_cpu, parse_memory, profiles_with
+from jobs.types.registry import builtin_profiles
 from mimir import env
 from mimir.lib.addresses import SPECIAL_IPV4
 from mimir.lib.bodies import spool_budget
@@ -172,7 +173,7 @@ def test_a_loop_is_probed_by_the_file_that_it_touches(overlay: str) -> None:
         given = {variable["name"]: variable.get("value") for variable in each["env"]}
         script, file = each["livenessProbe"]["exec"]["command"][3:5]
         assert file == given["BEAT_FILE"]
-        assert Path(script).relative_to("/app") == Path("mimir/lib/beat.py")
+        assert Path(script).relative_to("/app") == Path("mimir/lib/heartbeat_probe.py")
         assert file.startswith("/tmp/")
         assert each["command"] == ["python", "manage.py", name.split("/")[1]]
 
@@ -434,7 +435,7 @@ def test_each_process_of_the_orchestrator_starts_with_the_settings_it_is_given(
     assert parse_memory(spool["emptyDir"]["sizeLimit"]) >= uploads + converted, (
         "the kubelet evicts a pod above it"
     )
-    profiles_with(json.loads(loaded.resource_profiles or "{}"))
+    profiles_with(json.loads(loaded.resource_profiles or "{}"), builtin=builtin_profiles())
 
 
 @each_overlay
@@ -527,7 +528,9 @@ def test_everything_and_its_workers_fit_two_cores_and_six_gigabytes(tmp_path: Pa
         sum(parse_memory(each["limits"]["memory"]) for each in stay) + loaded.capacity_memory_bytes
         <= room_memory
     )
-    for profile in profiles_with(json.loads(loaded.resource_profiles)).values():
+    for profile in profiles_with(
+        json.loads(loaded.resource_profiles), builtin=builtin_profiles()
+    ).values():
         assert (
             profile.requests.memory_bytes
             == profile.limits.memory_bytes

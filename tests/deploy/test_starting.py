@@ -14,7 +14,7 @@ from django.db import DataError, OperationalError, connection, connections
 
 from jobs.liveness.beats import beat_record
 from jobs.models import LoopBeat
-from mimir.lib import beat
+from mimir.lib import heartbeat_probe
 from monitoring.readiness import own_connection
 from projects.management.commands.migrate_locked import LOCK
 
@@ -116,8 +116,8 @@ def test_the_file_of_a_loop_is_touched_when_its_row_was_written(
     _beats_into(settings, file)
     beat_record(component="dispatcher")
     assert LoopBeat.objects.count() == 1
-    assert beat.problem(str(file), 60, file.stat().st_mtime + 59) == ""
-    assert "61 seconds old; 60 are allowed" in beat.problem(
+    assert heartbeat_probe.problem(str(file), 60, file.stat().st_mtime + 59) == ""
+    assert "61 seconds old; 60 are allowed" in heartbeat_probe.problem(
         str(file), 60, file.stat().st_mtime + 61
     )
 
@@ -131,7 +131,7 @@ def test_a_loop_whose_row_cannot_be_written_shows_no_sign_of_life(
     with pytest.raises(DataError):
         beat_record(component="x" * 1000)
     assert not file.exists()
-    assert "no heartbeat" in beat.problem(str(file), 60, 0)
+    assert "no heartbeat" in heartbeat_probe.problem(str(file), 60, 0)
 
 
 def test_the_probe_runs_as_the_manifests_start_it(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_the_probe_runs_as_the_manifests_start_it(tmp_path: Path) -> None:
         sys.executable,
         "-I",
         "-S",
-        str(ROOT / "mimir/lib/beat.py"),
+        str(ROOT / "mimir/lib/heartbeat_probe.py"),
         str(tmp_path / "beat"),
         "60",
     ]

@@ -8,7 +8,7 @@ import pytest
 
 from mimir.dev.__main__ import _say_where
 from mimir.dev.demo import lineage_lines
-from mimir.dev.places import ROOT, Places
+from mimir.dev.paths import ROOT, Places
 
 
 def test_the_lineage_is_printed_in_the_order_in_which_jobs_built_on_each_other() -> None:

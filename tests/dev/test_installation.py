@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from mimir.dev.places import MARKER, ROOT, Places
+from mimir.dev.paths import MARKER, ROOT, Places
 from mimir.dev.ports import free_port
 from tests.support.stack import Stack, left_of, running, wait_for
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mimir.dev import clean
-from mimir.dev.places import FOLDERS, BadPlace, Places
+from mimir.dev.paths import FOLDERS, BadPlace, Places
 from mimir.dev.postgres import PostgresFailed, _make_private
 from mimir.dev.secrets import secrets_of, write_private
 from mimir.dev.supervisor import AlreadyRuns, hold

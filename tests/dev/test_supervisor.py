@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mimir.dev.leftovers import end_leftovers, end_workers
-from mimir.dev.places import MARKER, Places
+from mimir.dev.paths import MARKER, Places
 from mimir.dev.ports import answers, free_port
 from mimir.dev.services import Service
+from mimir.dev.stale_processes import end_leftovers, end_workers
 from mimir.dev.supervisor import StartFailed, Supervisor
 from tests.support.stack import wait_for
 
@@ -194,7 +194,7 @@ def test_leftovers_are_ended_and_nobody_else(places: Places) -> None:
         assert deaf.stdout is not None
         deaf.stdout.readline()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("mimir.dev.leftovers.ASK_SECONDS", 0.5)
+            patch.setattr("mimir.dev.stale_processes.ASK_SECONDS", 0.5)
             end_leftovers(places)
         assert ours.poll() is not None
         assert deaf.poll() is not None

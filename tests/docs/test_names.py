@@ -69,3 +69,14 @@ def test_every_term_of_the_glossary_is_explained_once() -> None:
         for term in row.split(", ")
     ]
     assert sorted(term for term in set(terms) if terms.count(term) > 1) == []
+
+
+def test_every_label_in_the_steps_of_the_readme_is_on_a_page() -> None:
+    readme = (ROOT / "README.md").read_text()
+    sections = readme.split("## Your first model")[1].split("## From a program")[0]
+    labels = set(re.findall(r"\*\*([^*]+)\*\*", sections))
+    sources = [*(ROOT / "templates").rglob("*.html"), *(ROOT / "mimir/frontend").rglob("*.py")]
+    sources += (ROOT / "jobs/types").rglob("spec.py")
+    text = "\n".join(path.read_text() for path in sources)
+    assert len(labels) > 8
+    assert sorted(label for label in labels if label not in text) == []

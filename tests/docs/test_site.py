@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from docs.tools import build
-from jobs.contract import FailureReason, JobType
+from jobs.contract import FailureReason
+from jobs.types.registry import job_type_names
 from mimir.env import Env
 from mimir.lib.schemas.steps import STEP_TYPES
 from tests.docs.blocks import ROOT
@@ -75,7 +76,7 @@ def test_the_reference_names_every_setting_job_type_step_and_reason(pages: Path)
         each.name for each in dataclasses.fields(Env) if f"`{each.name.upper()}`" not in settings
     ] == []
     types = (pages / "reference/job-types.md").read_text()
-    assert [kind for kind in JobType if f"## {kind.value}\n" not in types] == []
+    assert [name for name in job_type_names() if f"## {name}\n" not in types] == []
     steps = (pages / "reference/pipeline-steps.md").read_text()
     assert [name for name in STEP_TYPES if f"## {name}\n" not in steps] == []
     reasons = (pages / "reference/failure-reasons.md").read_text()

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from mimir.dev.demo import DemoFailed, run_demo
-from mimir.dev.places import Places
+from mimir.dev.paths import Places
 from tests.e2e.checks import CHECKS, uninstalled
 from tests.e2e.cluster import Namespace, Unusable
 from tests.e2e.forward import Forward

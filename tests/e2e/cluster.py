@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mimir.dev.places import ROOT
+from mimir.dev.paths import ROOT
 
 MANIFESTS = ROOT / "deploy" / "k8s" / "development"
 IMAGE = re.compile(r"\bmimir-aip/(orchestrator|frontend|worker):latest\b")

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from mimir import env
-from mimir.env import BadEnvironment, Env, Role, load
+from mimir.env import BadEnvironment, Env, Role, load, reader
 
 SECRET = "hunter2-hunter2"
 NEEDED = {
@@ -178,7 +177,7 @@ def test_a_file_before_the_config_file(tmp_path: Path) -> None:
         (b"\xff\xfe", "cannot be read"),
         (SECRET, "keys with values"),
         ("enviroment: staging", "unknown key enviroment"),
-        ("job_timeout: 1.5", "JOB_TIMEOUT has to be a whole number"),
+        ("job_timeout: 1.5", "JOB_TIMEOUT must be a whole number"),
         (f"database_url: {{a: {SECRET}}}", "database_url"),
     ],
 )
@@ -213,7 +212,7 @@ def test_the_default_config_file_is_where_the_cluster_mounts_it(
                 Path, str(mounted) if parts == ("/app/config/config.yaml",) else parts[0]
             )
 
-    monkeypatch.setattr(env, "Path", Elsewhere)
+    monkeypatch.setattr(reader, "Path", Elsewhere)
     assert load("orchestrator", NEEDED).environment == "staging"
     assert asked == ["/app/config/config.yaml"]
     mounted.unlink()
@@ -305,7 +304,7 @@ def test_crash_points_are_refused_by_the_frontend_too() -> None:
         "MIMIR_CRASH_POINTS": "/tmp",
     }
     assert _faults(source, "frontend") == [
-        "MIMIR_CRASH_POINTS is for tests: ENVIRONMENT=production refuses it"
+        "MIMIR_CRASH_POINTS is for tests. Unset it if ENVIRONMENT=production"
     ]
 
 

@@ -8,6 +8,13 @@ import pytest
 
 from tests.frontend.process import Frontend, running_frontend
 from tests.frontend.upstream import Upstream, running_upstream
+from tests.support.job_types import load_job_types
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _job_types() -> None:
+    """Titles, icons and schemas as the API gives them."""
+    load_job_types()
 
 
 @pytest.fixture(scope="session")
@@ -17,8 +24,12 @@ def upstream() -> Iterator[Upstream]:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_upstream(upstream: Upstream) -> Iterator[None]:
-    """What a test waits for is of that test; what still waits at its end is let go."""
+def _fresh_upstream(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Reset the upstream for each test that uses it, and release what waits at its end."""
+    if "upstream" not in request.fixturenames:
+        yield
+        return
+    upstream: Upstream = request.getfixturevalue("upstream")
     upstream.gone.clear()
     upstream.asked.clear()
     upstream.go_on.clear()

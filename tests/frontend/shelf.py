@@ -3,13 +3,15 @@
 import random
 from typing import Any
 
+from tests.support.job_types import job_types_answer
+
 AT = "2026-11-24T03:12:40Z"
 JOB = "01932f0e-5d1c-7a52-9c31-0e94c93a1f60"
 SHA = "4be0" * 16
 CLASSES = ["drizzle", "fog", "rain", "snow", "sun"]
 
 
-def project(slug: str = "bikes", role: str = "maintainer") -> dict[str, Any]:
+def project(slug: str = "bikes", role: str = "maintainer") -> Any:
     """A project as its own page gets it."""
     return {
         "slug": slug,
@@ -21,7 +23,7 @@ def project(slug: str = "bikes", role: str = "maintainer") -> dict[str, Any]:
     }
 
 
-def _common(number: int, dataset: str) -> dict[str, Any]:
+def _common(number: int, dataset: str) -> Any:
     return {
         "number": number,
         "size_bytes": 1_800_000 + number,
@@ -34,7 +36,7 @@ def _common(number: int, dataset: str) -> dict[str, Any]:
     }
 
 
-def regression(number: int, error: float = 1.0) -> dict[str, Any]:
+def regression(number: int, error: float = 1.0) -> Any:
     """A version that predicts rides a day; `error` scales how far off it is."""
     dice = random.Random(number)
     actual = [dice.uniform(200, 5900) for _ in range(293)]
@@ -94,7 +96,7 @@ def regression(number: int, error: float = 1.0) -> dict[str, Any]:
     }
 
 
-def classification(number: int, classes: int = 5) -> dict[str, Any]:
+def classification(number: int, classes: int = 5) -> Any:
     """A version that tells the weather of a day."""
     names = (
         CLASSES[:classes]
@@ -170,7 +172,7 @@ def classification(number: int, classes: int = 5) -> dict[str, Any]:
     }
 
 
-def short(version: dict[str, Any]) -> dict[str, Any]:
+def short(version: dict[str, Any]) -> Any:
     """The same as lists show it."""
     omitted = (
         "name",
@@ -184,12 +186,10 @@ def short(version: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in version.items() if name not in omitted}
 
 
-def lineage(of: str) -> dict[str, Any]:
+def lineage(of: str) -> Any:
     """Two inputs, a pipeline, a dataset, a training, a model, a twin; nothing else is known of them."""
 
-    def node(
-        kind: str, name: str, version: int | None = None, job_type: str | None = None
-    ) -> dict[str, Any]:
+    def node(kind: str, name: str, version: int | None = None, job_type: str | None = None) -> Any:
         ident = f"job:{name}" if kind == "job" else f"{kind}:{name}@{version}"
         shown = "Nightly" if kind == "job" else name
         status = "succeeded" if kind == "job" else None
@@ -225,10 +225,10 @@ def lineage(of: str) -> dict[str, Any]:
     }
 
 
-def profile() -> dict[str, Any]:
+def profile() -> Any:
     """Of the version below."""
 
-    def column(name: str, kind: str, column_type: str, **known: Any) -> dict[str, Any]:
+    def column(name: str, kind: str, column_type: str, **known: Any) -> Any:
         empty = dict.fromkeys(("min", "max", "mean", "std", "histogram", "top"))
         return {
             "name": name,
@@ -296,7 +296,7 @@ def profile() -> dict[str, Any]:
 SCHEMA = [{"name": one["name"], "type": one["type"]} for one in profile()["columns"]]
 
 
-def dataset_version(number: int) -> dict[str, Any]:
+def dataset_version(number: int) -> Any:
     """A dataset's version."""
     return {
         "number": number,
@@ -312,7 +312,7 @@ def dataset_version(number: int) -> dict[str, Any]:
     }
 
 
-def rows() -> dict[str, Any]:
+def rows() -> Any:
     """Its first rows."""
     found = [
         [
@@ -327,13 +327,14 @@ def rows() -> dict[str, Any]:
     return {"columns": SCHEMA, "rows": found, "truncated": True}
 
 
-def answers() -> dict[str, Any]:
+def answers() -> Any:
     """A small project: a dataset, a model of each task."""
     one, two = regression(1, 1.085), regression(2)
     classes = classification(1)
     base, page = "projects/bikes/", {"next": None}
     versions = [dataset_version(41), dataset_version(40)]
     return {
+        "job-types/": job_types_answer(),
         base: project(),
         f"{base}models/": {
             "results": [

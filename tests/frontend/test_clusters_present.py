@@ -9,7 +9,7 @@ from mimir.frontend.pages.clusters.present import FIELDS, body_of, cluster_row, 
 from mimir.frontend.pages.submit import request_schema
 from mimir.frontend.pages.submit.present import offers_of, with_places
 
-ROW: dict[str, Any] = {
+ROW: Any = {
     "name": "eu-1",
     "launcher": "kubernetes",
     "enabled": True,
@@ -79,11 +79,11 @@ def test_room_is_told_in_numbers_and_bars_and_without_a_limit_as_such() -> None:
         ("Memory", "90 GiB", ""),
     ]
     assert (resources["Jobs"]["bar"]["percent"], resources["Memory"]["bar"]) == (3, None)
-    away = cluster_row({**ROW, "health": {**ROW["health"], "state": "unreachable"}})
+    away = cluster_row(ROW | {"health": (ROW["health"] | {"state": "unreachable"})})
     assert (away["shape"], away["word"]) == ("failed", "unreachable")
 
 
-def _places(*rows: tuple[str, str, bool]) -> dict[str, Any]:
+def _places(*rows: tuple[str, str, bool]) -> Any:
     results = [
         {"name": name, "region": region, "enabled": enabled} for name, region, enabled in rows
     ]
@@ -98,7 +98,7 @@ def test_a_form_offers_a_place_only_where_there_is_one_to_choose() -> None:
         },
     }
 
-    def offered(got: dict[str, Any], **texts: list[str]) -> list[str]:
+    def offered(got: Any, **texts: list[str]) -> list[str]:
         return list(with_places(schema, texts, got)["properties"])
 
     assert offered(_places(("local", "", True))) == ["name"]

@@ -51,7 +51,7 @@ def test_timestamps_that_are_all_at_midnight_are_shown_as_dates() -> None:
     assert _shown("VARCHAR", "2012-01-01 00:00:00") == [("2012-01-01 00:00:00", "")]
 
 
-def _column(**more: Any) -> dict[str, Any]:
+def _column(**more: Any) -> Any:
     top = [{"value": name, "count": 1} for name in ("C00000", "C00001", "C00002")]
     return {
         "name": "id",

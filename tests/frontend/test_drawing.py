@@ -159,7 +159,7 @@ BAD_PLOTS: list[Any] = [
 
 @pytest.mark.parametrize("plot", BAD_PLOTS)
 def test_what_cannot_be_drawn_is_left_out(plot: object) -> None:
-    plots: dict[str, Any] = dict.fromkeys(
+    plots: Any = dict.fromkeys(
         ("predicted_actual", "residuals", "confusion", "roc", "precision_recall", "calibration"),
         plot,
     )
@@ -340,7 +340,7 @@ def test_a_feature_that_only_one_version_has_says_so() -> None:
     ]
 
 
-HEADS: list[tuple[dict[str, Any], list[str], str]] = [
+HEADS: list[tuple[Any, list[str], str]] = [
     (
         {
             "min": 212,
@@ -378,7 +378,7 @@ HEADS: list[tuple[dict[str, Any], list[str], str]] = [
 
 @pytest.mark.parametrize(("column", "lines", "missing"), HEADS)
 def test_the_head_of_a_column_says_range_and_what_is_missing(
-    column: dict[str, Any], lines: list[str], missing: str
+    column: Any, lines: list[str], missing: str
 ) -> None:
     head = profiles.head(column, 100)
     assert (head.lines, head.missing) == (lines, missing)

@@ -12,7 +12,7 @@ from mimir.frontend.pages.home.present import (
     run_bars,
 )
 
-JOB: dict[str, Any] = {
+JOB: Any = {
     "id": "01a2-77",
     "name": "",
     "type": "ml_training",
@@ -22,7 +22,7 @@ JOB: dict[str, Any] = {
 }
 
 
-def _hour(succeeded: int = 0, failed: int = 0, cancelled: int = 0) -> dict[str, Any]:
+def _hour(succeeded: int = 0, failed: int = 0, cancelled: int = 0) -> Any:
     return {
         "at": "2026-11-25T07:00:00+00:00",
         "succeeded": succeeded,
@@ -51,7 +51,7 @@ def test_a_rare_failure_among_very_many_is_still_seen() -> None:
 
 
 def test_runs_tell_how_they_went_by_shape_and_in_words() -> None:
-    runs: list[dict[str, Any]] = [
+    runs: list[Any] = [
         {"job": "a", "status": "succeeded", "seconds": 10.0, "finished_at": "x"},
         {"job": "b", "status": "failed", "seconds": 5.0, "finished_at": "x"},
         {"job": "c", "status": "cancelled", "seconds": None, "finished_at": "x"},
@@ -111,13 +111,13 @@ def test_the_best_action_of_a_failure_does_it_or_opens_where_it_is_done(
 
 
 def test_results_and_producers_lead_to_their_versions() -> None:
-    twin = {"kind": "twin", "name": "s", "version": 12, "job": "j", "at": "x"}
+    twin: Any = {"kind": "twin", "name": "s", "version": 12, "job": "j", "at": "x"}
     assert (result_row(twin, "p")["url"], result_row(twin, "p")["tag"]) == (
         "/projects/p/twins/s/revisions/12/",
         "revision 12",
     )
     unknown = {"usual_seconds": None, "last_good_at": None}
-    model = {
+    model: Any = {
         "kind": "model",
         "name": "m",
         "version": 1200,
@@ -126,7 +126,7 @@ def test_results_and_producers_lead_to_their_versions() -> None:
         **unknown,
     }
     failed = [{"job": "a", "status": "failed", "seconds": 1.0, "finished_at": "x"}]
-    shown = producer_row({**model, "last": failed}, "p")
+    shown = producer_row((model | {"last": failed}), "p")
     assert (shown["url"], shown["tag"], shown["behind"]) == (
         "/projects/p/models/m/?version=1200",
         "v1,200",

@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 
-from mimir.frontend.pages.imports.form import Select, form_of, options_of, with_labels
+from mimir.frontend.pages.imports.form import form_of
+from mimir.frontend.pages.imports.option_fields import Select, with_labels
+from mimir.frontend.pages.imports.posted_options import options_of
 from mimir.lib.reading.options import OPTION_NAMES
 
 
-def upload(**fields: Any) -> dict[str, Any]:
+def upload(**fields: Any) -> Any:
     reading = {
         "format": "csv",
         "packing": "",
@@ -109,7 +111,7 @@ def test_chosen_types_are_kept_until_the_columns_may_be_others() -> None:
         ("", {}),
     ],
 )
-def test_a_suggested_change_is_one_option(fix: str, given: dict[str, Any]) -> None:
+def test_a_suggested_change_is_one_option(fix: str, given: Any) -> None:
     assert options_of({"detected_format": "csv", "fix": fix}, [], [], {}) == given
 
 
@@ -203,7 +205,7 @@ def test_no_row_is_skipped_where_the_user_says_zero() -> None:
     }
 
 
-def _lists_field(given: dict[str, Any], *columns: str) -> Any:
+def _lists_field(given: Any, *columns: str) -> Any:
     reading = {
         **upload()["reading"],
         "format": "json",
@@ -241,6 +243,6 @@ def test_lists_of_a_row_are_one_choice_that_names_the_column_where_several_have_
     posted = {"detected_format": "json", "lists": "rows=b"}
     given = {"lists": "rows", "list_column": "b"}
     assert options_of(posted, [], [], {}) == given
-    assert options_of({**posted, "lists": "keep"}, [], [], {}) == {}
-    assert options_of(posted, ["a"], ["text"], given) == {**given, "types": {"a": "text"}}
+    assert options_of((posted | {"lists": "keep"}), [], [], {}) == {}
+    assert options_of(posted, ["a"], ["text"], given) == (given | {"types": {"a": "text"}})
     assert "types" not in options_of(posted, ["a"], ["text"], {"lists": "first"})

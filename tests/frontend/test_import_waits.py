@@ -46,7 +46,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
 
 def test_reading_and_importing_wait_for_the_reader(waits: dict[str, float]) -> None:
     api = Api("token", {})
-    upload: dict[str, Any] = {
+    upload: Any = {
         "options": {},
         "reading": None,
         "fault": "",

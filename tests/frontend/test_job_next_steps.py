@@ -6,7 +6,7 @@ from mimir.frontend.pages.job.views import _diagnosis
 from mimir.frontend.pages.jobs.present import reason_text
 
 
-def _row(category: str, *steps: dict[str, Any]) -> dict[str, Any]:
+def _row(category: str, *steps: Any) -> Any:
     diagnosis = {"category": category, "summary": "s", "detail": "d", "next_steps": list(steps)}
     return {
         "id": "1",
@@ -16,10 +16,10 @@ def _row(category: str, *steps: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _steps(row: dict[str, Any]) -> list[dict[str, Any]]:
+def _steps(row: Any) -> list[Any]:
     found = _diagnosis(row)
     assert found
-    steps: list[dict[str, Any]] = found["next_steps"]
+    steps: list[Any] = found["next_steps"]
     return steps
 
 
@@ -50,11 +50,11 @@ def test_a_change_of_the_request_opens_the_form_with_it() -> None:
 
 
 def test_a_running_job_that_waits_for_the_storage_says_so_in_lists_too() -> None:
-    job = {
+    job: Any = {
         **_row("storage_unavailable"),
         "status": "running",
         "message": "s",
         "progress": {"fraction": 0.5, "message": "Training"},
     }
     assert reason_text(job) == "s"
-    assert reason_text({**job, "diagnosis": None, "message": ""}) == "Training"
+    assert reason_text(job | {"diagnosis": None, "message": ""}) == "Training"

@@ -7,7 +7,7 @@ import pytest
 from mimir.frontend.pages.job import metric_plot, result
 from mimir.frontend.pages.jobs.present import job_title, reason_text
 
-JOB: dict[str, Any] = {
+JOB: Any = {
     "project": "p",
     "type": "pipeline_execution",
     "name": "",
@@ -18,8 +18,7 @@ JOB: dict[str, Any] = {
     "inputs": [],
     "result": None,
 }
-TRAINED: dict[str, Any] = {
-    **JOB,
+TRAINED: Any = JOB | {
     "type": "ml_training",
     "parameters": {
         "dataset": "t",
@@ -37,8 +36,7 @@ TRAINED: dict[str, Any] = {
         "baseline": {"accuracy": 0.8, "log_loss": 0.9},
     },
 }
-PREDICTED: dict[str, Any] = {
-    **JOB,
+PREDICTED: Any = JOB | {
     "type": "ml_inference",
     "parameters": {"model": "demand", "dataset": "t", "output": "o", "keys": []},
     "inputs": [
@@ -47,8 +45,7 @@ PREDICTED: dict[str, Any] = {
     ],
     "result": {"datasets": [{"name": "o", "version": 1}], "rows": 1200},
 }
-UPDATED: dict[str, Any] = {
-    **JOB,
+UPDATED: Any = JOB | {
     "type": "digital_twin_update",
     "parameters": {"twin": "s", "dataset": "o", "type": "station", "key": "id"},
     "inputs": [
@@ -57,8 +54,7 @@ UPDATED: dict[str, Any] = {
     ],
     "result": {"twin": "s", "revision": 4, "created": 2, "changed": 0, "removed": 1},
 }
-SAME: dict[str, Any] = {
-    **UPDATED,
+SAME: Any = UPDATED | {
     "result": {"twin": "s", "revision": 4, "created": 0, "changed": 0, "removed": 0},
 }
 
@@ -93,7 +89,7 @@ SAME: dict[str, Any] = {
         (JOB, "Pipeline", "Done. Nothing was written to the project.", []),
     ],
 )
-def test_what_a_job_made(job: dict[str, Any], title: str, sentence: str, links: list[str]) -> None:
+def test_what_a_job_made(job: Any, title: str, sentence: str, links: list[str]) -> None:
     assert (job_title(job), reason_text(job), [row["url"] for row in result.outputs(job)]) == (
         title,
         sentence,
@@ -138,14 +134,14 @@ def test_the_request_is_told_in_the_order_of_its_schema_with_links_to_the_versio
         "/projects/p/twins/s/",
         "/projects/p/datasets/o/?version=1",
     ]
-    assert result.subject({**TRAINED, "result": None}, []) == {
+    assert result.subject((TRAINED | {"result": None}), []) == {
         "name": "demand",
         "version": None,
         "url": "",
     }
 
 
-def _metric(attempt: int = 1, **data: Any) -> dict[str, Any]:
+def _metric(attempt: int = 1, **data: Any) -> Any:
     return {"kind": "metric", "attempt": attempt, "data": data}
 
 

@@ -8,7 +8,7 @@ from mimir.frontend import formatting
 from mimir.frontend.pages.job.history import attempts, grouped, history, rules
 from mimir.frontend.pages.jobs.present import reason_text, status_shape, status_word
 
-JOB: dict[str, Any] = {
+JOB: Any = {
     "status": "queued",
     "attempt": 1,
     "max_attempts": 3,
@@ -21,7 +21,7 @@ JOB: dict[str, Any] = {
 }
 
 
-def _event(seq: int, kind: str, attempt: int = 1, **data: Any) -> dict[str, Any]:
+def _event(seq: int, kind: str, attempt: int = 1, **data: Any) -> Any:
     return {
         "seq": seq,
         "at": f"2026-11-25T07:18:{seq:02d}+00:00",
@@ -32,26 +32,24 @@ def _event(seq: int, kind: str, attempt: int = 1, **data: Any) -> dict[str, Any]
 
 
 def test_a_job_between_two_tries_looks_like_one() -> None:
-    again = {**JOB, "attempt": 2}
+    again = JOB | {"attempt": 2}
     assert (status_shape(again), status_word(again)) == ("retrying", "Retrying, attempt 2 of 3")
     assert (status_shape(JOB), status_word(JOB)) == ("queued", "")
 
 
 def test_infrastructure_tries_beyond_the_limit_are_not_counted_against_it() -> None:
-    assert status_word({**JOB, "attempt": 5, "max_attempts": 1}) == "Retrying, attempt 5"
+    assert status_word(JOB | {"attempt": 5, "max_attempts": 1}) == "Retrying, attempt 5"
 
 
 def test_a_success_says_how_many_tries_it_took() -> None:
-    assert status_word({**JOB, "status": "succeeded", "attempt": 2}) == "Succeeded on attempt 2"
+    assert status_word(JOB | {"status": "succeeded", "attempt": 2}) == "Succeeded on attempt 2"
 
 
 def test_a_cancelled_job_says_by_whom_when_and_that_nothing_was_written() -> None:
-    ended = {**JOB, "status": "cancelled", "message": "Cancelled by ada."}
+    ended = JOB | {"status": "cancelled", "message": "Cancelled by ada."}
     assert reason_text(ended) == "Cancelled by ada before it started. Nothing was written."
     times = {"started_at": "2026-11-25T07:18:00Z", "finished_at": "2026-11-25T07:19:12Z"}
-    assert (
-        reason_text({**ended, **times}) == "Cancelled by ada after 1 min 12 s. Nothing was written."
-    )
+    assert reason_text(ended | times) == "Cancelled by ada after 1 min 12 s. Nothing was written."
 
 
 def test_a_pause_before_the_next_try_says_once_how_long() -> None:
@@ -60,17 +58,17 @@ def test_a_pause_before_the_next_try_says_once_how_long() -> None:
         "blocked_by": "back_off",
         "estimate_seconds": 2940,
     }
-    assert reason_text({**JOB, "waiting": waiting}) == "Retries in 49 min."
+    assert reason_text(JOB | {"waiting": waiting}) == "Retries in 49 min."
     waiting |= {"detail": "2nd in the queue.", "blocked_by": "capacity"}
-    assert reason_text({**JOB, "waiting": waiting}) == "2nd in the queue. In about 49 min."
+    assert reason_text(JOB | {"waiting": waiting}) == "2nd in the queue. In about 49 min."
 
 
 def test_a_job_that_is_not_heard_of_says_so_until_it_has_ended() -> None:
     away = {"detail": "The cluster eu has not answered since 07:18:00 UTC."}
     for status in ("launching", "running", "cancelling"):
-        assert reason_text({**JOB, "status": status, "away": away}) == away["detail"]
+        assert reason_text(JOB | {"status": status, "away": away}) == away["detail"]
     assert reason_text(
-        {**JOB, "status": "cancelled", "message": "Cancelled by ada.", "away": away}
+        JOB | {"status": "cancelled", "message": "Cancelled by ada.", "away": away}
     ).startswith("Cancelled by ada")
 
 
@@ -109,7 +107,7 @@ def test_the_same_step_of_another_attempt_keeps_its_start() -> None:
 
 
 def test_failing_rules_come_first() -> None:
-    waiting = {
+    waiting: Any = {
         "rules": [
             {"rule": "paused", "passes": True, "detail": ""},
             {
@@ -144,7 +142,7 @@ def _attempt(
     reason: str = "unschedulable_cpu",
     claimed: str | None = None,
     ended: bool = True,
-) -> dict[str, Any]:
+) -> Any:
     at = "2026-11-25T07:18:00+00:00"
     return {
         "number": number,
@@ -164,7 +162,7 @@ def test_attempts_that_never_ran_for_one_reason_are_one_line() -> None:
         _attempt(31),
         _attempt(32, ended=False),
     ]
-    shown = grouped(attempts(rows, {**JOB, "status": "launching", "attempt": 32}))
+    shown = grouped(attempts(rows, (JOB | {"status": "launching", "attempt": 32})))
     assert [(one["first"], one["number"], one["count"]) for one in shown] == [
         (1, 1, 1),
         (2, 29, 28),

@@ -120,7 +120,7 @@ def test_plots_that_are_not_there_leave_the_page_whole(
     canned.answers["projects/bikes/models/demand-forecast/versions/latest/"] = version
     shown = _text(pages.get(f"{P}/models/demand-forecast/"))
     assert "No metric was measured" in shown
-    assert "Predicted against actual" not in shown
+    assert "Predicted vs. actual" not in shown
 
 
 @pytest.mark.parametrize(

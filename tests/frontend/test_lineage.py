@@ -6,7 +6,7 @@ from mimir.frontend.pages.lineage.present import NOTHING, SHOWN, lineage_of
 from tests.frontend.shelf import AT, lineage
 
 
-def _names(group: dict[str, Any]) -> list[str]:
+def _names(group: Any) -> list[str]:
     return [f"{item['name']} {item['version']}".strip() for item in group["items"]]
 
 
@@ -52,7 +52,7 @@ def test_every_kind_leads_to_its_own_page() -> None:
 
 
 def test_a_name_cannot_lead_elsewhere() -> None:
-    node = {
+    node: Any = {
         "id": "dataset:../x?y@1",
         "kind": "dataset",
         "name": "../x?y",

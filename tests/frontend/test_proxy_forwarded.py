@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from mimir.lib.forwarded import believed
-from mimir.lib.frontend_proof import Client, proved
+from mimir.lib.request_signature import Client, verified_client
 from tests.frontend.process import FRONTEND_KEY, Frontend, seen_headers
 from tests.frontend.upstream import Upstream
 
@@ -115,5 +115,5 @@ def test_what_is_passed_on_bears_a_proof_of_its_own(
         "query_string": query.encode(),
         "headers": [(b"x-mimir-frontend", headers["x-mimir-frontend"].encode())],
     }
-    found = proved(scope, keys=[FRONTEND_KEY], now=time.time())
+    found = verified_client(scope, keys=[FRONTEND_KEY], now=time.time())
     assert found == Client("127.0.0.1", False, frontend.url.removeprefix("http://"))

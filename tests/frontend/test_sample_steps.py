@@ -1,5 +1,6 @@
 """The sample's steps: ticked off by what jobs made, the first open one is next, its form is filled in; nothing once all are done."""
 
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from mimir.frontend.pages.home.sample_steps import sample_steps
@@ -15,7 +16,8 @@ EXISTING = [
 
 def test_each_step_is_ticked_off_and_the_next_one_offered_with_its_form_filled_in() -> None:
     for done in range(4):
-        steps = sample_steps("x", [{"kind": kind, "name": name} for kind, name in EXISTING[:done]])
+        producers: Any = [{"kind": kind, "name": name} for kind, name in EXISTING[:done]]
+        steps = sample_steps("x", producers)
         assert [step["done"] for step in steps] == [number < done for number in range(4)]
         assert [step["next"] for step in steps] == [number == done for number in range(4)]
         query = parse_qs(urlsplit(steps[done]["url"]).query)
@@ -26,4 +28,5 @@ def test_each_step_is_ticked_off_and_the_next_one_offered_with_its_form_filled_i
                 assert query[f"parameters.{name}"] == [value]
             if isinstance(value, list):
                 assert sorted(query[f"parameters.{name}"]) == sorted(value)
-    assert sample_steps("x", [{"kind": kind, "name": name} for kind, name in EXISTING]) == []
+    every: Any = [{"kind": kind, "name": name} for kind, name in EXISTING]
+    assert sample_steps("x", every) == []

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mimir.frontend import schemaform
+from jobs.types.registry import SPECS, check_parameters, job_type_names
+from mimir.frontend import schema_form
 from mimir.frontend.client import ApiError
 from mimir.frontend.pages.submit import request_schema
 from mimir.frontend.pages.submit.present import preselected, refusals
-from mimir.frontend.schemaform import Choice, Field, Kind, Offers
+from mimir.frontend.schema_form import Choice, Field, Kind, Offers
 from mimir.lib import sample
 from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
-from mimir.lib.schemas.parameters import PARAMETERS, check_parameters
 
 COLUMNS = [
     {"name": "rides", "type": "BIGINT"},
@@ -38,8 +38,8 @@ def _fields(
     job_type: str, texts: dict[str, list[str]], offers: Offers = OFFERS, **more: Any
 ) -> dict[str, Field]:
     schema = request_schema.request_schema(job_type, texts)
-    fields = schemaform.fields(schema, texts, offers, errors=more.pop("errors", {}), **more)
-    return {field.name: field for field in schemaform.names_of(fields)}
+    fields = schema_form.fields(schema, texts, offers, errors=more.pop("errors", {}), **more)
+    return {field.name: field for field in schema_form.names_of(fields)}
 
 
 MIXED: dict[str, Any] = {
@@ -47,8 +47,8 @@ MIXED: dict[str, Any] = {
     "x-choices": ["sqrt", 0.5],
 }
 READ: dict[str, tuple[dict[str, Any], dict[str, list[str]], Any]] = {
-    "nothing": ({"type": "string"}, {}, schemaform.OMITTED),
-    "an empty text": ({"type": "string"}, {"p": ["  "]}, schemaform.OMITTED),
+    "nothing": ({"type": "string"}, {}, schema_form.OMITTED),
+    "an empty text": ({"type": "string"}, {"p": ["  "]}, schema_form.OMITTED),
     "a text": ({"type": "string"}, {"p": [" it "]}, "it"),
     "a column's name with its spaces": (
         {"type": "string", "format": "column"},
@@ -62,11 +62,11 @@ READ: dict[str, tuple[dict[str, Any], dict[str, list[str]], Any]] = {
     "a number without a point": ({"type": "number"}, {"p": ["1"]}, 1.0),
     "no number": ({"type": "number"}, {"p": ["0,5"]}, "0,5"),
     "infinity is no number": ({"type": "number"}, {"p": ["inf"]}, "inf"),
-    "the default": ({"type": "integer", "default": 7}, {"p": ["7"]}, schemaform.OMITTED),
+    "the default": ({"type": "integer", "default": 7}, {"p": ["7"]}, schema_form.OMITTED),
     "the default, written in another way": (
         {"type": "number", "default": 1.0},
         {"p": ["1"]},
-        schemaform.OMITTED,
+        schema_form.OMITTED,
     ),
     "null where the default is another": (
         {"type": ["integer", "null"], "default": 31},
@@ -76,7 +76,7 @@ READ: dict[str, tuple[dict[str, Any], dict[str, list[str]], Any]] = {
     "null where it is the default": (
         {"type": ["integer", "null"], "default": None},
         {"p": [""]},
-        schemaform.OMITTED,
+        schema_form.OMITTED,
     ),
     "a tick": ({"type": "boolean", "default": False}, {"p": ["false", "true"]}, True),
     "no tick": ({"type": "boolean", "default": True}, {"p": ["false"]}, False),
@@ -115,7 +115,7 @@ READ: dict[str, tuple[dict[str, Any], dict[str, list[str]], Any]] = {
 @pytest.mark.parametrize("word", READ)
 def test_what_was_typed_is_read_by_the_schema(word: str) -> None:
     schema, texts, expected = READ[word]
-    found = schemaform.read(schema, texts, "p")
+    found = schema_form.read(schema, texts, "p")
     assert (found, type(found)) == (expected, type(expected))
 
 
@@ -177,7 +177,7 @@ def test_a_request_put_into_the_form_and_read_back_is_the_same_but_for_defaults(
     texts = request_schema.texts_of_request(request_["type"], request_)
     defaults = {
         name: schema.get("default")
-        for name, schema in PARAMETERS[request_["type"]]["properties"].items()
+        for name, schema in SPECS[request_["type"]].parameters["properties"].items()
     }
     parameters = {
         name: value for name, value in request_["parameters"].items() if value != defaults[name]
@@ -216,13 +216,13 @@ def test_any_hyperparameters_come_back_or_are_the_defaults(data: st.DataObject) 
     assert {**defaults, **read.get("hyperparameters", {})} == {**defaults, **given}
 
 
-@pytest.mark.parametrize("job_type", PARAMETERS)
+@pytest.mark.parametrize("job_type", job_type_names())
 def test_every_parameter_has_a_field_with_a_label(job_type: str) -> None:
     fields = _fields(job_type, {})
-    for name in PARAMETERS[job_type]["properties"]:
+    for name in SPECS[job_type].parameters["properties"]:
         field = fields[f"parameters.{name}"]
         assert field.title
-        assert field.required == (name in PARAMETERS[job_type]["required"])
+        assert field.required == (name in SPECS[job_type].parameters["required"])
 
 
 def test_the_fields_of_a_training() -> None:
@@ -259,7 +259,7 @@ def test_the_fields_of_a_training() -> None:
         "test_size": Kind.TEXT,
         "seed": Kind.TEXT,
     }
-    assert fields["parameters.version"].placeholder == "the newest, now 3"
+    assert fields["parameters.version"].placeholder == "newest, currently 3"
     assert (fields["parameters.test_size"].value, fields["parameters.test_size"].mode) == (
         "0.25",
         "decimal",
@@ -274,7 +274,7 @@ def test_the_fields_of_a_training() -> None:
     assert {one.value: one.off for one in fields["parameters.features"].choices} == {
         "rides": "is the target",
         "hour": "",
-        "photo": "is of a type that no model can use",
+        "photo": "has a type that models cannot use",
     }
     assert [name for name, field in fields.items() if field.leads] == [
         "parameters.dataset",
@@ -345,7 +345,7 @@ def test_more_columns_than_one_can_tick_are_written() -> None:
         {},
         {},
         columns=[
-            {"name": f"c{number}", "type": "DOUBLE"} for number in range(schemaform.PICKED_MAX + 1)
+            {"name": f"c{number}", "type": "DOUBLE"} for number in range(schema_form.PICKED_MAX + 1)
         ],
     )
     assert _fields("ml_training", {}, many)["parameters.features.lines"].kind is Kind.AREA
@@ -361,7 +361,7 @@ def test_a_message_stands_at_the_field_of_its_path_or_the_nearest_above() -> Non
         "name",
     ]
     at = {
-        path: schemaform.field_at(path, names)
+        path: schema_form.field_at(path, names)
         for path in (
             "parameters.features[12]",
             "parameters.keys[0]",
@@ -374,11 +374,11 @@ def test_a_message_stands_at_the_field_of_its_path_or_the_nearest_above() -> Non
         "parameters.hyperparameters.C",
     ]
     assert (
-        schemaform.field_at("parameters.hyperparameters.depth", names)
+        schema_form.field_at("parameters.hyperparameters.depth", names)
         == "parameters.hyperparameters"
     )
-    assert schemaform.field_at("parameters.unknown", names) == "parameters"
-    assert schemaform.field_at("Idempotency-Key", names) is None
+    assert schema_form.field_at("parameters.unknown", names) == "parameters"
+    assert schema_form.field_at("Idempotency-Key", names) is None
 
 
 def test_a_fold_says_what_it_hides() -> None:
@@ -392,13 +392,13 @@ def test_a_fold_says_what_it_hides() -> None:
     )
     folded = [fields[f"parameters.{name}"] for name in ("hyperparameters", "test_size", "seed")]
     assert (
-        schemaform.summary(folded)
+        schema_form.summary(folded)
         == "Hyperparameters, held-out part, seed: n_estimators 800, 0.25, 0"
     )
     assert [field.opened for field in folded] == [True, False, False]
     common = [fields[name] for name in ("priority", "timeout_seconds", "max_attempts", "labels")]
     assert (
-        schemaform.summary(common)
+        schema_form.summary(common)
         == "Priority, time limit, attempts, labels: default, 60 seconds, default, none"
     )
 
@@ -438,12 +438,12 @@ def test_the_defaults_of_the_algorithm_before_are_not_asked_of_the_next() -> Non
         "parameters.algorithm": ["random_forest"],
         "parameters.hyperparameters.min_samples_leaf": ["20"],
     }
-    assert request_schema.settled(form, "hist_gradient_boosting") == {
+    assert request_schema.settled("ml_training", form, "hist_gradient_boosting") == {
         "parameters.algorithm": ["random_forest"]
     }
-    assert request_schema.settled(form, "random_forest") == form
+    assert request_schema.settled("ml_training", form, "random_forest") == form
     typed = {**form, "parameters.hyperparameters.min_samples_leaf": ["21"]}
-    assert request_schema.settled(typed, "hist_gradient_boosting") == typed
+    assert request_schema.settled("ml_training", typed, "hist_gradient_boosting") == typed
 
 
 def test_the_request_as_curl_can_be_pasted_into_a_shell() -> None:
@@ -545,6 +545,6 @@ def test_the_only_entity_type_of_a_twin_and_its_key_are_preselected(
         {"definition": {"definition": definition}, "dataset": ROWS},
     )
     assert (
-        schemaform.given(found, "parameters.type"),
-        schemaform.given(found, "parameters.key"),
+        schema_form.given(found, "parameters.type"),
+        schema_form.given(found, "parameters.key"),
     ) == (type_, key)

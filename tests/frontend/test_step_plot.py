@@ -50,7 +50,7 @@ def test_one_value_is_no_course() -> None:
 
 
 def test_points_are_of_one_layer_oldest_first_and_only_numbers() -> None:
-    def change(hour: int, layer: str, value: Any, present: bool = True) -> dict[str, Any]:
+    def change(hour: int, layer: str, value: Any, present: bool = True) -> Any:
         return {"at": _at(hour).isoformat(), "layer": layer, "value": value, "present": present}
 
     history = [

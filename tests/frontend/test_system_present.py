@@ -6,7 +6,7 @@ import pytest
 
 from mimir.frontend.pages.system.present import BAR_WIDTH, page_context
 
-SYSTEM: dict[str, Any] = {
+SYSTEM: Any = {
     "headline": {"level": "ok", "message": "", "remedy": ""},
     "components": [],
     "queues": [],
@@ -69,16 +69,16 @@ def test_a_bar_never_grows_over_its_track_and_warns_before_the_limit(
     memory: float, filled: float, percent: int, tone: str
 ) -> None:
     bar = page_context(
-        {**SYSTEM, "workers": [{**WORKER, "memory_bytes": memory}], "workers_total": 1}
+        SYSTEM | {"workers": [(WORKER | {"memory_bytes": memory})], "workers_total": 1}
     )["workers"][0]["memory_bar"]
     assert (bar["filled"], bar["percent"], bar["tone"]) == (filled, percent, tone)
 
 
 def test_what_is_not_measured_has_no_bar() -> None:
     worker = page_context(
-        {
-            **SYSTEM,
-            "workers": [{**WORKER, "memory_bytes": None, "cpu_millicores": None}],
+        SYSTEM
+        | {
+            "workers": [(WORKER | {"memory_bytes": None, "cpu_millicores": None})],
             "workers_total": 1,
         }
     )["workers"][0]
@@ -88,7 +88,7 @@ def test_what_is_not_measured_has_no_bar() -> None:
 
 def test_a_worker_is_named_by_its_job_or_by_what_it_does() -> None:
     named = page_context(
-        {**SYSTEM, "workers": [WORKER, {**WORKER, "name": "Nightly"}], "workers_total": 30}
+        SYSTEM | {"workers": [WORKER, (WORKER | {"name": "Nightly"})], "workers_total": 30}
     )
     assert [worker["title"] for worker in named["workers"]] == ["Training e31b7c90", "Nightly"]
     assert named["workers_cut"] == 28
@@ -107,13 +107,13 @@ def test_a_part_has_a_shape_and_a_word_for_its_state(state: str, shape: str, wor
         "age_seconds": 3.0,
         "state": state,
     }
-    part = page_context({**SYSTEM, "components": [row]})["parts"][0]
+    part = page_context(SYSTEM | {"components": [row]})["parts"][0]
     assert (part["title"], part["shape"], part["word"]) == ("Dispatcher", shape, word)
 
 
 def test_room_says_what_is_asked_for_of_what_there_is() -> None:
     clusters = page_context(
-        {**SYSTEM, "capacity": [{**CLUSTER, "jobs": None}, {**CLUSTER, "gpus": 4}]}
+        SYSTEM | {"capacity": [(CLUSTER | {"jobs": None}), (CLUSTER | {"gpus": 4})]}
     )["capacity"]
     assert [
         (resource["word"], resource["used"], resource["most"])
@@ -136,7 +136,7 @@ def test_room_says_what_is_asked_for_of_what_there_is() -> None:
 )
 def test_a_limit_says_of_what(scope: str, key: str, word: str) -> None:
     row = {"scope": scope, "key": key, "max_jobs": None, "paused": True, "running": 0}
-    assert page_context({**SYSTEM, "limits": [row]})["limits"][0]["word"] == word
+    assert page_context(SYSTEM | {"limits": [row]})["limits"][0]["word"] == word
 
 
 def test_causes_are_words_and_are_counted_together() -> None:
@@ -145,7 +145,7 @@ def test_causes_are_words_and_are_counted_together() -> None:
         {"reason": "out_of_memory", "count": 3, **rest},
         {"reason": "exit_code", "count": 2, **rest},
     ]
-    shown = page_context({**SYSTEM, "failures": failures})
+    shown = page_context(SYSTEM | {"failures": failures})
     assert ([row["word"] for row in shown["failures"]], shown["failures_total"]) == (
         ["Out of memory", "Exit code"],
         5,

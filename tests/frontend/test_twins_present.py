@@ -20,7 +20,7 @@ from mimir.frontend.pages.twins.present import (
 from mimir.frontend.pages.twins.views import example
 from mimir.lib.schemas.twin import check_twin_definition
 
-DEFINITION: dict[str, Any] = {
+DEFINITION: Any = {
     "types": [
         {
             "name": "station",
@@ -37,7 +37,7 @@ DEFINITION: dict[str, Any] = {
 WHERE = {"slug": "demo", "twin": "stations"}
 
 
-def _source(revision: int, kind: str = "update", **fields: Any) -> dict[str, Any]:
+def _source(revision: int, kind: str = "update", **fields: Any) -> Any:
     dataset = {"name": "readings", "version": 3} if kind == "update" else None
     job = "0192f0aa-1111-7000-8000-0000e31b7c90" if kind == "update" else None
     at = f"2026-11-23T14:{revision:02d}:00+00:00"
@@ -60,7 +60,7 @@ def _change(
     layer: str = "reported",
     present: bool = True,
     **fields: Any,
-) -> dict[str, Any]:
+) -> Any:
     return {
         "property": name,
         "layer": layer,
@@ -151,7 +151,7 @@ def test_in_an_older_state_edits_stand_over_what_was_reported() -> None:
 
 
 def test_an_edited_value_names_who_and_why_and_what_is_reported_below() -> None:
-    value = {
+    value: Any = {
         "property": "open",
         "title": "",
         "type": "boolean",
@@ -185,7 +185,7 @@ def test_an_edited_value_names_who_and_why_and_what_is_reported_below() -> None:
 def test_a_revision_says_what_made_it_and_what_it_touched(
     kind: str, counts: tuple[int, int, int], word: str, text: str
 ) -> None:
-    row = {
+    row: Any = {
         "number": 9,
         "definition_number": 7,
         **dict(zip(("created", "changed", "removed"), counts, strict=True)),
@@ -196,7 +196,7 @@ def test_a_revision_says_what_made_it_and_what_it_touched(
 
 
 def test_a_diff_tells_old_and_new_with_the_type_of_the_property() -> None:
-    fields = [
+    fields: Any = [
         {"layer": "reported", "property": "open", "old": None, "new": True},
         {"layer": "overlay", "property": "temperature", "old": 2.5, "new": None},
         {"layer": "status", "property": "", "old": "present", "new": "missing"},
@@ -277,7 +277,7 @@ def test_an_edit_that_is_not_touched_is_read_back_as_it_was(value: Any) -> None:
 
 
 def test_the_example_of_a_dataset_is_a_definition_that_can_be_used() -> None:
-    columns = [
+    columns: Any = [
         {"name": "day", "type": "DATE"},
         {"name": "station_id", "type": "BIGINT"},
         {"name": "wind speed", "type": "DOUBLE"},
@@ -301,9 +301,10 @@ def test_the_example_of_a_dataset_is_a_definition_that_can_be_used() -> None:
 
 @pytest.mark.parametrize("dataset", ["", "---", "9", "a" * 200, "ünïcode"])
 def test_the_example_of_any_dataset_can_be_used(dataset: str) -> None:
-    for listed in (
+    tables: Any = (
         [],
         [{"name": "n", "type": "HUGEINT"}],
         [{"name": "with space", "type": "VARCHAR"}],
-    ):
+    )
+    for listed in tables:
         assert check_twin_definition(example(dataset, listed)) == []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import httpx
 
 from mimir.dev.demo import run_demo
-from mimir.dev.places import Places
+from mimir.dev.paths import Places
 from mimir.lib import sample
 from tests.support.stack import Stack
 

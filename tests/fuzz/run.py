@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from mimir.dev.places import ROOT
+from mimir.dev.paths import ROOT
 from tests.fuzz.content import Account
 
 HERE = Path(__file__).parent

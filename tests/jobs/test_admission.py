@@ -8,15 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.admission.decide import (
+from jobs.admission.decide import admit, effective_class
+from jobs.admission.snapshot_types import (
     Allocation,
     Candidate,
     ClusterCapacity,
     Decision,
     Limits,
     Snapshot,
-    admit,
-    effective_class,
 )
 from jobs.contract import PRIORITIES, Priority, WaitRule
 

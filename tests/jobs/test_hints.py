@@ -20,6 +20,8 @@ from rq.serializers import JSONSerializer
 from jobs.core import queue
 from jobs.core.hints import Operation, RejectedHint, Verifier, sealed
 
+pytestmark = pytest.mark.usefixtures("servers")
+
 KEYS = ("k" * 40, "o" * 40)
 FIELDS = ("operation", "arguments", "sent_at", "nonce", "proof")
 CRITICAL = "rq:queue:mimir-critical"

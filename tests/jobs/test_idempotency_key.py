@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from jobs.contract import JobType
 from jobs.lifecycle.submit import job_submit
 from jobs.models import Job
 from tests.support import make
@@ -17,7 +16,7 @@ pytestmark = pytest.mark.django_db
 def test_two_submissions_without_a_user_are_one_job() -> None:
     project = make.project()
     request: dict[str, Any] = {
-        "type": JobType.PIPELINE_EXECUTION,
+        "type": "pipeline_execution",
         "parameters": {"pipeline": "echo"},
         "idempotency_key": "k",
     }

@@ -6,7 +6,6 @@ import pytest
 
 from jobs.admission.admit import admit_once
 from jobs.clusters.rows import cluster_ensure
-from jobs.contract import JobType
 from jobs.dispatch.launch import attempts_launch
 from jobs.lifecycle.retry import job_retry
 from jobs.lifecycle.submit import job_submit
@@ -89,7 +88,7 @@ def _version(
     )
 
 
-def _submit(project: Project, kind: JobType, parameters: dict[str, Any]) -> Job:
+def _submit(project: Project, kind: str, parameters: dict[str, Any]) -> Job:
     return job_submit(
         project=project, user=project.created_by, type=kind, parameters=parameters
     ).job
@@ -99,9 +98,9 @@ def test_each_type_is_fixed_on_the_newest_versions_and_a_version_finds_who_uses_
     project: Project,
 ) -> None:
     newest = DatasetVersion.objects.get(dataset__name="weather", number=2)
-    training = _submit(project, JobType.ML_TRAINING, TRAIN)
-    inference = _submit(project, JobType.ML_INFERENCE, INFER)
-    update = _submit(project, JobType.DIGITAL_TWIN_UPDATE, UPDATE)
+    training = _submit(project, "ml_training", TRAIN)
+    inference = _submit(project, "ml_inference", INFER)
+    update = _submit(project, "digital_twin_update", UPDATE)
     assert [(row["kind"], row.get("version")) for row in training.inputs] == [("dataset", 2)]
     assert [(row["kind"], row.get("version")) for row in inference.inputs] == [
         ("model", 1),
@@ -121,14 +120,14 @@ def test_updates_of_one_twin_share_an_exclusive_key_and_other_jobs_have_none(
     project: Project,
 ) -> None:
     twin = Twin.objects.get()
-    assert _submit(project, JobType.DIGITAL_TWIN_UPDATE, UPDATE).exclusive_key == f"twin:{twin.id}"
-    assert _submit(project, JobType.ML_INFERENCE, INFER).exclusive_key == ""
+    assert _submit(project, "digital_twin_update", UPDATE).exclusive_key == f"twin:{twin.id}"
+    assert _submit(project, "ml_inference", INFER).exclusive_key == ""
 
 
 def test_run_again_reads_what_the_first_one_read_though_the_newest_would_not_fit(
     project: Project,
 ) -> None:
-    job = _submit(project, JobType.DIGITAL_TWIN_UPDATE, UPDATE)
+    job = _submit(project, "digital_twin_update", UPDATE)
     Job.objects.filter(id=job.id).update(status="cancelled", finished_at=job.created_at)
     job.refresh_from_db()
     dataset = Dataset.objects.get()
@@ -143,115 +142,115 @@ def test_run_again_reads_what_the_first_one_read_though_the_newest_would_not_fit
     ("kind", "parameters", "path", "words"),
     [
         (
-            JobType.ML_TRAINING,
+            "ml_training",
             {**TRAIN, "dataset": "gone"},
             "parameters.dataset",
             "no dataset gone here: upload it",
         ),
         (
-            JobType.ML_TRAINING,
+            "ml_training",
             {**TRAIN, "version": 9},
             "parameters.version",
             "no dataset weather version 9",
         ),
         (
-            JobType.ML_TRAINING,
+            "ml_training",
             {**TRAIN, "target": "speed"},
             "parameters.target",
             "no column speed: the dataset has id, wind, sky",
         ),
         (
-            JobType.ML_TRAINING,
+            "ml_training",
             {**TRAIN, "features": ["sky", "nope"]},
             "parameters.features[1]",
             "no column nope",
         ),
         (
-            JobType.ML_TRAINING,
+            "ml_training",
             {**TRAIN, "features": ["raw"]},
             "parameters.features[0]",
             "raw is BLOB",
         ),
         (
-            JobType.ML_TRAINING,
+            "ml_training",
             {**TRAIN, "target": "day"},
             "parameters.target",
             "is DATE. A target must be",
         ),
         (
-            JobType.ML_TRAINING,
+            "ml_training",
             {**TRAIN, "target": "sky", "task": "regression"},
             "parameters.target",
             '"sky" is text. Regression needs a',
         ),
         (
-            JobType.ML_TRAINING,
+            "ml_training",
             {**TRAIN, "exclude": ["nope"]},
             "parameters.exclude[0]",
             "no column nope",
         ),
         (
-            JobType.ML_TRAINING,
+            "ml_training",
             {**TRAIN, "split": "time", "time_column": "sky"},
             "parameters.time_column",
             "sky is VARCHAR",
         ),
         (
-            JobType.ML_TRAINING,
+            "ml_training",
             {**TRAIN, "rare_classes": "group"},
             "parameters.rare_classes",
             "only classes of text can be grouped",
         ),
         (
-            JobType.ML_INFERENCE,
+            "ml_inference",
             {**INFER, "model": "gone"},
             "parameters.model",
             "no model gone here: train it first",
         ),
         (
-            JobType.ML_INFERENCE,
+            "ml_inference",
             {**INFER, "version": 7},
             "parameters.version",
             "no model fan version 7",
         ),
         (
-            JobType.ML_INFERENCE,
+            "ml_inference",
             {**INFER, "keys": ["id", "nope"]},
             "parameters.keys[1]",
             "no column nope",
         ),
         (
-            JobType.DIGITAL_TWIN_UPDATE,
+            "digital_twin_update",
             {**UPDATE, "twin": "gone"},
             "parameters.twin",
             "no twin gone here",
         ),
         (
-            JobType.DIGITAL_TWIN_UPDATE,
+            "digital_twin_update",
             {**UPDATE, "type": "night"},
             "parameters.type",
             "no entity type of town: it has day",
         ),
         (
-            JobType.DIGITAL_TWIN_UPDATE,
+            "digital_twin_update",
             {**UPDATE, "latest_by": "nope"},
             "parameters.latest_by",
             "no column nope",
         ),
         (
-            JobType.DIGITAL_TWIN_UPDATE,
+            "digital_twin_update",
             {**UPDATE, "key": "nope"},
             "parameters.key",
             "no column nope",
         ),
         (
-            JobType.DIGITAL_TWIN_UPDATE,
+            "digital_twin_update",
             {**UPDATE, "properties": {"rain": "wind"}},
             "parameters.properties.rain",
             "day has no property rain",
         ),
         (
-            JobType.DIGITAL_TWIN_UPDATE,
+            "digital_twin_update",
             {**UPDATE, "properties": {"wind": "gust"}},
             "parameters.properties.wind",
             "no column gust",
@@ -259,7 +258,7 @@ def test_run_again_reads_what_the_first_one_read_though_the_newest_would_not_fit
     ],
 )
 def test_what_does_not_fit_the_project_is_refused_at_its_field(
-    project: Project, kind: JobType, parameters: dict[str, Any], path: str, words: str
+    project: Project, kind: str, parameters: dict[str, Any], path: str, words: str
 ) -> None:
     with pytest.raises(Invalid) as refused:
         _submit(project, kind, parameters)
@@ -270,7 +269,7 @@ def test_what_does_not_fit_the_project_is_refused_at_its_field(
 def test_a_dataset_without_rows_has_nothing_to_learn_from(project: Project) -> None:
     DatasetVersion.objects.update(row_count=0)
     with pytest.raises(Invalid) as refused:
-        _submit(project, JobType.ML_TRAINING, TRAIN)
+        _submit(project, "ml_training", TRAIN)
     assert "has no rows" in refused.value.detail["parameters.dataset"]
 
 
@@ -280,7 +279,7 @@ def test_a_dataset_that_does_not_fit_the_model_is_refused_with_the_difference(
     dataset = Dataset.objects.create(project=project, name="calm", latest_number=1)
     _version(dataset, 1, columns=[("Wind", "DOUBLE")])
     with pytest.raises(Invalid) as refused:
-        _submit(project, JobType.ML_INFERENCE, {**INFER, "dataset": "calm"})
+        _submit(project, "ml_inference", {**INFER, "dataset": "calm"})
     assert "column wind is missing (there is Wind)" in refused.value.detail["parameters.dataset"]
 
 
@@ -288,12 +287,12 @@ def test_a_kept_column_that_a_prediction_would_cover_is_refused(project: Project
     dataset = Dataset.objects.create(project=project, name="again", latest_number=1)
     _version(dataset, 1, columns=[*SCHEMA, ("Prediction", "DOUBLE")])
     with pytest.raises(Invalid) as refused:
-        _submit(project, JobType.ML_INFERENCE, {**INFER, "dataset": "again"})
+        _submit(project, "ml_inference", {**INFER, "dataset": "again"})
     assert (
         "prediction is the name of a column that the prediction adds"
         in refused.value.detail["parameters.keys"]
     )
-    assert _submit(project, JobType.ML_INFERENCE, {**INFER, "dataset": "again", "keys": ["id"]})
+    assert _submit(project, "ml_inference", {**INFER, "dataset": "again", "keys": ["id"]})
 
 
 def test_an_update_without_a_column_called_like_a_property_says_how_to_name_them(
@@ -302,11 +301,11 @@ def test_an_update_without_a_column_called_like_a_property_says_how_to_name_them
     dataset = Dataset.objects.create(project=project, name="other", latest_number=1)
     _version(dataset, 1, columns=[("id", "BIGINT"), ("breeze", "DOUBLE")])
     with pytest.raises(Invalid) as refused:
-        _submit(project, JobType.DIGITAL_TWIN_UPDATE, {**UPDATE, "dataset": "other"})
+        _submit(project, "digital_twin_update", {**UPDATE, "dataset": "other"})
     assert "say which column each is read from" in refused.value.detail["parameters.properties"]
     assert _submit(
         project,
-        JobType.DIGITAL_TWIN_UPDATE,
+        "digital_twin_update",
         {**UPDATE, "dataset": "other", "properties": {"wind": "breeze"}},
     )
 
@@ -318,7 +317,7 @@ def test_a_gpu_that_is_asked_for_reaches_the_launcher(project: Project) -> None:
     job = job_submit(
         project=project,
         user=project.created_by,
-        type=JobType.ML_TRAINING,
+        type="ml_training",
         parameters=TRAIN,
         resources=asked,
     ).job

@@ -6,7 +6,6 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from jobs.contract import JobType
 from jobs.models import Job, JobInput, JobOutput
 from projects.models import (
     DatasetVersion,
@@ -35,7 +34,7 @@ def caller(project: Project) -> Caller:
 
 def _job(
     project: Project,
-    kind: JobType = JobType.PIPELINE_EXECUTION,
+    kind: str = "pipeline_execution",
     *,
     reads: tuple[Any, ...] = (),
     makes: tuple[Any, ...] = (),
@@ -93,11 +92,9 @@ def _chain(project: Project) -> dict[str, Any]:
     twin = revision.twin
     return {
         "run": _job(project, reads=(pipeline, raw, raw), makes=(clean,)),
-        "train": _job(project, JobType.ML_TRAINING, reads=(clean,), makes=(model,)),
-        "infer": _job(project, JobType.ML_INFERENCE, reads=(model, clean), makes=(predicted,)),
-        "update": _job(
-            project, JobType.DIGITAL_TWIN_UPDATE, reads=(twin, predicted), makes=(revision,)
-        ),
+        "train": _job(project, "ml_training", reads=(clean,), makes=(model,)),
+        "infer": _job(project, "ml_inference", reads=(model, clean), makes=(predicted,)),
+        "update": _job(project, "digital_twin_update", reads=(twin, predicted), makes=(revision,)),
     }
 
 
@@ -171,7 +168,7 @@ def test_a_job_that_used_a_version_is_there_though_it_made_nothing(
     project: Project, caller: Caller
 ) -> None:
     version = make.dataset_version(project)
-    job = _job(project, JobType.ML_TRAINING, reads=(version,))
+    job = _job(project, "ml_training", reads=(version,))
     shown = _lineage(caller, "dataset:weather@1")
     assert _edges(shown) == {("dataset:weather@1", f"job:{job.id}")}
     assert shown["nodes"][1]["status"] == "queued"

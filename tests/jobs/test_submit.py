@@ -8,13 +8,13 @@ from django.db import connection, transaction
 from redis.exceptions import ConnectionError as RedisAway
 
 from jobs.clusters.rows import cluster_ensure
-from jobs.contract import JobType
 from jobs.core import queue
 from jobs.core.resources import Amounts, profiles_with
 from jobs.lifecycle.cancel import job_cancel
 from jobs.lifecycle.retry import job_retry
 from jobs.lifecycle.submit import job_submit
 from jobs.models import Cluster, Job, JobEvent
+from jobs.types.registry import builtin_profiles
 from mimir.lib.errors import Conflict, Invalid, TooMany
 from projects.pipelines.write import pipeline_save
 from projects.project.write import project_update
@@ -61,7 +61,7 @@ def test_a_wake_that_fails_does_not_fail_the_submit(monkeypatch: pytest.MonkeyPa
 
 def test_the_same_key_and_body_give_the_same_job() -> None:
     project = make.project()
-    asked: dict[str, Any] = {"type": JobType.PIPELINE_EXECUTION, "parameters": {"pipeline": "echo"}}
+    asked: dict[str, Any] = {"type": "pipeline_execution", "parameters": {"pipeline": "echo"}}
     first = job_submit(project=project, user=project.created_by, idempotency_key="k", **asked)
     second = job_submit(project=project, user=project.created_by, idempotency_key="k", **asked)
     assert (first.created, second.created, second.job) == (True, False, first.job)
@@ -74,7 +74,7 @@ def test_no_place_is_the_same_body_as_an_empty_one_and_a_place_is_another() -> N
     asked: dict[str, Any] = {
         "project": project,
         "user": project.created_by,
-        "type": JobType.PIPELINE_EXECUTION,
+        "type": "pipeline_execution",
         "parameters": {"pipeline": "echo"},
     }
     first = job_submit(idempotency_key="k", **asked).job
@@ -124,7 +124,7 @@ def test_a_job_run_again_asks_for_the_same_place() -> None:
 
 def test_the_same_key_with_another_body_is_refused() -> None:
     project = make.project()
-    asked: dict[str, Any] = {"type": JobType.PIPELINE_EXECUTION, "parameters": {"pipeline": "echo"}}
+    asked: dict[str, Any] = {"type": "pipeline_execution", "parameters": {"pipeline": "echo"}}
     job_submit(project=project, user=project.created_by, idempotency_key="k", **asked)
     with pytest.raises(Conflict) as caught:
         job_submit(
@@ -139,7 +139,7 @@ def test_every_wrong_field_is_named() -> None:
         job_submit(
             project=project,
             user=None,
-            type=JobType.PIPELINE_EXECUTION,
+            type="pipeline_execution",
             parameters={"pipeline": 3, "extra": 1},
             resources={"cpu": "lots", "memory": "4Gi"},
             timeout_seconds=0,
@@ -221,11 +221,14 @@ def test_a_request_is_the_lesser_of_the_limit_and_the_profile() -> None:
 
 def test_built_in_profiles_fit_the_machine_of_the_process_launcher() -> None:
     small = Amounts(2000, 3 * 2**30)
-    for profile in profiles_with({}, machine=small).values():
+    for profile in profiles_with({}, builtin=builtin_profiles(), machine=small).values():
         for amounts in (profile.requests, profile.limits):
             assert amounts.cpu_millicores <= small.cpu_millicores
             assert amounts.memory_bytes <= small.memory_bytes
     asked = {"ml_training": {"requests": {"cpu": "4"}, "limits": {"cpu": "8", "memory": "16Gi"}}}
     assert (
-        profiles_with(asked, machine=small)[JobType.ML_TRAINING].requests.cpu_millicores == 4000
+        profiles_with(asked, builtin=builtin_profiles(), machine=small)[
+            "ml_training"
+        ].requests.cpu_millicores
+        == 4000
     ), "what an administrator sets holds"

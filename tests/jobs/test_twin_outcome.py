@@ -13,7 +13,7 @@ from django.core.files.storage import storages
 from jobs.admission.admit import admit_once
 from jobs.admission.waiting import job_waiting
 from jobs.clusters.rows import cluster_ensure
-from jobs.contract import ArtifactRole, FailureReason, JobStatus, JobType, WaitRule
+from jobs.contract import ArtifactRole, FailureReason, JobStatus, WaitRule
 from jobs.diagnosis.job import diagnose
 from jobs.dispatch.launch import attempts_launch
 from jobs.lifecycle.inputs_read import input_content
@@ -58,7 +58,7 @@ def twin() -> Twin:
 
 
 def _claimed() -> Attempt:
-    return make.claimed(type=JobType.DIGITAL_TWIN_UPDATE, parameters=UPDATE)
+    return make.claimed(type="digital_twin_update", parameters=UPDATE)
 
 
 def _deliver(attempt: Attempt, *lines: Any, base: Any = 0) -> dict[str, Any]:
@@ -286,7 +286,7 @@ def test_of_two_updates_of_one_twin_the_second_waits_and_says_for_what(twin: Twi
     cluster_ensure()
     project = Project.objects.get()
     first, second = (
-        make.job(project, type=JobType.DIGITAL_TWIN_UPDATE, parameters=UPDATE) for _ in range(2)
+        make.job(project, type="digital_twin_update", parameters=UPDATE) for _ in range(2)
     )
     other = make.job(project)
     admit_once()

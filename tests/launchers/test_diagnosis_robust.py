@@ -120,7 +120,7 @@ def _diagnosed(scene: dict[str, Any], **more: Any) -> Any:
     return diagnose(job, pods, events, kept=kept, nodes=nodes, **more)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(data=st.data())
 def test_no_mutilated_input_raises(data: st.DataObject) -> None:
     scene = data.draw(st.sampled_from(_scenes())) | {

@@ -10,14 +10,15 @@ import yaml
 
 from jobs.clusters.launchers.base import LaunchSpec
 from jobs.clusters.launchers.manifest import WorkerTemplate, worker_job
-from jobs.contract import JobType, Priority, worker_name
+from jobs.contract import Priority, worker_name
+from jobs.types.registry import job_type_names
 
 GOLDEN = Path(__file__).parent / "golden"
 JOB_ID = "0199f3c2-7a10-7cc3-9d7e-0a4c5b6d7e8f"
 PLAIN = LaunchSpec(
     name=worker_name(JOB_ID, 1),
     job_id=JOB_ID,
-    job_type=JobType.PIPELINE_EXECUTION,
+    job_type="pipeline_execution",
     attempt_id="0199f3c2-7a11-7b52-8a51-5d7f7a3c1b2d",
     attempt=1,
     project_id="0199f3c0-1111-7222-8333-444455556666",
@@ -34,7 +35,7 @@ PLAIN = LaunchSpec(
 LARGE = replace(
     PLAIN,
     name=worker_name(JOB_ID, 12),
-    job_type=JobType.ML_TRAINING,
+    job_type="ml_training",
     attempt=12,
     gpu_count=2,
     priority=Priority.CRITICAL,
@@ -84,7 +85,7 @@ def test_a_wrong_field_would_be_found() -> None:
 
 
 def test_every_label_is_one_that_kubernetes_allows() -> None:
-    for kind in JobType:
+    for kind in job_type_names():
         labels = worker_job(replace(PLAIN, job_type=kind), TEMPLATE)["metadata"]["labels"]
         assert all(
             len(value) <= 63 and value.strip("-_.") == value and "_" not in labels["job-type"]

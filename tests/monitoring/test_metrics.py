@@ -15,7 +15,7 @@ from jobs.contract import FailureReason, FinishStatus
 from jobs.core.metrics import deltas_fold
 from jobs.lifecycle.cancel import job_cancel
 from jobs.models import Cluster, Job, Metric, MetricDelta, MetricTotal
-from mimir.dev.places import ROOT
+from mimir.dev.paths import ROOT
 from tests.support import make
 from tests.support.metrics import Samples, backwards, disagreements, figure, samples, unbalanced
 

@@ -12,10 +12,11 @@ from django.test.utils import CaptureQueriesContext
 
 from jobs.admission.limits import limit_set
 from jobs.clusters.rows import cluster_ensure, cluster_reached, cluster_unreachable
-from jobs.contract import FailureReason, FinishStatus, JobType
+from jobs.contract import FailureReason, FinishStatus
 from jobs.liveness.beats import beat_record
 from jobs.models import Cluster, Job, LoopBeat, UsageSample
 from jobs.reasons import remedy
+from jobs.types.registry import job_type_names
 from mimir.lib.clock import utc_now
 from mimir.lib.version import VERSION
 from monitoring import headline as headlines
@@ -229,7 +230,7 @@ def test_the_statements_do_not_grow_with_what_runs(boss: Caller) -> None:
     count()  # the first use of a token is written down
     few = count()
     Cluster.objects.update(capacity_jobs=10)
-    for kind in JobType:
+    for kind in job_type_names():
         make.claimed()
         limit_set(scope="type", key=kind, actor="x", max_jobs=9, paused=False)
     for _ in range(3):

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from mimir.dev.places import ROOT
+from mimir.dev.paths import ROOT
 from tests.mutants.mutant import Mutant
 from tests.mutants.table import TABLE
 

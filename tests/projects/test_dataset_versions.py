@@ -8,7 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 
-from jobs.contract import JobStatus, JobType
+from jobs.contract import JobStatus
 from jobs.lifecycle.retry import job_retry
 from jobs.lifecycle.submit import job_submit
 from jobs.models import Job, JobInput, JobOutput
@@ -212,7 +212,7 @@ def test_a_job_and_a_deletion_at_the_same_time_never_leave_a_job_without_its_inp
             job_submit(
                 project=project,
                 user=project.created_by,
-                type=JobType.PIPELINE_EXECUTION,
+                type="pipeline_execution",
                 parameters={"pipeline": "p", "version": 1},
             )
             ended.append("submitted")

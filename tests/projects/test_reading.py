@@ -358,6 +358,7 @@ def test_a_wide_table_is_read_within_the_limits_of_the_child(tmp_path: Path) -> 
     assert rows_of(found)[4][-1] == "4.5"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["lines", "array"])
 def test_wide_json_is_read_within_the_limits_of_the_child(tmp_path: Path, layout: str) -> None:
     """The most columns that are accepted take a small part of the 50 seconds of CPU time that a child may take; values are as in narrow files."""

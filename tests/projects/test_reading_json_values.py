@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mimir.lib.inspection import run_sql
@@ -46,7 +46,7 @@ _values = st.recursive(
 )
 _row = st.dictionaries(_names, _values, min_size=1, max_size=4)
 _rows = st.lists(_row, min_size=1, max_size=5)
-_once = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_once = settings(max_examples=EXAMPLES)
 
 
 def _read(content: str, **options: Any) -> Reading:

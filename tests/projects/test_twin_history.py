@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
@@ -414,13 +414,7 @@ class History(RuleBasedStateMachine):
 @pytest.mark.django_db
 def test_any_history_keeps_every_revision_and_every_edit(settings_of_twins: None) -> None:
     make.dataset_version(make.project())
-    checks = [HealthCheck.too_slow, HealthCheck.data_too_large]
-    run_state_machine_as_test(
-        History,
-        settings=settings(
-            max_examples=40, stateful_step_count=12, deadline=None, suppress_health_check=checks
-        ),
-    )
+    run_state_machine_as_test(History, settings=settings(max_examples=40, stateful_step_count=12))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from rest_framework import serializers
 
 from projects.datasets import shapes as datasets
+from projects.datasets import upload_bodies
 from projects.datasets import upload_shapes as uploads
 from projects.members import shapes as members
 from projects.model_registry import shapes as models
@@ -20,8 +21,12 @@ from projects.twins import bodies as twin_bodies
 from projects.twins import shapes as twins
 from projects.users import shapes as users
 
-_MODULES = [datasets, uploads, members, models, pipelines, projects, tokens, users]
-_PLACES = [*((module, module) for module in _MODULES), (twin_bodies, twins)]
+_MODULES = [datasets, members, models, pipelines, projects, tokens, users]
+_PLACES = [
+    *((module, module) for module in _MODULES),
+    (twin_bodies, twins),
+    (upload_bodies, uploads),
+]
 _PLAIN: dict[type[serializers.Field[Any, Any, Any, Any]], tuple[Any, ...]] = {
     serializers.UUIDField: (UUID,),
     serializers.DateTimeField: (dt.datetime,),

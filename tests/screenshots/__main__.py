@@ -11,7 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from mimir.dev.places import ROOT
+from mimir.dev.paths import ROOT
 from mimir.lib.sample import DATASET, FORECAST, HISTORY, MODEL, PIPELINE, PROJECT, RECENT
 from mimir.lib.sample import TWIN as SAMPLE_TWIN
 from tests.screenshots import acts

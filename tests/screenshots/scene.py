@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from mimir.dev.demo import run_demo
-from mimir.dev.places import Places
+from mimir.dev.paths import Places
 from mimir.lib.sample import DATASET, PROJECT
 from tests.frontend import shelf
 from tests.support.modelrows import write_versions

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from mimir.dev.places import ROOT
+from mimir.dev.paths import ROOT
 from mimir.dev.ports import answers, free_port
 from tests.support.stack import wait_for
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from jobs.admission.admit import admit_once
 from jobs.clusters.launchers.fake import MemoryLauncher
 from jobs.clusters.rows import cluster_ensure, launcher_of
-from jobs.contract import FinishStatus, JobType
+from jobs.contract import FinishStatus
 from jobs.dispatch.launch import attempts_launch
 from jobs.lifecycle.claim import attempt_claim
 from jobs.lifecycle.finish import attempt_finish
@@ -62,7 +62,7 @@ def job(of: Project | None = None, **fields: Any) -> Job:
     """A submitted job that runs `echo`."""
     of = of or Project.objects.filter(slug="demo").first() or project()
     owner = fields.pop("user", None) or of.created_by
-    asked = {"type": JobType.PIPELINE_EXECUTION, "parameters": {"pipeline": "echo"}, **fields}
+    asked = {"type": "pipeline_execution", "parameters": {"pipeline": "echo"}, **fields}
     return job_submit(project=of, user=owner, **asked).job
 
 

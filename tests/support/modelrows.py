@@ -7,7 +7,7 @@ from typing import Any
 
 import psutil
 
-from mimir.dev.places import ROOT
+from mimir.dev.paths import ROOT
 from tests.support.stack import Stack
 
 _PROGRAM = """

@@ -1,127 +1,151 @@
-"""A pytest plugin: one PostgreSQL and one Valkey for the session, from the same wheels as `make up`, before Django reads its settings.
+"""pytest plugin: PostgreSQL and Valkey of one test session, started for the first test that needs them.
 
-Named by `-p` in pyproject.toml, since pytest-django reads the settings before any conftest.py is loaded.
+Addresses and passwords are chosen when the plugin is loaded, because pytest-django reads the
+settings before any conftest.py. The servers start with the fixture `servers`, on which the
+database fixtures depend: a session of tests without a database starts neither. With pytest-xdist
+every process has servers of its own.
 """
 
 import atexit
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-from mimir.dev.places import Places
-from mimir.dev.ports import answers, free_port
-from mimir.dev.postgres import postgres_of
+import psycopg
+import pytest
+
+from mimir.dev.paths import Places
+from mimir.dev.ports import answers
+from mimir.dev.postgres import USER, postgres_of
 from mimir.dev.valkey import redis_url, valkey_argv
 
-_started: list[subprocess.Popen[bytes]] = []
-_folder: tempfile.TemporaryDirectory[str] | None = None
-_places: Places | None = None
-_STARTED_BY = "MIMIR_TEST_SERVERS_OF"
-PASSWORD = "only-for-this-test-session-0123456789"  # noqa: S105 - a server on loopback that lives as long as the tests
+PASSWORD = "only-for-this-test-session-0123456789"
+START_SECONDS = 30.0
+# Inherited by pytest-xdist's processes: the addresses in their environment are not the user's.
+_CHOSEN_BY = "MIMIR_TEST_SERVERS_OF"
 
 
-def _postgres(places: Places) -> str:
-    server = postgres_of(places, password=PASSWORD, port=free_port())
-    _started.append(
-        subprocess.Popen(
-            server.argv(durable=False),
-            cwd="/",
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            user=server.user_id,
-            group=server.group_id,
-            extra_groups=[] if server.user_id is not None else None,
+class Servers:
+    """The two servers of this process. Their ports stay reserved until they start."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._reserved = [_bound_socket() for _ in range(2)]
+        self._postgres_port, self._valkey_port = (each.getsockname()[1] for each in self._reserved)
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self.database_url = (
+            f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{self._postgres_port}/postgres"
         )
-    )
-    _wait_for(lambda: answers(server.port), "PostgreSQL")
-    return server.url()
+        self.redis_url = redis_url(password=PASSWORD, port=self._valkey_port)
 
-
-def _valkey(places: Places) -> str:
-    port = free_port()
-    argv = valkey_argv(places, password=PASSWORD, port=port)
-    _started.append(
-        subprocess.Popen(
-            argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    def start(self) -> None:
+        """Start both and wait until they accept connections. The second call does nothing."""
+        if self._processes:
+            return
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("VAR_DIR", str(self._folder / "var"))
+            places = Places.from_environment()
+        atexit.register(self._stop, places)
+        postgres = postgres_of(places, password=PASSWORD, port=self._postgres_port)
+        for each in self._reserved:
+            each.close()
+        self._run(
+            postgres.argv(durable=False), user_id=postgres.user_id, group_id=postgres.group_id
         )
-    )
-    _wait_for(lambda: answers(port), "Valkey")
-    return redis_url(password=PASSWORD, port=port)
+        self._run(valkey_argv(places, password=PASSWORD, port=self._valkey_port))
+        end = time.monotonic() + START_SECONDS
+        while not (answers(self._valkey_port) and _accepts(self.database_url)):
+            if time.monotonic() > end:
+                raise RuntimeError(f"no servers after {START_SECONDS:.0f} s")
+            time.sleep(0.02)
+
+    def _run(
+        self, argv: list[str], user_id: int | None = None, group_id: int | None = None
+    ) -> None:
+        self._processes.append(
+            subprocess.Popen(
+                argv,
+                cwd="/",
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                user=user_id,
+                group=group_id,
+                extra_groups=None if user_id is None else [],
+            )
+        )
+
+    def _stop(self, places: Places) -> None:
+        for process in self._processes:
+            # PostgreSQL ends its sessions at SIGINT. At SIGTERM it would wait for them.
+            process.send_signal(signal.SIGINT)
+        for process in self._processes:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        shutil.rmtree(places.database_home, ignore_errors=True)
 
 
-def _wait_for(ready: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + 30
-    while not ready():
-        if time.monotonic() > end:
-            raise RuntimeError(f"{what} did not start")
-        time.sleep(0.02)
+def _bound_socket() -> socket.socket:
+    """A socket that holds a free port and does not listen: who connects early is refused at once."""
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(("127.0.0.1", 0))
+    return bound
 
 
-def _environment(database_url: str, url: str) -> None:
-    assert _folder is not None
-    folder = _folder.name
-    os.environ.update(
-        {
-            "DATABASE_URL": database_url,
-            "REDIS_URL": url,
-            "SECRET_KEY": "tests-" + "x" * 40,
-            "WORKER_KEYS": "tests-" + "y" * 40,
-            "FRONTEND_KEYS": "tests-" + "z" * 40,
-            "LAUNCHER": "memory",
-            "ORPHAN_GRACE": "0",
-            "ARTIFACTS_URL": f"file://{folder}/artifacts",
-            "WORKERS_DIR": f"{folder}/workers",
-            "PUBLIC_URL": "http://localhost:3000",
-            "LOG_LEVEL": "error",
-            "DJANGO_SETTINGS_MODULE": "mimir.settings.test",
-        }
-    )
-    Path(folder, "artifacts").mkdir(exist_ok=True)
+def _accepts(database_url: str) -> bool:
+    try:
+        psycopg.connect(database_url).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
-def _stop() -> None:
-    """Stop what was started, and nothing else; leave nothing."""
-    for process in _started:
-        process.send_signal(
-            signal.SIGINT
-        )  # PostgreSQL ends its sessions; at SIGTERM it would wait for them
-    for process in _started:
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    if _places is not None:
-        shutil.rmtree(_places.database_home, ignore_errors=True)
-    if _folder is not None:
-        _folder.cleanup()
+def _environment(folder: str, database_url: str, redis_url: str) -> dict[str, str]:
+    return {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "SECRET_KEY": "tests-" + "x" * 40,
+        "WORKER_KEYS": "tests-" + "y" * 40,
+        "FRONTEND_KEYS": "tests-" + "z" * 40,
+        "LAUNCHER": "memory",
+        "ORPHAN_GRACE": "0",
+        "ARTIFACTS_URL": f"file://{folder}/artifacts",
+        "WORKERS_DIR": f"{folder}/workers",
+        "PUBLIC_URL": "http://localhost:3000",
+        "LOG_LEVEL": "error",
+        "DJANGO_SETTINGS_MODULE": "mimir.settings.test",
+    }
 
 
-def _start() -> None:
-    """Servers of our own, unless DATABASE_URL and REDIS_URL name some. With xdist each worker is a session of its own."""
-    global _folder, _places
-    _folder = tempfile.TemporaryDirectory(prefix="mimir-tests-")
-    atexit.register(_stop)
-    inherited = os.environ.get(_STARTED_BY)  # by an xdist worker, from the process that distributes
-    if inherited is None and "DATABASE_URL" in os.environ and "REDIS_URL" in os.environ:
-        _environment(os.environ["DATABASE_URL"], os.environ["REDIS_URL"])
-        return
-    os.environ[_STARTED_BY] = str(os.getpid())
-    outer = os.environ.get("VAR_DIR")
-    os.environ["VAR_DIR"] = f"{_folder.name}/var"
-    os.makedirs(os.environ["VAR_DIR"])
-    _places = Places.from_environment()
-    if outer is None:
-        del os.environ["VAR_DIR"]
-    else:
-        os.environ["VAR_DIR"] = outer
-    _environment(_postgres(_places), _valkey(_places))
+def _choose() -> Servers | None:
+    """Set the environment of the settings. None: DATABASE_URL and REDIS_URL name the user's servers."""
+    folder = tempfile.TemporaryDirectory(prefix="mimir-tests-")
+    atexit.register(folder.cleanup)
+    Path(folder.name, "artifacts").mkdir()
+    named = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
+    if _CHOSEN_BY not in os.environ and named[0] and named[1]:
+        os.environ.update(_environment(folder.name, named[0], named[1]))
+        return None
+    os.environ[_CHOSEN_BY] = str(os.getpid())
+    made = Servers(Path(folder.name))
+    os.environ.update(_environment(folder.name, made.database_url, made.redis_url))
+    return made
 
 
-_start()
+_SERVERS = _choose()
+
+
+@pytest.fixture(scope="session")
+def servers() -> None:
+    """PostgreSQL and Valkey run."""
+    if _SERVERS is not None:
+        _SERVERS.start()

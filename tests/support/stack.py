@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import psutil
 
-from mimir.dev.places import MARKER, ROOT, Places
+from mimir.dev.paths import MARKER, ROOT, Places
 from mimir.dev.ports import free_port
 
 START_SECONDS, STOP_SECONDS = 90.0, 60.0

@@ -8,8 +8,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.worker.inference.run import run_inference
-from jobs.worker.training.run import run_training
+from jobs.worker.ml_inference import run as inference
+from jobs.worker.ml_training import run as training
 from mimir.lib.tables import quoted
 from tests.support.orders import KeptOrders
 
@@ -42,7 +42,7 @@ def _orders(
 def train(folder: Path, table: pa.Table, **parameters: Any) -> tuple[KeptOrders, dict[str, Any]]:
     """The orders, and the delivered report."""
     orders = _orders(folder, "ml_training", table, {"dataset": "table", "model": "m", **parameters})
-    result = run_training(orders)  # type: ignore[arg-type]
+    result = training.run(orders)  # type: ignore[arg-type]
     assert result == {"artifact": "model.skops", "report": "model.json"}
     assert orders.roles == {"model.skops": "model", "model.json": "model"}
     return orders, json.loads(orders.delivered["model.json"].read_text())
@@ -59,5 +59,5 @@ def infer(
         {"dataset": "table", "model": "m", "output": "p", **parameters},
     )
     orders.give(model, name="model", kind="model", model="m", version=1, signature=signature)
-    output = run_inference(orders)["output"]  # type: ignore[arg-type]
+    output = inference.run(orders)["output"]  # type: ignore[arg-type]
     return orders, output, pq.read_table(orders.delivered[output["artifact"]])

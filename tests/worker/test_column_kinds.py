@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.contract import FailureReason
-from jobs.worker.twins.run import run_update
+from jobs.worker.digital_twin_update import run as update
 from jobs.worker.workload_context import WorkFailed
 from tests.support.orders import KeptOrders
 from tests.worker.learning import infer, train, write_table
@@ -140,7 +140,7 @@ def _update(folder: Path, columns: dict[str, tuple[pa.Array, str]]) -> list[dict
         "row_count": N,
     }
     orders.give(folder / "table.parquet", name="dataset", **facts)
-    run_update(orders)  # type: ignore[arg-type]
+    update.run(orders)  # type: ignore[arg-type]
     return [json.loads(line) for line in orders.delivered["changes.jsonl"].read_text().splitlines()]
 
 

@@ -12,7 +12,7 @@ import pytest
 from jobs.contract import FailureReason
 from jobs.worker.pipelines.runner import run_pipeline
 from jobs.worker.workload_context import WorkFailed
-from mimir.dev.places import ROOT
+from mimir.dev.paths import ROOT
 from mimir.lib.schemas.pipeline import check_definition, graph
 from tests.support.orders import KeptOrders
 

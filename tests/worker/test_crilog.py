@@ -42,7 +42,7 @@ def _stored(pieces: list[tuple[bytes, bool]], stream: str = "stdout") -> bytes:
     return out + formatter.flush(NOW)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.tuples(_piece, st.booleans()), max_size=12))
 def test_what_goes_in_comes_out(pieces: list[tuple[bytes, bool]]) -> None:
     stored = _stored(pieces)
@@ -54,7 +54,6 @@ def test_what_goes_in_comes_out(pieces: list[tuple[bytes, bool]]) -> None:
     assert not stored or _LINES.fullmatch(stored), "the orchestrator would refuse it"
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.tuples(_piece, st.booleans()), max_size=6),
     st.lists(st.tuples(_piece, st.booleans()), max_size=6),

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from mimir.lib.schemas.parameters import check_parameters
+from jobs.types.registry import check_parameters
 from mimir.lib.schemas.pipeline import check_definition, graph, steps_in_order
 from mimir.lib.schemas.references import dataset_references
 from mimir.lib.schemas.sqlparser import BadQuery, parse_query, without_end
@@ -234,7 +234,6 @@ _json = st.recursive(
 _uses = st.sampled_from(["read", "sql", "write", "command"]) | _json
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(st.fixed_dictionaries({"id": _json, "uses": _uses, "with": _json}), max_size=3))
 def test_no_definition_breaks_the_check(steps: list[Any]) -> None:
     for fault in check_definition({"steps": steps}):

@@ -30,7 +30,7 @@ def _read_all(spool: Spool, *, accept: bool) -> bytes:
     return data
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(st.integers(0, 3000), min_size=1, max_size=5), max_size=12))
 def test_what_is_written_is_read_by_the_shipper_and_by_who_finds_it(
     tmp_path_factory: pytest.TempPathFactory, writes: list[list[int]]

@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from jobs.contract import EventKind, FailureReason
-from jobs.types.training import _report_fault
+from jobs.types.ml_training.report import report_fault
 from jobs.worker.workload_context import WorkFailed
 from tests.worker.learning import train
 
@@ -103,7 +103,7 @@ def test_public_sets_give_the_figures_of_a_plain_script(
         _scores(trivial.fit(known, learned), unknown, truth, classes=classes), abs=1e-9
     )
     assert report["training"]["stratified"] is classes
-    assert not _report_fault(report, {"target": "answer", "algorithm": algorithm})
+    assert not report_fault(report, {"target": "answer", "algorithm": algorithm})
 
 
 def _mixed(count: int = 600) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from jobs.contract import EventKind
-from jobs.worker.training.classes import RARE_GROUP
+from jobs.worker.ml_training.classes import RARE_GROUP
 from tests.worker.learning import train
 
 pytestmark = pytest.mark.timeout(120)

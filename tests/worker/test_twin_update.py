@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.contract import EventKind, FailureReason
-from jobs.worker.twins.run import ARTIFACT, run_update
+from jobs.worker.digital_twin_update import run as update
 from jobs.worker.workload_context import WorkFailed
 from tests.support.orders import KeptOrders
 
@@ -72,10 +72,10 @@ def _updated(
         path = _parquet(folder / "rows.parquet", table)
         facts = {"format": "parquet", "schema": [], "row_count": table.num_rows}
     orders.give(path, name="dataset", kind="dataset", dataset="pumps", version=3, **facts)
-    result = run_update(orders)  # type: ignore[arg-type]
-    assert result == {"base_revision": 7, "artifact": ARTIFACT}
+    result = update.run(orders)  # type: ignore[arg-type]
+    assert result == {"base_revision": 7, "artifact": update.ARTIFACT}
     return [
-        json.loads(line) for line in orders.delivered[ARTIFACT].read_text().splitlines()
+        json.loads(line) for line in orders.delivered[update.ARTIFACT].read_text().splitlines()
     ], orders
 
 
@@ -106,7 +106,7 @@ def test_new_entities_are_reported_whole_and_known_ones_by_what_differs(tmp_path
         {"key": "b", "set": {"load": None}},
         {"key": "new", "set": {"load": 9.5, "label": "n"}},
     ]
-    assert orders.roles == {ARTIFACT: "twin"}
+    assert orders.roles == {update.ARTIFACT: "twin"}
     told = [data["message"] for kind, data in orders.events if kind is EventKind.PROGRESS]
     assert told[-1] == "3 entities differ from revision 7"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from jobs.core.resources import format_memory
 from jobs.diagnosis.kubernetes.pods import WORKER
 from jobs.diagnosis.kubernetes.reading import Object, at, items, text, whole
-from mimir.lib.words import told_memory
+from mimir.lib.formatting import memory_text
 
 # What Kubernetes writes besides what people ask for: exponents, fractions of a byte or a core, exabytes.
 _QUANTITY = re.compile(
@@ -121,12 +121,12 @@ def worded(resource: str, amount: object) -> str:
     if name == CPU:
         return f"{number:.4g} CPU"
     if name == MEMORY:
-        return f"{told_memory(number)} of memory"
+        return f"{memory_text(number)} of memory"
     if name == DISK:
-        return f"{told_memory(number)} of ephemeral storage"
+        return f"{memory_text(number)} of ephemeral storage"
     if name in ("storage", "persistentvolumeclaims"):
         return (
-            f"{told_memory(number)} of storage"
+            f"{memory_text(number)} of storage"
             if name == "storage"
             else f"{number:.4g} volume claims"
         )

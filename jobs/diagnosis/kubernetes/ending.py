@@ -7,7 +7,7 @@ from jobs.diagnosis.kubernetes.amounts import Asked, quantity
 from jobs.diagnosis.kubernetes.exits import NOT_ITS_FAULT, NOTHING_WRITTEN, container_finding
 from jobs.diagnosis.kubernetes.pods import Pod
 from jobs.diagnosis.kubernetes.values import AGAIN, Finding
-from mimir.lib.words import told_memory, told_span
+from mimir.lib.formatting import duration_text, memory_text
 
 _NODE_LOW = re.compile(r"low on resource(?:s)?: \[?([a-z-]+)", re.I)
 _NODE_CONDITION = re.compile(r"\[?(DiskPressure|MemoryPressure|PIDPressure)", re.I)
@@ -111,7 +111,7 @@ def evicted_finding(message: str, node: str) -> Finding:
 def _own_disk(message: str, raw: str) -> Finding:
     volume, amount = _EMPTY_DIR.search(message), _LIMIT_AMOUNT.search(message)
     size = quantity(amount[1]) if amount else 0.0
-    limit = f" of {told_memory(size)}" if size else ""
+    limit = f" of {memory_text(size)}" if size else ""
     what = f'its folder "{volume[1]}"' if volume else "its disk"
     return Finding(
         FailureReason.EVICTED_DISK_LIMIT,
@@ -259,7 +259,7 @@ def vanished_finding(raw: str, node: str) -> Finding:
 
 def deadline_finding(raw: str, seconds: int | None, *, ending: bool = False) -> Finding:
     """It ran longer than its Job may."""
-    limit = f" of {told_span(seconds)}" if seconds else ""
+    limit = f" of {duration_text(seconds)}" if seconds else ""
     return Finding(
         FailureReason.DEADLINE_EXCEEDED,
         f"{'Being stopped' if ending else 'Stopped'} after its time limit{limit}.",

@@ -13,7 +13,7 @@ from jobs.diagnosis.kubernetes.pods import Container, Pod
 from jobs.diagnosis.kubernetes.starting import START_REASONS, start_finding
 from jobs.diagnosis.kubernetes.values import AGAIN, Finding, clean
 from jobs.diagnosis.termination import read_last_word
-from mimir.lib.words import told_memory
+from mimir.lib.formatting import memory_text
 
 NOTHING_WRITTEN = "Nothing was written to the project."
 NOT_ITS_FAULT = f"Not the job's fault. {NOTHING_WRITTEN}"
@@ -144,7 +144,7 @@ def _out_of_memory(container: Container, asked: Asked, raw: str) -> Finding:
     more = memory_patch(size) if size else ""
     step = (
         {
-            "label": f"Run again with {told_memory(2 * size)}",
+            "label": f"Run again with {memory_text(2 * size)}",
             "patch": {"resources": {"memory": more}},
         }
         if more

@@ -37,7 +37,7 @@ from jobs.diagnosis.kubernetes.values import (
     told,
 )
 from jobs.diagnosis.kubernetes.waits import suspended, wait
-from mimir.lib.words import told_never, told_span
+from mimir.lib.formatting import duration_text, told_never
 
 
 def diagnose(
@@ -178,14 +178,14 @@ def heartbeat_lost(
 
     `since`: when the cluster last answered, `heard`: when the worker did, as people read them. `elsewhere`: the job asked for this place.
     """
-    summary = f"The worker has been silent for {told_span(seconds)}, and its cluster does not say what became of it."
+    summary = f"The worker has been silent for {duration_text(seconds)}, and its cluster does not say what became of it."
     if cluster:
         summary = f"The cluster {cluster} has not answered since {since}, and the worker has not been heard of since {heard}."
     return told(
         Finding(
             FailureReason.HEARTBEAT_LOST,
             summary,
-            f"Given up after {told_span(seconds)} in which neither came back. Not the job's fault; nothing was written to the project. "
+            f"Given up after {duration_text(seconds)} in which neither came back. Not the job's fault; nothing was written to the project. "
             "An administrator should look at the cluster and at the way to it. The log may lack its last lines.",
             "",
             _elsewhere(elsewhere, "Look at the cluster"),
@@ -208,7 +208,7 @@ def never_started_away(
     return told(
         Finding(
             FailureReason.LAUNCH_TIMEOUT,
-            f"The cluster {cluster} has not answered since {since}, and the worker did not report within {told_span(seconds)} of its admission.",
+            f"The cluster {cluster} has not answered since {since}, and the worker did not report within {duration_text(seconds)} of its admission.",
             "The work had not begun. An administrator should look at the cluster and at the way to it.",
             "",
             _elsewhere(elsewhere, "Look at the cluster"),
@@ -367,7 +367,7 @@ def _closed(scene: Scene, found: Finding, stage: Stage) -> ClusterDiagnosis:
     return told(
         found,
         stage,
-        before=f"Its Job's deadline{f' of {told_span(limit)}' if limit else ''} ended it."
+        before=f"Its Job's deadline{f' of {duration_text(limit)}' if limit else ''} ended it."
         if late
         else "",
     )

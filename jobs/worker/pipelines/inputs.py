@@ -8,7 +8,7 @@ from typing import Any
 from jobs.contract import FailureReason
 from jobs.worker.pipelines.tables import Table, Tables, copy_to
 from jobs.worker.workload_context import Orders, WorkFailed
-from mimir.lib.inspection import NoRoom, read_head
+from mimir.lib.inspection import DiskFull, read_head
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.reading.read import read_table
 from mimir.lib.tables import Column, NoMemory, NotATable, scan_sql
@@ -53,7 +53,7 @@ def read_file(
         found.connection.close()
     except NoMemory as error:
         raise WorkFailed(FailureReason.OUT_OF_MEMORY, "") from error
-    except NoRoom as error:
+    except DiskFull as error:
         raise WorkFailed(
             FailureReason.DISK_FULL, f"{source} could not be read: the disk is full"
         ) from error

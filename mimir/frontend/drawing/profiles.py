@@ -1,6 +1,6 @@
 """Header of a dataset column: a small plot of its values and two or three short lines. Pure.
 
-`column` is an entry of a version's profile, `row_count` the number of rows of the version.
+`column` is an entry of a profile (parts can be missing), `row_count` the number of rows.
 """
 
 import datetime as dt

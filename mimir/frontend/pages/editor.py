@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from mimir.frontend.client import ApiError
 from mimir.frontend.forms import Form
+from mimir.frontend.template_context import Context
 
 
 def written(definition: Any) -> str:
@@ -51,7 +52,7 @@ def refused(form: Form, error: ApiError, fields: Mapping[str, str]) -> None:
         form.refused(ApiError(error.status, error.code, error.message, rest), fields)
 
 
-def diff(first: Any, second: Any) -> dict[str, Any]:
+def diff(first: Any, second: Any) -> Context:
     """Compare two definitions line by line: {"lines": [{"kind", "text"}], "added", "removed"}."""
     before, after = written(first).splitlines(), written(second).splitlines()
     lines = []

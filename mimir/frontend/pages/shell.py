@@ -9,7 +9,9 @@ from urllib.parse import parse_qs, quote, urlsplit
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from mimir.frontend.api_types.project_shapes import ProjectDetail
 from mimir.frontend.client import Api, ApiError, Unavailable, api
+from mimir.frontend.template_context import Context
 
 _AT_ONCE = 24  # threads for parallel API calls, shared by all pages of this process
 _pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="page")
@@ -17,7 +19,7 @@ _pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="page")
 RANKS = {"viewer": 0, "operator": 1, "maintainer": 2}
 
 
-def together(request: HttpRequest, **calls: Callable[[Api], Any]) -> dict[str, Any]:
+def together(request: HttpRequest, **calls: Callable[[Api], Any]) -> Context:
     """Run the calls in parallel and return their answers by name.
 
     Raises: the error of the first call that failed.
@@ -27,15 +29,13 @@ def together(request: HttpRequest, **calls: Callable[[Api], Any]) -> dict[str, A
     return {name: future.result() for name, future in waiting.items()}
 
 
-def optional(
-    call: Callable[[Api], dict[str, Any]], default: Mapping[str, Any]
-) -> Callable[[Api], dict[str, Any]]:
+def optional(call: Callable[[Api], Any], default: Mapping[str, Any]) -> Callable[[Api], Any]:
     """Return a call that yields `default` on an API error: only a part of the page is missing.
 
     Raises: Unavailable, SignedOut.
     """
 
-    def guarded(client: Api) -> dict[str, Any]:
+    def guarded(client: Api) -> Any:
         try:
             return call(client)
         except Unavailable:
@@ -66,7 +66,7 @@ def page(
     template: str,
     context: Mapping[str, Any],
     *,
-    project: Mapping[str, Any] | None = None,
+    project: ProjectDetail | None = None,
     here: str = "",
     status: int = 200,
 ) -> HttpResponse:

@@ -7,8 +7,8 @@ from enum import Enum
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from mimir.lib.asgi import Header, Scope, header
-from mimir.lib.frontend_proof import HEADER as PROOF
-from mimir.lib.frontend_proof import Client, proof
+from mimir.lib.request_signature import HEADER as PROOF
+from mimir.lib.request_signature import Client, sign
 
 PREFIXES = {b"/api/": "api", b"/ws/": "ws", b"/admin/": "admin"}
 ADMIN_COOKIES = "mimir_admin_"
@@ -88,7 +88,7 @@ def proof_of(scope: Scope, keys: Sequence[str]) -> Header:
         scope.get("scheme") in ("https", "wss"),
         header(scope, b"x-forwarded-host"),
     )
-    return PROOF, proof(
+    return PROOF, sign(
         client, method=scope.get("method", "GET"), target=target, keys=keys, now=time.time()
     ).encode("ascii")
 

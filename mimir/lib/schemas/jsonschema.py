@@ -10,7 +10,7 @@ from functools import cache
 from itertools import islice
 from typing import Any
 
-from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.field_errors import FieldError
 
 _TYPE_NAMES = {
     "string": "text",
@@ -26,12 +26,12 @@ _UNKNOWN_NAMES_MAX = 20  # in the faults of one object
 _ERRORS_MAX = 100  # of one check: each holds a message and a path
 
 
-def check(schema: dict[str, Any], value: Any, path: str) -> list[Fault]:
+def check(schema: dict[str, Any], value: Any, path: str) -> list[FieldError]:
     """Return the faults of `value`, at most one for each path. Paths begin with `path`.
 
     `x-rule` in a schema replaces the generated description of what is allowed.
     """
-    found: dict[str, Fault] = {}
+    found: dict[str, FieldError] = {}
     errors = islice(_validator(schema).iter_errors(value), _ERRORS_MAX)
     for error in sorted(errors, key=lambda error: [str(part) for part in error.absolute_path]):
         for fault in _faults(error, path):
@@ -60,23 +60,23 @@ def _validator_class() -> Any:
     return jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=checker)
 
 
-def _faults(error: Any, path: str) -> Iterator[Fault]:
+def _faults(error: Any, path: str) -> Iterator[FieldError]:
     """The faults of one error of the library: several for missing and for unknown fields."""
     where = _path(path, error.absolute_path)
     rule, allowed = error.validator, error.validator_value
     if rule == "required":
         for name in sorted(set(allowed) - set(error.instance)):
             schema = error.schema.get("properties", {}).get(name, {})
-            yield Fault(f"{where}.{name}", f"is missing. It must be {_allowed(schema)}")
+            yield FieldError(f"{where}.{name}", f"is missing. It must be {_allowed(schema)}")
     elif rule == "additionalProperties":
         known = error.schema.get("properties", {})
         for name in sorted(set(error.instance) - set(known))[:_UNKNOWN_NAMES_MAX]:
-            yield Fault(
+            yield FieldError(
                 f"{where}.{str(name)[:_SHOWN_CHARACTERS_MAX]}",
                 f"is not a known field. Use {', '.join(known)}",
             )
     else:
-        yield Fault(where, _message(error, rule, allowed))
+        yield FieldError(where, _message(error, rule, allowed))
 
 
 def _message(error: Any, rule: str, allowed: Any) -> str:

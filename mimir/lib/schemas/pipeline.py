@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mimir.lib.schemas import jsonschema
-from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.field_errors import FieldError
 from mimir.lib.schemas.sqlparser import BadQuery, parse_query
 from mimir.lib.schemas.steps import STEP_TYPES
 from mimir.lib.schemas.steptype import TABLE_PATTERN, TABLE_RULE, Makes, StepType
@@ -46,18 +46,18 @@ class Step:
         return self.type.made_tables(self.id, self.options)
 
 
-def check_definition(definition: Any) -> list[Fault]:
+def check_definition(definition: Any) -> list[FieldError]:
     """Everything wrong with a definition, in order; empty when it can run."""
     if not isinstance(definition, dict) or not isinstance(definition.get("steps"), list):
-        return [Fault("steps", 'must be a list of steps: {"steps": [{"id", "uses", "with"}]}')]
+        return [FieldError("steps", 'must be a list of steps: {"steps": [{"id", "uses", "with"}]}')]
     faults = [
-        Fault(str(key), "is not a field of a definition. Use only steps")
+        FieldError(str(key), "is not a field of a definition. Use only steps")
         for key in definition
         if key != "steps"
     ]
     steps = definition["steps"]
     if not 1 <= len(steps) <= STEPS_MAX:
-        return [*faults, Fault("steps", f"must have 1 to {STEPS_MAX} steps")]
+        return [*faults, FieldError("steps", f"must have 1 to {STEPS_MAX} steps")]
     for index, step in enumerate(steps):
         faults.extend(_step_faults(step, f"steps[{index}]"))
     if faults:
@@ -94,29 +94,29 @@ def graph(definition: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _step_faults(step: Any, path: str) -> Iterator[Fault]:
+def _step_faults(step: Any, path: str) -> Iterator[FieldError]:
     """Faults of one step, without its references to other steps."""
     if not isinstance(step, dict):
-        yield Fault(path, 'must be a step: {"id", "uses", "with"}')
+        yield FieldError(path, 'must be a step: {"id", "uses", "with"}')
         return
     for key in step.keys() - {"id", "uses", "with", "needs"}:
-        yield Fault(f"{path}.{key}", "is not a field of a step. Use id, uses, with, needs")
+        yield FieldError(f"{path}.{key}", "is not a field of a step. Use id, uses, with, needs")
     if not isinstance(step.get("id"), str) or not _ID.match(step["id"]):
-        yield Fault(f"{path}.id", f"must be {TABLE_RULE}. It names the table of the step")
+        yield FieldError(f"{path}.id", f"must be {TABLE_RULE}. It names the table of the step")
     needs = step.get("needs", [])
     if not isinstance(needs, list) or not all(isinstance(need, str) for need in needs):
-        yield Fault(f"{path}.needs", "must be a list of step ids")
+        yield FieldError(f"{path}.needs", "must be a list of step ids")
     uses = step.get("uses")
     if not isinstance(uses, str) or uses not in STEP_TYPES:
-        yield Fault(f"{path}.uses", f"must be one of {', '.join(STEP_TYPES)}")
+        yield FieldError(f"{path}.uses", f"must be one of {', '.join(STEP_TYPES)}")
         return
     yield from _option_faults(STEP_TYPES[uses], step.get("with"), f"{path}.with")
 
 
-def _option_faults(step_type: StepType, options: Any, path: str) -> Iterator[Fault]:
+def _option_faults(step_type: StepType, options: Any, path: str) -> Iterator[FieldError]:
     """Faults of `with`: its schema first, then the step type's own rules, then its SQL."""
     if not isinstance(options, dict):
-        yield Fault(path, f"must be an object with {', '.join(step_type.properties)}")
+        yield FieldError(path, f"must be an object with {', '.join(step_type.properties)}")
         return
     faults = jsonschema.check(step_type.fields, options, path)
     if not faults:
@@ -128,16 +128,16 @@ def _option_faults(step_type: StepType, options: Any, path: str) -> Iterator[Fau
         try:
             parse_query(options.get(name, "SELECT 1"))
         except BadQuery as error:
-            yield Fault(f"{path}.{name}", str(error), error.detail)
+            yield FieldError(f"{path}.{name}", str(error), error.detail)
 
 
-def _duplicates(steps: list[dict[str, Any]]) -> Iterator[Fault]:
+def _duplicates(steps: list[dict[str, Any]]) -> Iterator[FieldError]:
     """Faults of ids, table names and written datasets that occur more than once."""
     ids: dict[str, str] = {}
     for index, step in enumerate(steps):
         folded = step["id"].casefold()
         if folded in ids:
-            yield Fault(
+            yield FieldError(
                 f"steps[{index}].id",
                 f"is the id of another step ({ids[folded]}). Ids must differ in more than case",
             )
@@ -146,7 +146,7 @@ def _duplicates(steps: list[dict[str, Any]]) -> Iterator[Fault]:
     yield from _duplicate_outputs(steps)
 
 
-def _duplicate_tables(steps: list[dict[str, Any]], makers: dict[str, str]) -> Iterator[Fault]:
+def _duplicate_tables(steps: list[dict[str, Any]], makers: dict[str, str]) -> Iterator[FieldError]:
     """`makers`: step id by case-folded table name, filled with the tables that steps declare."""
     for index, step in enumerate(steps):
         for name in STEP_TYPES[step["uses"]].names("new-tables"):
@@ -154,13 +154,13 @@ def _duplicate_tables(steps: list[dict[str, Any]], makers: dict[str, str]) -> It
             for position, table in enumerate(tables):
                 maker = makers.setdefault(table.casefold(), step["id"])
                 if maker != step["id"] or table in tables[:position]:
-                    yield Fault(
+                    yield FieldError(
                         f"steps[{index}].with.{name}[{position}]",
                         f"is already the name of a table or step ({maker})",
                     )
 
 
-def _duplicate_outputs(steps: list[dict[str, Any]]) -> Iterator[Fault]:
+def _duplicate_outputs(steps: list[dict[str, Any]]) -> Iterator[FieldError]:
     writers: dict[str, str] = {}
     for index, step in enumerate(steps):
         name = STEP_TYPES[step["uses"]].dataset_field("write")
@@ -168,13 +168,13 @@ def _duplicate_outputs(steps: list[dict[str, Any]]) -> Iterator[Fault]:
         if dataset is None:
             continue
         if dataset in writers:
-            yield Fault(
+            yield FieldError(
                 f"steps[{index}].with.{name}", f"is already written by step {writers[dataset]}"
             )
         writers.setdefault(dataset, step["id"])
 
 
-def _unresolved(steps: list[dict[str, Any]]) -> Iterator[Fault]:
+def _unresolved(steps: list[dict[str, Any]]) -> Iterator[FieldError]:
     """Faults of `needs` and of table names that refer to no other step."""
     uses = {step["id"]: step["uses"] for step in steps}
     ids = {name.casefold(): name for name in uses}
@@ -182,7 +182,7 @@ def _unresolved(steps: list[dict[str, Any]]) -> Iterator[Fault]:
     for index, step in enumerate(steps):
         for position, need in enumerate(step.get("needs", [])):
             if need not in uses or need == step["id"]:
-                yield Fault(
+                yield FieldError(
                     f"steps[{index}].needs[{position}]",
                     f"must be the id of another step. {need[:63]} is not",
                 )
@@ -192,9 +192,9 @@ def _unresolved(steps: list[dict[str, Any]]) -> Iterator[Fault]:
                 continue
             path, other = f"steps[{index}].with.{name}", ids.get(table.casefold())
             if other is None or other == step["id"]:
-                yield Fault(path, f"names {table[:63]}, which is not another step")
+                yield FieldError(path, f"names {table[:63]}, which is not another step")
             else:
-                yield Fault(path, _no_such_table(other, uses[other]))
+                yield FieldError(path, _no_such_table(other, uses[other]))
 
 
 def _no_such_table(step_id: str, uses: str) -> str:
@@ -252,7 +252,7 @@ def _steps(steps: list[dict[str, Any]]) -> list[Step]:
     return checked
 
 
-def _cycles(steps: list[dict[str, Any]]) -> list[Fault]:
+def _cycles(steps: list[dict[str, Any]]) -> list[FieldError]:
     """A fault for one circular dependency, at its first step in the list; empty without one."""
     waiting = {step.id: set(step.needs) for step in _steps(steps)}
     while free := [name for name, needs in waiting.items() if not needs]:
@@ -271,4 +271,4 @@ def _cycles(steps: list[dict[str, Any]]) -> list[Fault]:
     first = cycle.index(min(cycle, key=order.__getitem__))
     cycle = [*cycle[first:], *cycle[: first + 1]]
     path = f"steps[{order[cycle[0]]}].needs"
-    return [Fault(path, f"is a circular dependency: {' → '.join(cycle)}")]
+    return [FieldError(path, f"is a circular dependency: {' → '.join(cycle)}")]

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.field_errors import FieldError
 
 TABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}\Z"
 TABLE_RULE = "1 to 63 letters, digits and underscores, not beginning with a digit"
 
 Options = Mapping[str, Any]  # the `with` of a step, as the user wrote it
-OptionsCheck = Callable[[Options, str], Iterator[Fault]]
+OptionsCheck = Callable[[Options, str], Iterator[FieldError]]
 
 
 class Makes(StrEnum):
@@ -43,7 +43,7 @@ class Columns(StrEnum):
     RUN = "run"  # known only in a run
 
 
-def _no_further_rules(options: Options, path: str) -> Iterator[Fault]:
+def _no_further_rules(options: Options, path: str) -> Iterator[FieldError]:
     return iter(())
 
 

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from mimir.lib.schemas import jsonschema
-from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.field_errors import FieldError
 
 TYPES_MAX, FIELDS_MAX = 100, 500
 TEXT_CHARACTERS_MAX = 10_000  # of one value
@@ -108,25 +108,25 @@ class BadValue(ValueError):
     """A value that its field cannot hold; the message says what it can, as a sentence without its subject."""
 
 
-def check_twin_definition(definition: Any, path: str = "definition") -> list[Fault]:
+def check_twin_definition(definition: Any, path: str = "definition") -> list[FieldError]:
     """Everything wrong with a definition, in order; empty when it can be used."""
     faults = jsonschema.check(DEFINITION, definition, path)
     return faults or _references(definition, path)
 
 
-def _references(definition: dict[str, Any], path: str) -> list[Fault]:
-    faults: list[Fault] = []
+def _references(definition: dict[str, Any], path: str) -> list[FieldError]:
+    faults: list[FieldError] = []
     names = [kind["name"] for kind in definition["types"]]
     for index, kind in enumerate(definition["types"]):
         here = f"{path}.types[{index}]"
         if names.index(kind["name"]) != index:
-            faults.append(Fault(f"{here}.name", f"is taken by another type: {kind['name']}"))
+            faults.append(FieldError(f"{here}.name", f"is taken by another type: {kind['name']}"))
         fields: list[str] = []
         for part in ("properties", "relations"):
             for position, field in enumerate(kind.get(part, [])):
                 if field["name"] in fields:
                     faults.append(
-                        Fault(
+                        FieldError(
                             f"{here}.{part}[{position}].name",
                             f"is taken by another property or relation: {field['name']}",
                         )
@@ -134,7 +134,7 @@ def _references(definition: dict[str, Any], path: str) -> list[Fault]:
                 fields.append(field["name"])
                 if part == "relations" and field["to"] not in names:
                     faults.append(
-                        Fault(
+                        FieldError(
                             f"{here}.relations[{position}].to",
                             f"has to be one of the types {', '.join(names)}",
                         )

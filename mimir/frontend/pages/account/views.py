@@ -7,6 +7,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_POST
 
 from mimir.frontend import session
+from mimir.frontend.api_types.user_shapes import PasswordChanged
 from mimir.frontend.client import ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.shell import cursor_of, page
@@ -46,7 +47,7 @@ def account(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _change(request: HttpRequest, form: Form) -> dict[str, int] | None:
+def _change(request: HttpRequest, form: Form) -> PasswordChanged | None:
     """Return the number of sessions and tokens ended; None with errors in the form if refused."""
     body = {
         "current_password": form.value("current_password"),
@@ -54,7 +55,8 @@ def _change(request: HttpRequest, form: Form) -> dict[str, int] | None:
         "end_tokens": form.value("end_tokens") == "on",
     }
     try:
-        return api(request).post("password/", body)
+        changed: PasswordChanged = api(request).post("password/", body)
+        return changed
     except ApiError as error:
         if error.status not in (400, 429):
             raise

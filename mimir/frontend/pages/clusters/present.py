@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from mimir.frontend import formatting
+from mimir.frontend.api_types.system_shapes import Cluster
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.system.present import bar
+from mimir.frontend.template_context import Context
 
-Row = Mapping[str, Any]
 STATES = {
     "ok": ("succeeded", "reachable"),
     "unreachable": ("failed", "unreachable"),
@@ -29,7 +30,7 @@ PATHS = (
 _EMPTY = {"model_cache": "empty_dir", "jobs": "100", GRACE: "600"}
 
 
-def cluster_row(row: Row) -> dict[str, Any]:
+def cluster_row(row: Cluster) -> Context:
     """Present a cluster: state, and capacity in numbers and bars."""
     shape, word = STATES.get(row["health"]["state"], ("warn", str(row["health"]["state"])))
     used, most = row["used"], row["capacity"]
@@ -71,7 +72,7 @@ def cluster_row(row: Row) -> dict[str, Any]:
 
 def _capacity_row(
     word: str, used: float | None, most: float | None, used_text: str, limit_text: str
-) -> dict[str, Any]:
+) -> Context:
     return {"word": word, "bar": bar(used, most), "used": used_text, "most": limit_text}
 
 
@@ -99,25 +100,24 @@ def _limit(value: object) -> str:
     return "" if value is None else formatting.limit(value)
 
 
-def form_of(row: Row | None, etag: str = "") -> Form:
+def form_of(row: Cluster | None, etag: str = "") -> Form:
     """Build the form of a cluster; an empty form without `row`."""
     if row is None:
         return Form({name: _EMPTY.get(name, "") for name in FIELDS})
-    capacity = {
-        name: "" if row["capacity"][name] is None else str(row["capacity"][name])
-        for name in CAPACITY
-    }
+    limits: Mapping[str, Any] = row["capacity"]
+    values: Mapping[str, Any] = row
+    capacity = {name: "" if limits[name] is None else str(limits[name]) for name in CAPACITY}
     pairs = {
-        name: "\n".join(f"{key}={value}" for key, value in sorted(row[name].items()))
+        name: "\n".join(f"{key}={value}" for key, value in sorted(values[name].items()))
         for name in PAIRS
     }
-    objects = {name: "\n".join(json.dumps(one) for one in row[name]) for name in OBJECTS}
+    objects = {name: "\n".join(json.dumps(one) for one in values[name]) for name in OBJECTS}
     return Form(
         {
             "name": row["name"],
             "etag": etag,
-            GRACE: str(row[GRACE]),
-            **{name: row[name] for name in TEXTS},
+            GRACE: str(values[GRACE]),
+            **{name: values[name] for name in TEXTS},
             **capacity,
             **pairs,
             **objects,
@@ -125,12 +125,12 @@ def form_of(row: Row | None, etag: str = "") -> Form:
     )
 
 
-def body_of(form: Form, *, kubernetes: bool) -> dict[str, Any]:
+def body_of(form: Form, *, kubernetes: bool) -> Context:
     """Build the API request. Values that cannot be read get a message in the form.
 
     A cluster without Kubernetes has only region and capacity.
     """
-    body: dict[str, Any] = {"capacity": _capacity(form), "region": form.value("region")}
+    body: Context = {"capacity": _capacity(form), "region": form.value("region")}
     if kubernetes:
         body |= {name: form.value(name) for name in TEXTS}
         body |= {name: _pairs(form, name) for name in PAIRS}
@@ -139,8 +139,8 @@ def body_of(form: Form, *, kubernetes: bool) -> dict[str, Any]:
     return body
 
 
-def _capacity(form: Form) -> dict[str, Any]:
-    capacity: dict[str, Any] = {
+def _capacity(form: Form) -> Context:
+    capacity: Context = {
         "cpu": form.value("cpu") or None,
         "memory": form.value("memory") or None,
     }

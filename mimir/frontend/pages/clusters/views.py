@@ -11,6 +11,7 @@ from mimir.frontend.forms import Form
 from mimir.frontend.pages.clusters.present import FIELDS, PATHS, body_of, cluster_row, form_of
 from mimir.frontend.pages.shell import cursor_of, page
 from mimir.frontend.session import signed_in
+from mimir.frontend.template_context import Context
 
 CACHES = (("empty_dir", "none: a new one for each worker"), ("claim", "model-cache-pvc"))
 _CHANGED = (
@@ -85,11 +86,11 @@ def _sent(
     form: Form,
     method: str,
     path: str,
-    body: dict[str, Any],
+    body: Context,
     *,
     etag: str = "",
     now: str = "",
-) -> dict[str, Any] | None:
+) -> Any:
     """Return the API's answer; None with its messages in the form if it refuses.
 
     `etag` is the version the form was read with, `now` the current one.

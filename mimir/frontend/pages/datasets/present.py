@@ -2,12 +2,19 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from mimir.frontend import formatting
+from mimir.frontend.api_types.dataset_shapes import (
+    Column,
+    ColumnProfile,
+    DatasetProfile,
+    PreviewRows,
+)
 from mimir.frontend.drawing import profiles
 from mimir.frontend.drawing.scales import figure
+from mimir.frontend.template_context import Context
 
 CELL_CHARS_MAX = 300
 NUMBERS_OF = 100  # columns whose bins and values are listed; more would make the page too large
@@ -15,10 +22,9 @@ _NUMBERS = re.compile(
     r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DOUBLE|FLOAT|REAL|DECIMAL.*", re.IGNORECASE
 )  # as DuckDB names types
 _MIDNIGHT = re.compile(r"\d{4}-\d\d-\d\d[T ]00:00:00(\.0+)?(Z|[+-]\d\d(:?\d\d)?)?")
-Column = Mapping[str, Any]
 
 
-def table(found: Mapping[str, Any], profile: Mapping[str, Any] | None) -> dict[str, Any]:
+def table(found: PreviewRows, profile: DatasetProfile | None) -> Context:
     """Present the first rows: columns with headers, and cells as text.
 
     Numbers are right-aligned.
@@ -48,7 +54,7 @@ def table(found: Mapping[str, Any], profile: Mapping[str, Any] | None) -> dict[s
     return {"columns": columns, "rows": rows, "truncated": found["truncated"]}
 
 
-def listed(schema: Sequence[Column], profile: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+def listed(schema: Sequence[Column], profile: DatasetProfile | None) -> list[Context]:
     """Present every column in a row, with its statistics."""
     known = _by_name(profile)
     row_count = profile["row_count"] if profile else 0
@@ -71,11 +77,11 @@ def is_number(kind: str) -> bool:
     return _NUMBERS.fullmatch(kind) is not None
 
 
-def _by_name(profile: Mapping[str, Any] | None) -> dict[str, Column]:
+def _by_name(profile: DatasetProfile | None) -> dict[str, ColumnProfile]:
     return {column["name"]: column for column in profile["columns"]} if profile else {}
 
 
-def _facts(column: Column, row_count: int) -> dict[str, str]:
+def _facts(column: ColumnProfile, row_count: int) -> dict[str, str]:
     """Format statistics; empty if not computed."""
     missing = column.get("missing")
     return {
@@ -92,7 +98,7 @@ def _facts(column: Column, row_count: int) -> dict[str, str]:
     }
 
 
-def _numbers(column: Column) -> list[tuple[str, str]]:
+def _numbers(column: ColumnProfile) -> list[tuple[str, str]]:
     """Return (bin or value, rows) of the plot in the column header."""
     bins = profiles.bins_of(column)
     if bins:
@@ -116,7 +122,7 @@ def _pure_dates(kind: str, values: Sequence[Any]) -> bool:
     )
 
 
-def cell(value: Any, right: bool, pure_date: bool = False) -> dict[str, Any]:
+def cell(value: Any, right: bool, pure_date: bool = False) -> Context:
     """Present one cell: text, null, right-aligned, and `whole` if it was cut or rounded."""
     if value is None:
         return {"text": "missing", "null": True, "right": right, "whole": ""}

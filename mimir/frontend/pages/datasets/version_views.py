@@ -1,14 +1,13 @@
 """Actions on dataset versions: make current, delete a version, delete the dataset."""
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.shell import project_path
+from mimir.frontend.template_context import Context
 
-NOTHING: dict[str, Any] = {
+NOTHING: Context = {
     "column_changes": [],
     "compared_with": None,
     "uses": [],

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
+from mimir.frontend.api_types.dataset_shapes import DatasetVersion
 from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.datasets import present as columns
@@ -14,6 +15,7 @@ from mimir.frontend.pages.datasets import version_views as version_views
 from mimir.frontend.pages.lineage.present import NOTHING, lineage_of
 from mimir.frontend.pages.shell import cursor_of, optional, page, project_path, together
 from mimir.frontend.session import signed_in
+from mimir.frontend.template_context import Context
 
 PREVIEW_ROWS = 100
 TABS = {"": "Preview", "columns": "Columns", "versions": "Versions", "file": "File"}
@@ -134,8 +136,8 @@ def dataset(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 
 
 def _content(
-    request: HttpRequest, slug: str, name: str, version: dict[str, Any], tab: str
-) -> dict[str, Any]:
+    request: HttpRequest, slug: str, name: str, version: DatasetVersion, tab: str
+) -> Context:
     """Fetch one version's rows, columns, lineage, downloads and import warnings."""
     number = version["number"]
     path = project_path(slug, "datasets", name, "versions", str(number))
@@ -176,8 +178,8 @@ def _tab_url(number: int, tab: str) -> str:
 
 
 def _version(
-    client: Api, slug: str, name: str, versions: list[dict[str, Any]], number_text: str
-) -> dict[str, Any]:
+    client: Api, slug: str, name: str, versions: list[DatasetVersion], number_text: str
+) -> DatasetVersion:
     """Return the requested version; fetch it if it is not on the listed page.
 
     Raises: ApiError.
@@ -187,10 +189,13 @@ def _version(
             return version
     if not (number_text.isascii() and number_text.isdigit() and len(number_text) < 10):
         raise ApiError(404, "not_found", "The version must be a number.")
-    return client.get(project_path(slug, "datasets", name, "versions", number_text))
+    found: DatasetVersion = client.get(
+        project_path(slug, "datasets", name, "versions", number_text)
+    )
+    return found
 
 
-def _rows(path: str, client: Api) -> dict[str, Any]:
+def _rows(path: str, client: Api) -> Any:
     """Fetch the preview; without one, the reason."""
     try:
         return client.get(path, {"limit": PREVIEW_ROWS})
@@ -200,7 +205,7 @@ def _rows(path: str, client: Api) -> dict[str, Any]:
         return {"columns": [], "rows": [], "truncated": False, "error": error.message}
 
 
-def _profile(path: str, wait: bool, client: Api) -> dict[str, Any] | None:
+def _profile(path: str, wait: bool, client: Api) -> Any:
     """Fetch the profile; None if it is not computed yet, or the reason why it cannot be.
 
     `wait`: compute it now.

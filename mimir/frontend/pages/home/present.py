@@ -2,27 +2,36 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import cast
 from urllib.parse import quote, urlencode
 
 from mimir.frontend import formatting
+from mimir.frontend.api_types.job_shapes import Job
+from mimir.frontend.api_types.project_shapes import (
+    AttentionItem,
+    HourCounts,
+    Producer,
+    ResultRow,
+    Run,
+)
+from mimir.frontend.job_types import type_icon
 from mimir.frontend.pages.job.result import thing_url
 from mimir.frontend.pages.jobs.present import job_title
+from mimir.frontend.template_context import Context
 
 WIDTH, HEIGHT = 312, 92  # of the bars per hour
 _TOP, _FLOOR, _BAR = 14, 74, 9
 _RUN_WIDTH, _RUN_STEP, _RUN_HEIGHT = 6, 9, 26
 _ICONS = {"dataset": "dataset", "model": "model", "twin": "digital_twin_update"}
 _TONES = {"succeeded": "ok", "failed": "failed", "cancelled": "stop"}
-Row = Mapping[str, Any]
 
 
-def attention_row(row: Row, slug: str) -> dict[str, Any]:
+def attention_row(row: AttentionItem, slug: str) -> Context:
     """Present a failure with its best next step.
 
     {"retry"} posts at once, {"url"} opens the form or page with the change.
     """
-    job = row["job"]
+    job = cast(Job, row["job"])  # set for every item of kind `failed_job`, the only kind
     steps = row["next_steps"]
     best = steps[0] if steps else None
     patch = best["patch"] if best else None
@@ -41,7 +50,7 @@ def attention_row(row: Row, slug: str) -> dict[str, Any]:
     }
 
 
-def result_row(row: Row, slug: str) -> dict[str, Any]:
+def result_row(row: ResultRow, slug: str) -> Context:
     """Present a version or revision that a job created."""
     return {
         "icon": _ICONS.get(row["kind"], "file"),
@@ -54,21 +63,29 @@ def result_row(row: Row, slug: str) -> dict[str, Any]:
     }
 
 
-def _tag(row: Row) -> str:
+def _tag(row: ResultRow | Producer) -> str:
     return f"revision {row['version']:,}" if row["kind"] == "twin" else f"v{row['version']:,}"
 
 
-def hour_bars(hourly: Sequence[Row]) -> dict[str, Any]:
+def _count(hour: HourCounts, status: str) -> int:
+    return {
+        "succeeded": hour["succeeded"],
+        "failed": hour["failed"],
+        "cancelled": hour["cancelled"],
+    }[status]
+
+
+def hour_bars(hourly: Sequence[HourCounts]) -> Context:
     """Draw a bar for each hour: succeeded, cancelled and failed (with a cross); and the counts."""
-    most = max([sum(hour[name] for name in _TONES) for hour in hourly], default=0) or 1
+    most = max([sum(_count(hour, name) for name in _TONES) for hour in hourly], default=0) or 1
     step = WIDTH / max(len(hourly), 1)
     bars, crosses = [], []
     for at, hour in enumerate(hourly):
         x, y = round(at * step, 1), float(_FLOOR)
         for name, tone in (("succeeded", "ok"), ("cancelled", "wait"), ("failed", "failed")):
-            if not hour[name]:
+            if not _count(hour, name):
                 continue
-            height = max(round(hour[name] / most * (_FLOOR - _TOP), 1), 2.0)
+            height = max(round(_count(hour, name) / most * (_FLOOR - _TOP), 1), 2.0)
             y = round(y - height, 1)
             bars.append({"x": x, "y": y, "height": height, "tone": tone})
         if hour["failed"]:
@@ -80,8 +97,10 @@ def hour_bars(hourly: Sequence[Row]) -> dict[str, Any]:
         "bar": _BAR,
         "bars": bars,
         "crosses": crosses,
-        "rows": [hour for hour in hourly if any(hour[name] for name in _TONES)],
-        "label": _describe_counts({name: sum(hour[name] for hour in hourly) for name in _TONES})
+        "rows": [hour for hour in hourly if any(_count(hour, name) for name in _TONES)],
+        "label": _describe_counts(
+            {name: sum(_count(hour, name) for hour in hourly) for name in _TONES}
+        )
         or "none",
     }
 
@@ -92,11 +111,11 @@ def _describe_counts(counts: Mapping[str, int]) -> str:
     )
 
 
-def producer_row(row: Row, slug: str) -> dict[str, Any]:
+def producer_row(row: Producer, slug: str) -> Context:
     """Present the job series of a dataset, a model or a twin, with its last runs."""
     last = row["last"]
     return {
-        "icon": row["job_type"],
+        "icon": type_icon(row["job_type"]),
         "title": f"Pipeline {row['title']}"
         if row["job_type"] == "pipeline_execution"
         else row["title"],
@@ -111,7 +130,7 @@ def producer_row(row: Row, slug: str) -> dict[str, Any]:
     }
 
 
-def run_bars(last: Sequence[Row]) -> dict[str, Any]:
+def run_bars(last: Sequence[Run]) -> Context:
     """Draw a bar for each run, oldest first; the height is the duration.
 
     Failed has a cross, cancelled is hollow, an unfinished run is short.
@@ -146,7 +165,7 @@ def run_bars(last: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _describe_runs(last: Sequence[Row], counts: Mapping[str, int]) -> str:
+def _describe_runs(last: Sequence[Run], counts: Mapping[str, int]) -> str:
     if len(last) < 2:
         return f"One run: {next(iter(counts))}" if last else "No run"
     if len(counts) == 1:

@@ -1,10 +1,11 @@
 """Guided steps of the sample project: state and prefilled form of each. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 from urllib.parse import quote, urlencode
 
+from mimir.frontend.api_types.project_shapes import Producer
 from mimir.frontend.pages.submit.request_schema import texts_of_request
+from mimir.frontend.template_context import Context
 from mimir.lib import sample
 
 _TITLES = (
@@ -37,13 +38,13 @@ _MAKES = (
 )
 
 
-def sample_steps(slug: str, producers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def sample_steps(slug: str, producers: Sequence[Producer]) -> list[Context]:
     """List the steps: {"title", "does", "action", "url", "done", "next"}; empty once all are done.
 
     `producers`: from the project's summary.
     """
     existing = {(row["kind"], row["name"]) for row in producers}
-    steps: list[dict[str, Any]] = []
+    steps: list[Context] = []
     for (title, does, action), makes, job in zip(_TITLES, _MAKES, sample.JOBS, strict=True):
         texts = texts_of_request(job["type"], {"parameters": job["parameters"]})
         form = f"/projects/{quote(slug, safe='')}/jobs/new/?{urlencode({'type': job['type'], **_parameters(texts)}, doseq=True)}"

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_GET, require_POST
 
+from mimir.frontend.api_types.json_types import JsonObject
 from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.pages.home.present import attention_row, hour_bars, producer_row, result_row
 from mimir.frontend.pages.home.sample_steps import sample_steps
@@ -113,7 +114,7 @@ def _upload(client: Api, slug: str) -> None:
         )
 
 
-def _create(client: Api, slug: str, folder: str, name: str, definition: dict[str, Any]) -> None:
+def _create(client: Api, slug: str, folder: str, name: str, definition: JsonObject) -> None:
     try:
         client.post(project_path(slug, folder), {"name": name, "definition": definition})
     except ApiError as error:

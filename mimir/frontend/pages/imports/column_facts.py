@@ -1,15 +1,15 @@
 """Short line below a column's type: range or number of distinct values. Pure."""
 
 import datetime as dt
-from collections.abc import Mapping
 from typing import Any
 
 from mimir.frontend import formatting
+from mimir.frontend.api_types.upload_shapes import ReadColumn
 
 _DAYS = ("DATE", "TIMESTAMP")  # prefixes of the types that have a day
 
 
-def fact_line(column: Mapping[str, Any], row_count: int) -> str:
+def fact_line(column: ReadColumn, row_count: int) -> str:
     """Format a line such as `31,000 to 31,396 · 1.2 % missing`; empty if nothing is known."""
     missing = column.get("missing")
     if missing is None or missing == row_count:
@@ -22,7 +22,7 @@ def fact_line(column: Mapping[str, Any], row_count: int) -> str:
     return " · ".join(parts)
 
 
-def _values(column: Mapping[str, Any], values: int) -> str:
+def _values(column: ReadColumn, values: int) -> str:
     low, high, distinct = column.get("min"), column.get("max"), column.get("distinct")
     if low is not None and high is not None:
         first, last = _ends(str(column["type"]), low, high)

@@ -7,12 +7,13 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.http import QueryDict
 
 from mimir.frontend import formatting
+from mimir.frontend.api_types.upload_shapes import Sheet, StagedUpload
 from mimir.frontend.forms import Field
+from mimir.frontend.template_context import Context
 
 EACH, ONE = "each", "one"  # how several sheets are imported
 SHOWN_MAX = 100  # sheets in the form; the API accepts any
@@ -35,7 +36,7 @@ class Target:
 class Sheets:
     """Sheets of a staged upload and the user's choices."""
 
-    known: Sequence[Mapping[str, Any]]
+    known: Sequence[Sheet]
     chosen: list[int]
     mode: str = EACH
     shown: int = -1  # the sheet whose preview is shown
@@ -54,7 +55,7 @@ class Sheets:
         return [(value, label, value == self.mode) for value, label in _MODES]
 
     @property
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[Context]:
         """Each sheet with its size and whether it is selected."""
         return [
             {
@@ -103,7 +104,7 @@ class Sheets:
         one = self.each or (len(self.known) > 1 and len(self.chosen) == 1)
         return formatting.visible(self.known[self.shown]["name"]) if one else ""
 
-    def options(self) -> dict[str, Any]:
+    def options(self) -> Context:
         """Reading options of the selection."""
         names = [self.known[place]["name"] for place in self.chosen]
         if self.automatic or not names:
@@ -120,10 +121,10 @@ class Sheets:
         ]
 
 
-def sheets_of(upload: Mapping[str, Any], posted: QueryDict | None = None) -> Sheets:
+def sheets_of(upload: StagedUpload, posted: QueryDict | None = None) -> Sheets:
     """Read the choices from the posted form; without one, from the upload's options."""
     known = upload.get("sheets", [])
-    given, found = upload["options"], (upload["reading"] or {}).get("options", {})
+    given, found = upload["options"], upload["reading"]["options"] if upload["reading"] else {}
     places = {sheet["name"]: place for place, sheet in reversed(list(enumerate(known)))}
     read = [
         places[name]

@@ -1,17 +1,20 @@
 """Import an uploaded file, step 2 of 2: reading options, preview, target dataset."""
 
-from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
+from mimir.frontend.api_types.upload_shapes import StagedUpload
 from mimir.frontend.client import UPLOAD_TIMEOUTS, Api, ApiError, api
 from mimir.frontend.forms import Form
-from mimir.frontend.pages.imports.form import form_of, options_of, with_labels
+from mimir.frontend.pages.imports.form import form_of
+from mimir.frontend.pages.imports.option_fields import with_labels
+from mimir.frontend.pages.imports.posted_options import options_of
 from mimir.frontend.pages.imports.sheet_fields import Sheets, sheets_of
 from mimir.frontend.pages.shell import optional, page, project_path, together
 from mimir.frontend.session import signed_in
+from mimir.frontend.template_context import Context
 from mimir.lib.schemas.column_changes import ChangeKind, column_changes
 
 REPLACE, APPEND = "replace", "append"  # effect on the rows of the current version
@@ -35,7 +38,7 @@ def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResp
         project=lambda client: client.get(project_path(slug)),
         upload=lambda client: client.get(path),
     )
-    upload: dict[str, Any] = got["upload"]
+    upload: StagedUpload = got["upload"]
     errors: dict[str, str] = {}
     sheets, chosen_types = sheets_of(upload), dict[str, str]()
     if request.method == "POST":
@@ -108,11 +111,14 @@ def _chosen_types(request: HttpRequest) -> dict[str, str]:
     return {name: kind for name, kind in chosen_types.items() if kind}
 
 
-def _not_shown(chosen_types: dict[str, str], upload: dict[str, Any]) -> dict[str, str]:
+def _column_names(upload: StagedUpload) -> set[str]:
+    reading = upload["reading"]
+    return {column["name"] for column in reading["columns"]} if reading else set()
+
+
+def _not_shown(chosen_types: dict[str, str], upload: StagedUpload) -> dict[str, str]:
     """Chosen types of columns that the shown sheet does not have."""
-    shown = {column["name"] for column in (upload["reading"] or {}).get("columns", [])} | set(
-        upload["options"].get("types", {})
-    )
+    shown = _column_names(upload) | set(upload["options"].get("types", {}))
     return {name: kind for name, kind in chosen_types.items() if name not in shown}
 
 
@@ -120,11 +126,11 @@ def _read(
     client: Api,
     request: HttpRequest,
     path: str,
-    upload: dict[str, Any],
+    upload: StagedUpload,
     sheets: Sheets,
     *,
     sample: bool,
-) -> tuple[dict[str, Any], dict[str, str]]:
+) -> tuple[StagedUpload, dict[str, str]]:
     """Read the upload again if options changed or not all rows were read.
 
     Returns the upload, and messages by option if the API refuses.
@@ -134,12 +140,12 @@ def _read(
         name: value for name, value in request.POST.items() if name not in ("sheet", "sheets")
     }
     given = options_of({**posted, **sheets.options()}, names, kinds, upload["options"])
-    complete = (upload["reading"] or {}).get("complete", True)
+    complete = upload["reading"] is None or upload["reading"]["complete"]
     if given == upload["options"] and (sample or complete):
         return upload, {}
     try:
         upload = client.patch(path, {"options": given, "sample": sample}, timeout=UPLOAD_TIMEOUTS)
-        columns = {column["name"] for column in (upload["reading"] or {}).get("columns", [])}
+        columns = _column_names(upload)
         types = {name: kind for name, kind in _chosen_types(request).items() if name in columns}
         if (
             sheets.each and types and "types" not in given
@@ -235,7 +241,7 @@ def _append_to(form: Form) -> int | None:
     )
 
 
-def _target(request: HttpRequest, slug: str, name: str, upload: dict[str, Any]) -> dict[str, Any]:
+def _target(request: HttpRequest, slug: str, name: str, upload: StagedUpload) -> Context:
     """Compare the import with the current version of the target dataset.
 
     `unlike`: columns that appended rows cannot have. A type difference is converted when rows are
@@ -249,13 +255,18 @@ def _target(request: HttpRequest, slug: str, name: str, upload: dict[str, Any]) 
     present = read(api(request))
     if not present:
         return {"present": None}
-    reading = upload["reading"] or {"columns": [], "row_count": 0}
-    changes = column_changes(present["schema"], reading["columns"]) if reading["columns"] else []
+    reading = upload["reading"]
+    columns = (
+        [{"name": one["name"], "type": one["type"]} for one in reading["columns"]]
+        if reading
+        else []
+    )
+    changes = column_changes(present["schema"], columns) if columns else []
     unlike = [change for change in changes if change.kind is not ChangeKind.TYPE]
     return {
         "present": present,
         "changes": changes,
         "breaking": any(change.before for change in changes),
         "unlike": unlike,
-        "total": present["row_count"] + reading["row_count"],
+        "total": present["row_count"] + (reading["row_count"] if reading else 0),
     }

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mimir.frontend import formatting
+from mimir.frontend.api_types.job_shapes import Attempt, Event, Job, Waiting
 from mimir.frontend.pages.jobs.present import ENDED
-
-Event = Mapping[str, Any]
+from mimir.frontend.template_context import Context
 
 _STEP_STATES = {
     "step.started": "running",
@@ -72,9 +72,7 @@ _LABELS = {
 }
 
 
-def steps_of(
-    events: Iterable[Event], job: Mapping[str, Any], order: Sequence[str] = ()
-) -> list[dict[str, Any]]:
+def steps_of(events: Iterable[Event], job: Job, order: Sequence[str] = ()) -> list[Context]:
     """State of each step of the current attempt: {"id", "status", "rows", "seconds", "message", …}.
 
     `order`: step IDs of the definition. A step without an event is `queued`, or `skipped` once the
@@ -101,8 +99,8 @@ def steps_of(
     return list(steps.values())
 
 
-def _step(name: str) -> dict[str, Any]:
-    empty: dict[str, Any] = dict.fromkeys(("rows", "seconds", "fraction", "started_at", "ended_at"))
+def _step(name: str) -> Context:
+    empty: Context = dict.fromkeys(("rows", "seconds", "fraction", "started_at", "ended_at"))
     return {"id": name, "uses": "", "status": "queued", "message": "", **empty}
 
 
@@ -135,12 +133,12 @@ def step_line(step: Mapping[str, Any]) -> str:
     return " · ".join(parts)
 
 
-def history(events: Sequence[Event], by: str = "") -> dict[str, Any]:
+def history(events: Sequence[Event], by: str = "") -> Context:
     """Build the timeline: {"rows", "quiet": hidden progress events, "cut": hidden older rows}.
 
     A step's end stands for its start, too. `by`: user who submitted the job.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[Context] = []
     before: object = None
     shown = [event for event in events if event["kind"] not in _QUIET]
     places = {
@@ -184,7 +182,7 @@ def _place(data: Mapping[str, Any]) -> str:
     )
 
 
-def _describe(event: Event, by: str, place: str) -> dict[str, Any]:
+def _describe(event: Event, by: str, place: str) -> Context:
     kind, data = str(event["kind"]), event["data"]
     label = _LABELS.get(kind, kind)
     detail = str(data.get("message") or "")
@@ -203,8 +201,8 @@ def _describe(event: Event, by: str, place: str) -> dict[str, Any]:
             f"{data.get('cluster') or 'its cluster'} does not answer",
         )
     elif kind in ("job.admitted", "job.claimed"):
-        place = data.get("cluster") or data.get("host")
-        detail = f"on {place}" if place else ""
+        location = data.get("cluster") or data.get("host")
+        detail = f"on {location}" if location else ""
     elif kind == "job.log_closed":
         whole = "complete" if data.get("complete") else "its last lines may be missing"
         detail = f"{formatting.size(data.get('end'))}, {whole}"
@@ -243,7 +241,7 @@ def _describe_step(kind: str, data: Mapping[str, Any]) -> tuple[str, str]:
     return f"Step {name} failed", str(data.get("message") or "")
 
 
-def attempts(rows: Iterable[Mapping[str, Any]], job: Mapping[str, Any]) -> list[dict[str, Any]]:
+def attempts(rows: Iterable[Attempt], job: Job) -> list[Context]:
     """Present each attempt with its status and how it ended."""
     shown = []
     for row in rows:
@@ -266,9 +264,9 @@ def attempts(rows: Iterable[Mapping[str, Any]], job: Mapping[str, Any]) -> list[
     return shown
 
 
-def grouped(tries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def grouped(tries: Sequence[Mapping[str, Any]]) -> list[Context]:
     """Merge consecutive attempts that never ran for the same reason: "first" and "count"."""
-    lines: list[dict[str, Any]] = []
+    lines: list[Context] = []
     for one in tries:
         before = lines[-1] if lines else None
         alike = (
@@ -289,7 +287,7 @@ def _idle(one: Mapping[str, Any]) -> bool:
     return not one["current"] and one["ended_at"] is not None and one["claimed_at"] is None
 
 
-def _ended(row: Mapping[str, Any]) -> str:
+def _ended(row: Attempt) -> str:
     """Sentence about how the attempt ended; empty while it runs."""
     if row["ended_at"] is None:
         return ""
@@ -301,7 +299,7 @@ def _ended(row: Mapping[str, Any]) -> str:
     return f"Ended: {reason.replace('_', ' ')}." if reason else ""
 
 
-def rules(waiting: Mapping[str, Any]) -> list[dict[str, Any]]:
+def rules(waiting: Waiting) -> list[Context]:
     """List the rules that decide about a waiting job, blocking ones first.
 
     The headline has the queue position, so it is removed from the details.

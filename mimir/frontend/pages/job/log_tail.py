@@ -1,11 +1,11 @@
 """Last lines of a log, shown beside the reason of a failure."""
 
 import re
-from typing import Any
 
 from mimir.frontend import formatting
 from mimir.frontend.client import Api, checked
 from mimir.frontend.pages.shell import job_path
+from mimir.frontend.template_context import Context
 
 TAIL_BYTES = 8192
 TAIL_LINES = 5
@@ -14,7 +14,7 @@ _STORED = re.compile(r"\S+ (stdout|stderr) [FP] ?(.*)", re.DOTALL)
 _ESCAPE = re.compile("\x1b(\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(\x07|\x1b\\\\)?|.)")
 
 
-def log_tail(client: Api, job_id: str, attempt: int) -> dict[str, Any]:
+def log_tail(client: Api, job_id: str, attempt: int) -> Context:
     """Fetch the last lines of an attempt's log: {"lines": [{"number", "text", "stderr"}]}."""
     params: dict[str, int] = {"attempt": attempt, "offset": -TAIL_BYTES, "limit": TAIL_BYTES}
     found = checked(client.request_raw("GET", job_path(job_id, "logs"), params=params))
@@ -24,7 +24,7 @@ def log_tail(client: Api, job_id: str, attempt: int) -> dict[str, Any]:
     }
 
 
-def last_lines(stored: bytes, first: int, *, whole: bool) -> list[dict[str, Any]]:
+def last_lines(stored: bytes, first: int, *, whole: bool) -> list[Context]:
     """Return the last non-blank lines.
 
     `first` is the number of the first line of `stored`. Unless `whole`, `stored` can begin inside a

@@ -1,10 +1,11 @@
 """Metrics that a running job reports, as small line charts. Pure."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mimir.frontend.api_types.job_shapes import Event
 from mimir.lib.schemas.metrics import METRICS
 
 WIDTH, HEIGHT = 300, 116
@@ -27,7 +28,7 @@ class Curve:
     rows: list[tuple[str, str]]
 
 
-def curves(events: Iterable[Mapping[str, Any]], attempt: int) -> list[Curve]:
+def curves(events: Iterable[Event], attempt: int) -> list[Curve]:
     """Draw the `metric` events of an attempt, in order of first report."""
     found: dict[str, list[tuple[float, float]]] = {}
     stepped: set[str] = set()

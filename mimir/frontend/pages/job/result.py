@@ -6,11 +6,12 @@ from typing import Any
 from urllib.parse import quote
 
 from mimir.frontend import formatting
+from mimir.frontend.api_types.job_shapes import Job
+from mimir.frontend.job_types import parameter_schema, type_output, type_subject
 from mimir.frontend.pages.jobs.present import written_datasets
+from mimir.frontend.template_context import Context
 from mimir.lib.schemas.metrics import METRICS
-from mimir.lib.schemas.parameters import PARAMETERS
 
-Job = Mapping[str, Any]
 _SHOWN_ITEMS = 20
 _PAGES = {"dataset": "datasets", "model": "models", "pipeline": "pipelines", "twin": "twins"}
 
@@ -23,7 +24,7 @@ def thing_url(slug: str, kind: str, name: str, version: object = None) -> str:
     return f"{base}revisions/{version}/" if kind == "twin" else f"{base}?version={version}"
 
 
-def outputs(job: Job) -> list[dict[str, Any]]:
+def outputs(job: Job) -> list[Context]:
     """List what the job wrote: {"icon", "name", "url", "description", "tag"}."""
     slug, result = str(job["project"]), job.get("result") or {}
     rows = [
@@ -51,7 +52,7 @@ def outputs(job: Job) -> list[dict[str, Any]]:
     return rows
 
 
-def _output(kind: str, slug: str, name: str, version: object, description: str) -> dict[str, Any]:
+def _output(kind: str, slug: str, name: str, version: object, description: str) -> Context:
     return {
         "icon": kind,
         "name": name,
@@ -67,7 +68,7 @@ def _rows(result: Mapping[str, Any]) -> str:
     )
 
 
-def _twin(slug: str, result: Mapping[str, Any]) -> dict[str, Any]:
+def _twin(slug: str, result: Mapping[str, Any]) -> Context:
     """Present the twin revision with its changes; without changes, the twin itself."""
     counts = [
         (result.get("created"), "new"),
@@ -90,7 +91,7 @@ def _twin(slug: str, result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def figures(job: Job) -> list[dict[str, Any]]:
+def figures(job: Job) -> list[Context]:
     """List training metrics on held-out rows with the baseline's.
 
     Keys: {"title", "hint", "value", "baseline", "word"}.
@@ -106,7 +107,7 @@ def figures(job: Job) -> list[dict[str, Any]]:
     return [_figure(name, metrics[name], before.get(name)) for name in order]
 
 
-def _figure(name: str, value: Any, baseline: Any) -> dict[str, Any]:
+def _figure(name: str, value: Any, baseline: Any) -> Context:
     about = METRICS.get(name)
     both = _is_number(value) and _is_number(baseline)
     word = ""
@@ -129,13 +130,13 @@ def _figure_text(value: Any) -> str:
     return f"{value:,.4g}" if _is_number(value) else ""
 
 
-def request_rows(job: Job) -> list[dict[str, Any]]:
+def request_rows(job: Job) -> list[Context]:
     """List parameters in schema order: {"title", "text", "url", "version"}.
 
     Names link to the version that was fixed at submit time.
     """
     slug, parameters = str(job["project"]), job.get("parameters") or {}
-    properties = PARAMETERS.get(str(job["type"]), {}).get("properties", {})
+    properties = parameter_schema(job["type"])["properties"]
     fixed = {
         (one["kind"], one[one["kind"]]): one.get("version")
         for one in job.get("inputs") or []
@@ -185,7 +186,7 @@ def _value(value: Any) -> str:
     return json.dumps(value)
 
 
-def input_rows(job: Job) -> list[dict[str, Any]]:
+def input_rows(job: Job) -> list[Context]:
     """List input versions except the pipeline's: {"name", "version", "url", "kind"}."""
     slug = str(job["project"])
     return [
@@ -200,22 +201,16 @@ def input_rows(job: Job) -> list[dict[str, Any]]:
     ]
 
 
-def subject(job: Job, output_rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def subject(job: Job, output_rows: Sequence[Mapping[str, Any]]) -> Context | None:
     """Main object of the job: its pipeline, its model or its twin."""
-    names = {
-        "pipeline_execution": "pipeline",
-        "ml_training": "model",
-        "ml_inference": "model",
-        "digital_twin_update": "twin",
-    }
-    kind = names.get(str(job["type"]))
+    kind = type_subject(job["type"])
     name = (job.get("parameters") or {}).get(kind) if kind else None
     if kind is None or not isinstance(name, str):
         return None
     version = next(
         (one.get("version") for one in job.get("inputs") or [] if one.get("kind") == kind), None
     )
-    there = job["type"] != "ml_training" or bool(output_rows)
+    there = type_output(job["type"]) != (kind, kind) or bool(output_rows)
     return {
         "name": name,
         "version": version,

@@ -2,12 +2,12 @@
 
 import datetime as dt
 import re
-from typing import Any
 
 from mimir.frontend import formatting
 from mimir.frontend.client import Api, checked
 from mimir.frontend.pages.job.log_tail import plain
 from mimir.frontend.pages.shell import job_path
+from mimir.frontend.template_context import Context
 
 PROBE_BYTES = 4096  # read to find a line's time
 NEAR_BYTES = 16 * 1024  # the search ends that close before the first line
@@ -19,9 +19,7 @@ GRACE = dt.timedelta(
 _STORED = re.compile(rb"(\S+) (stdout|stderr) [FP] ?(.*)", re.DOTALL)
 
 
-def lines_between(
-    job_id: str, attempt: int, start: str, end: str | None, client: Api
-) -> dict[str, Any]:
+def lines_between(job_id: str, attempt: int, start: str, end: str | None, client: Api) -> Context:
     """Return the first lines from `start` to `end`: {"lines": [...], "more"}.
 
     Each line is {"number", "text", "stderr"}.
@@ -43,8 +41,8 @@ def lines_between(
 
 def _within(
     stored: bytes, number: int, *, whole: bool, first: dt.datetime, last: dt.datetime | None
-) -> dict[str, Any]:
-    rows: list[dict[str, Any]] = []
+) -> Context:
+    rows: list[Context] = []
     lines = stored.split(b"\n")
     for index, line in enumerate(lines):
         found = _STORED.fullmatch(line) if index or whole else None

@@ -5,9 +5,9 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mimir.frontend import formatting
+from mimir.frontend.api_types.twin_shapes import ValueChange
 
 WIDE, PHONE, HEIGHT = 720, 360, 200
 LEFT, RIGHT, TOP, BOTTOM = 64, 84, 14, 28
@@ -41,7 +41,7 @@ class StepPlot:
 Point = tuple[dt.datetime, float | None]  # None: no value from here on
 
 
-def points_of(changes: Sequence[Mapping[str, Any]], layer: str) -> list[Point]:
+def points_of(changes: Sequence[ValueChange], layer: str) -> list[Point]:
     """Points of one layer of a property, oldest first, from its history (newest first)."""
     course: list[Point] = []
     for change in reversed(changes):

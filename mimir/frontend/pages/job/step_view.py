@@ -3,21 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mimir.frontend.api_types.job_shapes import Job
 from mimir.frontend.pages.job.result import thing_url
 from mimir.frontend.pages.jobs.present import written_datasets
+from mimir.frontend.template_context import Context
 from mimir.lib.schemas.steps import STEP_TYPES
 
 Step = Mapping[str, Any]
 
 
-def shown(job: Mapping[str, Any], step: Step, definition: Any) -> dict[str, Any]:
+def shown(job: Job, step: Step, definition: Any) -> Context:
     """Present a step: {"step", "query", "argv", "facts": [(label, text, url)]}.
 
     `definition`: the pipeline version of the job, if known.
     """
     options = _options(definition, str(step["id"]))
     step_type = STEP_TYPES.get(str(step["uses"]))
-    view: dict[str, Any] = {"step": step, "query": "", "argv": [], "facts": []}
+    view: Context = {"step": step, "query": "", "argv": [], "facts": []}
     for name, schema in (step_type.properties if step_type is not None else {}).items():
         value = options.get(name)
         match schema.get("format"):
@@ -33,7 +35,7 @@ def shown(job: Mapping[str, Any], step: Step, definition: Any) -> dict[str, Any]
 
 
 def _fact(
-    job: Mapping[str, Any],
+    job: Job,
     kind: str,
     schema: Mapping[str, Any],
     value: Any,
@@ -62,7 +64,7 @@ def _options(definition: Any, name: str) -> Mapping[str, Any]:
     return {}
 
 
-def _reads(job: Mapping[str, Any], name: str, options: Mapping[str, Any]) -> tuple[str, str, str]:
+def _reads(job: Job, name: str, options: Mapping[str, Any]) -> tuple[str, str, str]:
     versions = [
         one.get("version")
         for one in job.get("inputs") or []
@@ -76,7 +78,7 @@ def _reads(job: Mapping[str, Any], name: str, options: Mapping[str, Any]) -> tup
     )
 
 
-def _writes(job: Mapping[str, Any], name: str) -> tuple[str, str, str]:
+def _writes(job: Job, name: str) -> tuple[str, str, str]:
     version = next((row["version"] for row in written_datasets(job) if row["name"] == name), None)
     if version is None:
         return ("Writes", f"{name}, when the job succeeds", "")

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.views.decorators.http import require_GET, require_POST
 
 from mimir.frontend import formatting
+from mimir.frontend.api_types.job_shapes import Diagnosis, Event, Job, UsageSeries
 from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.pages.job import history, metric_plot, result, step_log, step_view
 from mimir.frontend.pages.job.log_tail import log_tail
@@ -23,6 +24,7 @@ from mimir.frontend.pages.jobs.present import (
 from mimir.frontend.pages.pipelines import graph_layout
 from mimir.frontend.pages.shell import RANKS, job_path, optional, page, project_path, together
 from mimir.frontend.session import signed_in
+from mimir.frontend.template_context import Context
 from mimir.frontend.template_tags import STATUS_LABELS
 
 NOTHING_TO_DO = "Nothing to do"  # the API's label for "no next step"; the page shows none
@@ -46,7 +48,7 @@ ATTEMPT_PAGES_MAX, ATTEMPT_PAGE = 5, 200
 LOGS_OFFERED = 12
 _GRAPHS_KEPT = 256
 _graphs: dict[
-    tuple[str, str, int], dict[str, Any]
+    tuple[str, str, int], Context
 ] = {}  # graphs of pipeline versions, which are immutable
 
 
@@ -81,7 +83,7 @@ def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
     return page(request, "jobs/job.html", context, project=got["project"], here="jobs")
 
 
-def _context(row: dict[str, Any], got: dict[str, Any], attempt: int, view: str) -> dict[str, Any]:
+def _context(row: Job, got: Context, attempt: int, view: str) -> Context:
     events = got["events"]["results"]
     diagnosis = _diagnosis(row)
     tries = history.attempts(got["attempts"]["results"], row)
@@ -95,8 +97,8 @@ def _context(row: dict[str, Any], got: dict[str, Any], attempt: int, view: str) 
         "ended": row["status"] in ENDED,
         "may_act": RANKS.get(got["project"]["role"], 0) >= RANKS["operator"],
         "waiting": row["waiting"],
-        "rules": history.rules(row["waiting"] or {}),
-        "estimate": formatting.about((row["waiting"] or {}).get("estimate_seconds")),
+        "rules": history.rules(row["waiting"]) if row["waiting"] else [],
+        "estimate": formatting.about(row["waiting"]["estimate_seconds"]) if row["waiting"] else "",
         "diagnosis": diagnosis,
         "last_lines": got["tail"]["lines"],
         "again_is_best": not (diagnosis and diagnosis["next_steps"]),
@@ -130,9 +132,7 @@ def _context(row: dict[str, Any], got: dict[str, Any], attempt: int, view: str) 
     }
 
 
-def _steps(
-    row: dict[str, Any], events: list[dict[str, Any]], graph: dict[str, Any], view: str
-) -> dict[str, Any]:
+def _steps(row: Job, events: list[Event], graph: Context, view: str) -> Context:
     """Progress of each step, for the table and the graph."""
     steps = history.steps_of(events, row, [node["id"] for node in graph["nodes"]])
     uses = {node["id"]: node["uses"] for node in graph["nodes"]}
@@ -149,13 +149,13 @@ def _steps(
 
 
 def _chosen(
-    request: HttpRequest, row: dict[str, Any], steps: list[dict[str, Any]], definition: Any
-) -> dict[str, Any] | None:
+    request: HttpRequest, row: Job, steps: list[Context], definition: Any
+) -> Context | None:
     """Step of `?step=` with its definition and log lines; None without one."""
     step = next((one for one in steps if one["id"] == request.GET.get("step")), None)
     if step is None:
         return None
-    lines: dict[str, Any] = {"lines": [], "more": False}
+    lines: Context = {"lines": [], "more": False}
     if step["started_at"]:
         at = (step["started_at"], step["ended_at"])
         lines = together(
@@ -165,7 +165,7 @@ def _chosen(
     return {**step_view.shown(row, step, definition), "log": lines}
 
 
-def _requested_attempt(request: HttpRequest, row: dict[str, Any]) -> int:
+def _requested_attempt(request: HttpRequest, row: Job) -> int:
     given = request.GET.get("attempt", "")
     number = int(given) if given.isascii() and given.isdigit() and len(given) < 6 else 0
     if 1 <= number <= row["attempt"]:
@@ -174,20 +174,20 @@ def _requested_attempt(request: HttpRequest, row: dict[str, Any]) -> int:
     return int(row["attempt"]) - 1 if between else int(row["attempt"])
 
 
-def _events(job_id: str, client: Api) -> dict[str, Any]:
+def _events(job_id: str, client: Api) -> Context:
     """Fetch all events; of very many the newest, which show the current state."""
     params = {"after": -EVENT_PAGES_MAX * EVENT_PAGE, "limit": EVENT_PAGE}
     return _all(client, job_path(job_id, "events"), params, pages=EVENT_PAGES_MAX)
 
 
-def _attempts(job_id: str, client: Api) -> dict[str, Any]:
+def _attempts(job_id: str, client: Api) -> Context:
     """Fetch all attempts up to a limit: a job that waits for capacity is launched repeatedly."""
     return _all(
         client, job_path(job_id, "attempts"), {"limit": ATTEMPT_PAGE}, pages=ATTEMPT_PAGES_MAX
     )
 
 
-def _all(client: Api, path: str, params: dict[str, Any], *, pages: int) -> dict[str, Any]:
+def _all(client: Api, path: str, params: dict[str, int], *, pages: int) -> Context:
     found = client.get(path, params)
     rows = list(found["results"])
     while found["next"] and (pages := pages - 1):
@@ -196,24 +196,25 @@ def _all(client: Api, path: str, params: dict[str, Any], *, pages: int) -> dict[
     return {"results": rows}
 
 
-def _with_log(tries: list[dict[str, Any]], attempt: int) -> list[dict[str, Any]]:
+def _with_log(tries: list[Context], attempt: int) -> list[Context]:
     """Attempts whose logs can be chosen: the newest that ran, and the shown one."""
     ran = [one for one in tries if one["current"] or one["claimed_at"] or one["number"] == attempt]
     return [one for one in ran[:-LOGS_OFFERED] if one["number"] == attempt] + ran[-LOGS_OFFERED:]
 
 
-def _tail(row: dict[str, Any], client: Api) -> dict[str, Any]:
+def _tail(row: Job, client: Api) -> Context:
     """End of a failed job's log; empty for other jobs or if it cannot be read."""
     if row["status"] != "failed":
         return {"lines": []}
-    return optional(lambda caller: log_tail(caller, row["id"], row["attempt"]), {"lines": []})(
-        client
-    )
+    tail: Context = optional(
+        lambda caller: log_tail(caller, row["id"], row["attempt"]), {"lines": []}
+    )(client)
+    return tail
 
 
-def _graph(row: dict[str, Any], client: Api) -> dict[str, Any]:
+def _graph(row: Job, client: Api) -> Context:
     """Graph of the job's pipeline version: {"nodes", "edges"}; empty without one."""
-    nothing: dict[str, Any] = {"nodes": [], "edges": []}
+    nothing: Context = {"nodes": [], "edges": []}
     source = next((one for one in row["inputs"] if one.get("kind") == "pipeline"), None)
     if source is None:
         return nothing
@@ -252,7 +253,7 @@ def pipeline_definition(client: Api, slug: str, name: str, number: int) -> Any:
         found = client.get(found["next"])
 
 
-def _launching_since(row: dict[str, Any], events: list[dict[str, Any]]) -> str:
+def _launching_since(row: Job, events: list[Event]) -> str:
     """Time when the starting attempt was admitted; empty in every other state."""
     if row["status"] != "launching":
         return ""
@@ -272,7 +273,7 @@ def _steps_as(view: str, count: int) -> str:
     )
 
 
-def _drawing(graph: dict[str, Any], steps: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _drawing(graph: Context, steps: list[Context]) -> Context | None:
     drawn = graph_layout.draw(graph["nodes"], graph["edges"], graph_layout.DRAWN_MAX)
     if drawn is None:
         return None
@@ -296,7 +297,7 @@ def _drawing(graph: dict[str, Any], steps: list[dict[str, Any]]) -> dict[str, An
     }
 
 
-def _steps_text(steps: list[dict[str, Any]]) -> str:
+def _steps_text(steps: list[Context]) -> str:
     counts: dict[str, int] = {}
     for step in steps:
         counts[step["status"]] = counts.get(step["status"], 0) + 1
@@ -313,7 +314,7 @@ def _steps_text(steps: list[dict[str, Any]]) -> str:
     )
 
 
-def _diagnosis(row: dict[str, Any]) -> dict[str, Any] | None:
+def _diagnosis(row: Job) -> Context | None:
     """Add an address to each next step.
 
     An empty patch runs the job again, a patch opens the form, null leads to the pipeline or form to
@@ -343,14 +344,14 @@ def _diagnosis(row: dict[str, Any]) -> dict[str, Any] | None:
     return {**found, "next_steps": steps}
 
 
-def _by_hand(diagnosis: dict[str, Any], pipeline: object) -> str:
+def _by_hand(diagnosis: Diagnosis, pipeline: object) -> str:
     """Where a person makes the change: pipeline, form, or outside of both (administrator)."""
     if diagnosis.get("category") not in CHANGED_BY_PEOPLE:
         return "administrator"
     return "pipeline" if isinstance(pipeline, str) else "form"
 
 
-def _usage(found: dict[str, Any], peak_bytes: int | None, *, wide: bool) -> dict[str, Any] | None:
+def _usage(found: UsageSeries, peak_bytes: int | None, *, wide: bool) -> Context | None:
     """Present the memory plot with its numbers.
 
     `peak_bytes`: peak that the worker measured between two samples.

@@ -3,23 +3,12 @@
 `static/js/joblist.js` builds the same text for a job that changes while its list is open.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from mimir.frontend import formatting
+from mimir.frontend.api_types.job_shapes import Job, Waiting
+from mimir.frontend.api_types.json_types import JsonObject
+from mimir.frontend.job_types import derived_title, type_icon, type_title
+from mimir.frontend.template_context import Context
 
-TYPES = {
-    "pipeline_execution": "Pipeline",
-    "ml_training": "Training",
-    "ml_inference": "Prediction",
-    "digital_twin_update": "Twin update",
-}
-_DOES = {  # what a job without a name is called; in braces, a parameter
-    "pipeline_execution": "Pipeline {pipeline}",
-    "ml_training": "Train {model} on {dataset}",
-    "ml_inference": "Predict with {model} for {dataset}",
-    "digital_twin_update": "Update {twin} from {dataset}",
-}
 ENDED = ("succeeded", "failed", "cancelled")
 MARKS = {  # of a window's title, beside the icon of the same status
     "queued": "\u2026",
@@ -31,17 +20,18 @@ MARKS = {  # of a window's title, beside the icon of the same status
     "cancelled": "\u2298",
     "retrying": "\u21bb",
 }
-Job = Mapping[str, Any]
 
 
-def job_summary(job: Job) -> dict[str, Any]:
+def job_summary(job: Job) -> Context:
     """Present a job as a row of a list."""
-    fraction = (job.get("progress") or {}).get("fraction")
+    progress = job.get("progress")
+    fraction = progress["fraction"] if progress else None
     return {
         "id": job["id"],
         "title": job_title(job),
         "type": job["type"],
-        "type_word": TYPES.get(job["type"], job["type"]),
+        "icon": type_icon(job["type"]),
+        "type_word": type_title(job["type"]),
         "status": job["status"],
         "word": status_word(job),
         "shape": status_shape(job),
@@ -62,15 +52,7 @@ def job_title(job: Job) -> str:
     """Name of the job, else a name made from its request."""
     if job["name"]:
         return str(job["name"])
-    parameters = {
-        name: value
-        for name, value in (job.get("parameters") or {}).items()
-        if isinstance(value, str)
-    }
-    try:
-        return _DOES[str(job["type"])].format_map(parameters)
-    except KeyError:  # a job type or request that this release does not know
-        return TYPES.get(job["type"], str(job["type"]))
+    return derived_title(job["type"], job.get("parameters") or {})
 
 
 def status_word(job: Job) -> str:
@@ -102,17 +84,15 @@ def reason_text(job: Job) -> str:
     if (away := job.get("away")) and status not in ENDED:
         return str(away["detail"])
     if status == "queued":
-        return _waiting(job.get("waiting") or {}) or str(job["message"])
+        return _waiting(job.get("waiting")) or str(job["message"])
     if status == "launching":
         return str(job["message"] or "The worker is starting.")
     if status == "running":
-        return _blocked_text(job) or str(
-            (job.get("progress") or {}).get("message") or job["message"]
-        )
+        return _diagnosis_text(job) or _progress_text(job) or job["message"]
     if status == "cancelling":
         return "Stopping. It is killed if it does not stop soon."
     if status == "failed":
-        return str((job.get("diagnosis") or {}).get("summary") or job["message"] or job["reason"])
+        return _diagnosis_text(job) or job["message"] or job["reason"]
     if status == "succeeded":
         return (
             output_text(job) or str(job["message"]) or "Done. Nothing was written to the project."
@@ -120,9 +100,15 @@ def reason_text(job: Job) -> str:
     return f"{cancelled(job)}. Nothing was written."
 
 
-def _blocked_text(job: Job) -> str:
-    """Reason why a running job does not progress; empty if it does."""
-    return str((job.get("diagnosis") or {}).get("summary") or "")
+def _progress_text(job: Job) -> str:
+    progress = job.get("progress")
+    return progress["message"] if progress else ""
+
+
+def _diagnosis_text(job: Job) -> str:
+    """Summary of the diagnosis of a failed or blocked job; empty without one."""
+    diagnosis = job.get("diagnosis")
+    return diagnosis["summary"] if diagnosis else ""
 
 
 def empty_log(job: Job) -> str:
@@ -133,9 +119,7 @@ def empty_log(job: Job) -> str:
     if status == "launching":
         return "The worker is starting. Log lines appear here when it prints them."
     if status == "running":
-        now = str(
-            (job.get("progress") or {}).get("message") or "The worker is loading its program"
-        ).removesuffix(".")
+        now = (_progress_text(job) or "The worker is loading its program").removesuffix(".")
         return f"{now}. It has not printed anything yet."
     return "No output."
 
@@ -149,11 +133,13 @@ def cancelled(job: Job) -> str:
     )
 
 
-def _waiting(waiting: Mapping[str, Any]) -> str:
+def _waiting(waiting: Waiting | None) -> str:
+    if waiting is None:
+        return ""
     detail = str(waiting.get("detail") or "")
     estimate = waiting.get("estimate_seconds")
-    counts_text = waiting.get("blocked_by") == "back_off"  # its detail says when
-    if detail and not counts_text and isinstance(estimate, int | float) and estimate >= 1:
+    has_time = waiting.get("blocked_by") == "back_off"  # its detail says when
+    if detail and not has_time and isinstance(estimate, int | float) and estimate >= 1:
         return f"{detail} In about {formatting.about(estimate)}."
     return detail
 
@@ -174,7 +160,7 @@ def output_text(job: Job) -> str:
     return f"Wrote {', '.join(names)}{more}{rows}."
 
 
-def _twin_text(result: Job) -> str:
+def _twin_text(result: JsonObject) -> str:
     """Name the new revision and its number of changed entities."""
     counts = [
         (result.get("created"), "new"),
@@ -189,7 +175,7 @@ def _twin_text(result: Job) -> str:
     return f"Created revision {result.get('revision')} of twin {result['twin']}: {counts_text}."
 
 
-def written_datasets(job: Job) -> list[dict[str, Any]]:
+def written_datasets(job: Job) -> list[Context]:
     """List the dataset versions in the result: {"name", "version"}."""
     rows = (job.get("result") or {}).get("datasets")
     return (

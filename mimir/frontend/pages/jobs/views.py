@@ -1,15 +1,16 @@
 """Job list of a project. Filters are in the address; one page of the API, by cursor."""
 
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
-from mimir.frontend.pages.jobs.present import ENDED, TYPES, job_summary
+from mimir.frontend.job_types import job_types, type_title
+from mimir.frontend.pages.jobs.present import ENDED, job_summary
 from mimir.frontend.pages.shell import cursor_of, page, project_path, together
 from mimir.frontend.session import signed_in
+from mimir.frontend.template_context import Context
 from mimir.lib.clock import utc_now
 
 PAGE_JOBS = 50
@@ -56,7 +57,7 @@ def jobs(request: HttpRequest, slug: str) -> HttpResponse:
         "statuses": statuses,
         "filters": filters,
         "requested_at": requested_at,
-        "types": TYPES.items(),
+        "types": [(name, one.title) for name, one in job_types.all().items()],
         "filtered": bool(statuses or active_filters),
         "chips": _chips(statuses, active_filters),
         "newest": _query(statuses, active_filters) if cursor else "",
@@ -70,7 +71,7 @@ def jobs(request: HttpRequest, slug: str) -> HttpResponse:
     return page(request, "jobs/list.html", context, project=got["project"], here="jobs")
 
 
-def _groups(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _groups(rows: list[Context]) -> list[Context]:
     """Split into unfinished and ended jobs, each newest first; no headings for one kind only."""
     moving = [row for row in rows if row["status"] not in ENDED]
     ended = [row for row in rows if row["status"] in ENDED]
@@ -89,7 +90,7 @@ def _query(statuses: list[str], active_filters: Mapping[str, str]) -> str:
 
 def _segments(
     statuses: list[str], active_filters: Mapping[str, str], counts: Mapping[str, int]
-) -> list[dict[str, Any]]:
+) -> list[Context]:
     segments = []
     for word, icon, wanted in _SEGMENTS:
         count = sum(counts.get(status, 0) for status in wanted)
@@ -115,7 +116,7 @@ def _chips(statuses: list[str], active_filters: Mapping[str, str]) -> list[dict[
     labels = {"q": "with", "label": "label", "type": "only"}
     return [
         {
-            "text": f"{labels[name]} {TYPES.get(value, value) if name == 'type' else value}",
+            "text": f"{labels[name]} {type_title(value) if name == 'type' else value}",
             "query": _query(
                 statuses, {other: text for other, text in active_filters.items() if other != name}
             ),

@@ -4,13 +4,14 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 from urllib.parse import quote
 
 from mimir.frontend import formatting
-from mimir.frontend.pages.jobs.present import TYPES
+from mimir.frontend.api_types.lineage_shapes import Lineage, LineageEdge, LineageNode
+from mimir.frontend.job_types import type_icon, type_title
 from mimir.frontend.pages.pipelines import graph_layout
 from mimir.frontend.pages.shell import job_path, project_path
+from mimir.frontend.template_context import Context
 
 SHOWN = 8  # nodes of one group
 _LIBRARY = {"dataset": "datasets", "model": "models", "pipeline": "pipelines", "twin": "twins"}
@@ -21,10 +22,10 @@ _ICONS = {
     "twin": "digital_twin_update",
 }
 _KINDS = {"dataset": "Dataset", "model": "Model", "pipeline": "Pipeline", "twin": "Twin"}
-NOTHING: dict[str, Any] = {"of": "", "nodes": [], "edges": [], "truncated": False}
+NOTHING: Lineage = {"of": "", "nodes": [], "edges": [], "truncated": False}
 
 
-def lineage_of(graph: Mapping[str, Any], slug: str) -> dict[str, Any] | None:
+def lineage_of(graph: Lineage, slug: str) -> Context | None:
     """Present direct neighbours, the whole graph, and upstream and downstream lists.
 
     None if nothing is known.
@@ -52,8 +53,8 @@ def lineage_of(graph: Mapping[str, Any], slug: str) -> dict[str, Any] | None:
 
 
 def _drawing(
-    graph: Mapping[str, Any], nodes: Mapping[str, Any], items: Mapping[str, Any]
-) -> dict[str, Any] | None:
+    graph: Lineage, nodes: Mapping[str, LineageNode], items: Mapping[str, Context]
+) -> Context | None:
     """Draw the lineage as a graph; None if it has one edge only or is too large."""
     if len(nodes) < 3:
         return None
@@ -79,7 +80,7 @@ Neighbours = dict[str, list[str]]
 
 
 def _neighbours(
-    edges: Iterable[Mapping[str, str]], nodes: Mapping[str, Any]
+    edges: Iterable[LineageEdge], nodes: Mapping[str, LineageNode]
 ) -> tuple[Neighbours, Neighbours]:
     """Return (sources of each node, targets of each node)."""
     sources: Neighbours = {}
@@ -91,11 +92,13 @@ def _neighbours(
     return sources, targets
 
 
-def _jobs(names: Iterable[str], nodes: Mapping[str, Any]) -> list[str]:
+def _jobs(names: Iterable[str], nodes: Mapping[str, LineageNode]) -> list[str]:
     return [name for name in names if nodes[name]["kind"] == "job"]
 
 
-def _beyond(names: Sequence[str], further: Neighbours, nodes: Mapping[str, Any]) -> list[str]:
+def _beyond(
+    names: Sequence[str], further: Neighbours, nodes: Mapping[str, LineageNode]
+) -> list[str]:
     """Names that are not jobs, and the neighbours of the jobs among `names`; without duplicates."""
     found = [name for name in names if nodes[name]["kind"] != "job"]
     for job in _jobs(names, nodes):
@@ -111,17 +114,17 @@ def _reached(start: str, further: Neighbours) -> list[str]:
     return reached[1:]
 
 
-def _group(names: Sequence[str], items: Mapping[str, Any]) -> dict[str, Any]:
+def _group(names: Sequence[str], items: Mapping[str, Context]) -> Context:
     return {"items": [items[name] for name in names[:SHOWN]], "more": max(0, len(names) - SHOWN)}
 
 
-def _item(node: Mapping[str, Any], slug: str) -> dict[str, Any]:
+def _item(node: LineageNode, slug: str) -> Context:
     """Present one node with its link."""
     if node["kind"] == "job":
-        word = TYPES.get(str(node.get("job_type")), "Job")
+        word = type_title(node["job_type"]) if node.get("job_type") else "Job"
         return {
             **_common(node),
-            "icon": node.get("job_type") or "jobs",
+            "icon": type_icon(node.get("job_type")),
             "kind": word,
             "name": node.get("name") or word,
             "version": "",
@@ -146,5 +149,5 @@ def _item(node: Mapping[str, Any], slug: str) -> dict[str, Any]:
     }
 
 
-def _common(node: Mapping[str, Any]) -> dict[str, Any]:
+def _common(node: LineageNode) -> Context:
     return {"status": node.get("status") or "", "at": node.get("at"), "by": node.get("by") or ""}

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mimir.frontend.api_types.model_shapes import ModelVersion
 from mimir.frontend.drawing.scales import MINUS, figure, number_of
+from mimir.frontend.template_context import Context
 from mimir.lib.schemas.metrics import METRICS, Metric
 
 # Metrics for the one-sentence verdict. R² is not among them: it already compares with the mean.
@@ -14,7 +16,6 @@ OK, BAD, EVEN = (
     "failed",
     "",
 )  # tones (CSS classes); the text says the same without colour
-Version = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def title_of(name: str) -> str:
     return METRICS[name].title if name in METRICS else name
 
 
-def main_of(version: Version) -> str:
+def main_of(version: ModelVersion) -> str:
     """Main metric of a version; empty if it has no known one."""
     return next(
         (
@@ -116,12 +117,12 @@ def best_of(name: str, values: Sequence[object]) -> int | None:
     return None if figure(found[0][0]) == figure(found[1][0]) else found[0][1]
 
 
-def comparable(one: Version, two: Version) -> bool:
+def comparable(one: ModelVersion, two: ModelVersion) -> bool:
     """Whether two versions have the same task and target."""
     return bool(one["task"] == two["task"] and one["target"] == two["target"])
 
 
-def figures(version: Version, before: Version | None) -> list[dict[str, Any]]:
+def figures(version: ModelVersion, before: ModelVersion | None) -> list[Context]:
     """List every metric with the baseline's and, if comparable, the previous version's value."""
     known = before if before and comparable(version, before) else None
     rows = []
@@ -142,7 +143,7 @@ def figures(version: Version, before: Version | None) -> list[dict[str, Any]]:
     return rows
 
 
-def verdict(version: Version) -> Verdict | None:
+def verdict(version: ModelVersion) -> Verdict | None:
     """Compare the main metric of a version with the baseline."""
     name = main_of(version)
     return (

@@ -6,10 +6,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from mimir.frontend import formatting
+from mimir.frontend.api_types.model_shapes import Model, ModelVersion, ModelVersionDetail
 from mimir.frontend.drawing import classification, importance, regression
 from mimir.frontend.drawing.scales import figure
 from mimir.frontend.pages.models.metric_text import (
-    Version,
     against_version,
     best_of,
     comparable,
@@ -19,6 +19,7 @@ from mimir.frontend.pages.models.metric_text import (
     verdict,
 )
 from mimir.frontend.pages.shell import project_path
+from mimir.frontend.template_context import Context
 from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
 
 ALGORITHMS = {
@@ -30,18 +31,18 @@ ALGORITHMS = {
 _KINDS = {"number": "number", "category": "text", "time": "time", "boolean": "true or false"}
 
 
-def algorithm(version: Version) -> str:
+def algorithm(version: ModelVersion) -> str:
     """Name of the algorithm."""
     return ALGORITHMS.get(version["algorithm"], str(version["algorithm"]))
 
 
-def prediction_text(version: Version) -> str:
+def prediction_text(version: ModelVersion) -> str:
     """Say what the model predicts."""
     what = "predicts the class" if version["task"] == "classification" else "predicts"
     return f"{what} {formatting.visible(version['target'])}"
 
 
-def list_row(row: Mapping[str, Any]) -> dict[str, Any]:
+def list_row(row: Model) -> Context:
     """Present a model in the list, by its newest version."""
     version = row["version"]
     name = main_of(version)
@@ -56,7 +57,7 @@ def list_row(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def version_rows(versions: Sequence[Version], shown: int) -> list[dict[str, Any]]:
+def version_rows(versions: Sequence[ModelVersion], shown: int) -> list[Context]:
     """Present versions, newest first, each compared with the one before."""
     rows = []
     for version, before in zip(versions, [*versions[1:], None], strict=True):
@@ -81,7 +82,7 @@ def version_rows(versions: Sequence[Version], shown: int) -> list[dict[str, Any]
     return rows
 
 
-def details(version: Version) -> dict[str, Any]:
+def details(version: ModelVersionDetail) -> Context:
     """Present signature, training, libraries and hyperparameters."""
     signature = version["signature"]
     features = signature.get("features") or []
@@ -138,7 +139,7 @@ def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
     return facts
 
 
-def hyperparameter_rows(version: Version) -> list[dict[str, Any]]:
+def hyperparameter_rows(version: ModelVersionDetail) -> list[Context]:
     """Present each hyperparameter with its title and whether it is the default."""
     known = HYPERPARAMETERS.get(version["algorithm"], {}).get("properties", {})
     given = version["hyperparameters"]
@@ -183,11 +184,11 @@ def value_text(value: object) -> str:
     )
 
 
-def plots(version: Version) -> dict[str, Any]:
+def plots(version: ModelVersionDetail) -> Context:
     """Draw every plot of a version."""
     data = version["plots"]
     if version["task"] == "regression":
-        drawn: dict[str, Any] = {
+        drawn: Context = {
             "predicted_actual": regression.predicted_actual([("", data)]),
             "residuals": regression.residuals([("", data)]),
         }
@@ -207,13 +208,13 @@ def plots(version: Version) -> dict[str, Any]:
     return {**drawn, "importance": importance.importance([("", version["importance"])])}
 
 
-def compared_plots(one: Version, two: Version, requested: str) -> dict[str, Any]:
+def compared_plots(one: ModelVersionDetail, two: ModelVersionDetail, requested: str) -> Context:
     """Overlay the plots of two versions.
 
     Curves show one class: `requested`, or the most frequent class that both have.
     """
     pair = [(f"version {version['number']}", version) for version in (one, two)]
-    drawn: dict[str, Any] = {
+    drawn: Context = {
         "importance": importance.importance(
             [(name, version["importance"]) for name, version in pair]
         )
@@ -236,9 +237,7 @@ def compared_plots(one: Version, two: Version, requested: str) -> dict[str, Any]
     return {**drawn, "classes": classes, "class": shown, "curves": _compared_curves(data, shown)}
 
 
-def _compared_curves(
-    data: Sequence[tuple[str, Mapping[str, Any]]], shown: str
-) -> list[dict[str, Any]]:
+def _compared_curves(data: Sequence[tuple[str, Mapping[str, Any]]], shown: str) -> list[Context]:
     """Draw the curves of one class, with a line for each version.
 
     A curve that one of the versions lacks is skipped.
@@ -260,7 +259,7 @@ def _compared_curves(
     return curves
 
 
-def compared(one: Version, two: Version) -> list[dict[str, Any]]:
+def compared(one: ModelVersionDetail, two: ModelVersionDetail) -> list[Context]:
     """Compare two versions in rows, differences first: {"title", "cells", "best", "differs"}."""
     rows = [_metric_row(name, one, two) for name in ordered(one["metrics"], two["metrics"])]
     if one["baseline"] or two["baseline"]:
@@ -276,8 +275,13 @@ def compared(one: Version, two: Version) -> list[dict[str, Any]]:
     return [row for row in rows if row["differs"]] + [row for row in rows if not row["differs"]]
 
 
-def _metric_row(name: str, one: Version, two: Version, of: str = "metrics") -> dict[str, Any]:
-    values = [version[of].get(name) for version in (one, two)]
+def _metric_row(
+    name: str, one: ModelVersionDetail, two: ModelVersionDetail, of: str = "metrics"
+) -> Context:
+    values = [
+        (version["metrics"] if of == "metrics" else version["baseline"]).get(name)
+        for version in (one, two)
+    ]
     title = title_of(name) if of == "metrics" else f"{title_of(name)} of the baseline"
     row = _row(title, [figure(value) if value is not None else "" for value in values])
     if of == "metrics" and comparable(one, two):
@@ -286,7 +290,7 @@ def _metric_row(name: str, one: Version, two: Version, of: str = "metrics") -> d
     return {**row, "differs": values[0] != values[1]}
 
 
-def _row(title: str, cells: Sequence[str]) -> dict[str, Any]:
+def _row(title: str, cells: Sequence[str]) -> Context:
     return {
         "title": title,
         "cells": list(cells),
@@ -296,7 +300,7 @@ def _row(title: str, cells: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _facts(version: Version) -> dict[str, str]:
+def _facts(version: ModelVersionDetail) -> dict[str, str]:
     """Other facts to compare, by title."""
     data = version["training_data"]
     features = version["signature"].get("features") or []

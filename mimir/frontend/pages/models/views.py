@@ -1,12 +1,12 @@
 """Models: list, one version with plots, comparison of two versions."""
 
 from functools import partial
-from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
+from mimir.frontend.api_types.model_shapes import ModelVersionDetail
 from mimir.frontend.client import Api, ApiError
 from mimir.frontend.pages.jobs.present import job_title
 from mimir.frontend.pages.lineage.present import NOTHING, lineage_of
@@ -141,7 +141,7 @@ def compare(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     return page(request, "models/compare.html", context, project=got["project"], here="models")
 
 
-def _version(slug: str, name: str, requested: str, client: Api) -> dict[str, Any]:
+def _version(slug: str, name: str, requested: str, client: Api) -> ModelVersionDetail:
     """Fetch one version, by default the newest.
 
     Raises: ApiError.
@@ -150,7 +150,10 @@ def _version(slug: str, name: str, requested: str, client: Api) -> dict[str, Any
         raise ApiError(
             404, "not_found", f"The version must be a whole number, not {requested[:20]}."
         )
-    return client.get(project_path(slug, "models", name, "versions", requested or "latest"))
+    found: ModelVersionDetail = client.get(
+        project_path(slug, "models", name, "versions", requested or "latest")
+    )
+    return found
 
 
 def _compare_url(slug: str, name: str, one: int, two: int) -> str:

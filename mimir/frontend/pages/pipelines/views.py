@@ -11,6 +11,8 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_GET, require_http_methods
 
+from mimir.frontend.api_types.pipeline_shapes import PipelineVersion, SavedPipeline
+from mimir.frontend.api_types.project_shapes import ProjectDetail
 from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages import editor
@@ -18,6 +20,7 @@ from mimir.frontend.pages.jobs.present import job_summary
 from mimir.frontend.pages.pipelines import graph_layout
 from mimir.frontend.pages.shell import RANKS, cursor_of, optional, page, project_path, together
 from mimir.frontend.session import signed_in
+from mimir.frontend.template_context import Context
 from mimir.lib.schemas.stephelp import step_help
 
 RECENT_JOBS = 50  # fetched jobs of the project, filtered by this pipeline
@@ -91,7 +94,7 @@ def _example(dataset: str) -> str:
     if dataset:
         table = re.sub(r"[^A-Za-z0-9_]", "_", dataset)[:40]
         table = table if re.match(r"[A-Za-z_]", table) else f"t_{table}"
-        steps: list[dict[str, Any]] = [
+        steps: list[Context] = [
             {"id": table, "uses": "read", "with": {"dataset": dataset}},
             {
                 "id": "summary",
@@ -158,7 +161,7 @@ def pipeline(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     return _editor(request, got["project"], form, context)
 
 
-def _version(versions: list[dict[str, Any]], requested: str) -> dict[str, Any]:
+def _version(versions: list[PipelineVersion], requested: str) -> PipelineVersion:
     """Return the requested version, by default the newest.
 
     Raises: ApiError 404.
@@ -174,8 +177,8 @@ def _version(versions: list[dict[str, Any]], requested: str) -> dict[str, Any]:
 
 
 def _diff(
-    version: dict[str, Any], versions: list[dict[str, Any]], requested: str
-) -> dict[str, Any] | None:
+    version: PipelineVersion, versions: list[PipelineVersion], requested: str
+) -> Context | None:
     """Compare `version` with the requested one; None without one."""
     other = next((one for one in versions if str(one["number"]) == requested), None)
     if other is None:
@@ -188,10 +191,10 @@ def _diff(
 
 
 def _editor(
-    request: HttpRequest, project: dict[str, Any], form: Form, context: dict[str, Any] | None
+    request: HttpRequest, project: ProjectDetail, form: Form, context: Context | None
 ) -> HttpResponse:
     """Render the editor page. `context` is None for a new pipeline."""
-    nothing: dict[str, Any] = {"valid": False, "errors": [], "graph": {}}
+    nothing: Context = {"valid": False, "errors": [], "graph": {}}
     only_checked = bool(form.values.get("checked"))
     check = together(
         request,
@@ -224,7 +227,7 @@ def _editor(
     )
 
 
-def _drawing(drawn: graph_layout.Drawing) -> dict[str, Any]:
+def _drawing(drawn: graph_layout.Drawing) -> Context:
     nodes = [
         {"x": node.x, "y": node.y, "line": node.uses, "step": {"id": node.id, "status": node.uses}}
         for node in drawn.nodes
@@ -237,14 +240,14 @@ def _drawing(drawn: graph_layout.Drawing) -> dict[str, Any]:
     }
 
 
-def _summary(check: dict[str, Any]) -> str:
+def _summary(check: Context) -> str:
     """Summary of a check, and whether errors prevent saving."""
     if check["errors"] and check.get("can_be_saved"):
         return f"You can save it, but a job fails with the current data. {check.get('summary', '')}"
     return str(check.get("summary", ""))
 
 
-def _checked(slug: str, definition: str, client: Api) -> dict[str, Any]:
+def _checked(slug: str, definition: str, client: Api) -> Any:
     """Check a definition: {"valid", "can_be_saved", "errors", "summary", "graph"}."""
     try:
         value = json.loads(definition)
@@ -279,7 +282,7 @@ def _saved(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
     return _to_pipeline(slug, pipeline, _after_saving(pipeline))
 
 
-def _after_saving(pipeline: dict[str, Any]) -> str:
+def _after_saving(pipeline: SavedPipeline) -> str:
     """Notice after saving; empty for a new version that fits its data."""
     number, warnings = pipeline["version"]["number"], pipeline.get("warnings", [])
     if not pipeline.get("created", True):
@@ -291,7 +294,7 @@ def _after_saving(pipeline: dict[str, Any]) -> str:
     return f"Version {number} is saved. A job fails with the current data: {first}{more}."
 
 
-def _run(request: HttpRequest, slug: str, pipeline: dict[str, Any]) -> HttpResponse:
+def _run(request: HttpRequest, slug: str, pipeline: SavedPipeline) -> HttpResponse:
     """Submit a job of the saved version.
 
     If the API refuses, show the pipeline page with the reason.
@@ -324,7 +327,7 @@ def _run(request: HttpRequest, slug: str, pipeline: dict[str, Any]) -> HttpRespo
     return HttpResponseRedirect(f"/jobs/{job['id']}/")
 
 
-def _to_pipeline(slug: str, pipeline: dict[str, Any], notice: str) -> HttpResponse:
+def _to_pipeline(slug: str, pipeline: SavedPipeline, notice: str) -> HttpResponse:
     """Redirect to the pipeline's page with a notice.
 
     The notice is signed: nobody can craft a link that shows their own text.

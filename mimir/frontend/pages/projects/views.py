@@ -12,6 +12,7 @@ from mimir.frontend.forms import Form
 from mimir.frontend.pages.session.views import sign_in_page
 from mimir.frontend.pages.shell import cursor_of, optional, page, project_path, together
 from mimir.frontend.session import current, signed_in
+from mimir.frontend.template_context import Context
 from mimir.lib.clock import utc_now
 
 _FIELDS = {"slug": "slug", "name": "name", "description": "description", "status": "status"}
@@ -57,7 +58,7 @@ def _counts(slug: str) -> Any:
     return lambda client: client.get(project_path(slug, "jobs", "counts"))
 
 
-def _numbers(counts: dict[str, int]) -> dict[str, Any]:
+def _numbers(counts: dict[str, int]) -> Context:
     """Counts for a card; `counted` is false if they are unavailable."""
     return {
         "counted": bool(counts),
@@ -122,7 +123,7 @@ def settings(request: HttpRequest, slug: str) -> HttpResponse:
     form = Form({"name": row["name"], "description": row["description"], "etag": etag})
     if request.method == "POST":
         form = Form.posted(request.POST, "name", "description", "etag")
-        change: dict[str, Any] = {
+        change: dict[str, str] = {
             "name": form.value("name"),
             "description": form.value("description"),
         }

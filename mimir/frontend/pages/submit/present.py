@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mimir.frontend import formatting, schemaform
+from mimir.frontend import formatting, schema_form
 from mimir.frontend.client import ApiError
+from mimir.frontend.job_types import parameter_schema, type_output
 from mimir.frontend.pages.submit import request_schema
-from mimir.frontend.schemaform import Choice, Field, Offers, Texts, given
-from mimir.lib.schemas.parameters import PARAMETERS
+from mimir.frontend.schema_form import Choice, Field, Offers, Texts, given
 from mimir.lib.schemas.signature import kind_of
 from mimir.lib.schemas.twin import entity_type, fields_of
 
@@ -19,7 +19,7 @@ def offers_of(job_type: str, texts: Texts, got: Got) -> Offers:
 
     `got["dataset"]` and so on hold a page of the list; a longer list is not offered.
     """
-    properties = PARAMETERS[job_type]["properties"]
+    properties = parameter_schema(job_type)["properties"]
     names: dict[str, Sequence[Choice]] = {}
     newest: dict[str, int | None] = {}
     for name, schema in properties.items():
@@ -124,10 +124,9 @@ def _types(texts: Texts, got: Got) -> Sequence[Choice] | None:
 def preselected(job_type: str, texts: Texts, got: Got) -> dict[str, list[str]]:
     """Preselect the only entity type and the column named like its key, unless chosen."""
     found = {name: list(values) for name, values in texts.items()}
-    definition = (
-        got.get("definition", {}).get("definition") if job_type == "digital_twin_update" else None
-    )
-    if not definition:
+    formats = {one.get("format") for one in parameter_schema(job_type)["properties"].values()}
+    definition = got.get("definition", {}).get("definition")
+    if not definition or "twin-type" not in formats:
         return found
     if len(definition["types"]) == 1 and not given(found, "parameters.type"):
         found["parameters.type"] = [str(definition["types"][0]["name"])]
@@ -160,10 +159,10 @@ def refusals(job_type: str, texts: Texts, error: ApiError) -> tuple[dict[str, st
     """Split the API's errors into messages by field and general ones."""
     schema = request_schema.request_schema(job_type, texts)
     names = list(_paths(schema, texts))  # asked for each message
-    errors = schemaform.number_errors(schema, texts)
+    errors = schema_form.number_errors(schema, texts)
     general: list[str] = []
     for path, message in error.detail.items():
-        at = schemaform.field_at(path, names)
+        at = schema_form.field_at(path, names)
         if not isinstance(message, str):
             general.append(error.message)
         elif at is None:
@@ -177,9 +176,9 @@ def _paths(schema: Mapping[str, Any], texts: Texts) -> Iterable[str]:
     """Names of all fields that can show a message."""
     nothing = Offers({}, {}, columns=(), types=(), properties=())
     lines = {
-        name.removesuffix(schemaform.LINES) for name in texts if name.endswith(schemaform.LINES)
+        name.removesuffix(schema_form.LINES) for name in texts if name.endswith(schema_form.LINES)
     }
-    for field in schemaform.names_of(schemaform.fields(schema, texts, nothing, errors={})):
+    for field in schema_form.names_of(schema_form.fields(schema, texts, nothing, errors={})):
         yield field.name
     yield from lines
     yield from texts
@@ -200,11 +199,11 @@ def dry_facts(
     if "refused" in found:
         errors, general = refusals(job_type, texts, found["refused"])
         titles = {
-            field.name.removesuffix(schemaform.LINES): field.title
-            for field in schemaform.names_of(fields)
+            field.name.removesuffix(schema_form.LINES): field.title
+            for field in schema_form.names_of(fields)
         }
         rows = [
-            {"title": titles.get(name.removesuffix(schemaform.LINES), name), "message": message}
+            {"title": titles.get(name.removesuffix(schema_form.LINES), name), "message": message}
             for name, message in errors.items()
         ]
         return {
@@ -247,13 +246,11 @@ def _facts(answer: Mapping[str, Any], job_type: str, texts: Texts) -> list[tuple
 
 
 def _makes(job_type: str, texts: Texts) -> str:
-    if job_type == "ml_training":
-        return f"a version of model {given(texts, 'parameters.model')}"
-    return (
-        f"a version of dataset {given(texts, 'parameters.output')}"
-        if job_type == "ml_inference"
-        else ""
-    )
+    output = type_output(job_type)
+    if output is None:
+        return ""
+    kind, parameter = output
+    return f"a version of {kind} {given(texts, f'parameters.{parameter}')}"
 
 
 def _range(low: str, high: str) -> str:

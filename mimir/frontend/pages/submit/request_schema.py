@@ -1,26 +1,17 @@
 """JSON schema of a job request for each type, the source of the submit form. Pure.
 
-The parameters come from `mimir.lib.schemas.parameters`; this module adds the common fields.
+The parameters come from the API (`job_types`); this module adds the fields of all types.
 """
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from mimir.frontend import formatting, schemaform
-from mimir.frontend.schemaform import OMITTED, Texts
-from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
-from mimir.lib.schemas.parameters import PARAMETERS
+from mimir.frontend import formatting, schema_form
+from mimir.frontend.job_types import parameter_schema
+from mimir.frontend.schema_form import OMITTED, Texts
 
 PRIORITIES = ("critical", "high", "normal", "low")
-FIRST_TYPE = "pipeline_execution"
-# Of the type: what its card says, the heading of its parameters, its button.
-KINDS: dict[str, tuple[str, str, str]] = {
-    "pipeline_execution": ("Read, transform, write data", "What to run", "Run pipeline"),
-    "ml_training": ("Make a model version", "What to learn", "Run training"),
-    "ml_inference": ("Apply a model to data", "What to predict", "Run prediction"),
-    "digital_twin_update": ("Bring a twin up to date", "What to update", "Run twin update"),
-}
 _COMMON: dict[str, Any] = {
     "name": {
         "type": "string",
@@ -102,37 +93,48 @@ _COMMON: dict[str, Any] = {
 
 
 def request_schema(job_type: str, texts: Texts) -> dict[str, Any]:
-    """Schema of a request of this type, with the hyperparameters of the chosen algorithm."""
-    parameters = PARAMETERS[job_type]
-    if "hyperparameters" in parameters["properties"]:
-        properties = parameters["properties"]
-        algorithm = (texts.get("parameters.algorithm") or [properties["algorithm"]["default"]])[-1]
-        of_algorithm = HYPERPARAMETERS.get(algorithm, {"type": "object", "properties": {}})
-        parameters = {
-            **parameters,
-            "properties": {
-                **properties,
-                "hyperparameters": {**properties["hyperparameters"], **of_algorithm},
-            },
-        }
-    return {"type": "object", "properties": {"parameters": parameters, **_COMMON}}
+    """Schema of a request of this type, with the variants (hyperparameters) of the choice made."""
+    parameters = parameter_schema(job_type)
+    properties = {
+        name: {**schema, **_variant(schema, parameters["properties"], texts)}
+        for name, schema in parameters["properties"].items()
+    }
+    return {
+        "type": "object",
+        "properties": {"parameters": {**parameters, "properties": properties}, **_COMMON},
+    }
 
 
-def settled(texts: Texts, shown: str) -> dict[str, list[str]]:
-    """Drop hyperparameter defaults of a previously shown algorithm that is no longer chosen."""
+def _variant(
+    schema: Mapping[str, Any], properties: Mapping[str, Any], texts: Texts
+) -> Mapping[str, Any]:
+    """Schema of the variant that the `x-of` field of the form chooses; empty without variants."""
+    variants: Mapping[str, Any] | None = schema.get("x-variants")
+    if variants is None:
+        return {}
+    selector = schema["x-of"]
+    chosen = texts.get(f"parameters.{selector}") or [properties[selector]["default"]]
+    variant: Mapping[str, Any] = variants.get(chosen[-1], {"type": "object", "properties": {}})
+    return variant
+
+
+def settled(job_type: str, texts: Texts, shown: str) -> dict[str, list[str]]:
+    """Drop defaults of a previously shown variant (algorithm) that is no longer chosen."""
     kept = {name: list(values) for name, values in texts.items()}
-    if shown == schemaform.given(texts, "parameters.algorithm"):
-        return kept
-    for name, schema in HYPERPARAMETERS.get(shown, {}).get("properties", {}).items():
-        path = f"parameters.hyperparameters.{name}"
-        if path in kept and schemaform.read(schema, kept, path) is OMITTED:
-            del kept[path]
+    for field, schema in parameter_schema(job_type)["properties"].items():
+        variants = schema.get("x-variants")
+        if variants is None or shown == schema_form.given(texts, f"parameters.{schema['x-of']}"):
+            continue
+        for name, part in variants.get(shown, {}).get("properties", {}).items():
+            path = f"parameters.{field}.{name}"
+            if path in kept and schema_form.read(part, kept, path) is OMITTED:
+                del kept[path]
     return kept
 
 
 def body_of(job_type: str, texts: Texts) -> dict[str, Any]:
     """Build the API request; empty fields are omitted."""
-    request = schemaform.read(request_schema(job_type, texts), texts)
+    request = schema_form.read(request_schema(job_type, texts), texts)
     return {"type": job_type, "parameters": {}, **({} if request is OMITTED else request)}
 
 
@@ -168,7 +170,7 @@ def texts_of_request(job_type: str, request: Mapping[str, Any]) -> dict[str, lis
     parameters = request.get("parameters")
     algorithm = parameters.get("algorithm") if isinstance(parameters, Mapping) else None
     chosen = {"parameters.algorithm": [algorithm]} if isinstance(algorithm, str) else {}
-    return schemaform.texts_of(
+    return schema_form.texts_of(
         request_schema(job_type, chosen),
         {name: value for name, value in request.items() if value is not None},
     )

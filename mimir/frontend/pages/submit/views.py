@@ -11,9 +11,10 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
-from mimir.frontend import schemaform
+from mimir.frontend import schema_form
 from mimir.frontend.client import Api, ApiError, Unavailable, api
-from mimir.frontend.pages.jobs.present import TYPES, job_title
+from mimir.frontend.job_types import job_types, parameter_schema
+from mimir.frontend.pages.jobs.present import job_title
 from mimir.frontend.pages.shell import job_path, optional, page, project_path, together
 from mimir.frontend.pages.submit import request_schema
 from mimir.frontend.pages.submit.present import (
@@ -23,10 +24,8 @@ from mimir.frontend.pages.submit.present import (
     refusals,
     with_places,
 )
-from mimir.frontend.pages.submit.request_schema import KINDS
-from mimir.frontend.schemaform import Texts
+from mimir.frontend.schema_form import Texts
 from mimir.frontend.session import signed_in
-from mimir.lib.schemas.parameters import PARAMETERS
 
 LISTED_MAX = 200  # names to choose from; with more, the user types the name
 VERSIONS_MAX = 200
@@ -42,6 +41,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
     source_id = _uuid(request.GET.get("from", ""))
     source = api(request).get(job_path(source_id)) if source_id else None
     job_type = _type(request, source)
+    chosen = job_types.all()[job_type]
     texts, changed = _texts(request, job_type, source)
     errors: dict[str, str] = {}
     general: list[str] = []
@@ -53,18 +53,24 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
     got = together(request, **_calls(slug, job_type, texts, bare=bool(errors or general)))
     texts = preselected(job_type, texts, got)
     schema = with_places(request_schema.request_schema(job_type, texts), texts, got)
-    fields = schemaform.fields(
+    fields = schema_form.fields(
         schema, texts, offers_of(job_type, texts, got), errors=errors, changed=changed
     )
     context = {
         **_shown(fields),
         "job_type": job_type,
         "kinds": [
-            {"value": kind, "word": TYPES[kind], "does": value[0], "chosen": kind == job_type}
-            for kind, value in KINDS.items()
+            {
+                "value": one.type,
+                "icon": one.icon,
+                "word": one.title,
+                "does": one.summary,
+                "chosen": one.type == job_type,
+            }
+            for one in job_types.all().values()
         ],
-        "heading": KINDS[job_type][1],
-        "button": KINDS[job_type][2],
+        "heading": chosen.heading,
+        "button": chosen.button,
         "faults": _faults(fields, errors),
         "general": general,
         "fault_count": len(errors) + len(general),
@@ -72,7 +78,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
         "shown_algorithm": next(
             (
                 field.value
-                for field in schemaform.names_of(fields)
+                for field in schema_form.names_of(fields)
                 if field.name == "parameters.algorithm"
             ),
             "",
@@ -108,7 +114,10 @@ def _type(request: HttpRequest, source: Mapping[str, Any] | None) -> str:
     wanted = (
         request.POST.get("type") or request.GET.get("type") or (source["type"] if source else "")
     )
-    return wanted if wanted in PARAMETERS else request_schema.FIRST_TYPE
+    known = job_types.all()
+    if not known:
+        raise Unavailable("The orchestrator has not listed its job types yet.")
+    return wanted if wanted in known else next(iter(known))
 
 
 def _texts(
@@ -128,11 +137,13 @@ def _texts(
             for name, values in lists
             if name not in _NO_TEXTS
         }
-        return request_schema.settled(texts, request.POST.get("shown_algorithm", "")), changed
+        return request_schema.settled(
+            job_type, texts, request.POST.get("shown_algorithm", "")
+        ), changed
     for name, values in request.GET.lists():
         if name.startswith("parameters."):
             texts[name] = [str(one) for one in values]
-        elif name in PARAMETERS[job_type]["properties"] and name not in _OURS:
+        elif name in parameter_schema(job_type)["properties"] and name not in _OURS:
             texts[f"parameters.{name}"] = [str(one) for one in values]
     return texts, changed
 
@@ -162,7 +173,7 @@ def _calls(
     slug: str, job_type: str, texts: Texts, *, bare: bool
 ) -> dict[str, Callable[[Api], Any]]:
     """API calls of the page. `bare`: without a dry run, because the request was just refused."""
-    properties = PARAMETERS[job_type]["properties"]
+    properties = parameter_schema(job_type)["properties"]
     formats = {str(one.get("format")) for one in properties.values()} & set(_LISTS)
     calls: dict[str, Callable[[Api], Any]] = {
         "project": lambda client: client.get(project_path(slug))
@@ -171,8 +182,8 @@ def _calls(
     for name in sorted(formats):
         calls[name] = _list(slug, _LISTS[name])
     dataset, twin = (
-        schemaform.given(texts, "parameters.dataset"),
-        schemaform.given(texts, "parameters.twin"),
+        schema_form.given(texts, "parameters.dataset"),
+        schema_form.given(texts, "parameters.twin"),
     )
     if (
         dataset
@@ -191,8 +202,8 @@ def _calls(
         )
     lacks = [
         name
-        for name in PARAMETERS[job_type]["required"]
-        if not schemaform.given(texts, f"parameters.{name}")
+        for name in parameter_schema(job_type)["required"]
+        if not schema_form.given(texts, f"parameters.{name}")
     ]
     body = request_schema.body_of(job_type, texts)
     calls["dry"] = (
@@ -233,7 +244,7 @@ def _dry_run(client: Api, slug: str, body: Mapping[str, Any]) -> dict[str, Any]:
         raise
 
 
-def _shown(fields: list[schemaform.Field]) -> dict[str, Any]:
+def _shown(fields: list[schema_form.Field]) -> dict[str, Any]:
     """Group the fields by section of the form."""
     by_name = {field.name: field for field in fields}
     parameters = by_name["parameters"].fields
@@ -242,21 +253,21 @@ def _shown(fields: list[schemaform.Field]) -> dict[str, Any]:
     return {
         "fields": [field for field in parameters if not field.advanced],
         "folded": folded,
-        "folded_summary": schemaform.summary(folded) if folded else "",
+        "folded_summary": schema_form.summary(folded) if folded else "",
         "folded_open": any(field.opened for field in folded),
         "name": by_name["name"],
         "resources": by_name["resources"],
         "common": common,
-        "common_summary": schemaform.summary(common),
+        "common_summary": schema_form.summary(common),
         "common_open": any(
             field.opened or (field.value and field.value != field.default) for field in common
         ),
     }
 
 
-def _faults(fields: list[schemaform.Field], errors: Mapping[str, str]) -> list[dict[str, str]]:
+def _faults(fields: list[schema_form.Field], errors: Mapping[str, str]) -> list[dict[str, str]]:
     """Messages at fields, for the summary above the form."""
-    titles = {field.name: field.title for field in schemaform.names_of(fields)}
+    titles = {field.name: field.title for field in schema_form.names_of(fields)}
     return [
         {"name": name, "title": titles.get(name, name), "message": message}
         for name, message in errors.items()

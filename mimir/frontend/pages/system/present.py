@@ -1,13 +1,18 @@
 """Present the state of the installation: capacity, components, limits, failures. Pure."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from mimir.frontend import formatting
-from mimir.frontend.pages.jobs.present import TYPES
+from mimir.frontend.api_types.system_shapes import (
+    ClusterCapacity,
+    Component,
+    LimitInForce,
+    RunningWorker,
+    Storage,
+    SystemState,
+)
+from mimir.frontend.job_types import type_icon, type_title
+from mimir.frontend.template_context import Context
 
 BAR_WIDTH = 132  # of a bar, in pixels of its drawing
-Row = Mapping[str, Any]
 
 PARTS = {
     "web": "Web",
@@ -22,7 +27,7 @@ STATES = {"alive": ("succeeded", "healthy"), "late": ("warn", "late"), "away": (
 SCOPES = {"global": "All jobs", "type": "Type", "project": "Project"}
 
 
-def page_context(system: Row) -> dict[str, Any]:
+def page_context(system: SystemState) -> Context:
     """Build the page's context from `GET /api/v1/system/`."""
     headline = system["headline"]
     workers = [_worker(row) for row in system["workers"]]
@@ -48,7 +53,7 @@ def page_context(system: Row) -> dict[str, Any]:
     }
 
 
-def bar(used: float | None, most: float | None) -> dict[str, Any] | None:
+def bar(used: float | None, most: float | None) -> Context | None:
     """Draw usage against a limit; None if one of them is unknown."""
     if used is None or not most:
         return None
@@ -61,11 +66,12 @@ def bar(used: float | None, most: float | None) -> dict[str, Any] | None:
     }
 
 
-def _worker(row: Row) -> dict[str, Any]:
+def _worker(row: RunningWorker) -> Context:
     """Present a running worker with usage against its limits."""
-    kind = TYPES.get(row["type"], row["type"])
+    kind = type_title(row["type"])
     return {
         **row,
+        "icon": type_icon(row["type"]),
         "title": row["name"] or f"{kind} {formatting.short_id(row['job'])}",
         "memory_bar": bar(row["memory_bytes"], row["memory_limit_bytes"]),
         "cpu_bar": bar(row["cpu_millicores"], row["cpu_limit_millicores"]),
@@ -74,7 +80,7 @@ def _worker(row: Row) -> dict[str, Any]:
     }
 
 
-def _cluster(row: Row) -> dict[str, Any]:
+def _cluster(row: ClusterCapacity) -> Context:
     """Present a cluster's capacity: requested by jobs, and total."""
     capacity = [
         (
@@ -114,7 +120,7 @@ def _cluster(row: Row) -> dict[str, Any]:
     }
 
 
-def _part(row: Row) -> dict[str, Any]:
+def _part(row: Component) -> Context:
     """Present a component and its last heartbeat."""
     shape, word = STATES.get(row["state"], ("warn", str(row["state"])))
     return {
@@ -125,10 +131,10 @@ def _part(row: Row) -> dict[str, Any]:
     }
 
 
-def _limit(row: Row) -> dict[str, Any]:
+def _limit(row: LimitInForce) -> Context:
     """Present a limit of concurrent jobs."""
     scope, key = row["scope"], str(row["key"] or "")
-    name = TYPES.get(key, key) if scope == "type" else key
+    name = type_title(key) if scope == "type" else key
     return {
         **row,
         "word": f"{SCOPES.get(scope, scope)} {name}".strip()
@@ -142,7 +148,7 @@ def _reason_text(reason: str) -> str:
     return reason.replace("_", " ").capitalize()
 
 
-def _used(storage: Row) -> int | None:
+def _used(storage: Storage) -> int | None:
     total, free = storage.get("artifact_total_bytes"), storage.get("artifact_free_bytes")
     return None if total is None or free is None else total - free
 

@@ -2,12 +2,12 @@
 
 import datetime as dt
 import uuid
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
+from mimir.frontend.api_types.user_shapes import TokenCreated
 from mimir.frontend.client import ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.shell import cursor_of, page
@@ -28,7 +28,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
         if request.method == "POST"
         else Form({"name": "", "days": "90"})
     )
-    created: dict[str, Any] | None = None
+    created: TokenCreated | None = None
     if request.method == "POST":
         form.require(
             "name", "Enter a name that says where the token is used, for example nightly-upload."
@@ -51,12 +51,13 @@ def tokens(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _create(request: HttpRequest, form: Form) -> dict[str, Any] | None:
-    body: dict[str, Any] = {"name": form.value("name")}
+def _create(request: HttpRequest, form: Form) -> TokenCreated | None:
+    body: dict[str, str] = {"name": form.value("name")}
     if form.value("days"):
         body["expires_at"] = (utc_now() + dt.timedelta(days=int(form.value("days")))).isoformat()
     try:
-        return api(request).post("tokens/", body)
+        created: TokenCreated = api(request).post("tokens/", body)
+        return created
     except ApiError as error:
         if error.status not in (400, 409, 429):
             raise

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_GET
 
+from mimir.frontend.api_types.twin_shapes import TwinDetail
 from mimir.frontend.client import Api, ApiError
 from mimir.frontend.pages.shell import cursor_of, page, project_path, together
 from mimir.frontend.pages.twins.present import (
@@ -69,7 +70,7 @@ def twin(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     return page(request, "twins/twin.html", context, project=got["project"], here="twins")
 
 
-def _type(found: dict[str, Any], requested: str) -> str:
+def _type(found: TwinDetail, requested: str) -> str:
     """Return the requested entity type, by default the first.
 
     Raises: ApiError 404.
@@ -92,7 +93,7 @@ def _entities(slug: str, name: str, kind: str, *, q: str, at: str, cursor: str |
         else project_path(slug, "twins", name, "entities")
     )
 
-    def call(client: Api) -> dict[str, Any]:
+    def call(client: Api) -> Any:
         return client.get(path, {"type": kind, "q": q or None, "cursor": cursor, "limit": ENTITIES})
 
     return call

@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
+from mimir.frontend.api_types.json_types import Page
+from mimir.frontend.api_types.twin_shapes import Value, ValueChange
 from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.job import step_plot
@@ -22,12 +24,12 @@ from mimir.frontend.pages.twins.present import (
     value_shown,
 )
 from mimir.frontend.session import signed_in
+from mimir.frontend.template_context import Context
 from mimir.lib.clock import utc_now
 
 HISTORY, CHANGES = 200, 60  # rows of the history of one property, and of everything
 REVISIONS = 8
 NOTE_CHARS_MAX = 1000
-Value = Mapping[str, Any]  # value of an entity, as the API returns it
 _PREFIX = "v-"  # of the fields that hold values: a property may have any name
 
 
@@ -123,7 +125,7 @@ def _chosen(values: Sequence[Value], requested: str) -> Value | None:
 
 
 def _history(path: str, named: Mapping[str, str], chosen: Value | None, cursor: str | None) -> Any:
-    def call(client: Api) -> dict[str, Any]:
+    def call(client: Api) -> Any:
         if chosen is None:
             return {}
         return client.get(
@@ -133,7 +135,7 @@ def _history(path: str, named: Mapping[str, str], chosen: Value | None, cursor: 
     return call
 
 
-def _course(chosen: Value, history: Mapping[str, Any], slug: str, here: str) -> dict[str, Any]:
+def _course(chosen: Value, history: Page[ValueChange], slug: str, here: str) -> Context:
     """Present the history of a property: a plot of numbers, and each value with its source."""
     changes = history["results"]
     plots: list[step_plot.StepPlot | None] = []
@@ -245,7 +247,7 @@ def _given(text: str, kind: str) -> Any:
     return number if math.isfinite(number) else text
 
 
-def _fields(values: Sequence[Value], form: Form) -> list[dict[str, Any]]:
+def _fields(values: Sequence[Value], form: Form) -> list[Context]:
     """Form fields, each with its reported value."""
     if not form.values:
         form.values = {**_edits(values), "note": ""}

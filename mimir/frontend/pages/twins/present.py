@@ -1,11 +1,24 @@
 """Present twins: values with units and sources, revisions and their changes. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import quote, urlencode
 
 from mimir.frontend import formatting
+from mimir.frontend.api_types.json_types import JsonObject
+from mimir.frontend.api_types.model_shapes import VersionRef
+from mimir.frontend.api_types.twin_shapes import (
+    Edit,
+    EntityDiff,
+    EntityState,
+    FieldChange,
+    Revision,
+    Source,
+    Value,
+    ValueChange,
+)
 from mimir.frontend.pages.shell import project_path
+from mimir.frontend.template_context import Context
 
 CELL_CHARS_MAX = 120
 NUMBERS = ("number", "integer")
@@ -16,10 +29,19 @@ CHANGES = {
     "removed": ("x", "Removed"),
 }
 STATUS_LABELS = {"present": "present", "missing": "missing", "removed": "removed"}
-Row = Mapping[str, Any]
 
 
-def value_shown(value: Any, type: str = "", unit: str = "") -> dict[str, Any]:
+class PropertyColumn(TypedDict):
+    """Property or relation of an entity type, as a column."""
+
+    name: str
+    title: str
+    type: str
+    unit: str
+    to: str
+
+
+def value_shown(value: Any, type: str = "", unit: str = "") -> Context:
     """Present a value: {"text", "unit", "null", "whole"}.
 
     `whole` is the full value if it was cut or rounded, else empty.
@@ -75,10 +97,10 @@ def entity_url(slug: str, twin: str, type: str, key: str, **query: str) -> str:
     return f"{twin_url(slug, twin, 'entity')}?{urlencode({'type': type, 'key': key, **query})}"
 
 
-def columns(definition: Row, type: str) -> list[dict[str, Any]]:
+def columns(definition: JsonObject, type: str) -> list[PropertyColumn]:
     """Properties and relations of an entity type: {"name", "title", "type", "unit", "to"}."""
-    kind: Row = next((one for one in definition.get("types", []) if one["name"] == type), {})
-    shown = [
+    kind: JsonObject = next((one for one in definition.get("types", []) if one["name"] == type), {})
+    shown: list[PropertyColumn] = [
         {
             "name": one["name"],
             "title": one.get("title") or one["name"],
@@ -101,7 +123,9 @@ def columns(definition: Row, type: str) -> list[dict[str, Any]]:
     return shown
 
 
-def entity_row(row: Row, shown: Sequence[Row], *, slug: str, twin: str) -> dict[str, Any]:
+def entity_row(
+    row: Mapping[str, Any], shown: Sequence[PropertyColumn], *, slug: str, twin: str
+) -> Context:
     """Present an entity as a table row in the order of `shown`; edited cells are marked."""
     edited = set(row["overlay"])
     return {
@@ -121,7 +145,7 @@ def entity_row(row: Row, shown: Sequence[Row], *, slug: str, twin: str) -> dict[
     }
 
 
-def state_row(row: Row) -> dict[str, Any]:
+def state_row(row: EntityState) -> Context:
     """Turn an entity of an older state ({"reported", "overlay"}) into one of the newest form.
 
     Edits override reported values.
@@ -129,7 +153,7 @@ def state_row(row: Row) -> dict[str, Any]:
     return {**row, "values": {**row["reported"], **row["overlay"]}, "overlay": list(row["overlay"])}
 
 
-def _relation_url(field: Row, value: Any, slug: str, twin: str) -> str:
+def _relation_url(field: PropertyColumn | Value, value: Any, slug: str, twin: str) -> str:
     return (
         entity_url(slug, twin, field["to"], str(value))
         if field["type"] == "relation" and value is not None
@@ -137,7 +161,7 @@ def _relation_url(field: Row, value: Any, slug: str, twin: str) -> str:
     )
 
 
-def value_row(value: Row, *, slug: str, twin: str) -> dict[str, Any]:
+def value_row(value: Value, *, slug: str, twin: str) -> Context:
     """Present one value with its source, and the reported value if an edit overrides it."""
     overlay = value["overlay"]
     return {
@@ -156,7 +180,7 @@ def value_row(value: Row, *, slug: str, twin: str) -> dict[str, Any]:
     }
 
 
-def source_shown(source: Row | None, slug: str) -> dict[str, Any] | None:
+def source_shown(source: Source | Edit | ValueChange | None, slug: str) -> Context | None:
     """Present the source of a value: job, dataset, revision, user and note."""
     if source is None:
         return None
@@ -174,12 +198,12 @@ def source_shown(source: Row | None, slug: str) -> dict[str, Any] | None:
     }
 
 
-def dataset_url(slug: str, dataset: Row) -> str:
+def dataset_url(slug: str, dataset: VersionRef) -> str:
     """Page of a dataset version."""
     return f"/projects/{quote(slug, safe='')}/datasets/{quote(dataset['name'], safe='')}/?version={dataset['version']}"
 
 
-def revision_row(row: Row, slug: str) -> dict[str, Any]:
+def revision_row(row: Revision, slug: str) -> Context:
     """Present a revision in a list: source and number of changed entities."""
     dataset = row["dataset"]
     counts = [(row["created"], "new"), (row["changed"], "changed"), (row["removed"], "removed")]
@@ -200,14 +224,14 @@ def revision_row(row: Row, slug: str) -> dict[str, Any]:
     }
 
 
-def _origin_text(row: Row) -> str:
+def _origin_text(row: Revision) -> str:
     if row["kind"] == "update":
         return "Update"
     who = f" by {row['by']}" if row["by"] else ""
     return f"Edit{who}" if row["kind"] == "edit" else f"Definition {row['definition_number']}{who}"
 
 
-def diff_row(row: Row, *, slug: str, twin: str, definition: Row) -> dict[str, Any]:
+def diff_row(row: EntityDiff, *, slug: str, twin: str, definition: JsonObject) -> Context:
     """Present the changes of one entity between two revisions, field by field."""
     fields = {column["name"]: column for column in columns(definition, row["type"])}
     icon, word = CHANGES.get(row["change"], ("info", row["change"]))
@@ -225,7 +249,14 @@ def diff_row(row: Row, *, slug: str, twin: str, definition: Row) -> dict[str, An
     }
 
 
-def _change(field: Row, about: Row, old: Any, new: Any, *, known: bool = True) -> dict[str, Any]:
+def _change(
+    field: FieldChange | ValueChange,
+    about: Mapping[str, Any],
+    old: Any,
+    new: Any,
+    *,
+    known: bool = True,
+) -> Context:
     """Present one field's change, for `twins/_delta.html`. `known`: whether the old value is."""
     kind, unit = about.get("type", ""), about.get("unit", "")
     return {
@@ -240,15 +271,15 @@ def _change(field: Row, about: Row, old: Any, new: Any, *, known: bool = True) -
 
 
 def touched(
-    changes: Sequence[Row], values: Iterable[Row], *, complete: bool
-) -> list[dict[str, Any]]:
+    changes: Sequence[ValueChange], values: Iterable[Value], *, complete: bool
+) -> list[Context]:
     """Present an entity's history by revision, newest first: changed fields with old and new value.
 
     `complete`: whether `changes` reaches back to the entity's creation; otherwise the oldest change
     of a field has no known old value.
     """
     about = {value["property"]: value for value in values}
-    latest: dict[tuple[str, str], Row] = {}
+    latest: dict[tuple[str, str], ValueChange] = {}
     shown: list[tuple[int, dict[str, Any]]] = []
     for change in reversed(changes):
         field = (change["layer"], change["property"])
@@ -284,5 +315,5 @@ def touched(
     return list(found.values())
 
 
-def _present(change: Row | None) -> Any:
+def _present(change: ValueChange | None) -> Any:
     return change["value"] if change is not None and change["present"] else None

@@ -7,12 +7,16 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_GET, require_http_methods
 
+from mimir.frontend.api_types.dataset_shapes import Column
+from mimir.frontend.api_types.json_types import JsonObject
+from mimir.frontend.api_types.project_shapes import ProjectDetail
 from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages import editor
 from mimir.frontend.pages.shell import RANKS, cursor_of, optional, page, project_path, together
 from mimir.frontend.pages.twins.present import twin_url
 from mimir.frontend.session import signed_in
+from mimir.frontend.template_context import Context
 
 EXAMPLE_COLUMNS_MAX = 40
 _FIELDS = {"name": "name"}
@@ -24,7 +28,7 @@ _TYPES = (  # of columns as DuckDB names them, and of properties
     (re.compile(r"DATE", re.IGNORECASE), "date"),
     (re.compile(r"TIMESTAMP.*", re.IGNORECASE), "datetime"),
 )
-_PLAIN: dict[str, Any] = {
+_PLAIN: JsonObject = {
     "types": [
         {
             "name": "station",
@@ -97,7 +101,7 @@ def twin_new(request: HttpRequest, slug: str) -> HttpResponse:
     return _editor(request, got["project"], form, context)
 
 
-def _columns(request: HttpRequest, slug: str, dataset: str) -> list[dict[str, Any]]:
+def _columns(request: HttpRequest, slug: str, dataset: str) -> list[Column]:
     """Columns of a dataset's newest version; empty without such a dataset."""
     if not dataset:
         return []
@@ -111,7 +115,7 @@ def _columns(request: HttpRequest, slug: str, dataset: str) -> list[dict[str, An
     return list(versions[0]["schema"])
 
 
-def example(dataset: str, columns: list[dict[str, Any]]) -> dict[str, Any]:
+def example(dataset: str, columns: list[Column]) -> JsonObject:
     """Definition with one entity type from a dataset's columns.
 
     The key is the column whose name looks most like a key.
@@ -167,7 +171,7 @@ def twin_definition(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         twin=lambda client: client.get_with_etag(path),
     )
     found, etag = got["twin"]
-    context: dict[str, Any] = {"new": False, "twin": found, "newest": found["definition_number"]}
+    context: Context = {"new": False, "twin": found, "newest": found["definition_number"]}
     if request.method != "POST":
         form.values |= {"definition": editor.written(found["definition"]), "etag": etag}
     elif "changed_meanwhile" in form.values:
@@ -180,7 +184,7 @@ def twin_definition(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 
 
 def _editor(
-    request: HttpRequest, project: dict[str, Any], form: Form, context: Mapping[str, Any]
+    request: HttpRequest, project: ProjectDetail, form: Form, context: Mapping[str, Any]
 ) -> HttpResponse:
     """Render the editor page."""
     only_checked = bool(form.values.get("checked"))

@@ -1,6 +1,5 @@
 """Users, for administrators, and the page that sets a password with a one-time link."""
 
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from django.conf import settings
@@ -9,10 +8,12 @@ from django.shortcuts import render
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
+from mimir.frontend.api_types.user_shapes import PasswordLink, PasswordLinkResult
 from mimir.frontend.client import ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.shell import cursor_of, page
 from mimir.frontend.session import signed_in
+from mimir.frontend.template_context import Context
 
 PATH = "/system/users/"
 _FIELDS = {"username": "username", "email": "email", "is_superuser": "is_superuser"}
@@ -58,12 +59,12 @@ def users(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _list(request: HttpRequest) -> dict[str, Any]:
+def _list(request: HttpRequest) -> Context:
     """Rows and filters of the address."""
     text, shown = request.GET.get("q", "").strip()[:150], request.GET.get("show", "")
     if shown not in _SHOWN:
         shown = ""
-    params: dict[str, Any] = {
+    params: Context = {
         "q": text or None,
         "cursor": request.GET.get("cursor"),
         "limit": 50,
@@ -90,7 +91,7 @@ def _list(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _created(request: HttpRequest, form: Form) -> dict[str, Any] | None:
+def _created(request: HttpRequest, form: Form) -> Context | None:
     """Create a user and return the password link; None with errors in the form if refused."""
     form.require("username", "Enter a user name.")
     if form.bad:
@@ -110,7 +111,7 @@ def _created(request: HttpRequest, form: Form) -> dict[str, Any] | None:
     return _shown(created["username"], created["password_link"], is_new=True)
 
 
-def _new_link(request: HttpRequest, form: Form) -> dict[str, Any] | None:
+def _new_link(request: HttpRequest, form: Form) -> Context | None:
     username = request.POST.get("username", "")
     try:
         return _shown(
@@ -143,7 +144,7 @@ def _user_path(username: str) -> str:
     return f"users/{quote(username, safe='')}/"
 
 
-def _shown(username: str, link: dict[str, Any], *, is_new: bool) -> dict[str, Any]:
+def _shown(username: str, link: PasswordLink, *, is_new: bool) -> Context:
     address = settings.ENV.public_url.rstrip("/") + link["path"]
     return {
         "username": username,
@@ -175,7 +176,9 @@ def password_link(request: HttpRequest, uid: str, token: str) -> HttpResponse:
 
 
 @sensitive_variables("posted", "body")
-def _password_set(request: HttpRequest, form: Form, link: dict[str, str]) -> dict[str, Any] | None:
+def _password_set(
+    request: HttpRequest, form: Form, link: dict[str, str]
+) -> PasswordLinkResult | None:
     """Send the new password; None if refused, with the reasons in `form`.
 
     `form` never holds the password.
@@ -189,7 +192,8 @@ def _password_set(request: HttpRequest, form: Form, link: dict[str, str]) -> dic
         return None
     body = {**link, "new_password": posted.value("new_password")}
     try:
-        return api(request).post("password-link/", body)
+        result: PasswordLinkResult = api(request).post("password-link/", body)
+        return result
     except ApiError as error:
         if error.status != 429 and "new_password" not in error.detail:
             raise

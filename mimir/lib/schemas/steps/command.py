@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.field_errors import FieldError
 from mimir.lib.schemas.steptype import (
     TABLE_PATTERN,
     TABLE_RULE,
@@ -19,12 +19,12 @@ TABLES_MAX = 50
 _ARGUMENT_RULE = f"text of at most {ARGUMENT_BYTES_MAX} bytes without a NUL character"
 
 
-def _check(options: Options, path: str) -> Iterator[Fault]:
+def _check(options: Options, path: str) -> Iterator[FieldError]:
     for index, argument in enumerate(options["argv"]):
         if len(argument.encode(errors="replace")) > ARGUMENT_BYTES_MAX:
-            yield Fault(f"{path}.argv[{index}]", f"must be {_ARGUMENT_RULE}")
+            yield FieldError(f"{path}.argv[{index}]", f"must be {_ARGUMENT_RULE}")
     if options["argv"][0] == "":
-        yield Fault(f"{path}.argv[0]", "must name a program")
+        yield FieldError(f"{path}.argv[0]", "must name a program")
 
 
 STEP = StepType(

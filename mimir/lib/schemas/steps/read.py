@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from mimir.lib.schemas.faults import Fault
+from mimir.lib.schemas.field_errors import FieldError
 from mimir.lib.schemas.parameters import NAME_PATTERN, NAME_RULE
 from mimir.lib.schemas.steptype import Columns, Makes, Options, StepType, fields
 
@@ -11,19 +11,23 @@ FORMATS = ("csv", "jsonl", "json", "parquet", "arrow", "excel")
 URL_CHARACTERS_MAX = 4000
 
 
-def _check(options: Options, path: str) -> Iterator[Fault]:
+def _check(options: Options, path: str) -> Iterator[FieldError]:
     if ("dataset" in options) == ("url" in options):
-        yield Fault(path, "must have either dataset or url")
+        yield FieldError(path, "must have either dataset or url")
         return
     if "dataset" in options:
         if "format" in options:
-            yield Fault(f"{path}.format", "is only for a url. Remove it: a dataset has a format")
+            yield FieldError(
+                f"{path}.format", "is only for a url. Remove it: a dataset has a format"
+            )
         return
     fault = _url_fault(options["url"])
     if fault:
-        yield Fault(f"{path}.url", fault)
+        yield FieldError(f"{path}.url", fault)
     if "version" in options:
-        yield Fault(f"{path}.version", "is only for a dataset. Remove it: a url has no versions")
+        yield FieldError(
+            f"{path}.version", "is only for a dataset. Remove it: a url has no versions"
+        )
 
 
 def _url_fault(url: str) -> str:

@@ -1,0 +1,178 @@
+"""API bodies of jobs, summaries and lineage.
+
+Each matches a serializer of `jobs.api`, which a test checks. Times are datetimes unless a field
+says ISO 8601.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any, TypedDict
+from uuid import UUID
+
+from jobs.admission.shapes import WaitingBody
+
+
+class QuantitiesBody(TypedDict):
+    """Kubernetes quantities."""
+
+    cpu: str
+    memory: str
+    gpu: int
+
+
+class ResourcesBody(QuantitiesBody):
+    """Limits, with the requests beside them."""
+
+    requests: QuantitiesBody
+
+
+class ProgressBody(TypedDict):
+    """Progress of a job; `fraction` from 0 to 1, or None if unknown."""
+
+    fraction: float | None
+    message: str
+
+
+class JobBody(TypedDict):
+    """A job; JSON values only, times in ISO 8601.
+
+    `labels`, `parameters` and `result` are the user's JSON; `diagnosis`, `inputs` and `away` are
+    described in the OpenAPI document.
+    """
+
+    id: str
+    project: str
+    name: str
+    labels: dict[str, str]
+    created_by: str | None
+    type: str
+    status: str
+    reason: str
+    message: str
+    diagnosis: Mapping[str, Any] | None
+    priority: str
+    parameters: Mapping[str, Any]
+    inputs: list[dict[str, Any]]
+    resources: ResourcesBody
+    timeout_seconds: int
+    progress: ProgressBody
+    attempt: int
+    attempts_used: int
+    max_attempts: int
+    cluster: str | None
+    region: str | None
+    created_at: str | None
+    started_at: str | None
+    finished_at: str | None
+    cancel_requested_at: str | None
+    result: Mapping[str, Any] | None
+    waiting: WaitingBody | None
+    away: Mapping[str, Any] | None
+    retry_of: str | None
+
+
+class EventBody(TypedDict):
+    """An event of a job; `data` depends on its kind."""
+
+    seq: int
+    at: str
+    attempt: int
+    kind: str
+    data: Mapping[str, Any]
+
+
+class CountsBody(TypedDict):
+    """Jobs ended in the last 24 hours, and running and waiting now."""
+
+    succeeded: int
+    failed: int
+    cancelled: int
+    running: int
+    waiting: int
+
+
+class HourBody(TypedDict):
+    """Jobs that ended in one hour."""
+
+    at: dt.datetime
+    succeeded: int
+    failed: int
+    cancelled: int
+
+
+class AttentionBody(TypedDict):
+    """Something that needs a person."""
+
+    kind: str
+    job: JobBody | None
+    title: str
+    summary: str
+    next_steps: list[Mapping[str, Any]]
+
+
+class ResultBody(TypedDict):
+    """A version made by a job."""
+
+    kind: str
+    name: str
+    version: int
+    job: UUID
+    at: dt.datetime
+
+
+class UsageBody(TypedDict):
+    """Resources held by a project's workers."""
+
+    running: int
+    limit: int | None
+    cpu_millicores: int
+    memory_bytes: int
+
+
+class RunBody(TypedDict):
+    """One run of a producer."""
+
+    job: UUID
+    status: str
+    seconds: float | None
+    finished_at: dt.datetime | None
+
+
+class ProducerBody(TypedDict):
+    """The newest version of a dataset, model or twin, with the runs of its producer."""
+
+    kind: str
+    name: str
+    version: int
+    job_type: str
+    title: str
+    last: list[RunBody]
+    usual_seconds: float | None
+    last_good_at: dt.datetime | None
+
+
+class SummaryBody(TypedDict):
+    """Summary of a project."""
+
+    counts: CountsBody
+    attention: list[AttentionBody]
+    hourly: list[HourBody]
+    results: list[ResultBody]
+    usage: UsageBody
+    producers: list[ProducerBody]
+
+
+class LineageNodeBody(TypedDict):
+    """A version or a job."""
+
+    id: str
+    kind: str
+    name: str
+    version: int | None
+    job_type: str | None
+    status: str | None
+    at: dt.datetime
+    by: str | None
+
+
+LineageEdgeBody = TypedDict("LineageEdgeBody", {"from": str, "to": str})

@@ -1,0 +1,1 @@
+"""`ml_inference`: apply a model version to a dataset version."""

@@ -1,0 +1,23 @@
+"""Outcome of `ml_inference`: the predictions become a dataset version."""
+
+from typing import Any
+
+from jobs.models import Attempt, Job
+from jobs.types.outcome import DatasetOutput, check_dataset, refused_protocol, write_dataset
+
+
+def prepare(job: Job, attempt: Attempt, result: dict[str, Any]) -> DatasetOutput:
+    """Return the output, which must be the dataset that the job names. Raises: OutcomeRefused."""
+    output = check_dataset(attempt, result.get("output"))
+    if output["dataset"] != job.parameters["output"]:
+        raise refused_protocol("it names another dataset than the job's output")
+    return output
+
+
+def apply(job: Job, attempt: Attempt, prepared: DatasetOutput) -> dict[str, Any]:
+    """Write the dataset version. Raises: OutcomeRefused."""
+    version = write_dataset(job, prepared)
+    return {
+        "datasets": [{"name": prepared["dataset"], "version": version.number}],
+        "rows": prepared["row_count"],
+    }

@@ -1,0 +1,1 @@
+"""`ml_training`: train a model on a dataset version."""

@@ -1,0 +1,1 @@
+"""`pipeline_execution`: run a pipeline; its outputs become dataset versions."""

@@ -1,0 +1,60 @@
+"""Outcome of `pipeline_execution`: each output becomes a dataset version."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.models import Attempt, Job
+from jobs.types.outcome import DatasetOutput, check_dataset, refused_protocol, write_dataset
+
+STEPS_MAX = 1000
+_STEP_FIELDS = ("id", "uses", "status", "seconds", "rows")
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineResult:
+    """Checked outputs, and for each step its known fields."""
+
+    outputs: list[DatasetOutput]
+    steps: list[dict[str, str | int | float | None]]
+
+
+def prepare(job: Job, attempt: Attempt, result: dict[str, Any]) -> PipelineResult:
+    """Return the outputs with their artifacts, and the steps. Raises: OutcomeRefused."""
+    outputs = result.get("outputs", [])
+    if not isinstance(outputs, list):
+        raise refused_protocol("outputs must be a list")
+    return PipelineResult(
+        outputs=[check_dataset(attempt, output) for output in outputs],
+        steps=_steps(result.get("steps", [])),
+    )
+
+
+def apply(job: Job, attempt: Attempt, prepared: PipelineResult) -> dict[str, Any]:
+    """Write the dataset versions. Raises: OutcomeRefused."""
+    # Sorted by name: two jobs that write the same datasets take their locks in the same order,
+    # which excludes a deadlock.
+    versions = {
+        id(output): write_dataset(job, output)
+        for output in sorted(prepared.outputs, key=lambda output: output["dataset"])
+    }
+    datasets = [
+        {"name": output["dataset"], "version": versions[id(output)].number}
+        for output in prepared.outputs
+    ]
+    return {"datasets": datasets, "steps": prepared.steps}
+
+
+def _steps(steps: object) -> list[dict[str, str | int | float | None]]:
+    """Return the known fields of each step, without values of other types."""
+    if not isinstance(steps, list):
+        return []
+    return [
+        {
+            key: step[key]
+            for key in _STEP_FIELDS
+            if key in step and isinstance(step[key], str | int | float | None)
+        }
+        for step in steps[:STEPS_MAX]
+        if isinstance(step, dict) and re.fullmatch(r"[A-Za-z0-9_]{1,64}", str(step.get("id", "")))
+    ]

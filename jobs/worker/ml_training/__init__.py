@@ -1,0 +1,5 @@
+"""`ml_training`: train a model on a dataset version.
+
+The libraries of a type take seconds to import: modules that other types load as well import them
+inside functions.
+"""

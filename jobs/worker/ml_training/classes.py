@@ -1,0 +1,166 @@
+"""The classes of a classification: rare ones, ones that are written in several ways, how many there are, how they are balanced."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from jobs.worker.ml_training.columns import notice
+from jobs.worker.ml_training.reading import Learning
+from jobs.worker.ml_training.target import unfit
+from jobs.worker.workload_context import Orders
+from mimir.lib.schemas.signature import CLASSES_MAX, kind_of
+from mimir.lib.tables import identifier
+
+CLASS_NAME_MAX = 180  # `probability_<class>` is the name of a column
+CLASS_ROWS_MIN = 2  # one to learn from, one to judge by
+RARE_ROWS_SHARE_MAX = 0.1  # Automatic drops no more rows than this
+RARE_GROUP = "(rare classes)"
+MAJORITY_SHARE, MINORITY_OF_EVEN_SHARE = 0.9, 0.1  # from here on classes count as imbalanced
+IMBALANCE_ROWS_MIN = 50
+CLASSES_SHOWN = 5
+
+
+def class_text(value: Any) -> str:
+    """A class as the signature and the columns of probabilities name it."""
+    return (
+        str(value).lower()
+        if str(value) in ("True", "False") and not isinstance(value, str)
+        else str(value)
+    )
+
+
+def prepare_classes(orders: Orders, learning: Learning) -> Learning:
+    """Check the classes, and handle rare ones as the job's `rare_classes` says. Raises: WorkFailed when they cannot be learned."""
+    import numpy
+
+    name = orders.job["parameters"]["target"]
+    classes, counts = numpy.unique(learning.target, return_counts=True)
+    if len(classes) < 2:
+        only = f"has one class only ({class_text(classes[0])}) in {len(learning.target)} rows"
+        raise unfit(name, f"{only}: there is nothing to tell apart. Choose another target")
+    _tell_alike(orders, name, dict(zip(map(class_text, classes), map(int, counts), strict=True)))
+    learning = _without_rare(orders, learning, classes, counts)
+    classes, counts = numpy.unique(learning.target, return_counts=True)
+    if len(classes) > CLASSES_MAX:
+        hint = (
+            "Choose task regression"
+            if kind_of(learning.target_type) == "number"
+            else "Choose another target, or group its values in a pipeline"
+        )
+        raise unfit(name, f"has {len(classes)} classes, and a model can have {CLASSES_MAX}. {hint}")
+    for text in map(class_text, classes):
+        if len(text) > CLASS_NAME_MAX or "\x00" in text:
+            raise unfit(
+                name,
+                f"has a class that cannot name a column ({text[:60]!r}): at most {CLASS_NAME_MAX} characters. Shorten it in a pipeline",
+            )
+    _tell_imbalance(orders, list(map(class_text, classes)), counts)
+    return learning
+
+
+def _without_rare(orders: Orders, learning: Learning, classes: Any, counts: Any) -> Learning:
+    """Without the classes that have too few rows, or with one class of them. Raises: WorkFailed."""
+    import numpy
+
+    rare = counts < CLASS_ROWS_MIN
+    if not rare.any():
+        return learning
+    parameters = orders.job["parameters"]
+    name, choice = parameters["target"], parameters.get("rare_classes", "")
+    rows, shown = int(counts[rare].sum()), some_classes(list(map(class_text, classes[rare])))
+    few = rows <= RARE_ROWS_SHARE_MAX * len(learning.target)
+    left = int((~rare).sum())
+    is_rare = numpy.isin(learning.target, classes[rare])
+    if choice == "group" and (rows >= CLASS_ROWS_MIN or few):
+        if kind_of(learning.target_type) != "category":
+            raise unfit(
+                name,
+                f"is {learning.target_type}: rare classes can be grouped for text only. Choose rare_classes drop",
+            )
+        if rows >= CLASS_ROWS_MIN:
+            notice(
+                orders,
+                f"{rare.sum()} classes of {name} with one row only are grouped as {RARE_GROUP}: {shown}.",
+            )
+            return replace(learning, target=numpy.where(is_rare, RARE_GROUP, learning.target))
+    if left < 2 or choice == "refuse" or (choice != "drop" and not few):
+        share = f"{100 * rows / len(learning.target):.0f} % of the rows"
+        what = f"has classes with one row only ({shown}), {share}. Each class needs two, one to learn from and one to judge by"
+        options = (
+            "Choose rare_classes drop or group"
+            if left >= 2
+            else "Choose rare_classes group"
+            if rows >= CLASS_ROWS_MIN
+            else "Add rows"
+        )
+        number = "task regression or " if kind_of(learning.target_type) == "number" else ""
+        raise unfit(
+            name,
+            f"{what}. {options}, group its values in a pipeline, or choose {number}another target",
+        )
+    kept = ~is_rare
+    notice(
+        orders,
+        f"Classes of {name} with one row only are not used: {shown}. Choose rare_classes group or refuse for another way.",
+    )
+    order = None if learning.order is None else learning.order[kept]
+    frame = learning.frame[kept].reset_index(drop=True)
+    return replace(
+        learning,
+        frame=frame,
+        target=learning.target[kept],
+        order=order,
+        unused_rows=learning.unused_rows + rows,
+    )
+
+
+def some_classes(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - CLASSES_SHOWN} more" if len(names) > CLASSES_SHOWN else ""
+    return f"{', '.join(name[:60] for name in names[:CLASSES_SHOWN])}{more}"
+
+
+def alike(names: Sequence[str]) -> list[list[str]]:
+    """Groups of texts that differ by case, white space or Unicode form only."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(
+            " ".join(unicodedata.normalize("NFKC", name).casefold().split()), []
+        ).append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _tell_alike(orders: Orders, name: str, counts: dict[str, int]) -> None:
+    groups = alike(list(counts))
+    if not groups:
+        return
+    shown = "; ".join(
+        ", ".join(f"{text[:60]!r} ({counts[text]:,} rows)" for text in group[:CLASSES_SHOWN])
+        for group in groups[:CLASSES_SHOWN]
+    )
+    message = f"Classes of {name} differ by upper and lower case or by spaces only: {shown}."
+    hint = f"unify them in a pipeline, for example lower(trim({identifier(name)}))"
+    notice(
+        orders, f"{message} They are learned as different classes. If they mean the same, {hint}."
+    )
+
+
+def _tell_imbalance(orders: Orders, classes: list[str], counts: Any) -> None:
+    total = int(counts.sum())
+    largest, smallest = int(counts.argmax()), int(counts.argmin())
+    most, least = counts[largest] / total, counts[smallest] / total
+    if total < IMBALANCE_ROWS_MIN or (
+        most < MAJORITY_SHARE and least >= MINORITY_OF_EVEN_SHARE / len(classes)
+    ):
+        return
+    balance = (
+        " Hyperparameter class_weight balanced may help."
+        if orders.job["parameters"].get("algorithm") == "logistic"
+        else ""
+    )
+    notice(
+        orders,
+        f"The classes are imbalanced: {classes[largest][:60]} has {100 * most:.1f} % of the rows, {classes[smallest][:60]} {100 * least:.1f} %. "
+        f"Accuracy says little here: look at balanced accuracy and F1.{balance}",
+    )

@@ -1,0 +1,96 @@
+"""Fitting, watched: how far it is, and how good it is so far, while it goes on. Watching changes nothing of what comes out."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from jobs.contract import EventKind
+from jobs.worker.workload_context import Orders
+
+STAGES = 10
+LOOK_SECONDS = 0.5
+FROM, TO = 0.15, 0.8  # of the job's progress
+SAMPLE_ROWS = 2000  # of the held-out part, for the score of a stage
+
+
+def fit_watched(
+    orders: Orders, model: Any, parts: Any, score: Callable[[Any], float], metric: str
+) -> None:
+    """Fit `model` on the training part. `score`: the model's figure `metric` on a sample of the held-out part."""
+    estimator = model[-1]
+    if hasattr(estimator, "warm_start") and hasattr(estimator, "n_estimators"):
+        _fit_forest(orders, model, parts, score, metric)
+        return
+    for _ in _waited(lambda: model.fit(parts.train, parts.train_target)):
+        _tell_trees(
+            orders, len(getattr(estimator, "_predictors", ())), getattr(estimator, "max_iter", 0)
+        )
+    if hasattr(estimator, "staged_predict"):
+        _tell_curve(orders, model, parts, metric)
+
+
+def _fit_forest(
+    orders: Orders, model: Any, parts: Any, score: Callable[[Any], float], metric: str
+) -> None:
+    """Tree by tree is the same forest: scikit-learn draws each tree's random state as if all were grown at once."""
+    forest, trees = model[-1], model[-1].n_estimators
+    prepared = model[:-1].fit_transform(parts.train, parts.train_target)
+    forest.set_params(warm_start=True)
+    for count in sorted({max(1, trees * stage // STAGES) for stage in range(1, STAGES + 1)}):
+        forest.set_params(n_estimators=count)
+        for _ in _waited(lambda: forest.fit(prepared, parts.train_target)):
+            pass
+        _tell_trees(orders, count, trees)
+        orders.event(EventKind.METRIC, name=metric, value=score(model), step=count)
+    forest.set_params(warm_start=False)
+
+
+def _waited(work: Callable[[], Any]) -> Iterator[None]:
+    """Do the work on another thread, and come back every now and then: the main thread stays free for signals and for events."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - raised again below, where it belongs
+            raised.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    last = time.monotonic()
+    while thread.is_alive():
+        thread.join(0.05)
+        if time.monotonic() - last > LOOK_SECONDS:
+            last = time.monotonic()
+            yield
+    if raised:
+        raise raised[0]
+
+
+def _tell_trees(orders: Orders, done: int, of: int) -> None:
+    if of and done:
+        fraction = FROM + (TO - FROM) * min(1.0, done / of)
+        orders.event(
+            EventKind.PROGRESS,
+            fraction=round(fraction, 3),
+            message=f"Training: {done} of {of} trees",
+        )
+
+
+def _tell_curve(orders: Orders, model: Any, parts: Any, metric: str) -> None:
+    """The score of the model as it was after so many trees."""
+    from jobs.worker.ml_training.judging import LEADING_SCORES
+
+    sample = model[:-1].transform(parts.test.iloc[:SAMPLE_ROWS])
+    truth = parts.test_target[:SAMPLE_ROWS]
+    count = model[-1].n_iter_
+    shown = {max(1, count * stage // STAGES) for stage in range(1, STAGES + 1)}
+    for step, predicted in enumerate(model[-1].staged_predict(sample), start=1):
+        if step in shown:
+            orders.event(
+                EventKind.METRIC,
+                name=metric,
+                value=LEADING_SCORES[metric](truth, predicted),
+                step=step,
+            )

@@ -1,0 +1,154 @@
+"""The table a model learns from: its features, and the rows that have a target."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.contract import FailureReason
+from jobs.worker.joblog import log
+from jobs.worker.ml_training.columns import Reading, choose_columns, notice
+from jobs.worker.ml_training.target import Target, read_target
+from jobs.worker.pipelines.inputs import read_dataset
+from jobs.worker.pipelines.tables import Table, Tables
+from jobs.worker.tabular import Feature, batches, feature_sql, frame_of
+from jobs.worker.workload_context import Orders, WorkFailed
+from mimir.lib.schemas.signature import kind_of
+
+ROWS_MIN = 10
+INPUT = "dataset"
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """What is to be learned: `frame` has a column for each of `features`, `target` a value for each of its rows.
+
+    `order`: the time of each row for a split by time, else None. `unused_rows`: rows of the dataset that are not in the frame.
+    """
+
+    task: str
+    features: list[Feature]
+    target_type: str
+    frame: Any
+    target: Any
+    unused_rows: int
+    order: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    frame: Any
+    target: Any
+    order: Any
+    without_target: int
+    without_time: int
+
+
+def read_learning(orders: Orders) -> Learning:
+    """The dataset version of the job as features and target. Raises: WorkFailed."""
+    tables = Tables(
+        orders.data_dir / "tables",
+        memory_bytes=orders.limits["memory_bytes"],
+        cpu_millicores=orders.limits["cpu_millicores"],
+    )
+    count = read_dataset(orders, tables, INPUT)
+    table = tables.by_name[INPUT]
+    types = {column["name"]: column["type"] for column in tables.schema(INPUT)}
+    log(f"{count:,} rows, {len(types):,} columns")
+    target = read_target(orders, tables, table, types)
+    log(f"target: {target.name}, {target.task}")
+    time_column = _time_column(orders.job["parameters"], types)
+    readings = choose_columns(orders, tables, table, types)
+    rows = _rows(
+        tables, table, readings, target, (time_column, types[time_column]) if time_column else None
+    )
+    if rows.without_target:
+        notice(
+            orders,
+            f"{rows.without_target:,} of {count:,} rows have no {target.name}: they are not used.",
+        )
+    if rows.without_time:
+        notice(
+            orders,
+            f"{rows.without_time:,} rows have no {time_column}, by which the split is made: they are not used.",
+        )
+    if len(rows.target) < ROWS_MIN:
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT,
+            f"{len(rows.target)} rows have a value of the target {target.name}; at least {ROWS_MIN} are needed to learn from and to judge by. "
+            "Add rows, or choose another target.",
+            column=target.name,
+        )
+    features = [one.feature for one in readings]
+    return Learning(
+        target.task,
+        features,
+        target.type,
+        rows.frame,
+        rows.target,
+        rows.without_target + rows.without_time,
+        rows.order,
+    )
+
+
+def _time_column(parameters: Mapping[str, Any], types: Mapping[str, str]) -> str:
+    """The column that orders the rows of a split by time; empty for a random split. Raises: WorkFailed when there is not exactly one choice."""
+    if parameters.get("split") != "time":
+        return ""
+    named = parameters.get("time_column")
+    times = [name for name in types if kind_of(types[name]) == "time"]
+    if named is None and len(times) != 1:
+        shown = (
+            f"it has {', '.join(times[:20])}" if times else "it has none: convert one in a pipeline"
+        )
+        message = f"A split by time needs time_column: the dataset must have exactly one column of dates or times to choose it itself, and {shown}."
+        raise WorkFailed(FailureReason.INVALID_INPUT, message)
+    name = named or times[0]
+    if name not in types or kind_of(types[name]) not in ("time", "number"):
+        what = f"is {types[name]}" if name in types else "does not exist"
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT,
+            f"The time_column {name} {what}. It must hold dates, times or numbers.",
+            column=name,
+        )
+    return str(name)
+
+
+def _rows(
+    tables: Tables,
+    table: Table,
+    readings: list[Reading],
+    target: Target,
+    time: tuple[str, str] | None,
+) -> _Rows:
+    """The rows that have a target and, for a split by time, a time."""
+    import numpy
+    import pandas
+
+    features = [one.feature for one in readings]
+    order_sql = feature_sql(Feature(time[0], str(kind_of(time[1])), time[1])) if time else "0.0"
+    frames, targets, orders, seen, untimed = [], [], [], 0, 0
+    for batch in batches(tables, table, [*(one.sql for one in readings), target.sql, order_sql]):
+        frame = frame_of(features, batch.columns[:-2], first_row=seen + 1)
+        cells, times = batch.columns[-2], batch.columns[-1]
+        there = ~cells.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
+        timed = ~times.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
+        untimed += int((there & ~timed).sum())
+        kept = there & timed
+        frames.append(frame[kept])
+        targets.append(cells.filter(kept).to_numpy(zero_copy_only=False))
+        orders.append(times.filter(kept).to_numpy(zero_copy_only=False))
+        seen += batch.num_rows
+    if not frames:
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT,
+            "The dataset has no rows: there is nothing to learn from. Upload some.",
+        )
+    values = target.values(numpy.concatenate(targets))
+    order = numpy.concatenate(orders) if time else None
+    return _Rows(
+        pandas.concat(frames, ignore_index=True),
+        values,
+        order,
+        seen - len(values) - untimed,
+        untimed,
+    )

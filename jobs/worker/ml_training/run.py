@@ -1,0 +1,226 @@
+"""`ml_training`: a dataset version becomes a trained model."""
+
+import json
+import sys
+import time
+from dataclasses import asdict, replace
+from typing import Any
+
+from jobs.contract import ArtifactRole, EventKind, FailureReason
+from jobs.worker.joblog import log
+from jobs.worker.libraries import import_libraries, limit_threads, warnings_told
+from jobs.worker.ml_training.checks import warn_about_columns
+from jobs.worker.ml_training.classes import class_text, prepare_classes
+from jobs.worker.ml_training.columns import notice
+from jobs.worker.ml_training.estimators import DEFAULT_ALGORITHM, hyperparameters_of, make_model
+from jobs.worker.ml_training.reading import Learning, read_learning
+from jobs.worker.ml_training.splitting import Parts, split
+from jobs.worker.tabular import Feature
+from jobs.worker.workload_context import Orders, WorkFailed
+from mimir.lib.schemas.metrics import CLASSIFICATION, REGRESSION
+
+ARTIFACT, REPORT = "model.skops", "model.json"
+TEST_SIZE, SEED = 0.25, 0
+EARLY_STOPPING_ROWS = 10_000  # above, scikit-learn's histogram gradient boosting holds out rows of its own, stratified
+
+
+def run(orders: Orders) -> dict[str, Any]:
+    """The result for `finish`: {"artifact", "report"}. Raises: WorkFailed."""
+    began = time.monotonic()
+    threads = limit_threads(orders)
+    parameters = orders.job["parameters"]
+    test_size, seed = (
+        float(parameters.get("test_size", TEST_SIZE)),
+        int(parameters.get("seed", SEED)),
+    )
+    import_libraries(orders)
+    with warnings_told(orders):
+        _progress(orders, 0.02, "Reading the dataset")
+        learning = read_learning(orders)
+        if learning.task == CLASSIFICATION:
+            learning = prepare_classes(orders, learning)
+        parts = split(orders, learning, test_size=test_size, seed=seed)
+        learning, parts = _without_empty(orders, learning, parts)
+        warn_about_columns(orders, learning, seed=seed)
+        kind = (
+            "latest rows by time"
+            if learning.order is not None
+            else "stratified"
+            if parts.stratified
+            else "random"
+        )
+        log(
+            f"split: {len(parts.train):,} rows to learn from, {len(parts.test):,} rows held out ({kind})"
+        )
+        _progress(orders, 0.15, f"Training on {len(parts.train):,} rows")
+        model, chosen = _fitted(orders, learning, parts, seed, threads)
+        _progress(orders, 0.8, f"Evaluating on {len(parts.test):,} held-out rows")
+        report = _report(orders, learning, parts, model, seed)
+        report["hyperparameters"] = chosen
+        report["training"] = {
+            "train_rows": len(parts.train),
+            "test_rows": len(parts.test),
+            "dropped_rows": learning.unused_rows,
+            "test_size": test_size,
+            "seed": seed,
+            "stratified": parts.stratified,
+            "split": parameters.get("split", "random"),
+            "features": len(learning.features),
+            "seconds": round(time.monotonic() - began, 3),
+        }
+        _progress(orders, 0.95, "Saving the model")
+        _deliver(orders, model, report)
+        log(f"saved as the next version of model {parameters['model']}, when the job has succeeded")
+    return {"artifact": ARTIFACT, "report": REPORT}
+
+
+def _progress(orders: Orders, fraction: float, message: str) -> None:
+    log(message)
+    orders.event(EventKind.PROGRESS, fraction=fraction, message=message)
+
+
+def _without_empty(orders: Orders, learning: Learning, parts: Parts) -> tuple[Learning, Parts]:
+    """Without features that have no value in the training part: nothing can be learned of them. Raises: WorkFailed when none is left."""
+    empty = [name for name in parts.train.columns if parts.train[name].isna().all()]
+    if not empty:
+        return learning, parts
+    notice(
+        orders,
+        f"Left out, because the training part has no value of them: {', '.join(empty[:20])}.",
+    )
+    features = [feature for feature in learning.features if feature.name not in empty]
+    if not features:
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT,
+            f"No feature has a value to learn from: {', '.join(empty[:20])} are empty. Choose others.",
+        )
+    train, test = parts.train.drop(columns=empty), parts.test.drop(columns=empty)
+    return replace(learning, features=features), replace(parts, train=train, test=test)
+
+
+def _fitted(
+    orders: Orders, learning: Learning, parts: Parts, seed: int, threads: int
+) -> tuple[Any, dict[str, Any]]:
+    from jobs.worker.ml_training.fitting import SAMPLE_ROWS, fit_watched
+    from jobs.worker.ml_training.judging import LEADING_SCORES, leading_metric
+
+    parameters = orders.job["parameters"]
+    algorithm = parameters.get("algorithm", DEFAULT_ALGORITHM)
+    chosen = hyperparameters_of(algorithm, learning.task, parameters.get("hyperparameters", {}))
+    log(
+        f"algorithm: {algorithm} ({', '.join(f'{name}={value}' for name, value in chosen.items())})"
+    )
+    more = (
+        {"early_stopping": False}
+        if algorithm == DEFAULT_ALGORITHM and _cannot_stop_early(orders, learning, parts)
+        else {}
+    )
+    model = make_model(
+        algorithm, learning.task, learning.features, chosen, seed=seed, threads=threads, **more
+    )
+    metric = leading_metric(learning.task)
+    sample, truth = parts.test.iloc[:SAMPLE_ROWS], parts.test_target[:SAMPLE_ROWS]
+    fit_watched(
+        orders,
+        model,
+        parts,
+        lambda fitted: LEADING_SCORES[metric](truth, fitted.predict(sample)),
+        metric,
+    )
+    if hasattr(model[-1], "n_jobs"):
+        model[-1].set_params(n_jobs=None)  # of this machine, not of the model
+    return model, chosen
+
+
+def _cannot_stop_early(orders: Orders, learning: Learning, parts: Parts) -> bool:
+    """scikit-learn holds out rows of the training part by class, which a class with one row there makes impossible."""
+    import numpy
+
+    if learning.task != CLASSIFICATION or len(parts.train) <= EARLY_STOPPING_ROWS:
+        return False
+    rare = bool(numpy.unique(parts.train_target, return_counts=True)[1].min() < 2)
+    if rare:
+        notice(
+            orders,
+            "All trees are grown, without stopping early: a class has one row only in the training part.",
+        )
+    return rare
+
+
+def _report(
+    orders: Orders, learning: Learning, parts: Parts, model: Any, seed: int
+) -> dict[str, Any]:
+    from jobs.worker.ml_training.judging import importance, judge
+    from jobs.worker.ml_training.plots import plots_of
+
+    parameters, task = orders.job["parameters"], learning.task
+    metrics = judge(model, task, parts.test, parts.test_target)
+    baseline = judge(_baseline(task, parts), task, parts.test, parts.test_target)
+    both = [name for name in metrics if name in baseline]
+    classes = [class_text(value) for value in model.classes_] if task == CLASSIFICATION else []
+    for name in both:
+        orders.event(EventKind.METRIC, name=name, value=metrics[name])
+        log(f"{name}: {metrics[name]:.4g} (baseline {baseline[name]:.4g})")
+    plots = plots_of(model, task, parts.test, parts.test_target, classes)
+    plots["importance"] = importance(orders, model, task, parts.test, parts.test_target, seed=seed)
+    return {
+        "task": task,
+        "algorithm": parameters.get("algorithm", DEFAULT_ALGORITHM),
+        "target": parameters["target"],
+        "signature": _signature(learning, parameters["target"], classes),
+        "metrics": {name: metrics[name] for name in both},
+        "baseline": {name: baseline[name] for name in both},
+        "plots": plots,
+        "libraries": _libraries(),
+    }
+
+
+def _baseline(task: str, parts: Parts) -> Any:
+    """What knows nothing of the features: the mean, or the classes as often as they are."""
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+
+    trivial = (
+        DummyRegressor(strategy="mean") if task == REGRESSION else DummyClassifier(strategy="prior")
+    )
+    return trivial.fit(parts.train, parts.train_target)
+
+
+def _signature(learning: Learning, target: str, classes: list[str]) -> dict[str, Any]:
+    signature: dict[str, Any] = {
+        "features": [_feature(feature) for feature in learning.features],
+        "target": {"name": target, "type": learning.target_type},
+        "task": learning.task,
+    }
+    return signature | ({"classes": classes} if classes else {})
+
+
+def _feature(feature: Feature) -> dict[str, str]:
+    return asdict(feature)
+
+
+def _libraries() -> dict[str, str]:
+    import numpy
+    import pandas
+    import sklearn
+    import skops
+
+    python = ".".join(map(str, sys.version_info[:3]))
+    return {
+        "python": python,
+        "scikit-learn": sklearn.__version__,
+        "numpy": numpy.__version__,
+        "pandas": pandas.__version__,
+        "skops": skops.__version__,
+    }
+
+
+def _deliver(orders: Orders, model: Any, report: dict[str, Any]) -> None:
+    from jobs.worker.modelfile import save_model
+
+    file, about = orders.data_dir / ARTIFACT, orders.data_dir / REPORT
+    save_model(model, file, memory_bytes=orders.limits["memory_bytes"])
+    about.write_text(json.dumps(report, allow_nan=False))
+    orders.deliver(
+        file, name=ARTIFACT, role=ArtifactRole.MODEL, media_type="application/octet-stream"
+    )
+    orders.deliver(about, name=REPORT, role=ArtifactRole.MODEL, media_type="application/json")

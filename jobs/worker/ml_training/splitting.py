@@ -1,0 +1,113 @@
+"""The part a model learns from, and the part it is judged by."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.contract import FailureReason
+from jobs.worker.ml_training.columns import notice
+from jobs.worker.ml_training.reading import Learning
+from jobs.worker.ml_training.target import unfit
+from jobs.worker.workload_context import Orders, WorkFailed
+from mimir.lib.schemas.metrics import CLASSIFICATION
+
+FEW_VALUES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Frames and targets; `stratified`: both parts have the classes in the same proportions."""
+
+    train: Any
+    test: Any
+    train_target: Any
+    test_target: Any
+    stratified: bool
+
+
+def split(orders: Orders, learning: Learning, *, test_size: float, seed: int) -> Parts:
+    """scikit-learn's own split, or the last rows by time. Raises: WorkFailed when the target cannot be learned."""
+    from sklearn.model_selection import train_test_split
+
+    if learning.task != CLASSIFICATION:
+        _check_numbers(orders, learning)
+    if learning.order is not None:
+        return _split_by_time(orders, learning, test_size)
+    stratified = learning.task == CLASSIFICATION and _can_stratify(orders, learning, test_size)
+    train, test, train_target, test_target = train_test_split(
+        learning.frame,
+        learning.target,
+        test_size=test_size,
+        random_state=seed,
+        stratify=learning.target if stratified else None,
+    )
+    return Parts(train, test, train_target, test_target, stratified)
+
+
+def _split_by_time(orders: Orders, learning: Learning, test_size: float) -> Parts:
+    """The latest rows are held out. Rows of one time stay together, on the side of the learning part."""
+    import numpy
+
+    rows = numpy.argsort(learning.order, kind="stable")
+    first = len(rows) - math.ceil(test_size * len(rows))
+    while first < len(rows) and learning.order[rows[first]] == learning.order[rows[first - 1]]:
+        first += 1
+    if first >= len(rows):
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT,
+            "The latest rows all have the same time: they cannot be split by time. Choose split random.",
+        )
+    train, test = rows[:first], rows[first:]
+    known, held = learning.target[train], learning.target[test]
+    if len(numpy.unique(known)) < 2:
+        raise unfit(
+            orders.job["parameters"]["target"],
+            "has one value only in the earlier rows, which the model learns from. Choose split random",
+        )
+    unseen = set(held.tolist()) - set(known.tolist()) if learning.task == CLASSIFICATION else set()
+    if unseen:
+        notice(
+            orders,
+            f"{len(unseen)} classes occur in the held-out later rows only: the model cannot predict them.",
+        )
+    return Parts(
+        learning.frame.iloc[train], learning.frame.iloc[test], known, held, stratified=False
+    )
+
+
+def _can_stratify(orders: Orders, learning: Learning, test_size: float) -> bool:
+    """Whether the split can hold each class in both parts."""
+    import numpy
+
+    classes, held_out = (
+        len(numpy.unique(learning.target)),
+        math.ceil(test_size * len(learning.target)),
+    )
+    if min(held_out, len(learning.target) - held_out) >= classes:
+        return True
+    notice(
+        orders,
+        f"Not stratified: {classes} classes do not fit into a held-out part of {held_out} rows.",
+    )
+    return False
+
+
+def _check_numbers(orders: Orders, learning: Learning) -> None:
+    import numpy
+
+    name, parameters = orders.job["parameters"]["target"], orders.job["parameters"]
+    distinct = len(numpy.unique(learning.target))
+    if distinct == 1:
+        raise unfit(
+            name,
+            f"is {learning.target[0]:g} in all of {len(learning.target)} rows: there is nothing to predict. Choose another target",
+        )
+    if (
+        distinct <= FEW_VALUES
+        and "task" not in parameters
+        and parameters.get("algorithm") != "linear"
+    ):
+        notice(
+            orders,
+            f"{name} has {distinct} distinct numbers only and is learned as a number. Choose task classification if they are classes.",
+        )

@@ -1,0 +1,141 @@
+"""The target column: how it is read, and which task it makes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.contract import FailureReason
+from jobs.worker.ml_training.columns import notice
+from jobs.worker.pipelines.tables import Table, Tables
+from jobs.worker.textforms import TextFacts, describe_form, number_sql, text_facts
+from jobs.worker.workload_context import Orders, WorkFailed
+from mimir.lib.schemas.metrics import CLASSIFICATION, REGRESSION
+from mimir.lib.schemas.signature import kind_of, text_target_fault
+from mimir.lib.tables import identifier
+
+_TASK_OF_ALGORITHM = {"linear": REGRESSION, "logistic": CLASSIFICATION}
+_WHOLE = frozenset(
+    {
+        "TINYINT",
+        "SMALLINT",
+        "INTEGER",
+        "BIGINT",
+        "UTINYINT",
+        "USMALLINT",
+        "UINTEGER",
+        "UBIGINT",
+        "HUGEINT",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A column to predict. `type`: as the signature names it; `sql`: the expression that reads it."""
+
+    name: str
+    type: str
+    task: str
+    sql: str
+
+    def values(self, cells: Any) -> Any:
+        """The cells of all rows as numbers or classes of one kind. Raises: WorkFailed for values that no model can learn."""
+        import numpy
+
+        if cells.dtype == numpy.float64 and not numpy.isfinite(cells).all():
+            raise unfit(
+                self.name,
+                f"is infinite in {int((~numpy.isfinite(cells)).sum())} rows. Remove them in a pipeline",
+            )
+        if self.task == REGRESSION:
+            return cells.astype(numpy.float64)
+        if cells.dtype == numpy.float64:
+            return self._whole(cells)
+        return cells.astype(bool) if kind_of(self.type) == "boolean" else cells
+
+    def _whole(self, cells: Any) -> Any:
+        """Classes written as floating point numbers."""
+        import numpy
+
+        broken = cells != numpy.floor(cells)
+        if broken.any():
+            raise unfit(
+                self.name,
+                f"has fractions ({cells[broken][0]}), which are no classes. Choose task regression, or make classes of it in a pipeline",
+            )
+        return cells.astype(numpy.int64)
+
+
+def unfit(name: str, what: str) -> WorkFailed:
+    """A target that cannot be learned. `what`: the predicate of the sentence."""
+    return WorkFailed(FailureReason.INVALID_INPUT, f"The target {name} {what}.", column=name)
+
+
+def asked_task(parameters: Mapping[str, Any]) -> str:
+    """The task that the job names, or that its algorithm implies; empty for Automatic."""
+    return str(
+        parameters.get("task") or _TASK_OF_ALGORITHM.get(parameters.get("algorithm", ""), "")
+    )
+
+
+def read_target(orders: Orders, tables: Tables, table: Table, types: Mapping[str, str]) -> Target:
+    """The target of the job. Raises: WorkFailed when it is missing or cannot be learned."""
+    parameters = orders.job["parameters"]
+    name, task = parameters["target"], asked_task(parameters)
+    if name not in types:
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT,
+            f"There is no column {name}: the dataset has {', '.join(list(types)[:20])}.",
+            column=name,
+        )
+    kind = kind_of(types[name])
+    if kind is None or kind == "time":
+        raise unfit(name, f"is {types[name]}. A target must be numbers, text or true and false")
+    if kind == "category":
+        return _text_target(
+            orders, name, types[name], task, text_facts(tables, table, [name])[name]
+        )
+    task = task or (REGRESSION if kind == "number" else CLASSIFICATION)
+    return Target(name, types[name], task, _sql(name, types[name], task))
+
+
+def _text_target(
+    orders: Orders, name: str, column_type: str, task: str, facts: TextFacts
+) -> Target:
+    """Text in which nearly all values are numbers is a number, unless classes are wanted. Raises: WorkFailed."""
+    if task != CLASSIFICATION and facts.is_number:
+        message = f"The target {name} is text because of {facts.others.shown()}: {facts.numbers:,} of its {facts.values:,} values are numbers."
+        dropped = f"It is learned as a number; rows without a number ({facts.others.count:,}) are not used."
+        notice(orders, f"{message} {dropped} Choose task classification if its values are classes.")
+        return Target(name, "DOUBLE", REGRESSION, number_sql(name))
+    if task == REGRESSION and facts.is_all_numbers:
+        notice(
+            orders,
+            f"The target {name} is text, but all of its {facts.values:,} values are numbers. It is learned as a number.",
+        )
+        return Target(name, "DOUBLE", REGRESSION, number_sql(name))
+    form = None if task == CLASSIFICATION else facts.form()
+    if form is not None and (form[0].is_number or task == REGRESSION):
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT,
+            f"The target {describe_form(name, *form)}. Choose task classification if its values are classes.",
+            column=name,
+            row=form[1].row,
+        )
+    if task == REGRESSION:
+        raise WorkFailed(
+            FailureReason.INVALID_INPUT,
+            f"{text_target_fault(name)} The first value is {facts.others.shown()}.",
+            column=name,
+        )
+    return Target(name, column_type, CLASSIFICATION, _sql(name, column_type, CLASSIFICATION))
+
+
+def _sql(name: str, column_type: str, task: str) -> str:
+    """Numbers for a regression; classes as they are: whole numbers, truth values or text."""
+    column, kind = identifier(name), kind_of(column_type)
+    if kind == "category":
+        return f"CAST({column} AS VARCHAR)"
+    if task == REGRESSION or (kind == "number" and column_type not in _WHOLE):
+        return f"CAST({column} AS DOUBLE)"
+    return f"CAST({column} AS BIGINT)" if kind == "number" else column

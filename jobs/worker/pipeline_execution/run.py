@@ -1,0 +1,11 @@
+"""`pipeline_execution`: entry point. Its packages share the name of the job type."""
+
+from typing import Any
+
+from jobs.worker.pipelines.runner import run_pipeline
+from jobs.worker.workload_context import Orders
+
+
+def run(orders: Orders) -> dict[str, Any]:
+    """Run the pipeline; return the result for `finish`. Raises: WorkFailed."""
+    return run_pipeline(orders)

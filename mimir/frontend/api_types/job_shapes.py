@@ -1,0 +1,177 @@
+"""Jobs: rows, diagnosis, waiting reasons, events, attempts, files, usage."""
+
+from typing import TypedDict
+
+from mimir.frontend.api_types.json_types import JsonObject
+
+
+class NextStep(TypedDict):
+    """Action that a diagnosis proposes. An empty patch runs the job again; null needs a person."""
+
+    label: str
+    patch: JsonObject | None
+
+
+class Diagnosis(TypedDict):
+    """Why a job failed or does not progress, and what to do."""
+
+    category: str
+    summary: str
+    detail: str
+    next_steps: list[NextStep]
+
+
+class RuleCheck(TypedDict):
+    """One admission rule of a waiting job."""
+
+    rule: str
+    passes: bool
+    detail: str
+
+
+class Waiting(TypedDict):
+    """Why a queued job waits, and for how long."""
+
+    position: int
+    blocked_by: str
+    detail: str
+    estimate_seconds: float | None
+    rules: list[RuleCheck]
+
+
+class Away(TypedDict):
+    """Lost contact to the worker or the cluster of a job."""
+
+    what: str
+    cluster: str
+    since: str
+    heard_at: str | None
+    lost_at: str | None
+    detail: str
+
+
+class Progress(TypedDict):
+    """Progress of a running job; `fraction` from 0 to 1."""
+
+    fraction: float | None
+    message: str
+
+
+class Quantities(TypedDict):
+    """Requested CPU, memory and GPUs."""
+
+    cpu: str
+    memory: str
+    gpu: int
+
+
+class Resources(TypedDict):
+    """Limits and requests of a job."""
+
+    cpu: str
+    memory: str
+    gpu: int
+    requests: Quantities
+
+
+class Job(TypedDict):
+    """Job."""
+
+    id: str
+    project: str
+    name: str
+    labels: dict[str, str]
+    created_by: str | None
+    type: str
+    status: str
+    reason: str
+    message: str
+    diagnosis: Diagnosis | None
+    priority: str
+    parameters: JsonObject
+    inputs: list[JsonObject]
+    resources: Resources
+    timeout_seconds: int
+    progress: Progress
+    attempt: int
+    attempts_used: int
+    max_attempts: int
+    cluster: str | None
+    region: str | None
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    cancel_requested_at: str | None
+    result: JsonObject | None
+    waiting: Waiting | None
+    away: Away | None
+    retry_of: str | None
+
+
+class Event(TypedDict):
+    """Event of a job."""
+
+    seq: int
+    at: str
+    attempt: int
+    kind: str
+    data: JsonObject
+
+
+class Attempt(TypedDict):
+    """One attempt of a job."""
+
+    number: int
+    cluster: str
+    reason: str
+    message: str
+    created_at: str
+    launched_at: str | None
+    claimed_at: str | None
+    ended_at: str | None
+    gone_at: str | None
+    exit_code: int | None
+    exit_signal: int | None
+    peak_memory_bytes: int | None
+    memory_limit_bytes: int
+    counts: bool
+    log_end: int
+    log_complete: bool
+
+
+class Artifact(TypedDict):
+    """Output file of a job."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+    media_type: str
+    url: str
+
+
+class UsagePoint(TypedDict):
+    """Memory and CPU of a worker at one time."""
+
+    at: str
+    memory_bytes: int
+    cpu_millicores: int
+
+
+class UsageSeries(TypedDict):
+    """Usage over time, and the memory limit."""
+
+    results: list[UsagePoint]
+    limit_bytes: int | None
+
+
+class DryRun(TypedDict):
+    """Job that a request would create."""
+
+    valid: bool
+    priority: str
+    resources: Resources
+    timeout_seconds: int
+    max_attempts: int
+    cluster: str | None
+    region: str | None
+    inputs: list[JsonObject]

@@ -1,0 +1,44 @@
+"""An ASGI application with something that runs beside it on the same event loop, for as long as it serves."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+Application = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class BackgroundTask:
+    """`beat` runs from the server's start on; under a server that does not tell of its start, from the first request on."""
+
+    def __init__(self, application: Application, beat: Callable[[], Awaitable[None]]) -> None:
+        self._application, self._beat = application, beat
+        self._task: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self._serve(receive, send)
+            return
+        self._begin()
+        await self._application(scope, receive, send)
+
+    def _begin(self) -> None:
+        if self._task is None or self._task.done():
+            self._task = asyncio.ensure_future(self._beat())
+
+    async def _serve(self, receive: Any, send: Any) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                self._begin()
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await self._end()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _end(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
