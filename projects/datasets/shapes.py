@@ -1,7 +1,7 @@
 """Request and response bodies of datasets and their versions.
 
-Each `…Body` is the type of the dict that a view returns; the serializer of the same name documents it.
-A test compares the two.
+Each `…Body` is the type of the dict that a view returns; the serializer of the same name documents
+it. A test compares the two.
 """
 
 import datetime as dt

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any, cast
 
-from mimir.lib.schemas.faults import FieldError
-
+from mimir.lib.schemas.field_errors import FieldError
 from mimir.lib.schemas.pipeline import check_definition, graph
 from mimir.lib.schemas.sqlparser import BadQuery, parse_query
 from mimir.lib.schemas.steps import queries

@@ -205,7 +205,7 @@ class StepCheck(TypedDict):
 
 
 class FaultInfo(TypedDict):
-    """A fault, see `mimir.lib.schemas.faults.FieldError`."""
+    """A fault, see `mimir.lib.schemas.field_errors.FieldError`."""
 
     path: str
     message: str
