@@ -101,7 +101,7 @@ def test_all_steps_of_a_definition_share_one_budget(monkeypatch: pytest.MonkeyPa
     )
     assert len(found.faults) == 1
     assert found.faults[0].path.startswith("steps[")
-    assert "computing" in found.faults[0].message
+    assert "CPU time" in found.faults[0].message
     assert time.monotonic() - started < 15
 
 
