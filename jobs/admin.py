@@ -63,7 +63,7 @@ class Recent(admin.SimpleListFilter):
 
 
 class Reason(admin.SimpleListFilter):
-    """Those that there are, from the contract: asking the table would read all of it."""
+    """Filter by reason. The choices are the contract's: SELECT DISTINCT would scan the table."""
 
     title, parameter_name = "reason", "reason"
 
@@ -89,13 +89,13 @@ class JobType(admin.SimpleListFilter):
 class Inputs(InTable):
     model = JobInput
     fields = readonly_fields = ("dataset_version", "pipeline_version", "model_version", "twin")
-    verbose_name_plural = "What it read"
+    verbose_name_plural = "Inputs"
 
 
 class Outputs(InTable):
     model = JobOutput
     fields = readonly_fields = ("dataset_version", "model_version", "twin_revision")
-    verbose_name_plural = "What it made"
+    verbose_name_plural = "Outputs"
 
 
 @admin.register(Job)
@@ -124,7 +124,7 @@ class JobAdmin(LongTable):
         self._each(
             request,
             queryset,
-            "cancelled, or asked to stop",
+            "cancelled or stopping",
             lambda job: job_cancel(job_id=job.id, actor=f"admin:{request.user}"),
         )
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class JobStatus(StrEnum):
-    """Where a job stands. The moves between them are in `states.py`."""
+    """Status of a job. `jobs.core.states` lists the allowed transitions."""
 
     QUEUED = "queued"
     LAUNCHING = "launching"
@@ -24,7 +24,7 @@ LIVE = frozenset({JobStatus.LAUNCHING, JobStatus.RUNNING, JobStatus.CANCELLING})
 
 
 class Priority(StrEnum):
-    """Strict classes: a waiting job of a higher class goes first, ageing aside."""
+    """Priority classes: a waiting job of a higher class starts first, except for ageing."""
 
     CRITICAL = "critical"
     HIGH = "high"
@@ -126,17 +126,20 @@ class FailureReason(StrEnum):
 
 
 class WaitRule(StrEnum):
-    """The rule that blocks a waiting job; from `paused` on they are our own faults or an administrator's wish, not a lack of room."""
+    """The rule that blocks a waiting job.
+
+    From `paused` on, the cause is a setting or a fault, not a lack of capacity.
+    """
 
     READY = "ready"  # nothing blocks it: it starts at the next pass
     BACK_OFF = "back_off"  # a retry waits for its time
-    PREVIOUS_ATTEMPT = "previous_attempt"  # the worker of the attempt before is not seen gone yet
+    PREVIOUS_ATTEMPT = "previous_attempt"  # the worker of the previous attempt has not stopped yet
     EXCLUSIVE = "exclusive"  # another job holds its exclusive key
     JOBS_GLOBAL = "jobs_global"
     JOBS_TYPE = "jobs_type"
     JOBS_PROJECT = "jobs_project"
-    CAPACITY = "capacity"  # no cluster has room for its requests now
-    RESERVED = "reserved"  # room is kept for a larger job that waits longer
+    CAPACITY = "capacity"  # no cluster has free capacity for its requests
+    RESERVED = "reserved"  # capacity is reserved for a larger job that waits longer
     NEVER_FITS = "never_fits"
     PAUSED = "paused"
     PROJECT_PAUSED = "project_paused"
@@ -155,14 +158,16 @@ class EventKind(StrEnum):
     SUBMITTED = "job.submitted"
     ADMITTED = "job.admitted"  # queued -> launching
     LAUNCHED = "job.launched"  # the launcher has the worker: {"name", "uid"}
-    WAITS = "job.waits"  # what keeps the worker from starting, or a running one from storing its files: {"category", "summary"}
+    WAITS = (
+        "job.waits"  # the cause of a delayed start or of a storage wait: {"category", "summary"}
+    )
     CLAIMED = "job.claimed"  # launching -> running
     ATTEMPT_ENDED = "job.attempt_ended"  # -> queued for attempt + 1: {"reason", "message", "diagnosis", "counts", "next_attempt"}
     CANCEL_REQUESTED = "job.cancel_requested"  # -> cancelling
     CANCELLED = "job.cancelled"
     SUCCEEDED = "job.succeeded"
     FAILED = "job.failed"
-    WORKER_GONE = "job.worker_gone"  # the launcher no longer has the worker: its room is free
+    WORKER_GONE = "job.worker_gone"  # the worker object is gone: its capacity is free
     LOG_CLOSED = "job.log_closed"  # {"end", "complete"}
     STEP_STARTED = "step.started"  # {"step", "uses", "index", "count"}
     STEP_PROGRESS = "step.progress"  # {"step", "fraction"?, "message"}
@@ -189,7 +194,7 @@ WORKER_EVENT_KINDS = frozenset(
 
 
 class FinishStatus(StrEnum):
-    """What a worker says its attempt came to."""
+    """Status in the finish report of a worker."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -197,7 +202,10 @@ class FinishStatus(StrEnum):
 
 
 class ArtifactRole(StrEnum):
-    """What an uploaded artifact is for. `artifact` is shown to people; the others become a version when the job succeeds."""
+    """Purpose of an uploaded artifact.
+
+    `artifact` is shown to users; the others become a version when the job succeeds.
+    """
 
     ARTIFACT = "artifact"
     DATASET = "dataset"
@@ -209,22 +217,19 @@ ARTIFACT_NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"
 
 HEARTBEAT_SECONDS = 2.0
 WORKER_USER_ID = 10001  # of the worker's container; the image is built for it
-LOG_LINE_BYTES_MAX = (
-    16 * 1024
-)  # one stored (CRI) line, its prefix included; longer ones are cut into P lines
+LOG_LINE_BYTES_MAX = 16 * 1024  # one stored CRI line with its prefix; longer ones become P lines
 LOG_CHUNK_BYTES_MAX = 256 * 1024  # one POST of log bytes
-WORKER_ENV = ("JOB_ID", "JOB_TYPE", "ATTEMPT_ID", "JOB_TOKEN", "ORCHESTRATOR_URL")
 
 
 def worker_name(job_id: str, attempt: int) -> str:
-    """The name of an attempt's worker object, the same on every launcher, so that a repeated launch meets itself."""
+    """Return the name of an attempt's worker object. It is fixed: a repeated launch finds the first."""
     return f"worker-job-{job_id}-{attempt}"
 
 
 class WorkerLimits(NamedTuple):
-    """What one attempt may use. Bytes and seconds; sent in the claim's answer.
+    """Limits of one attempt, sent in the claim's answer.
 
-    No dataclass: importing those takes 10 ms of each worker's start.
+    A NamedTuple, because importing `dataclasses` takes 10 ms of each worker's start.
     """
 
     cpu_millicores: int
@@ -234,8 +239,6 @@ class WorkerLimits(NamedTuple):
     log_bytes: int
     spool_bytes: int
     artifact_bytes: int  # all artifacts of the attempt together
-    artifact_count: int
     event_bytes: int  # one event's data as JSON
     event_count: int
-    result_bytes: int
     model_cache_bytes: int  # models of the project that its machine keeps between jobs

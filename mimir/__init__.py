@@ -1,4 +1,6 @@
-"""The composition root of Mimir AIP: settings, URLs, ASGI applications, and what every room may use (`lib`).
+"""Mimir AIP: composition of the two roles, and the code that both share.
 
-Law: nothing here knows what a job or a project is, but `urls_*`, `asgi_*` and `settings`, which put the rooms together.
+`settings`, `urls_*`, `asgi_*` and `serve` put the applications together; `frontend` serves the
+pages; `dev` runs an installation on one machine; `lib`, `env`, `api` and `health` are the base.
+Only the composition knows jobs and projects.
 """

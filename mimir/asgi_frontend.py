@@ -1,7 +1,7 @@
-"""The frontend's ASGI application: the streaming proxy, and Django's pages behind it.
+"""ASGI application of the frontend: the streaming proxy in front of Django's pages.
 
-X-Forwarded-* is settled by `mimir.lib.forwarded` from TRUSTED_PROXIES. uvicorn's own belief in it changes nothing here, and is best
-switched off (`--no-proxy-headers`).
+`mimir.lib.forwarded` evaluates X-Forwarded-* with TRUSTED_PROXIES. Run uvicorn with
+`--no-proxy-headers`: its own evaluation has no effect here.
 """
 
 import os

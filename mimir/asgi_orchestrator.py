@@ -1,4 +1,4 @@
-"""The orchestrator's ASGI application: HTTP by Django, sockets by Channels."""
+"""ASGI application of the orchestrator: HTTP by Django, WebSockets by Channels."""
 
 import os
 import sys
@@ -26,7 +26,7 @@ from mimir.api.limits import with_limits  # noqa: E402
 from mimir.api.port_access import PortAccess, rules  # noqa: E402
 from mimir.lib.background_task import BackgroundTask  # noqa: E402
 
-get_channel_layer()  # its counters are in /metrics from the first scrape on, not from the first socket on
+get_channel_layer()  # registers its counters, so that /metrics has them before the first WebSocket
 _routed = ProtocolTypeRouter({"http": with_limits(http), "websocket": websocket_application})
 _entered = PortAccess(
     _routed,

@@ -1,4 +1,4 @@
-"""Django's ASGI handler of both roles: it reads a request's body from the `Body` that the intake hands over."""
+"""Django's ASGI handler for both roles. It reads request bodies from `Body` objects."""
 
 from typing import Any, cast
 
@@ -10,14 +10,14 @@ from mimir.lib.bodies import Body
 
 
 class Handler(ASGIHandler):
-    """Django's handler without its own copy of each body in the temporary folder."""
+    """Django's handler without its copy of each body in the temporary folder."""
 
     async def read_body(self, receive: Any) -> Any:
-        """The file that `request` reads: the body itself where the intake made one."""
+        """Return the file that `request` reads: the `Body` itself if there is one."""
         return receive if isinstance(receive, Body) else await super().read_body(receive)
 
 
 def django_application() -> Application:
-    """Set Django up and return its application. Raises: BadEnvironment."""
+    """Set up Django and return its ASGI application. Raises: BadEnvironment."""
     django.setup(set_prefix=False)
     return cast(Application, Handler())

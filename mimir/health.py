@@ -1,6 +1,8 @@
-"""`/health` and `/ready`, for both roles, answered before host and TLS checks: a kubelet sends the pod's address as Host.
+"""`/health` and `/ready` of both roles.
 
-`/health`: this process answers. `/ready`: it can work; what is missing is named. What has to be asked is registered by the role's rooms.
+They are answered before host and TLS checks, because a kubelet sends the pod's address as Host.
+`/health`: the process responds. `/ready`: its checks pass; failed ones are named. Each app
+registers its own checks.
 """
 
 from collections.abc import Callable
@@ -11,23 +13,23 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing a role needs. `needed`: without it not ready (503); otherwise degraded, which is still ready."""
+    """One check. `needed`: a failure means not ready (503), else degraded but ready."""
 
     name: str
     needed: bool
-    problem: Callable[[], str]  # a sentence, empty when all is well
+    problem: Callable[[], str]  # the problem, or an empty text
 
 
 _checks: list[Check] = []
 
 
 def register_check(check: Check) -> None:
-    """Called at start by the room that knows how to ask."""
+    """Register a check. Apps call it at start."""
     _checks[:] = [*(known for known in _checks if known.name != check.name), check]
 
 
 class HealthMiddleware:
-    """First in the list."""
+    """Answers both paths. First in the list of middleware."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -41,7 +43,7 @@ class HealthMiddleware:
 
 
 def readiness() -> JsonResponse:
-    """{"status": "ready" | "degraded" | "not_ready", "checks": {name: "ok" or what is wrong}}."""
+    """Return {"status": "ready" | "degraded" | "not_ready", "checks": {name: "ok" or problem}}."""
     found = {check.name: check.problem() for check in _checks}
     missing = [check.name for check in _checks if check.needed and found[check.name]]
     degraded = any(found.values())

@@ -1,6 +1,7 @@
-"""`python -m mimir.serve orchestrator|frontend`: the one place that says how uvicorn serves us.
+"""`python -m mimir.serve orchestrator|frontend`: run uvicorn with the settings of the role.
 
-Host and port come from HOST (default 127.0.0.1) and PORT_TO_SERVE (default 8080 and 3000). Log lines are ours: JSON on stdout.
+Host and port come from HOST (default 127.0.0.1) and PORT_TO_SERVE (default 8080 and 3000). Logs are
+JSON lines on stdout.
 """
 
 import os
@@ -13,15 +14,16 @@ from mimir import env
 from mimir.lib.connections import Socket, connection_class
 
 PORTS: dict[env.Role, int] = {"orchestrator": 8080, "frontend": 3000}
-GRACEFUL_SECONDS = 5  # open sockets are told to come again (1012), uploads may end
-PING_SECONDS = 20.0  # a peer that does not answer is gone
-# For both roles. `reset_contextvars`: asyncio hands the context variables of one request to the next on its connection when reading was paused
-# meanwhile (python/cpython#140947). Among them is asgiref's executor of the earlier request, which has ended: the next one failed with 500.
+GRACEFUL_SECONDS = 5  # WebSockets get close code 1012 (reconnect); uploads may finish
+PING_SECONDS = 20.0  # a peer without a response is disconnected
+# Both roles need `reset_contextvars`. If reading was paused, asyncio gives the context variables of
+# one request to the next on the same connection (python/cpython#140947), including asgiref's
+# executor of the ended request. The next request then failed with 500.
 OPTIONS: dict[str, Any] = {
     "log_config": None,
     "access_log": False,
     "server_header": False,
-    "proxy_headers": False,  # settled by mimir.lib.forwarded from TRUSTED_PROXIES
+    "proxy_headers": False,  # `mimir.lib.forwarded` does it, with TRUSTED_PROXIES
     "reset_contextvars": True,
 }
 

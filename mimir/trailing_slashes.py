@@ -1,6 +1,7 @@
-"""Middleware of both roles: an address without its trailing slash is answered, not redirected.
+"""Middleware of both roles: a path without its trailing slash is served, not redirected.
 
-A client that follows a 301 repeats a POST as a GET (RFC 9110, section 15.4.2), so a redirect would silently drop the request.
+A client that follows a 301 repeats a POST as a GET (RFC 9110, section 15.4.2), so a redirect would
+drop the request's body.
 """
 
 from collections.abc import Callable
@@ -8,12 +9,15 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.urls import is_valid_path
 
-PROGRAMS = ("/api/", "/worker/")  # no redirect at all, GET included
+PROGRAMS = ("/api/", "/worker/")  # never redirected, not even GET
 _SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 
 
 class TrailingSlash:
-    """Adds the missing slash before anything reads the path. Pages keep Django's redirect for GET, which has nothing to lose."""
+    """Add the missing slash before anything reads the path.
+
+    Pages keep Django's redirect for GET, which loses nothing.
+    """
 
     sync_capable, async_capable = True, False
 
@@ -35,6 +39,6 @@ def _is_meant_with_slash(request: HttpRequest) -> bool:
 
 
 def _is_answered(path: str) -> bool:
-    """Whether a view is there. The admin's last one takes every path, and only redirects those without a slash."""
+    """Whether a view exists. The admin's catch-all view only redirects paths without a slash."""
     match = is_valid_path(path)
     return match is not False and getattr(match.func, "__name__", "") != "catch_all_view"

@@ -1,4 +1,4 @@
-"""What the frontend's Django answers: pages. `/api`, `/ws` and `/admin` never come here: `mimir.frontend.proxy.application` is in front."""
+"""URLs of the frontend: pages. `mimir.frontend.proxy.application` handles `/api`, `/ws`, `/admin`."""
 
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -13,7 +13,7 @@ urlpatterns = [
     path("", include("mimir.frontend.page_urls")),
 ]
 
-handler400 = "mimir.frontend.errors.bad_request"
-handler403 = "mimir.frontend.errors.permission_denied"
-handler404 = "mimir.frontend.errors.not_found"
-handler500 = "mimir.frontend.errors.server_error"
+handler400 = "mimir.frontend.error_pages.bad_request"
+handler403 = "mimir.frontend.error_pages.permission_denied"
+handler404 = "mimir.frontend.error_pages.not_found"
+handler500 = "mimir.frontend.error_pages.server_error"

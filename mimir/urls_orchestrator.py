@@ -1,4 +1,4 @@
-"""What the orchestrator answers: the public API, the worker API, the admin, the metrics. Health is in `mimir.health`."""
+"""URLs of the orchestrator: public API, worker API, admin, metrics. For health see `mimir.health`."""
 
 from django.contrib import admin
 from django.urls import include, path

@@ -1,4 +1,4 @@
-"""What the orchestrator says of itself: readiness, the state of the installation, metrics.
+"""State of the installation: readiness, system state, metrics.
 
-Law: reads others, is imported by nobody but the composition root.
+It reads other apps. Only the composition (`mimir.settings`, `mimir.urls_*`) imports it.
 """

@@ -1,4 +1,4 @@
-"""The one thing that needs an administrator now, or that all is well. Pure: facts in, a sentence and its remedy out."""
+"""The most urgent problem of the installation, with its remedy. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,23 +13,23 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """`level` is ok or attention."""
+    """`level`: ok or attention."""
 
     level: str
     message: str
     remedy: str
 
 
-WELL = Headline("ok", "All is well.", "")
+WELL = Headline("ok", "Everything is healthy.", "")
 
 
 def headline(system: Row) -> Headline:
-    """The most pressing matter of the answer of GET /api/v1/system/ (without its headline): what stops everything comes first."""
+    """Return the most urgent problem of the state that GET /api/v1/system/ returns."""
     return next(_matters(system), WELL)
 
 
 def _matters(system: Row) -> Iterator[Headline]:
-    """Everything that needs an administrator, the most pressing first."""
+    """Yield all problems, the most urgent first."""
     yield from _loops(system["components"])
     yield from _clusters(system["capacity"])
     yield from _storage(system["storage"], system["components"])
@@ -41,15 +41,15 @@ def _matters(system: Row) -> Iterator[Headline]:
 
 def _loops(components: Sequence[Row]) -> Iterator[Headline]:
     tasks = {
-        "dispatcher": "No waiting job starts until it runs again. Nothing is lost.",
-        "reconciler": "No job whose worker vanished or ran out of time is ended until it runs again. Nothing is lost.",
+        "dispatcher": "No job starts until it runs again. No data is lost.",
+        "reconciler": "Jobs with a lost or timed-out worker are not ended until it runs again. No data is lost.",
     }
     for component, effect in tasks.items():
         states = [row["state"] for row in components if row["component"] == component]
         if "alive" not in states and "late" not in states:
             yield _attention(
-                f"The {component} is away.",
-                f"{effect} Start it: manage.py {component}, and look at its last log lines.",
+                f"The {component} is not running.",
+                f"{effect} Start it: manage.py {component}, and check its log.",
             )
 
 
@@ -58,11 +58,11 @@ def _clusters(capacity: Sequence[Row]) -> Iterator[Headline]:
         if row["unreachable_message"]:
             yield _attention(
                 f"The cluster {row['cluster']} does not answer: {row['unreachable_message']}",
-                "It gets no new jobs, and those that run there are left alone. Mend the way to it.",
+                "It gets no new jobs; running jobs are not touched. Restore the connection to it.",
             )
     if capacity and not any(row["enabled"] for row in capacity):
         yield _attention(
-            "Every cluster is switched off: nothing starts.",
+            "Every cluster is disabled. No job can start.",
             "Enable one under Clusters in the admin.",
         )
 
@@ -71,14 +71,14 @@ def _storage(storage: Row, components: Sequence[Row]) -> Iterator[Headline]:
     for row in components:
         if row["component"] == "storage" and row["state"] != "alive":
             yield _attention(
-                "The artifact storage cannot be used: workers and uploads wait for it.",
+                "The artifact storage is unavailable. Workers and uploads wait for it.",
                 row["message"],
             )
     free, total = storage["artifact_free_bytes"], storage["artifact_total_bytes"]
     if total and free is not None and free / total < STORAGE_FREE_SHARE_LEAST:
         yield _attention(
             f"The artifact storage is nearly full: {free / total:.0%} is free.",
-            "Make it larger, or have ended jobs deleted after some days (RETENTION_JOBS_DAYS).",
+            "Enlarge it, or set RETENTION_JOBS_DAYS to delete old jobs.",
         )
 
 
@@ -87,7 +87,7 @@ def _redis(components: Sequence[Row]) -> Iterator[Headline]:
         if row["component"] == "redis" and row["state"] != "alive":
             yield _attention(
                 "Redis does not answer.",
-                "Jobs start a little later and pages follow more slowly; nothing is lost. Start it again.",
+                "Jobs start later and pages update more slowly. No data is lost. Restart it.",
             )
 
 
@@ -95,7 +95,7 @@ def _lag(seconds: float | None) -> Iterator[Headline]:
     if seconds is not None and seconds > LAG_SECONDS_MOST:
         yield _attention(
             f"The reconciler has seen no cluster whole for {seconds:.0f} seconds.",
-            "Look at its log: a pass fails, or takes too long.",
+            "Check its log: a pass fails, or takes too long.",
         )
 
 
@@ -118,7 +118,7 @@ def _pauses(limits: Sequence[Row]) -> Iterator[Headline]:
             }
             yield _attention(
                 f"{what[row['scope']]} paused.",
-                "Waiting jobs keep their places. Lift the pause under Limits in the admin.",
+                "Waiting jobs keep their position. Remove the pause under Limits in the admin.",
             )
 
 

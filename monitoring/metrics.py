@@ -1,6 +1,7 @@
-"""The domain's metrics, as Prometheus reads them. docs/how-to/monitor.md lists them; HTTP's own come from django-prometheus.
+"""Prometheus metrics of jobs and clusters, listed in docs/how-to/monitor.md.
 
-Nothing is kept in this process: each scrape reads the database, so that every replica tells the same and a restart forgets nothing.
+HTTP metrics come from django-prometheus. Nothing is stored in this process: each scrape reads the
+database, so replicas agree and a restart loses nothing.
 """
 
 import time
@@ -30,10 +31,13 @@ MICROSECONDS = 1_000_000
 
 
 class DomainCollector(Collector):
-    """Asked at each scrape. With the database away it tells just that: a scrape is answered all the same."""
+    """Collector that reads the database at each scrape.
+
+    Without the database, it returns only `mimir_database_up` with 0.
+    """
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: asked at the start, when the database may not be there yet."""
+        """Return nothing: it is called at start, when the database may be unavailable."""
         return []
 
     def collect(self) -> Iterator[Metric]:
@@ -41,34 +45,34 @@ class DomainCollector(Collector):
         try:
             rows = counted()
         except psycopg.Error as error:
-            log.warning("the database does not answer a scrape", error=type(error).__name__)
+            log.warning("no database for the metrics", error=type(error).__name__)
             yield GaugeMetricFamily(
-                "mimir_database_up", "Whether the database answered this scrape.", value=0
+                "mimir_database_up", "1 if the database responded to this scrape.", value=0
             )
             return
         yield GaugeMetricFamily(
-            "mimir_database_up", "Whether the database answered this scrape.", value=1
+            "mimir_database_up", "1 if the database responded to this scrape.", value=1
         )
         yield from families(rows)
         yield GaugeMetricFamily(
             "mimir_scrape_seconds",
-            "What reading the figures for this scrape took.",
+            "Seconds to read the figures of this scrape.",
             value=time.monotonic() - began,
         )
 
 
 def families(rows: Counted) -> Iterator[Metric]:
-    """Every metric family of the domain from what was read. Pure."""
+    """Return every metric family for the figures. Pure."""
     yield from _gauges(rows)
     yield _counter(rows, Kind.SUBMITTED, "mimir_jobs_submitted", "Jobs submitted.", ("type",))
     yield _counter(
-        rows, Kind.FINISHED, "mimir_jobs_finished", "Jobs that ended.", ("type", "status", "reason")
+        rows, Kind.FINISHED, "mimir_jobs_finished", "Ended jobs.", ("type", "status", "reason")
     )
     yield _counter(
         rows,
         Kind.TRIED_AGAIN,
         "mimir_attempts_tried_again",
-        "Attempts that failed and were followed by another.",
+        "Failed attempts that were retried.",
         ("type", "reason"),
     )
     yield _log_bytes(rows)
@@ -76,14 +80,14 @@ def families(rows: Counted) -> Iterator[Metric]:
         rows,
         Kind.LAUNCH,
         "mimir_job_launch_seconds",
-        "From admission to claim, by attempt.",
+        "Seconds from admission to claim of an attempt.",
         LAUNCH_BOUNDS,
     )
     yield _histogram(
         rows,
         Kind.DURATION,
         "mimir_job_duration_seconds",
-        "From first claim to end, by job.",
+        "Seconds from first claim to end of a job.",
         DURATION_BOUNDS,
     )
 
@@ -100,7 +104,7 @@ def _gauges(rows: Counted) -> Iterator[Metric]:
     length = GaugeMetricFamily("mimir_queue_jobs", "Waiting jobs.", labels=("priority",))
     oldest = GaugeMetricFamily(
         "mimir_queue_oldest_seconds",
-        "How long the job that has waited longest waits.",
+        "Waiting time of the oldest waiting job, in seconds.",
         labels=("priority",),
     )
     for priority in Priority:
@@ -109,16 +113,16 @@ def _gauges(rows: Counted) -> Iterator[Metric]:
         oldest.add_metric((priority.value,), max((0.0, *(row[3] for row in waiting))))
     yield length
     yield oldest
-    yield _gauge("mimir_workers", "Workers that are there.", "cluster", rows.workers)
+    yield _gauge("mimir_workers", "Existing workers.", "cluster", rows.workers)
     yield _gauge(
         "mimir_reconcile_lag_seconds",
-        "Since the reconciler last saw the cluster whole.",
+        "Seconds since the last complete observation of the cluster.",
         "cluster",
         rows.lag,
     )
     yield _gauge(
         "mimir_loop_beat_age_seconds",
-        "Since any process of this loop last went round.",
+        "Seconds since the last pass of this loop.",
         "component",
         rows.beats,
     )
@@ -132,7 +136,7 @@ def _gauge(name: str, text: str, label: str, rows: list[Row]) -> Metric:
 
 
 def _counter(rows: Counted, kind: Kind, name: str, text: str, labels: tuple[str, ...]) -> Metric:
-    """`labels` are among type, status and reason."""
+    """Return a counter. `labels`: of type, status and reason."""
     family = CounterMetricFamily(name, text, labels=labels)
     for metric, job_type, status, label, count, _amount in rows.counted:
         if metric == kind:
@@ -152,7 +156,10 @@ def _log_bytes(rows: Counted) -> Metric:
 def _histogram(
     rows: Counted, kind: Kind, name: str, text: str, bounds: tuple[float, ...]
 ) -> Metric:
-    """Cumulative buckets by type; bounds that an earlier release counted under stay beside those of this one."""
+    """Return a histogram by type.
+
+    Buckets are cumulative. Bounds of earlier releases stay beside current ones.
+    """
     found: dict[str, dict[str, int]] = {job_type: {} for job_type in job_type_names()}
     sums: dict[str, int] = {}
     for metric, job_type, _status, label, count, amount in rows.counted:
@@ -177,5 +184,5 @@ def _histogram(
 
 
 def register(registry: CollectorRegistry) -> None:
-    """Called once at the start of a process."""
+    """Register the collector. Called once at start."""
     registry.register(DomainCollector())

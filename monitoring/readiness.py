@@ -1,4 +1,7 @@
-"""What the orchestrator needs: the database and its migrations. Redis away is degraded, not dead: all works, a little later."""
+"""Readiness checks of the orchestrator: database, migrations, disks.
+
+Without Redis it is degraded, but ready: everything works more slowly.
+"""
 
 import threading
 import time
@@ -13,20 +16,23 @@ from django.db.migrations.executor import MigrationExecutor
 from mimir.lib.disks import write_problem
 from projects.storage import artifacts
 
-DATABASE_SECONDS = 2  # the least that libpq keeps to
+DATABASE_SECONDS = 2  # the minimum of libpq
 REDIS_SECONDS = 0.5
-_migrated = threading.Event()  # migrations do not come undone under a running release
+_migrated = threading.Event()  # migrations are not undone under a running release
 
 
 def own_connection() -> "psycopg.Connection[tuple[Any, ...]]":
-    """A connection that is not the pool's, which would be waited for longer than a probe waits. Raises: psycopg.Error, soon."""
+    """Return a connection from outside the pool, whose wait is longer than a probe's.
+
+    Raises: psycopg.Error, soon.
+    """
     given = connections[DEFAULT_DB_ALIAS].get_connection_params()
     given.pop("pool", None)
     return psycopg.connect(**{**given, "connect_timeout": DATABASE_SECONDS})
 
 
 def database_problem() -> str:
-    """Whether a statement gets an answer."""
+    """Return why the database does not answer; an empty text if it does."""
     try:
         with own_connection() as connection:
             connection.execute("SELECT 1")
@@ -36,11 +42,11 @@ def database_problem() -> str:
 
 
 def migrations_problem() -> str:
-    """Whether every migration of this release is applied."""
+    """Return which migrations of this release are missing; an empty text for none."""
     if _migrated.is_set():
         return ""
     if database_problem():
-        return "Not known while the database does not answer."
+        return "Unknown: the database does not answer."
     try:
         executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -53,7 +59,7 @@ def migrations_problem() -> str:
 
 
 def redis_problem() -> str:
-    """Whether Redis answers within half a second."""
+    """Return why Redis does not answer within half a second; an empty text if it does."""
     began = time.monotonic()
     client = redis.Redis.from_url(
         settings.ENV.redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
@@ -62,14 +68,17 @@ def redis_problem() -> str:
         client.ping()
     except (redis.RedisError, OSError) as error:
         seconds = time.monotonic() - began
-        return f"Redis does not answer ({type(error).__name__}, {seconds:.1f} s): jobs start later and pages follow more slowly; nothing is lost."
+        return f"Redis does not answer ({type(error).__name__}, {seconds:.1f} s). Jobs start later and pages update more slowly. No data is lost."
     finally:
         client.close()
     return ""
 
 
 def disks_problem() -> str:
-    """Which of the folders that this installation writes to is full or cannot be written. A bucket is asked where pages show it."""
+    """Return which folder of this installation is full or read-only; else an empty text.
+
+    Buckets are only checked for pages.
+    """
     folders = [(artifacts.scratch_dir(), "uploads", "SPOOL_DIR")]
     if (artifacts_dir := artifacts.folder()) is not None:
         folders.insert(0, (artifacts_dir, "artifacts and logs", "ARTIFACTS_URL"))

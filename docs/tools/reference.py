@@ -122,7 +122,7 @@ def metrics() -> str:
         beats=[("dispatcher", 1.0)],
     )
     rows = [
-        ("`mimir_database_up`", "gauge", "", "Whether the database answered this scrape."),
+        ("`mimir_database_up`", "gauge", "", "1 if the database responded to this scrape."),
         *(
             (
                 code(family.name + ("_total" if family.type == "counter" else "")),

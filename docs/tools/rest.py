@@ -32,6 +32,14 @@ def page(document: dict[str, Any]) -> str:
     return _HEAD + _statuses(document) + "".join(sections) + _answers(document)
 
 
+def _components(schema: Schema, resolve: Resolve) -> list[str]:
+    """Return the names of the objects that a schema refers to."""
+    found = resolve(schema)
+    if found.get("properties") and "$ref" in schema:
+        return [str(schema["$ref"]).rpartition("/")[2]]
+    return [name for each in found.get("oneOf", ()) for name in _components(each, resolve)]
+
+
 def _statuses(document: dict[str, Any]) -> str:
     """Return a table of the status codes of errors, each with its first description."""
     found: dict[str, str] = {}
@@ -100,9 +108,10 @@ def _operation(
             yield f"Body (`{media}`):\n\n" + fields_table(schema, resolve) + "\n"
     for status, answer in operation["responses"].items():
         for body in answer.get("content", {}).values():
-            name = str(body.get("schema", {}).get("$ref", "")).rpartition("/")[2]
-            if status.startswith("2") and name:
-                yield f"Answer `{status}`: [{name}](#{name.lower()})\n\n"
+            names = _components(body.get("schema", {}), resolve)
+            if status.startswith("2") and names:
+                links = " or ".join(f"[{name}](#{name.lower()})" for name in names)
+                yield f"Answer `{status}`: {links}\n\n"
     others = [code(status) for status in operation["responses"] if not status.startswith("2")]
     if others:
         yield f"Other answers: {', '.join(others)}\n\n"

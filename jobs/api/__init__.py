@@ -1,4 +1,5 @@
 """The two HTTP APIs of jobs: the public one for people and programs, the worker's for attempts.
 
-Law: a view checks the body and the right, calls one service or selector, answers. No transaction and no rule lives here.
+A view checks the body and the permission, calls one function and serialises the answer. Views
+hold no transaction and no rule.
 """

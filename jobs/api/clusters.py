@@ -1,4 +1,4 @@
-"""Clusters: rows for site administrators, names and regions for who submits jobs."""
+"""Clusters for site administrators, and their names and regions for users who submit jobs."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -41,7 +41,10 @@ def _answer(row: Cluster, status: int = 200) -> Response:
 
 
 def _columns(body: dict[str, Any], cluster: Cluster | None) -> dict[str, Any]:
-    """The row's columns of a body, whose capacity is written as quantities; null is no limit. Raises: Invalid with every fault."""
+    """Return the row's columns for a body. Capacity is in quantities; null means unlimited.
+
+    Raises: Invalid with every fault.
+    """
     made = {name: value for name, value in body.items() if name != "capacity"}
     faults: dict[str, str] = {}
     for part, value in body.get("capacity", {}).items():
@@ -64,8 +67,8 @@ def _paths(faults: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def _told_by_path() -> Iterator[None]:
-    """What the service refuses, as the body names it."""
+def _errors_by_field() -> Iterator[None]:
+    """Rename the columns in errors of the service to the fields of the body."""
     try:
         yield
     except Invalid as error:
@@ -81,7 +84,7 @@ class ClustersView(ApiView):
         responses={200: listing("ClusterList", serializers.ClusterShape), **errors(400, 403)},
     )
     def get(self, request: Request) -> Response:
-        """Every cluster by name, with its health and the room that its workers hold."""
+        """List clusters by name, with their health and the capacity in use."""
         demand_administrator(request, _ONLY)
         page = paginate(cluster_list(), request, keys=("name",))
         return Response({"results": clusters_as_dicts(page.results), "next": page.next})
@@ -95,7 +98,7 @@ class ClustersView(ApiView):
         """Add a cluster. It gets work as soon as it has been reached, unless `enabled` is false."""
         demand_administrator(request, _ONLY)
         columns = _columns(validated(serializers.ClusterRequest, request), None)
-        with _told_by_path():
+        with _errors_by_field():
             return _answer(cluster_create(actor=_actor(request), **columns), 201)
 
 
@@ -108,7 +111,7 @@ class ClusterView(ApiView):
         responses={200: serializers.ClusterShape, **NOT_MODIFIED, **errors(403, 404)},
     )
     def get(self, request: Request, name: str) -> Response:
-        """With its health and the room that its workers hold. Of a kubeconfig it tells the context's name alone."""
+        """Show a cluster with its health and the capacity in use. Only the context of a kubeconfig."""
         demand_administrator(request, _ONLY)
         return _answer(cluster_get(name=name))
 
@@ -122,7 +125,7 @@ class ClusterView(ApiView):
         """Change what is given. Name and launcher stay; context and namespace too while workers are there."""
         demand_administrator(request, _ONLY)
         changes = _columns(validated(serializers.ClusterChange, request), cluster_get(name=name))
-        with _told_by_path():
+        with _errors_by_field():
             return _answer(
                 cluster_change(
                     name=name, changes=changes, actor=_actor(request), etags=preconditions(request)
@@ -135,7 +138,7 @@ class ClusterView(ApiView):
         responses={204: None, **errors(403, 404, 409, 412)},
     )
     def delete(self, request: Request, name: str) -> Response:
-        """Take it away. One on which jobs have run cannot be: switch it off."""
+        """Remove a cluster. A cluster on which jobs have run cannot be removed: disable it."""
         demand_administrator(request, _ONLY)
         cluster_delete(name=name, actor=_actor(request), etags=preconditions(request))
         return Response(status=204)

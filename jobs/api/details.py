@@ -1,4 +1,4 @@
-"""What belongs to one job beside itself: events, attempts, artifacts, usage."""
+"""Events, attempts, artifacts and usage of one job."""
 
 from typing import IO
 from uuid import UUID
@@ -30,7 +30,7 @@ ATTEMPT = whole_number(
 
 
 class EventsView(ApiView):
-    """What happened to a job."""
+    """Events of a job."""
 
     @extend_schema(
         operation_id="jobs_events",
@@ -163,7 +163,7 @@ class ArtifactView(ApiView):
 
 
 class UsageView(ApiView):
-    """What a worker used."""
+    """Resource use of a worker."""
 
     @extend_schema(
         operation_id="jobs_usage",

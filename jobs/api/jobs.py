@@ -2,12 +2,17 @@
 
 import re
 import time
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import connection
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    PolymorphicProxySerializer,
+    extend_schema,
+)
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,7 +22,7 @@ from jobs.core.resources import format_cpu, format_memory
 from jobs.lifecycle.cancel import job_cancel
 from jobs.lifecycle.dismiss import failure_dismiss, failure_restore
 from jobs.lifecycle.retry import job_retry
-from jobs.lifecycle.submit import JobRequest, job_check, job_submit
+from jobs.lifecycle.submit import JobFields, JobRequest, Submitted, job_check, job_submit
 from jobs.models import Job
 from jobs.queries.jobs import COUNTED_MAX, job_counts, job_for, job_list, jobs_as_dicts
 from jobs.queries.shapes import JobBody
@@ -37,7 +42,7 @@ _KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "pattern": f"^{_KEY_PATTERN}$"},
     OpenApiParameter.HEADER,
-    description="The same key and body again: the same job; another body: 409.",
+    description="A repeated key with the same body returns the same job with 200; with another body 409.",
 )
 
 _WAIT = OpenApiParameter(
@@ -56,11 +61,20 @@ def idempotency_key(request: Request) -> str | None:
     return key
 
 
-def _asked(request: Request) -> dict[str, Any]:
-    """The fields of `job_check`. Raises: ValidationError."""
+def _job_fields(request: Request) -> JobFields:
+    """Return the fields of `job_submit` from the body. Raises: ValidationError."""
     body = validated(serializers.JobRequest, request)
     body["priority"] = Priority(body["priority"]) if body.get("priority") else None
-    return body
+    return cast("JobFields", body)
+
+
+def _submitted(submitted: Submitted) -> Response:
+    """Answer 201 with a new job, or 200 with the job that the Idempotency-Key created before."""
+    return Response(
+        _shown(submitted.job),
+        status=201 if submitted.created else 200,
+        headers={"Location": f"/api/v1/jobs/{submitted.job.id}/"},
+    )
 
 
 class JobsView(ApiView):
@@ -106,23 +120,23 @@ class JobsView(ApiView):
         request=serializers.JobRequest,
         responses={
             201: serializers.JobShape,
-            200: serializers.DryRun,
+            200: PolymorphicProxySerializer(
+                "JobReplayOrDryRun",
+                [serializers.JobShape, serializers.DryRun],
+                resource_type_field_name=None,
+            ),
             **errors(400, 403, 404, 409, 413, 429),
         },
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Submit a job. It is in the line when this answers."""
+        """Submit a job. 200 instead of 201: the Idempotency-Key has created it before."""
         project = project_for(caller(request), slug, Role.OPERATOR)
-        asked = _asked(request)
+        fields = _job_fields(request)
         if self.query.get("dry_run"):
-            return Response(_checked(job_check(project=project, **asked)))
-        submitted = job_submit(
-            project=project, user=caller(request), idempotency_key=idempotency_key(request), **asked
-        )
-        return Response(
-            _shown(submitted.job),
-            status=201,
-            headers={"Location": f"/api/v1/jobs/{submitted.job.id}/"},
+            return Response(_checked(job_check(project=project, **fields)))
+        key = idempotency_key(request)
+        return _submitted(
+            job_submit(project=project, user=caller(request), idempotency_key=key, **fields)
         )
 
 
@@ -226,13 +240,17 @@ class JobRetryView(ApiView):
         operation_id="jobs_retry",
         parameters=[_KEY],
         request=None,
-        responses={201: serializers.JobShape, **errors(400, 403, 404, 409, 429)},
+        responses={
+            201: serializers.JobShape,
+            200: serializers.JobShape,
+            **errors(400, 403, 404, 409, 429),
+        },
     )
     def post(self, request: Request, job_id: UUID) -> Response:
-        """A new job with the same request and the same versions of what it reads."""
+        """Submit a new job with the same request and inputs. 200: the key has created it before."""
         job = job_for(caller(request), job_id, Role.OPERATOR)
-        made = job_retry(job=job, user=caller(request), idempotency_key=idempotency_key(request))
-        return Response(_shown(made), status=201, headers={"Location": f"/api/v1/jobs/{made.id}/"})
+        key = idempotency_key(request)
+        return _submitted(job_retry(job=job, user=caller(request), idempotency_key=key))
 
 
 class JobDismissalView(ApiView):

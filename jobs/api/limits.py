@@ -20,7 +20,7 @@ def _shape(row: Limit) -> dict[str, object]:
 
 
 class LimitsView(ApiView):
-    """What admission keeps to beside the room of the clusters."""
+    """Limits and pauses that admission applies beside the capacity of the clusters."""
 
     @extend_schema(
         operation_id="limits_list",
@@ -28,7 +28,7 @@ class LimitsView(ApiView):
         responses={200: serializers.LimitsShape, **NOT_MODIFIED, **errors(400, 403)},
     )
     def get(self, request: Request) -> Response:
-        """Every limit and pause that is set."""
+        """List all limits and pauses."""
         demand_administrator(request, _ONLY)
         etag = (
             limits_etag()
@@ -46,7 +46,7 @@ class LimitsView(ApiView):
         responses={200: serializers.LimitShape, **errors(400, 403, 412)},
     )
     def patch(self, request: Request) -> Response:
-        """Set one limit or pause. It holds from the next pass of admission on, which this asks for."""
+        """Set one limit or pause. Admission applies it at once."""
         demand_administrator(request, _ONLY)
         body = validated(serializers.LimitChange, request)
         row = limit_set(

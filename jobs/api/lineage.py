@@ -13,13 +13,13 @@ from mimir.api.views import ApiView, caller
 from mimir.lib.errors import Invalid
 from projects.core.access import project_for
 
-_RULE = "has to be dataset:<name>@<version>, model:<name>@<version> or twin:<name>@<revision>, with a number or latest after the @"
+_RULE = "must be dataset:<name>@<version>, model:<name>@<version> or twin:<name>@<revision>, with a number or latest after the @"
 _OF = re.compile(r"(dataset|model|twin):([^@\u0000]{1,200})@(latest|[0-9]{1,9})")
 _OF_SCHEMA = {"type": "string", "pattern": f"^{_OF.pattern}$", "x-rule": _RULE}
 
 
 class LineageView(ApiView):
-    """Where something comes from and what became of it."""
+    """Lineage of a version."""
 
     @extend_schema(
         operation_id="lineage",
@@ -37,7 +37,7 @@ class LineageView(ApiView):
     def get(self, request: Request, slug: str) -> Response:
         """The graph around one version."""
         project = project_for(caller(request), slug)
-        kind, name, number = _asked(self.query.get("of", ""))
+        kind, name, number = _parsed(self.query.get("of", ""))
         found = lineage_of(project=project, kind=kind, name=name, number=number)
         return Response(
             {
@@ -49,7 +49,7 @@ class LineageView(ApiView):
         )
 
 
-def _asked(of: str) -> tuple[NodeKind, str, int | None]:
+def _parsed(of: str) -> tuple[NodeKind, str, int | None]:
     """Raises: Invalid."""
     match = _OF.fullmatch(of)
     if match is None:

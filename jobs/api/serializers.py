@@ -36,7 +36,7 @@ class JobRequest(_Any):
     resources = serializers.DictField(
         required=False,
         allow_null=True,
-        help_text='Limits: {"cpu": "2", "memory": "4Gi", "gpu": 0}. What is asked above the usual limit of the type is requested too.',
+        help_text='Limits: {"cpu": "2", "memory": "4Gi", "gpu": 0}. Amounts above the usual limit of the type are requested as well.',
     )
     timeout_seconds = WholeNumberField(
         1,
@@ -51,14 +51,14 @@ class JobRequest(_Any):
         required=False,
         allow_null=True,
         allow_blank=True,
-        help_text="The name of the one to run on; left out: any with room.",
+        help_text="Name of the cluster to run on. Empty: any with free capacity.",
     )
     region = serializers.CharField(
         max_length=63,
         required=False,
         allow_null=True,
         allow_blank=True,
-        help_text="Run on a cluster of it; left out: anywhere.",
+        help_text="Run on a cluster of this region. Empty: any.",
     )
 
 
@@ -94,7 +94,7 @@ class Waiting(_Any):
 class Away(_Any):
     what = serializers.ChoiceField(
         choices=["cluster", "node"],
-        help_text="What does not answer: the cluster, or the worker's node in it.",
+        help_text="The unreachable part: the cluster, or the worker's node in it.",
     )
     cluster = serializers.CharField()
     since = serializers.DateTimeField(
@@ -105,7 +105,7 @@ class Away(_Any):
     )
     lost_at = serializers.DateTimeField(
         allow_null=True,
-        help_text="About when it is given up; null: when its time to start is over.",
+        help_text="Estimated time at which it counts as lost; null: when its launch timeout ends.",
     )
     detail = serializers.CharField()
 
@@ -133,6 +133,12 @@ class JobShape(_Any):
     created_by = serializers.CharField(allow_null=True)
     type = serializers.ChoiceField(choices=job_type_names())
     status = serializers.ChoiceField(choices=[status.value for status in JobStatus])
+    status_label = serializers.CharField(
+        help_text="The status for people, with the attempt number from the second attempt on."
+    )
+    status_text = serializers.CharField(
+        help_text="One sentence for people: progress, waiting reason, failure or result."
+    )
     reason = serializers.CharField()
     message = serializers.CharField()
     diagnosis = Diagnosis(allow_null=True)
@@ -151,9 +157,9 @@ class JobShape(_Any):
     max_attempts = serializers.IntegerField()
     cluster = serializers.CharField(
         allow_null=True,
-        help_text="The one it asks for; null: any. Where it ran is told by its attempts.",
+        help_text="The requested cluster; null: any. The attempts show where it ran.",
     )
-    region = serializers.CharField(allow_null=True, help_text="The one it asks for; null: any.")
+    region = serializers.CharField(allow_null=True, help_text="The requested region; null: any.")
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
@@ -171,7 +177,7 @@ class JobTypeShape(_Any):
     type = serializers.ChoiceField(choices=job_type_names())
     title = serializers.CharField(help_text="Such as `Training`.")
     icon = serializers.CharField(help_text="Name of its icon in the web pages.")
-    summary = serializers.CharField(help_text="What jobs of the type do.")
+    summary = serializers.CharField(help_text="Purpose of the type, in a few words.")
     heading = serializers.CharField(help_text="Heading of the parameters in a form.")
     button = serializers.CharField(help_text="Label of the form's submit button.")
     job_title = serializers.CharField(
@@ -280,7 +286,7 @@ class LineageNode(_Any):
     status = serializers.ChoiceField(
         choices=[status.value for status in JobStatus], allow_null=True, help_text="Of a job."
     )
-    at = serializers.DateTimeField(help_text="When it was made, or submitted.")
+    at = serializers.DateTimeField(help_text="Time of creation or submission.")
     by = serializers.CharField(allow_null=True)
 
 
@@ -288,15 +294,15 @@ class LineageEdge(_Any):
     to = serializers.CharField(help_text="A node's id.")
 
     def get_fields(self) -> dict[str, Any]:
-        """`from` is no name that a class can have."""
+        """Add `from`, which cannot be an attribute of a class."""
         return {"from": serializers.CharField(help_text="A node's id."), **super().get_fields()}
 
 
 class LineageShape(_Any):
-    of = serializers.CharField(help_text="The id of the node that was asked for.")
+    of = serializers.CharField(help_text="Id of the requested node.")
     nodes = LineageNode(many=True)
     edges = LineageEdge(many=True)
-    truncated = serializers.BooleanField(help_text="There is more, further away.")
+    truncated = serializers.BooleanField(help_text="More nodes exist, further away.")
 
 
 class LimitShape(_Any):

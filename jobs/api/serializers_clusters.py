@@ -21,7 +21,7 @@ from jobs.models import ModelCache
 from mimir.api.fields import ObjectField, PatternField, WholeNumberField
 
 _Any = serializers.Serializer[Any]
-_SELECTOR = '{"label": "value"}, which a node has to have'
+_SELECTOR = '{"label": "value"}, which a node must have'
 _TOLERATIONS = (
     'As Kubernetes has them: [{"key", "operator", "value", "effect", "tolerationSeconds"}]'
 )
@@ -75,7 +75,7 @@ class CapacityAsked(_Any):
 
 class ClusterChange(_Any):
     enabled = serializers.BooleanField(
-        required=False, help_text="false: it gets no new work; what runs there goes on."
+        required=False, help_text="false: no new work is launched; running jobs continue."
     )
     region = PatternField(VALUE.pattern, VALUE_RULE, required=False, allow_blank=True)
     context = serializers.CharField(  # type: ignore[assignment]
@@ -162,7 +162,7 @@ class ClusterShape(_Any):
     gpu_node_selector = serializers.DictField(child=serializers.CharField())
     gpu_tolerations = serializers.ListField(child=serializers.DictField())
     away_grace_seconds = serializers.IntegerField(
-        help_text="After so long without a sign of it or of a worker there, this one is given up."
+        help_text="A worker counts as lost after so many seconds without a sign of it or of its cluster."
     )
     capacity = CapacityShape()
     used = CapacityShape(help_text="Held by workers until they are seen gone.")

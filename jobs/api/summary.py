@@ -18,6 +18,6 @@ class SummaryView(ApiView):
         operation_id="projects_summary", responses={200: serializers_summary.Summary, **errors(404)}
     )
     def get(self, request: Request, slug: str) -> Response:
-        """What needs attention, the last 24 hours, new results, use, and what the project keeps up to date."""
+        """Show failures, the last 24 hours, new and latest results, and usage of the project."""
         user = caller(request)
         return Response(project_summary(project=project_for(user, slug), user=user))

@@ -51,7 +51,7 @@ _Any = serializers.Serializer[Any]
 
 
 class Bytes(BaseParser):
-    """Leaves the body alone: views read it in bounded pieces."""
+    """Parse nothing: views read the body in bounded pieces."""
 
     media_type = "*/*"
 
@@ -111,7 +111,7 @@ def _token(request: Request) -> str:
 
 @extend_schema(exclude=True)
 class WorkerView(ApiView):
-    """A call for one attempt, with the session token of its claim."""
+    """Base of requests for one attempt, with the session token of its claim."""
 
     parser_classes: Any = (WorkerJSONParser,)
     authentication_classes = ()
@@ -126,7 +126,7 @@ class WorkerView(ApiView):
 
 
 class ClaimView(WorkerView):
-    """The attempt is taken."""
+    """Claim of the attempt."""
 
     def post(self, request: Request, attempt_id: UUID) -> Response:
         if not is_launch_token(attempt_id, _token(request)):
@@ -182,8 +182,8 @@ class WorkerLogView(WorkerView):
         offset = request.query_params.get("offset", "")
         if not (offset.isascii() and offset.isdigit() and len(offset) <= 18):
             raise Invalid(
-                "offset: has to be a number of bytes.",
-                detail={"offset": "has to be a number of bytes"},
+                "offset: must be a number of bytes.",
+                detail={"offset": "must be a number of bytes"},
             )
         data = request._request.read(LOG_CHUNK_BYTES_MAX + 1)
         crash_point("log.before_append")
@@ -193,7 +193,7 @@ class WorkerLogView(WorkerView):
 
 
 class WorkerArtifactView(WorkerView):
-    """A file the attempt leaves."""
+    """Artifact of the attempt."""
 
     parser_classes = (Bytes,)
 
@@ -210,7 +210,7 @@ class WorkerArtifactView(WorkerView):
             raise Invalid(f"role is one of {known}.", detail={"role": f"one of {known}"})
         if attempt.fenced_at or attempt.ended_at:
             raise Gone(
-                "This attempt is fenced: another one goes on, or the job has ended.", code="fenced"
+                "This attempt is fenced: another attempt runs, or the job has ended.", code="fenced"
             )
         with storage_watched(attempt):
             artifact, kept = self._stored(request, attempt, name, ArtifactRole(role))
@@ -224,7 +224,7 @@ class WorkerArtifactView(WorkerView):
     def _stored(
         self, request: Request, attempt: Attempt, name: str, role: ArtifactRole
     ) -> tuple[Artifact, bool]:
-        """The artifact, and whether it is new."""
+        """Return the artifact and whether it is new."""
         size = _declared(request)
         artifact_room_check(attempt_id=attempt.id, size_bytes=size)
         artifacts.check_space(size)
@@ -284,13 +284,13 @@ class _Body(File):  # type: ignore[type-arg]
 
 
 class WorkerInputView(WorkerView):
-    """The bytes of something the job was fixed on."""
+    """Content of an input of the job."""
 
     def get(self, request: Request, attempt_id: UUID, name: str) -> FileStream:
         attempt = self.attempt(request, attempt_id)
         if attempt.fenced_at or attempt.ended_at:
             raise Gone(
-                "This attempt is fenced: another one goes on, or the job has ended.", code="fenced"
+                "This attempt is fenced: another attempt runs, or the job has ended.", code="fenced"
             )
         with storage_watched(attempt):
             content = input_content(attempt.job, unquote(name))

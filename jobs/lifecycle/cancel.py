@@ -1,4 +1,7 @@
-"""Cancelling: a waiting job at once; one with a worker is asked to stop, and ended after a grace by the reconciler."""
+"""Cancellation: of a waiting job at once; a worker is told to stop and has a grace period.
+
+The reconciler ends an attempt whose grace period is over.
+"""
 
 from uuid import UUID
 
@@ -12,7 +15,10 @@ from mimir.lib.errors import Conflict
 
 
 def job_cancel(*, job_id: UUID, actor: str) -> Job:
-    """Cancel a job; harmless when it is cancelled or on its way already. Raises: Conflict when it succeeded or failed."""
+    """Cancel a job, if it is not cancelled already.
+
+    Raises: Conflict if it has succeeded or failed.
+    """
     with transaction.atomic():
         job = job_lock(job_id=job_id)
         status = JobStatus(job.status)
@@ -23,12 +29,12 @@ def job_cancel(*, job_id: UUID, actor: str) -> Job:
         if status is JobStatus.QUEUED:
             _cancel_waiting(job, actor)
         elif status in (JobStatus.LAUNCHING, JobStatus.RUNNING):
-            _ask(job, actor)
+            _request_stop(job, actor)
     return job
 
 
 def _by(actor: str) -> str:
-    """Who asked, as people read it: actors are written `user:ada`, `admin:ada`."""
+    """Return the message with the actor's name; actors are `user:ada` or `admin:ada`."""
     kind, _, name = actor.partition(":")
     return f"Cancelled by {name or kind}."
 
@@ -49,8 +55,8 @@ def _cancel_waiting(job: Job, actor: str) -> None:
     )
 
 
-def _ask(job: Job, actor: str) -> None:
-    """A worker that has not claimed is fenced at once: it cannot be asked, and must not begin."""
+def _request_stop(job: Job, actor: str) -> None:
+    """Request the stop of a worker; fence a worker that has not claimed yet."""
     now = utc_now()
     claimed = job.status == JobStatus.RUNNING
     job_move(

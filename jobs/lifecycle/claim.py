@@ -1,4 +1,4 @@
-"""A worker takes its job. The claim, not the launcher's reply, makes a job `running`."""
+"""Claim of an attempt by its worker. The claim, not the launcher's reply, makes a job `running`."""
 
 from typing import Any
 from uuid import UUID
@@ -19,9 +19,11 @@ from mimir.lib.errors import Conflict, Gone, NotFound
 
 
 def attempt_claim(*, attempt_id: UUID, claim_id: UUID, host: str) -> dict[str, Any]:
-    """Claim `attempt_id` under `claim_id`; the answer of docs/reference/worker-protocol.md. The same `claim_id` again: the same answer.
+    """Claim an attempt; return the answer of docs/reference/worker-protocol.md.
 
-    Raises: NotFound; Gone when fenced or ended (asked first); Conflict `already_claimed` for another claim_id.
+    A repeated claim with the same `claim_id` gets the same answer.
+    Raises: NotFound; Gone if fenced or ended (checked first); Conflict `already_claimed` for
+    another `claim_id`.
     """
     with transaction.atomic():
         try:
@@ -30,7 +32,7 @@ def attempt_claim(*, attempt_id: UUID, claim_id: UUID, host: str) -> dict[str, A
             raise NotFound("There is no such attempt.") from None
         if attempt.fenced_at or attempt.ended_at:
             raise Gone(
-                "This attempt is fenced: another one goes on, or the job has ended.", code="fenced"
+                "This attempt is fenced: another attempt runs, or the job has ended.", code="fenced"
             )
         if attempt.claim_id is None:
             _claim(job, attempt, claim_id, host)
@@ -73,7 +75,12 @@ def _answer(job: Job, attempt: Attempt) -> dict[str, Any]:
             "attempt": attempt.number,
             "parameters": job.parameters,
         },
-        "limits": worker_limits(job=job, attempt=attempt)._asdict(),
+        "limits": {
+            **worker_limits(job=job, attempt=attempt)._asdict(),
+            # Workers of version 0.1.0 require these, and use neither.
+            "artifact_count": settings.ENV.artifact_count_max,
+            "result_bytes": settings.ENV.result_bytes_max,
+        },
         "inputs": inputs,
         "read_url_allow": list(settings.ENV.read_url_allow),
         "heartbeat_seconds": HEARTBEAT_SECONDS,
@@ -83,7 +90,7 @@ def _answer(job: Job, attempt: Attempt) -> dict[str, Any]:
 
 
 def worker_limits(*, job: Job, attempt: Attempt) -> WorkerLimits:
-    """What this attempt may use; on the process launcher no more than the machine has."""
+    """Return the limits of an attempt, on the process launcher cut to the machine's capacity."""
     env = settings.ENV
     limits = clamped(from_dict(job.resources).limits, launcher=attempt.cluster.launcher)
     return WorkerLimits(
@@ -94,9 +101,7 @@ def worker_limits(*, job: Job, attempt: Attempt) -> WorkerLimits:
         log_bytes=env.log_bytes_max,
         spool_bytes=env.spool_bytes_max,
         artifact_bytes=env.artifact_bytes_max,
-        artifact_count=env.artifact_count_max,
         event_bytes=env.event_bytes_max,
         event_count=env.event_count_max,
-        result_bytes=env.result_bytes_max,
         model_cache_bytes=env.model_cache_bytes_max,
     )

@@ -1,7 +1,7 @@
-"""How an attempt ends without success, and what that makes of its job: cancelled, failed, or in the line again.
+"""End of an attempt without success: its job is cancelled, fails, or returns to the queue.
 
-Only the orchestrator retries. Causes that are not the job's fault do not use up the user's attempts but are bounded as well; an orderly
-stop of Mimir itself is neither, nor is a cluster that has no room: who waits in the line does not fail by waiting.
+Only the orchestrator retries. Infrastructure failures do not use up the user's attempts, but have
+a bound of their own. An orderly shutdown and a shortage of capacity count against neither.
 """
 
 import datetime as dt
@@ -33,9 +33,10 @@ def attempt_end(
     by_worker: FinishStatus | None = None,
     ready: Mapping[str, Any] | None = None,
 ) -> JobStatus:
-    """End the live `attempt` (both rows locked by the caller) and move its job; returns the job's status.
+    """End a live attempt and move its job; return the job's status. The caller holds both locks.
 
-    `by_worker`: the worker's own finish says so; otherwise the attempt is fenced: whatever its worker still says is refused.
+    `by_worker`: the status of the worker's own finish. Without it the attempt is fenced, and later
+    requests of its worker are refused.
     `ready`: what the cluster's diagnosis tells, for the same reason.
     """
     now = utc_now()
@@ -49,7 +50,7 @@ def attempt_end(
         timeout_seconds=job.timeout_seconds,
         ready=ready,
     )
-    # What ended before its worker took the job has run nothing of the user's.
+    # An attempt that was never claimed has run no user code.
     counts = (
         reason not in UNCOUNTED_REASONS
         and attempt.claimed_at is not None
@@ -66,7 +67,7 @@ def attempt_end(
         update_fields=["ended_at", "reason", "message", "counts", "end_status", "fenced_at"]
     )
     if job.status == JobStatus.CANCELLING:
-        # The worker's own end, or the sight of it gone, makes it cancelled; a fence alone does not say that nothing runs any more.
+        # A fence alone does not prove that the worker has stopped: its finish or its absence does.
         if by_worker is not None:
             job_finish_cancelled(job=job, actor=actor)
         return JobStatus(job.status)
@@ -80,7 +81,10 @@ def attempt_end(
 def _while_storage_waits(
     job: Job, attempt: Attempt, reason: FailureReason, message: str
 ) -> tuple[FailureReason, str]:
-    """Reason and message of an attempt that ends while its worker cannot store its files: a time limit that passes meanwhile is not its fault."""
+    """Return reason and message of an attempt that may wait for the artifact storage.
+
+    A time limit that passes during such a wait is not the job's fault.
+    """
     if not storage_waits(attempt):
         return reason, message
     if reason is FailureReason.DEADLINE_EXCEEDED:
@@ -94,7 +98,7 @@ def _while_storage_waits(
 
 
 def job_finish_cancelled(*, job: Job, actor: str) -> None:
-    """cancelling -> cancelled. `job` is locked."""
+    """Move a locked job from cancelling to cancelled."""
     job_move(
         job=job,
         sources=[JobStatus.CANCELLING],
@@ -106,7 +110,7 @@ def job_finish_cancelled(*, job: Job, actor: str) -> None:
 
 
 def back_off_seconds(failures: int) -> float:
-    """The wait before the retry after `failures` ended attempts (1 or more), in seconds: doubling, bounded."""
+    """Return the seconds before the retry after `failures` (1 or more): exponential, bounded."""
     return float(
         min(settings.ENV.retry_back_off * 2 ** (failures - 1), settings.ENV.retry_back_off_max)
     )

@@ -1,4 +1,7 @@
-"""The end a worker reports. Idempotent; accepted only when the log is whole; success and what it does to the project are one transaction."""
+"""Finish of an attempt by its worker. Idempotent; accepted only with a complete log.
+
+Success and its outcome in the project are one transaction.
+"""
 
 from typing import Any
 from uuid import UUID
@@ -20,9 +23,9 @@ from mimir.lib.errors import Conflict, Gone
 
 
 def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
-    """Accept the end of an attempt; returns its job's status. The same report again after it was accepted: the same answer.
+    """Accept the end of an attempt; return its job's status. A repeated report is accepted again.
 
-    Raises: Conflict `log_incomplete` with the stored end in its detail; Gone when the attempt is fenced.
+    Raises: Conflict `log_incomplete` with the stored end in its detail; Gone if fenced.
     """
     whole = _log_matches(attempt_id, report)
     outcome = _prepared(attempt_id, report)
@@ -31,7 +34,7 @@ def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
         job, attempt = attempt_lock(attempt_id=attempt_id)
         if attempt.fenced_at or attempt.claim_id is None:
             raise Gone(
-                "This attempt is fenced: another one goes on, or the job has ended.", code="fenced"
+                "This attempt is fenced: another attempt runs, or the job has ended.", code="fenced"
             )
         if attempt.ended_at:
             if attempt.end_status != report.status:
@@ -56,13 +59,19 @@ def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
 
 
 def _log_matches(attempt_id: UUID, report: FinishReport) -> bool:
-    """Whether the stored bytes are the reported ones. Read before the transaction: a log is long, and what is stored does not change."""
+    """Return whether the stored log is the reported one.
+
+    Runs before the transaction: a log is long, and stored bytes do not change.
+    """
     attempt = Attempt.objects.get(id=attempt_id)
     return attempt.log_end == report.log_end and log_sha256(attempt) == report.log_sha256
 
 
 def _prepared(attempt_id: UUID, report: FinishReport) -> Any:
-    """What a success would apply, or the refusal of it. Files are read before the transaction: what was uploaded does not change."""
+    """Return the checked outcome of a success, or its refusal.
+
+    Runs before the transaction: uploaded files do not change.
+    """
     if report.status is not FinishStatus.SUCCEEDED:
         return None
     attempt = Attempt.objects.select_related("job__project", "job__created_by").get(id=attempt_id)
@@ -125,7 +134,10 @@ def _apply(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> Jo
 
 
 def _interrupted(job: Job, attempt: Attempt, report: FinishReport) -> JobStatus:
-    """Who stopped it, the cluster knows: an eviction, a preemption, a person. The reconciler ends the attempt with that once it is gone."""
+    """Record the worker's finish; leave the end to the reconciler.
+
+    Only the cluster knows whether an eviction, a preemption or a person stopped the worker.
+    """
     attempt.end_status = report.status
     attempt.message = report.message.replace("\x00", "\N{REPLACEMENT CHARACTER}")[:MESSAGE_MAX]
     attempt.save(update_fields=["end_status", "message"])

@@ -1,4 +1,4 @@
-"""What a job was fixed on at submit, as its worker gets it. The rows are those of `jobs/lifecycle/inputs.py`."""
+"""Inputs of a job for its worker and for the API."""
 
 from dataclasses import dataclass
 from typing import IO, Any
@@ -13,7 +13,7 @@ from projects.twins.document import twin_state_document
 
 @dataclass(frozen=True, slots=True)
 class InputContent:
-    """The bytes of an input: an open file, its size, its SHA-256 in hex."""
+    """Open file of an input, its size and its SHA-256 in hex."""
 
     file: IO[bytes]
     size_bytes: int
@@ -21,7 +21,7 @@ class InputContent:
 
 
 def claim_inputs(job: Job) -> list[dict[str, Any]]:
-    """`inputs` of the claim's answer (docs/reference/worker-protocol.md)."""
+    """Return `inputs` of the claim's answer (docs/reference/worker-protocol.md)."""
     rows = {
         kind: model.objects.in_bulk([row["id"] for row in job.inputs if row["kind"] == kind])
         for kind, model in _VERSIONS.items()
@@ -37,9 +37,10 @@ def claim_inputs(job: Job) -> list[dict[str, Any]]:
 
 
 def input_content(job: Job, name: str) -> InputContent:
-    """The bytes behind one input: a version's file, or a twin's newest state as JSON lines (docs/reference/worker-protocol.md).
+    """Open one input: a version's file, or a twin's newest state as JSON Lines.
 
-    Raises: NotFound for a name that is not an input of this job with bytes; Conflict `content_missing`, `content_changed`.
+    Raises: NotFound if the job has no such input with a file; Conflict `content_missing`,
+    `content_changed`.
     """
     for row in job.inputs:
         if row["name"] != name or row["kind"] == "pipeline":
@@ -66,12 +67,12 @@ def input_content(job: Job, name: str) -> InputContent:
 
 
 def public_inputs(job: Job) -> list[dict[str, Any]]:
-    """`inputs` as the REST shows them: kind, name and version of what is read."""
+    """Return `inputs` of the public API: kind, name and version of each."""
     return [{key: value for key, value in row.items() if key != "id"} for row in job.inputs]
 
 
 def _stored(version: Any) -> tuple[str, int, str]:
-    """Key, size and SHA-256 of the object that jobs read: a dataset version's table where it has one."""
+    """Return key, size and SHA-256 of the stored object; a dataset version's Parquet table if any."""
     if isinstance(version, DatasetVersion) and version.table_key:
         return version.table_key, version.table_size_bytes, version.table_sha256
     return version.storage_key, version.size_bytes, version.sha256
@@ -97,7 +98,7 @@ def _model(version: ModelVersion) -> dict[str, Any]:
     }
 
 
-_CHANGED = "The file of {} version {} is not the one that was stored: its size differs. Use another version, and tell an administrator."
+_CHANGED = "The file of {} version {} is not the one that was stored: its size differs. Use another version and inform an administrator."
 _VERSIONS: dict[str, Any] = {
     "dataset": DatasetVersion,
     "pipeline": PipelineVersion,

@@ -1,4 +1,4 @@
-"""What a running worker reports: heartbeats, events, artifacts. Untrusted and limited; its token can harm its own attempt only."""
+"""Heartbeats, events and artifacts of a running worker. Untrusted, limited to its own attempt."""
 
 import datetime as dt
 import json
@@ -24,15 +24,17 @@ _LIVE = Q(fenced_at__isnull=True, ended_at__isnull=True, claim_id__isnull=False)
 
 
 def _fenced() -> Gone:
-    return Gone("This attempt is fenced: another one goes on, or the job has ended.", code="fenced")
+    return Gone(
+        "This attempt is fenced: another attempt runs, or the job has ended.", code="fenced"
+    )
 
 
 def heartbeat_record(
     *, attempt_id: UUID, memory_bytes: int, peak_memory_bytes: int, cpu_millicores: int
 ) -> dict[str, Any]:
-    """Record a heartbeat; the answer says whether to stop: {"cancel", "timeout_at"}. Raises: Gone.
+    """Record a heartbeat; return {"cancel", "timeout_at"}. Raises: Gone.
 
-    Its time is the database's, by whose clock its age is told.
+    The time is the database's, whose clock also measures the age of heartbeats.
     """
     live = Attempt.objects.filter(_LIVE, id=attempt_id)
     if not live.update(
@@ -58,9 +60,10 @@ def heartbeat_record(
 
 
 def events_record(*, attempt_id: UUID, events: Sequence[WorkerEvent]) -> int:
-    """Store the events past those already stored; returns the highest `n` stored.
+    """Store the events that are not stored yet; return the highest stored `n`.
 
-    Raises: Gone; Conflict `gap` with the last stored `n` in its detail; TooLarge over a limit; Invalid for a kind that is not a worker's.
+    Raises: Gone; Conflict `gap` with the last stored `n` in its detail; TooLarge over a limit;
+    Invalid for a kind that workers must not send.
     """
     _check_events(events)
     with transaction.atomic():
@@ -107,7 +110,7 @@ def _check_events(events: Sequence[WorkerEvent]) -> None:
 
 
 def _clamped(at: dt.datetime, attempt: Attempt) -> dt.datetime:
-    """A worker's clock may be wrong: its events lie between the claim and now."""
+    """Clamp the time of an event between claim and now: a worker's clock may be wrong."""
     now = utc_now()
     return max(min(at, now), attempt.claimed_at or now)
 
@@ -137,9 +140,9 @@ def artifact_record(
     sha256: str,
     media_type: str,
 ) -> tuple[Artifact, bool]:
-    """Record a stored file as an artifact of a live attempt; (artifact, whether it is new).
+    """Record a stored file as an artifact; return it and whether it is new.
 
-    The same name and sha256 again gives the stored one: the caller then deletes the file it has just written.
+    A repeated name and sha256 returns the stored artifact: the caller deletes its new file.
     Raises: Gone; Conflict `artifact_exists` for other bytes under a stored name; TooLarge over a limit.
     """
     with transaction.atomic():
@@ -172,7 +175,7 @@ def artifact_record(
 
 
 def artifact_room_check(*, attempt_id: UUID, size_bytes: int) -> None:
-    """Refuse what would go over the attempt's artifact limits. Raises: TooLarge `artifact_limit_exceeded`."""
+    """Check the attempt's artifact limits. Raises: TooLarge `artifact_limit_exceeded`."""
     env = settings.ENV
     held = Artifact.objects.filter(attempt_id=attempt_id).aggregate(
         count=Count("id"), size=Coalesce(Sum("size_bytes"), 0)
@@ -182,7 +185,7 @@ def artifact_room_check(*, attempt_id: UUID, size_bytes: int) -> None:
         or held["size"] + size_bytes > env.artifact_bytes_max
     ):
         raise TooLarge(
-            f"An attempt may leave {env.artifact_count_max} artifacts of {env.artifact_bytes_max} bytes together"
+            f"An attempt can store {env.artifact_count_max} artifacts of {env.artifact_bytes_max} bytes together"
             " (ARTIFACT_COUNT_MAX, ARTIFACT_BYTES_MAX).",
             code="artifact_limit_exceeded",
         )

@@ -1,4 +1,4 @@
-"""What an administrator does not want to keep for ever: events and usage of ended jobs, and ended jobs whole. Off by default."""
+"""Delete ended jobs, their events and usage after the configured retention. Off by default."""
 
 import datetime as dt
 import time
@@ -23,7 +23,7 @@ _skipped: dict[
 
 
 def retention_apply() -> int:
-    """Delete one batch of what is past its time; returns how many jobs or event lists went."""
+    """Delete one batch; return the number of deleted jobs and event lists."""
     env = settings.ENV
     gone = 0
     if env.retention_jobs_days:
@@ -34,10 +34,10 @@ def retention_apply() -> int:
 
 
 def _jobs(before: dt.datetime) -> int:
-    """Whole jobs, but not those that made a version of anything (lineage) nor those a worker object is left of.
+    """Delete whole jobs, except those with output versions (lineage) or a remaining worker object.
 
-    A worker that counts as gone since its cluster stays away is no reason to keep its job: where the cluster comes back after all, its object
-    has no attempt any more, and is removed as that.
+    A worker on a cluster that stays unreachable does not protect its job: if the cluster returns,
+    its object has no attempt and is removed as an orphan.
 
     Rows first: a file without a row is swept later, a row without its file would be a broken promise.
     """
@@ -65,7 +65,10 @@ def _jobs(before: dt.datetime) -> int:
 
 
 def _delete(ids: Sequence[UUID]) -> None:
-    """Delete jobs, then their files. Raises: ProtectedError, RestrictedError, IntegrityError when a row still needs one of them."""
+    """Delete jobs, then their files.
+
+    Raises: ProtectedError, RestrictedError, IntegrityError if a row refers to one of them.
+    """
     keys = list(
         Artifact.objects.filter(attempt__job_id__in=ids).values_list("storage_key", flat=True)
     )
@@ -81,7 +84,7 @@ def _delete(ids: Sequence[UUID]) -> None:
 
 
 def _deleted_alone(job_id: UUID) -> bool:
-    """Whether the job could be deleted by itself. One that cannot be is skipped for a while, so that it does not hold up the others."""
+    """Delete one job; return whether it worked. A protected job is skipped for a while."""
     try:
         _delete([job_id])
     except (ProtectedError, RestrictedError, IntegrityError) as error:

@@ -1,11 +1,11 @@
-"""Running an ended job again: a new job with the same request and the same fixed inputs."""
+"""Retry of an ended job: a new job with the same request and the same inputs."""
 
 from typing import TYPE_CHECKING
 
 from jobs.contract import JobStatus, Priority
 from jobs.core.resources import format_cpu, format_memory, from_dict
 from jobs.core.states import is_terminal
-from jobs.lifecycle.submit import job_submit
+from jobs.lifecycle.submit import RequestedResources, Submitted, job_submit
 from jobs.models import Job
 from mimir.lib.errors import Conflict
 
@@ -13,17 +13,20 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
-def job_retry(*, job: Job, user: "User | None", idempotency_key: str | None = None) -> Job:
-    """A new job like `job`, with `retry_of` set. Raises: Conflict while `job` is not ended; what `job_submit` raises."""
+def job_retry(*, job: Job, user: "User | None", idempotency_key: str | None = None) -> Submitted:
+    """Submit a new job like `job`, with `retry_of` set.
+
+    Raises: Conflict if `job` has not ended; the errors of `job_submit`.
+    """
     if not is_terminal(JobStatus(job.status)):
         raise Conflict("The job has not ended: cancel it first, or submit another one.")
     limits = from_dict(job.resources).limits
-    asked = {
+    resources: RequestedResources = {
         "cpu": format_cpu(limits.cpu_millicores),
         "memory": format_memory(limits.memory_bytes),
         "gpu": limits.gpus,
     }
-    submitted = job_submit(
+    return job_submit(
         project=job.project,
         user=user,
         idempotency_key=idempotency_key,
@@ -34,10 +37,9 @@ def job_retry(*, job: Job, user: "User | None", idempotency_key: str | None = No
         name=job.name,
         labels=job.labels,
         priority=Priority(job.priority),
-        resources=asked,
+        resources=resources,
         timeout_seconds=job.timeout_seconds,
         max_attempts=job.max_attempts,
         cluster=job.cluster,
         region=job.region,
     )
-    return submitted.job

@@ -1,10 +1,9 @@
-"""A job comes into being: checked whole, its inputs fixed, one row, then a wake on commit."""
+"""Submission of a job: validate the request, resolve its inputs, insert one row, wake admission."""
 
-import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, Unpack
 
 import structlog
 from django.conf import settings
@@ -19,6 +18,7 @@ from jobs.core import feed
 from jobs.core.metrics import submitted_count
 from jobs.core.resources import Profile, as_dict, profiles_with, resolve
 from jobs.core.transition import wake_on_commit
+from jobs.lifecycle.idempotency import is_same_request, request_digest
 from jobs.lifecycle.inputs import Inputs, deleted_inputs, input_rows_create, inputs_of
 from jobs.models import Job, JobEvent
 from jobs.types.inputs import InputRow, inputs_resolve
@@ -35,11 +35,35 @@ log = structlog.get_logger(__name__)
 ATTEMPTS_MAX = 20
 TIMEOUT_SECONDS_MAX = 30 * 86400
 LABELS_MAX = 32
+NAME_MAX = 200
+
+
+class RequestedResources(TypedDict, total=False):
+    """Limits of a job as Kubernetes quantities."""
+
+    cpu: str | int | float
+    memory: str | int
+    gpu: int
+
+
+class JobFields(TypedDict):
+    """The fields of a submit request. An absent field and None mean the default."""
+
+    type: str
+    parameters: dict[str, Any]
+    name: NotRequired[str]
+    labels: NotRequired[dict[str, str] | None]
+    priority: NotRequired[Priority | None]
+    resources: NotRequired[RequestedResources | None]
+    timeout_seconds: NotRequired[int | None]
+    max_attempts: NotRequired[int | None]
+    cluster: NotRequired[str | None]
+    region: NotRequired[str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """A submitted job; `created` is False when the Idempotency-Key had brought it before."""
+    """A submitted job; `created` is False if an earlier request with its key created it."""
 
     job: Job
     created: bool
@@ -47,7 +71,7 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """A checked request: what a job's row holds of it."""
+    """A valid request with all defaults and inputs resolved, as a job's row stores it."""
 
     type: str
     parameters: dict[str, Any]
@@ -66,20 +90,12 @@ class JobRequest:
 def job_check(
     *,
     project: Project,
-    type: str,
-    parameters: dict[str, Any],
-    name: str = "",
-    labels: dict[str, str] | None = None,
-    priority: Priority | None = None,
-    resources: dict[str, Any] | None = None,
-    timeout_seconds: int | None = None,
-    max_attempts: int | None = None,
-    cluster: str | None = None,
-    region: str | None = None,
     fixed_inputs: Sequence[InputRow] | None = None,
+    **request: Unpack[JobFields],
 ) -> JobRequest:
-    """The request, checked whole, with its inputs fixed; writes nothing. `fixed_inputs`: those of the job that is run again.
+    """Return the valid request with its inputs resolved; writes nothing.
 
+    `fixed_inputs`: the inputs of the job that is run again.
     Raises: Invalid with every bad field's path; Conflict for an archived project.
     """
     if project.status == ProjectStatus.ARCHIVED:
@@ -87,34 +103,40 @@ def job_check(
             "The project is archived: a maintainer can make it active again.",
             code="project_archived",
         )
-    faults: dict[str, str] = {}
-    faults |= {fault.path: fault.message for fault in check_parameters(type, parameters)}
-    labels = _labels(labels or {}, faults)
-    timeout = settings.ENV.job_timeout if timeout_seconds is None else timeout_seconds
-    attempts = 1 if max_attempts is None else max_attempts
+    job_type, parameters = request["type"], request["parameters"]
+    faults = {fault.path: fault.message for fault in check_parameters(job_type, parameters)}
+    name = request.get("name", "")
+    labels = _labels(request.get("labels") or {}, faults)
+    timeout = _or_default(request.get("timeout_seconds"), settings.ENV.job_timeout)
+    attempts = _or_default(request.get("max_attempts"), 1)
+    cluster, region = request.get("cluster") or "", request.get("region") or ""
     _bounds("timeout_seconds", timeout, TIMEOUT_SECONDS_MAX, faults)
     _bounds("max_attempts", attempts, ATTEMPTS_MAX, faults)
-    if "\x00" in name or len(name) > 200:
-        faults["name"] = "has to have at most 200 characters and no U+0000"
-    faults |= place_faults(cluster=cluster or "", region=region or "")
-    profile = _profile(type, resources, faults)
-    inputs = _inputs(project, type, parameters, fixed_inputs, faults)
+    if "\x00" in name or len(name) > NAME_MAX:
+        faults["name"] = f"must have at most {NAME_MAX} characters and no NUL character"
+    faults |= place_faults(cluster=cluster, region=region)
+    profile = _profile(job_type, request.get("resources"), faults)
+    inputs = _inputs(project, job_type, parameters, fixed_inputs, faults)
     if faults or profile is None:
         raise Invalid("The job cannot be accepted: see the fields.", detail=faults)
     return JobRequest(
-        type=type,
+        type=job_type,
         parameters=parameters,
         name=name,
         labels=labels,
-        priority=priority or SPECS[type].default_priority,
+        priority=request.get("priority") or SPECS[job_type].default_priority,
         resources=as_dict(profile),
         timeout_seconds=timeout,
         max_attempts=attempts,
         inputs=inputs.rows,
         exclusive_key=inputs.exclusive_key,
-        cluster=cluster or "",
-        region=region or "",
+        cluster=cluster,
+        region=region,
     )
+
+
+def _or_default(value: int | None, default: int) -> int:
+    return default if value is None else value
 
 
 def _inputs(
@@ -124,7 +146,7 @@ def _inputs(
     fixed: Sequence[InputRow] | None,
     faults: dict[str, str],
 ) -> Inputs:
-    """The versions that the job reads: those of the job that is run again, else what its parameters name, once these have no faults."""
+    """Return the fixed inputs, or those that valid parameters name. Raises: Conflict."""
     inputs = inputs_of(fixed or [])
     if gone := deleted_inputs(inputs.rows):
         raise _deleted(gone)
@@ -136,10 +158,12 @@ def _inputs(
     return inputs
 
 
-def _profile(job_type: str, asked: dict[str, Any] | None, faults: dict[str, str]) -> Profile | None:
-    """What the job requests and may use; None with what is wrong in `faults`."""
+def _profile(
+    job_type: str, requested: RequestedResources | None, faults: dict[str, str]
+) -> Profile | None:
+    """Return requests and limits of the job, or None with the errors in `faults`."""
     try:
-        return resolve(asked, profiles()[job_type])
+        return resolve(requested, profiles()[job_type])
     except Invalid as invalid:
         faults |= invalid.detail
         return None
@@ -152,37 +176,35 @@ def job_submit(
     idempotency_key: str | None = None,
     retry_of: Job | None = None,
     fixed_inputs: Sequence[InputRow] | None = None,
-    **request: Any,
+    **request: Unpack[JobFields],
 ) -> Submitted:
-    """Check and insert a job; the fields of `request` are those of `job_check`. `fixed_inputs`: a retry reads what the first one read.
+    """Check the request and insert a job, or return the job that the key has created before.
 
-    Raises: Invalid, Conflict (archived, or `idempotency_conflict`: the key came with another body), TooMany.
+    `fixed_inputs`: the inputs of `retry_of`, which a retry reads again.
+    Raises: Invalid; TooMany; Conflict (archived project, deleted input, or
+    `idempotency_conflict` if the key was used with another request).
     """
-    digest = _digest(request | ({"retry_of": retry_of.id} if retry_of else {}))
-    if idempotency_key is not None:
-        earlier = _earlier(project, user, idempotency_key, digest)
-        if earlier is not None:
-            return Submitted(earlier, created=False)
+    identity = {**request, **({"retry_of": retry_of.id} if retry_of else {})}
+    if earlier := _earlier(project, user, idempotency_key, identity):
+        return Submitted(earlier, created=False)
     checked = job_check(project=project, fixed_inputs=fixed_inputs, **request)
-    if queued_count(project_id=project.id) >= settings.ENV.queued_jobs_per_project:
+    queued_max = settings.ENV.queued_jobs_per_project
+    if queued_count(project_id=project.id) >= queued_max:
         raise TooMany(
-            f"{settings.ENV.queued_jobs_per_project} jobs of this project wait already (QUEUED_JOBS_PER_PROJECT): submit when some have started.",
+            f"{queued_max} jobs of this project wait already (QUEUED_JOBS_PER_PROJECT):"
+            " submit when some have started.",
             retry_after_seconds=30,
         )
+    digest = "" if idempotency_key is None else request_digest(identity)
     try:
         with transaction.atomic():
             job = _insert(project, user, checked, idempotency_key, digest, retry_of)
     except IntegrityError:
-        # Two requests with one key at the same time: the other one has committed. Or an input was deleted since it was looked up.
-        earlier = (
-            _earlier(project, user, idempotency_key, digest)
-            if idempotency_key is not None
-            else None
-        )
-        if earlier is not None:
+        # A concurrent request with the same key has committed, or an input was deleted meanwhile.
+        if earlier := _earlier(project, user, idempotency_key, identity):
             return Submitted(earlier, created=False)
-        if gone := deleted_inputs(checked.inputs):
-            raise _deleted(gone) from None
+        if deleted := deleted_inputs(checked.inputs):
+            raise _deleted(deleted) from None
         raise
     return Submitted(job, created=True)
 
@@ -195,7 +217,10 @@ def _deleted(versions: list[str]) -> Conflict:
 
 
 def profiles() -> dict[str, Profile]:
-    """The resource profiles in force: the built-in ones, on the process launcher cut to the machine, with RESOURCE_PROFILES applied."""
+    """Return the profiles in force: built-in ones, changed by RESOURCE_PROFILES.
+
+    On the process launcher they are cut to the capacity of the machine.
+    """
     text = settings.ENV.resource_profiles
     here = machine() if settings.ENV.launcher == Launch.PROCESS else None
     return profiles_with(json.loads(text) if text else {}, builtin=builtin_profiles(), machine=here)
@@ -214,7 +239,7 @@ def _insert(
         created_by=user,
         retry_of=retry_of,
         idempotency_key=idempotency_key,
-        idempotency_digest=digest if idempotency_key is not None else "",
+        idempotency_digest=digest,
         type=checked.type,
         parameters=checked.parameters,
         name=checked.name,
@@ -249,19 +274,16 @@ def _insert(
     return job
 
 
-def _digest(request: dict[str, Any]) -> str:
-    """Of what was asked. A cluster or region left empty is one left out: releases that knew neither made the same digest."""
-    said = {
-        name: value for name, value in request.items() if value or name not in ("cluster", "region")
-    }
-    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _earlier(project: Project, user: "User | None", key: str, digest: str) -> Job | None:
+def _earlier(
+    project: Project, user: "User | None", key: str | None, request: Mapping[str, Any]
+) -> Job | None:
+    """Return the job that this key has created, if any. Raises: Conflict for another request."""
+    if key is None:
+        return None
     job = Job.objects.filter(project=project, created_by=user, idempotency_key=key).first()
-    if job is not None and job.idempotency_digest != digest:
+    if job is not None and not is_same_request(job.idempotency_digest, request):
         raise Conflict(
-            "This Idempotency-Key came before with another body: use a new key for a new job.",
+            "This Idempotency-Key was used with another body: use a new key for a new job.",
             code="idempotency_conflict",
             detail={"job": str(job.id)},
         )
@@ -270,15 +292,15 @@ def _earlier(project: Project, user: "User | None", key: str, digest: str) -> Jo
 
 def _labels(labels: dict[str, str], faults: dict[str, str]) -> dict[str, str]:
     if len(labels) > LABELS_MAX:
-        faults["labels"] = f"may have {LABELS_MAX} entries"
+        faults["labels"] = f"must have at most {LABELS_MAX} entries"
     for key, value in labels.items():
         if not isinstance(value, str) or len(key) > 63 or len(value) > 200 or "\x00" in key + value:
             faults[f"labels.{key[:63]}"] = (
-                "has to be text of at most 200 characters, under a key of at most 63"
+                "must be text of at most 200 characters, under a key of at most 63"
             )
     return labels
 
 
 def _bounds(path: str, value: object, high: int, faults: dict[str, str]) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= high:
-        faults[path] = f"has to be a whole number from 1 to {high}"
+        faults[path] = f"must be a whole number from 1 to {high}"

@@ -1,4 +1,4 @@
-"""What jobs need of dataset versions. Registered with `projects`, which does not know jobs."""
+"""Uses of dataset versions by jobs. Registered with `projects`, which cannot import `jobs`."""
 
 from jobs.contract import TERMINAL
 from jobs.models import JobInput, JobOutput
@@ -6,7 +6,7 @@ from projects.core.uses import Candidate, Use
 
 
 def job_uses_of_datasets(candidate: Candidate, limit: int) -> list[Use]:
-    """Jobs that have not ended and read one of the versions, then what ended jobs made from them; at most `limit`."""
+    """Return at most `limit` uses: unended jobs that read a version, then outputs of ended jobs."""
     version_ids = candidate.version_ids
     inputs = JobInput.objects.filter(dataset_version__in=version_ids)
     waiting = (
@@ -26,11 +26,11 @@ def job_uses_of_datasets(candidate: Candidate, limit: int) -> list[Use]:
             )
             .order_by("-job_id", "-id")
         )
-        found += [_made(row) for row in outputs[: limit - len(found)]]
+        found += [_output_use(row) for row in outputs[: limit - len(found)]]
     return found
 
 
-def _made(row: JobOutput) -> Use:
+def _output_use(row: JobOutput) -> Use:
     if row.model_version is not None:
         kind, name, number = "model", row.model_version.model.name, row.model_version.number
         return Use(kind, name, number, f"Model {name} version {number} was made from it.")

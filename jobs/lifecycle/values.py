@@ -1,4 +1,4 @@
-"""What travels into the services of the worker API, already checked for shape and size at the boundary."""
+"""Bodies of the worker API after validation of shape and size."""
 
 import datetime as dt
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from jobs.contract import EventKind, FailureReason, FinishStatus
 
 @dataclass(frozen=True, slots=True)
 class WorkerEvent:
-    """One event a worker reports. `n` counts from 1 within the attempt, without gaps."""
+    """Event of a worker. `n` counts from 1 within the attempt, without gaps."""
 
     n: int
     at: dt.datetime
@@ -19,9 +19,9 @@ class WorkerEvent:
 
 @dataclass(frozen=True, slots=True)
 class FinishReport:
-    """How a worker says its attempt ended. `log_end` (bytes) and `log_sha256` are of all stored bytes of its log.
+    """Finish report of a worker. `log_end` (bytes) and `log_sha256` cover the whole stored log.
 
-    `log_missing`: what of the workload's output never got there, as a sentence; empty when nothing is missing.
+    `log_missing`: a sentence about output that was lost; empty if the log is complete.
     """
 
     status: FinishStatus

@@ -35,7 +35,7 @@ BAD_REQUEST, FAILED = 4400, 1011
 
 
 class Follower(AsyncJsonWebsocketConsumer):
-    """What both sockets share: who asks, the groups, the wake, the loop, the close."""
+    """Base consumer: authentication, group membership, wake-up, loop and closing."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -70,12 +70,15 @@ class Follower(AsyncJsonWebsocketConsumer):
             await super().dispatch(message)
         else:
             log.warning(
-                "a message on the channel layer was rejected: it is no hint",
+                "a message on the channel layer was rejected: it is not a hint",
                 type=str(message.get("type"))[:40],
             )
 
     async def feed_hint(self, message: dict[str, Any]) -> None:
-        """The channel layer: look again. What is no list of job ids is ignored: the comparison every 5 s finds what it was about."""
+        """Handle a hint of the channel layer.
+
+        A malformed list of job ids is ignored: the comparison every 5 s finds the change.
+        """
         jobs = message.get("jobs")
         if (
             isinstance(jobs, list)
@@ -135,7 +138,7 @@ class Follower(AsyncJsonWebsocketConsumer):
             )
 
     def join(self, *groups: str) -> None:
-        """The groups to be in from the first round on: joined before the store is read, so that nothing falls between."""
+        """Set the groups. They are joined before the first read, so no change is missed."""
         self._groups = groups
 
     async def open(self) -> None:
@@ -143,7 +146,7 @@ class Follower(AsyncJsonWebsocketConsumer):
         raise NotImplementedError
 
     async def check_right(self) -> None:
-        """Raises: MimirError when the client may not see this, or not any more."""
+        """Check access. Raises: MimirError if the client has none, or has lost it."""
         raise NotImplementedError
 
     async def round(self, *, compare: bool) -> bool:
@@ -151,7 +154,10 @@ class Follower(AsyncJsonWebsocketConsumer):
         raise NotImplementedError
 
     def user(self) -> Any:
-        """Who asks, by `Authorization: Bearer`. Cookies are the frontend's business. Raises: NotAuthenticated."""
+        """Return the user of `Authorization: Bearer`; cookies are not read.
+
+        Raises: NotAuthenticated.
+        """
         headers = dict(self.scope["headers"])
         kind, _, token = headers.get(b"authorization", b"").partition(b" ")
         if kind.lower() != b"bearer" or not token.isascii():
@@ -172,7 +178,7 @@ class Follower(AsyncJsonWebsocketConsumer):
         try:
             return UUID(str(self.scope["url_route"]["kwargs"][name]))
         except ValueError:
-            raise NotFound("There is nothing here.") from None
+            raise NotFound("Not found.") from None
 
 
 in_database = database_sync_to_async

@@ -1,4 +1,4 @@
-"""What those who follow a job compare themselves with: its counters and the ends of its logs, in two small queries."""
+"""Counters of a job and ends of its logs, which followers compare. Two small queries."""
 
 from dataclasses import dataclass
 from uuid import UUID

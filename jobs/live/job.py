@@ -48,7 +48,7 @@ class JobFollower(Follower):
         await in_database(self._project_id)()
 
     def _project_id(self) -> UUID:
-        """Raises: MimirError, where this user may not see the job."""
+        """Return the project of the job. Raises: MimirError if the user has no access."""
         return job_for(self.user(), self.job_id).project_id
 
     async def round(self, *, compare: bool) -> bool:
@@ -130,5 +130,5 @@ def _whole(asked: dict[str, str], name: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise Invalid(f"{name} has to be a whole number.")
+        raise Invalid(f"{name} must be a whole number.")
     return int(text)

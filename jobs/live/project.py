@@ -11,8 +11,8 @@ from jobs.queries.shapes import JobBody
 from projects.core.access import project_for
 
 SNAPSHOT_JOBS = 100
-WAITING_SHOWN = 100  # queued jobs whose place is told anew at each comparison
-GATHER_SECONDS = 0.2  # changes that come together are sent together
+WAITING_SHOWN = 100  # queued jobs whose position is sent again at each comparison
+GATHER_SECONDS = 0.2  # changes within this time are sent together
 
 
 class ProjectFollower(Follower):
@@ -72,7 +72,7 @@ class ProjectFollower(Follower):
         return {"kind": "snapshot", "jobs": shown, "counts": self.counts}
 
     def _changed(self, hinted: set[str], compare: bool) -> list[JobBody]:
-        """The jobs to tell of: hinted ones, and at a comparison those whose row has moved on, or whose place in the line has."""
+        """Return the jobs to send: hinted ones, and at a comparison those that have changed."""
         ids = {UUID(text) for text in hinted if text}
         if compare:
             now = recent_positions(project_id=self.project_id, limit=SNAPSHOT_JOBS)
@@ -84,7 +84,7 @@ class ProjectFollower(Follower):
         moved = {job.id for job in jobs if self.positions.get(job.id) != job.event_seq}
         self.positions.update({job.id: job.event_seq for job in jobs})
         shown = jobs_as_dicts(jobs)
-        told = [job for job in shown if UUID(job["id"]) in moved or self._told_otherwise(job)]
+        told = [job for job in shown if UUID(job["id"]) in moved or self._differs_from_sent(job)]
         for job in shown:
             if job["away"]:
                 self.away[UUID(job["id"])] = job["away"]
@@ -96,8 +96,8 @@ class ProjectFollower(Follower):
                 self.waiting.pop(UUID(job["id"]), None)
         return told
 
-    def _told_otherwise(self, job: JobBody) -> bool:
-        """Whether its place in the line, or what is not heard of, is another than was told."""
+    def _differs_from_sent(self, job: JobBody) -> bool:
+        """Return whether queue position or reachability differ from the last message."""
         job_id = UUID(job["id"])
         return bool(
             job["waiting"] != self.waiting.get(job_id) or job["away"] != self.away.get(job_id)

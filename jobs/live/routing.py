@@ -1,4 +1,4 @@
-"""Sockets by path. An unknown one is accepted and closed with 4404, like one that may not be seen."""
+"""WebSocket routes. An unknown path is closed with 4404, like one without access."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ class Nowhere(Follower):
     """No such socket."""
 
     async def open(self) -> None:
-        raise NotFound("There is nothing here.")
+        raise NotFound("Not found.")
 
 
 _routes: list[Any] = [

@@ -16,6 +16,7 @@ from jobs.lifecycle.inputs_read import public_inputs
 from jobs.models import Artifact, Attempt, Job
 from jobs.queries.search import id_ends, titled_like
 from jobs.queries.shapes import JobBody, QuantitiesBody
+from jobs.queries.status_text import status_label, status_text
 from jobs.reconcile.silence import job_away
 from mimir.lib.errors import NotFound
 from projects.core.access import demand, role_subquery
@@ -38,7 +39,7 @@ def job_for(user: "User", job_id: UUID, need: Role = Role.VIEWER) -> Job:
         .first()
     )
     if job is None:
-        raise NotFound("There is nothing here.")
+        raise NotFound("Not found.")
     demand(getattr(job, "access_role"), need)  # noqa: B009 - an annotation of the query
     return job
 
@@ -160,7 +161,7 @@ def jobs_as_dicts(jobs: Sequence[Job]) -> list[JobBody]:
 def job_dict(job: Job, waiting: WaitingBody | None, away: Mapping[str, Any] | None) -> JobBody:
     """Return a job's body for API, sockets and pages: JSON values only."""
     profile = from_dict(job.resources)
-    return {
+    body: JobBody = {
         "id": str(job.id),
         "project": job.project.slug,
         "name": job.name,
@@ -168,6 +169,8 @@ def job_dict(job: Job, waiting: WaitingBody | None, away: Mapping[str, Any] | No
         "created_by": job.created_by.get_username() if job.created_by else None,
         "type": job.type,
         "status": job.status,
+        "status_label": "",
+        "status_text": "",
         "reason": job.reason,
         "message": job.message,
         "diagnosis": job.diagnosis,
@@ -191,6 +194,9 @@ def job_dict(job: Job, waiting: WaitingBody | None, away: Mapping[str, Any] | No
         "away": away,
         "retry_of": str(job.retry_of_id) if job.retry_of_id else None,
     }
+    body["status_label"] = status_label(body)
+    body["status_text"] = status_text(body)
+    return body
 
 
 def _quantities(amounts: Amounts) -> QuantitiesBody:

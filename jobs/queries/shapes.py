@@ -47,6 +47,8 @@ class JobBody(TypedDict):
     created_by: str | None
     type: str
     status: str
+    status_label: str
+    status_text: str
     reason: str
     message: str
     diagnosis: Mapping[str, Any] | None

@@ -4,7 +4,7 @@
     <type>/inputs.py   `resolve`: the versions a job reads, fixed at submit
     <type>/outcome.py  `prepare` and `apply`: the effect of a successful job on its project
 
-`registry` finds the packages; no list has to be edited for a new type. The worker's half of a
+`registry` finds the packages; a new type needs no entry in a list. The worker's half of a
 type is `jobs/worker/<type>/run.py`. Code elsewhere that needs a fact about a type reads it from
 the spec. Imported by every package above it; imports `core`, `models`, `contract`, `projects`.
 """

@@ -10,9 +10,11 @@ from importlib import import_module
 from typing import IO, Any, Protocol, TypedDict, TypeGuard, TypeVar, cast
 
 from django.conf import settings
+from rest_framework import serializers
 
 from jobs.contract import ArtifactRole, FailureReason
 from jobs.models import Artifact, Attempt, Job, JobOutput
+from jobs.types.registry import job_type_names
 from mimir.lib.errors import MimirError
 from projects.datasets.write import dataset_version_from_job
 from projects.models import DatasetVersion
@@ -23,13 +25,24 @@ Prepared = TypeVar("Prepared")
 
 
 class Outcome(Protocol[Prepared]):
-    """The module `outcome` of a type."""
+    """The module `outcome` of a type. `RESULT` describes the public result in the API document."""
+
+    @property
+    def RESULT(self) -> type[serializers.Serializer[Any]]:  # noqa: N802 - a constant of a module
+        """Return the shape of the public result."""
 
     def prepare(self, job: Job, attempt: Attempt, result: dict[str, Any]) -> Prepared:
         """Return the checked result of the worker. Raises: OutcomeRefused."""
 
     def apply(self, job: Job, attempt: Attempt, prepared: Prepared) -> dict[str, Any]:
         """Write the outcome and return the job's public result. Raises: OutcomeRefused."""
+
+
+class MadeVersion(serializers.Serializer[Any]):
+    """A dataset version in a public result."""
+
+    name = serializers.CharField()
+    version = serializers.IntegerField()
 
 
 class Column(TypedDict):
@@ -60,6 +73,11 @@ class OutcomeRefused(Exception):
 
 def _outcome(job: Job) -> Outcome[Any]:
     return cast("Outcome[Any]", import_module(f"jobs.types.{job.type}.outcome"))
+
+
+def result_shapes() -> list[type[serializers.Serializer[Any]]]:
+    """Return the shape of the public result of each type."""
+    return [import_module(f"jobs.types.{name}.outcome").RESULT for name in job_type_names()]
 
 
 def outcome_prepare(*, job: Job, attempt: Attempt, result: dict[str, Any]) -> Any:

@@ -18,7 +18,7 @@ from jobs.worker.environment import (
     BadWorkerEnvironment,
     WorkerEnvironment,
 )
-from jobs.worker.guardian import stand_guard
+from jobs.worker.guard_process import stand_guard
 from jobs.worker.process import make_scratch, start_workload
 from mimir.lib.crash import crash_point
 

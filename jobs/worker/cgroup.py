@@ -1,4 +1,4 @@
-"""What the kernel counts for this container: its memory, that memory's limit, and whether it had to kill for it. Versions 2 and 1 of cgroups.
+"""Kernel counters of this container: its memory, that memory's limit, and whether it had to kill for it. Versions 2 and 1 of cgroups.
 
 Memory is counted as the kernel does before it kills: without what it could take back at any moment (cached files, caches of its own).
 """
@@ -46,7 +46,7 @@ class MemoryGroup:
             limit = int((self._folder / self._names.limit).read_text())
             used = int((self._folder / self._names.now).read_text())
             rows = _rows(self._folder / "memory.stat")
-        except (OSError, ValueError):  # "max" is no number either
+        except (OSError, ValueError):  # "max" is not a number
             return None
         if limit >= UNLIMITED_BYTES:
             return None

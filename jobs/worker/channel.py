@@ -1,4 +1,4 @@
-"""What the workload and its supervisor say to each other: JSON objects, one a line, over a socket pair.
+"""Messages between workload and supervisor: JSON objects, one per line, over a socket pair.
 
 Workload to supervisor:  {"event": kind, "data": {…}} · {"call": n, "fetch": input name} · {"call": n, "artifact": path, "name", "role",
 "media_type"} · {"done": {"status": "succeeded", "result": {…}}} · {"done": {"status": "failed", "reason", "message", "detail"}}

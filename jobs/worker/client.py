@@ -24,7 +24,7 @@ WRONG_MAX = (
 
 
 class Refused(Exception):
-    """The orchestrator answered with an error a repeat does not mend. `status`, `code`, `message` and `detail` are its answer's."""
+    """The orchestrator answered with an error that a retry does not fix. `status`, `code`, `message` and `detail` are its answer's."""
 
     def __init__(self, status: int, code: str, message: str, detail: Mapping[str, Any]) -> None:
         super().__init__(f"{status} {code}: {message}")
@@ -32,7 +32,7 @@ class Refused(Exception):
 
 
 class Fenced(Refused):
-    """410: this attempt must not go on."""
+    """410: this attempt must stop."""
 
 
 class Unreachable(Exception):
@@ -40,7 +40,7 @@ class Unreachable(Exception):
 
 
 class FileTrouble(Exception):
-    """A file of ours, not the connection: what the operating system says of it. No repeat mends it."""
+    """A file of ours, not the connection: what the operating system says of it. A retry does not fix it."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(error.strerror or str(error))

@@ -1,4 +1,4 @@
-"""What a worker is told by its environment. It reads its own: server settings are not its business."""
+"""Environment of a worker. Server settings are not read."""
 
 import os
 from collections.abc import Mapping

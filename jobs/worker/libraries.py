@@ -10,14 +10,14 @@ from typing import Any
 
 from jobs.contract import EventKind
 from jobs.worker.joblog import log
-from jobs.worker.workload_context import Orders
+from jobs.worker.workload_context import WorkloadContext
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
 
 
-def limit_threads(orders: Orders) -> int:
+def limit_threads(context: WorkloadContext) -> int:
     """As many threads as the job has cores; said before the libraries that ask for it are imported."""
-    threads = max(1, int(orders.limits["cpu_millicores"]) // 1000)
+    threads = max(1, int(context.limits["cpu_millicores"]) // 1000)
     for name in _THREADS:
         os.environ[name] = str(threads)
     # A thread that waits sleeps: one that spins takes the core from the one it waits for, and training on a busy machine takes five times as long.
@@ -25,10 +25,10 @@ def limit_threads(orders: Orders) -> int:
     return threads
 
 
-def import_libraries(orders: Orders) -> None:
+def import_libraries(context: WorkloadContext) -> None:
     """Import what takes seconds, and say so meanwhile: until then a job's log would be empty."""
     message = "Importing pandas, scikit-learn and pyarrow"
-    orders.event(EventKind.PROGRESS, fraction=0.01, message=message)
+    context.event(EventKind.PROGRESS, fraction=0.01, message=message)
     log(message)
     began = time.monotonic()
     for name in ("pyarrow", "pandas", "sklearn", "sklearn.ensemble", "duckdb"):
@@ -37,8 +37,8 @@ def import_libraries(orders: Orders) -> None:
 
 
 @contextlib.contextmanager
-def warnings_told(orders: Orders) -> Iterator[None]:
-    """What the libraries warn of: that a model did not converge concerns people, the rest goes to the log. Each is said once."""
+def report_warnings(context: WorkloadContext) -> Iterator[None]:
+    """Report warnings of the libraries: that a model did not converge concerns people, the rest goes to the log. Each is said once."""
     from sklearn.exceptions import ConvergenceWarning
 
     told: set[str] = set()
@@ -49,7 +49,7 @@ def warnings_told(orders: Orders) -> Iterator[None]:
             return
         told.add(text)
         if issubclass(category, ConvergenceWarning):
-            orders.event(
+            context.event(
                 EventKind.NOTICE,
                 message=f"The model did not converge: more iterations (max_iter) may help. {text[:200]}",
             )

@@ -1,22 +1,22 @@
-"""Watches what the workload uses, and ends it before the machine, or the kernel, has to."""
+"""Memory watch: end the workload before the kernel kills the container."""
 
 import threading
 import time
 
 from jobs.contract import FailureReason
 from jobs.worker import cgroup, process_tree
+from jobs.worker.background_thread import BackgroundThread
 from jobs.worker.stopping import Stop, failed
-from jobs.worker.watched import Watched
 
 KILL_AT = (
     0.97  # of the limit: past it the kernel would kill the whole container, supervisor and all
 )
 FASTEST_SECONDS, SLOWEST_SECONDS = 0.05, 0.2
-SHARE_OF_TIME = 25  # a look may cost one part in so many
+SHARE_OF_TIME = 25  # a measurement may take 1/25 of the time
 
 
-class MemoryWatch(Watched):
-    """Looks at the memory of all descendants, or of our own cgroup where it has a limit. Bytes; CPU in thousandths of a core."""
+class MemoryWatch(BackgroundThread):
+    """Measure the memory of all descendants, or of our cgroup if it has a limit. In bytes."""
 
     def __init__(self, stop: Stop, *, limit_bytes: int, own_cgroup: bool) -> None:
         super().__init__("memory", stop)
@@ -26,16 +26,16 @@ class MemoryWatch(Watched):
         self.ended = threading.Event()
         self.now_bytes = 0
         self.peak_bytes = 0
-        self.step = ""  # what runs now, for the sentence
+        self.step = ""  # name of the running step, for the message
 
     def work(self) -> None:
-        """Look until `ended`, or until the limit is reached: then nothing of the workload is left."""
+        """Measure until `ended` is set; kill the workload at the limit."""
         while not self.ended.is_set():
             began = time.monotonic()
             used, limit = self.used()
             self.now_bytes, self.peak_bytes = used, max(self.peak_bytes, used)
             if used >= KILL_AT * limit:
-                # One that is asked to stop already has its cause; it may not take the machine with it meanwhile.
+                # If a stop is pending, its cause stays; the memory must be freed all the same.
                 peak = self.peak_bytes
                 self.halt.ask(
                     failed(
@@ -52,25 +52,25 @@ class MemoryWatch(Watched):
             self.ended.wait(min(max(FASTEST_SECONDS, SHARE_OF_TIME * cost), SLOWEST_SECONDS))
 
     def used(self) -> tuple[int, int]:
-        """Now, and the limit."""
+        """Return the memory in use and its limit."""
         counted = self._group.read() if self._group else None
         if counted is not None:
             return counted[0], min(counted[1], self.limit_bytes)
         return process_tree.memory_bytes(), self.limit_bytes
 
     def kernel_killed(self) -> bool:
-        """Whether the kernel killed something of ours for want of memory, before we could: a leap between two looks."""
+        """Return whether the kernel OOM-killed a process between two measurements."""
         return self._group is not None and self._group.kills() > self._kills_before
 
 
 class CpuMeter:
-    """CPU of the workload between two readings, in thousandths of a core."""
+    """CPU use of the workload between two readings, in millicores."""
 
     def __init__(self) -> None:
         self._at, self._seconds = time.monotonic(), 0.0
 
     def read(self) -> int:
-        """Since the last reading."""
+        """Return the use since the last reading."""
         now, seconds = time.monotonic(), process_tree.cpu_seconds()
         passed, used = now - self._at, seconds - self._seconds
         self._at, self._seconds = now, seconds

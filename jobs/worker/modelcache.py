@@ -1,11 +1,15 @@
-"""Models kept on this machine between jobs, content-addressed and encrypted, in a folder of their project.
+"""Encrypted cache of models on this machine, content-addressed, one folder per project.
 
-All workers of the process launcher run as one user, so that a folder's mode keeps no project from another's entries: the key, which the
-orchestrator gives to jobs of the project that read a model, and which stays in the supervisor, does. An entry's name and content say
-nothing without it, and an entry that was changed is noticed: size and sha256 of the plain bytes are checked at every load, in a private
-copy. A cache that cannot be read or written costs a download, never a job.
+All workers of the process launcher run as one user, so file modes do not separate projects. The
+key does: the orchestrator gives it only to jobs of the project that read a model, and it stays in
+the supervisor. Names and contents of entries reveal nothing without it. A cache that cannot be
+read or written costs a download, never a job.
 
-An entry is a nonce of 16 bytes and the model under AES-256 in counter mode; who made it is told by the sha256, not by the cipher.
+Format of an entry: `MAGIC`, a random salt, then chunks of `CHUNK_BYTES` under AES-256-GCM, each
+followed by its tag. The key of an entry is derived from the project's key and the salt, so that
+nonces can count: chunk number (8 bytes) and a mark of the last chunk (4 bytes). Name of the entry
+is the associated data. No chunk is released before its tag is verified, and truncated, reordered,
+foreign or older entries are refused (the STREAM construction of Hoang et al., 2015).
 """
 
 import contextlib
@@ -19,31 +23,33 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from mimir.lib.crash import crash_point
 
-PIECE_BYTES = 1024 * 1024
-NONCE_BYTES = 16
-LEFT_OVER_SECONDS = (
-    3600.0  # after which a file under a temporary name has nobody who still writes it
-)
+MAGIC = b"mimir-model-2\n"
+SALT_BYTES, TAG_BYTES = 16, 16
+CHUNK_BYTES = 1024 * 1024
+LEFT_OVER_SECONDS = 3600.0  # age at which a temporary file has no writer any more
 _ENTRY = re.compile(r"[0-9a-f]{64}\.model")
 _TEMPORARY = re.compile(r"\.[0-9a-f]{64}\.[0-9a-f]{16}\.new")
 
 
 class ModelCache:
-    """The models of one project on this machine."""
+    """Models of one project on this machine."""
 
     def __init__(self, folder: Path, key: str, *, limit_bytes: int) -> None:
-        """`key`: the project's, in hex. `limit_bytes`: of all entries together; the least recently used go first."""
+        """`key`: the project's, in hex. `limit_bytes`: of all entries; the LRU entry goes first."""
         self._folder, self._limit_bytes = folder, limit_bytes
         secret = bytes.fromhex(key)
         self._names = hmac.digest(secret, b"names", "sha256")
-        self._cipher_key = hmac.digest(secret, b"contents", "sha256")
+        self._secret = hmac.digest(secret, b"contents", "sha256")
 
     def load(self, sha256: str, size_bytes: int, target: IO[bytes]) -> bool:
-        """Write the model into the empty file `target`, if it is here and whole. Raises: OSError of `target` alone."""
+        """Write the model into the empty file `target`; return whether the cache has it.
+
+        A damaged entry is removed. Raises: OSError of `target` only.
+        """
         entry = self._folder / self._name(sha256)
         with contextlib.ExitStack() as stack:
             try:
@@ -51,73 +57,76 @@ class ModelCache:
             except FileNotFoundError:
                 return False
             except OSError as error:
-                _note("could not be read", error)
+                _log("could not be read", error)
                 return False
             try:
-                if self._copied(source, target, sha256, size_bytes):
+                if self._decrypt(source, target, sha256, size_bytes):
                     with contextlib.suppress(OSError):
-                        os.utime(entry)  # when it was last used
+                        os.utime(entry)  # time of last use
                     return True
             except _CannotRead as error:
-                _note("could not be read", error.error)
+                _log("could not be read", error.error)
         target.seek(0)
         target.truncate()
-        print(
-            "worker: a cached model was not what it should be: it is thrown away and fetched again",
-            file=sys.stderr,
-        )
+        print("worker: a cached model is damaged and is downloaded again", file=sys.stderr)
         with contextlib.suppress(OSError):
             entry.unlink()
         return False
 
     def keep(self, sha256: str, size_bytes: int, source: IO[bytes]) -> None:
-        """Keep a model that was checked. On a full or read-only disk nothing is kept."""
-        if size_bytes + NONCE_BYTES > self._limit_bytes:
+        """Store a verified model. Does nothing on a full or read-only disk."""
+        stored_bytes = entry_bytes(size_bytes)
+        if stored_bytes > self._limit_bytes:
             return
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._make_room(size_bytes + NONCE_BYTES)
+            self._make_room(stored_bytes)
             self._write(self._name(sha256), source)
         except OSError as error:
-            _note("could not be kept", error)
+            _log("could not be kept", error)
         except _CannotRead as error:
-            _note("could not be kept", error.error)
+            _log("could not be kept", error.error)
 
     def _name(self, sha256: str) -> str:
         return hmac.new(self._names, sha256.encode(), hashlib.sha256).hexdigest() + ".model"
 
-    def _copied(self, source: IO[bytes], target: IO[bytes], sha256: str, size_bytes: int) -> bool:
-        """Decrypt into `target`; whether that is the model."""
+    def _aead(self, salt: bytes) -> Any:
+        return _aead_module().AESGCM(hmac.digest(self._secret, salt, "sha256"))
+
+    def _decrypt(self, source: IO[bytes], target: IO[bytes], sha256: str, size_bytes: int) -> bool:
+        """Decrypt into `target`; return whether the entry is intact and is the model."""
+        header = _read(source, len(MAGIC) + SALT_BYTES)
+        if len(header) != len(MAGIC) + SALT_BYTES or not header.startswith(MAGIC):
+            return False
+        aead, name = self._aead(header[len(MAGIC) :]), self._name(sha256).encode()
+        invalid_tag = _aead_module().InvalidTag
         digest, size = hashlib.sha256(), 0
-        for piece in _pieces(source, self._cipher(source)):
-            digest.update(piece)
-            size += len(piece)
+        for number, sealed, is_last in _chunks(source, CHUNK_BYTES + TAG_BYTES):
+            try:
+                plain = aead.decrypt(_nonce(number, is_last), sealed, name)
+            except (invalid_tag, ValueError):
+                return False
+            digest.update(plain)
+            size += len(plain)
             if size > size_bytes:
                 return False
-            target.write(piece)
+            target.write(plain)
         target.flush()
         return size == size_bytes and hmac.compare_digest(digest.hexdigest(), sha256)
 
-    def _cipher(self, source: IO[bytes] | None, nonce: bytes = b"") -> Any:
-        """What turns plain into kept bytes, and back."""
-        ciphers = _ciphers()
-        return ciphers.Cipher(
-            ciphers.algorithms.AES(self._cipher_key),
-            ciphers.modes.CTR(nonce or _read_nonce(source)),
-        ).encryptor()
-
     def _write(self, name: str, source: IO[bytes]) -> None:
-        """Under a name nobody else uses, fsynced, then renamed: who looks finds a whole entry or none, and two who write do no harm."""
+        """Write a temporary file, fsync it and rename it: readers find a whole entry or none."""
         temporary = self._folder / f".{name.removesuffix('.model')}.{secrets.token_hex(8)}.new"
-        nonce = secrets.token_bytes(NONCE_BYTES)
+        salt = secrets.token_bytes(SALT_BYTES)
+        aead = self._aead(salt)
         try:
             with os.fdopen(
                 os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb"
             ) as file:
-                file.write(nonce)
+                file.write(MAGIC + salt)
                 source.seek(0)
-                for piece in _pieces(source, self._cipher(None, nonce)):
-                    file.write(piece)
+                for number, plain, is_last in _chunks(source, CHUNK_BYTES):
+                    file.write(aead.encrypt(_nonce(number, is_last), plain, name.encode()))
                 file.flush()
                 os.fsync(file.fileno())
             crash_point("modelcache.before_rename")
@@ -128,7 +137,10 @@ class ModelCache:
             raise
 
     def _make_room(self, wanted_bytes: int) -> None:
-        """Remove what was used longest ago, and what killed writers left. Who reads an entry that goes keeps the open file."""
+        """Remove least recently used entries and files that killed writers left.
+
+        A reader of a removed entry keeps its open file.
+        """
         found = []
         for item in os.scandir(self._folder):
             with contextlib.suppress(OSError):
@@ -150,7 +162,7 @@ class ModelCache:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    """A regular file: somebody may have put anything else in its place."""
+    """Open a regular file; refuse links, pipes and directories."""
     file = os.fdopen(
         os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb"
     )
@@ -160,13 +172,8 @@ def _opened(path: Path) -> IO[bytes]:
     return file
 
 
-def _read_nonce(source: IO[bytes] | None) -> bytes:
-    nonce = _read(source, NONCE_BYTES) if source is not None else b""
-    return nonce.ljust(NONCE_BYTES, b"\0")
-
-
 class _CannotRead(Exception):
-    """The disk does not give an entry back, which is not the trouble of the file it is copied to."""
+    """The disk of the entry failed, not the disk of the file it is copied to."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(str(error))
@@ -180,22 +187,48 @@ def _read(source: IO[bytes], size: int) -> bytes:
         raise _CannotRead(error) from error
 
 
-def _pieces(source: IO[bytes], cipher: Any) -> Iterator[bytes]:
-    while piece := _read(source, PIECE_BYTES):
-        yield cipher.update(piece)
+def _chunks(source: IO[bytes], size: int) -> Iterator[tuple[int, bytes, bool]]:
+    """Read chunks: number, bytes, and whether it is the last. An empty file has one empty chunk."""
+    number, chunk = 0, _read(source, size)
+    while True:
+        following = _read(source, size)
+        yield number, chunk, not following
+        if not following:
+            return
+        number, chunk = number + 1, following
 
 
-def _ciphers() -> Any:
-    """The one library the supervisor uses beside Python's own. It starts without site-packages: they are asked for here alone."""
+def _nonce(number: int, is_last: bool) -> bytes:
+    return number.to_bytes(8, "big") + int(is_last).to_bytes(4, "big")
+
+
+def entry_bytes(size_bytes: int) -> int:
+    """Return the size of the entry of a model of `size_bytes`."""
+    chunks = max(1, -(-size_bytes // CHUNK_BYTES))
+    return len(MAGIC) + SALT_BYTES + size_bytes + chunks * TAG_BYTES
+
+
+class _Aead(NamedTuple):
+    AESGCM: Any
+    InvalidTag: type[Exception]
+
+
+def _aead_module() -> _Aead:
+    """Import the only library that the supervisor uses beside Python's own.
+
+    The supervisor starts without site-packages, to start faster; they are added here.
+    """
     try:
-        from cryptography.hazmat.primitives import ciphers
+        from cryptography.exceptions import InvalidTag
     except ImportError:
         import site
 
         site.main()
-        from cryptography.hazmat.primitives import ciphers
-    return ciphers
+        from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return _Aead(AESGCM, InvalidTag)
 
 
-def _note(what: str, error: OSError) -> None:
-    print(f"worker: the cached model {what}: {error}", file=sys.stderr)
+def _log(event: str, error: OSError) -> None:
+    print(f"worker: the cached model {event}: {error}", file=sys.stderr)

@@ -4,7 +4,7 @@ import os
 import time
 
 from jobs.contract import FailureReason
-from jobs.worker.crilog import LineFormatter
+from jobs.worker.cri_log import LineFormatter
 from jobs.worker.spool import Spool
 from jobs.worker.stopping import Stop, failed
 
@@ -78,7 +78,7 @@ class Output:
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
-    """To our own stdout. Nobody may be reading it: that is no reason to stop."""
+    """To our own stdout. A missing reader does not stop the job."""
     view = memoryview(data)
     while view:
         try:

@@ -1,7 +1,7 @@
-"""The supervisor's descendants: what they use, and how all of them end.
+"""Descendants of the supervisor: resource use and termination.
 
-The supervisor is a child subreaper: whatever leaves its session or loses its parent becomes its own child, so that walking down from it
-finds everything, whatever the processes did to their names, sessions or environments.
+The supervisor is a child subreaper: a process that leaves its session or loses its parent becomes
+its child. A walk down from it finds every process, whatever its name, session or environment.
 """
 
 import contextlib
@@ -20,18 +20,21 @@ ROUNDS = 500
 
 
 def become_supervisor() -> None:
-    """Not dumpable, so that user code of the same user does not read our token from /proc; and a subreaper."""
+    """Become a subreaper and not dumpable: user code must not read the token from /proc."""
     _prctl(_PR_SET_DUMPABLE, 0)
     become_subreaper()
 
 
 def become_subreaper() -> None:
-    """Descendants that lose their parent become this process's children."""
+    """Adopt descendants that lose their parent."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def forget_token(name: str) -> None:
-    """Blank a variable in the memory /proc shows as our environment: not being dumpable hides that from everybody but root, as which we may run."""
+    """Blank a variable in the memory that /proc shows as our environment.
+
+    Not being dumpable hides it from everybody but root, and the worker may run as root.
+    """
     libc = ctypes.CDLL(None)
     libc.getenv.restype = ctypes.c_void_p
     address = libc.getenv(name.encode())
@@ -40,7 +43,7 @@ def forget_token(name: str) -> None:
 
 
 def die_with_parent() -> None:
-    """SIGKILL to this process when its parent dies. Raises: SystemExit if it is dead already."""
+    """Receive SIGKILL when the parent dies. Raises: SystemExit if it is dead already."""
     parent = os.getppid()
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
@@ -52,7 +55,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def descendants(pid: int | None = None) -> list[int]:
-    """Living descendants of `pid` (default: this process), zombies left out."""
+    """Return living descendants of `pid` (default: this process), without zombies."""
     root = os.getpid() if pid is None else pid
     children: dict[int, list[int]] = defaultdict(list)
     states: dict[int, str] = {}
@@ -72,7 +75,7 @@ def descendants(pid: int | None = None) -> list[int]:
 
 
 def reap(keep: int | None = None) -> None:
-    """Collect ended children, but not `keep`, whose exit its owner waits for."""
+    """Reap ended children, except `keep`, whose exit its owner waits for."""
     for pid in _zombies():
         if pid != keep:
             with contextlib.suppress(ChildProcessError):
@@ -99,7 +102,7 @@ def signal_all(number: int) -> None:
 
 
 def kill_all() -> bool:
-    """Kill every descendant until none is left; whether none is. Stops them first, so that nothing forks away meanwhile."""
+    """Kill all descendants; return whether none is left. SIGSTOP first, because they could fork."""
     for _ in range(ROUNDS):
         left = descendants()
         if not left:
@@ -113,7 +116,7 @@ def kill_all() -> bool:
 
 
 def memory_bytes() -> int:
-    """Resident memory of all descendants together."""
+    """Return the resident memory of all descendants."""
     total = 0
     for pid in descendants():
         with contextlib.suppress(OSError, IndexError, ValueError):
@@ -122,7 +125,7 @@ def memory_bytes() -> int:
 
 
 def cpu_seconds() -> float:
-    """CPU time of living descendants and of those already collected."""
+    """Return the CPU time of living descendants and of those already reaped."""
     times = os.times()
     total = times.children_user + times.children_system
     for pid in descendants():

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from jobs.contract import EventKind, FailureReason, WorkerLimits
+from jobs.worker.background_thread import BackgroundThread
 from jobs.worker.client import (
     FIRST_PAUSE_SECONDS,
     LAST_PAUSE_SECONDS,
@@ -16,15 +17,14 @@ from jobs.worker.client import (
 )
 from jobs.worker.memory_watch import CpuMeter, MemoryWatch
 from jobs.worker.stopping import CANCELLED, Stop, failed
-from jobs.worker.storable import storable
-from jobs.worker.watched import Watched
 from mimir.lib.clock import utc_now
+from mimir.lib.json_values import storable
 
 BATCH = 200
 TOGETHER_SECONDS = 0.05  # what comes so soon after one another goes in one request
 
 
-class Reporter(Watched):
+class Reporter(BackgroundThread):
     """Sends heartbeats and, in order and without gaps, the events that `add` takes."""
 
     def __init__(

@@ -4,6 +4,7 @@ import threading
 import time
 
 from jobs.contract import FailureReason
+from jobs.worker.background_thread import BackgroundThread
 from jobs.worker.client import (
     FIRST_PAUSE_SECONDS,
     LAST_PAUSE_SECONDS,
@@ -14,13 +15,12 @@ from jobs.worker.client import (
 )
 from jobs.worker.spool import Spool
 from jobs.worker.stopping import Stop, Verdict, failed
-from jobs.worker.watched import Watched
 from mimir.lib.crash import crash_point
 
 IDLE_SECONDS = 1.0
 
 
-class LogShipper(Watched):
+class LogShipper(BackgroundThread):
     """Ships until all is told. `fenced` and `refused` say why it stopped before its time; a thread that is dead ships nothing more."""
 
     def __init__(self, client: Client, spool: Spool, stop: Stop) -> None:

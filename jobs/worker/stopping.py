@@ -75,6 +75,6 @@ class Stop:
         self._wake()
 
     def fence(self) -> None:
-        """The orchestrator goes on without this attempt."""
+        """The orchestrator continues without this attempt."""
         self.fenced.set()
         self._wake()

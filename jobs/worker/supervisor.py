@@ -25,9 +25,9 @@ from jobs.worker.reporting import Reporter
 from jobs.worker.shipping import LogShipper
 from jobs.worker.spool import Spool
 from jobs.worker.stopping import INTERRUPTED, Stop, Verdict, failed
-from jobs.worker.storable import storable
 from jobs.worker.transfers import Transfers
 from mimir.lib.formatting import duration_text
+from mimir.lib.json_values import storable
 
 CLOCK_TOLERANCE_SECONDS = 60.0
 ASK_SECONDS = 5.0  # between SIGTERM and SIGKILL to the workload

@@ -1,4 +1,4 @@
-"""What the workload asks for while it runs: inputs to fetch, artifacts to deliver. One at a time, on a thread of its own.
+"""Inputs and artifacts that the running workload requests. One at a time, on a thread of its own.
 
 The workload has no token; it names files, and this process, which has one, moves them.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from jobs.contract import FailureReason, WorkerLimits
+from jobs.worker.background_thread import BackgroundThread
 from jobs.worker.client import (
     Client,
     ContentChanged,
@@ -23,13 +24,12 @@ from jobs.worker.client import (
 )
 from jobs.worker.modelcache import ModelCache
 from jobs.worker.stopping import Stop
-from jobs.worker.watched import Watched
 
 PIECE_BYTES = 1024 * 1024
 Answer = dict[str, Any]
 
 
-class Transfers(Watched):
+class Transfers(BackgroundThread):
     """Answers calls of the workload: {"answer": n, "path" | "sha256" | "error": {"reason", "message"}}."""
 
     def __init__(

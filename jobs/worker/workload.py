@@ -1,6 +1,7 @@
-"""`python -m jobs.worker.workload`: the process in which a job's work is done. Knows no token and no address; asks its supervisor.
+"""`python -m jobs.worker.workload`: the process that runs a job.
 
-It may die at any moment, by its own fault or by the supervisor's hand; what it says last, or its exit, becomes the attempt's end.
+It has no token and no address; requests go through its supervisor. It may be killed at any
+moment: its last message, or its exit, becomes the attempt's end.
 """
 
 import contextlib
@@ -17,11 +18,11 @@ from typing import Any
 from jobs.contract import FailureReason
 from jobs.worker import process_tree
 from jobs.worker.channel import DESCRIPTOR_VARIABLE, Channel
-from jobs.worker.workload_context import Orders, Terminated, WorkFailed
+from jobs.worker.workload_context import Terminated, WorkFailed, WorkloadContext
 
 
 def main() -> int:
-    """Wait for the job, do it, say what came of it."""
+    """Wait for the job, run it and report the result."""
     process_tree.die_with_parent()
     descriptor = int(os.environ.pop(DESCRIPTOR_VARIABLE))
     os.set_inheritable(descriptor, False)
@@ -29,16 +30,16 @@ def main() -> int:
         Exception
     ):  # while the claim is under way; what fails here fails again in _run, and is reported there
         _function_of(os.environ["JOB_TYPE"])
-    orders = Orders(
+    context = WorkloadContext(
         Channel(socket.socket(fileno=descriptor), trusted=True), Path(os.environ["MIMIR_DATA_DIR"])
     )
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        orders.done(status="succeeded", result=_run(orders))
+        context.done(status="succeeded", result=_run(context))
     except WorkFailed as failure:
-        _report(orders, failure)
+        _report(context, failure)
     except MemoryError:
-        _report(orders, WorkFailed(FailureReason.OUT_OF_MEMORY, ""))
+        _report(context, WorkFailed(FailureReason.OUT_OF_MEMORY, ""))
     except Terminated:
         return 128 + signal.SIGTERM
     except Exception as error:
@@ -46,18 +47,18 @@ def main() -> int:
 
         traceback.print_exc()
         _report(
-            orders,
+            context,
             WorkFailed(FailureReason.WORKLOAD_FAILED, f"{type(error).__name__}: {error}"[:1000]),
         )
     return 0
 
 
-def _run(orders: Orders) -> dict[str, Any]:
-    """The result for `finish`."""
-    return _function_of(orders.job["type"])(orders)
+def _run(context: WorkloadContext) -> dict[str, Any]:
+    """Return the result for `finish`."""
+    return _function_of(context.job["type"])(context)
 
 
-def _function_of(job_type: str) -> Callable[[Orders], dict[str, Any]]:
+def _function_of(job_type: str) -> Callable[[WorkloadContext], dict[str, Any]]:
     """Return `run` of `jobs/worker/<type>/run.py`. Raises: WorkFailed for an unknown type.
 
     Only the package of this type is imported: the libraries of the others cost seconds.
@@ -68,15 +69,15 @@ def _function_of(job_type: str) -> Callable[[Orders], dict[str, Any]]:
             raise ModuleNotFoundError(name)
     except ModuleNotFoundError:
         raise WorkFailed(FailureReason.PROTOCOL, f"This worker does not run {job_type}.") from None
-    run: Callable[[Orders], dict[str, Any]] = import_module(name).run
+    run: Callable[[WorkloadContext], dict[str, Any]] = import_module(name).run
     return run
 
 
-def _report(orders: Orders, failure: WorkFailed) -> None:
-    """People find the cause in the log too."""
+def _report(context: WorkloadContext, failure: WorkFailed) -> None:
+    """Report a failure; print the cause to the log as well."""
     if failure.message:
         print(f"mimir: {failure.message}", file=sys.stderr, flush=True)
-    orders.done(
+    context.done(
         status="failed", reason=failure.reason, message=failure.message, detail=failure.detail
     )
 

@@ -1,4 +1,4 @@
-"""What a workload is given and what it may ask: its job, its inputs, and a supervisor that has the token it has not."""
+"""Job, inputs and supervisor calls of a workload. The supervisor holds the token."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from jobs.worker.channel import Channel
 
 
 class WorkFailed(Exception):
-    """The work failed in a way we can name. `detail` holds the facts of docs/reference/worker-protocol.md."""
+    """Failure with a known reason. `detail` holds the facts of docs/reference/worker-protocol.md."""
 
     def __init__(self, reason: FailureReason, message: str, **detail: Any) -> None:
         super().__init__(message)
@@ -17,11 +17,11 @@ class WorkFailed(Exception):
 
 
 class Terminated(BaseException):
-    """SIGTERM came: stop in order."""
+    """SIGTERM was received."""
 
 
-class Orders:
-    """What the workload was given, and its calls to the supervisor. One thread uses it."""
+class WorkloadContext:
+    """Job of the workload and calls to its supervisor. Used by one thread."""
 
     def __init__(self, channel: Channel, data_dir: Path) -> None:
         self._channel = channel
@@ -36,7 +36,7 @@ class Orders:
         self.data_dir = data_dir
 
     def event(self, kind: EventKind, **data: Any) -> None:
-        """Report an event; None is left out."""
+        """Report an event; fields that are None are omitted."""
         self._channel.send(
             {
                 "event": kind,
@@ -45,7 +45,7 @@ class Orders:
         )
 
     def fetch(self, name: str) -> Path:
-        """The bytes of an input, in a file. Raises: WorkFailed."""
+        """Return a file with the bytes of an input. Raises: WorkFailed."""
         return Path(str(self._call(fetch=name)["path"]))
 
     def deliver(self, path: Path, *, name: str, role: str, media_type: str) -> None:
@@ -53,7 +53,7 @@ class Orders:
         self._call(artifact=str(path), name=name, role=role, media_type=media_type)
 
     def done(self, **verdict: Any) -> None:
-        """The last word."""
+        """Report the end of the work. Nothing can be sent afterwards."""
         self._channel.send({"done": verdict})
 
     def _call(self, **call: Any) -> dict[str, Any]:

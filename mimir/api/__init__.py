@@ -1,7 +1,7 @@
-"""What every REST API of the orchestrator is made of: who asks, errors, lists, bodies, answers, the OpenAPI document.
+"""Common parts of every REST API: authentication, errors, lists, bodies, OpenAPI document.
 
-Law: knows HTTP, DRF and no room. It finds tokens by a function that a room above registers. Import from the module that has the name;
-here stand only those that the settings name.
+It knows HTTP and DRF, but no app of the product: tokens are looked up by a function that an app
+registers. Import from the modules; only names that the settings need are exported here.
 """
 
 from mimir.api.authentication import BearerAuthentication

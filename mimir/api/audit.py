@@ -1,4 +1,4 @@
-"""Lines of the audit log: who did what, from where. What changes access is a row too: `projects.core.audit`."""
+"""Lines of the audit log. `projects.core.audit` also stores changes of access as rows."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ log = structlog.get_logger("audit")
 
 
 def requester() -> tuple[Any, str]:
-    """The user of the present request, None for nobody, and the client's address."""
+    """Return the user of the current request (None without one) and the client's address."""
     request = current_request.get()
     if request is None:
         return None, ""
@@ -21,7 +21,7 @@ def requester() -> tuple[Any, str]:
 
 
 def audit_log(act: str, **facts: Any) -> None:
-    """Write the line of an act of whoever makes the present request; `facts` may name another user and address."""
+    """Log an action of the current requester. `facts` can name another user and address."""
     who, address = requester()
     known = {
         "user": who.get_username() if who is not None else "",

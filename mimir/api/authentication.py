@@ -1,4 +1,4 @@
-"""Who asks: `Authorization: Bearer <token>`, looked up by a function that the room which keeps tokens registers."""
+"""Authentication by `Authorization: Bearer <token>`. An app registers the token lookup."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ TOKEN_CHARACTERS_MAX = 512
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A valid token's user, and the token's own row: what `request.user` and `request.auth` are."""
+    """A user and a token row, for `request.user` and `request.auth`."""
 
     user: "User"
     token: Any
@@ -28,21 +28,24 @@ _lookup: TokenLookup | None = None
 
 
 def register_token_lookup(lookup: TokenLookup) -> None:
-    """Called once at start by the room that keeps tokens."""
+    """Register the function that looks up tokens. Called once at start."""
     global _lookup
     _lookup = lookup
 
 
 def identify(token: str) -> Identity:
-    """Whose token it is. Raises: NotAuthenticated for one that is unknown, expired, or of a user who may not sign in."""
+    """Return the identity of a token.
+
+    Raises: NotAuthenticated for an unknown or expired token, or an inactive user.
+    """
     found = _lookup(token) if _lookup and 0 < len(token) <= TOKEN_CHARACTERS_MAX else None
     if found is None:
-        raise NotAuthenticated("The token is not known or has expired. Sign in again.")
+        raise NotAuthenticated("The token is unknown or has expired. Sign in again.")
     return found
 
 
 class BearerAuthentication(BaseAuthentication):
-    """Gives `request.user` and `request.auth` (the token's row); answers 401 with `WWW-Authenticate` otherwise. Ignores cookies."""
+    """Sets `request.user` and `request.auth`; else 401 with `WWW-Authenticate`. Ignores cookies."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
         header = get_authorization_header(request)
@@ -50,7 +53,7 @@ class BearerAuthentication(BaseAuthentication):
             return None
         kind, _, token = header.partition(b" ")
         if kind.lower() != b"bearer" or not token.isascii():
-            raise NotAuthenticated("The Authorization header has to be: Bearer <token>.")
+            raise NotAuthenticated("The Authorization header must be: Bearer <token>.")
         identity = identify(token.strip().decode("ascii"))
         return identity.user, identity.token
 

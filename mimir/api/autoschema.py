@@ -1,22 +1,26 @@
-"""The OpenAPI document's request bodies: what a body may hold is stated as exactly as it is checked."""
+"""Request bodies in the OpenAPI document, with the same rules as the checks."""
 
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
-NOT_BLANK = r"[^\s\u001c-\u001f\u0085]"  # what Python strips; the \s of JSON Schema holds less
+# the white space that Python strips; \s of JSON Schema has less
+NOT_BLANK = r"[^\s\u001c-\u001f\u0085]"
 
 
 def without_nul() -> dict[str, Any]:
-    """The rule that a text holds no U+0000. Beside `pattern`, whose place other rules take, and cheap for generators of test data."""
+    """Return the schema with the rule that a text contains no NUL character.
+
+    The rule is beside `pattern`, which other rules use, and is cheap for generators of test data.
+    """
     return {"not": {"pattern": r"\u0000"}}
 
 
 class RequestRules(AutoSchema):
-    """drf-spectacular's, with three rules of every request body that it leaves out.
+    """drf-spectacular's serializer extension with three more rules of request bodies.
 
-    No other fields than those listed; no U+0000; no blank text where blank text is refused.
+    No fields besides those listed, no NUL character, and no blank text where it is refused.
     """
 
     _is_request = False
@@ -39,7 +43,10 @@ class RequestRules(AutoSchema):
 
 
 def _has_file(serializer: Any) -> bool:
-    """A form with a file keeps to plain types: schemathesis cannot generate its files beside `not`."""
+    """Whether a form has a file.
+
+    Such forms keep plain types: schemathesis cannot generate files beside `not`.
+    """
     return any(isinstance(field, serializers.FileField) for field in serializer.fields.values())
 
 
@@ -60,7 +67,7 @@ def _text_rules(field: Any) -> dict[str, Any]:
 
 
 def describe_query(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """drf-spectacular's hook: no text of a query holds U+0000."""
+    """drf-spectacular hook: no text in a query contains a NUL character."""
     for methods in result.get("paths", {}).values():
         for operation in methods.values():
             for parameter in operation.get("parameters", ()):

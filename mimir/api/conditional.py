@@ -1,4 +1,4 @@
-"""The last steps of a JSON answer, when its bytes are known: ETag, 304, gzip."""
+"""Last steps of a rendered JSON response: ETag, 304, gzip."""
 
 from django.http import HttpResponse
 from django.utils.cache import patch_vary_headers
@@ -9,13 +9,17 @@ from mimir.api.downloads import accepts_gzip
 from mimir.api.etags import listed_etags, weak_match, with_content_hash
 
 GZIP_BYTES_MIN = 4096
-# Random bytes in the gzip header hide the exact length ("Heal the BREACH"). No GET of the API answers with a secret: tokens are shown
-# once, by the POST that creates them, and answers to a POST are never compressed.
+# Random bytes in the gzip header hide the exact length ("Heal the BREACH"). No GET of the API
+# returns a secret: tokens are shown once, by the POST that creates them, and responses to POST are
+# never compressed.
 _RANDOM_BYTES_MAX = 100
 
 
 def finish(request: Request, response: HttpResponse) -> HttpResponse | None:
-    """Post-render callback: complete the ETag that a view set; for GET and HEAD answer 304, or compress. Returns a replacement or None."""
+    """Post-render callback: complete the ETag, answer 304 or compress.
+
+    Returns a replacement, or None to keep the response.
+    """
     if not 200 <= response.status_code < 300:
         return None
     etag = response.get("ETag")

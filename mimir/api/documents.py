@@ -1,4 +1,4 @@
-"""The OpenAPI document, built once per process, and the page that shows it. Both are for whoever is signed in."""
+"""The OpenAPI document, built once per process, and its page. Both need a sign-in."""
 
 import functools
 import hashlib
@@ -20,23 +20,23 @@ from mimir.api.conditional import finish
 from mimir.api.views import ApiView
 from mimir.lib.errors import NotAuthenticated
 
-SIGN_IN_PATH = "/signin/"  # a page of the frontend, which is where this page is reached
+SIGN_IN_PATH = "/signin/"  # a page of the frontend, through which people reach this page
 _RENDERERS = {"yaml": OpenApiYamlRenderer, "json": OpenApiJsonRenderer}
 _building = threading.Lock()
 _FORMAT = OpenApiParameter(
     "format",
     OpenApiTypes.STR,
     enum=list(_RENDERERS),
-    description="Default: as Accept says, else YAML.",
+    description="Default: the format in Accept, else YAML.",
 )
 
 
 class SchemaView(ApiView):
-    """`/api/schema/`: the document depends on the code alone, and never changes while a process runs."""
+    """`/api/schema/`: the document. It depends only on the code."""
 
     @extend_schema(operation_id="schema", exclude=True, parameters=[_FORMAT], request=None)
     def get(self, request: Request) -> HttpResponse:
-        """As YAML or JSON."""
+        """Return the document as YAML or JSON."""
         kind = self.query.get("format") or _preferred(request)
         body = document(kind)
         media_type = (
@@ -60,7 +60,7 @@ def _preferred(request: Request) -> str:
 
 
 def document(kind: str) -> bytes:
-    """The rendered document. One thread builds it, others wait for that one."""
+    """Return the rendered document. One thread builds it, others wait."""
     with _building:
         return _built(kind)
 
@@ -73,14 +73,14 @@ def _built(kind: str) -> bytes:
 
 
 class DocumentationView(SpectacularSwaggerSplitView):
-    """`/api/docs/`: Swagger UI with its script at an address of its own, so that the page needs no inline script."""
+    """`/api/docs/`: Swagger UI. Its script has an own address, so the page needs no inline script."""
 
     authentication_classes = (BearerAuthentication,)
     permission_classes = (IsAuthenticated,)
     template_name = "mimir/documentation.html"
 
     def handle_exception(self, exc: Exception) -> Any:
-        """Send whoever is not signed in to the sign-in page, and from there back."""
+        """Redirect to the sign-in page without a sign-in, and back after it."""
         response = super().handle_exception(exc)
         if response.status_code == NotAuthenticated.status:
             return HttpResponseRedirect(

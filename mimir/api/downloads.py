@@ -1,7 +1,8 @@
-"""Downloads: byte ranges, conditional requests, HEAD and gzip (RFC 9110, sections 8.8, 12.5.3, 13 and 14).
+"""Downloads: byte ranges, conditional requests, HEAD and gzip.
 
-A single range is answered with 206. Several ranges, and anything that is not a byte range, are answered with the whole, as the RFC allows.
-Text is compressed for clients that accept gzip, unless they ask for a range. Memory is one block per download.
+RFC 9110, sections 8.8, 12.5.3, 13 and 14. A single range is answered with 206; several ranges, and
+other units, with the whole content, as the RFC allows. Text is compressed for clients that accept
+gzip, except for ranges. A download uses the memory of one block.
 """
 
 import asyncio
@@ -25,8 +26,8 @@ from mimir.api.responses import FileStream, protect, safe_name
 from mimir.lib.errors import MimirError
 
 GZIP_BYTES_MIN = 1024
-_GZIP_LEVEL = 1  # the fastest: a download takes little of the server's time, and text shrinks to about a fifth all the same
-_GZIP_WINDOW = 31  # of zlib: with gzip's header
+_GZIP_LEVEL = 1  # the fastest level: text still shrinks to about a fifth
+_GZIP_WINDOW = 31  # zlib's value for a gzip header
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.IGNORECASE)
 _TEXT = re.compile(
     r"text/.*|application/(.*[+-])?(json|xml|yaml|x-ndjson|javascript|sql)", re.IGNORECASE
@@ -41,10 +42,11 @@ Sender = Callable[[int, int | None], HttpResponse | StreamingHttpResponse]
 
 @dataclass(frozen=True, slots=True)
 class Representation:
-    """What a download would send, before any byte of it is read.
+    """The content of a download, before anything is read.
 
-    `etag`: strong, with its quotes; it changes when any byte does. `size_bytes`: None when it is not known, which leaves out ranges.
-    `send(start, length)`: a response with these bytes; `length` None means all the rest. `headers`: further ones of each answer.
+    `etag`: strong and quoted; changes with every byte. `size_bytes`: None if unknown, which
+    excludes ranges. `send(start, length)`: returns a response with these bytes; `length` None: all
+    the rest. `headers`: further headers of each response.
     """
 
     etag: str
@@ -58,7 +60,7 @@ class Representation:
 
 
 def is_text(media_type: str, name: str) -> bool:
-    """Whether compression is worth while, by what the content is said to be."""
+    """Whether the media type is worth compressing."""
     return bool(_TEXT.fullmatch(media_type.partition(";")[0].strip()) or _TEXT_NAME.fullmatch(name))
 
 
@@ -68,7 +70,7 @@ def file_sender(
     size_bytes: int,
     on_close: Callable[[], None] | None = None,
 ) -> Sender:
-    """Send parts of a seekable file, opened when it is needed."""
+    """Return a function that sends parts of a seekable file, opened when needed."""
 
     def send(start: int, length: int | None) -> StreamingHttpResponse:
         file = open_file()
@@ -86,20 +88,21 @@ def file_sender(
 
 
 def download(request: Request, content: Representation) -> HttpResponseBase:
-    """Answer a GET or HEAD. Raises: PreconditionFailed for `If-Match`; what `content.send` raises."""
+    """Answer a GET or HEAD.
+
+    Raises: PreconditionFailed for `If-Match`, and errors of `content.send`.
+    """
     gzipped = _wants_gzip(request, content)
     compressed_etag = f'{content.etag[:-1]}.gzip"'
     etag, other = (compressed_etag, content.etag) if gzipped else (content.etag, compressed_etag)
     if (wanted := listed_etags(request, "If-Match")) is not None and not (
         strong_match(etag, wanted) or strong_match(other, wanted)
     ):
-        raise PreconditionFailed(
-            "This was changed since you read it.", detail={"etag": content.etag}
-        )
+        raise PreconditionFailed("It was changed after you read it.", detail={"etag": content.etag})
     for known in (
         etag,
         other,
-    ):  # both stand for the same content: what a client has of either is still good
+    ):  # both represent the same content, so either ETag is valid
         if _is_unchanged(request, content, known):
             return _with_headers(HttpResponse(status=304), content, known, is_whole=False)
     part = None if gzipped else _range(request, content)
@@ -123,7 +126,7 @@ def download(request: Request, content: Representation) -> HttpResponseBase:
 
 
 def _wants_gzip(request: Request, content: Representation) -> bool:
-    """Not for a HEAD: it is asked for the length, which is not known of compressed bytes."""
+    """Whether to compress. Not for HEAD: the compressed length is unknown."""
     if request.method != "GET":
         return False
     long_enough = content.size_bytes is None or content.size_bytes >= GZIP_BYTES_MIN
@@ -136,7 +139,7 @@ def _wants_gzip(request: Request, content: Representation) -> bool:
 
 
 def accepts_gzip(header: str) -> bool:
-    """Whether an Accept-Encoding header allows gzip: by its name or by `*`, and not with a weight of 0."""
+    """Whether an Accept-Encoding header allows gzip, by name or by `*`, with a weight above 0."""
     weights: dict[str, float] = {}
     for part in header.lower().split(",")[:50]:
         name, _, parameter = part.partition(";")
@@ -160,7 +163,7 @@ def _is_unchanged(request: Request, content: Representation, etag: str) -> bool:
 
 
 def _range(request: Request, content: Representation) -> tuple[int, int] | None:
-    """First byte and length of the range to send; None for the whole; a length of 0 when the range lies outside."""
+    """Return first byte and length of the range; None for the whole; length 0 if unsatisfiable."""
     match = _RANGE.fullmatch(request.headers.get("Range", "").strip())
     size = content.size_bytes
     if (
@@ -180,7 +183,7 @@ def _range(request: Request, content: Representation) -> tuple[int, int] | None:
 
 
 def _is_range_current(request: Request, content: Representation) -> bool:
-    """`If-Range`: the part is wanted only of the content that the client already has a part of."""
+    """Whether `If-Range` matches the current content."""
     condition = request.headers.get("If-Range", "").strip()
     if not condition:
         return True
@@ -192,7 +195,7 @@ def _is_range_current(request: Request, content: Representation) -> bool:
 
 
 def _unsatisfiable(content: Representation) -> HttpResponse:
-    message = f"The range is outside of the content, which has {content.size_bytes} bytes."
+    message = f"The range is outside the content, which has {content.size_bytes} bytes."
     response = error_response(
         MimirError(
             message,
@@ -206,7 +209,7 @@ def _unsatisfiable(content: Representation) -> HttpResponse:
 
 
 def _without_body(response: HttpResponseBase) -> HttpResponseBase:
-    """The answer to a HEAD: the same headers, and nothing read."""
+    """Return the response to a HEAD: the same headers, nothing read."""
     bare = _Empty(status=response.status_code)
     for name, value in response.items():
         bare[name] = value
@@ -234,7 +237,7 @@ def _with_headers(
 
 
 class _Empty(StreamingHttpResponse):
-    """No body, and no length of its own: middleware would call an empty one 0 bytes long."""
+    """A response without a body. Middleware would set the length of an empty body to 0."""
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(())
@@ -245,7 +248,7 @@ class _Empty(StreamingHttpResponse):
 
 
 class GzipStream(StreamingHttpResponse):
-    """Another response's body, compressed block by block."""
+    """The body of another response, compressed block by block."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner

@@ -1,4 +1,4 @@
-"""Every error as `{"code", "message", "detail"}`: ours, DRF's, Django's, and those of URLs that nobody answers."""
+"""Every error as `{"code", "message", "detail"}`: Mimir's, DRF's, Django's and 404s."""
 
 import math
 import sys
@@ -31,9 +31,9 @@ from mimir.lib.errors import (
 
 _log = structlog.get_logger(__name__)
 _DATABASE_RETRY_SECONDS = 2
-_DISK_FULL, _TOO_MANY_CONNECTIONS = "53100", "53300"  # PostgreSQL, appendix A
-_POOL_ERRORS = ("PoolTimeout", "TooManyRequests")  # psycopg_pool's
-_NAME_CHARS_MAX = 100  # of one field's name, which may be a key the user made up
+_DISK_FULL, _TOO_MANY_CONNECTIONS = "53100", "53300"  # PostgreSQL error codes, appendix A
+_POOL_ERRORS = ("PoolTimeout", "TooManyRequests")  # errors of psycopg_pool
+_NAME_CHARS_MAX = 100  # of a field name, which can be a key from the user
 _MESSAGES_PER_FIELD = 5
 
 _CODES: Mapping[type[exceptions.APIException], str] = {
@@ -46,7 +46,7 @@ _CODES: Mapping[type[exceptions.APIException], str] = {
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's hook. Returns None for what is a defect of ours: Django logs it and `server_error` answers."""
+    """DRF hook. Returns None for a defect: Django logs it and `server_error` responds."""
     known = as_mimir_error(error)
     if known is None:
         return None
@@ -60,16 +60,16 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 
 
 def as_mimir_error(error: Exception) -> MimirError | None:
-    """The error a client is told, or None when it is a defect of ours."""
+    """Return the error for the client, or None for a defect."""
     match error:
         case MimirError():
             return error
         case Http404() | exceptions.NotFound():
-            return NotFound("There is nothing here.")
+            return NotFound("Not found.")
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
             return NotAuthenticated("Sign in first: this needs Authorization: Bearer <token>.")
         case exceptions.PermissionDenied() | DjangoPermissionDenied():
-            return PermissionDenied("You may not do this.")
+            return PermissionDenied("You are not allowed to do this.")
         case exceptions.ValidationError():
             detail = flatten(error.detail)
             return Invalid(_summary(detail), detail=detail)
@@ -98,7 +98,7 @@ def as_mimir_error(error: Exception) -> MimirError | None:
 
 
 def _database_error(error: Exception) -> MimirError:
-    """What is wrong with the database: its disk, its connections, or that it does not answer."""
+    """Return the error for a database problem: disk, connections, or no response."""
     cause = error.__cause__
     if getattr(cause, "sqlstate", None) == _DISK_FULL:
         return StorageFull()
@@ -114,7 +114,7 @@ def _database_error(error: Exception) -> MimirError:
 
 
 def error_headers(error: MimirError) -> dict[str, str]:
-    """Headers that belong to an error's status."""
+    """Return the headers that belong to a status."""
     headers = {}
     if error.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="mimir"'
@@ -124,14 +124,14 @@ def error_headers(error: MimirError) -> dict[str, str]:
 
 
 def flatten(detail: Any, path: str = "") -> dict[str, str]:
-    """DRF's nested messages as one dict from a field's path (`resources.cpu`, `steps[0].id`) to its message: the first 100."""
+    """Return DRF's nested messages by field path (`resources.cpu`, `steps[0].id`): the first 100."""
     return dict(islice(_messages(detail, path), DETAIL_ENTRIES_MAX))
 
 
 def _messages(detail: Any, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(detail, Mapping):
         for key, value in detail.items():
-            if isinstance(key, int):  # of a list
+            if isinstance(key, int):  # index in a list
                 yield from _messages(value, f"{path}[{key}]")
                 continue
             name = shortened(str(key), _NAME_CHARS_MAX)
@@ -162,7 +162,7 @@ def _summary(detail: Mapping[str, str]) -> str:
 
 
 def error_response(error: MimirError) -> JsonResponse:
-    """An error outside DRF's views."""
+    """Return an error from outside DRF's views."""
     return JsonResponse(error.as_dict(), status=error.status, headers=error_headers(error))
 
 
@@ -172,23 +172,28 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Django's `handler404`: the same answer as for what one may not see."""
-    return error_response(NotFound("There is nothing here."))
+    """Django's `handler404`: the same response as for resources without access."""
+    return error_response(NotFound("Not found."))
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's `handler403`."""
-    return error_response(PermissionDenied("You may not do this."))
+    return error_response(PermissionDenied("You are not allowed to do this."))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's `handler500`: the cause is in the log, under the request's id. What is known (a full disk, a database away) is told."""
+    """Django's `handler500`.
+
+    The cause is in the log, with the request id. Known causes (full disk, no database) are named.
+    """
     error = sys.exc_info()[1]
     known = as_mimir_error(error) if isinstance(error, Exception) else None
     if known is not None and known.status >= 500:
         return error_response(known)
     return error_response(
         MimirError(
-            "Something is broken here. The log says more.", code="internal_error", status=500
+            "Internal error. See the server log for this request ID.",
+            code="internal_error",
+            status=500,
         )
     )

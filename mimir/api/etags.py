@@ -1,7 +1,8 @@
-"""ETags and the conditions on them (RFC 9110, sections 8.8.3 and 13): nobody overwrites what they have not seen.
+"""ETags and preconditions, against lost updates (RFC 9110, sections 8.8.3 and 13).
 
-The ETag of an editable resource is `"<version>~<hash>"`. The version changes with each edit, and `If-Match` compares only it. The hash is
-of the answer's bytes, which may change without an edit (a cluster's health, your own role); `If-None-Match` of a GET compares both.
+The ETag of an editable resource is `"<version>~<hash>"`. The version changes with each edit, and
+`If-Match` compares only the version. The hash covers the response, which can change without an edit
+(the health of a cluster, the user's role); `If-None-Match` of a GET compares both.
 """
 
 import hashlib
@@ -18,47 +19,50 @@ ANY = "*"
 
 
 class PreconditionFailed(MimirError):
-    """The resource was changed since the client read it, or exists already. Answered with 412."""
+    """The resource was changed after the client read it, or exists already. Status 412."""
 
     status, code = 412, "precondition_failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Preconditions:
-    """The conditions of an edit: each a set of ETags or `{"*"}`, None when the header was not sent."""
+    """Conditions of an edit: sets of ETags or `{"*"}`; None for a missing header."""
 
     match: frozenset[str] | None = None
     none_match: frozenset[str] | None = None
 
 
 def preconditions(request: Request) -> Preconditions:
-    """`If-Match` and `If-None-Match` of an edit."""
+    """Return `If-Match` and `If-None-Match` of an edit."""
     return Preconditions(listed_etags(request, "If-Match"), listed_etags(request, "If-None-Match"))
 
 
 def check_etag(current: str | None, wanted: Preconditions | None) -> None:
-    """Compare an edit's conditions with the resource's present version; `current` is None when it does not exist.
+    """Compare the conditions of an edit with the current version (None: does not exist).
 
-    To be called while the row is locked. Raises: PreconditionFailed.
+    Call it with the row locked. Raises: PreconditionFailed.
     """
     if wanted is None:
         return
     if wanted.match is not None and not _is_among(current, wanted.match):
-        message = "This was changed since you read it. Read it again, then repeat your change."
+        message = "It was changed after you read it. Read it again, then repeat your change."
         if current is None:
-            message = "If-Match: this does not exist, or not any more."
+            message = "If-Match: it does not exist."
         raise PreconditionFailed(message, detail={"etag": current})
     if wanted.none_match is not None and _is_among(current, wanted.none_match):
         message = (
-            "If-None-Match: this exists already."
+            "If-None-Match: it already exists."
             if ANY in wanted.none_match
-            else "If-None-Match: it is in this state."
+            else "If-None-Match: it already has this ETag."
         )
         raise PreconditionFailed(message, detail={"etag": current})
 
 
 def _is_among(current: str | None, tags: frozenset[str]) -> bool:
-    """A `W/` is taken off: proxies that compress weaken our tags, whose version they keep."""
+    """Whether an ETag is in a set.
+
+    `W/` is ignored: proxies that compress add it, and the version stays valid.
+    """
     return current is not None and (
         ANY in tags or _version(current) in {_version(tag) for tag in tags}
     )
@@ -69,12 +73,12 @@ def _version(tag: str) -> str:
 
 
 def with_content_hash(etag: str, content: bytes) -> str:
-    """The ETag of an answer: the resource's version, and a hash of the bytes that are sent."""
+    """Return the ETag of a response: the resource's version and a hash of the body."""
     return f'{etag[:-1]}{_HASH_MARK}{hashlib.sha256(content).hexdigest()[:16]}"'
 
 
 def listed_etags(request: Request, header: str) -> frozenset[str] | None:
-    """The ETags of a header, `{"*"}` for any, None when it was not sent."""
+    """Return the ETags in a header; `{"*"}` for any; None for a missing header."""
     value = request.headers.get(header)
     if value is None:
         return None
@@ -82,10 +86,10 @@ def listed_etags(request: Request, header: str) -> frozenset[str] | None:
 
 
 def strong_match(etag: str, tags: frozenset[str]) -> bool:
-    """RFC 9110's strong comparison."""
+    """Strong comparison of RFC 9110."""
     return ANY in tags or etag in tags
 
 
 def weak_match(etag: str, tags: frozenset[str]) -> bool:
-    """RFC 9110's weak comparison."""
+    """Weak comparison of RFC 9110."""
     return ANY in tags or etag.removeprefix("W/") in {tag.removeprefix("W/") for tag in tags}

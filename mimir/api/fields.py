@@ -1,4 +1,4 @@
-"""Fields of request bodies whose rule is checked here and stated in the OpenAPI document."""
+"""Fields of request bodies that check a rule and state it in the OpenAPI document."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 
 class PatternField(serializers.RegexField):
-    """Text that matches a pattern as a whole. `rule` is the sentence for people."""
+    """Text that matches a whole pattern. `rule`: the pattern in words."""
 
     def __init__(self, pattern: str, rule: str, **options: Any) -> None:
         messages: dict[str, Any] = {"invalid": f"must be {rule}.", "blank": f"must be {rule}."}
@@ -30,7 +30,7 @@ class WholeNumberField(serializers.IntegerField):
 
 @extend_schema_field({"type": "object", "additionalProperties": {}})
 class ObjectField(serializers.JSONField):
-    """A JSON object whose fields something else checks."""
+    """A JSON object whose fields are checked elsewhere."""
 
     def to_internal_value(self, data: Any) -> Any:
         """Raises: ValidationError."""
@@ -40,7 +40,7 @@ class ObjectField(serializers.JSONField):
 
 
 class CommaField(serializers.CharField):
-    """A list in a form: values separated by commas, or the field several times. Read as one text with commas."""
+    """A list in a form: values separated by commas, or a repeated field. Read as one text."""
 
     def get_value(self, dictionary: Any) -> Any:
         given = (

@@ -1,4 +1,4 @@
-"""What each address of the orchestrator takes as a request's body. The limits themselves are applied by `mimir.lib.bodies`."""
+"""Limits of request bodies for each path. `mimir.lib.bodies` applies them."""
 
 from django.conf import settings
 from django.db import connections
@@ -16,12 +16,10 @@ from mimir.lib.bodies import (
 from mimir.lib.clients import SIGN_IN_PATH, PerClient, SignIns, client_of
 from mimir.lib.errors import MimirError, NotAuthenticated, TooMany
 
-MEMORY_BYTES = 24 * 1024 * 1024  # of large bodies that are read whole, at once
+MEMORY_BYTES = 24 * 1024 * 1024  # large bodies in memory at once
 WORKER_MEMORY_BYTES = 32 * 1024 * 1024
-ARTIFACTS_AT_ONCE = (
-    16  # each holds a thread, and with a bucket up to three parts of 8 MiB, while its bytes come
-)
-ARTIFACT_WAIT_SECONDS = 15.0  # a worker waits 30 seconds for an answer
+ARTIFACTS_AT_ONCE = 16  # each uses a thread and, with a bucket, up to three parts of 8 MiB
+ARTIFACT_WAIT_SECONDS = 15.0  # a worker waits 30 seconds for a response
 
 
 class BodyRules:
@@ -64,21 +62,24 @@ class BodyRules:
 
 
 def _without_token(scope: Scope) -> MimirError | None:
-    """The answer to a large body without a token; whether a token is valid is looked up before the body is read."""
+    """Return the error for a large body without a token.
+
+    The token is looked up before the body is read.
+    """
     if header(scope, b"authorization"):
         return None
     return NotAuthenticated("Sign in first: this needs Authorization: Bearer <token>.")
 
 
 def with_limits(application: Application) -> Application:
-    """`application` behind its limits on bodies and on requests of one client at once."""
+    """Return `application` with limits of bodies and of concurrent requests per client."""
     return _PerClient(Intake(application, BodyRules(), before_wait=give_back_connections))
 
 
 class _PerClient:
-    """ASGI middleware: 429 for a client with too many requests, or sign-ins, at once.
+    """ASGI middleware: 429 for too many concurrent requests or sign-ins of a client.
 
-    Workers are not counted: many share an address behind one NAT.
+    Workers are not counted: many can share one address behind a NAT.
     """
 
     def __init__(self, application: Application) -> None:
@@ -98,7 +99,7 @@ class _PerClient:
 
 
 def give_back_connections() -> None:
-    """Return this thread's database connections to the pool: a client that sends slowly must not hold one."""
+    """Return this thread's database connections to the pool. A slow client must not hold one."""
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close()

@@ -1,4 +1,4 @@
-"""Middleware of the orchestrator's web."""
+"""Middleware of the orchestrator's web process."""
 
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -11,9 +11,10 @@ from mimir.lib.errors import MimirError
 
 
 class SameThread:
-    """Last in the list, and not async: so nothing before it is either, and a request changes threads once.
+    """Last in the list and synchronous, so that a request changes threads only once.
 
-    Without it Django runs every middleware that could be async as such, and each of their hooks goes to a thread and back.
+    Without it, Django runs every middleware that supports async as such and moves each of their
+    hooks to a thread and back.
     """
 
     sync_capable, async_capable = True, False
@@ -29,7 +30,7 @@ current_request: ContextVar[HttpRequest | None] = ContextVar("current_request", 
 
 
 class CurrentRequest:
-    """Makes the request known to what records who did something, and answers our own errors outside the API's views (the admin's forms)."""
+    """Provides the current request to the audit log; renders errors outside API views."""
 
     sync_capable, async_capable = True, False
 
@@ -44,7 +45,7 @@ class CurrentRequest:
             current_request.reset(token)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Django's hook. None: not ours."""
+        """Django hook. Returns None for errors of others."""
         if not isinstance(exception, MimirError) or request.path.startswith(("/api/", "/worker/")):
             return None
         headers = {**error_headers(exception), "Cache-Control": "no-store"}
@@ -57,7 +58,7 @@ class CurrentRequest:
 
 
 class SecurityHeaders:
-    """Headers of every answer: nobody keeps an API answer, and the admin and the API's documentation run no script but ours."""
+    """Headers of every response: no caching of the API, and only own scripts in admin and docs."""
 
     sync_capable, async_capable = True, False
 
@@ -67,7 +68,7 @@ class SecurityHeaders:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
         if request.path.startswith("/admin/static/"):
-            return response  # the same for everybody, and kept
+            return response  # the same for everybody, and cached
         response.headers.setdefault("Cache-Control", "no-store")
         patch_vary_headers(response, ("Cookie", "Authorization"))
         response.headers.setdefault(
@@ -76,7 +77,8 @@ class SecurityHeaders:
         return response
 
 
-# Django's admin and Swagger's page need no inline script or style; pictures of Swagger's style sheet are data: URLs.
+# Django's admin and Swagger's page need no inline script or style. Images of Swagger's style sheet
+# are data: URLs.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

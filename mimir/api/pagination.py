@@ -1,4 +1,4 @@
-"""Lists: ordered, by cursor, `{"results": […], "next": <path or null>}`."""
+"""Ordered lists with cursors: `{"results": […], "next": <path or null>}`."""
 
 import base64
 import binascii
@@ -18,7 +18,7 @@ _Row = TypeVar("_Row", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[_Row]):
-    """One page of rows, and the path of the next page, None on the last one."""
+    """One page of rows, and the path of the next page; None on the last page."""
 
     results: list[_Row]
     next: str | None
@@ -32,10 +32,11 @@ def paginate(
     limit_default: int = LIMIT_DEFAULT,
     limit_max: int = LIMIT_MAX,
 ) -> Page[_Row]:
-    """The page that `?cursor=` and `?limit=` ask for: one query.
+    """Return the page for `?cursor=` and `?limit=`, with one query.
 
-    `keys` is the order: field paths (`dataset__name`), `-` for descending, the same direction for all, unique together. The cursor
-    holds the last row's keys, so that a page stays right while rows are added before it. Raises: Invalid.
+    `keys`: the order, as field paths (`dataset__name`) with `-` for descending. All have the same
+    direction and are unique together. The cursor holds the keys of the last row, so that rows added
+    before it do not shift the page. Raises: Invalid.
     """
     limit = limit_of(request, default=limit_default, maximum=limit_max)
     cursor = request.query_params.get("cursor")
@@ -50,20 +51,23 @@ def paginate(
 
 
 def limit_of(request: Request, *, default: int = LIMIT_DEFAULT, maximum: int = LIMIT_MAX) -> int:
-    """`?limit=`, from 1 to `maximum`. Raises: Invalid."""
+    """Return `?limit=`, from 1 to `maximum`. Raises: Invalid."""
     text = request.query_params.get("limit")
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= maximum):
         raise Invalid(
-            f"limit has to be a whole number from 1 to {maximum}.",
+            f"limit must be a whole number from 1 to {maximum}.",
             detail={"limit": f"a whole number from 1 to {maximum}"},
         )
     return int(text)
 
 
 def next_path(request: Request, cursor: str) -> str:
-    """This request's path with another cursor: what `next` holds. A path, because a proxy may stand in front of us."""
+    """Return the path of this request with another cursor.
+
+    A path without a host: a proxy can be in front of this process.
+    """
     query = request.query_params.copy()
     query["cursor"] = cursor
     return f"{request.path}?{query.urlencode()}"
@@ -78,7 +82,7 @@ def _encode(values: list[Any]) -> str:
 
 
 def _after(model: type[Model], keys: tuple[str, ...], cursor: str) -> Q:
-    """Rows behind the cursor: (a, b) > (x, y), written so that an index on a, b serves it."""
+    """Filter rows after the cursor: (a, b) > (x, y), in a form that an index on a, b serves."""
     values = _decode(model, keys, cursor)
     descending = keys[0].startswith("-")
     names = [key.lstrip("-") for key in keys]
@@ -99,13 +103,11 @@ def _decode(model: type[Model], keys: tuple[str, ...], cursor: str) -> list[Any]
             isinstance(text, str) and "\x00" not in text for text in texts
         ):
             raise ValueError("not a list of texts")
-        "".join(
-            texts
-        ).encode()  # half a surrogate pair is no text that the database can be asked for
+        "".join(texts).encode()  # PostgreSQL cannot encode half a surrogate pair
         return [_field(model, key).to_python(text) for key, text in zip(keys, texts, strict=True)]
     except (ValueError, binascii.Error, ValidationError, RecursionError) as error:
         raise Invalid(
-            "The cursor is not one of this list. Leave it out to begin again.",
+            "The cursor is not from this list. Remove it to start at the first page.",
             detail={"cursor": "not valid"},
         ) from error
 

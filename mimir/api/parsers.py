@@ -1,7 +1,7 @@
-"""JSON bodies, read within limits. Values that PostgreSQL cannot store are refused.
+"""Parsers of JSON bodies with limits. Values that PostgreSQL cannot store are refused.
 
-The memory for one body stays a small multiple of its size: its values are counted before they are parsed, the check keeps one iterator
-per level, and a path is built for a fault only.
+Memory is a small multiple of the body: values are counted before they are parsed, the check keeps
+one iterator per level, and a path is built only for a fault.
 """
 
 import json
@@ -17,9 +17,9 @@ from rest_framework.parsers import BaseParser
 from mimir.lib.errors import Invalid, TooLarge, shortened
 
 DEPTH_MAX = 64
-VALUES_MAX = 50_000  # of a person's request: lists, objects and what stands in them
-SMALL_BODY_BYTES_MAX = 16 * 1024  # a request of somebody who is not signed in
-# A string is matched to the end of the body where it is not closed, so each byte is read once.
+VALUES_MAX = 50_000  # values of a user's request: lists, objects and their contents
+SMALL_BODY_BYTES_MAX = 16 * 1024  # a request without a sign-in
+# An unclosed string matches to the end of the body, so each byte is read once.
 _TOKEN = re.compile(rb'[\[{,]|"(?:[^"\\]+|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _QUOTE = ord('"')
 _NUMBER_MAX = 10**300
@@ -28,8 +28,8 @@ _NUMBER_MAX = 10**300
 class JSONParser(BaseParser):
     """Parse a JSON body.
 
-    Refused: U+0000, half surrogate pairs, NaN, numbers beyond a double, a key that stands twice in one object, deep nesting, and more
-    than `values_max` values.
+    Refused: NUL characters, half surrogate pairs, NaN, numbers above a double, duplicate keys in
+    one object, deep nesting, and more than `values_max` values.
     """
 
     media_type = "application/json"
@@ -64,7 +64,10 @@ class JSONParser(BaseParser):
         return value
 
     def _check_count(self, body: bytes) -> None:
-        """Raises: TooLarge. A list of two bytes becomes an object of 56, so values are counted before they exist."""
+        """Raise TooLarge for too many values.
+
+        A list of two bytes becomes an object of 56, so values are counted before they are created.
+        """
         if body.count(b",") + body.count(b"[") + body.count(b"{") <= self.values_max:
             return
         values = strings = 0
@@ -81,7 +84,7 @@ class JSONParser(BaseParser):
 
 
 class SmallJSONParser(JSONParser):
-    """Parse a body of somebody who is not signed in yet: a few KB."""
+    """Parse a body of a request without a sign-in: a few KB."""
 
     @property
     def bytes_max(self) -> int:
@@ -89,7 +92,7 @@ class SmallJSONParser(JSONParser):
 
 
 class WorkerJSONParser(JSONParser):
-    """Parse a body of a worker: a batch of events may hold many numbers."""
+    """Parse a body of a worker: a batch of events can hold many numbers."""
 
     values_max = 1_000_000
 
@@ -99,17 +102,20 @@ def _refuse_constant(name: str) -> float:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object's pairs as a dict. Raises: ValueError for a key that stands twice: readers disagree about which value counts."""
+    """Return an object's pairs as a dict.
+
+    Raises: ValueError for a duplicate key: readers disagree about which value counts.
+    """
     found = dict(pairs)
     if len(found) < len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"the key {json.dumps(shortened(twice, 100))} stands twice in one object")
+        raise ValueError(f"the key {json.dumps(shortened(twice, 100))} occurs twice in one object")
     return found
 
 
 def check_json(value: Any) -> None:
-    """Raises: Invalid, with the path of the first value that cannot be stored."""
+    """Raise Invalid with the path of the first value that cannot be stored."""
     _check(value, [])
     levels = [_inside(value)]
     keys: list[Any] = [None]
@@ -151,7 +157,7 @@ def _check(value: Any, keys: list[Any]) -> None:
 
 
 def _path(keys: list[Any]) -> str:
-    """`steps[0].with.query`: built for a fault, and cut where a person has long stopped reading."""
+    """Return the path of a fault, such as `steps[0].with.query`, shortened if it is long."""
     path = ""
     for key in keys:
         path += (
@@ -167,14 +173,14 @@ def _path(keys: list[Any]) -> str:
 def _fault(value: Any) -> str:
     if isinstance(value, str):
         if "\x00" in value:
-            return "holds U+0000, which cannot be stored: remove it"
+            return "contains a NUL character, which cannot be stored. Remove it"
         if _has_surrogate(value):
-            return "holds half of a surrogate pair, which is no character: remove it"
+            return "contains half of a surrogate pair, which is not a character. Remove it"
     elif isinstance(value, float):
         if not math.isfinite(value):
-            return "is a number too large to be stored"
+            return "is a number that is too large to store"
     elif isinstance(value, int) and abs(value) > _NUMBER_MAX:
-        return "is a number too large to be stored"
+        return "is a number that is too large to store"
     return ""
 
 

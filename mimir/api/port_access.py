@@ -1,8 +1,10 @@
-"""Who may ask the orchestrator's port for what. The outermost ASGI application: nothing of a refused request's body is read.
+"""Access to the orchestrator's port. The outermost ASGI application.
 
-With the frontend's proof (`mimir.lib.request_signature`), or from a source named in DIRECT_SOURCES, everything is answered as before. Anybody
-else (workers, programs, a port-forward) gets `/worker/v1/`, `/health`, `/ready`, sockets and `/api/` with a Bearer token: no sign-in by
-password, no password link, no admin, no documentation. `/metrics` needs METRICS_TOKEN or a source named in METRICS_SOURCES.
+Requests that the frontend signed (`mimir.lib.request_signature`), and requests from DIRECT_SOURCES,
+get everything. Other clients (workers, programs, a port-forward) get `/worker/v1/`, `/health`,
+`/ready`, WebSockets and `/api/` with a Bearer token: no sign-in by password, no password link, no
+admin, no documentation. `/metrics` needs METRICS_TOKEN or an address in METRICS_SOURCES. The body
+of a refused request is not read.
 """
 
 import ipaddress
@@ -26,7 +28,7 @@ _PASSWORD_PATHS = ("/api/v1/session", "/api/v1/password-link")  # POST takes a p
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The settings that decide. `frontend_keys`: one, or two while they are rotated."""
+    """The settings that decide. `frontend_keys`: one key, or two during a rotation."""
 
     frontend_keys: tuple[str, ...]
     direct_sources: tuple[Network, ...] = ()
@@ -43,7 +45,7 @@ def rules(
     metrics_sources: Sequence[str],
     public_url: str,
 ) -> Rules:
-    """Rules from settings' texts."""
+    """Return the rules for these settings."""
     networks = [
         tuple(ipaddress.ip_network(part, strict=False) for part in parts)
         for parts in (direct_sources, metrics_sources)
@@ -52,7 +54,7 @@ def rules(
 
 
 class PortAccess:
-    """ASGI middleware: settles who asks (address, scheme, host), then lets the request pass or refuses it."""
+    """ASGI middleware: finds client address, scheme and host, then passes or refuses the request."""
 
     def __init__(self, application: Application, rules: Rules) -> None:
         self._application = application
@@ -85,13 +87,13 @@ class PortAccess:
     def _log_bad_proof(self, peer: str, problem: str) -> None:
         if time.monotonic() - self._logged_at > _LOG_EVERY_SECONDS or not self._logged_at:
             self._logged_at = time.monotonic()
-            _log.warning("a proof of the frontend was not accepted", peer=peer, problem=problem)
+            _log.warning("a signature of the frontend was rejected", peer=peer, problem=problem)
 
 
 def refusal(
     scope: Scope, rules: Rules, *, peer: str, is_proved: bool, problem: str = ""
 ) -> MimirError | None:
-    """Why a request is not let in; None when it is."""
+    """Return the error for a request, or None to let it pass."""
     path = scope["path"]
     if path in _OPEN or path.startswith("/worker/v1/"):
         return None
@@ -118,17 +120,17 @@ def refusal(
 
 _METRICS = (
     "/metrics needs Authorization: Bearer <token> with the token of the setting METRICS_TOKEN, "
-    "or an address that the setting METRICS_SOURCES names."
+    "or an address in the setting METRICS_SOURCES."
 )
 
 
 def _direct(rules: Rules, problem: str) -> str:
     where = f" ({rules.public_url})" if rules.public_url else ""
     text = (
-        f"The orchestrator answers this only through the frontend{where}. Open it there, or use the API with an API token "
-        "(Authorization: Bearer <token>). For a laptop, the setting DIRECT_SOURCES names addresses that may ask directly."
+        f"The orchestrator serves this only through the frontend{where}. Open it there, or use the API with an API token "
+        "(Authorization: Bearer <token>). On a laptop, add your address to the setting DIRECT_SOURCES."
     )
-    return f"{text} The frontend's proof was not accepted: {problem}." if problem else text
+    return f"{text} The frontend's signature was rejected: {problem}." if problem else text
 
 
 def _signs_in(scope: Scope) -> bool:

@@ -1,6 +1,6 @@
-"""Query parameters: read by the declarations that the OpenAPI document is made of, so that both say the same.
+"""Query parameters, parsed by the declarations of the OpenAPI document.
 
-What is not declared is refused: a misspelt filter must not pass for no filter.
+Undeclared parameters are refused: a misspelt filter must not act like no filter.
 """
 
 import difflib
@@ -19,12 +19,15 @@ from mimir.lib.errors import Invalid
 
 Schema = Mapping[str, Any]
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
-_FAULTS_MAX = 20  # that one error names
+_FAULTS_MAX = 20  # names in one error
 _INTEGER, _DIGITS_MAX = re.compile(r"[+-]?[0-9]+"), 15
 
 
 def declared_parameters(view: APIView, handler: Callable[..., Any]) -> dict[str, Schema] | None:
-    """Schema of each query parameter that `@extend_schema` declares for a view's method; None where the method has no declaration."""
+    """Return the schema of each query parameter that `@extend_schema` declares for a method.
+
+    None for a method without a declaration.
+    """
     schema = _declaration(view, handler)
     if schema is None:
         return None
@@ -36,7 +39,7 @@ def declared_parameters(view: APIView, handler: Callable[..., Any]) -> dict[str,
 
 
 def takes_body(view: APIView, handler: Callable[..., Any]) -> bool:
-    """False where the declaration says `request=None`."""
+    """Whether the method takes a body: False for `request=None`."""
     schema = _declaration(view, handler)
     return schema is None or schema.get_request_serializer() is not None
 
@@ -51,7 +54,7 @@ def _declaration(view: APIView, handler: Callable[..., Any]) -> Any:
 
 
 def parameter_schema(parameter: OpenApiParameter) -> dict[str, Any]:
-    """A parameter's JSON Schema, as drf-spectacular writes it; of one item where it can be given several times."""
+    """Return a parameter's JSON Schema as drf-spectacular writes it; for a list, of one item."""
     declared = parameter.type
     if not isinstance(declared, dict):
         declared = build_basic_type(declared) or {}  # type: ignore[arg-type, no-untyped-call]
@@ -64,7 +67,10 @@ def parameter_schema(parameter: OpenApiParameter) -> dict[str, Any]:
 
 
 def parse_query(query: QueryDict, declared: Mapping[str, Schema]) -> dict[str, Any]:
-    """The parameters that were given, by their declared types. Raises: Invalid, naming each one that is unknown or has a bad value."""
+    """Return the given parameters by their declared types.
+
+    Raises: Invalid, with every unknown parameter and bad value.
+    """
     values: dict[str, Any] = {}
     faults: dict[str, str] = {}
     for name, given in query.lists():
@@ -90,7 +96,7 @@ def parse_query(query: QueryDict, declared: Mapping[str, Schema]) -> dict[str, A
 
 
 def unknown_name(name: str, known: Mapping[str, Any] | Sequence[str], what: str) -> str:
-    """What to say of a name that nothing has: the nearest known one, else all of them."""
+    """Return the message for an unknown name: the nearest known name, else all of them."""
     near = difflib.get_close_matches(name.lower()[:100], list(known), n=1, cutoff=0.6)
     if near:
         return f"is not {what} of this address. Did you mean {near[0]}?"
@@ -106,14 +112,14 @@ def _single(given: list[str], schema: Schema) -> Any:
 
 
 def _several(given: list[str], schema: Schema) -> list[Any]:
-    """`status=a&status=b` and `status=a,b` alike, each value once."""
+    """Return the values of `status=a&status=b` and `status=a,b`, each once."""
     return list(
         dict.fromkeys(_value(part.strip(), schema) for text in given for part in text.split(","))
     )
 
 
 def _value(text: str, schema: Schema) -> Any:
-    """Raises: ValueError, saying what it must be."""
+    """Return the value of a parameter. Raises: ValueError with the rule."""
     kind = schema.get("type")
     if kind == "boolean":
         if text.lower() not in _TRUTH:
@@ -125,7 +131,7 @@ def _value(text: str, schema: Schema) -> Any:
         if text not in schema["enum"]:
             raise ValueError(f"must be one of {', '.join(schema['enum'])}")
     elif "\x00" in text:
-        raise ValueError("must not contain U+0000")
+        raise ValueError("must not contain a NUL character")
     if "pattern" in schema and not re.fullmatch(schema["pattern"].removesuffix("$"), text):
         raise ValueError(schema["x-rule"])
     if not text and schema.get("minLength") == 1:
@@ -165,10 +171,10 @@ def _within(number: float, schema: Schema) -> float:
 
 
 def whole_number(name: str, description: str, **limits: int) -> OpenApiParameter:
-    """Declare an integer parameter with `minimum`, `maximum`."""
+    """Declare an integer parameter with `minimum` and `maximum`."""
     return OpenApiParameter(name, {"type": "integer", **limits}, description=description)
 
 
 def flag(name: str, description: str) -> OpenApiParameter:
-    """Declare a parameter that is true or false."""
+    """Declare a boolean parameter."""
     return OpenApiParameter(name, OpenApiTypes.BOOL, description=description)

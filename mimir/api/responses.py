@@ -1,4 +1,4 @@
-"""Files to people: as attachments that a browser neither sniffs nor runs, streamed in bounded pieces."""
+"""Files for users, as attachments that a browser does not sniff or run, streamed in pieces."""
 
 import asyncio
 import re
@@ -11,10 +11,10 @@ BLOCK_BYTES = 256 * 1024
 
 
 class FileStream(StreamingHttpResponse):
-    """Streams an open file from where it stands, `length` bytes at most; closes it, and calls `on_close`, at the end.
+    """Streams an open file from its position, at most `length` bytes; then closes it.
 
-    Iterates both ways: under ASGI Django would read a synchronous iterator whole into memory, under WSGI and in the test client an
-    asynchronous one.
+    It calls `on_close` at the end. It iterates both ways: under ASGI, Django would read a
+    synchronous iterator into memory; WSGI and the test client cannot use an asynchronous one.
     """
 
     def __init__(
@@ -57,7 +57,10 @@ def attachment(
     length: int | None = None,
     on_close: Callable[[], None] | None = None,
 ) -> FileStream:
-    """`file` as a download called `name`. What is in it never runs here: nosniff, and a sandboxed document if it is opened anyway."""
+    """Return `file` as a download named `name`.
+
+    Its content never runs on this site: nosniff, and a sandbox if it is opened anyway.
+    """
     response = FileStream(file, length=length, on_close=on_close, content_type=media_type)
     response["Content-Disposition"] = f'attachment; filename="{safe_name(name)}"'
     protect(response)
@@ -65,12 +68,15 @@ def attachment(
 
 
 def safe_name(name: str) -> str:
-    """A file name that needs no quoting in a header or a shell."""
+    """Return a file name that needs no quotes in a header or a shell."""
     return re.sub(r"[^A-Za-z0-9._-]", "_", name)[:200] or "download"
 
 
 def protect(response: Any, *, cache_control: str = "private, no-store") -> None:
-    """The headers of everything that users or workers wrote. With an ETag, `no-cache` lets a client keep it and ask whether it changed."""
+    """Set the headers of content that users or workers wrote.
+
+    With an ETag, `no-cache` lets a client keep it and revalidate.
+    """
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response["Cache-Control"] = cache_control

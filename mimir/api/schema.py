@@ -1,4 +1,4 @@
-"""The OpenAPI document's common parts: the error body, list bodies, the Bearer scheme."""
+"""Common parts of the OpenAPI document: error body, list bodies, Bearer scheme."""
 
 import json
 from collections.abc import Mapping
@@ -12,21 +12,21 @@ from rest_framework import serializers
 from mimir.api.query import whole_number
 
 _MEANINGS: Mapping[int, str] = {
-    400: "The request cannot be accepted; `detail` maps a field's path to its message.",
-    401: "No token, or one that is unknown or has expired.",
+    400: "The request is invalid. `detail` maps the path of a field to its message.",
+    401: "No token, an unknown token, or an expired one.",
     403: "You are a member of the project, but your role does not allow this.",
-    404: "It is not there, or you may not see it.",
-    409: "It is in a state that does not allow this.",
-    412: "It was changed since the `ETag` in `If-Match` was read, or `If-None-Match` found that it exists.",
-    413: "Over a limit of size.",
-    416: "`Range` lies outside of the content; `Content-Range` says how long that is.",
-    429: "Over a limit of rate or number; `Retry-After` says when to try again.",
-    503: "A part of Mimir is away; `Retry-After` says when to try again.",
+    404: "It does not exist, or you have no access.",
+    409: "Its state does not allow this.",
+    412: "It was changed after the `ETag` in `If-Match`, or it exists (`If-None-Match`).",
+    413: "A size limit is exceeded.",
+    416: "`Range` is outside the content. `Content-Range` has its length.",
+    429: "A limit of rate or number is exceeded. Retry after `Retry-After`.",
+    503: "A component of Mimir is unavailable. Retry after `Retry-After`.",
 }
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """`Authorization: Bearer <token>` in the document."""
+    """`Authorization: Bearer <token>` in the OpenAPI document."""
 
     target_class = "mimir.api.authentication.BearerAuthentication"
     name = "bearer"
@@ -36,15 +36,15 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
-    """The one shape of every error."""
+    """The body of every error."""
 
     code = serializers.CharField(help_text="Stable, for programs.")
-    message = serializers.CharField(help_text="For people: what happened and what to do.")
-    detail = serializers.DictField(help_text="A field's path to its message, or facts.")
+    message = serializers.CharField(help_text="For users: the problem and the next action.")
+    detail = serializers.DictField(help_text="Messages by field path, or facts.")
 
 
 def errors(*statuses: int) -> dict[int, OpenApiResponse]:
-    """The error answers of an operation; 401 and 503 belong to all."""
+    """Return the error responses of an operation; 401 and 503 belong to all."""
     return {
         status: OpenApiResponse(ErrorSerializer, _MEANINGS[status])
         for status in sorted({401, 503, *statuses})
@@ -54,26 +54,28 @@ def errors(*statuses: int) -> dict[int, OpenApiResponse]:
 def listing(
     name: str, row: type[serializers.Serializer[Any]] | serializers.Serializer[Any]
 ) -> serializers.Serializer[Any]:
-    """The body of a list: `{"results", "next"}`. `name` is the component's in the document."""
+    """Return the body of a list: `{"results", "next"}`. `name`: of the component in the document."""
     many = row(many=True) if isinstance(row, type) else row
     return inline_serializer(
         name,
         {
             "results": cast("serializers.Field[Any, Any, Any, Any]", many),
             "next": serializers.CharField(
-                allow_null=True, help_text="The path of the next page, null on the last one."
+                allow_null=True, help_text="The path of the next page; null on the last page."
             ),
         },
     )
 
 
-CURSOR = OpenApiParameter("cursor", OpenApiTypes.STR, description="From `next` of the page before.")
-LIMIT = whole_number("limit", "Rows of a page.", minimum=1, maximum=200)
+CURSOR = OpenApiParameter(
+    "cursor", OpenApiTypes.STR, description="From `next` of the previous page."
+)
+LIMIT = whole_number("limit", "Rows per page.", minimum=1, maximum=200)
 IF_MATCH = OpenApiParameter(
     "If-Match",
     OpenApiTypes.STR,
     OpenApiParameter.HEADER,
-    description="The ETag that was read: 412 if somebody changed it since. `*`: if it exists.",
+    description="The ETag that you read: 412 if it was changed since. `*`: only if it exists.",
 )
 IF_NONE_MATCH = OpenApiParameter(
     "If-None-Match",
@@ -97,23 +99,23 @@ _IF_RANGE = OpenApiParameter(
     "If-Range",
     OpenApiTypes.STR,
     OpenApiParameter.HEADER,
-    description="The ETag of what is there already; the whole is sent if it changed.",
+    description="The ETag of the part that you have. The whole content is sent if it changed.",
 )
 DOWNLOAD = [_RANGE, _IF_RANGE, IF_NONE_MATCH]
-NOT_MODIFIED = {304: OpenApiResponse(description="`If-None-Match` names the current ETag.")}
+NOT_MODIFIED = {304: OpenApiResponse(description="`If-None-Match` has the current ETag.")}
 
 
 def download_responses(*media_types: str, type: Any = OpenApiTypes.BINARY) -> dict[Any, Any]:
-    """The answers of a download, whole and in part, beside its errors."""
+    """Return the responses of a download, whole and in part, and its errors."""
     sent = {(status, media_type): type for status in (200, 206) for media_type in media_types}
     return {**sent, **NOT_MODIFIED, **errors(400, 404, 412, 416)}
 
 
 def describe_defaults(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """drf-spectacular's hook: say a field's default in its description, in the place of `default`.
+    """drf-spectacular hook: move a field's default from `default` to its description.
 
-    Generators of clients take `default` for a promise that the field is there: they make a field that may be left out a required one, or
-    send the default themselves, which the server would take for the caller's wish.
+    Client generators take `default` as a promise that the field is present: they make an optional
+    field required, or send the default as if the caller had set it.
     """
     pending: list[Any] = [result.get("components", {}).get("schemas", {})]
     while pending:
@@ -132,7 +134,10 @@ def describe_defaults(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 def allow_null_once(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """drf-spectacular's hook: any value or null is any value. As `oneOf` of both, null would match twice and so not at all."""
+    """drf-spectacular hook: "any value or null" is "any value".
+
+    As a `oneOf` of both, null matches twice, and so is invalid.
+    """
     pending: list[Any] = [result]
     while pending:
         part = pending.pop()

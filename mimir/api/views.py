@@ -1,4 +1,4 @@
-"""The base of every view of the public API."""
+"""Base class of every view of the public API."""
 
 import functools
 import itertools
@@ -22,26 +22,28 @@ from mimir.api.fields import CommaField
 from mimir.api.parsers import JSONParser
 from mimir.api.query import declared_parameters, parse_query, takes_body, unknown_name
 from mimir.lib.errors import Invalid, NotAuthenticated, NotFound, PermissionDenied
+from mimir.lib.json_values import is_number
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 _LOGGED = ("job_id", "attempt_id")
-_FORM_ONLY = frozenset(("csrfmiddlewaretoken",))  # what a page's form carries beside its fields
-_UNKNOWN_NAMED_MAX = 20  # unknown fields that one error names
+_FORM_ONLY = frozenset(("csrfmiddlewaretoken",))  # fields of a form besides its own
+_UNKNOWN_NAMED_MAX = 20  # unknown fields in one error
 
 
 class OneAnswer(DefaultContentNegotiation):
-    """Every address answers in one media type, whatever Accept says: who asks for a log as text/plain gets it, and errors are JSON."""
+    """Each path has one media type, whatever Accept says; errors are always JSON."""
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
         return renderers[0], renderers[0].media_type
 
 
 class ApiView(APIView):
-    """Bearer token, JSON body with limits, errors in one shape. A method validates, calls one function, serialises.
+    """Base view: Bearer token, JSON body with limits, uniform errors.
 
-    `query` holds the request's query parameters by the types that `@extend_schema` declares; anything undeclared is refused.
+    A method validates, calls one function and serialises. `query` holds the query parameters with
+    the types that `@extend_schema` declares; undeclared parameters are refused.
     """
 
     parser_classes: Any = (JSONParser,)
@@ -49,30 +51,33 @@ class ApiView(APIView):
     query: Mapping[str, Any]
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
-        """Bodies and queries are UTF-8, whatever charset a Content-Type claims: some of Python's cannot decode a form at all."""
+        """Decode bodies and queries as UTF-8, whatever charset Content-Type has.
+
+        Some of Python's charsets cannot decode a form at all.
+        """
         if request.encoding is not None:
             request.encoding = "utf-8"
         return super().initialize_request(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """What this is about goes with every line of the log; a path with U+0000 names nothing. Raises: NotFound."""
+        """Add the ids in the path to the log context. Raises: NotFound for a NUL character."""
         structlog.contextvars.bind_contextvars(
             **{name: str(kwargs[name]) for name in _LOGGED if name in kwargs}
         )
         super().initial(request, *args, **kwargs)
         if any(isinstance(value, str) and "\x00" in value for value in kwargs.values()):
-            raise NotFound("There is nothing here.")
+            raise NotFound("Not found.")
         self._check_request(request)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """JSON answers get their final ETag, 304 and compression once they are rendered."""
+        """Add the final ETag, 304 or compression to a JSON response once it is rendered."""
         response = super().finalize_response(request, response, *args, **kwargs)
         if isinstance(response, Response) and not response.is_rendered:
             response.add_post_render_callback(functools.partial(finish, request))
         return response
 
     def _check_request(self, request: Request) -> None:
-        """Compare the query, and the presence of a body, with the method's declaration. Raises: Invalid."""
+        """Compare the query, and the presence of a body, with the declaration. Raises: Invalid."""
         method = str(request.method).lower()
         handler = getattr(self, method, None) if method in self.http_method_names else None
         declared = declared_parameters(self, handler) if handler else None
@@ -88,18 +93,19 @@ class ApiView(APIView):
                 else ()
             )
             faults = {
-                str(name)[:200]: "is not a field: this request takes no body" for name in names
+                str(name)[:200]: "is not a field. This request takes no body" for name in names
             }
-            raise Invalid("This request takes no body: leave it empty.", detail=faults)
+            raise Invalid("This request takes no body. Send it without one.", detail=faults)
 
 
 def validated(
     serializer: type[Serializer[Any]], request: Request, *, others_ignored: bool = False
 ) -> dict[str, Any]:
-    """The checked body. A field that is not one is refused too: a misspelt limit must not pass for none.
+    """Return the checked body.
 
-    `others_ignored`: for bodies of programs of ours that may be newer than we are.
-    Raises: ValidationError, which becomes 400 with each field's path.
+    Unknown fields are refused: a misspelt limit must not act like no limit. `others_ignored`:
+    accept them, for bodies of workers that can be of a newer release. Raises: ValidationError,
+    which becomes a 400 with the path of each field.
     """
     bound = serializer(data=request.data)
     faults = {} if bound.is_valid() else flatten(bound.errors)
@@ -112,7 +118,10 @@ def validated(
 
 
 def _strict_faults(value: Any, field: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """What REST framework would overlook: unknown fields, form fields given twice, and JSON values of another type. Pairs of path and message."""
+    """Yield path and message of faults that DRF accepts.
+
+    Unknown fields, repeated form fields, and JSON values of another type.
+    """
     if isinstance(field, Serializer) and isinstance(value, dict):
         yield from _strict_fields(value, field, path)
     elif isinstance(value, list) and (child := getattr(field, "child", None)) is not None:
@@ -155,25 +164,30 @@ _TEXT = (
 
 
 def _type_fault(value: Any, field: Any) -> str:
-    """What a JSON value must be instead: no number passes for text, no text for a number or a truth value. Empty where it fits."""
+    """Return the type that a JSON value must have; an empty text if it has it.
+
+    Numbers are not accepted as text, nor text as a number or boolean.
+    """
     if value is None:
         return ""
     if isinstance(field, serializers.BooleanField):
         return "" if isinstance(value, bool) else "must be true or false"
     if isinstance(field, serializers.IntegerField | serializers.FloatField):
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return "" if is_number else "must be a number"
+        return "" if is_number(value) else "must be a number"
     return "must be text" if isinstance(field, _TEXT) and not isinstance(value, str) else ""
 
 
 def caller(request: Request) -> "User":
-    """Who asks. Every view but the sign-in has one: DRF's permission comes first. Raises: NotAuthenticated."""
+    """Return the user of a request.
+
+    Only the sign-in has none: DRF checks permissions first. Raises: NotAuthenticated.
+    """
     if not request.user.is_authenticated:
         raise NotAuthenticated("Sign in first: this needs Authorization: Bearer <token>.")
     return request.user
 
 
 def demand_administrator(request: Request, message: str) -> None:
-    """Let site administrators pass. Raises: PermissionDenied with `message`."""
+    """Raise PermissionDenied with `message` unless the user is an administrator."""
     if not caller(request).is_superuser:
         raise PermissionDenied(message)

@@ -1,4 +1,5 @@
-"""The whole system on one machine, without a cluster: embedded PostgreSQL and Valkey, every process under one small supervisor, the demo.
+"""An installation on one machine: embedded PostgreSQL and Valkey, a supervisor, the demo.
 
-Law: for laptops and tests. Starts the same processes with the same settings as a cluster does; imports no room of the product.
+For laptops and tests. It starts the same processes with the same settings as a cluster, and imports
+no app of the product.
 """

@@ -1,4 +1,4 @@
-"""`python -m mimir.dev up|demo`: the whole system on this machine. `make up` and `make demo` call it."""
+"""`python -m mimir.dev up|demo`: run an installation on this machine, as `make up` and `make demo`."""
 
 import compileall
 import json
@@ -26,12 +26,16 @@ MANAGE_SECONDS = 120.0
 RELEASE_SECONDS, RELEASE_LIMIT_SECONDS = (
     15.0,
     45.0,
-)  # what workers get to be gone; with the start of the command
+)  # time for workers to stop, including the start of the command
 FAILURES = (StartFailed, PostgresFailed, ValkeyFailed, DemoFailed, BadPlace, httpx.HTTPError)
 
 
 def main(arguments: list[str]) -> int:
-    """The exit code: 0 stopped in order, 1 a start or the demo failed, 2 it cannot run here: a port or the installation is taken, or no Linux."""
+    """Return the exit code.
+
+    0: stopped. 1: a start or the demo failed. 2: it cannot run here (port or installation in use,
+    no Linux).
+    """
     if arguments not in (["up"], ["demo"]):
         say("usage: python -m mimir.dev up|demo", failure=True)
         return 2
@@ -69,7 +73,7 @@ def _run(command: str, places: Places, supervisor: Supervisor) -> int:
         made = plan(places, secrets, frontend_port=frontend_port, api_port=api_port)
         _start(supervisor, made, secrets)
         if not supervisor.stopping.is_set():
-            say(f"everything runs after {time.monotonic() - begun:.1f} s")
+            say(f"everything started in {time.monotonic() - begun:.1f} s")
             _describe(places, made, secrets)
             code = _serve(command, places, supervisor)
     except PortTaken as error:
@@ -84,7 +88,7 @@ def _run(command: str, places: Places, supervisor: Supervisor) -> int:
 
 
 def _start(supervisor: Supervisor, made: Plan, secrets: Secrets) -> None:
-    """Stores, then the schema and the first administrator, then the processes."""
+    """Start the stores, then create schema and administrator, then start the processes."""
     for store in made.stores:
         supervisor.start(store)
     _compile()
@@ -103,13 +107,17 @@ def _start(supervisor: Supervisor, made: Plan, secrets: Secrets) -> None:
 
 
 def _compile() -> None:
-    """Workers do not write byte code, user code runs beside them: without this each would compile the same modules at its start."""
+    """Compile Python modules once.
+
+    Workers write no byte code, because user code runs beside them: without this, each would compile
+    the modules again.
+    """
     for name in ("mimir", "projects", "jobs", "monitoring"):
         compileall.compile_dir(ROOT / name, quiet=2)
 
 
 def _manage(made: Plan, *arguments: str, timeout: float = MANAGE_SECONDS, **more: str) -> None:
-    """A management command as the orchestrator. Raises: StartFailed."""
+    """Run a management command as the orchestrator. Raises: StartFailed."""
     argv = [PYTHON, "manage.py", *arguments]
     try:
         done = subprocess.run(
@@ -130,7 +138,7 @@ def _manage(made: Plan, *arguments: str, timeout: float = MANAGE_SECONDS, **more
 
 
 def _describe(places: Places, made: Plan, secrets: Secrets) -> None:
-    """`demo.json`: addresses and credentials, as a program finds them."""
+    """Write addresses and credentials to `demo.json`, for programs."""
     described = {
         "frontend_url": made.addresses.frontend_url,
         "orchestrator_url": made.addresses.orchestrator_url,
@@ -149,7 +157,7 @@ def _describe(places: Places, made: Plan, secrets: Secrets) -> None:
 
 
 def _serve(command: str, places: Places, supervisor: Supervisor) -> int:
-    """Watch over the processes. The demo runs beside that, so that what dies under it is started again too."""
+    """Supervise the processes while the demo runs, to restart those that die."""
     if command == "up":
         _beside(supervisor, lambda: run_demo(places, submit=False, say=say))
     else:
@@ -164,13 +172,13 @@ def _serve(command: str, places: Places, supervisor: Supervisor) -> int:
 
 
 def _beside(supervisor: Supervisor, work: Callable[[], bool]) -> bool:
-    """`work` on a thread of its own while this one watches. False when we are to stop before its end."""
+    """Run `work` in a thread while this thread supervises. False if stopped before its end."""
     outcome: list[bool | Exception] = []
 
     def run() -> None:
         try:
             outcome.append(work())
-        except Exception as error:  # told below, on the thread that can end the program
+        except Exception as error:  # reported below, on the thread that can end the program
             outcome.append(error)
 
     thread = threading.Thread(target=run, daemon=True)
@@ -184,7 +192,7 @@ def _beside(supervisor: Supervisor, work: Callable[[], bool]) -> bool:
 
 
 def _say_where(places: Places, *, ends: bool = False) -> None:
-    """Print address, user and password; with `ends`, how to start what is about to stop again."""
+    """Print address, user and password. `ends`: also how to start it again."""
     described = json.loads(places.demo.read_text())
     say(f"\n  Mimir AIP   {described['frontend_url']}")
     say(f"  sign in     {described['username']}   {described['password']}")
@@ -198,7 +206,7 @@ def _say_where(places: Places, *, ends: bool = False) -> None:
 
 
 def _stop(supervisor: Supervisor, made: Plan | None) -> None:
-    """Stop launches, return running jobs to the queue (they do not fail), then stop the rest."""
+    """Stop launches, return running jobs to the queue, then stop the rest."""
     supervisor.stopping.set()
     served = supervisor.has("dispatcher")
     supervisor.stop("dispatcher")
@@ -214,7 +222,7 @@ def _stop(supervisor: Supervisor, made: Plan | None) -> None:
             )
         except StartFailed as error:
             say(
-                f"Workers were left as they are; the next start takes them over. {error}",
+                f"Workers keep running. The next start adopts them. {error}",
                 failure=True,
             )
     supervisor.stop("reconciler")

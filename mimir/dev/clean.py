@@ -1,6 +1,6 @@
-"""`python -m mimir.dev.clean`: end what runs here, and remove what this installation keeps, its database included.
+"""`python -m mimir.dev.clean`: end all processes and remove all data of this installation.
 
-Needs the standard library alone: the virtual environment may be gone already.
+Standard library only: the virtual environment can be missing.
 """
 
 import shutil
@@ -10,14 +10,14 @@ from mimir.dev.paths import Places
 
 
 def main() -> int:
-    """0 done, 1 a supervisor runs here."""
+    """Return 0 when done, 1 while a supervisor runs."""
     places = Places.existing()
     if not places.var.exists():
         return 0
     try:
         from mimir.dev.stale_processes import end_leftovers, end_workers
         from mimir.dev.supervisor import AlreadyRuns, hold
-    except ImportError:  # nothing is installed, so nothing of ours runs
+    except ImportError:  # nothing is installed, so nothing can run
         pass
     else:
         try:

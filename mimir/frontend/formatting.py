@@ -5,8 +5,10 @@ import re
 
 from django.utils.dateparse import parse_datetime
 
+from mimir.lib.formatting import duration_text, memory_text
+from mimir.lib.json_values import is_number
+
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
-_MEMORY_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _KUBERNETES = {
     "Ki": 2**10,
     "Mi": 2**20,
@@ -43,7 +45,7 @@ def seconds_between(start: object, end: object) -> float | None:
 
 def number(value: object) -> str:
     """Format a count: 1,461, or 14.8 M from ten million."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         return ""
     if abs(value) >= 10_000_000:
         return f"{value / 1_000_000:,.1f} M"
@@ -59,7 +61,7 @@ def rounded(value: float) -> str:
 
 def size(value: object) -> str:
     """Format bytes in powers of 1000: 84.3 KB."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         return ""
     amount = float(value)
     for unit in _UNITS[:-1]:
@@ -73,16 +75,7 @@ def size(value: object) -> str:
 
 def memory(value: object) -> str:
     """Format memory in binary units, as its limits are written: 84.3 MiB, 4 GiB."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return ""
-    amount = float(value)
-    for unit in _MEMORY_UNITS[:-1]:
-        if abs(amount) < 999.5:
-            return (
-                f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.3g} {unit}"
-            )
-        amount /= 1024
-    return f"{amount:.3g} {_MEMORY_UNITS[-1]}"
+    return memory_text(value) if is_number(value) else ""
 
 
 def limit(value: object) -> str:
@@ -95,26 +88,12 @@ def limit(value: object) -> str:
 
 def span(value: object) -> str:
     """Format a duration in seconds: 38 ms, 4.2 s, 1 min 06 s, 2 h 05 min, 3 days."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return ""
-    if value < 0.9995:
-        return f"{value * 1000:.0f} ms"
-    if value < 9.95:
-        return f"{value:.1f} s"
-    whole = round(value)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s" if whole % 60 else f"{whole // 60} min"
-    minutes = whole // 60
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60:02d} min" if minutes % 60 else f"{minutes // 60} h"
-    return f"{minutes // 1440} days"
+    return duration_text(value, precise=True) if is_number(value) else ""
 
 
 def about(value: object) -> str:
     """Format an estimate in seconds with no more precision than it has."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         return ""
     if value < 60:
         return f"{max(1, round(value))} s"

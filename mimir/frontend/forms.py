@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mimir.frontend.client import ApiError
+from mimir.frontend.api_client import ApiError
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
-from mimir.frontend.client import Api, ApiError
+from mimir.frontend.api_client import Api, ApiError
 
 FRESH_SECONDS = 60.0
 RETRY_SECONDS = 5.0  # after a failed request

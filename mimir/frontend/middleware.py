@@ -9,8 +9,8 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from whitenoise.middleware import WhiteNoiseMiddleware
 
-from mimir.frontend import errors
-from mimir.frontend.client import ApiError, SignedOut
+from mimir.frontend import error_pages
+from mimir.frontend.api_client import ApiError, SignedOut
 from mimir.frontend.session import posted_by_script, to_sign_in
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -91,5 +91,5 @@ class ApiErrorMiddleware:
                     code=exception.code,
                     cause=repr(exception.__cause__),
                 )
-            return errors.for_api_error(request, exception)
+            return error_pages.for_api_error(request, exception)
         return None

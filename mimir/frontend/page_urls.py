@@ -7,6 +7,7 @@ from mimir.frontend.pages.clusters import views as clusters
 from mimir.frontend.pages.datasets import views as datasets
 from mimir.frontend.pages.home import views as home
 from mimir.frontend.pages.imports import views as imports
+from mimir.frontend.pages.job import action_views as job_actions
 from mimir.frontend.pages.job import file_views as files
 from mimir.frontend.pages.job import views as job
 from mimir.frontend.pages.jobs import views as jobs
@@ -78,7 +79,7 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/", job.job, name="job"),
     path("jobs/<uuid:job_id>/files/<str:name>/", files.job_file, name="job-file"),
     path("jobs/<uuid:job_id>/files/<str:name>/raw/", files.job_file_raw, name="job-file-raw"),
-    path("jobs/<uuid:job_id>/cancel/", job.cancel, name="job-cancel"),
-    path("jobs/<uuid:job_id>/dismiss/", job.dismiss, name="job-dismiss"),
-    path("jobs/<uuid:job_id>/retry/", job.retry, name="job-retry"),
+    path("jobs/<uuid:job_id>/cancel/", job_actions.cancel, name="job-cancel"),
+    path("jobs/<uuid:job_id>/dismiss/", job_actions.dismiss, name="job-dismiss"),
+    path("jobs/<uuid:job_id>/retry/", job_actions.retry, name="job-retry"),
 ]

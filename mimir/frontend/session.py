@@ -17,7 +17,7 @@ from django.middleware.csrf import rotate_token
 from django.shortcuts import render
 
 from mimir.frontend import saved_form
-from mimir.frontend.client import ApiError, SignedOut, api
+from mimir.frontend.api_client import ApiError, SignedOut, api
 from mimir.frontend.job_types import job_types
 from mimir.lib.clock import utc_now
 

@@ -1,8 +1,6 @@
 """Template tags and filters; `mimir.settings.frontend` makes them available in every template."""
 
 import datetime as dt
-import json
-from typing import Any
 
 from django.template import Library
 from django.templatetags.static import static
@@ -175,12 +173,6 @@ def short(value: object) -> str:
 def ordinal(value: int) -> str:
     """Format an ordinal: 1st, 2nd."""
     return formatting.ordinal(value)
-
-
-@register.filter
-def pretty(value: Any) -> str:
-    """JSON over several lines."""
-    return formatting.visible(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 @register.filter

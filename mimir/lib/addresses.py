@@ -1,9 +1,11 @@
-"""Addresses that no user's URL may lead to, as tables with their sources, and the IPv4 address inside an IPv6 one. Pure.
+"""Special-purpose addresses that a user's URL must not reach, with their sources. Pure.
 
 Sources: the IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890,
-https://www.iana.org/assignments/iana-ipv4-special-registry/, https://www.iana.org/assignments/iana-ipv6-special-registry/), read 2025-10;
-multicast RFC 5771 and RFC 4291; Azure's platform address from https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16.
-Everything in the registries is refused, also what is globally reachable there (AS112, AMT): no data lie behind it.
+https://www.iana.org/assignments/iana-ipv4-special-registry/,
+https://www.iana.org/assignments/iana-ipv6-special-registry/), read 2025-10; multicast RFC 5771 and
+RFC 4291; Azure's platform address from
+https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16. All entries of
+the registries are refused, also globally reachable ones (AS112, AMT), which serve no data.
 """
 
 import ipaddress
@@ -34,13 +36,13 @@ SPECIAL_IPV4 = {
 }
 SPECIAL_IPV6 = {
     "::/8": "unspecified, loopback, IPv4-compatible and reserved (RFC 4291)",
-    "64:ff9b::/96": "IPv4/IPv6 translation (RFC 6052); judged by the IPv4 address inside",
+    "64:ff9b::/96": "IPv4/IPv6 translation (RFC 6052); the IPv4 address inside decides",
     "64:ff9b:1::/48": "IPv4/IPv6 translation, local use (RFC 8215)",
     "100::/64": "discard only (RFC 6666)",
     "100:0:0:1::/64": "dummy prefix (RFC 9780)",
     "2001::/23": "IETF protocol assignments, Teredo among them (RFC 2928)",
     "2001:db8::/32": "documentation (RFC 3849)",
-    "2002::/16": "6to4 (RFC 3056); judged by the IPv4 address inside",
+    "2002::/16": "6to4 (RFC 3056); the IPv4 address inside decides",
     "2620:4f:8000::/48": "direct delegation AS112 (RFC 7534)",
     "3fff::/20": "documentation (RFC 9637)",
     "5f00::/16": "segment routing SIDs (RFC 9602)",
@@ -49,7 +51,7 @@ SPECIAL_IPV6 = {
     "fec0::/10": "site local, deprecated (RFC 3879)",
     "ff00::/8": "multicast (RFC 4291)",
 }
-GLOBAL_UNICAST_IPV6 = ipaddress.ip_network("2000::/3")  # all that IANA has given out
+GLOBAL_UNICAST_IPV6 = ipaddress.ip_network("2000::/3")  # all that IANA has allocated
 _NETWORKS = {
     4: [ipaddress.ip_network(network) for network in SPECIAL_IPV4],
     6: [ipaddress.ip_network(network) for network in SPECIAL_IPV6],
@@ -63,7 +65,7 @@ _ISATAP = (0x00005EFE, 0x02005EFE)
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is one of the public internet, however it is written and whatever it carries inside."""
+    """Whether an address, and every address embedded in it, is on the public internet."""
     return all(_is_public(each) for each in (plain(address), *_inside(address)))
 
 
@@ -74,7 +76,7 @@ def _is_public(address: Address) -> bool:
 
 
 def plain(address: Address) -> Address:
-    """The IPv4 address inside an IPv6 one, where the IPv6 one is only another way to write or to reach it."""
+    """Return the IPv4 address in an IPv6 address that is only another notation for it."""
     if not isinstance(address, ipaddress.IPv6Address):
         return address
     inside = address.ipv4_mapped or address.sixtofour
@@ -84,7 +86,7 @@ def plain(address: Address) -> Address:
 
 
 def _inside(address: Address) -> Iterable[Address]:
-    """IPv4 addresses that an IPv6 address carries for a tunnel: Teredo's server and client, ISATAP, IPv4-translated."""
+    """Return the IPv4 addresses in a tunnel address: Teredo server and client, ISATAP, translated."""
     if not isinstance(address, ipaddress.IPv6Address):
         return ()
     found: list[Address] = list(address.teredo or ())

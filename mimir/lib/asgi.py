@@ -1,4 +1,4 @@
-"""ASGI's shapes, and the few things every plain ASGI application needs."""
+"""Types of ASGI, and helpers for plain ASGI applications."""
 
 import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -15,7 +15,10 @@ Header = tuple[bytes, bytes]
 
 
 def header(scope: Scope, name: bytes) -> str:
-    """A header's value by its name in lower case; several are joined as RFC 9110 says (cookies with `;`), none is empty text."""
+    """Return a header's value by its lower-case name; an empty text without one.
+
+    Several values are joined as RFC 9110 says (cookies with `;`).
+    """
     joiner = b"; " if name == b"cookie" else b", "
     return joiner.join(value for key, value in scope["headers"] if key.lower() == name).decode(
         "latin-1"
@@ -27,8 +30,8 @@ async def send_json_error(
 ) -> None:
     """Answer an HTTP request with `{"code", "message", "detail"}`.
 
-    close: the connection closes at once. False: the server takes the rest of the body for some seconds, so a client that is still
-    sending reads the answer instead of a broken connection.
+    close: close the connection at once. False: the server reads the rest of the body for some
+    seconds, so that a client that is still sending can read the response.
     """
     body = json.dumps(error.as_dict()).encode()
     every = [

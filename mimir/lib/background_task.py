@@ -1,4 +1,4 @@
-"""An ASGI application with something that runs beside it on the same event loop, for as long as it serves."""
+"""An ASGI application with a background task on the same event loop."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,10 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class BackgroundTask:
-    """`beat` runs from the server's start on; under a server that does not tell of its start, from the first request on."""
+    """ASGI middleware that runs `beat` while the server runs.
+
+    It starts with the server or, under a server without lifespan events, with the first request.
+    """
 
     def __init__(self, application: Application, beat: Callable[[], Awaitable[None]]) -> None:
         self._application, self._beat = application, beat

@@ -1,7 +1,8 @@
-"""Request bodies between the server and an application: time limits, size limits, and reading on demand.
+"""Request bodies: time limits, size limits, and reading on demand.
 
-A small body is collected before the application is called, so a slow client holds neither a thread nor a connection. A large one is
-read while the application asks for it: what the application refuses before (no token, no right) is never taken from the client.
+A small body is collected before the application is called, so a slow client holds no thread and no
+connection. A large one is read when the application asks for it: if the application refuses the
+request first (no token, no permission), the body is never read.
 """
 
 import asyncio
@@ -22,26 +23,26 @@ from mimir.lib.asgi import (
 from mimir.lib.errors import MimirError, TooLarge
 from mimir.lib.heap_trim import trim_soon
 
-SMALL_BYTES = 64 * 1024  # collected before the application is called
-STRANGER_BYTES_MAX = 16 * 1024  # without credentials: a sign-in
-PIECE_SECONDS = 20.0  # of silence inside a body
-RATE_BYTES_MIN, RATE_GRACE_SECONDS = 1024, 30.0  # a second, on average, once it has taken that long
+SMALL_BYTES = 64 * 1024  # bodies up to this size are collected before the application is called
+STRANGER_BYTES_MAX = 16 * 1024  # for requests without credentials, such as a sign-in
+PIECE_SECONDS = 20.0  # without data inside a body
+RATE_BYTES_MIN, RATE_GRACE_SECONDS = 1024, 30.0  # bytes per second on average, after that time
 _BUDGET_WAIT_SECONDS = 5.0
-ENVELOPE_BYTES = 1024 * 1024  # what a multipart form adds to the file in it
+ENVELOPE_BYTES = 1024 * 1024  # overhead of a multipart form
 
 
 class ClientGone(OSError):
-    """The client hung up before its body was complete."""
+    """The client disconnected before its body was complete."""
 
 
 class SlowBody(MimirError):
-    """The body came too slowly. Answered with 408."""
+    """The body arrives too slowly. Status 408."""
 
     status, code = 408, "request_timeout"
 
 
 class Pieces:
-    """The pieces of one body as they come. `failure` is why reading ended early."""
+    """The pieces of one body in the order of arrival. `failure`: why reading ended early."""
 
     def __init__(self, receive: Receive, max_bytes: int) -> None:
         self.receive = receive
@@ -50,7 +51,7 @@ class Pieces:
         self.max_bytes, self._waited = max_bytes, 0.0
 
     async def next(self) -> bytes:
-        """The next piece; empty at the end. Raises: ClientGone, SlowBody, TooLarge."""
+        """Return the next piece; empty at the end. Raises: ClientGone, SlowBody, TooLarge."""
         if self.complete:
             return b""
         loop = asyncio.get_running_loop()
@@ -82,7 +83,7 @@ class Pieces:
         return piece if piece or self.complete else await self.next()
 
     async def collect(self, at_most: int) -> bytes:
-        """Pieces until the body is complete or longer than `at_most` bytes."""
+        """Read pieces until the body is complete or longer than `at_most` bytes."""
         found = bytearray()
         while not self.complete and len(found) <= at_most:
             found += await self.next()
@@ -98,14 +99,14 @@ class Pieces:
 
 
 def too_large(max_bytes: int) -> MimirError:
-    """The error for a body above `max_bytes`."""
+    """Return the error for a body above `max_bytes`."""
     return TooLarge(
         f"The request's body is larger than {max_bytes} bytes.", detail={"max_bytes": max_bytes}
     )
 
 
 class Budget:
-    """Bytes that all large bodies of one kind may take at once. Who does not fit waits a little, in order."""
+    """Memory or disk for all large bodies of one kind. Requests above it wait briefly, in order."""
 
     def __init__(
         self, name: str, total_bytes: int, *, wait_seconds: float = _BUDGET_WAIT_SECONDS
@@ -116,7 +117,7 @@ class Budget:
 
     @contextlib.asynccontextmanager
     async def taken(self, amount_bytes: int) -> AsyncIterator[None]:
-        """Hold `amount_bytes` for the time of the block. Raises: MimirError `busy` (503)."""
+        """Reserve `amount_bytes` during the block. Raises: MimirError `busy` (503)."""
         amount_bytes = min(amount_bytes, self.total_bytes)
         try:
             async with asyncio.timeout(self._wait_seconds):
@@ -138,17 +139,17 @@ class Budget:
 
 
 def spool_budget(spool_bytes: int, max_upload_bytes: int) -> Budget:
-    """The budget of uploads on their way through the spool folder; 0: two of the largest."""
+    """Return the budget of uploads in the spool folder; 0: twice the largest upload."""
     return Budget("uploads", spool_bytes or 2 * (max_upload_bytes + ENVELOPE_BYTES))
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What one request may send.
+    """Limits of one request's body.
 
-    max_bytes: the whole body. budget: what a body above SMALL_BYTES counts against. stranger: the answer to a body above
-    STRANGER_BYTES_MAX of a request without credentials; None for one that has some. exact_length: a Content-Length is never made up.
-    weight: what counts against the budget instead of the body's length.
+    max_bytes: the whole body. budget: reserved for a body above SMALL_BYTES. stranger: the error
+    for a body above STRANGER_BYTES_MAX without credentials; None for a request with credentials.
+    exact_length: never invent a Content-Length. weight: reserved instead of the body's length.
     """
 
     max_bytes: int
@@ -159,7 +160,7 @@ class Rule:
 
 
 class Body:
-    """A body for a synchronous application: a file that is read in a thread, and the ASGI `receive` that tells of a disconnect.
+    """A body for a synchronous application: a file, and the ASGI `receive` for disconnects.
 
     before_wait: called in the reading thread before it waits for the client.
     """
@@ -175,7 +176,7 @@ class Body:
             self._ended.set()
 
     async def __call__(self) -> Message:
-        """Wait for the disconnect, once the body has been read."""
+        """After the body has been read, wait for the disconnect."""
         await self._ended.wait()
         while True:
             message = await self._pieces.receive()
@@ -183,14 +184,14 @@ class Body:
                 return message
 
     def read(self, size: int | None = -1) -> bytes:
-        """Up to `size` bytes, fewer at the end only. Raises: ClientGone, SlowBody, TooLarge."""
+        """Return up to `size` bytes, fewer only at the end. Raises: ClientGone, SlowBody, TooLarge."""
         wanted = float("inf") if size is None or size < 0 else size
         while len(self._buffer) < wanted and self._more():
             pass
         return self._take(len(self._buffer) if size is None or size < 0 else size)
 
     def readline(self, size: int | None = -1) -> bytes:
-        """Up to the next line end, or `size` bytes."""
+        """Return bytes up to the next line end, at most `size`."""
         searched = 0
         while (end := self._buffer.find(b"\n", searched)) < 0 and (
             size is None or size < 0 or len(self._buffer) < size
@@ -202,11 +203,11 @@ class Body:
         return self._take(length if size is None or size < 0 else min(length, size))
 
     def seekable(self) -> bool:
-        """Never: it is read once."""
+        """Always false: a body is read once."""
         return False
 
     def close(self) -> None:
-        """Forget what was not read."""
+        """Drop the unread rest."""
         self._buffer.clear()
 
     def _more(self) -> bool:
@@ -232,7 +233,7 @@ class Body:
 
 
 class Intake:
-    """ASGI middleware in front of Django: applies `rule_for(scope)` to each request's body and calls `application` with a `Body`."""
+    """ASGI middleware in front of Django: applies `rule_for(scope)` and passes a `Body` on."""
 
     def __init__(
         self,
@@ -275,7 +276,7 @@ class Intake:
             await send_json_error(send, error, close=isinstance(error, Misframed))
 
     async def _call(self, scope: Scope, pieces: Pieces, start: bytes, send: Send) -> None:
-        """Call the application. What it makes of a body that failed is replaced by the failure."""
+        """Call the application. If the body failed, its failure replaces the response."""
         replaced = False
 
         async def watching_send(message: Message) -> None:
@@ -292,7 +293,7 @@ class Intake:
 
 
 def check_declared(length: int | None, rule: Rule) -> None:
-    """Raises: TooLarge, or what a stranger with more than a few KB is answered."""
+    """Raise TooLarge, or the error for large bodies without credentials."""
     if length is None:
         return
     if rule.stranger is not None and length > STRANGER_BYTES_MAX:
@@ -302,9 +303,9 @@ def check_declared(length: int | None, rule: Rule) -> None:
 
 
 def body_length(scope: Scope) -> int | None:
-    """The declared length of the body in bytes: None for `Transfer-Encoding: chunked`, 0 when there is none.
+    """Return the declared length of the body; None for `Transfer-Encoding: chunked`, 0 for none.
 
-    Raises: MimirError for both headers together (RFC 9112, section 6.1), and for a length that is no number.
+    Raises: MimirError for both headers together (RFC 9112, section 6.1), and for a bad length.
     """
     names = [name.lower() for name, _ in scope["headers"]]
     if b"transfer-encoding" in names:
@@ -319,13 +320,13 @@ def body_length(scope: Scope) -> int | None:
 
 
 class Misframed(MimirError):
-    """Servers could disagree about where the request ends, so the connection is closed. Answered with 400."""
+    """Servers could disagree about the end of the request, so the connection is closed. Status 400."""
 
     code = "bad_framing"
 
 
 def with_length(scope: Scope, length: int) -> Scope:
-    """`scope` with this Content-Length and no Transfer-Encoding: Django knows bodies by their length alone."""
+    """Return `scope` with this Content-Length and no Transfer-Encoding, as Django needs it."""
     kept: list[Header] = [
         pair
         for pair in scope["headers"]

@@ -1,7 +1,8 @@
-"""`python -m mimir.lib.bootstrap`: makes the Secrets of a new installation that are missing, from inside the cluster.
+"""`python -m mimir.lib.bootstrap`: create the missing Secrets of a new installation in a cluster.
 
-Needs create and get on secrets and nothing else. What is there is never changed: killed at any line, repeated or run twice at once,
-each Secret is made once and whole, since its keys come in one create. Standard library alone: it runs before there are settings.
+It needs only create and get on secrets. Existing keys are never changed. It can be killed or run
+twice at any time: each Secret is created whole, by one request. Standard library only: it runs
+before there are settings.
 """
 
 import base64
@@ -24,7 +25,7 @@ Values = Mapping[str, str]
 
 
 class Failed(Exception):
-    """The Secrets could not be made. The text says who has to do what."""
+    """The Secrets could not be created. The message says who must do what."""
 
 
 def _word() -> str:
@@ -53,7 +54,7 @@ SECRETS: Mapping[str, Callable[[], Values]] = {
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The secrets of one namespace. `token_file` is read anew for each request: the kubelet renews it."""
+    """The secrets of one namespace. `token_file` is read for each request: the kubelet renews it."""
 
     server: str
     namespace: str
@@ -64,7 +65,10 @@ class Api:
     def request(
         self, method: str, name: str = "", body: object = None
     ) -> tuple[int, dict[str, object]]:
-        """Status and JSON of the answer. No answer and 5xx are tried again. Raises: Failed."""
+        """Return status and JSON of the response; retry without a response and after 5xx.
+
+        Raises: Failed.
+        """
         last = ""
         for attempt in range(TRIES):
             if attempt:
@@ -107,7 +111,7 @@ def _object(data: bytes) -> dict[str, object]:
 
 
 def secrets_ensure(api: Api) -> list[str]:
-    """Make each Secret that is missing; the names of those made. Raises: Failed."""
+    """Create the missing Secrets and return their names. Raises: Failed."""
     return [name for name, make in SECRETS.items() if _ensure(api, name, make())]
 
 
@@ -119,7 +123,7 @@ def _ensure(api: Api, name: str, values: Values) -> bool:
             return True
         if (
             status == 409
-        ):  # made meanwhile: by another of us, or by a request of ours whose answer was lost
+        ):  # created meanwhile, by another run or by a request of this run without a response
             status, found = api.request("GET", name)
     if status != 200:
         raise Failed(
@@ -129,7 +133,7 @@ def _ensure(api: Api, name: str, values: Values) -> bool:
     missing = sorted(values.keys() - (data.keys() if isinstance(data, dict) else set()))
     if missing:
         raise Failed(
-            f"Secret {name} has no key {', '.join(missing)}. Add it, or delete the Secret so that it is made anew."
+            f"Secret {name} has no key {', '.join(missing)}. Add it, or delete the Secret to create it again."
         )
     return False
 
@@ -145,7 +149,7 @@ def _secret(name: str, values: Values) -> dict[str, object]:
 
 
 def in_cluster() -> Api:
-    """The API server of the cluster we run in. Raises: Failed."""
+    """Return the API server of the cluster of this pod. Raises: Failed."""
     host, port = (
         os.environ.get("KUBERNETES_SERVICE_HOST"),
         os.environ.get("KUBERNETES_SERVICE_PORT", "443"),
@@ -165,12 +169,12 @@ def in_cluster() -> Api:
 
 
 def main() -> None:
-    """Make what is missing and say which that was, never its value."""
+    """Create what is missing and print the names, never the values."""
     try:
         made = secrets_ensure(in_cluster())
     except Failed as error:
         sys.exit(str(error))
-    sys.stdout.write(f"Secrets made: {', '.join(made) or 'none, all were here'}\n")
+    sys.stdout.write(f"Secrets created: {', '.join(made) or 'none, all existed'}\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What one client does at once, counted by its address as `mimir.lib.forwarded` established it."""
+"""Limits of concurrent use by one client, by the address from `mimir.lib.forwarded`."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from mimir.lib.asgi import Scope
 from mimir.lib.errors import TooMany
 
-SIGN_INS_AT_ONCE = 4  # of one client
+SIGN_INS_AT_ONCE = 4  # for one client
 SIGN_IN_PATH = "/api/v1/session"  # the last slash is optional in a request
 
 
 class PerClient:
-    """A limit on things that one client has at once. `what` is for the error's sentence."""
+    """A limit of concurrent uses by one client. `what`: for the error message."""
 
     def __init__(self, what: str, limit: int) -> None:
         self._what, self._limit = what, limit
@@ -19,7 +19,7 @@ class PerClient:
 
     @contextlib.contextmanager
     def taken(self, client: str) -> Iterator[None]:
-        """Count one for the time of the block. Raises: TooMany."""
+        """Count one use during the block. Raises: TooMany."""
         if self._counts.get(client, 0) >= self._limit:
             raise TooMany(
                 f"{self._limit} {self._what} from one address is the limit. Try again in a moment.",
@@ -37,19 +37,19 @@ class PerClient:
 
 
 class SignIns(PerClient):
-    """The limit on sign-ins by the API of one client, before a thread or an upstream connection is taken."""
+    """The limit of concurrent sign-ins by one client, before a thread or connection is used."""
 
     def __init__(self) -> None:
         super().__init__("sign-ins at once", SIGN_INS_AT_ONCE)
 
     def of(self, scope: Scope) -> contextlib.AbstractContextManager[None]:
-        """For the time of a request: counts it if it is a sign-in. Entering raises: TooMany."""
+        """Count the request during the block, if it is a sign-in. Raises on entry: TooMany."""
         is_sign_in = scope["method"] == "POST" and scope["path"].rstrip("/") == SIGN_IN_PATH
         return self.taken(client_of(scope)) if is_sign_in else contextlib.nullcontext()
 
 
 def client_of(scope: Scope) -> str:
-    """The client's address; an IPv6 client counts by its /64, which one machine owns whole."""
+    """Return the client's address; of an IPv6 client its /64, which one machine owns."""
     address = str((scope.get("client") or ("", 0))[0])
     if ":" not in address:
         return address

@@ -1,7 +1,8 @@
-"""uvicorn's HTTP connection with time limits and a limit of connections per address: uvicorn itself has neither.
+"""uvicorn's HTTP connection with time limits and a limit of connections per address.
 
-A connection is closed when a request's header takes too long, when the client does not read an answer, and when it goes on sending a
-body that was answered without being read. Limits on bodies are in `mimir.lib.bodies`.
+uvicorn has neither. A connection is closed when a header takes too long, when the client does not
+read a response, and when it keeps sending a body after the response. Limits of bodies are in
+`mimir.lib.bodies`.
 """
 
 import asyncio
@@ -19,31 +20,32 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from mimir.lib.heap_trim import trim_soon
 
 HEADER_SECONDS = (
-    20.0  # from the connection, or the first byte of a further request, to the end of its header
+    20.0  # from the start of the connection or of the next request to the end of its header
 )
-UNREAD_SECONDS = 120.0  # of a client that takes nothing of an answer
-DISCARD_SECONDS = 10.0  # after an answer: the rest of a body that nobody reads is taken, so the client sees the answer
-CLOSING_SECONDS = 30.0  # for what is still to be sent when a connection ends
-_BURST = 100  # connections after whose end memory is given back
+UNREAD_SECONDS = 120.0  # for a client that does not read its response
+# after a response, to read the rest of the body: the client then sees the response
+DISCARD_SECONDS = 10.0
+CLOSING_SECONDS = 30.0  # to send the rest when a connection ends
+_BURST = 100  # ended connections, after which memory is returned to the system
 _FILES_MAX = 65536
 _FILES_KEPT = (
-    0.8  # of all file descriptors: the rest is for the database, storage and the orchestrator
+    0.8  # share of the file descriptors: the rest is for database, storage and orchestrator
 )
 
 
 @dataclass
 class ConnectionTable:
-    """Open connections by address. trusted: proxies, which bring many clients and have no limit."""
+    """Open connections by address. trusted: proxies, which have no limit."""
 
     per_client: int
     total: int
     trusted: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
     open: int = 0
-    most: int = 0  # since memory was given back
+    most: int = 0  # connections since memory was returned
 
     def admit(self, address: str) -> bool:
-        """Count a new connection; False when it is one too many."""
+        """Count a new connection; False above the limit."""
         if self.open >= self.total or (
             self.counts.get(address, 0) >= self.per_client and not self._is_trusted(address)
         ):
@@ -54,7 +56,7 @@ class ConnectionTable:
         return True
 
     def release(self, address: str) -> None:
-        """Count an admitted connection out."""
+        """Count the end of an admitted connection."""
         self.open -= 1
         self.counts[address] -= 1
         if not self.counts[address]:
@@ -67,19 +69,22 @@ class ConnectionTable:
         try:
             parsed = ipaddress.ip_address(address)
         except ValueError:
-            return not address  # a Unix socket
+            return not address  # a Unix socket has no address
         return any(parsed in network for network in self.trusted)
 
 
 def connection_class(per_client: int, trusted: Sequence[str]) -> "type[Connection]":
-    """The protocol class for uvicorn's `http`, with a table of its own."""
+    """Return the protocol class for uvicorn's `http`, with its own table."""
     networks = tuple(ipaddress.ip_network(part, strict=False) for part in trusted)
     table = ConnectionTable(per_client, int(_raise_file_limit() * _FILES_KEPT), networks)
     return type("LimitedConnection", (Connection,), {"table": table})
 
 
 def _raise_file_limit() -> int:
-    """Raise this process's limit of open files to what it may have; the new limit. Shells often begin with 1024."""
+    """Raise this process's limit of open files to its maximum and return it.
+
+    Shells often start with 1024.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, _FILES_MAX)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
@@ -89,12 +94,12 @@ def _raise_file_limit() -> int:
 
 
 class Socket(WebSocketsSansIOProtocol):
-    """One WebSocket that tells when its connection is lost."""
+    """One WebSocket that reports the loss of its connection."""
 
     on_lost: Callable[[], None] | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell who counts it."""
+        """Report the loss to the table."""
         callback, self.on_lost = self.on_lost, None
         if callback is not None:
             callback()
@@ -102,7 +107,10 @@ class Socket(WebSocketsSansIOProtocol):
 
 
 class _Transport:
-    """A transport that closes in two steps while a client still sends its body: closed at once, the client would lose the answer."""
+    """A transport that closes in two steps while the client sends a body.
+
+    Closed at once, the client could not read the response.
+    """
 
     def __init__(
         self,
@@ -117,11 +125,11 @@ class _Transport:
         return getattr(self._transport, name)
 
     def is_closing(self) -> bool:
-        """Whether nothing more may be sent."""
+        """Whether nothing more can be sent."""
         return self.lingers or self._transport.is_closing()
 
     def close(self) -> None:
-        """Close; while the client sends: only our side, for now."""
+        """Close; while the client sends, only the sending side."""
         if self.lingers or self._transport.is_closing():
             return
         if self._unread() and self._transport.can_write_eof():
@@ -133,7 +141,7 @@ class _Transport:
             self._transport.close()
 
     def close_now(self) -> None:
-        """Close, whatever the client still sends."""
+        """Close, even if the client still sends."""
         self._transport.close()
 
 
@@ -148,7 +156,7 @@ class Connection(H11Protocol):
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count the connection, or close it, and wait for a request's header."""
+        """Count the connection, or close it; then wait for a header."""
         self._lingering = _Transport(transport, self._sends_a_body, self._linger)  # type: ignore[arg-type]
         super().connection_made(self._lingering)  # type: ignore[arg-type]
         address = self.client[0] if self.client else ""
@@ -160,12 +168,12 @@ class Connection(H11Protocol):
         self._start("header", HEADER_SECONDS, self._close_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop all timers and count the connection out."""
+        """Stop all timers and count the end of the connection."""
         self._forget()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Handle what came; a header that is not complete yet has a deadline."""
+        """Handle received data. An incomplete header has a deadline."""
         if self._lingering.lingers:
             return
         super().data_received(data)
@@ -177,9 +185,10 @@ class Connection(H11Protocol):
             self._start("closing", CLOSING_SECONDS, self.transport.abort)
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        """Hand the connection over to the socket's protocol; it stays counted until that one loses it.
+        """Hand the connection over to the WebSocket protocol. It stays counted.
 
-        As with requests (`reset_contextvars`), the socket gets none of the context variables of earlier requests on the connection.
+        As with requests (`reset_contextvars`), the WebSocket gets no context variables of earlier
+        requests.
         """
         address, self._admitted = self._admitted, None
         self._forget()
@@ -189,11 +198,11 @@ class Connection(H11Protocol):
             return
         if isinstance(socket, Socket):
             socket.on_lost = lambda: self.table.release(address)
-        else:  # refused in the handshake: this object still hears of the end
+        else:  # refused in the handshake: this object still gets the end
             self._admitted = address
 
     def on_response_complete(self) -> None:
-        """Limit how long the rest of an unread body is taken, and how long a closing connection takes to send."""
+        """Limit the time to read the rest of a body, and to send when closing."""
         super().on_response_complete()
         if self.transport.is_closing():
             self._start("closing", CLOSING_SECONDS, self.transport.abort)
@@ -203,10 +212,10 @@ class Connection(H11Protocol):
         elif self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
             self._start(
                 "header", HEADER_SECONDS, self._close_slow
-            )  # half of the next header came with this request
+            )  # part of the next header arrived with this request
 
     def handle_events(self) -> None:
-        """uvicorn's own; the discarded body has ended once the next request may begin."""
+        """Also end the discarded body when the next request can start."""
         super().handle_events()
         if self.conn.their_state is not h11.SEND_BODY:
             self._stop("discard")
@@ -217,12 +226,12 @@ class Connection(H11Protocol):
         self._start("closing", CLOSING_SECONDS, self.transport.abort)
 
     def pause_writing(self) -> None:
-        """The client reads slower than we send: it has a deadline until it has caught up."""
+        """Start the deadline of a client that reads too slowly."""
         super().pause_writing()
         self._start("unread", UNREAD_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """The client has caught up."""
+        """Stop the deadline: the client has caught up."""
         self._stop("unread")
         super().resume_writing()
 

@@ -1,12 +1,13 @@
-"""Named places where tests kill or hold a process. Nothing happens unless `MIMIR_CRASH_POINTS` names a folder.
+"""Crash points: named places where tests kill or pause a process.
 
-In that folder a test arms a point by making a file; the first process that comes by takes it (a rename, atomic over processes):
+They do nothing unless `MIMIR_CRASH_POINTS` names a folder. A test creates a file there; the first
+process that reaches the point takes it (by an atomic rename):
 
 - `<name>.kill` becomes `<name>.hit`: SIGKILL to this process.
-- `<name>.hold` becomes `<name>.held`: this process waits there until `<name>.go` exists, at most 60 s.
+- `<name>.hold` becomes `<name>.held`: the process waits until `<name>.go` exists, at most 60 s.
 
-`mimir.env` refuses to start with `ENVIRONMENT=production` while the variable is set. The worker reads its own environment, so that its
-points work too.
+With `ENVIRONMENT=production`, `mimir.env` refuses to start while the variable is set. The worker
+reads its own environment, so its points work too.
 """
 
 import os
@@ -18,7 +19,7 @@ HOLD_LIMIT_SECONDS = 60.0
 
 
 def crash_point(name: str) -> None:
-    """Do what is armed for `name`, if anything is."""
+    """Do what the files for `name` say."""
     folder = os.environ.get("MIMIR_CRASH_POINTS")
     if not folder:
         return
@@ -31,7 +32,7 @@ def crash_point(name: str) -> None:
 
 
 def _taken(armed: Path, mark: str) -> bool:
-    """Whether this call took what was armed."""
+    """Whether this call took the file."""
     try:
         armed.rename(armed.with_suffix(f".{mark}"))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Disks that are full or read-only: errors of the system as sentences, and a probe that finds out before somebody's request does."""
+"""Full and read-only disks: system errors as messages, and a probe that detects them early."""
 
 import errno
 import os
@@ -10,32 +10,33 @@ from mimir.lib.errors import MimirError
 FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 READ_ONLY = frozenset((errno.EROFS, errno.EACCES, errno.EPERM))
 _PROBE_BYTES = 64 * 1024
-_FREE_BYTES_MIN = 8 * 1024 * 1024  # below it a disk counts as full: the next request would fill it
+# below this a disk counts as full: the next request would fill it
+_FREE_BYTES_MIN = 8 * 1024 * 1024
 _RETRY_SECONDS = 30
 
 
 class StorageFull(MimirError):
-    """There is no space left where files are written. Answered with 507; the same request works once there is space."""
+    """The disk is full. Status 507. The same request works once there is space."""
 
     status, code = 507, "storage_full"
 
     def __init__(self) -> None:
-        message = "The server's disk is full. Nothing was changed. Tell an administrator; the same request works again once there is space."
+        message = "The server's disk is full. Nothing was changed. Ask an administrator to free space, then retry."
         super().__init__(message, retry_after_seconds=_RETRY_SECONDS)
 
 
 class StorageReadOnly(MimirError):
-    """Files cannot be written. Answered with 503."""
+    """Files cannot be written. Status 503."""
 
     status, code = 503, "storage_read_only"
 
     def __init__(self) -> None:
-        message = "The server cannot write its files. Nothing was changed. Tell an administrator; the same request works again afterwards."
+        message = "The server cannot write its files. Nothing was changed. Ask an administrator to fix its storage, then retry."
         super().__init__(message, retry_after_seconds=_RETRY_SECONDS)
 
 
 def as_storage_error(error: BaseException | None) -> MimirError | None:
-    """The error a client is told when `error`, or its cause, is a disk that is full or cannot be written; else None."""
+    """Return the error for a full or read-only disk as `error` or its cause; else None."""
     for found in (error, getattr(error, "__cause__", None)):
         if isinstance(found, OSError) and not isinstance(found, MimirError):
             if found.errno in FULL:
@@ -46,9 +47,9 @@ def as_storage_error(error: BaseException | None) -> MimirError | None:
 
 
 def write_problem(folder: str, *, what: str, setting: str) -> str:
-    """Why nothing can be written to `folder` now, as a sentence; empty when it can.
+    """Return why `folder` cannot be written now; an empty text if it can.
 
-    what: what lies there. setting: the setting that names the folder.
+    what: the content of the folder. setting: the setting that names it.
     """
     error = unwritable(folder)
     if error is not None and error.errno in FULL:
@@ -62,7 +63,10 @@ def write_problem(folder: str, *, what: str, setting: str) -> str:
 
 
 def has_space(folder: str, size_bytes: int) -> bool:
-    """Whether `size_bytes` fit on the disk of `folder` with the reserve free. True when the disk does not report its free space."""
+    """Whether `size_bytes` fit on the disk of `folder`, with the reserve left free.
+
+    True if the disk does not report its free space.
+    """
     place = Path(folder)
     try:
         facts = os.statvfs(next(one for one in (place, *place.parents) if one.exists()))
@@ -72,12 +76,15 @@ def has_space(folder: str, size_bytes: int) -> bool:
 
 
 def storage_problem(folder: str | Path) -> MimirError | None:
-    """The error for a folder that cannot be written now; None when it can be: for a child process that ended without a reason."""
+    """Return the error for a folder that cannot be written; None if it can.
+
+    For a child process that ended without a reason.
+    """
     return as_storage_error(unwritable(folder))
 
 
 def unwritable(folder: str | Path) -> OSError | None:
-    """The system's error when a small file cannot be written to `folder` now."""
+    """Return the system error of writing a small file to `folder`; None if it works."""
     try:
         with tempfile.TemporaryFile(dir=folder, prefix=".mimir-probe-") as probe:
             probe.write(bytes(_PROBE_BYTES))

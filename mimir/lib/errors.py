@@ -1,4 +1,4 @@
-"""The error every boundary answers with: `{"code", "message", "detail"}` and an HTTP status."""
+"""`MimirError`: an error with status, code, message and detail, for every boundary."""
 
 from collections.abc import Mapping
 from itertools import islice
@@ -14,12 +14,12 @@ DETAIL_ENTRIES_MAX, DETAIL_KEY_CHARS_MAX, DETAIL_TEXT_CHARS_MAX, DETAIL_DEPTH_MA
 
 
 def shortened(text: str, limit: int) -> str:
-    """`text`, cut after `limit` characters with an ellipsis: errors quote what users sent."""
+    """Return `text`, cut after `limit` characters with an ellipsis: errors quote user input."""
     return text if len(text) <= limit else text[:limit] + "…"
 
 
 def _bounded(value: Any, depth: int) -> Any:
-    """A copy of an error's detail without long texts, long keys, long lists and deep nesting."""
+    """Return a copy of an error's detail without long texts, keys, lists and deep nesting."""
     if isinstance(value, str):
         return shortened(value, DETAIL_TEXT_CHARS_MAX)
     if isinstance(value, Mapping):
@@ -40,10 +40,10 @@ def _bounded(value: Any, depth: int) -> Any:
 
 
 class MimirError(Exception):
-    """Something a caller has to know, said so that they can act.
+    """An error for the caller, who can act on it.
 
-    `code` is stable and for programs, `message` is a sentence for people (what happened, what to do), `detail` maps a field's path to
-    its own message, or carries facts. `status` is the HTTP status at the boundary.
+    `code`: stable, for programs. `message`: for users: the problem and the next action. `detail`:
+    messages by field path, or facts. `status`: the HTTP status.
     """
 
     status: int = 400
@@ -66,7 +66,7 @@ class MimirError(Exception):
         self.retry_after_seconds = retry_after_seconds
 
     def as_dict(self) -> dict[str, Any]:
-        """The body of the answer: `{"code", "message", "detail"}`, at most some 100 KB whatever the request held."""
+        """Return the response body `{"code", "message", "detail"}`, at most about 100 KB."""
         return {
             "code": self.code,
             "message": shortened(self.message, MESSAGE_CHARS_MAX),
@@ -75,64 +75,64 @@ class MimirError(Exception):
 
 
 class NotAuthenticated(MimirError):
-    """Nobody is signed in, or the token is bad or expired. Answered with 401."""
+    """Not signed in, or an invalid or expired token. Status 401."""
 
     status, code = 401, "not_authenticated"
 
 
 class PermissionDenied(MimirError):
-    """A member of the project without the role this needs. Answered with 403."""
+    """The role in the project is not sufficient. Status 403."""
 
     status, code = 403, "permission_denied"
 
 
 class NotFound(MimirError):
-    """Not there, or not theirs: both look the same. Answered with 404."""
+    """It does not exist, or the user has no access: both look the same. Status 404."""
 
     status, code = 404, "not_found"
 
 
 class Conflict(MimirError):
-    """The thing is in a state, or has a version, that this request does not fit. Answered with 409."""
+    """The state or version of the resource does not allow the request. Status 409."""
 
     status, code = 409, "conflict"
 
 
 class Gone(MimirError):
-    """The attempt is fenced or its log closed: stop. Answered with 410."""
+    """The attempt is fenced or its log is closed: the worker must stop. Status 410."""
 
     status, code = 410, "gone"
 
 
 class TooLarge(MimirError):
-    """Over a limit with a named setting. Answered with 413."""
+    """Above a limit that a setting names. Status 413."""
 
     status, code = 413, "too_large"
 
 
 class Invalid(MimirError):
-    """The request can be read but not accepted; `detail` maps each field's path to its message. Answered with 400."""
+    """The request is invalid; `detail` has a message for each field path. Status 400."""
 
     status, code = 400, "invalid"
 
 
 class TooMany(MimirError):
-    """A limit of rate or number; `retry_after_seconds` becomes Retry-After. Answered with 429."""
+    """A limit of rate or number. `retry_after_seconds` becomes Retry-After. Status 429."""
 
     status, code = 429, "too_many"
 
 
 class StorageAway(MimirError, OSError):
-    """The artifact storage does not answer, or not as it should: as a disk that is away. Answered with 503, the same request later works.
+    """The artifact storage is unavailable. Status 503; the same request works later.
 
-    `why` is for administrators: what is wrong and what to mend.
+    `why`: the cause and the fix, for administrators.
     """
 
     status, code = 503, "storage_unavailable"
 
     def __init__(self, why: str) -> None:
         super().__init__(
-            "The artifact storage does not answer. Nothing is lost: try again in a moment.",
+            "The artifact storage does not answer. No data is lost. Try again in a moment.",
             retry_after_seconds=5,
         )
         self.why = why

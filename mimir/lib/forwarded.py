@@ -1,7 +1,8 @@
-"""Who asked, by which scheme and host: the frontend believes X-Forwarded-* of named proxies alone, and sets the headers anew.
+"""X-Forwarded-* headers: accepted only from trusted proxies, and set anew.
 
-Everything behind `ForwardedHeaders` may read `scope["client"]`, `scope["scheme"]` and the three headers as the truth. The orchestrator
-believes nobody's X-Forwarded-*: there `mimir.api.port_access` settles the same from the frontend's proof.
+Behind `ForwardedHeaders`, `scope["client"]`, `scope["scheme"]` and the three headers are reliable.
+The orchestrator accepts them from nobody: there `mimir.api.port_access` takes the client from the
+frontend's signature.
 """
 
 import ipaddress
@@ -29,7 +30,7 @@ _HOST_CHARACTERS_MAX = 255
 
 
 class ForwardedHeaders:
-    """ASGI middleware; the outermost one. `trusted` holds addresses or CIDR blocks of proxies whose X-Forwarded-* are believed."""
+    """ASGI middleware, the outermost one. `trusted`: addresses or CIDR blocks of proxies."""
 
     def __init__(self, application: Application, *, trusted: Sequence[str]) -> None:
         self._application = application
@@ -42,7 +43,7 @@ class ForwardedHeaders:
 
 
 def believed(scope: Scope, peer: str, secure: bool, *, trusted: Sequence[Network]) -> Scope:
-    """A copy of `scope` as the person's own request: address, scheme and X-Forwarded-* of `peer`, or what a trusted `peer` says."""
+    """Return `scope` with the client's address and scheme: of `peer`, or as a trusted `peer` says."""
     address, host = peer, header(scope, b"host")
     if is_named(peer, trusted):
         address = _client_address(header(scope, b"x-forwarded-for"), peer, trusted)
@@ -52,8 +53,9 @@ def believed(scope: Scope, peer: str, secure: bool, *, trusted: Sequence[Network
 
 
 def settled(scope: Scope, peer: str, address: str, secure: bool, host: str) -> Scope:
-    """A copy of `scope` as the person's own request: by address, scheme and host, whatever its headers said of them."""
-    # A name with `_` reads like one with `-` in Django's META: nobody needs it, and it would go round what is dropped here.
+    """Return `scope` with this client address, scheme and host, whatever its headers say."""
+    # Django's META does not distinguish `_` from `-` in names, so a header with `_` would bypass
+    # the removal.
     headers: list[Header] = [
         (name, value)
         for name, value in scope["headers"]
@@ -71,10 +73,10 @@ def settled(scope: Scope, peer: str, address: str, secure: bool, host: str) -> S
 
 
 def peer_of(scope: Scope, receive: Receive) -> tuple[str, bool]:
-    """The address at the other end of the connection ("" for a Unix socket), and whether it is TLS.
+    """Return the address of the peer ("" for a Unix socket) and whether it uses TLS.
 
-    The connection is asked and not the scope where that is possible: uvicorn, unless told otherwise, believes any X-Forwarded-For
-    that comes over loopback and has then put it in `scope["client"]`.
+    From the connection if possible, not from the scope: by default, uvicorn accepts any
+    X-Forwarded-For over loopback and stores it in `scope["client"]`.
     """
     transport = getattr(getattr(receive, "__self__", None), "transport", None)
     if transport is None or not hasattr(transport, "get_extra_info"):
@@ -85,7 +87,10 @@ def peer_of(scope: Scope, receive: Receive) -> tuple[str, bool]:
 
 
 def _client_address(chain: str, peer: str, trusted: Sequence[Network]) -> str:
-    """The last address of the chain that no trusted proxy wrote about itself: what stands left of it can be made up."""
+    """Return the last address in the chain that is not a trusted proxy.
+
+    Addresses before it can be invented.
+    """
     found = peer
     for part in reversed([part.strip() for part in chain.split(",") if part.strip()]):
         address = _parse(part)
@@ -104,7 +109,10 @@ def is_named(text: str, networks: Sequence[Network]) -> bool:
 
 
 def _parse(text: str) -> Address | None:
-    """An address as proxies write it: `1.2.3.4`, `1.2.3.4:80`, `::1`, `[::1]:80`; an IPv4 one in IPv6's clothes is IPv4."""
+    """Parse an address as proxies write it: `1.2.3.4`, `1.2.3.4:80`, `::1`, `[::1]:80`.
+
+    An IPv4-mapped IPv6 address becomes IPv4.
+    """
     text = text.strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -119,5 +127,5 @@ def _parse(text: str) -> Address | None:
 
 
 def _last(values: str) -> str:
-    """The value the nearest proxy added."""
+    """Return the value that the nearest proxy added."""
     return values.rpartition(",")[2].strip()

@@ -1,4 +1,4 @@
-"""Giving memory back to the system after a burst: glibc keeps what was freed in the middle of its heap until it is told to trim."""
+"""Return of freed memory to the system after a burst: glibc keeps it until it is trimmed."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ _pending: asyncio.TimerHandle | None = None
 
 
 def trim_soon() -> None:
-    """Trim once, a second from now, however often this is called until then. Call it in the event loop's thread."""
+    """Trim once in a second, however often it is called. Call it on the event loop's thread."""
     global _pending
     if _pending is None:
         _pending = asyncio.get_running_loop().call_later(_DELAY_SECONDS, _trim)
@@ -21,14 +21,12 @@ def _trim() -> None:
     global _pending
     _pending = None
     if (function := _malloc_trim()) is not None:
-        asyncio.get_running_loop().run_in_executor(
-            None, function, 0
-        )  # ctypes releases the interpreter's lock
+        asyncio.get_running_loop().run_in_executor(None, function, 0)  # ctypes releases the GIL
 
 
 @functools.cache
 def _malloc_trim() -> Any:
-    """glibc's function; None where the C library has none."""
+    """Return glibc's function; None with another C library."""
     with contextlib.suppress(OSError, AttributeError):
         return ctypes.CDLL(None).malloc_trim
     return None

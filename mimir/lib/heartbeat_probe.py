@@ -1,6 +1,7 @@
-"""`python -I -S mimir/lib/heartbeat_probe.py FILE SECONDS`: a liveness probe of a loop. FILE is touched when the loop's heartbeat row was written.
+"""`python -I -S heartbeat_probe.py FILE SECONDS`: liveness probe of a loop.
 
-Run as a file and without site-packages: a probe costs one bare start of Python, no connection and no query.
+The loop touches FILE after each heartbeat row. The probe runs as a file and without site-packages:
+it costs one bare start of Python, no connection and no query.
 """
 
 import os
@@ -9,7 +10,10 @@ import time
 
 
 def problem(path: str, seconds: float, now: float) -> str:
-    """A sentence, or nothing when `path` was touched less than `seconds` before `now` (seconds since the epoch)."""
+    """Return the problem; an empty text if `path` was touched in the last `seconds`.
+
+    `now`: seconds since the epoch.
+    """
     try:
         age = now - os.stat(path).st_mtime
     except OSError as error:

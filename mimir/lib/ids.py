@@ -1,4 +1,4 @@
-"""Identifiers: time-ordered UUIDs, so that primary keys append to their index and sort by creation."""
+"""Time-ordered UUIDs: primary keys append to their index and sort by creation."""
 
 import os
 import time
@@ -6,7 +6,7 @@ import uuid
 
 
 def uuid7() -> uuid.UUID:
-    """A new version 7 UUID: 48 bits of Unix milliseconds, 74 random bits (RFC 9562, section 5.7)."""
+    """Return a new version 7 UUID: 48 bits of Unix milliseconds, 74 random bits (RFC 9562, 5.7)."""
     milliseconds = time.time_ns() // 1_000_000
     value = (milliseconds & ((1 << 48) - 1)) << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76

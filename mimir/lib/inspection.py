@@ -1,4 +1,4 @@
-"""DuckDB as the reader asks it: queries whose complaints are put into our words, and checks of what a table may be."""
+"""DuckDB queries with readable error messages, and checks of the columns of a table."""
 
 import re
 from typing import Any
@@ -7,23 +7,26 @@ from mimir.lib.tables import COLUMN_NAME_MAX, COLUMNS_MAX, HEAD_BYTES, Column, N
 
 
 class DiskFull(NotATable):
-    """This machine's disk is full: nothing is said of the file."""
+    """The disk of this machine is full; the file is not at fault."""
 
 
 def read_head(path: str) -> bytes:
-    """What `detect_format` and `scan_sql` have to see of a file."""
+    """Return the first bytes of a file, for `detect_format` and `scan_sql`."""
     with open(path, "rb") as file:
         return file.read(HEAD_BYTES)
 
 
 def run_sql(connection: Any, sql: str) -> list[tuple[Any, ...]]:
-    """All rows of a query. Raises: NotATable with DuckDB's words in `detail`, NoMemory, DiskFull."""
+    """Return all rows of a query.
+
+    Raises: NotATable with DuckDB's message in `detail`, NoMemory, DiskFull.
+    """
     import duckdb
 
     try:
         rows: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
     except (duckdb.Error, UnicodeDecodeError) as error:
-        # DuckDB quotes the file in its complaints and may cut the quote inside a character.
+        # DuckDB quotes the file in its messages, and can cut a character in half.
         complaint = (
             error.object.decode("utf-8", "replace")
             if isinstance(error, UnicodeDecodeError)
@@ -31,7 +34,7 @@ def run_sql(connection: Any, sql: str) -> list[tuple[Any, ...]]:
         )
         if "No space left on device" in complaint:
             raise DiskFull(
-                "There is no room left on this machine's disk to read the file. Tell an administrator."
+                "The server's disk is full. Ask an administrator to free space, then retry."
             ) from error
         message, detail = _in_our_words(complaint), _WITHOUT_PATH.sub("", complaint.strip())[:1000]
         if isinstance(error, duckdb.OutOfMemoryException):
@@ -40,9 +43,7 @@ def run_sql(connection: Any, sql: str) -> list[tuple[Any, ...]]:
     return rows
 
 
-_WITHOUT_PATH = re.compile(
-    r""" in file (["'])[^"']*\1|(["'])/[^"']*\2"""
-)  # the path is ours, not the user's
+_WITHOUT_PATH = re.compile(r""" in file (["'])[^"']*\1|(["'])/[^"']*\2""")  # the path is internal
 
 
 def _in_our_words(complaint: str) -> str:
@@ -54,18 +55,18 @@ def _in_our_words(complaint: str) -> str:
     if "unterminated quote" in complaint:
         return f"{where} opens a quote that is not closed before the next delimiter."
     if "invalid state" in complaint:
-        return "The lines of the CSV file do not all end the same way, or a quote stands inside a cell. Save it again as plain CSV."
+        return "The CSV file has mixed line ends, or a quote inside a cell. Save it again as plain CSV."
     if "Maximum line size" in complaint:
         return f"{where} is longer than 2 MB."
     if "Out of Memory" in complaint or "Out of Range" in complaint:
-        return "The file needs more memory to read than uploads may use. Split it, or upload it as Parquet with smaller row groups."
+        return "Reading the file needs more memory than uploads have. Split it, or upload it as Parquet with smaller row groups."
     if "parquet" in complaint.lower() or "Footer length" in complaint:
-        return "The Parquet file is damaged: it begins and ends as one, and cannot be read in between. Write it again."
+        return "The Parquet file is damaged. Write it again."
     return "The file cannot be read as a table. Check it, or choose other reading options."
 
 
 def check_columns(schema: list[Column]) -> None:
-    """Raises: NotATable for columns that a table cannot have."""
+    """Raise NotATable for columns that a table cannot have."""
     if not schema:
         raise NotATable("The file has no columns.")
     if len(schema) > COLUMNS_MAX:
@@ -77,5 +78,5 @@ def check_columns(schema: list[Column]) -> None:
             )
         if "\x00" in column.name or len(column.type) > 10_000:
             raise NotATable(
-                f"Column {position} cannot be accepted: its name holds U+0000, or its type is too deeply nested."
+                f"Column {position} is not supported: its name contains a NUL character, or its type is too deeply nested."
             )

@@ -1,6 +1,7 @@
-"""One JSON object a line on stdout, the same from every process: time, level, logger, event, and the bound ids of request and job.
+"""Logs: one JSON object per line on stdout, with the ids of request and job.
 
-structlog and the standard library's logging end in the same formatter, so that Django, RQ and uvicorn look like us.
+structlog and the standard library use the same formatter, so that lines of Django, RQ and uvicorn
+look the same.
 """
 
 from typing import Any
@@ -12,18 +13,18 @@ from structlog.types import EventDict, WrappedLogger
 from mimir.lib.redaction import redact
 
 _LEVELS = {"debug": "DEBUG", "info": "INFO", "warn": "WARNING", "error": "ERROR"}
-# Libraries with a line for each request or statement: their warnings are enough.
+# Libraries that log every request or statement: only their warnings are useful.
 _TALKATIVE = ("uvicorn.access", "rq.worker", "httpx", "daphne", "axes", "psycopg")
 
 
-# Without local variables: they hold tokens, passwords and people's data.
+# Without local variables: they contain tokens, passwords and personal data.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
 
 
 def _drop_started(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """One line a request is enough: the one that says how it ended."""
+    """Drop the line for the start of a request: the line for its end is enough."""
     if event.get("event") == "request_started":
         raise structlog.DropEvent
     return event
@@ -45,7 +46,7 @@ def _shared() -> list[Any]:
 
 
 def logging_config(level: str) -> dict[str, Any]:
-    """The `LOGGING` dict for `level` (debug, info, warn, error); configures structlog as a side effect."""
+    """Return the `LOGGING` dict for `level` (debug, info, warn, error). Configures structlog."""
     structlog.configure(
         processors=[
             *_shared(),

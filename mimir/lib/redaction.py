@@ -1,4 +1,4 @@
-"""Secrets do not reach a log: values under secret-looking names, bearer tokens and passwords in URLs are replaced."""
+"""Redaction of secrets in logs: secret-looking names, bearer tokens, passwords in URLs."""
 
 import re
 from collections.abc import MutableMapping
@@ -9,13 +9,13 @@ _NAME = re.compile(
     r"password|passwd|secret|token|authorization|cookie|api_?key|worker_keys", re.IGNORECASE
 )
 _BEARER = re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}")
-_BEARER_LENGTH = len("bearer 12345678")  # shorter texts, most of a cluster's, are none
+_BEARER_LENGTH = len("bearer 12345678")  # shorter texts are not tokens
 _URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+(@)")
 _LINK = re.compile(r"(/password/)[^\s/]+/[^\s/?]+")  # the page of a one-time link
 
 
 def redact_text(text: str) -> str:
-    """`text` without bearer tokens, one-time links and passwords in URLs."""
+    """Return `text` without bearer tokens, one-time links and passwords in URLs."""
     if len(text) >= _BEARER_LENGTH:
         text = _BEARER.sub(rf"\1{HIDDEN}", text)
     if "/password/" in text:
@@ -24,7 +24,7 @@ def redact_text(text: str) -> str:
 
 
 def redact(value: Any) -> Any:
-    """The same value, nested dicts and lists included, without secrets. Keys keep their names."""
+    """Return the value without secrets, also in nested dicts and lists. Keys stay."""
     if isinstance(value, MutableMapping):
         return {
             key: HIDDEN

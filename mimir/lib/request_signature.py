@@ -1,8 +1,10 @@
-"""How the frontend proves to the orchestrator that a request comes from it, and who the person behind it is.
+"""Signature with which the frontend authenticates its requests to the orchestrator.
 
-The frontend sends one header, `X-Mimir-Frontend: v1.<time>.<facts>.<hash>`. The facts are the client's address, scheme and host; the hash
-(HMAC-SHA256 under FRONTEND_KEYS) covers them, the time, the method and the request's target. A proof is good for a minute. Nothing that
-any other process writes, X-Forwarded-* included, is believed. Both roles use this module: they cannot disagree about what is signed.
+The frontend sends one header, `X-Mimir-Frontend: v1.<time>.<facts>.<hash>`. The facts are the
+client's address, scheme and host. The hash (HMAC-SHA256 under FRONTEND_KEYS) covers them, the time,
+the method and the request's target. A signature is valid for a minute. Headers of other processes,
+including X-Forwarded-*, are ignored. Both roles use this module, so they agree about what is
+signed.
 """
 
 import base64
@@ -16,21 +18,19 @@ from mimir.lib.hmac_signatures import derived_key, same, signature
 
 HEADER = b"x-mimir-frontend"
 HEADER_NAME = "X-Mimir-Frontend"
-WINDOW_SECONDS = (
-    60.0  # how far the clocks of two machines may be apart, and how long a proof is good for
-)
+WINDOW_SECONDS = 60.0  # allowed clock difference, and validity of a signature
 _PURPOSE = "mimir frontend v1"
 _CHARACTERS_MAX = 2048
 _HOST_CHARACTERS_MAX = 255
 
 
 class BadRequestSignature(Exception):
-    """The header is there and proves nothing. The text says why, for the log and the person."""
+    """The header is present and invalid. The message says why, for log and user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who made a request, as the frontend saw it. `address` is "" where it is not known."""
+    """The client of a request, as the frontend saw it. `address`: "" if unknown."""
 
     address: str
     secure: bool
@@ -38,7 +38,10 @@ class Client:
 
 
 def sign(client: Client, *, method: str, target: bytes, keys: Sequence[str], now: float) -> str:
-    """The header's value for one request. `target` is the request line's: the path as it is sent, and `?` and the query where there is one."""
+    """Return the header's value for one request.
+
+    `target`: the path as sent, with `?` and the query if there is one.
+    """
     facts = [client.address, client.secure, client.host[:_HOST_CHARACTERS_MAX]]
     payload = base64.urlsafe_b64encode(json.dumps(facts).encode()).decode().rstrip("=")
     at = str(int(now))
@@ -46,7 +49,10 @@ def sign(client: Client, *, method: str, target: bytes, keys: Sequence[str], now
 
 
 def verified_client(scope: Scope, *, keys: Sequence[str], now: float) -> Client | None:
-    """Who made the request of this scope; None where no proof is given. Raises: BadRequestSignature."""
+    """Return the client of a signed request; None without a signature.
+
+    Raises: BadRequestSignature.
+    """
     given = header(scope, HEADER)
     if not given:
         return None
@@ -59,11 +65,11 @@ def verified_client(scope: Scope, *, keys: Sequence[str], now: float) -> Client 
     method = scope["method"] if scope["type"] == "http" else "GET"
     if not any(same(_hash(key, at, payload, method, target), proved_by) for key in keys):
         raise BadRequestSignature(
-            "FRONTEND_KEYS of frontend and orchestrator differ, or the request was changed on its way"
+            "FRONTEND_KEYS of frontend and orchestrator differ, or the request was modified in transit"
         )
     if abs(now - int(at)) > WINDOW_SECONDS:
         raise BadRequestSignature(
-            f"it is {now - int(at):.0f} seconds old: the clocks of frontend and orchestrator differ, or somebody repeats a request"
+            f"it is {now - int(at):.0f} seconds old. The clocks of frontend and orchestrator differ, or the request is a replay"
         )
     return _client(payload)
 

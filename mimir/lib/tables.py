@@ -1,9 +1,9 @@
-"""SQL over tables, and the reading of dataset versions that have no table of their own.
+"""SQL over table files, and reading of dataset versions that have no Parquet table.
 
-`mimir/lib/reading` reads what is sent now. A CSV or JSON lines version that was uploaded before tables were stored beside the file as sent
-is still read by `scan_sql`, so that it keeps the columns, types and values it was shown with.
+`mimir/lib/reading` reads uploads. `scan_sql` still reads CSV and JSON Lines versions from before
+every upload got a Parquet table, with the columns, types and values that they had.
 
-Pure: builds text and judges bytes, opens nothing.
+Pure: it builds SQL and inspects bytes, and opens no file.
 """
 
 import codecs
@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-HEAD_BYTES = 1024 * 1024  # what `csv_header` needs to see of a file
+HEAD_BYTES = 1024 * 1024  # bytes that `csv_header` needs of a file
 COLUMNS_MAX = 2000
 COLUMN_NAME_MAX = 200
 
@@ -21,42 +21,46 @@ _DELIMITERS = ",;\t|"
 
 
 class NotATable(Exception):
-    """The bytes cannot be read as a table. `message` says what they are and what to do; `detail` holds the engine's own words, if any."""
+    """The file cannot be read as a table.
+
+    `message`: its problem and the next action. `detail`: the engine's message, if any.
+    """
 
     def __init__(self, message: str, *, detail: str = "") -> None:
         super().__init__(message)
         self.message, self.detail = message, detail
-        self.choices: dict[str, list[dict[str, object]]] = {}  # what else the file has: sheets
+        self.choices: dict[str, list[dict[str, object]]] = {}  # alternatives in the file: sheets
 
 
 class NoMemory(NotATable):
-    """The engine has no memory left for the table."""
+    """The engine has not enough memory for the table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name, and its type as DuckDB names it."""
+    """One column: its name and its DuckDB type."""
 
     name: str
     type: str
 
 
 def csv_header(head: bytes) -> tuple[str, list[str]]:
-    """The delimiter and the column names of a CSV file that begins with `head`, which is valid UTF-8 up to where it is cut.
+    """Return delimiter and column names of a CSV file that begins with `head`.
 
-    An empty name becomes `column<position>`, a repeated one (DuckDB ignores case) gets `_2`, `_3`… Raises: NotATable.
+    `head`: valid UTF-8 up to its cut. An empty name becomes `column<position>`; a repeated one
+    (DuckDB ignores case) gets `_2`, `_3`… Raises: NotATable.
     """
     text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
     line = _first_record(text)
     if not line.strip():
-        raise NotATable("Line 1 is empty. The first line has to name the columns.")
+        raise NotATable("Line 1 is empty. It must contain the column names.")
     bare = re.sub(r'"(?:[^"]|"")*"', "", line)
     delimiter = max(_DELIMITERS, key=bare.count)
     try:
         cells = next(csv.reader(io.StringIO(line, newline=""), delimiter=delimiter, strict=True))
     except csv.Error as error:
         raise NotATable(
-            f"Line 1, which has to name the columns, cannot be read: {error}."
+            f"Line 1, which must contain the column names, cannot be read: {error}."
         ) from error
     if len(cells) > COLUMNS_MAX:
         raise NotATable(f"The file has {len(cells)} columns; at most {COLUMNS_MAX} are accepted.")
@@ -64,7 +68,7 @@ def csv_header(head: bytes) -> tuple[str, list[str]]:
 
 
 def _first_record(text: str) -> str:
-    """Up to the first line end outside quotes."""
+    """Return the text up to the first line end outside quotes."""
     quoted = False
     for index, character in enumerate(text):
         if character == '"':
@@ -73,7 +77,7 @@ def _first_record(text: str) -> str:
             return text[:index]
     if len(text) >= HEAD_BYTES // 4 or quoted:
         raise NotATable(
-            "Line 1 has no end, or a quote in it is never closed. The first line has to name the columns."
+            "Line 1 has no end, or an unclosed quote. It must contain the column names."
         )
     return text
 
@@ -97,17 +101,17 @@ def _distinct(cells: Iterable[str]) -> list[str]:
 
 
 def quoted(text: str) -> str:
-    """`text` as an SQL string."""
+    """Return `text` as an SQL string."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def identifier(name: str) -> str:
-    """`name` as an SQL identifier."""
+    """Return `name` as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def csv_text_sql(path: str, delimiter: str, names: Sequence[str]) -> str:
-    """A table function over a CSV file, every column as text; NULL is the empty cell."""
+    """Return a table function over a CSV file, every column as text; empty cells are NULL."""
     columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in names)
     return (
         f"read_csv({quoted(path)}, auto_detect=false, header=true, skip=0, delim={quoted(delimiter)}, quote='\"', escape='\"', "
@@ -116,7 +120,10 @@ def csv_text_sql(path: str, delimiter: str, names: Sequence[str]) -> str:
 
 
 def scan_sql(path: str, format: str, schema: Sequence[Column], head: bytes = b"") -> str:  # noqa: A002 - the API's word
-    """One SELECT that reads a file whose schema is known; `head` (its first `HEAD_BYTES`) is needed for CSV only."""
+    """Return one SELECT that reads a file with a known schema.
+
+    `head`: its first `HEAD_BYTES`, only for CSV.
+    """
     if format == "parquet":
         return f"SELECT * FROM read_parquet({quoted(path)})"
     if format == "jsonl":

@@ -1,3 +1,3 @@
-"""The version of this release. pyproject.toml says the same (a test compares them): an image holds no pyproject.toml."""
+"""Version of this release, as in pyproject.toml, which images do not have. A test compares them."""
 
 VERSION = "0.1.0"

@@ -1,1 +1,1 @@
-"""One module a role: `orchestrator`, `frontend`, and `test` (the orchestrator's under pytest). All values come from `mimir.env`."""
+"""Django settings: one module per role, and `test` for pytest. Values come from `mimir.env`."""

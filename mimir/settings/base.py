@@ -1,4 +1,4 @@
-"""What both roles share. A role's module calls `common(env)` and adds what only it has."""
+"""Settings of both roles. The module of a role calls `common(env)` and adds its own."""
 
 import ipaddress
 from pathlib import Path
@@ -12,7 +12,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 
 def common(env: Env) -> dict[str, Any]:
-    """Settings both roles have, by name."""
+    """Return the settings that both roles have, by name."""
     public = urlsplit(env.public_url)
     origin = f"{public.scheme}://{public.netloc}"
     return {
@@ -45,13 +45,13 @@ def common(env: Env) -> dict[str, Any]:
 
 
 def allowed_hosts(env: Env) -> list[str]:
-    """The public host, and loopback while it is public itself."""
+    """The public host; also loopback addresses if the public host is one."""
     host = urlsplit(env.public_url).hostname or "localhost"
     return [host, "localhost", "127.0.0.1", "[::1]"] if is_loopback(host) else [host]
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine."""
+    """Whether a host name or address is this machine."""
     if host == "localhost":
         return True
     try:

@@ -1,4 +1,4 @@
-"""The frontend: pages from the orchestrator's API, and the proxy. No database, no Redis, no app that has tables."""
+"""Settings of the frontend: pages, and the proxy. It has no database, no Redis and no tables."""
 
 import logging.config
 import tempfile
@@ -21,7 +21,8 @@ INSTALLED_APPS = ["django.contrib.staticfiles"]
 DATABASES: dict[str, object] = {}
 
 MIDDLEWARE = [
-    "mimir.health.HealthMiddleware",  # before host and TLS checks: probes send the pod's address as Host
+    # before host and TLS checks: probes send the pod's address as Host
+    "mimir.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "mimir.frontend.middleware.StaticMiddleware",
     "mimir.frontend.middleware.PageHeadersMiddleware",
@@ -60,12 +61,13 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = (
     not STATIC_ROOT
-)  # what was collected has its compressed twins, what is found has not
+)  # collected files have compressed variants, source files do not
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
 SESSION_COOKIE_NAME = "mimir_session"
-# The API's token in the cookie says when a session ends; this is only the age above which a signature is not believed any more.
+# The API token in the cookie decides when a session ends. This is only the maximum age of its
+# signature.
 SESSION_COOKIE_AGE = 366 * 86400
 CSRF_COOKIE_NAME = "mimir_csrf"
-CSRF_FAILURE_VIEW = "mimir.frontend.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "mimir.frontend.error_pages.csrf_failure"

@@ -1,4 +1,4 @@
-"""The orchestrator: web (REST, worker API, sockets, admin), dispatcher, reconciler, commands."""
+"""Settings of the orchestrator: web, dispatcher, reconciler and commands."""
 
 import logging.config
 import sys
@@ -22,8 +22,8 @@ logging.config.dictConfig(LOGGING)
 ROLE = "orchestrator"
 ROOT_URLCONF = "mimir.urls_orchestrator"
 ASGI_APPLICATION = "mimir.asgi_orchestrator.application"
-# Workers and probes reach us by other names than people do; what people may call us is checked by the frontend, and here by the
-# hosts of both URLs.
+# Workers and probes use other host names than people. The frontend checks the names that people
+# use; these are the hosts of both URLs.
 ALLOWED_HOSTS: list[str]
 ALLOWED_HOSTS = [*ALLOWED_HOSTS, urlsplit(ENV.orchestrator_url).hostname or "localhost"]
 if ENV.pod_ip:
@@ -32,7 +32,7 @@ if ENV.pod_ip:
 INSTALLED_APPS = [
     *(
         ["daphne"] if "runserver" in sys.argv else []
-    ),  # before staticfiles: `runserver` serves sockets too; nobody else needs its 40 MB
+    ),  # before staticfiles: only `runserver` needs it for WebSockets, and it takes 40 MB
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -90,10 +90,10 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "projects.users.backends.PasswordBackend",
 ]
-# Behind a proxy an address alone would lock out everybody: the user name and the forwarded address together.
+# User name and address together: behind a proxy, an address alone would lock out everybody.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 10
-AXES_COOLOFF_TIME = 0.25  # hours; `projects.users.lockout` says so
+AXES_COOLOFF_TIME = 0.25  # hours, also in `projects.users.lockout`
 AXES_LOCKOUT_CALLABLE = "projects.users.lockout.locked_out"
 AXES_CLIENT_IP_CALLABLE = "projects.users.lockout.client_network"
 AXES_RESET_ON_SUCCESS = True
@@ -109,18 +109,19 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 PASSWORD_RESET_TIMEOUT = 24 * 3600  # seconds that a link to set a password is valid
 
-# The admin shares its host with the pages: its cookies have their own names and path.
+# The admin shares its host with the pages, so its cookies have their own names and path.
 SESSION_COOKIE_NAME = "mimir_admin_session"
 SESSION_COOKIE_PATH = "/admin"
 SESSION_COOKIE_AGE = round(ENV.admin_session_hours * 3600)
 CSRF_COOKIE_NAME = "mimir_admin_csrf"
 CSRF_COOKIE_PATH = "/admin"
-MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # a cookie of another name does not pass the frontend
+# the frontend passes no cookie of another name
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 STATIC_URL = "/admin/static/"
 STATIC_ROOT = ENV.static_root or None
 WHITENOISE_USE_FINDERS = (
     not STATIC_ROOT
-)  # what was collected has its compressed twins, what is found has not
+)  # collected files have compressed variants, source files do not
 LOGIN_URL = "/admin/login/"
 
 _database = urlsplit(ENV.database_url)
@@ -137,7 +138,8 @@ DATABASES = {
         "OPTIONS": {
             **_database_query,
             "pool": {"min_size": 1, "max_size": 20, "timeout": 10},
-            # The server ends what a stopped process left open: an idle transaction would hold the admission lock for ever.
+            # PostgreSQL ends the sessions of a stopped process: an idle transaction would hold the
+            # admission lock without limit.
             "options": "-c idle_in_transaction_session_timeout=5000 -c lock_timeout=10000 -c tcp_keepalives_idle=10"
             " -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
             "connect_timeout": 5,
@@ -185,7 +187,7 @@ STORAGES = {
 }
 tempfile.tempdir = (
     ENV.spool_dir or tempfile.gettempdir()
-)  # whatever else makes temporary files, in children too
+)  # for every other user of temporary files, also in child processes
 FILE_UPLOAD_TEMP_DIR = tempfile.tempdir
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 
@@ -196,7 +198,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "mimir.api.autoschema.RequestRules",
     "EXCEPTION_HANDLER": "mimir.api.exception_handler",
-    "URL_FORMAT_OVERRIDE": None,  # `?format=` is ours
+    "URL_FORMAT_OVERRIDE": None,  # the API uses `?format=` itself
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
@@ -209,7 +211,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "COMPONENT_SPLIT_PATCH": False,  # a PATCH has its own serializer, whose required fields are required
+    # each PATCH has its own serializer with its own required fields
+    "COMPONENT_SPLIT_PATCH": False,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -233,5 +236,5 @@ SPECTACULAR_SETTINGS = {
 }
 DJANGO_STRUCTLOG_CELERY_ENABLED = False
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = (
-    True  # the frontend's: one id for a request through both roles
+    True  # from the frontend, to have one id for a request in both roles
 )

@@ -1,1 +1,1 @@
-"""REST of the installation itself. Law: site administrators only; a view calls one selector."""
+"""REST API of the installation, for administrators. Each view calls one selector."""

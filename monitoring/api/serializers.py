@@ -1,4 +1,4 @@
-"""Bodies of the system's answer, for the OpenAPI document."""
+"""Response bodies of the system state, for the OpenAPI document."""
 
 from typing import Any
 
@@ -14,24 +14,22 @@ _Any = serializers.Serializer[Any]
 
 class Headline(_Any):
     level = serializers.ChoiceField(choices=["ok", "attention"])
-    message = serializers.CharField(help_text="The one thing that needs an administrator.")
-    remedy = serializers.CharField(help_text="What to do; empty when all is well.")
+    message = serializers.CharField(help_text="The most urgent problem.")
+    remedy = serializers.CharField(help_text="Remedy. Empty without a problem.")
 
 
 class Component(_Any):
     component = serializers.CharField(
-        help_text="dispatcher, reconciler, web (the one that answers), database, redis, storage"
+        help_text="dispatcher, reconciler, web (this process), database, redis, storage"
     )
     instance = serializers.CharField(
-        help_text="Which process or place; empty for a loop that nobody runs."
+        help_text="Process or address. Empty for a loop that does not run."
     )
     started_at = serializers.DateTimeField(allow_null=True)
     beat_at = serializers.DateTimeField(allow_null=True)
     age_seconds = serializers.FloatField(allow_null=True)
     state = serializers.ChoiceField(choices=["alive", "late", "away"])
-    message = serializers.CharField(
-        help_text="What is wrong and what to do; empty when nothing is known to be."
-    )
+    message = serializers.CharField(help_text="Problem and remedy. Empty for a healthy component.")
 
 
 class Queue(_Any):
@@ -47,7 +45,7 @@ class Worker(_Any):
     type = serializers.ChoiceField(choices=job_type_names())
     name = serializers.CharField()
     cluster = serializers.CharField()
-    since = serializers.DateTimeField(help_text="Of its claim, or before that of its admission.")
+    since = serializers.DateTimeField(help_text="Time of the claim, or of the admission before it.")
     memory_bytes = serializers.IntegerField(allow_null=True, help_text="At its last heartbeat.")
     memory_limit_bytes = serializers.IntegerField()
     cpu_millicores = serializers.IntegerField(allow_null=True, help_text="At its last heartbeat.")
@@ -57,19 +55,19 @@ class Worker(_Any):
 class Capacity(_Any):
     cluster = serializers.CharField()
     launcher = serializers.CharField()
-    region = serializers.CharField(help_text="Empty: in none.")
+    region = serializers.CharField(help_text="Empty outside steps.")
     enabled = serializers.BooleanField()
     state = serializers.ChoiceField(choices=[state.value for state in Health])
     jobs = serializers.IntegerField()
     used_jobs = serializers.IntegerField()
-    cpu_millicores = serializers.IntegerField(allow_null=True, help_text="null: not limited there.")
+    cpu_millicores = serializers.IntegerField(allow_null=True, help_text="null: no limit.")
     used_cpu_millicores = serializers.IntegerField()
-    memory_bytes = serializers.IntegerField(allow_null=True, help_text="null: not limited there.")
+    memory_bytes = serializers.IntegerField(allow_null=True, help_text="null: no limit.")
     used_memory_bytes = serializers.IntegerField()
     gpus = serializers.IntegerField()
     used_gpus = serializers.IntegerField()
     reached_at = serializers.DateTimeField(allow_null=True)
-    unreachable_message = serializers.CharField(help_text="Empty while it answers.")
+    unreachable_message = serializers.CharField(help_text="Empty while it responds.")
 
 
 class LimitInForce(_Any):
@@ -82,11 +80,9 @@ class LimitInForce(_Any):
 
 class Storage(_Any):
     artifact_bytes = serializers.IntegerField(
-        help_text="Artifacts and uploaded versions; at most half a minute old, as the next two."
+        help_text="Artifacts and uploaded versions. Up to 30 s old, like the next two."
     )
-    artifact_free_bytes = serializers.IntegerField(
-        allow_null=True, help_text="null for a storage that is no folder."
-    )
+    artifact_free_bytes = serializers.IntegerField(allow_null=True, help_text="null for a bucket.")
     artifact_total_bytes = serializers.IntegerField(allow_null=True)
     database_bytes = serializers.IntegerField()
     log_bytes = serializers.IntegerField()
@@ -96,13 +92,13 @@ class Failures(_Any):
     reason = serializers.ChoiceField(choices=[reason.value for reason in FailureReason])
     count = serializers.IntegerField()
     last_at = serializers.DateTimeField()
-    job = serializers.UUIDField(help_text="The last one.")
+    job = serializers.UUIDField(help_text="The latest job.")
     remedy = serializers.CharField()
 
 
 class Reconcile(_Any):
     lag_seconds = serializers.FloatField(
-        allow_null=True, help_text="Since the last whole look at the cluster seen longest ago."
+        allow_null=True, help_text="Seconds since the oldest complete observation of a cluster."
     )
 
 
@@ -110,11 +106,11 @@ class SystemShape(_Any):
     headline = Headline()
     components = Component(many=True)
     queues = Queue(many=True)
-    workers = Worker(many=True, help_text="The longest running first, at most 100.")
+    workers = Worker(many=True, help_text="Longest running first, at most 100.")
     workers_total = serializers.IntegerField()
     capacity = Capacity(many=True)
     limits = LimitInForce(many=True)
     storage = Storage()
     versions = serializers.DictField(child=serializers.CharField())
-    failures = Failures(many=True, help_text="Of the last 24 hours.")
+    failures = Failures(many=True, help_text="In the last 24 hours.")
     reconcile = Reconcile()

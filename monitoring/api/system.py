@@ -1,4 +1,4 @@
-"""How the installation is doing, for site administrators."""
+"""State of the installation, for administrators."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -11,10 +11,12 @@ from monitoring.selectors.system import system_state
 
 
 class SystemView(ApiView):
-    """The installation as a whole."""
+    """The state of the installation."""
 
     @extend_schema(operation_id="system", responses={200: serializers.SystemShape, **errors(403)})
     def get(self, request: Request) -> Response:
-        """Components, queues, workers, room, limits, storage, versions, failures, and the one thing that needs an administrator."""
+        """Return components, queues, workers, capacity, limits, storage, versions, failures and
+        headline.
+        """
         demand_administrator(request, "The state of the installation is for site administrators.")
         return Response(system_state())

@@ -1,4 +1,4 @@
-"""Paths of monitoring below /api/v1/."""
+"""URLs of monitoring below /api/v1/."""
 
 from django.urls import path
 

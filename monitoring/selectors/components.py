@@ -1,4 +1,7 @@
-"""The parts of the installation and their last heartbeat. Loops beat into rows; what answers is asked; nothing else is claimed."""
+"""Components of the installation and their last heartbeat.
+
+Loops write heartbeat rows; servers are asked directly.
+"""
 
 import time
 from typing import Any
@@ -15,15 +18,18 @@ from monitoring.readiness import REDIS_SECONDS
 from projects.storage import artifacts
 
 LOOPS = ("dispatcher", "reconciler")
-LATE_SECONDS = 6.0  # three rounds of either loop
-AWAY_SECONDS = DISPATCHER_AWAY_SECONDS  # a waiting job says so from then on too
+LATE_SECONDS = 6.0  # three passes of either loop
+AWAY_SECONDS = DISPATCHER_AWAY_SECONDS  # waiting jobs show it from then on
 REPLACED_SECONDS = 600.0
 _SERVER = "SELECT pg_postmaster_start_time(), clock_timestamp(), current_setting('server_version'), inet_server_port()"
 Row = dict[str, Any]
 
 
 def components() -> tuple[list[Row], dict[str, str]]:
-    """The parts, and the versions of those that told theirs: {"postgresql": …, "redis": …}. Two statements and one question to Redis."""
+    """Return the components, and the versions of servers: {"postgresql": …, "redis": …}.
+
+    Two SQL statements and one request to Redis.
+    """
     database, database_version = _database()
     valkey, valkey_version = _redis()
     rows = [
@@ -37,7 +43,7 @@ def components() -> tuple[list[Row], dict[str, str]]:
 
 
 def state_of(age_seconds: float | None) -> str:
-    """alive, late or away, by the age of the last beat; None is none."""
+    """Return alive, late or away, by the age of the last heartbeat; None counts as away."""
     if age_seconds is None or age_seconds >= AWAY_SECONDS:
         return "away"
     return "alive" if age_seconds < LATE_SECONDS else "late"
@@ -58,7 +64,11 @@ def _row(
 
 
 def _loops() -> list[Row]:
-    """Each process of each loop. One that is gone is left out once another of its kind beats in its place; a loop nobody runs is a row too."""
+    """Return every process of each loop.
+
+    A lost process is dropped once another of its kind runs. A loop without any process has one row
+    too.
+    """
     now = utc_now()
     beats = list(LoopBeat.objects.filter(component__in=LOOPS).order_by("component", "-beat_at"))
     found = []
@@ -79,7 +89,10 @@ def _loops() -> list[Row]:
 
 
 def _without_replaced(rows: list[Row]) -> list[Row]:
-    """An away process whose successor began after its last beat has been replaced; so has one that is long gone beside a living one."""
+    """Drop lost processes that were replaced: a successor started after their last heartbeat.
+
+    Also those that are long gone beside a running one.
+    """
     living = [row for row in rows if row["state"] != "away"]
     if not living:
         return rows[:1]
@@ -103,7 +116,10 @@ def _database() -> tuple[Row, str]:
 
 
 def _redis() -> tuple[Row, dict[str, str]]:
-    """Asked now. Both servers speak one protocol; the version goes under the name of the one that answers."""
+    """Return the state of Redis now.
+
+    Redis and Valkey share a protocol; the version is listed under the server's own name.
+    """
     client = redis.Redis.from_url(
         settings.ENV.redis_url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
     )
@@ -123,7 +139,7 @@ def _redis() -> tuple[Row, dict[str, str]]:
 
 
 def _place(client: "redis.Redis") -> str:
-    """Host and port, or the socket's path; never the password of the address."""
+    """Return host and port of a URL, or its socket path; never its password."""
     known = client.connection_pool.connection_kwargs
     return (
         str(known["path"])
@@ -133,7 +149,7 @@ def _place(client: "redis.Redis") -> str:
 
 
 def _storage() -> Row:
-    """Whether its folder can be read and written, or its bucket answers; asked now, with what is wrong as a sentence."""
+    """Return whether the folder is readable and writable, or the bucket responds, with the problem."""
     problem = artifacts.problem()
     row = _row(
         "storage",

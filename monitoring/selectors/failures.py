@@ -1,4 +1,4 @@
-"""Why jobs failed lately, with what to do about it."""
+"""Reasons of recent failures, with remedies."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from jobs.contract import JobStatus
 from jobs.reasons import remedy
 
 HOURS = 24
-# By the partial index job_finished: what ended in the last hours, however many jobs there are.
+# Uses the partial index job_finished: recently ended jobs, however many jobs there are.
 _BY_REASON = """
 SELECT reason, count(*), max(finished_at), (array_agg(id ORDER BY finished_at DESC))[1]
 FROM jobs_job WHERE finished_at >= now() - make_interval(hours => %s) AND status = %s
@@ -17,7 +17,10 @@ GROUP BY reason ORDER BY 2 DESC, reason
 
 
 def recent_failures() -> list[dict[str, Any]]:
-    """Failed jobs of the last HOURS hours by reason, the most frequent first, each with the last job and the remedy."""
+    """Return failures of the last HOURS hours by reason, the most frequent first.
+
+    Each has the latest job and the remedy.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_BY_REASON, [HOURS, JobStatus.FAILED])
         return [

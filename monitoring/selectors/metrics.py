@@ -1,4 +1,7 @@
-"""What `/metrics` tells of the domain, read from one snapshot of the database: right from any replica, and each figure fits the others."""
+"""Figures for `/metrics`, read from one snapshot of the database.
+
+They are consistent with each other, and the same from every replica.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +19,7 @@ SELECT metric, type, status, label, sum(count)::bigint, sum(amount)::bigint FROM
     UNION ALL SELECT metric, type, status, label, count, amount FROM jobs_metricdelta
 ) counted GROUP BY metric, type, status, label
 """
-# Each by the partial index of what it asks for: job_queue, job_live, attempt_holds_room.
+# Each uses a partial index: job_queue, job_live, attempt_holds_room.
 _QUEUED = """
 SELECT type, priority, count(*), extract(epoch FROM clock_timestamp() - min(queued_at))::float
 FROM jobs_job WHERE status = 'queued' GROUP BY type, priority
@@ -30,12 +33,12 @@ Row = tuple[Any, ...]
 
 @dataclass(slots=True)
 class Counted:
-    """Rows of each kind; `counted` is (metric, type, status, label, count, amount)."""
+    """Rows by kind. `counted`: (metric, type, status, label, count, amount)."""
 
     counted: list[Row] = field(default_factory=list)
     queued: list[Row] = field(
         default_factory=list
-    )  # (type, priority, jobs, seconds the first one waits)
+    )  # (type, priority, jobs, waiting seconds of the oldest)
     live: list[Row] = field(default_factory=list)  # (type, status, jobs)
     workers: list[Row] = field(default_factory=list)  # (cluster, workers)
     lag: list[Row] = field(default_factory=list)  # (cluster, seconds)
@@ -43,7 +46,10 @@ class Counted:
 
 
 def counted() -> Counted:
-    """Everything, in one read-only snapshot. Raises: psycopg.Error when the database does not answer, soon."""
+    """Return all figures from one read-only snapshot.
+
+    Raises: psycopg.Error soon, without the database.
+    """
     with own_connection() as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True

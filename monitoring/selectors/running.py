@@ -1,4 +1,7 @@
-"""What runs and what waits: queues, workers with their use, room in the clusters, limits. Each from the partial indexes of what is live."""
+"""Queues, workers with their usage, capacity of clusters, limits.
+
+Uses the partial indexes of live rows.
+"""
 
 from collections import Counter
 from typing import Any
@@ -18,7 +21,7 @@ Row = dict[str, Any]
 
 
 def queues() -> list[Row]:
-    """Every priority class, the most urgent first, with how many wait and how long the first of them has."""
+    """Return every priority class, the most urgent first, with its jobs and longest wait."""
     found = (
         Job.objects.filter(status=JobStatus.QUEUED)
         .order_by()
@@ -39,7 +42,10 @@ def queues() -> list[Row]:
 
 
 def workers() -> list[Row]:
-    """The workers that hold room, the longest first, at most WORKERS_MAX; each with its last sample of use and its limits."""
+    """Return the workers that hold capacity, the longest running first, at most WORKERS_MAX.
+
+    Each with its latest usage sample and its limits.
+    """
     latest = UsageSample.objects.filter(attempt=OuterRef("pk")).order_by("-at")
     sample = Subquery(
         latest.values(use=JSONObject(memory="memory_bytes", cpu="cpu_millicores"))[:1]
@@ -72,7 +78,7 @@ def _worker(row: Any) -> Row:
 
 
 def room() -> tuple[list[Row], list[Row], int]:
-    """Clusters with what attempts hold of them; limits with what runs under them; how many workers there are."""
+    """Return clusters with their used capacity, limits with their usage, and the number of workers."""
     rows = (
         Attempt.objects.filter(gone_at__isnull=True)
         .order_by()
@@ -133,7 +139,7 @@ def _limits(held: list[Row]) -> list[Row]:
 
 
 def reconcile_lag_seconds() -> float | None:
-    """How long ago the reconciler last saw the cluster whole that it has not seen for longest; None before the first time."""
+    """Return the age of the oldest complete observation of a cluster; None before the first."""
     oldest = Cluster.objects.filter(enabled=True, reached_at__isnull=False).aggregate(
         oldest=Min("reached_at")
     )["oldest"]

@@ -1,4 +1,4 @@
-"""What the installation keeps, in bytes, and what runs it, in versions."""
+"""Bytes that the installation stores, and versions of its software."""
 
 import platform
 import shutil
@@ -13,7 +13,8 @@ from mimir.lib.version import VERSION
 from projects.models import VersionSource
 from projects.storage import artifacts
 
-# What a job wrote lies where its artifact was put: only uploads come on top. One pass over two narrow columns, not for each viewer.
+# Versions that jobs wrote share the object of their artifact, so only uploads are added. One pass
+# over two narrow columns, cached.
 _SIZES = """
 SELECT coalesce((SELECT sum(size_bytes) FROM jobs_artifact), 0)
      + coalesce((SELECT sum(size_bytes) FROM projects_datasetversion WHERE source = %s), 0),
@@ -37,9 +38,9 @@ _kept: tuple[float, tuple[int, int, int]] | None = None
 
 
 def stored() -> dict[str, int | None]:
-    """Bytes of artifacts and uploads, of the database and of logs (sums at most KEEP_SECONDS old), and the room of the artifacts' disk.
+    """Return bytes of artifacts, uploads, database and logs, and the disk space of artifacts.
 
-    The room is None for a storage that is no folder, or one that cannot be read.
+    Sums are at most KEEP_SECONDS old. The space is None for a bucket, or an unreadable folder.
     """
     artifact_bytes, database_bytes, log_bytes = _sizes()
     total, free = _disk()
@@ -72,7 +73,7 @@ def _disk() -> tuple[int | None, int | None]:
 
 @cache
 def versions() -> dict[str, str]:
-    """Mimir, Python and the libraries that this process has; one that is not installed in this role is left out."""
+    """Return the versions of Mimir, Python and the libraries of this process."""
     found: dict[str, Any] = {"mimir": VERSION, "python": platform.python_version()}
     for name in LIBRARIES:
         try:

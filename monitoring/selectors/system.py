@@ -1,4 +1,4 @@
-"""The state of the whole installation, as GET /api/v1/system/ answers it."""
+"""State of the installation for GET /api/v1/system/."""
 
 from dataclasses import asdict
 from typing import Any
@@ -11,7 +11,7 @@ from monitoring.selectors.stored import stored, versions
 
 
 def system_state() -> dict[str, Any]:
-    """Everything an administrator looks at, and first what needs one. A constant number of statements."""
+    """Return the state with its most urgent problem. A constant number of queries."""
     parts, server_versions = components()
     capacity, limits, workers_total = room()
     state: dict[str, Any] = {

@@ -52,7 +52,7 @@ def fetched_role(project: Project) -> str:
 
 
 def _not_found() -> Project:
-    raise NotFound("There is nothing here.")
+    raise NotFound("Not found.")
 
 
 def role_subquery(user: "User", project_reference: str) -> Expression | Combinable:

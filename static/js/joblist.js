@@ -3,7 +3,6 @@
 
 import { getJson } from "./api.js";
 import { find, findAll, findOptional, icon, parsePage, setText } from "./dom.js";
-import { statusLabel, statusReason, statusShape } from "./jobtext.js";
 import { Live } from "./live.js";
 import { pieces } from "./logtext.js";
 import { morph } from "./morph.js";
@@ -27,6 +26,12 @@ let lastCounts = ""; // as JSON
 let partsTimer = 0;
 
 /**
+ * Return the icon of a status: a job between two attempts has its own.
+ * @param {JobSummary} job
+ */
+const statusShape = (job) => (job.status === "queued" && job.attempt > 1 ? "retrying" : job.status);
+
+/**
  * Return a text with visible signs for hidden characters.
  * @param {string} text
  */
@@ -44,14 +49,14 @@ function showStatus(cell, job) {
   const shape = statusShape(job);
   const same = shown?.getAttribute("data-status") === job.status;
   if (same && shown.classList.contains(`st-${shape}`)) {
-    setText(shown.querySelector("span"), statusLabel(job));
+    setText(shown.querySelector("span"), job.status_label);
     return;
   }
   const status = document.createElement("span");
   status.className = `st st-${shape}`;
   status.dataset.status = job.status;
   const label = document.createElement("span");
-  label.textContent = statusLabel(job);
+  label.textContent = job.status_label;
   status.append(icon(shape), label);
   cell.replaceChildren(status);
 }
@@ -110,7 +115,7 @@ function showJob(row, job) {
   /** @param {string} name */
   const cell = (name) => find(`[data-cell="${name}"]`, HTMLElement, row);
   showStatus(cell("status"), job);
-  setText(cell("why"), visible(statusReason(job)));
+  setText(cell("why"), visible(job.status_text));
   showProgress(cell("progress"), job);
   showTime(cell("time"), job);
 }

@@ -1,4 +1,4 @@
-"""Who may what: one table over every route of the resolver and every socket of the router. A route without a rule fails."""
+"""Access table: permissions of every route and WebSocket. A route without a rule fails."""
 
 import datetime as dt
 import json
@@ -26,7 +26,8 @@ from tests.support import make
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 
-# What a route asks for. `signed`: anybody who is signed in; `site`: a site administrator; `worker`: its own attempt's token.
+# Required caller. `signed`: any signed-in user; `site`: a site administrator; `worker`: the token
+# of its own attempt.
 PUBLIC, SIGNED, SITE, STAFF, PAGE = "public", "signed", "site", "staff", "page"
 VIEWER, OPERATOR, MAINTAINER, WORKER = "viewer", "operator", "maintainer", "worker"
 RANK = {"viewer": 1, "operator": 2, "maintainer": 3}
@@ -40,7 +41,7 @@ _TWIN = {
 }
 _DEFINITION = {"steps": [{"id": "a", "uses": "command", "with": {"argv": ["true"]}}]}
 
-# What a route needs beside its path.
+# Extra arguments of a route besides its path.
 _QUERIES = {
     "logs/search/": "?q=x",
     "lineage/": "?of=dataset:t@1",

@@ -1,4 +1,4 @@
-"""What ends a session, a token and a socket: a changed password, a deactivation, a lost role, and their user's own will."""
+"""End of sessions, tokens and sockets: changed password, deactivation, lost role, own request."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What is answered with 200 although one might refuse it: a client that names its type, a log that has not begun."""
+"""Requests answered with 200 in spite of an oddity, such as a log that has not begun."""
 
 import pytest
 from django.contrib.auth.models import User

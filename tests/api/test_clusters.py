@@ -1,4 +1,4 @@
-"""Cluster rows: who may edit them, what they may hold, what stands in the way of taking one away; what everybody sees of them."""
+"""Cluster rows: permissions, validation, deletion, and the public list."""
 
 import dataclasses
 import threading
@@ -355,7 +355,7 @@ def test_a_list_of_clusters_costs_the_same_queries_whatever_is_in_it(
 ) -> None:
     for number in range(5):
         _made(boss, name=f"eu-{number}")
-    with django_assert_num_queries(3):  # the token's user, the rows, the room held
+    with django_assert_num_queries(3):  # the token's user, the rows, the resources held
         assert len(boss.get("clusters/").json()["results"]) == 6
 
 

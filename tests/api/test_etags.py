@@ -178,7 +178,7 @@ def test_a_token_is_deleted_on_condition(caller: Caller) -> None:
 
 
 def test_what_changes_without_an_edit_is_sent_again_and_stops_no_edit(caller: Caller) -> None:
-    """Your role stands in the project's answer, and is no change of the project."""
+    """The caller's role is part of the project's body but not a change of the project."""
     bob = Caller(User.objects.get(username="bob"))
     first = bob.get(P)["ETag"]
     Membership.objects.filter(user__username="bob").update(role=Role.MAINTAINER)

@@ -77,4 +77,4 @@ def test_fields_of_lists_may_be_repeated_or_separated_by_commas(caller: Caller) 
 def test_a_key_stands_once_in_a_json_object(caller: Caller, body: str, key: str) -> None:
     answer = caller.send("POST", "projects/", body)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
-    assert f"the key {json.dumps(key)} stands twice in one object" in answer.json()["message"]
+    assert f"the key {json.dumps(key)} occurs twice in one object" in answer.json()["message"]

@@ -23,7 +23,7 @@ JOBS = 100_000
 
 @pytest.fixture(scope="module", autouse=True)
 def _many(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """Written once for all tests here. Some jobs wait, so that the list explains why."""
+    """Jobs for all tests of this file, created once. Some wait, to cover the explanations."""
     with django_db_blocker.unblock():
         cluster_ensure()
         project, small = make.project("many"), make.project("few")
@@ -160,7 +160,7 @@ def test_all_jobs_newest_first_are_read_by_an_index() -> None:
 
 
 def test_what_is_written_here_is_what_services_would_write() -> None:
-    """The rows are made by hand: they have to be rows that the rules of the table and of the shapes allow."""
+    """The rows are inserted directly, so they must satisfy the table's rules and the body's shape."""
     project = Project.objects.get(slug="many")
     assert (
         Job.objects.filter(project=project, finished_at__isnull=True)

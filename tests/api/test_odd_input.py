@@ -1,4 +1,4 @@
-"""What a careless or a hostile client sends is refused in the one error shape, with the path of the bad field: never a 500."""
+"""Malformed and hostile input gets an error body with the field's path, never a 500."""
 
 import base64
 import json

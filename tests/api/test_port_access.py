@@ -19,7 +19,7 @@ SIGN_IN, NEEDS_FRONTEND = ("POST", "/api/v1/session/"), 403
 
 
 async def _shows(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with what the application behind the entrance is told."""
+    """Answers with the scope that the application behind the entrance receives."""
     told = {
         "client": (scope["client"] or [""])[0],
         "scheme": scope["scheme"],
@@ -189,7 +189,7 @@ async def test_a_proof_of_anything_else_is_none(name: str) -> None:
     headers = {key: value.encode("latin-1") for key, value in CHANGED[name].items()}
     answer = await _ask("POST", PATH, headers)  # type: ignore[arg-type]
     assert (answer.status_code, answer.json()["code"]) == (403, "direct_refused")
-    assert ("proof was not accepted" in answer.json()["message"]) == (name != "empty")
+    assert ("signature was rejected" in answer.json()["message"]) == (name != "empty")
 
 
 async def test_the_facts_of_a_proof_cannot_be_changed() -> None:

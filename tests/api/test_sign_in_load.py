@@ -1,4 +1,7 @@
-"""Sign-ins of strangers: a few hashes at once, without a database connection; limits for an address and for a name; signed-in users go on."""
+"""Load of sign-ins: few hashes at once, no database connection, limits per address and name.
+
+Signed-in users are not affected.
+"""
 
 import asyncio
 import threading
@@ -27,7 +30,7 @@ pytestmark = pytest.mark.timeout(60)
 
 
 class Hasher:
-    """Stands where passwords are hashed: counts, and holds each call until it may go on."""
+    """Replaces password hashing: counts calls and blocks each one until it is released."""
 
     def __init__(self) -> None:
         self.go, self.lock = threading.Event(), threading.Lock()
@@ -168,7 +171,7 @@ def test_a_forwarded_header_says_nothing_to_the_lock_out() -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("kind", ["known", "unknown", "inactive", "no password"])
 def test_every_wrong_sign_in_makes_one_hash(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that its time says nothing of the user."""
+    """The duration must not reveal whether the user exists."""
     made: list[str] = []
     user = make.user()
     if kind == "inactive":

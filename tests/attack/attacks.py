@@ -28,7 +28,7 @@ READ_PATH = f"/api/v1/projects/{PROJECT}/"
 
 @dataclass(frozen=True)
 class Target:
-    """The installation, what a member may use, and how long an attack that only holds on goes on."""
+    """The installation, a member's credentials and the duration of attacks that hold connections."""
 
     stack: Stack
     hold_seconds: float
@@ -201,7 +201,7 @@ def huge_profiles(target: Target) -> list[str]:
 
 
 def forged_hint(target: Target) -> list[str]:
-    """Somebody who can write to Redis enqueues `os.system`."""
+    """An attacker with write access to Redis enqueues `os.system`."""
     [web] = target.stack.pids("web")[:1]
     mark = Path(target.stack.folder / f"forged-{uuid.uuid4().hex}")
     connection: Any = Redis.from_url(psutil.Process(web).environ()["REDIS_URL"])

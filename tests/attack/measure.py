@@ -1,4 +1,4 @@
-"""The memory of the servers, and the latency of a signed-in reader, while something else goes on."""
+"""Memory of the servers and latency of a signed-in reader during an attack."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ SAMPLE_SECONDS = 0.05
 
 @dataclass
 class Window:
-    """What was seen between two moments. Memory in MiB by server, latencies in seconds."""
+    """Measurements of one interval. Memory in MiB per server, latencies in seconds."""
 
     before: dict[str, float] = field(default_factory=dict)
     most: dict[str, float] = field(default_factory=dict)
@@ -149,7 +149,7 @@ def until(true: Callable[[], bool], seconds: float) -> bool:
 
 
 def exceeded(window: Window, idle: Window) -> list[str]:
-    """What is over its limit, as sentences; none when all is well."""
+    """Return a sentence per exceeded limit."""
     found = [f"{name} was restarted" for name in window.restarted]
     found += [f"the reader got {failure}" for failure in sorted(set(window.failures))]
     for name in window.before:

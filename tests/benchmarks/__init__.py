@@ -1,1 +1,4 @@
-"""What the installation costs, beside a floor taken in the same run: `make bench ARGS="start api"`. Figures, no verdicts on speed."""
+"""Benchmarks with a baseline measured in the same run: `make bench ARGS="start api"`.
+
+They print figures and assert nothing.
+"""

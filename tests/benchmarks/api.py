@@ -1,4 +1,4 @@
-"""What requests cost, in pairs with the cheapest one that the same server answers."""
+"""Cost of API requests, paired with the cheapest request that the same server answers."""
 
 import statistics
 import time
@@ -42,7 +42,10 @@ def measure(stack: Stack) -> None:
 
 
 def _jobs(stack: Stack, project: str, jobs: str) -> str:
-    """A paused project with 500 jobs, so that a request is measured and not the worker it starts; the id of the one that ran."""
+    """Create a paused project with 500 jobs; return the id of the one that ran.
+
+    Paused, to measure the request and not the worker it would start.
+    """
     stack.call(
         "POST", f"/api/v1/projects/{project}/pipelines/", json={"name": "echo", "definition": ECHO}
     ).raise_for_status()

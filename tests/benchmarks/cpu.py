@@ -21,7 +21,7 @@ def cpu_seconds(stack: Stack, **others: int) -> dict[str, float]:
 
 
 def cpu_shown(before: Seconds, after: Seconds, count: int) -> str:
-    """Milliseconds for each of `count`, by name, the dearest first; what is next to nothing is left out."""
+    """Return milliseconds per item by name, the largest first, without negligible ones."""
     each = {
         name: (after[name] - seconds) / count * 1000
         for name, seconds in before.items()

@@ -93,7 +93,7 @@ def _prepare(folder: Path) -> dict[str, Any]:
 
     from tests.worker.learning import train, write_table
 
-    orders, report = train(
+    context, report = train(
         folder / "train", _table(TRAINING_ROWS, 1), target="price", features=_features()
     )
     rows = folder / "rows.parquet"
@@ -102,7 +102,7 @@ def _prepare(folder: Path) -> dict[str, Any]:
             writer.write_table(_table(ROWS // 10, 2 + part), row_group_size=100_000)
     facts = {
         "signature": report["signature"],
-        "model": str(orders.delivered["model.skops"]),
+        "model": str(context.delivered["model.skops"]),
         "algorithm": report["algorithm"],
     }
     facts["schema"] = write_table(folder / "one.parquet", _table(1, 1))
@@ -119,15 +119,15 @@ def _workload(folder: Path) -> dict[str, Any]:
 
     from jobs.contract import EventKind
     from jobs.worker.ml_inference import run as inference
-    from tests.support.orders import KeptOrders
+    from tests.support.recorded_context import RecordedContext
 
     facts = json.loads((folder / "facts.json").read_text())
     with tempfile.TemporaryDirectory(dir=folder) as name:
         parameters = {"model": "m", "dataset": "d", "output": "p", "keys": ["id"]}
-        orders = KeptOrders(
+        context = RecordedContext(
             Path(name), type="ml_inference", parameters=parameters, memory_bytes=4 * GIB
         )
-        orders.limits["cpu_millicores"] = THREADS * 1000
+        context.limits["cpu_millicores"] = THREADS * 1000
         about = {
             "kind": "dataset",
             "dataset": "d",
@@ -136,8 +136,8 @@ def _workload(folder: Path) -> dict[str, Any]:
             "schema": facts["schema"],
             "row_count": ROWS,
         }
-        orders.give(folder / "rows.parquet", name="dataset", **about)
-        orders.give(
+        context.give(folder / "rows.parquet", name="dataset", **about)
+        context.give(
             Path(facts["model"]),
             name="model",
             kind="model",
@@ -147,10 +147,10 @@ def _workload(folder: Path) -> dict[str, Any]:
         )
         imports = _imports()
         began, cpu = time.monotonic(), time.process_time()
-        output = inference.run(orders)["output"]  # type: ignore[arg-type]
+        output = inference.run(context)["output"]  # type: ignore[arg-type]
         seconds, cpu = time.monotonic() - began, time.process_time() - cpu
         assert output["row_count"] == ROWS
-        last = [data["value"] for kind, data in orders.events if kind is EventKind.METRIC][-1]
+        last = [data["value"] for kind, data in context.events if kind is EventKind.METRIC][-1]
     return {
         "rows_per_second": last,
         "seconds": seconds,
@@ -161,7 +161,7 @@ def _workload(folder: Path) -> dict[str, Any]:
 
 
 def _bare(folder: Path) -> dict[str, Any]:
-    """What anybody would write: read a batch, predict, write."""
+    """Straightforward baseline: read a batch, predict, write."""
     import os
     import time
 

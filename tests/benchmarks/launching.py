@@ -96,7 +96,7 @@ class Pair:
 def _throughput(
     stack: Stack, fake: FakeKubernetes, latency: float, count: int, wanted: float
 ) -> None:
-    """Pairs by turns, so that what else the machine does meets both sides; their median is what counts."""
+    """Run pairs alternately, to spread other load over both sides; return the median."""
     print(
         f"\n{JOBS:,} queued jobs released, {IN_FLIGHT} in flight, {latency * 1000:.0f} ms latency, {count} pairs"
     )

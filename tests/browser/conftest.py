@@ -72,13 +72,13 @@ def visit(stack: Stack, chromium: Browser, watch: Watch) -> Iterator[Visit]:
 
 @pytest.fixture
 def member(visit: Visit, session: StorageState) -> Visit:
-    """`member(**options)`: the page of somebody who is signed in."""
+    """`member(**options)` returns the page of a signed-in user."""
     return lambda **options: visit(storage_state=session, **options)
 
 
 @pytest.fixture
 def page(member: Visit) -> Page:
-    """The page of somebody who is signed in, on a wide screen."""
+    """Page of a signed-in user on a wide screen."""
     return member()
 
 

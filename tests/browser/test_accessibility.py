@@ -118,7 +118,7 @@ def scene(stack: Stack) -> Iterator[dict[str, str]]:
 
 
 def _findings_by_size(page: Page) -> list[str]:
-    """What axe finds on a wide screen and, the same page made narrow, on a phone."""
+    """Return the findings of axe on a wide screen and on a phone."""
     found = []
     for size in (WIDE, PHONE):
         page.set_viewport_size(size)
@@ -127,7 +127,10 @@ def _findings_by_size(page: Page) -> list[str]:
 
 
 def _findings(page: Page) -> list[str]:
-    """What axe finds, a line for each element. The dark theme changes colours and nothing else: it is asked of colours alone."""
+    """Return the findings of axe, one line per element.
+
+    The dark theme changes colours only, so only colours are checked there.
+    """
     found: list[str] = []
     rules = (
         EXPERIMENTAL if page.viewport_size == WIDE else {}

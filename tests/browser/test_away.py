@@ -1,4 +1,4 @@
-"""The orchestrator is away: every page says so, goes on by itself, and nothing is lost."""
+"""Orchestrator unreachable: every page says so and recovers, and nothing is lost."""
 
 import os
 import signal

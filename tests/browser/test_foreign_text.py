@@ -204,7 +204,7 @@ def test_a_name_of_200_characters_makes_no_page_scroll_sideways(
     assert too_wide == {}
 
 
-# Whose text or box reaches beyond the edge: what a reader of a failed test wants to know.
+# Elements whose text or box extends beyond the viewport, for the failure message.
 _WIDEST = """(inner) => [...document.querySelectorAll("body *")].filter((one) => {
   const range = document.createRange();
   range.selectNodeContents(one);

@@ -1,4 +1,4 @@
-"""A project from its first page on: the sample, the first jobs by the form, and a home that tells what came of them."""
+"""Home page of a project: sample data, first jobs by the form, and their results."""
 
 import json
 from typing import Any

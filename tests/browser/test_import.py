@@ -211,7 +211,7 @@ def test_what_is_typed_while_the_file_is_read_stays(
     field.press_sequentially("unknown")
     assert len(held) == 1
     with page.expect_response("**/datasets/import/**"):
-        page.unroute("**/datasets/import/**")  # which lets it go on
+        page.unroute("**/datasets/import/**")  # releases the blocked request
     field.press_sequentially(", none")
     field.blur()
     expect(page.locator("form[aria-busy]")).to_have_count(0)

@@ -17,7 +17,7 @@ def _line(page: Page, text: str) -> Locator:
 
 
 def _open(page: Page, job: GatedJob) -> None:
-    """The page of a job, marked so that a page loaded again would be noticed."""
+    """Open the page of a job and mark it, to detect a reload."""
     page.goto(job.path)
     page.evaluate("window.stayed = true")
     expect(page.locator("[data-live=live]").first).to_be_visible()

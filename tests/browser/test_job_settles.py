@@ -1,4 +1,4 @@
-"""The page of a short job does not jump while the job starts, runs and ends, and says what goes on."""
+"""The page of a short job does not jump while the job starts, runs and ends."""
 
 import re
 from typing import Any
@@ -88,7 +88,7 @@ def test_a_running_job_without_output_says_what_goes_on(page: Page, stack: Stack
     )
     expect(
         page.locator("#job-memory svg")
-    ).to_be_visible()  # F24: the figures follow although no event tells of them
+    ).to_be_visible()  # F24: the figures are updated although no event announces them
     expect(page.locator("#job-memory figcaption")).to_contain_text(
         re.compile(r"CPU \d+ m?s ago")
     )  # a figure that is not new says so

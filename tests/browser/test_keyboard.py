@@ -11,7 +11,7 @@ from tests.support.browser import PHONE
 from tests.support.stack import Stack
 
 TABS_MAX = 60
-# What shows focus: an outline at least 2 px wide, of the element itself or of the box around a field that draws it for its field.
+# Visible focus: an outline of at least 2 px on the element or on the box around its field.
 _SEEN = """() => {
   const one = document.activeElement;
   if (!one || one === document.body) return "nothing has the focus";

@@ -1,4 +1,4 @@
-"""A running job that nobody hears of: said on its open page when it begins, and taken back when it is over."""
+"""Lost heartbeats of a running job appear on its open page and disappear when it reports again."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""System, Users in a real browser: an administrator creates a user, who sets a password with the link; then access is taken away."""
+"""Users page: create a user, set a password with the link, deactivate the user."""
 
 import re
 import uuid

@@ -1,4 +1,4 @@
-"""What must not happen on any page: a script's error, an error in the console, something that the content security policy refused."""
+"""Errors forbidden on every page: script errors, console errors, content security violations."""
 
 import re
 
@@ -26,7 +26,7 @@ class Watch:
 
     @property
     def troubles(self) -> list[str]:
-        """What nobody expected."""
+        """Unexpected errors."""
         return [
             text
             for text in self._troubles

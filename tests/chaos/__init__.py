@@ -1,7 +1,9 @@
-"""Kills, stops and forced orders of events on a real installation. One law: each job ends once, no attempt runs twice, nothing is left.
+"""Kills, stops and forced interleavings on a real installation.
 
-`PROMISES` says, for each point and interleaving that is promised, which test shows it: (what, file, test, parameter or ""). A test checks
-that what it names is there and, where it names a crash point, that the program has that point.
+Each job must end once, no attempt may run twice, and nothing may be left behind.
+
+`PROMISES` names the test for each promised point and interleaving: (what, file, test, parameter or
+""). A test checks that each named test and crash point exists.
 """
 
 PROMISES = (

@@ -1,4 +1,4 @@
-"""What a test puts beside the installation: a second process of a kind, a copy of a worker's request, a look into the database."""
+"""Additions to an installation: a second process of a kind, a repeated request, database queries."""
 
 import contextlib
 import hashlib
@@ -74,7 +74,7 @@ def stopped(pid: int) -> Iterator[None]:
 
 
 def rows(stack: Stack, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-    """What the database says, for arranging a test; never to judge one."""
+    """Query the database to arrange a test, never to judge it."""
     with psycopg.connect(environment_of(stack, "web")["DATABASE_URL"]) as connection:
         return connection.execute(query, parameters).fetchall()  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""One installation for all these tests: what one test breaks has to be whole again before the next."""
+"""One installation for all tests here; a test must repair whatever it breaks."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Kills and stops processes of an installation by chance, and remembers what it did."""
+"""Kill and stop random processes of an installation and record the actions."""
 
 import random
 import signal
@@ -33,7 +33,7 @@ class Killer(threading.Thread):
         self.faults: list[str] = []
 
     def run(self) -> None:
-        """Strike, now and then; what was stopped goes on after its time."""
+        """Strike at random times; stopped processes continue after their time."""
         strike_at = 0.0
         while not self._over.wait(0.05):
             self._go_on(time.monotonic())
@@ -49,7 +49,7 @@ class Killer(threading.Thread):
                 return
 
     def end(self) -> None:
-        """No more strikes; everything that was stopped goes on."""
+        """Stop striking and continue every stopped process."""
         self._over.set()
         self.join()
         self._go_on(float("inf"))

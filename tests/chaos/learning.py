@@ -1,4 +1,4 @@
-"""Training, inference and twin updates for the chaos tests: tiny data, an outcome of its own for each job, and what has to be true of it."""
+"""Training, inference and twin updates for the chaos tests, with their expected outcomes."""
 
 import uuid
 from typing import Any
@@ -95,14 +95,14 @@ def submit(stack: Stack, project: str, kind: str, parameters: dict[str, Any]) ->
         json=body,
         headers={"Idempotency-Key": uuid.uuid4().hex},
     )
-    assert answer.status_code == 201, answer.text
+    assert answer.status_code in (200, 201), answer.text
     return str(answer.json()["id"])
 
 
 def outcome_faults(
     stack: Stack, project: str, kind: str, name: str, shown: dict[str, Any]
 ) -> list[str]:
-    """What is not as it has to be of the one thing that the ended job makes: once if it succeeded, else not at all."""
+    """Return faults of the job's outcome: exactly once if it succeeded, otherwise not at all."""
     won = shown["status"] == "succeeded"
     judge = {
         "ml_training": _model_faults,

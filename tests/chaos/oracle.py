@@ -1,4 +1,4 @@
-"""What has to be true of a job when it has ended, whatever was killed meanwhile. Judged by what it did outside our database."""
+"""Invariants of an ended job, whatever was killed, judged by effects outside our database."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -69,7 +69,7 @@ def _runs(stack: Stack, shown: dict[str, Any], expected: Expected) -> list[str]:
 def _logs(
     stack: Stack, shown: dict[str, Any], attempts: list[dict[str, Any]], expected: Expected
 ) -> list[str]:
-    """The winner's log is whole; each other one is the beginning of what was printed, and says so if it may not be all."""
+    """Check that the winner's log is complete and each other log is a marked prefix of its output."""
     found = []
     for attempt in attempts:
         number = attempt["number"]

@@ -25,7 +25,7 @@ class Scraper(threading.Thread):
         self.scrapes = self.without_database = self.unanswered = 0
 
     def run(self) -> None:
-        """Whatever is down, a scrape that is answered is answered with 200 and with nothing that went back."""
+        """Scrape without pause: each answer is 200, and no counter decreases."""
         while not self._over.wait(EVERY_SECONDS):
             self.look()
 
@@ -62,7 +62,7 @@ class Scraper(threading.Thread):
 
 
 def at_the_end(stack: Stack, scraper: Scraper) -> list[str]:
-    """What the last scrape says against the rows. Nothing is going on any more."""
+    """Compare the last scrape with the rows after everything has stopped."""
     found = scraper.look()
     with psycopg.connect(environment_of(stack, "web")["DATABASE_URL"]) as connection:
         return [

@@ -81,7 +81,7 @@ class Submitted:
 
 
 def submit(stack: Stack, dice: random.Random, *, now: float) -> Submitted:
-    """Submit a job of a shape by chance to a project by chance."""
+    """Submit a random kind of job to a random project."""
     name, project = dice.choice([*SHAPES, *TYPES]), dice.choice(PROJECTS)
     if name in TYPES:
         job, made = job_of(

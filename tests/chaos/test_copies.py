@@ -87,7 +87,7 @@ def test_an_append_between_a_sealers_read_and_its_pointer_is_refused(stack: Stac
 
 
 def test_a_second_sealer_leaves_one_object(stack: Stack) -> None:
-    """The first has written its object and stands before the pointer; the second does all of it; then the first goes on."""
+    """The first sealer stops before the pointer, the second seals, then the first continues."""
     point = "log.after_object_before_pointer"
     with beside(stack, "reconciler", "-c", RECONCILER_WITHOUT_LEASE):
         stack.arm(point, "hold")

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(180)
 
 @pytest.mark.parametrize("reconcilers", [1, 2], ids=["one", "two"])
 def test_a_claim_lands_while_reconcilers_hold_older_lists(stack: Stack, reconcilers: int) -> None:
-    """They have read the admitted attempt's row and a list without its worker; it is launched and claimed; then they go on."""
+    """Reconcilers hold a row and a list without its worker; it is launched and claimed meanwhile."""
     with ExitStack() as also:
         for _ in range(reconcilers - 1):
             also.enter_context(beside(stack, "reconciler", "-c", RECONCILER_WITHOUT_LEASE))
@@ -23,7 +23,7 @@ def test_a_claim_lands_while_reconcilers_hold_older_lists(stack: Stack, reconcil
         for _ in range(reconcilers):
             stack.arm(
                 "reconcile.after_list", "hold"
-            )  # who is held already stays so, until all are let go
+            )  # already blocked processes stay blocked until all are released
             stack.wait_hit("reconcile.after_list")
         stack.release("launch.before")
         wait_for(lambda: stack.ran(job), "the worker has claimed and runs")
@@ -48,7 +48,7 @@ def test_a_claim_between_the_decision_to_end_and_its_commit_wins(stack: Stack) -
 def test_a_reconciler_held_before_it_says_gone_frees_nothing_that_starts_meanwhile(
     stack: Stack,
 ) -> None:
-    """The starter stands before the lock, the reconciler has seen nothing of the cancelled attempt: then the starter goes on."""
+    """The starter waits before the lock while the reconciler has seen no worker of the attempt."""
     stack.arm("launch.before_lock", "hold")
     job = stack.submit_oracle()
     stack.wait_hit("launch.before_lock")

@@ -1,4 +1,7 @@
-"""SIGKILL at each named line, on real processes. Whatever dies there: one end, no attempt run twice, no process left, nobody waits for ever."""
+"""SIGKILL at each named line of real processes.
+
+The job ends once, no attempt runs twice, no process is left and no caller waits forever.
+"""
 
 import os
 import random

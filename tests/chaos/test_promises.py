@@ -22,7 +22,7 @@ def test_a_promise_has_its_test(what: str, file: str, test: str, parameter: str)
 
 
 def test_each_point_that_is_armed_is_in_the_program() -> None:
-    """A name that is nowhere would be armed for ever and hit by nobody."""
+    """A misspelled crash point would never be hit."""
     program = "".join(
         path.read_text() for part in ("jobs", "mimir") for path in (ROOT / part).rglob("*.py")
     )

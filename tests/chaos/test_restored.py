@@ -12,7 +12,7 @@ pytestmark = pytest.mark.timeout(180)
 
 
 def _undo(stack: Stack, job: str, *statements: str) -> None:
-    """What a restored backup has forgotten of a job's first attempt."""
+    """Undo a job's first attempt in the database, as a restored backup does."""
     with psycopg.connect(environment_of(stack, "web")["DATABASE_URL"]) as connection:
         for statement in statements:
             connection.execute(statement, {"job": job})  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ def test_the_leader_is_stopped_for_longer_than_its_lease(stack: Stack) -> None:
 
 
 def test_a_dispatcher_stopped_inside_the_admission_stops_it_for_seconds_only(stack: Stack) -> None:
-    """It holds the admission's lock: the database ends its idle transaction, and another dispatcher goes on."""
+    """The database ends its idle transaction, and another dispatcher continues."""
     stack.arm("admit.inside_transaction", "hold")
     job = stack.submit_oracle()
     stack.wait_hit("admit.inside_transaction")

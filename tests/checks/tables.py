@@ -1,13 +1,15 @@
-"""Read all table files of a folder beside pandas: `python -m tests.checks.tables <folder> [--all]`.
+"""Compare our reading of a folder's table files with pandas.
 
-For each file: accepted or refused with the reason, rows, types beside those of pandas' own reading of the same file, a checksum of the values,
-and columns whose values differ from the file's text without a warning. Prints files with differences, or all with `--all`, and a summary.
+`python -m tests.checks.tables <folder> [--all]` reports for each file: accepted or the reason of
+the refusal, rows, types beside those of pandas, a checksum of the values, and columns whose values
+differ from the file's text without a warning. Prints files with differences, or all with `--all`,
+and a summary.
 
-Stated exceptions, which count as neither refused nor different:
+Exceptions, which count as neither refused nor different:
 
-* A file that begins as AppleDouble (what macOS writes beside a file) is no table, whatever its name ends with.
-* One JSON object that is the whole file and holds no list of objects is one row. pandas repeats its scalars for each element of its longest
-  list, or makes a row of each key of an inner object: rows that the file does not have.
+* A file that starts as AppleDouble (written by macOS beside a file) is not a table.
+* One JSON object that is the whole file and holds no list of objects is one row. pandas repeats
+  its scalars per element of its longest list, or makes a row per key of an inner object.
 * A table beyond the stated limit of columns is refused with the limit.
 """
 
@@ -50,7 +52,7 @@ CELLS_MAX = 2_000_000
 
 @dataclass
 class Result:
-    """What became of one file. `exception`: why it does not count as refused or different."""
+    """Result of one file. `exception` says why it counts as neither refused nor different."""
 
     name: str
     fault: str = ""
@@ -261,7 +263,7 @@ def _beside_pandas(result: Result, path: Path) -> None:
             frame = readers[Path(name).suffix]()
     except Exception:  # pandas raises many kinds; a file it cannot read has no comparison
         return
-    if len(frame.columns) or len(frame):  # an empty sheet is no table
+    if len(frame.columns) or len(frame):  # an empty sheet is not a table
         result.pandas, result.pandas_rows = (
             {str(column): str(kind) for column, kind in frame.dtypes.items()},
             len(frame),

@@ -1,4 +1,4 @@
-"""What `make check` refuses in a template."""
+"""Faults that `make check` finds in a template."""
 
 import pytest
 

@@ -24,7 +24,7 @@ TERMINAL = ("succeeded", "failed", "cancelled")
 
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """With a short line a project, so that it can be full."""
+    """Installation with a small queue per project, to test a full queue."""
     yield from running(
         tmp_path_factory.mktemp("contract"),
         QUEUED_JOBS_PER_PROJECT=str(QUEUED_MAX),
@@ -57,7 +57,7 @@ class Api:
         """The body of a GET that is answered with 200."""
         answer = self(
             "GET", path, params=query or None
-        )  # an empty dict would take away what `next` asks for
+        )  # an empty dict would replace the parameters that `next` needs
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -175,7 +175,7 @@ def admin(stack: Stack) -> Iterator[Admin]:
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who can sign in, and a session of theirs."""
+    """A user with a session."""
 
     username: str
     token: str

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from jsonschema import Draft202012Validator, FormatChecker
 
-# What the framework itself may answer to any request; in our one error shape too.
+# Answers that the framework can give to any request, in our error shape too.
 ANYWHERE = (405, 411, 413, 415)
 _STATUSES = re.compile(r"[1-5][0-9]{2}")
 

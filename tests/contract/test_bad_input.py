@@ -1,6 +1,7 @@
-"""What cannot work, through the public API: refused at once or failed in words, with what to do, a stable code, and nothing half-written.
+"""Input that cannot work, through the public API.
 
-A row of a table is one bad thing. UPLOADS are refused when they come, REQUESTS when a job is submitted, JOBS end as failed.
+Each case is refused at once or fails with a code, a sentence and a next step; nothing is
+half-written. UPLOADS are refused on upload, REQUESTS at submit, JOBS end as failed.
 """
 
 import hashlib
@@ -97,7 +98,7 @@ def _versions(api: Api) -> dict[str, int]:
     return counts | {f"twin {row['name']}": row["revision"] for row in api.every(f"{P}/twins/")}
 
 
-# What is refused when it is uploaded
+# Refused on upload
 
 UPLOADS: dict[str, tuple[bytes, str]] = {
     "an empty file": (b"", "The file is empty."),
@@ -123,7 +124,7 @@ def test_an_upload_that_is_no_table_is_refused(what: str, api: Api, there: str) 
     assert _versions(api) == before
 
 
-# What is refused when it is submitted
+# Refused at submit
 
 REQUESTS: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "a target that is not there": (
@@ -202,12 +203,12 @@ def test_a_request_that_cannot_work_is_refused_with_the_field(
     assert _versions(api) == before
 
 
-# What fails in a worker
+# Fails in a worker
 
 
 @dataclass(frozen=True)
 class Bad:
-    """A job that fails: why, in which words. `before` does something to the installation first, and gives what mends it."""
+    """A failing job and its expected reason. `before` breaks the installation, returns the repair."""
 
     type: str
     parameters: dict[str, Any]
@@ -218,7 +219,7 @@ class Bad:
 
 
 class Installation:
-    """What only somebody with the machine can do to a stored model."""
+    """Changes to a stored model that need access to the machine."""
 
     def __init__(self, stack: Stack) -> None:
         self._database = environment_of(stack, "web")["DATABASE_URL"]
@@ -355,13 +356,13 @@ JOBS: dict[str, Bad] = {
         "digital_twin_update",
         {**UPDATE, "key": "price"},
         "invalid_input",
-        "The key column price is DOUBLE: a key has to be text",
+        "The key column price is DOUBLE: a key must be text",
     ),
     "text in a number column at the last row": Bad(
         "digital_twin_update",
         {**UPDATE, "dataset": "late-text", "properties": {"size": "size"}, "key": "size"},
         "invalid_input",
-        'Row 61 of column size holds "many"; the property size has to be a whole number.',
+        'Row 61 of column size holds "many"; the property size must be a whole number.',
     ),
 }
 

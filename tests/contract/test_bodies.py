@@ -229,7 +229,7 @@ def test_a_large_body_is_not_taken_before_it_is_known_who_sends_it(
 
 
 def _open_temporary_bytes(stack: Stack) -> int:
-    """What the servers hold in files without a name."""
+    """Return the bytes that the servers hold in unnamed files."""
     total = 0
     for name in ("web", "frontend"):
         for pid in stack.pids(name):

@@ -90,7 +90,7 @@ JOBS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 
 def _machines() -> bytes:
-    """What wears a machine is its hours and whether it is guarded; every twentieth has no count of hours."""
+    """Machines whose wear depends on hours and guarding; every twentieth has no hours."""
     dice = random.Random(11)
     lines = []
     for number in range(MACHINES):

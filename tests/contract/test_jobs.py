@@ -12,8 +12,10 @@ from tests.support.stack import wait_for
 
 AsUser = Callable[[str | None], Api]
 _KEYS = (
-    "attempt attempts_used away cancel_requested_at cluster created_at created_by diagnosis finished_at id inputs labels max_attempts message "
-    "name parameters priority progress project reason region resources result retry_of started_at status timeout_seconds type waiting"
+    "attempt attempts_used away cancel_requested_at cluster created_at created_by diagnosis "
+    "finished_at id inputs labels max_attempts message name parameters priority progress "
+    "project reason region resources result retry_of started_at status status_label "
+    "status_text timeout_seconds type waiting"
 )
 
 
@@ -77,6 +79,8 @@ def test_a_job_has_every_field_from_submit_to_end(api: Api, project: str) -> Non
         "labels": {"team": "blue"},
         "type": "pipeline_execution",
         "status": "succeeded",
+        "status_label": "Succeeded",
+        "status_text": ended["message"] or "Done. Nothing was written to the project.",
         "reason": "",
         "diagnosis": None,
         "priority": "high",
@@ -148,7 +152,8 @@ def test_a_key_brings_the_same_job_again_and_never_another(
 ) -> None:
     path, key = f"projects/{project}/jobs/", uuid.uuid4().hex
     first = api.post(path, _body(), headers={"Idempotency-Key": key})
-    assert api.post(path, _body(), headers={"Idempotency-Key": key})["id"] == first["id"]
+    again = api.post(path, _body(), 200, headers={"Idempotency-Key": key})
+    assert again["id"] == first["id"]
     error = api.refused(
         "POST", path, 409, "job", json=_body(name="other"), headers={"Idempotency-Key": key}
     )
@@ -166,15 +171,16 @@ def test_one_key_twice_at_the_same_time_is_one_job(api: Api, project: str) -> No
     for _ in range(3):
         key = uuid.uuid4().hex
         with ThreadPoolExecutor(6) as pool:
-            made = list(
+            answers = list(
                 pool.map(
-                    lambda _, key=key: api.post(path, _body(), headers={"Idempotency-Key": key})[
-                        "id"
-                    ],
+                    lambda _, key=key: api(
+                        "POST", path, json=_body(), headers={"Idempotency-Key": key}
+                    ),
                     range(6),
                 )
             )
-        assert len(set(made)) == 1
+        assert sorted(answer.status_code for answer in answers) == [200] * 5 + [201]
+        assert len({answer.json()["id"] for answer in answers}) == 1
 
 
 def test_jobs_are_listed_newest_first_and_filtered(api: Api, paused: str) -> None:
@@ -341,7 +347,8 @@ def test_a_retry_reads_the_versions_the_first_one_read(api: Api, ran: dict[str, 
 def test_a_retry_with_a_key_is_one_retry(api: Api, failed: dict[str, Any]) -> None:
     key = {"Idempotency-Key": uuid.uuid4().hex}
     first = api.post(f"jobs/{failed['id']}/retry/", None, headers=key)
-    assert api.post(f"jobs/{failed['id']}/retry/", None, headers=key)["id"] == first["id"]
+    again = api.post(f"jobs/{failed['id']}/retry/", None, 200, headers=key)
+    assert again["id"] == first["id"]
     assert api.ended(first["id"])["status"] == "failed"
     # The same key for another job's retry is another body, though both ask the same.
     api.refused("POST", f"jobs/{first['id']}/retry/", 409, "job", headers=key)

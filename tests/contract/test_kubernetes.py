@@ -55,7 +55,7 @@ def stack(
 
 @pytest.fixture(autouse=True)
 def _clean(fake: FakeKubernetes, stack: Stack) -> Iterator[None]:
-    """Whatever a test does, in the end nothing is left in the cluster."""
+    """Check after each test that nothing is left in the cluster."""
     fake.script(start=Start.RUNS, stop_seconds=1.0)
     yield
     wait_for(lambda: not any(fake.counts().values()), "the cluster is clean", 60)
@@ -224,7 +224,7 @@ def test_a_worker_that_is_evicted_is_told_as_that_and_runs_again(
 def test_a_pod_whose_job_was_taken_from_it_is_removed(
     stack: Stack, node: RealNode, fake: FakeKubernetes
 ) -> None:
-    """Somebody deletes the Job and leaves its pod: the worker goes on, and its end counts."""
+    """The Job is deleted and its pod is not: the worker continues, and its end counts."""
     job = stack.submit("echo begun; sleep 3")
     _runs(stack, node, job)
     fake.delete_job(f"worker-job-{job}-1", policy="Orphan")

@@ -1,4 +1,4 @@
-"""What a project holds, read through the frontend's port: profiles, models, lineage, the summary, members."""
+"""Contents of a project through the frontend's port: profiles, models, lineage, summary, members."""
 
 import hashlib
 import random

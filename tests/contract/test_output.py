@@ -1,4 +1,4 @@
-"""What a job leaves: events, log, usage, artifacts, through the frontend's port."""
+"""Output of a job through the frontend's port: events, log, usage, artifacts."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""Who may open and do what on the frontend's pages: one table over every route of its resolver. A route without a rule fails."""
+"""Access table of the frontend's pages: every route and method. A route without a rule fails."""
 
 import html
 import re

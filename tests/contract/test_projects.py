@@ -98,7 +98,7 @@ def test_lists_go_on_by_cursor_without_a_gap_or_a_double(api: Api) -> None:
         )
     first = api.get("projects/listed/pipelines/", limit=3)
     assert [row["name"] for row in first["results"]] == names[:3]
-    # What is added before the cursor moves nothing behind it.
+    # Rows inserted before the cursor do not change the pages after it.
     api.post(
         "projects/listed/pipelines/",
         {"name": "a-new-one", "definition": {"steps": [command("a", ["true"])]}},

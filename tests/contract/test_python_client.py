@@ -46,7 +46,7 @@ class Generated:
 
 @pytest.fixture(scope="module")
 def generated(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Generated]:
-    """Nothing of the document is left out: the generator warns of what it drops."""
+    """Generate the client and fail on any warning about an ignored part of the document."""
     folder = tmp_path_factory.mktemp("python-client")
     served = stack.client.get("/api/schema/", headers={"Accept": "application/json"})
     (folder / "openapi.json").write_bytes(served.content)

@@ -1,4 +1,4 @@
-"""The state of the installation through the frontend's port: the whole stack tells of itself."""
+"""State of the installation through the frontend's port."""
 
 from collections.abc import Callable
 

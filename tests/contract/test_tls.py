@@ -309,7 +309,7 @@ def test_a_job_is_run_again_and_cancelled_by_actions(
     assert _act(boss, "retry", job).status_code == 302
     [again, first] = api.every(f"projects/{slug}/jobs/")
     assert (first["id"], again["retry_of"], again["status"]) == (job, job, "queued")
-    # What the service refuses is said, and changes nothing.
+    # A refusal of the service is shown and changes nothing.
     assert _act(boss, "cancel", ran["id"]).status_code == 302
     assert "has ended" in boss.client.get("/admin/jobs/job/").text
     assert api.get(f"jobs/{ran['id']}/")["status"] == "succeeded"
@@ -408,7 +408,7 @@ async def test_pages_and_sockets_work_through_it(balanced: Balanced, ran: dict[s
 
 
 def test_made_up_addresses_do_not_pass_the_proxy(balanced: Balanced) -> None:
-    """What counts is the address that the trusted proxy saw, not what a client wrote in front of it."""
+    """Only the address seen by the trusted proxy counts, not addresses that a client adds."""
     marker = uuid.uuid4().hex
     with balanced.client(headers={"X-Forwarded-For": "6.6.6.6", "X-Request-ID": marker}) as client:
         assert client.get("/api/v1/session/").status_code == 401

@@ -51,7 +51,7 @@ def _update(api: Api, *rows: tuple[str, str, str], **parameters: Any) -> dict[st
 
 @pytest.fixture(scope="module")
 def jobs(api: Api) -> list[dict[str, Any]]:
-    """A twin of pumps in three revisions: a first update, an edit, an update that takes `50%` away and changes `a`."""
+    """Twin of pumps with three revisions: update, edit, and an update that removes `50%`."""
     api.post("projects/", {"slug": SLUG, "name": "Twins"})
     api.post(f"{P}/twins/", {"name": "plant", "definition": DEFINITION})
     first = _update(api, *((key, "1.5", "old") for key in (*PLAIN, *ODD)))

@@ -27,7 +27,7 @@ def _run(*command: str, cwd: Path, **environment: str) -> str:
 
 @pytest.fixture(scope="module")
 def packages() -> Path:
-    """What package-lock.json pins; `make test` has installed it."""
+    """Packages pinned in package-lock.json, installed by `make test`."""
     if not (FOLDER / "node_modules" / ".package-lock.json").exists():
         _run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=FOLDER)
     return FOLDER / "node_modules"

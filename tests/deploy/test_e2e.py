@@ -1,4 +1,4 @@
-"""What `make e2e` does before and beside its checks of a real cluster: what it says where there is none, which images and kinds it knows."""
+"""Parts of `make e2e` that need no cluster: messages, images and kinds."""
 
 import os
 import re

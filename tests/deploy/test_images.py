@@ -1,4 +1,4 @@
-"""What each image promises, read from its Dockerfile, and that what an image holds is enough for what it runs."""
+"""Properties of each image, read from its Dockerfile, and completeness of its contents."""
 
 import json
 import os

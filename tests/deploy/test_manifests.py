@@ -1,4 +1,4 @@
-"""What the shipped manifests promise, read from the files that are applied."""
+"""Properties of the shipped manifests, read from the applied files."""
 
 import importlib.util
 import json

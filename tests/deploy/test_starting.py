@@ -1,4 +1,4 @@
-"""What pods do at their start and how they show that they live: migrations one at a time, the first administrator, the loops' file."""
+"""Start and liveness of pods: serial migrations, first administrator, heartbeat file."""
 
 import subprocess
 import sys

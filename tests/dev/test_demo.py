@@ -1,4 +1,4 @@
-"""What the demo prints."""
+"""Output of the demo."""
 
 import json
 import re

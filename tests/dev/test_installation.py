@@ -35,7 +35,7 @@ def stack(_installation: Stack) -> Stack:
 
 
 def _of_it(stack: Stack) -> list[psutil.Process]:
-    """What the supervisor started, and PostgreSQL's own children."""
+    """Return the supervisor's processes and PostgreSQL's children."""
     data = str(Places(stack.var).database_home / "data")
     found = []
     for process in psutil.process_iter():
@@ -123,7 +123,7 @@ def test_a_taken_port_is_one_clear_message(stack: Stack, tmp_path: Path) -> None
         found = _up(stack, VAR_DIR=str(tmp_path / "var"), PORT=str(port))
     assert found.returncode == 2
     assert found.stdout == ""
-    assert f"Port {port} is taken by another program" in found.stderr
+    assert f"Port {port} is in use by another program" in found.stderr
     assert "PORT=" in found.stderr
     assert len(found.stderr.strip().splitlines()) == 1
 

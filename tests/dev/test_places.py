@@ -1,4 +1,4 @@
-"""What an installation keeps, and who may read it."""
+"""Files of an installation and their permissions."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def test_a_folder_that_cannot_be_made_is_told_with_the_variable(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("VAR_DIR", str(tmp_path / "file" / "var"))
-    with pytest.raises(BadPlace, match="set VAR_DIR"):
+    with pytest.raises(BadPlace, match="Set VAR_DIR"):
         Places.from_environment()
 
 
@@ -111,5 +111,5 @@ def test_a_database_folder_that_is_no_folder_of_ours_is_refused(tmp_path: Path) 
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     (tmp_path / "home").symlink_to(theirs)
-    with pytest.raises(PostgresFailed, match="belongs to somebody else"):
+    with pytest.raises(PostgresFailed, match="belongs to another user"):
         _make_private(tmp_path / "home", None)

@@ -36,14 +36,14 @@ def test_a_taken_port_is_told_with_the_variable_that_changes_it(
         other.listen()
         port = other.getsockname()[1]
         monkeypatch.setenv("API_PORT", str(port))
-        with pytest.raises(PortTaken, match=rf"Port {port} is taken .*: API_PORT=\d+ make up"):
+        with pytest.raises(PortTaken, match=rf"Port {port} is in use .*: API_PORT=\d+ make up"):
             port_of("API_PORT", 8080)
 
 
 def test_both_servers_on_one_port_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
     monkeypatch.setenv("API_PORT", str(port))
-    with pytest.raises(PortTaken, match="our other server"):
+    with pytest.raises(PortTaken, match="the other server"):
         port_of("API_PORT", 8080, other_than=port)
 
 

@@ -28,6 +28,6 @@ def demo(stack: Stack) -> str:
         saved = stack.call("POST", f"{base}{folder}/", json=body)
         assert saved.status_code == 201, saved.text
     job = stack.call("POST", f"{base}jobs/", json=sample.JOBS[0]).json()
-    ended = stack.end_of(job["id"])
+    ended = stack.end_of(job["id"], 200)
     assert ended["status"] == "succeeded", (ended["message"], stack.log(job["id"]).text[-2000:])
     return base

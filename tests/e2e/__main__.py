@@ -19,7 +19,7 @@ from tests.e2e.cluster import Namespace, Unusable
 from tests.e2e.forward import Forward
 from tests.e2e.installation import PROJECT, Installation
 
-# What can come of a cluster or an installation that does not do as it should; anything else is a fault of these checks.
+# Errors of a cluster or an installation; anything else is a fault of these checks.
 FAILURES = (AssertionError, DemoFailed, httpx.HTTPError, subprocess.TimeoutExpired)
 
 

@@ -1,4 +1,4 @@
-"""What has to hold on any cluster; each is a function of the installation that raises AssertionError, in the order of `CHECKS`."""
+"""Checks for any cluster, in the order of `CHECKS`; each raises AssertionError."""
 
 import json
 import time
@@ -46,7 +46,7 @@ def lost_worker(it: Installation) -> None:
 
 
 def evicted(it: Installation) -> None:
-    """A worker is evicted as a drain does it: that is told, and does not count against the job."""
+    """A worker evicted as by a drain is reported and does not count against the job."""
     job = it.submit("echo begun; sleep 15; echo done", max_attempts=1)
     it.printed(job, b"begun")
     it.namespace.evict_pods(f"mimir-aip/job-id={job}")
@@ -56,7 +56,7 @@ def evicted(it: Installation) -> None:
 
 
 def no_room(it: Installation) -> None:
-    """A worker that the cluster has no room for says so while it waits, and can be cancelled."""
+    """A worker without capacity says so while it waits, and can be cancelled."""
     quota = {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
@@ -83,7 +83,7 @@ def no_room(it: Installation) -> None:
 
 
 def out_of_memory(it: Installation) -> None:
-    """The limit is told, and what to ask for."""
+    """The reason names the limit and the memory to request."""
     job = it.submit(GREEDY, resources={"memory": "256Mi"})
     failed = it.wait(job, "failed")
     assert failed["reason"] == "out_of_memory", failed

@@ -122,7 +122,7 @@ class Namespace:
     def kubectl(
         self, *argv: str, given: str | None = None, seconds: float = 120.0, in_it: bool = True
     ) -> str:
-        """What kubectl prints. Raises: AssertionError with its complaint, subprocess.TimeoutExpired."""
+        """Return kubectl's output. Raises: AssertionError with its error, TimeoutExpired."""
         where = ["-n", self.name] if in_it else []
         done = subprocess.run(
             ["kubectl", *where, *argv],
@@ -238,7 +238,7 @@ class Namespace:
             )
 
     def show(self) -> None:
-        """What a person would look at now, on stderr."""
+        """Print the state of the cluster to stderr."""
         looks: list[list[str]] = [
             ["get", "pods,jobs,pvc", "-o", "wide"],
             ["get", "events", "--sort-by=.lastTimestamp"],

@@ -18,7 +18,7 @@ class Installation:
         way.client.headers["Authorization"] = f"Bearer {token}"
 
     def json(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
-        """An answer's body. Raises: AssertionError for what is no success."""
+        """Return an answer's body. Raises: AssertionError unless it is a success."""
         answer = self.way.call(method, path, **arguments)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text[:1000]}"
         found: dict[str, Any] = answer.json() if answer.content else {}
@@ -76,7 +76,7 @@ class Installation:
             time.sleep(1)
 
     def whole_log(self, job: str, seconds: float = 120.0) -> bytes:
-        """What an ended job's newest attempt wrote, once its log is complete. Raises: AssertionError."""
+        """Return the complete log of an ended job's newest attempt. Raises: AssertionError."""
         end = time.monotonic() + seconds
         while True:
             answer = self.way.call("GET", f"/api/v1/jobs/{job}/logs/", params={"format": "raw"})

@@ -39,7 +39,8 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
             folder / "bin/python",
             ROOT / f"requirements/{role}.txt",
         ]
-        # What `make test` installed with is in uv's cache; a machine whose cache was emptied asks the package index as `make` does.
+        # uv's cache holds the packages that `make test` installed; with an empty cache the package
+        # index is asked.
         if subprocess.run(
             [*sync, "--offline"], env=environment, stderr=subprocess.DEVNULL
         ).returncode:

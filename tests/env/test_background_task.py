@@ -1,4 +1,4 @@
-"""What runs beside an ASGI application: begun once, under servers that tell of their start and under those that do not."""
+"""Background tasks of an ASGI application start once, with and without lifespan events."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

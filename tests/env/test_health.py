@@ -65,7 +65,7 @@ def test_the_database_away_is_said_before_a_probe_gives_up(monkeypatch: pytest.M
     status, word, checks = _ready()
     assert (status, word) == (503, "not_ready")
     assert checks["database"].startswith("The database does not answer")
-    assert checks["migrations"] == "Not known while the database does not answer."
+    assert checks["migrations"] == "Unknown: the database does not answer."
 
 
 @pytest.mark.django_db(transaction=True)

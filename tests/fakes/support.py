@@ -1,4 +1,4 @@
-"""What tests of a Kubernetes API need: Jobs as the product makes them, the official client with raw JSON, and waiting by watch."""
+"""Helpers for tests of a Kubernetes API: the product's Jobs, the official client, waits by watch."""
 
 import copy
 import json
@@ -181,7 +181,7 @@ class Jobs:
 
 @dataclass
 class Target:
-    """What a contract test runs against. `fares` tells a fake what a real cluster does by itself."""
+    """Target of a contract test. `fares` scripts a fake; a real cluster does it by itself."""
 
     api: client.ApiClient
     fake: FakeKubernetes | None
@@ -205,7 +205,7 @@ class Target:
             self.fake.script(job["metadata"]["name"], **script)
 
     def until(self, plural: str, done: Callable[[], Any]) -> Any:
-        """What a condition gives once it holds: looked at now and after each change to a kind, for a minute at most."""
+        """Return a condition's value once it is true, checked after each change, for a minute."""
         version = self.jobs.list(plural)["metadata"]["resourceVersion"]
         if found := done():
             return found

@@ -1,4 +1,4 @@
-"""Whatever happens to the fake's Jobs in whatever order, it holds together: one container a Job, and nothing left when all is deleted."""
+"""Random acts on the fake's Jobs keep its invariants: one container per Job, nothing left."""
 
 import json
 import random

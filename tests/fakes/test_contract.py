@@ -1,4 +1,7 @@
-"""What the product relies on of a Kubernetes API, by the official client. Against the fake; with MIMIR_E2E=1 against the cluster of KUBECONFIG."""
+"""Contract of a Kubernetes API, by the official client.
+
+Runs against the fake; with MIMIR_E2E=1 against the cluster of KUBECONFIG.
+"""
 
 import itertools
 from typing import Any

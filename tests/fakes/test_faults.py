@@ -65,7 +65,7 @@ def test_a_create_under_each_fault(fake: FakeKubernetes, jobs: Jobs, fault: Faul
 
 
 def test_every_fault_has_its_test() -> None:
-    """A new one has to be added to a table here."""
+    """A new fault needs a row in a table here."""
     assert set(COMMITTED) | set(ON_WATCHES) | {
         Fault.LIST_STALE,
         Fault.LIST_GONE,
@@ -257,7 +257,7 @@ def test_late_events_come_in_order_when_their_time_has_come(
         jobs.create(plain_job(name, suspend=True))
     held = iter(stream)
 
-    fake.advance(1)  # before the stream is open: nothing of it is told yet
+    fake.advance(1)  # before the stream is open: nothing is reported yet
     first = _next_of(held, fake, 30)
 
     assert [first, next(held)["object"]["metadata"]["name"]] == ["one", "two"]

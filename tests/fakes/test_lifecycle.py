@@ -1,4 +1,4 @@
-"""What becomes of a Job and its pod in the fake, and what its ledger says ran. Without a process: the cluster and its API are plain objects."""
+"""Life of a Job and its pod in the fake, and its ledger. Runs without a process."""
 
 import json
 from typing import Any
@@ -56,7 +56,7 @@ class Play:
 
     @property
     def runs(self) -> list[tuple[float, float | None, int | None]]:
-        """What ran: seconds from the beginning, exit code."""
+        """Return the runs: seconds from the beginning, exit code."""
         start = self.cluster.settings.now
         return [
             (run.started_at - start, run.ended_at and run.ended_at - start, run.exit_code)

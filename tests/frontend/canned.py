@@ -28,7 +28,7 @@ class CannedApi:
         whole = f"{path}?{scope['query_string'].decode()}"
         self.asked.append(whole)
         found = None if whole in self.refused else self.answers.get(whole, self.answers.get(path))
-        nothing = {"code": "not_found", "message": "There is nothing here.", "detail": {}}
+        nothing = {"code": "not_found", "message": "Not found.", "detail": {}}
         body = self.refused.get(whole, nothing) if found is None else found
         await send(
             {

@@ -11,7 +11,7 @@ from django.http import (
 from django.middleware.csrf import get_token
 from django.urls import path
 
-from mimir.frontend.client import ApiError, api
+from mimir.frontend.api_client import ApiError, api
 from mimir.frontend.session import current, safe_next, sign_in, sign_out, signed_in
 
 
@@ -74,5 +74,5 @@ urlpatterns = [
     path("size/", size),
 ]
 
-handler404 = "mimir.frontend.errors.not_found"
-handler500 = "mimir.frontend.errors.server_error"
+handler404 = "mimir.frontend.error_pages.not_found"
+handler500 = "mimir.frontend.error_pages.server_error"

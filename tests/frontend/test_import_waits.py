@@ -7,8 +7,8 @@ import pytest
 from django.http import QueryDict
 from django.test import RequestFactory
 
-from mimir.frontend import client
-from mimir.frontend.client import Api
+from mimir.frontend import api_client
+from mimir.frontend.api_client import Api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.imports import views as imports
 from mimir.frontend.pages.imports.sheet_fields import sheets_of
@@ -40,7 +40,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
         )
 
     connections = httpx.Client(base_url="http://api", transport=httpx.MockTransport(answer))
-    monkeypatch.setattr(client, "_client", lambda: connections)
+    monkeypatch.setattr(api_client, "_client", lambda: connections)
     return found
 
 

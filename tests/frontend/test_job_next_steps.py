@@ -1,9 +1,8 @@
-"""What a job's page makes of a diagnosis' next steps."""
+"""Next steps of a diagnosis on a job's page."""
 
 from typing import Any
 
-from mimir.frontend.pages.job.views import _diagnosis
-from mimir.frontend.pages.jobs.present import reason_text
+from mimir.frontend.pages.job.present import diagnosis_of
 
 
 def _row(category: str, *steps: Any) -> Any:
@@ -17,7 +16,7 @@ def _row(category: str, *steps: Any) -> Any:
 
 
 def _steps(row: Any) -> list[Any]:
-    found = _diagnosis(row)
+    found = diagnosis_of(row)
     assert found
     steps: list[Any] = found["next_steps"]
     return steps
@@ -47,14 +46,3 @@ def test_a_change_of_the_request_opens_the_form_with_it() -> None:
         )
     )
     assert step["url"].startswith("/projects/demo/jobs/new/?from=1&patch=%7B")
-
-
-def test_a_running_job_that_waits_for_the_storage_says_so_in_lists_too() -> None:
-    job: Any = {
-        **_row("storage_unavailable"),
-        "status": "running",
-        "message": "s",
-        "progress": {"fraction": 0.5, "message": "Training"},
-    }
-    assert reason_text(job) == "s"
-    assert reason_text(job | {"diagnosis": None, "message": ""}) == "Training"

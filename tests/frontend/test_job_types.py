@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from mimir.frontend import job_types as module
-from mimir.frontend.client import Api, Unavailable
+from mimir.frontend.api_client import Api, Unavailable
 from mimir.frontend.job_types import JobTypes
 from tests.support.job_types import job_types_answer
 

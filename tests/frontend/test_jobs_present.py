@@ -1,4 +1,4 @@
-"""What the pages tell of a job: sentences, its history, the rules it waits for."""
+"""Sentences, history and waiting rules of jobs on the pages."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from mimir.frontend import formatting
 from mimir.frontend.pages.job.history import attempts, grouped, history, rules
-from mimir.frontend.pages.jobs.present import reason_text, status_shape, status_word
+from mimir.frontend.pages.jobs.present import status_shape
 
 JOB: Any = {
     "status": "queued",
@@ -31,45 +31,9 @@ def _event(seq: int, kind: str, attempt: int = 1, **data: Any) -> Any:
     }
 
 
-def test_a_job_between_two_tries_looks_like_one() -> None:
-    again = JOB | {"attempt": 2}
-    assert (status_shape(again), status_word(again)) == ("retrying", "Retrying, attempt 2 of 3")
-    assert (status_shape(JOB), status_word(JOB)) == ("queued", "")
-
-
-def test_infrastructure_tries_beyond_the_limit_are_not_counted_against_it() -> None:
-    assert status_word(JOB | {"attempt": 5, "max_attempts": 1}) == "Retrying, attempt 5"
-
-
-def test_a_success_says_how_many_tries_it_took() -> None:
-    assert status_word(JOB | {"status": "succeeded", "attempt": 2}) == "Succeeded on attempt 2"
-
-
-def test_a_cancelled_job_says_by_whom_when_and_that_nothing_was_written() -> None:
-    ended = JOB | {"status": "cancelled", "message": "Cancelled by ada."}
-    assert reason_text(ended) == "Cancelled by ada before it started. Nothing was written."
-    times = {"started_at": "2026-11-25T07:18:00Z", "finished_at": "2026-11-25T07:19:12Z"}
-    assert reason_text(ended | times) == "Cancelled by ada after 1 min 12 s. Nothing was written."
-
-
-def test_a_pause_before_the_next_try_says_once_how_long() -> None:
-    waiting = {
-        "detail": "Retries in 49 min.",
-        "blocked_by": "back_off",
-        "estimate_seconds": 2940,
-    }
-    assert reason_text(JOB | {"waiting": waiting}) == "Retries in 49 min."
-    waiting |= {"detail": "2nd in the queue.", "blocked_by": "capacity"}
-    assert reason_text(JOB | {"waiting": waiting}) == "2nd in the queue. In about 49 min."
-
-
-def test_a_job_that_is_not_heard_of_says_so_until_it_has_ended() -> None:
-    away = {"detail": "The cluster eu has not answered since 07:18:00 UTC."}
-    for status in ("launching", "running", "cancelling"):
-        assert reason_text(JOB | {"status": status, "away": away}) == away["detail"]
-    assert reason_text(
-        JOB | {"status": "cancelled", "message": "Cancelled by ada.", "away": away}
-    ).startswith("Cancelled by ada")
+def test_a_job_between_two_attempts_has_its_own_icon() -> None:
+    assert status_shape(JOB | {"attempt": 2}) == "retrying"
+    assert status_shape(JOB) == "queued"
 
 
 def test_a_worker_that_was_given_up_is_told_from_one_that_was_seen_gone() -> None:

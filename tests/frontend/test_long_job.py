@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from mimir.frontend.pages.job.views import LOGS_OFFERED, _attempts, _events, _with_log
+from mimir.frontend.pages.job.present import LOGS_OFFERED, attempts_with_log
+from mimir.frontend.pages.job.views import _attempts, _events
 
 JOB = "11111111-1111-1111-1111-111111111111"
 
@@ -54,8 +55,8 @@ def test_the_logs_that_are_offered_are_of_attempts_that_ran_and_of_the_one_that_
         *(_tried(number, ran=False) for number in range(2, 50)),
         _tried(50, ran=False, current=True),
     ]
-    assert [one["number"] for one in _with_log(tries, 50)] == [1, 50]
-    assert [one["number"] for one in _with_log(tries, 7)] == [1, 7, 50]
+    assert [one["number"] for one in attempts_with_log(tries, 50)] == [1, 50]
+    assert [one["number"] for one in attempts_with_log(tries, 7)] == [1, 7, 50]
     many = [_tried(number, ran=True, current=number == 99) for number in range(1, 100)]
-    shown = [one["number"] for one in _with_log(many, 3)]
+    shown = [one["number"] for one in attempts_with_log(many, 3)]
     assert shown == [3, *range(100 - LOGS_OFFERED, 100)]

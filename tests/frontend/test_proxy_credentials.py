@@ -1,4 +1,4 @@
-"""Who a proxied request is from: cookies stay here, tokens go on, and only our own pages may act with a session."""
+"""Credentials of proxied requests: cookies stop here, tokens pass, sessions only from our pages."""
 
 import datetime as dt
 import json

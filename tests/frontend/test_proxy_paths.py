@@ -1,4 +1,4 @@
-"""Which paths lead to the orchestrator: nothing but what is below three prefixes, and read the same by every server."""
+"""Paths that the proxy forwards: three prefixes, read alike by every server."""
 
 import json
 import socket

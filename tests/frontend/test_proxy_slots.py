@@ -1,4 +1,4 @@
-"""Slots of the proxy: who sends slowly or not at all who they are holds none of what users who are signed in need."""
+"""Proxy slots: slow and anonymous clients cannot take those of signed-in users."""
 
 import socket
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Sockets through the proxy: who may open one, what comes through, and which code it closes with."""
+"""WebSockets through the proxy: permission, content and close codes."""
 
 import json
 import socket

@@ -1,4 +1,4 @@
-"""Bodies flow through: nothing is collected, nobody who has gone keeps anybody busy, and what fails says so."""
+"""Streaming through the proxy: no buffering, no work for gone clients, visible errors."""
 
 import asyncio
 import hashlib

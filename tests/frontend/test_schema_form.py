@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from jobs.types.registry import SPECS, check_parameters, job_type_names
 from mimir.frontend import schema_form
-from mimir.frontend.client import ApiError
+from mimir.frontend.api_client import ApiError
 from mimir.frontend.pages.submit import request_schema
 from mimir.frontend.pages.submit.present import preselected, refusals
 from mimir.frontend.schema_form import Choice, Field, Kind, Offers

@@ -1,4 +1,4 @@
-"""What the pages tell of a twin: values, sources, what revisions changed."""
+"""Values, sources and changes of twins on the pages."""
 
 from typing import Any
 

@@ -25,9 +25,10 @@ CONTENT = bytes(range(256)) * 4
 
 @dataclass
 class Upstream:
-    """What the tests see of it.
+    """State of the fake upstream for the tests.
 
-    gone: set when the client of a request that never ends has hung up. asked: set when a request arrived; at_once: how many are there.
+    `gone` is set when the client of an endless request has disconnected, `asked` when a request
+    arrived; `at_once` counts concurrent requests.
     """
 
     url: str
@@ -159,7 +160,7 @@ class Upstream:
             )
 
     async def http_projects(self, scope: Any, receive: Receive, send: Send) -> None:
-        """For who is signed in; `?status=` is answered with that error."""
+        """Projects of a signed-in user; `?status=` selects an error answer."""
         status = int(dict(parse_qsl(scope["query_string"].decode())).get("status", "200"))
         if _token(scope) not in self.tokens:
             await _refuse(send, 401, "not_authenticated", "Sign in again.")

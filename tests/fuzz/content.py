@@ -1,4 +1,4 @@
-"""What the requests find: the sample project with its four jobs, a failed job, and users of each role with a session."""
+"""Content for the fuzzer: the sample project with its jobs, a failed job, users of each role."""
 
 import secrets
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ def prepare(stack: Stack) -> Content:
 
 
 def _session(stack: Stack, role: str, username: str) -> str:
-    """The token of a new user who has signed in."""
+    """Return the token of a new user's session."""
     made = _sent(
         stack.client,
         "POST",

@@ -1,4 +1,4 @@
-"""The pure decision of who starts next: tables, and laws that hold for any snapshot."""
+"""Admission decision: tables, and properties that hold for any snapshot."""
 
 import uuid
 from collections import Counter

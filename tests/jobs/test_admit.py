@@ -70,7 +70,7 @@ def test_two_passes_at_once_give_a_slot_away_once() -> None:
 
 
 def test_a_pass_decides_over_what_the_pass_before_it_committed() -> None:
-    """The snapshot is read behind the lock: read before it, the room of the pass in front would be given away twice."""
+    """The snapshot is read under the lock; otherwise capacity would be allocated twice."""
     make.project()
     _slots(1)
     make.job()

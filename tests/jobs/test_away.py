@@ -128,7 +128,7 @@ def test_a_heartbeat_between_the_look_and_the_step_keeps_it() -> None:
 
 
 def test_a_heartbeat_in_the_same_moment_is_seen_or_refused() -> None:
-    """Whoever has the row first wins: here the heartbeat, which has not committed when the step comes."""
+    """The first to lock the row wins: here the heartbeat, not committed when the step runs."""
     attempt = make.claimed()
     _silent(attempt)
     with transaction.atomic():

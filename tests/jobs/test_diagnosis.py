@@ -1,4 +1,4 @@
-"""What a diagnosis tells people."""
+"""Texts of a diagnosis."""
 
 from jobs.contract import FailureReason
 from jobs.diagnosis.job import diagnose

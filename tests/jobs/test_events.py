@@ -1,4 +1,4 @@
-"""The seq of events: without gaps, in the order of the commits, so that a reader who went on after N has missed nothing before it."""
+"""The seq of events has no gaps and follows the order of commits."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""What a job reads is fixed when it is submitted, and what its parameters say of it is checked there."""
+"""Inputs of a job are resolved and checked at submit."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from jobs.admission.admit import admit_once
 from jobs.clusters.rows import cluster_ensure
 from jobs.dispatch.launch import attempts_launch
 from jobs.lifecycle.retry import job_retry
-from jobs.lifecycle.submit import job_submit
+from jobs.lifecycle.submit import RequestedResources, job_submit
 from jobs.models import Attempt, Cluster, Job, JobInput
 from mimir.lib.errors import Invalid
 from projects.models import (
@@ -133,7 +133,7 @@ def test_run_again_reads_what_the_first_one_read_though_the_newest_would_not_fit
     dataset = Dataset.objects.get()
     _version(dataset, 3, columns=[("other", "DOUBLE")])
     Dataset.objects.update(latest_number=3)
-    again = job_retry(job=job, user=project.created_by)
+    again = job_retry(job=job, user=project.created_by).job
     assert (again.inputs, again.exclusive_key) == (job.inputs, job.exclusive_key)
     assert again.input_rows.count() == 2
 
@@ -229,7 +229,7 @@ def test_run_again_reads_what_the_first_one_read_though_the_newest_would_not_fit
             "digital_twin_update",
             {**UPDATE, "type": "night"},
             "parameters.type",
-            "no entity type of town: it has day",
+            "not an entity type of town: it has day",
         ),
         (
             "digital_twin_update",
@@ -313,13 +313,13 @@ def test_an_update_without_a_column_called_like_a_property_says_how_to_name_them
 def test_a_gpu_that_is_asked_for_reaches_the_launcher(project: Project) -> None:
     cluster_ensure()
     Cluster.objects.update(capacity_gpus=2)
-    asked = {"cpu": "1", "memory": "512Mi", "gpu": 2}
+    resources: RequestedResources = {"cpu": "1", "memory": "512Mi", "gpu": 2}
     job = job_submit(
         project=project,
         user=project.created_by,
         type="ml_training",
         parameters=TRAIN,
-        resources=asked,
+        resources=resources,
     ).job
     admit_once()
     attempt = Attempt.objects.get(job=job)

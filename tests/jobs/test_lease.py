@@ -1,4 +1,4 @@
-"""The lease goes by the database's clock: whose own clock is wrong neither keeps it for ever nor takes it early."""
+"""The lease uses the database's clock; a wrong local clock neither keeps nor takes it."""
 
 import datetime as dt
 

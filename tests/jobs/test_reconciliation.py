@@ -1,4 +1,4 @@
-"""What the reconciler decides about one attempt, from its row and from what the cluster shows."""
+"""Decisions of the reconciler about one attempt, from its row and observation."""
 
 import dataclasses
 import datetime as dt

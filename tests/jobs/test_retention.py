@@ -1,4 +1,4 @@
-"""What is past its time is deleted, and nothing that somebody still needs."""
+"""Retention deletes expired jobs and keeps everything still in use."""
 
 import dataclasses
 import datetime as dt
@@ -97,7 +97,7 @@ def test_events_go_before_their_job(settings: Any) -> None:
 
 
 def test_one_protected_job_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever protects it: here a table that nobody here knows. A batch of one, so that the oldest would be tried for ever."""
+    """Protected by an unknown table. With a batch of one, the oldest would be retried forever."""
     monkeypatch.setattr(retention, "BATCH", 1)
     monkeypatch.setattr(retention, "_skipped", {})
     protected, other = _ended(DAYS + 9), _ended(DAYS + 2)

@@ -118,7 +118,8 @@ def test_a_job_run_again_asks_for_the_same_place() -> None:
     job = make.job(project, cluster=cluster.name)
     job_cancel(job_id=job.id, actor="user:ada")
     assert (
-        job_retry(job=Job.objects.get(id=job.id), user=project.created_by).cluster == cluster.name
+        job_retry(job=Job.objects.get(id=job.id), user=project.created_by).job.cluster
+        == cluster.name
     )
 
 

@@ -1,4 +1,4 @@
-"""What a finished update does to its twin: one revision with its job, or none; and nothing at all when it cannot be taken."""
+"""Outcome of a twin update: one revision with its job, or none."""
 
 import hashlib
 import json
@@ -158,7 +158,7 @@ def test_a_base_that_a_new_definition_left_behind_fails_the_job_and_running_it_a
 
     make.launcher().end(attempt.name)
     make.settle()
-    again = job_retry(job=job, user=job.created_by)
+    again = job_retry(job=job, user=job.created_by).job
     admit_once()
     second = Attempt.objects.get(job=again)
     attempts_launch([second.id])

@@ -1,4 +1,4 @@
-"""What a waiting job says of its place and its time."""
+"""Queue position, reason and estimate of a waiting job."""
 
 import datetime as dt
 from typing import Any
@@ -76,7 +76,7 @@ def _said(job: Job) -> tuple[str, str]:
 
 
 def test_a_job_that_asks_for_a_cluster_is_told_of_that_one() -> None:
-    """Switched off, away, full, taken away: each by its name, however well another one does."""
+    """Disabled, unreachable, full, deleted: each named, whatever the state of other clusters."""
     Cluster.objects.create(
         name="eu-1",
         region="eu",

@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed
 
 @dataclass
 class Followed:
-    """What a follower got: every event and every byte in the order they came, and how often it had to connect."""
+    """Events and bytes received by a subscriber, in order, and its number of connections."""
 
     events: list[dict[str, Any]] = field(default_factory=list)
     log: dict[int, bytes] = field(default_factory=dict)

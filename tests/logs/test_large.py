@@ -83,7 +83,7 @@ class Peaks(threading.Thread):
             self.look()
 
     def look(self) -> None:
-        """Once. A peak only ever rises, so that the last look before a process ends has it."""
+        """Read the peak once. A peak only rises, so the last read before the end has it."""
         for name in ("web", "frontend", "dispatcher", "reconciler"):
             for pid in self._stack.pids(name):
                 self._note(name, pid)
@@ -213,7 +213,7 @@ def _download(stack: Stack, job: str) -> None:
 
 
 def _written_sha256(stack: Stack, job: str) -> str:
-    """What the step itself says it wrote."""
+    """Return the digest reported by the step itself."""
     (artifact,) = stack.call("GET", f"/api/v1/jobs/{job}/artifacts/").json()["results"]
     return stack.call("GET", artifact["url"]).text
 

@@ -1,1 +1,1 @@
-"""The room that reads all others: the state of the installation and its metrics."""
+"""Tests of the state of the installation and its metrics."""

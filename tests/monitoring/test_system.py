@@ -54,7 +54,7 @@ def test_only_site_administrators_see_it_and_others_are_told_so() -> None:
 
 def test_all_is_well_in_a_fresh_installation(boss: Caller) -> None:
     told = _system(boss)
-    assert told["headline"] == {"level": "ok", "message": "All is well.", "remedy": ""}
+    assert told["headline"] == {"level": "ok", "message": "Everything is healthy.", "remedy": ""}
     assert {row["component"]: row["state"] for row in told["components"]} == dict.fromkeys(
         ("dispatcher", "reconciler", "web", "database", "redis", "storage"), "alive"
     )
@@ -158,7 +158,7 @@ def test_a_loop_is_alive_late_or_away_by_its_last_beat(
     told = _system(boss)
     (row,) = [row for row in told["components"] if row["component"] == "dispatcher"]
     assert (row["state"], row["age_seconds"]) == (state, pytest.approx(seconds, abs=2))
-    assert ("dispatcher is away" in told["headline"]["message"]) == (state == "away")
+    assert ("dispatcher is not running" in told["headline"]["message"]) == (state == "away")
 
 
 def test_a_loop_that_never_ran_is_away(boss: Caller) -> None:
@@ -166,7 +166,7 @@ def test_a_loop_that_never_ran_is_away(boss: Caller) -> None:
     told = _system(boss)
     (row,) = [row for row in told["components"] if row["component"] == "reconciler"]
     assert (row["state"], row["instance"], row["beat_at"]) == ("away", "", None)
-    assert told["headline"]["message"] == "The reconciler is away."
+    assert told["headline"]["message"] == "The reconciler is not running."
 
 
 def test_a_process_that_was_replaced_is_left_out(boss: Caller) -> None:
@@ -254,7 +254,7 @@ _QUIET: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({}, "All is well."),
+        ({}, "Everything is healthy."),
         (
             {"storage": {"artifact_free_bytes": 4, "artifact_total_bytes": 100}},
             "nearly full: 4% is free",
@@ -264,18 +264,18 @@ _QUIET: dict[str, Any] = {
             {"failures": [{"reason": "launch_failed", "count": 2}]},
             "2 jobs failed in the last 24 hours with launch_failed",
         ),
-        ({"failures": [{"reason": "exit_code", "count": 9}]}, "All is well."),
+        ({"failures": [{"reason": "exit_code", "count": 9}]}, "Everything is healthy."),
         (
             {"limits": [{"scope": "type", "key": "ml_training", "paused": True}]},
             "Starts of ml_training are paused.",
         ),
         (
             {"capacity": [{"cluster": "a", "enabled": False, "unreachable_message": ""}]},
-            "Every cluster is switched off",
+            "Every cluster is disabled",
         ),
         (
             {"components": [{"component": "reconciler", "state": "alive"}]},
-            "The dispatcher is away.",
+            "The dispatcher is not running.",
         ),
     ],
 )

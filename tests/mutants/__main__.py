@@ -54,7 +54,7 @@ def main(wanted: str) -> int:
 
 
 def _fail_unbroken(chosen: list[Mutant]) -> str:
-    """What the tests say that do not pass without a mutant; empty when all pass."""
+    """Return the output of tests that fail without a mutant; empty if all pass."""
     with tempfile.TemporaryDirectory(prefix="mimir-mutant-") as folder:
         _copy(Path(folder))
         code, output = _run(Path(folder), *sorted({mutant.test for mutant in chosen}))

@@ -1,4 +1,4 @@
-"""What is broken, how, and which test notices. `old` has to stand in the file exactly once."""
+"""Mutants and the tests that must kill them. `old` must occur exactly once in the file."""
 
 from tests.mutants.away import AWAY
 from tests.mutants.kubernetes import KUBERNETES
@@ -92,7 +92,7 @@ TABLE = (
         "jobs/lifecycle/finish.py",
         """        if attempt.fenced_at or attempt.claim_id is None:
             raise Gone(
-                "This attempt is fenced: another one goes on, or the job has ended.", code="fenced"
+                "This attempt is fenced: another attempt runs, or the job has ended.", code="fenced"
             )
         if attempt.ended_at:
 """,

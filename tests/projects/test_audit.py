@@ -1,4 +1,4 @@
-"""The audit trail: who did what, when and from where, as a row and as a line of the log."""
+"""Audit trail: actor, action, time and address, as a row and as a log line."""
 
 import tempfile
 from typing import IO, Any, cast

@@ -204,7 +204,7 @@ def test_edits_hold_the_etag_and_need_a_maintainer(caller: Caller, project: Proj
 def test_a_job_and_a_deletion_at_the_same_time_never_leave_a_job_without_its_input(
     caller: Caller, project: Project
 ) -> None:
-    """Whichever commits first wins; the other one is told."""
+    """The first commit wins; the other request gets an error."""
     ended: list[str] = []
 
     def submit() -> None:

@@ -29,7 +29,7 @@ def caller(settings: Any, tmp_path: Path) -> Caller:
 
 
 def _taken(slots: Slots, *wanted: tuple[Kind, str, str]) -> list[bool]:
-    """Which of the requests (kind, user, project) get a slot while those before hold theirs."""
+    """Return the requests (kind, user, project) that get a slot while earlier ones hold theirs."""
     found = []
     with contextlib.ExitStack() as stack:
         for kind, user, project in wanted:
@@ -64,7 +64,7 @@ def _taken(slots: Slots, *wanted: tuple[Kind, str, str]) -> list[bool]:
             [(Kind.UPLOAD, "a", project) for project in "pqr"] + [(Kind.UPLOAD, "b", "s")],
             [True, True, False, True],
         ),
-        # Those who are unknown share what there is.
+        # Anonymous callers share slots.
         ([(Kind.PREVIEW, "", "")] * 4 + [(Kind.UPLOAD, "", "")], [True, True, True, False, True]),
     ],
 )

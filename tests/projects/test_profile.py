@@ -1,4 +1,4 @@
-"""What a version's columns hold: exact, computed once, within bounds, and a sentence where that cannot be."""
+"""Column profiles: exact, computed once, bounded, with a message where impossible."""
 
 import io
 import math

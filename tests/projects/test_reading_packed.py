@@ -45,7 +45,7 @@ def _zstd(content: bytes) -> bytes:
 
 
 def _read(folder: Path, files: dict[str, bytes]) -> dict[str, Any]:
-    """What the parsing child answers for each file: a reading, or the sentence of the refusal."""
+    """Return the parsing child's answer for each file: a reading or the refusal."""
 
     def read(name: str) -> Any:
         path = folder / name

@@ -119,7 +119,7 @@ def test_a_type_of_time_without_its_format_names_the_format(tmp_path: Path) -> N
         ("created_at", [4102444800], ""),  # 2100
         ("created_at", [1700000000, 1700000000000], ""),
         ("created_at", [1700000000.5], ""),  # told for whole numbers alone
-        ("created_at", ["1700000000"], ""),  # a JSON string is no number
+        ("created_at", ["1700000000"], ""),  # a JSON string is not a number
         ("id", [1700000000], ""),
         ("time_spent", [1700000000], ""),
     ],

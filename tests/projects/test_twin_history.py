@@ -98,7 +98,7 @@ def _definition(drawn: dict[str, tuple[dict[str, str], bool]]) -> dict[str, Any]
 
 
 def _state(twin: Twin, number: int) -> State:
-    """What the selectors say of a revision."""
+    """Return a revision's state as the queries report it."""
     entities = list(entities_until(twin=twin, number=number))
     found = states_at(entities=entities, number=number)
     state = {
@@ -109,7 +109,7 @@ def _state(twin: Twin, number: int) -> State:
 
 
 def _newest(twin: Twin) -> State:
-    """What stands on the entities."""
+    """Return the entities' current state."""
     state = {}
     for entity in Entity.objects.filter(twin=twin):
         layers = [
@@ -188,7 +188,7 @@ class History(RuleBasedStateMachine):
     def update(
         self, type: str, drawn: dict[str, dict[str, int]], gone: EntityStatus | None
     ) -> None:
-        """From the newest base: `gone` is what becomes of those that no row names."""
+        """Update from the newest base; `gone` is the fate of entities without a row."""
         if entity_type(self.definition, type) is None:
             return
         reports, expected = self._reports(type, drawn, gone)
@@ -210,7 +210,7 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: self.entities)
     @rule(type=st.sampled_from(TYPES))
     def update_with_no_news(self, type: str) -> None:
-        """All that is reported now, once more."""
+        """Report all current values again."""
         there = [
             (key, entity)
             for (of, key), entity in self.entities.items()
@@ -295,7 +295,7 @@ class History(RuleBasedStateMachine):
     def _reports(
         self, type: str, drawn: dict[str, dict[str, int]], gone: EntityStatus | None
     ) -> tuple[list[EntityReport], State]:
-        """What a worker would report of such rows, with much that is no news, and what the twin is after it."""
+        """Return a worker's report of rows, mostly unchanged, and the twin's state after it."""
         kind = entity_type(self.definition, type)
         known = fields_of(kind) if kind else {}
         expected = copy.deepcopy(self.entities)

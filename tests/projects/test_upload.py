@@ -230,7 +230,7 @@ def test_a_parser_that_dies_is_a_sentence_for_the_user(
 ) -> None:
     monkeypatch.setattr(
         runner, "FILE_BYTES_MAX", 16
-    )  # no room for an answer: the child ends with an error
+    )  # no disk space for the answer: the child ends with an error
     answer = _upload(caller, b"a\n1\n")
     assert (answer.status_code, answer.json()["code"]) == (400, "unreadable_file")
     assert "damaged" in answer.json()["message"]
@@ -249,13 +249,13 @@ def test_a_crowd_of_uploads_is_asked_to_come_again(
 
 
 def test_the_parser_sees_no_secret_and_no_other_file(tmp_path: Path) -> None:
-    """What opens a stranger's file runs with an environment of its own, and may open that file alone."""
+    """The parser of uploaded files has its own environment and may open only that file."""
     other = tmp_path / "other.csv"
     other.write_text("secret\n1\n")
     table = tmp_path / "t.csv"
     table.write_text("a\n1\n")
     with pytest.raises(runner.Unreadable):
-        # As if the file's path could be turned into another one: DuckDB is told of one path and knows no other.
+        # Simulate a replaced path: DuckDB has only one allowed path.
         turned = runner.TableFile(
             f"{table}' UNION SELECT * FROM '{other}", "csv", [{"name": "a", "type": "BIGINT"}]
         )

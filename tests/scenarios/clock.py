@@ -15,7 +15,7 @@ _FUNCTIONS = ("now", "statement_timestamp", "transaction_timestamp", "clock_time
 
 
 class VirtualClock:
-    """Unix seconds that go on only when told."""
+    """Clock in Unix seconds that only a test advances."""
 
     def __init__(self, now: float) -> None:
         self.now = now

@@ -22,7 +22,7 @@ WATCHED = [cell for cell in ALL if cell[0] in OF_WATCHES] + LISTED
 
 @dataclass(slots=True)
 class Result:
-    """What came of all worlds."""
+    """Totals over all scenarios."""
 
     begun: Counter[tuple[Trouble, Phase]] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)

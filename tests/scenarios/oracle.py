@@ -1,4 +1,4 @@
-"""What has to hold at any time, and at the end, by the rows and by the fake's ledger of what really ran."""
+"""Invariants at any time and at the end, from the rows and the fake's ledger of real runs."""
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -74,9 +74,12 @@ def _of_job(
 
 
 def _of_attempt(row: Attempt, runs: list[Any], *, lost: bool) -> list[str]:
-    """`lost`: its cluster never came back, so that its objects are left there.
+    """Check an attempt.
 
-    A container that never started cannot have claimed; one that ended well was told so; the log is closed and sealed."""
+    `lost` means that its cluster never returned, so its objects remain there. A container that
+    never
+    started cannot have claimed; one that succeeded was reported; the log is closed and sealed.
+    """
     faults = []
     if row.claim_id is not None and not runs:
         faults.append("claimed by nothing that ran")

@@ -1,4 +1,4 @@
-"""Clusters of one job each, all of them on the one fake API server, so that one can be away without the others."""
+"""One cluster per job on one fake API server, to disconnect them separately."""
 
 import json
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ class Place:
         return reconcile_once(self.cluster, self.launcher, self.memory)
 
     def silenced(self) -> set[UUID]:
-        """Attempts whose workers are not heard of."""
+        """Attempts whose workers are silent."""
         return (
             set(Attempt.objects.filter(cluster=self.cluster).values_list("id", flat=True))
             if self.silent
@@ -82,7 +82,7 @@ def _write_away(config: Path, like: Path) -> None:
 
 
 def place_of(fake: FakeKubernetes, clock: VirtualClock, name: str) -> Place:
-    """A new cluster with room for one worker."""
+    """Create a cluster with capacity for one worker."""
     room = {"capacity_jobs": 1, "capacity_cpu_millicores": 0, "capacity_memory_bytes": 0}
     cluster = Cluster.objects.create(
         name=name, launcher="kubernetes", reached_at=clock.utc_now(), **room

@@ -1,4 +1,4 @@
-"""A cluster that stays away: who is heard of goes on, who is not is given up after the cluster's grace, and nothing is done twice."""
+"""Unreachable cluster: reporting workers continue, silent ones are lost after the grace period."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -63,7 +63,7 @@ def _away(run: World) -> Mapping[str, Any] | None:
 
 
 def _over(run: World) -> None:
-    """The cluster is away for ever: what it still has does not count."""
+    """The cluster never returns: objects left there do not count."""
     assert run.scenarios[0].order is not None
     run.scenarios[0].order.trouble = Deed.CLUSTER_AWAY
     run.run()
@@ -264,7 +264,7 @@ def test_a_heartbeat_that_comes_again_begins_the_grace_anew(running: World) -> N
 
 
 def test_a_cluster_that_answers_now_and_then_gives_up_nobody(running: World) -> None:
-    """What a cluster shows as alive is not given up, however silent it is: each answer begins the grace anew."""
+    """A worker shown as alive is not lost, however silent: each answer restarts the grace period."""
     for _ in range(5):
         _place(running).cut_off(silent=True)
         running.rounds_of(5, seconds=100, workers_act=False)

@@ -160,7 +160,7 @@ def test_403_while_the_object_exists(run: World) -> None:
 
 
 def test_a_cluster_without_room_fails_nobody_however_long_that_lasts(run: World) -> None:
-    """Each launch is given up at its time limit, and its job stands in the line again, in its old place."""
+    """Each launch times out, and its job returns to its old queue position."""
     run.fake.script(start=Start.NO_CPU)
     for _hour in range(40):
         run.rounds_of(4, workers_act=False, seconds=100)
@@ -340,7 +340,7 @@ def test_a_job_suspended_while_it_runs_starts_anew(run: World) -> None:
 
 
 def test_node_away_attempt_2_node_back(run: World) -> None:
-    """The old worker goes on beside its successor; what it says is refused, and the outcome is applied once."""
+    """The old worker continues beside its successor; its requests are refused."""
     run.rounds_of(2)
     assert run.job.status == JobStatus.RUNNING
     run.fake.add_node("other")
@@ -412,7 +412,7 @@ def test_node_away_for_ever_and_its_pod_tolerated_for_ever(run: World) -> None:
 
 
 def test_node_not_ready_while_its_worker_is_heard_of(run: World) -> None:
-    """A kubelet that does not report is no reason to end what runs well."""
+    """A silent kubelet is not a reason to end a running worker."""
     for _ in range(5):
         run.advance(20)
     run.rounds_of(2)

@@ -1,4 +1,4 @@
-"""What may go wrong, and when. Every fault the fake can make is here: `test_scenarios` compares both."""
+"""Possible troubles and their times. `test_scenarios` checks that all faults of the fake are here."""
 
 import random
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Phase(StrEnum):
 
 
 class Deed(StrEnum):
-    """What happens to a cluster that is no fault of a request and no end of a container."""
+    """Event in a cluster other than a request fault or a container's end."""
 
     NODE_LOST = "node lost for ever"
     NODE_BACK = "node lost and back"
@@ -106,7 +106,7 @@ def begin(fake: FakeKubernetes, order: Order, phase: Phase, dice: random.Random)
 
 
 def go_on(fake: FakeKubernetes, order: Order) -> None:
-    """What comes of it later."""
+    """Apply its later effect."""
     if order.trouble is Deed.NODE_BACK and not order.over and fake.now - order.at > LOST_SECONDS:
         order.over = True
         fake.node_back(order.node)

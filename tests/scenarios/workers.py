@@ -1,4 +1,7 @@
-"""What runs in the fake's containers: claims, prints, finishes, exits; one step at a time, by the services that the worker API calls."""
+"""Simulated workers in the fake's containers, by the services that the worker API calls.
+
+They claim, print, finish and exit, one step at a time.
+"""
 
 import random
 from dataclasses import dataclass, field
@@ -20,7 +23,7 @@ from tests.support.make import LINE
 
 
 class Step(StrEnum):
-    """What a worker has done last."""
+    """Last step of a worker."""
 
     STARTED = "started"
     CLAIMED = "claimed"

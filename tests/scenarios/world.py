@@ -211,7 +211,7 @@ class World:
         }
 
     def open(self) -> list[Any]:
-        """What is not over, for a message."""
+        """Return unfinished objects, for a failure message."""
         jobs = Job.objects.exclude(status__in=TERMINAL).values_list("id", "status", "attempt")
         attempts = Attempt.objects.filter(cleaned_up_at=None).values_list(
             "name", "ended_at", "fenced_at", "gone_at", "log_object"

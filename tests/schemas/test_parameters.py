@@ -1,4 +1,4 @@
-"""What the parameters of each type may be, judged by one schema: each fault at its field, with what is allowed."""
+"""Parameter schemas of each type: every fault at its field, with the allowed values."""
 
 from typing import Any
 

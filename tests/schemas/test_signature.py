@@ -1,4 +1,4 @@
-"""What fits a model's signature, and the exact difference where it does not."""
+"""Signature check of a model: accepted data, and the exact difference otherwise."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a twin's definition may be, and how values become what a twin keeps."""
+"""Twin definitions, and the conversion of values to a twin's types."""
 
 import copy
 from typing import Any
@@ -51,7 +51,11 @@ BAD: list[tuple[Any, str, str]] = [
         "definition.types[0].name",
         "letters, digits and underscores",
     ),
-    (_with(["types", 1, "name"], "station"), "definition.types[1].name", "taken by another type"),
+    (
+        _with(["types", 1, "name"], "station"),
+        "definition.types[1].name",
+        "already the name of another type",
+    ),
     (_with(["types", 0, "key"], {}), "definition.types[0].key.name", "is missing"),
     (
         _with(["types", 0, "properties", 0, "type"], "float"),
@@ -61,12 +65,12 @@ BAD: list[tuple[Any, str, str]] = [
     (
         _with(["types", 0, "properties", 1, "name"], "temperature"),
         "definition.types[0].properties[1].name",
-        "taken by another property",
+        "already the name of another property",
     ),
     (
         _with(["types", 0, "relations", 0, "name"], "open"),
         "definition.types[0].relations[0].name",
-        "taken by another property",
+        "already the name of another property",
     ),
     (
         _with(["types", 0, "relations", 0, "to"], "land"),
@@ -123,8 +127,8 @@ def test_a_value_becomes_what_the_twin_keeps(kind: str, given: Any, kept: Any) -
         ("number", float("-inf"), "a number"),
         ("number", 10**400, "a number"),
         ("integer", 2.5, "a whole number"),
-        ("number", "21,5", "has to be a number. Use a point: 21.5"),
-        ("integer", " 21,0", "has to be a whole number. Use a point: 21.0"),
+        ("number", "21,5", "must be a number. Use a point: 21.5"),
+        ("integer", " 21,0", "must be a whole number. Use a point: 21.0"),
         ("integer", 2**63, "a whole number"),
         ("string", 3, "text"),
         ("string", "a\x00", "text"),

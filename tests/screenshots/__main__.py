@@ -31,7 +31,7 @@ README = (  # name, page, theme, window, height in CSS pixels
     ("pipeline-fault-light", "pipeline-errors", "light", WIDE, 920),
     ("twin-entity-dark", "twin-entity", "dark", WIDE, 900),
 )
-TALLEST = 2400  # CSS pixels of a page that goes on
+TALLEST = 2400  # CSS pixels of an endless page
 BETWEEN = [
     {"width": width, "height": 900} for width in (320, 860, 1180)
 ]  # where the layout changes: light, and these pages only

@@ -1,4 +1,4 @@
-"""What a person does on a page before its picture is taken: wrong input, so that each form shows its messages at their fields."""
+"""User actions before a screenshot: wrong input, to show each form's messages."""
 
 from playwright.sync_api import Page
 
@@ -76,7 +76,7 @@ def shown_numbers(page: Page) -> None:
 
 
 def no_such_user(page: Page) -> None:
-    """A member that is no user."""
+    """Add a member who is not a user."""
     page.get_by_label("User name").fill("nobody-yet")
     page.get_by_role("button", name="Add", exact=True).click()
     page.locator(".errbox").wait_for()

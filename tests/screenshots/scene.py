@@ -225,7 +225,7 @@ class Scene:
         )
 
     def end(self) -> None:
-        """Let who is held go on, so that it can be stopped with the rest."""
+        """Release blocked processes, to stop them with the rest."""
         os.kill(self._held, signal.SIGCONT)
 
     def _models(self, *, trained: bool) -> None:
@@ -264,7 +264,7 @@ class Scene:
         return str(made.json()["id"])
 
     def _extremes(self) -> None:
-        """What is longer, wider and more than usual; a project in which nothing is."""
+        """Unusually long, wide and numerous content, and an empty project."""
         self.jobs["long"] = self._run("long-lines", [_command("print", _LONG_LINES)], LONG_NAME)
         chain = [_READ] + [
             {

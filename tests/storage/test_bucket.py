@@ -1,4 +1,4 @@
-"""What a bucket promises when it, or the way to it, does not do its part."""
+"""Behaviour when a bucket or the connection to it fails."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""A job that runs while the artifact storage takes no files: it says so, goes on by itself, and is not blamed."""
+"""Full artifact storage under a running job: it says so, recovers and is not blamed."""
 
 import datetime as dt
 import errno

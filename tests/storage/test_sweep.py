@@ -88,7 +88,7 @@ def test_a_young_object_is_left_to_the_request_that_is_about_to_write_its_row() 
 def test_an_upload_whose_commit_has_no_known_end_keeps_its_object(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The connection breaks after the commit: the row is there, so its object has to be."""
+    """The connection breaks after the commit: the row exists, so its object must exist."""
     real = version_create
 
     def broken(**facts: Any) -> Any:

@@ -1,1 +1,4 @@
-"""What tests share: rows, a worker played by hand, a real installation on free ports. Law: no assertions here, no test imports another test."""
+"""Shared helpers: rows, a simulated worker, a real installation on free ports.
+
+No assertions here; tests never import other tests.
+"""

@@ -39,7 +39,7 @@ LINE = b"2026-01-01T00:00:00.000000000Z stdout F "
 
 
 def user(name: str = "ada", **fields: Any) -> User:
-    """A user who may sign in with the password `correct-horse`."""
+    """Create a user with the password `correct-horse`."""
     return User.objects.create_user(name, password="correct-horse", **fields)
 
 
@@ -159,7 +159,7 @@ def log(attempt: Attempt, *lines: bytes) -> int:
 def report(
     attempt: Attempt, status: FinishStatus = FinishStatus.SUCCEEDED, **fields: Any
 ) -> FinishReport:
-    """What a worker with the log as it is stored would say."""
+    """Return a worker's report for the stored log."""
     attempt.refresh_from_db()
     known = {"log_end": attempt.log_end, "log_sha256": log_sha256(attempt)}
     return FinishReport(status=status, **{**known, **fields})

@@ -1,4 +1,4 @@
-"""An orchestrator that says what a test wants: the worker API on loopback, scripted, so that a real worker meets every answer there is."""
+"""Scripted worker API on loopback, to give a real worker every possible answer."""
 
 import hashlib
 import json
@@ -16,10 +16,8 @@ LIMITS = {
     "log_bytes": 2**30,
     "spool_bytes": 2**22,
     "artifact_bytes": 2**20,
-    "artifact_count": 100,
     "event_bytes": 16384,
     "event_count": 1000,
-    "result_bytes": 65536,
     "model_cache_bytes": 10**9,
 }
 Answer = tuple[int, Any]
@@ -70,7 +68,7 @@ class Orchestrator:
         self._server.server_close()
 
     def answer(self, name: str, query: dict[str, str], body: bytes) -> Answer:
-        """What a call gets."""
+        """Return the scripted answer of a call."""
         given = body if name in ("logs", "artifacts") else json.loads(body or b"{}")
         scripted = self.answers[name](given) if name in self.answers else None
         if scripted is not None:

@@ -1,4 +1,4 @@
-"""What the orchestrator may ask a cluster for: the Role has these verbs and no others, and its launcher uses all of them."""
+"""RBAC of the orchestrator: the Role has exactly the verbs that its launcher uses."""
 
 ROLE_VERBS = {
     "jobs": {"create", "delete", "get", "list", "watch"},

@@ -1,4 +1,4 @@
-"""One installation for all tests of this folder: small limits, and no second try for what was lost, so that each death is the job's end."""
+"""One installation for this folder, with small limits and without retries."""
 
 from collections.abc import Iterator
 

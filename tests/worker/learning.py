@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from jobs.worker.ml_inference import run as inference
 from jobs.worker.ml_training import run as training
 from mimir.lib.tables import quoted
-from tests.support.orders import KeptOrders
+from tests.support.recorded_context import RecordedContext
 
 
 def write_table(path: Path, table: pa.Table) -> list[dict[str, str]]:
@@ -21,11 +21,11 @@ def write_table(path: Path, table: pa.Table) -> list[dict[str, str]]:
     return [{"name": row[0], "type": row[1]} for row in rows]
 
 
-def _orders(
+def _context(
     folder: Path, kind: str, table: pa.Table, parameters: dict[str, Any], **limits: Any
-) -> KeptOrders:
+) -> RecordedContext:
     folder.mkdir(parents=True, exist_ok=True)
-    orders = KeptOrders(folder, type=kind, parameters=parameters, **limits)
+    context = RecordedContext(folder, type=kind, parameters=parameters, **limits)
     schema = write_table(folder / "table.parquet", table)
     facts = {
         "kind": "dataset",
@@ -35,29 +35,33 @@ def _orders(
         "schema": schema,
         "row_count": table.num_rows,
     }
-    orders.give(folder / "table.parquet", name="dataset", **facts)
-    return orders
+    context.give(folder / "table.parquet", name="dataset", **facts)
+    return context
 
 
-def train(folder: Path, table: pa.Table, **parameters: Any) -> tuple[KeptOrders, dict[str, Any]]:
-    """The orders, and the delivered report."""
-    orders = _orders(folder, "ml_training", table, {"dataset": "table", "model": "m", **parameters})
-    result = training.run(orders)  # type: ignore[arg-type]
+def train(
+    folder: Path, table: pa.Table, **parameters: Any
+) -> tuple[RecordedContext, dict[str, Any]]:
+    """The context, and the delivered report."""
+    context = _context(
+        folder, "ml_training", table, {"dataset": "table", "model": "m", **parameters}
+    )
+    result = training.run(context)  # type: ignore[arg-type]
     assert result == {"artifact": "model.skops", "report": "model.json"}
-    assert orders.roles == {"model.skops": "model", "model.json": "model"}
-    return orders, json.loads(orders.delivered["model.json"].read_text())
+    assert context.roles == {"model.skops": "model", "model.json": "model"}
+    return context, json.loads(context.delivered["model.json"].read_text())
 
 
 def infer(
     folder: Path, table: pa.Table, model: Path, signature: dict[str, Any], **parameters: Any
-) -> tuple[KeptOrders, dict[str, Any], pa.Table]:
-    """The orders, the result's output, and the table it names."""
-    orders = _orders(
+) -> tuple[RecordedContext, dict[str, Any], pa.Table]:
+    """The context, the result's output, and the table it names."""
+    context = _context(
         folder,
         "ml_inference",
         table,
         {"dataset": "table", "model": "m", "output": "p", **parameters},
     )
-    orders.give(model, name="model", kind="model", model="m", version=1, signature=signature)
-    output = inference.run(orders)["output"]  # type: ignore[arg-type]
-    return orders, output, pq.read_table(orders.delivered[output["artifact"]])
+    context.give(model, name="model", kind="model", model="m", version=1, signature=signature)
+    output = inference.run(context)["output"]  # type: ignore[arg-type]
+    return context, output, pq.read_table(context.delivered[output["artifact"]])

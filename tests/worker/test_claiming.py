@@ -1,4 +1,4 @@
-"""What a worker says that cannot reach the orchestrator, and of a clock that is off."""
+"""Report of a worker that cannot reach the orchestrator, and wrong clocks."""
 
 import datetime as dt
 import email.utils

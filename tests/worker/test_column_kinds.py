@@ -1,4 +1,4 @@
-"""What pandas writes and people type into columns: each is used, or left out and refused with a sentence."""
+"""Column kinds from pandas and hand-typed files: used, or excluded with a message."""
 
 import datetime as dt
 import decimal
@@ -14,7 +14,7 @@ import pytest
 from jobs.contract import FailureReason
 from jobs.worker.digital_twin_update import run as update
 from jobs.worker.workload_context import WorkFailed
-from tests.support.orders import KeptOrders
+from tests.support.recorded_context import RecordedContext
 from tests.worker.learning import infer, train, write_table
 
 pytestmark = pytest.mark.timeout(120)
@@ -115,7 +115,7 @@ def _update(folder: Path, columns: dict[str, tuple[pa.Array, str]]) -> list[dict
         for index, (_, kind) in enumerate(columns.values())
     ]
     definition = {"types": [{"name": "m", "key": {"name": "id"}, "properties": properties}]}
-    orders = KeptOrders(
+    context = RecordedContext(
         folder,
         type="digital_twin_update",
         parameters={"twin": "t", "dataset": "d", "type": "m", "key": "id"},
@@ -123,7 +123,7 @@ def _update(folder: Path, columns: dict[str, tuple[pa.Array, str]]) -> list[dict
     (folder / "base.jsonl").write_text(
         json.dumps({"revision": 0, "definition": definition, "type": "m"}) + "\n"
     )
-    orders.give(folder / "base.jsonl", name="twin", kind="twin", twin="t")
+    context.give(folder / "base.jsonl", name="twin", kind="twin", twin="t")
     table = pa.table(
         {
             "id": [f"k{number:02}" for number in _NUMBERS],
@@ -139,9 +139,11 @@ def _update(folder: Path, columns: dict[str, tuple[pa.Array, str]]) -> list[dict
         "schema": schema,
         "row_count": N,
     }
-    orders.give(folder / "table.parquet", name="dataset", **facts)
-    update.run(orders)  # type: ignore[arg-type]
-    return [json.loads(line) for line in orders.delivered["changes.jsonl"].read_text().splitlines()]
+    context.give(folder / "table.parquet", name="dataset", **facts)
+    update.run(context)  # type: ignore[arg-type]
+    return [
+        json.loads(line) for line in context.delivered["changes.jsonl"].read_text().splitlines()
+    ]
 
 
 def test_every_type_becomes_a_property_of_a_twin(tmp_path: Path) -> None:
@@ -302,7 +304,7 @@ def test_an_absent_column_is_empty_where_the_job_says_so(
     table = _one_row().select(["x", "c"])
     with pytest.raises(WorkFailed, match="column n is missing; column code is missing"):
         infer(tmp_path / "a", table, trained.delivered["model.skops"], report["signature"])
-    orders, _, made = infer(
+    context, _, made = infer(
         tmp_path / "b",
         table,
         trained.delivered["model.skops"],
@@ -312,7 +314,7 @@ def test_an_absent_column_is_empty_where_the_job_says_so(
     assert np.isfinite(made["prediction"].to_numpy()).all()
     assert (
         "The dataset has no column n, code, word, flag, at: predicted as if without a value."
-        in orders.notices()
+        in context.notices()
     )
 
 
@@ -333,11 +335,11 @@ def _numbers_with(cells: list[str], count: int = 80) -> pa.Table:
 def test_a_column_that_is_nearly_all_numbers_is_told_and_used_as_a_number(
     cells: list[str], tmp_path: Path
 ) -> None:
-    orders, report = train(tmp_path, _numbers_with(cells), target="y", algorithm="linear")
+    context, report = train(tmp_path, _numbers_with(cells), target="y", algorithm="linear")
     assert {"name": "x", "kind": "number", "type": "DOUBLE"} in report["signature"]["features"]
     assert report["metrics"]["r2"] > 0.8
     message = f"Column x is text because of {cells[0]!r} in row 12: {80 - len(cells)} of its 80 values are numbers. It is used as a number"
-    assert message in orders.notices()
+    assert message in context.notices()
 
 
 def test_a_column_of_numbers_and_a_word_for_missing_is_a_number_however_often_that_stands_there(
@@ -364,13 +366,13 @@ def test_the_prediction_reads_such_a_column_as_the_training_did(tmp_path: Path) 
 
 def test_a_target_that_is_nearly_all_numbers_is_learned_as_a_number(tmp_path: Path) -> None:
     table = pa.table({"x": _NUMBERS, "y": [str(number) for number in range(N - 1)] + ["many"]})
-    orders, report = train(tmp_path, table, target="y", algorithm="linear")
+    context, report = train(tmp_path, table, target="y", algorithm="linear")
     assert (report["task"], report["training"]["dropped_rows"]) == ("regression", 1)
     assert (
         "The target y is text because of 'many' in row 60: 59 of its 60 values are numbers. It is learned as a number"
-        in orders.notices()
+        in context.notices()
     )
-    orders, report = train(
+    context, report = train(
         tmp_path / "b",
         table.set_column(1, "y", pa.array(["1", "2"] * 29 + ["x", "x"])),
         target="y",
@@ -394,15 +396,15 @@ def test_pipelines_keep_every_type(tmp_path: Path) -> None:
     from jobs.worker.pipelines.runner import run_pipeline
 
     table = pa.table({f"c{index}": column for index, (column, _) in enumerate(TYPES.values())})
-    orders = KeptOrders(tmp_path, type="pipeline_execution", parameters={})
+    context = RecordedContext(tmp_path, type="pipeline_execution", parameters={})
     steps = [
         {"id": "a", "uses": "read", "with": {"dataset": "d"}},
         {"id": "b", "uses": "sql", "with": {"query": "SELECT * FROM a"}},
         {"id": "w", "uses": "write", "with": {"dataset": "out", "from": "b"}},
     ]
-    orders.inputs.append({"name": "pipeline", "kind": "pipeline", "definition": {"steps": steps}})
+    context.inputs.append({"name": "pipeline", "kind": "pipeline", "definition": {"steps": steps}})
     schema = write_table(tmp_path / "table.parquet", table)
-    orders.give(
+    context.give(
         tmp_path / "table.parquet",
         name="a",
         kind="dataset",
@@ -412,6 +414,6 @@ def test_pipelines_keep_every_type(tmp_path: Path) -> None:
         schema=schema,
         row_count=N,
     )
-    result = run_pipeline(orders)  # type: ignore[arg-type]
+    result = run_pipeline(context)  # type: ignore[arg-type]
     assert result["outputs"][0]["schema"] == schema
-    assert pq.read_table(orders.delivered["dataset-w.parquet"]).num_rows == N
+    assert pq.read_table(context.delivered["dataset-w.parquet"]).num_rows == N

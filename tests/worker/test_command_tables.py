@@ -14,7 +14,7 @@ from jobs.worker.pipelines.runner import run_pipeline
 from jobs.worker.workload_context import WorkFailed
 from mimir.dev.paths import ROOT
 from mimir.lib.schemas.pipeline import check_definition, graph
-from tests.support.orders import KeptOrders
+from tests.support.recorded_context import RecordedContext
 
 pytestmark = pytest.mark.timeout(60)
 SOURCE = {
@@ -37,13 +37,13 @@ def _write(source: str) -> dict[str, Any]:
     return {"id": "w", "uses": "write", "with": {"dataset": "out", "from": source}}
 
 
-def _run(folder: Path, *steps: dict[str, Any]) -> tuple[KeptOrders, dict[str, Any]]:
+def _run(folder: Path, *steps: dict[str, Any]) -> tuple[RecordedContext, dict[str, Any]]:
     assert check_definition({"steps": list(steps)}) == []
-    orders = KeptOrders(folder, type="pipeline_execution", parameters={})
-    orders.inputs.append(
+    context = RecordedContext(folder, type="pipeline_execution", parameters={})
+    context.inputs.append(
         {"name": "pipeline", "kind": "pipeline", "definition": {"steps": list(steps)}}
     )
-    return orders, run_pipeline(orders)  # type: ignore[arg-type]
+    return context, run_pipeline(context)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -67,10 +67,10 @@ def test_a_declared_table_can_be_written_queried_and_read_by_a_later_command(
         "import pandas as pd; pd.read_parquet('inputs/clean.parquet').to_csv('outputs/seen.txt', index=False)",
         identifier="later",
     )
-    orders, result = _run(tmp_path, SOURCE, _command(code, "clean"), later, total, _write("total"))
-    assert pq.read_table(orders.delivered["dataset-w.parquet"]).to_pylist() == [{"n": 3, "z": 2}]
-    assert orders.delivered["seen.txt"].read_text() == "n,z\n1,1\n2,1\n"
-    assert set(orders.delivered) == {
+    context, result = _run(tmp_path, SOURCE, _command(code, "clean"), later, total, _write("total"))
+    assert pq.read_table(context.delivered["dataset-w.parquet"]).to_pylist() == [{"n": 3, "z": 2}]
+    assert context.delivered["seen.txt"].read_text() == "n,z\n1,1\n2,1\n"
+    assert set(context.delivered) == {
         "dataset-w.parquet",
         "seen.txt",
     }  # the file of a table is not an artifact too
@@ -87,14 +87,14 @@ def test_a_command_can_hand_on_several_tables_beside_its_artifacts(tmp_path: Pat
         "uses": "sql",
         "with": {"query": "SELECT word FROM good UNION ALL SELECT word FROM bad ORDER BY word"},
     }
-    orders, _ = _run(
+    context, _ = _run(
         tmp_path, _command(code, "good", "bad", identifier="sort"), joined, _write("both")
     )
-    assert pq.read_table(orders.delivered["dataset-w.parquet"])["word"].to_pylist() == [
+    assert pq.read_table(context.delivered["dataset-w.parquet"])["word"].to_pylist() == [
         "bad",
         "good",
     ]
-    assert orders.delivered["note.txt"].read_text() == "x"
+    assert context.delivered["note.txt"].read_text() == "x"
 
 
 def test_a_table_written_without_a_query_keeps_its_types(tmp_path: Path) -> None:
@@ -103,8 +103,8 @@ def test_a_table_written_without_a_query_keeps_its_types(tmp_path: Path) -> None
         "pq.write_table(pa.table({'at': pa.array([dt.datetime(2024, 1, 1)], pa.timestamp('ns', 'UTC')), 'n': pa.array([2**63], pa.uint64())}), "
         "'outputs/clean.parquet')"
     )
-    orders, result = _run(tmp_path, _command(code, "clean"), _write("clean"))
-    assert pq.read_table(orders.delivered["dataset-w.parquet"])["n"].to_pylist() == [2**63]
+    context, result = _run(tmp_path, _command(code, "clean"), _write("clean"))
+    assert pq.read_table(context.delivered["dataset-w.parquet"])["n"].to_pylist() == [2**63]
     assert [column["type"] for column in result["outputs"][0]["schema"]] == [
         "TIMESTAMPTZ_NS",
         "UBIGINT",
@@ -205,18 +205,19 @@ def test_the_graph_leads_from_the_command_to_what_reads_its_tables() -> None:
 
 def test_an_empty_table_has_its_columns(tmp_path: Path) -> None:
     code = "import pyarrow as pa, pyarrow.parquet as pq; pq.write_table(pa.table({'a': pa.array([], pa.int32())}), 'outputs/clean.parquet')"
-    orders, result = _run(tmp_path, _command(code, "clean"), _write("clean"))
+    context, result = _run(tmp_path, _command(code, "clean"), _write("clean"))
     assert result["outputs"][0]["row_count"] == 0
-    assert pq.read_schema(orders.delivered["dataset-w.parquet"]).field("a").type == pa.int32()
+    assert pq.read_schema(context.delivered["dataset-w.parquet"]).field("a").type == pa.int32()
 
 
 def test_a_command_without_tables_does_not_wait_for_the_file_reader(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from jobs.worker.pipelines.runner import run_pipeline; from tests.support.orders import KeptOrders\n"
+        "import sys\nfrom pathlib import Path\nfrom jobs.worker.pipelines.runner import run_pipeline\n"
+        "from tests.support.recorded_context import RecordedContext\n"
         "steps = [{'id': 'say', 'uses': 'command', 'with': {'argv': ['/bin/true']}}]\n"
-        "orders = KeptOrders(Path(sys.argv[1]), type='pipeline_execution', parameters={})\n"
-        "orders.inputs.append({'name': 'pipeline', 'kind': 'pipeline', 'definition': {'steps': steps}})\n"
-        "run_pipeline(orders)\n"
+        "context = RecordedContext(Path(sys.argv[1]), type='pipeline_execution', parameters={})\n"
+        "context.inputs.append({'name': 'pipeline', 'kind': 'pipeline', 'definition': {'steps': steps}})\n"
+        "run_pipeline(context)\n"
         "print([name for name in sys.modules if name.startswith(('mimir.lib.reading', 'duckdb', 'pyarrow'))])"
     )
     done = subprocess.run(

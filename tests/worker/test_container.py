@@ -1,4 +1,4 @@
-"""A worker as its image starts it: the code that the image holds, five variables, no folder of a launcher. Its end is told all the same."""
+"""Worker as its image starts it: only the image's code and five variables."""
 
 import json
 import os
@@ -44,7 +44,7 @@ class Container:
 
     @property
     def last_word(self) -> dict[str, Any]:
-        """What Kubernetes would say of the container's end."""
+        """Return Kubernetes' termination message of the container."""
         said: dict[str, Any] = json.loads((self.folder / "termination-log").read_text())
         return said
 

@@ -278,7 +278,7 @@ def test_a_command_may_close_its_stdout_and_write_elsewhere(stack: Stack) -> Non
 
 
 def test_user_code_finds_no_secret_of_ours(stack: Stack) -> None:
-    """Neither in its own environment nor in that of any process above it, also as root, who may read them all."""
+    """No secret in its environment or that of a parent process, even when read as root."""
     program = (
         "import os, pathlib\n"
         "print('own', sorted(os.environ))\n"
@@ -309,7 +309,7 @@ def test_user_code_finds_no_secret_of_ours(stack: Stack) -> None:
 def test_an_orchestrator_that_is_away_loses_nothing_of_more_than_a_spool_can_hold(
     stack: Stack,
 ) -> None:
-    """The workload waits for room; then everything it printed is there."""
+    """The workload blocks until the spool has space; then all its output is stored."""
     program = "import sys\nfor number in range(200_000): print('%040d' % number)\nopen('outputs/end', 'w').write('x')"
     pid = stack.pids("web")[0]
     job = _running(stack, f'sleep 1; exec python3 -c "{program}"')

@@ -1,4 +1,4 @@
-"""Inference: the same answers as the model itself, whatever is missing or new, and clear words for a file that is no model."""
+"""Inference: equal to the model's own answers, with clear errors for a bad model file."""
 
 import io
 import json
@@ -53,7 +53,7 @@ def test_classes_come_with_their_probabilities(algorithm: str, tmp_path: Path) -
         algorithm=algorithm,
         hyperparameters=small,
     )
-    orders, output, made = infer(
+    context, output, made = infer(
         tmp_path / "i", table, trained.delivered["model.skops"], report["signature"], keys=["id"]
     )
     assert made.column_names == ["id", "prediction", "probability_blue", "probability_red"]
@@ -71,7 +71,7 @@ def test_classes_come_with_their_probabilities(algorithm: str, tmp_path: Path) -
     assert made["prediction"].to_pylist() == list(model.predict(frame))
     chances = np.column_stack([made["probability_blue"], made["probability_red"]])
     assert chances == pytest.approx(model.predict_proba(frame), abs=1e-12)
-    told = [data["message"] for kind, data in orders.events if kind is EventKind.PROGRESS]
+    told = [data["message"] for kind, data in context.events if kind is EventKind.PROGRESS]
     assert told[-1].startswith("200 of 200 rows")
 
 

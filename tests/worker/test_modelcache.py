@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,12 +15,21 @@ import pytest
 
 from jobs.contract import FailureReason, WorkerLimits
 from jobs.worker.client import ContentChanged
-from jobs.worker.modelcache import LEFT_OVER_SECONDS, ModelCache
+from jobs.worker.modelcache import (
+    CHUNK_BYTES,
+    LEFT_OVER_SECONDS,
+    MAGIC,
+    SALT_BYTES,
+    TAG_BYTES,
+    ModelCache,
+    entry_bytes,
+)
 from jobs.worker.stopping import Stop
 from jobs.worker.transfers import Transfers
 
 MODEL = os.urandom(3_000_000)
 SHA = hashlib.sha256(MODEL).hexdigest()
+HEADER, SEALED = len(MAGIC) + SALT_BYTES, CHUNK_BYTES + TAG_BYTES
 OURS, THEIRS = "11" * 32, "22" * 32
 LARGE = 10**9
 
@@ -62,7 +72,7 @@ def test_another_projects_key_neither_finds_nor_reads_an_entry(tmp_path: Path) -
     assert _load(_cache(tmp_path)) == MODEL
 
 
-@pytest.mark.parametrize("at", [0, 16, 1_500_000, -1])
+@pytest.mark.parametrize("at", [0, len(MAGIC), HEADER, 1_500_000, -1])
 def test_a_changed_byte_is_noticed_and_the_entry_thrown_away(at: int, tmp_path: Path) -> None:
     cache = _cache(tmp_path)
     cache.keep(SHA, len(MODEL), io.BytesIO(MODEL))
@@ -84,6 +94,64 @@ def test_an_entry_of_another_size_is_none(content: bytes, tmp_path: Path) -> Non
     cache.keep(SHA, len(MODEL), io.BytesIO(MODEL))
     _entries(tmp_path)[0].write_bytes(content)
     assert _load(cache) is None
+
+
+def test_an_entry_has_the_size_that_is_reserved_for_it(tmp_path: Path) -> None:
+    for size in (0, 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES):
+        model = MODEL[:size]
+        sha = hashlib.sha256(model).hexdigest()
+        cache = _cache(tmp_path / str(size))
+        cache.keep(sha, size, io.BytesIO(model))
+        assert _entries(tmp_path / str(size))[0].stat().st_size == entry_bytes(size)
+        assert _load(cache, sha, size) == model
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda entry: entry[: HEADER + SEALED],  # cut after a whole chunk
+        lambda entry: (
+            entry[:HEADER]
+            + entry[HEADER + SEALED : HEADER + 2 * SEALED]
+            + entry[HEADER : HEADER + SEALED]
+            + entry[HEADER + 2 * SEALED :]
+        ),
+        lambda entry: entry + entry[HEADER : HEADER + SEALED],
+        lambda entry: b"\0" * SALT_BYTES + MODEL,  # the format of version 0.1.0
+    ],
+    ids=["truncated", "reordered", "extended", "older"],
+)
+def test_no_byte_of_a_chunk_that_is_not_authentic_is_released(
+    change: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    cache = _cache(tmp_path)
+    cache.keep(SHA, len(MODEL), io.BytesIO(MODEL))
+    (entry,) = _entries(tmp_path)
+    entry.write_bytes(change(entry.read_bytes()))
+    released: list[bytes] = []
+
+    class Target(io.BytesIO):
+        def write(self, data: Any) -> int:
+            released.append(bytes(data))
+            return super().write(data)
+
+    assert not cache.load(SHA, len(MODEL), Target())
+    assert MODEL.startswith(b"".join(released))
+    assert not entry.exists()
+
+
+def test_an_entry_under_another_entrys_name_is_refused(tmp_path: Path) -> None:
+    other = MODEL[::-1]
+    other_sha = hashlib.sha256(other).hexdigest()
+    cache = _cache(tmp_path)
+    cache.keep(SHA, len(MODEL), io.BytesIO(MODEL))
+    (ours,) = _entries(tmp_path)
+    cache.keep(other_sha, len(other), io.BytesIO(other))
+    theirs = next(path for path in _entries(tmp_path) if path != ours)
+    ours.write_bytes(theirs.read_bytes())
+    target = io.BytesIO()
+    assert not cache.load(SHA, len(MODEL), target)
+    assert target.getvalue() == b""
 
 
 def test_a_link_or_a_pipe_in_an_entrys_place_is_not_followed(tmp_path: Path) -> None:
@@ -146,7 +214,7 @@ def test_a_writer_that_is_killed_before_the_rename_leaves_no_entry(tmp_path: Pat
 def test_what_was_used_longest_ago_goes_first_and_its_reader_keeps_it(tmp_path: Path) -> None:
     models = [os.urandom(1000) for _ in range(4)]
     shas = [hashlib.sha256(model).hexdigest() for model in models]
-    cache = _cache(tmp_path, limit=3 * 1016)
+    cache = _cache(tmp_path, limit=3 * entry_bytes(1000))
     for index, (model, sha) in enumerate(zip(models[:3], shas, strict=False)):
         cache.keep(sha, 1000, io.BytesIO(model))
         newest = max(_entries(tmp_path), key=lambda path: path.stat().st_ctime_ns)
@@ -155,10 +223,10 @@ def test_what_was_used_longest_ago_goes_first_and_its_reader_keeps_it(tmp_path: 
     readers = [path.open("rb") for path in _entries(tmp_path)]
     cache.keep(shas[3], 1000, io.BytesIO(models[3]))
     assert [_load(cache, sha, 1000) for sha in shas] == [models[0], None, models[2], models[3]]
-    assert all(len(reader.read()) == 1016 for reader in readers)
+    assert all(len(reader.read()) == entry_bytes(1000) for reader in readers)
     for reader in readers:
         reader.close()
-    cache.keep(SHA, len(MODEL), io.BytesIO(MODEL))  # larger than all the room
+    cache.keep(SHA, len(MODEL), io.BytesIO(MODEL))  # larger than the cache
     assert len(_entries(tmp_path)) == 3
 
 
@@ -183,7 +251,7 @@ class _Served:
 
 
 def _fetch(tmp_path: Path, served: _Served, cache: ModelCache | None) -> dict[str, Any]:
-    limits = WorkerLimits(*[1] * 12)
+    limits = WorkerLimits(*[1] * 10)
     facts = {
         "name": "model",
         "kind": "model",

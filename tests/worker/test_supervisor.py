@@ -1,4 +1,4 @@
-"""A real worker against an orchestrator that answers badly: whatever goes wrong, its end is told, truthfully, and it does not hang."""
+"""Real worker against a faulty orchestrator: its end is reported, and it never hangs."""
 
 import hashlib
 import json
@@ -34,7 +34,7 @@ class Worker:
 
     @property
     def exit(self) -> dict[str, Any]:
-        """What it left for the launcher."""
+        """Return its exit report for the launcher."""
         found: dict[str, Any] = json.loads((self.folder / "exit.json").read_text())
         return found
 
@@ -431,7 +431,7 @@ def test_a_disk_that_has_no_room_for_an_input_is_told_at_once(start: Start) -> N
 def test_a_file_that_shrinks_while_it_is_delivered_fails_its_step_and_hangs_nobody(
     start: Start,
 ) -> None:
-    """A process that was left behind goes on writing."""
+    """An orphaned process continues to write."""
     prelude = (
         "import os, jobs.worker.transfers as t\nreal = t._digest\n"
         "def digest(file):\n    found = real(file)\n    os.truncate(f'/proc/self/fd/{file.fileno()}', 10)\n    return found\nt._digest = digest"

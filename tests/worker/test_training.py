@@ -88,7 +88,7 @@ def test_public_sets_give_the_figures_of_a_plain_script(
     _, report = train(tmp_path, table, target="answer", algorithm=algorithm, seed=7, test_size=0.3)
 
     model = (CLASSIFIERS if classes else REGRESSORS)[algorithm]()
-    # Columns of one value, which help nothing, are what the workload leaves out by itself.
+    # Constant columns, which the workload excludes.
     rows = rows.loc[:, rows.nunique() > 1]
     known, unknown, learned, truth = train_test_split(
         rows, target, test_size=0.3, random_state=7, stratify=target if classes else None
@@ -210,7 +210,7 @@ def test_mixed_columns_are_prepared_as_the_documentation_says(
     chosen = {"n_estimators": 25, "min_samples_leaf": 2} if algorithm == "random_forest" else {}
     given = frame.drop(columns="dear" if target == "price" else "price")
     table = pa.Table.from_pandas(given, preserve_index=False)
-    orders, report = train(
+    context, report = train(
         tmp_path, table, target=target, algorithm=algorithm, hyperparameters=chosen
     )
     assert report["metrics"] == pytest.approx(expected, abs=1e-9)
@@ -221,51 +221,51 @@ def test_mixed_columns_are_prepared_as_the_documentation_says(
         "day",
     ]
     assert (
-        "id is text that differs in nearly every row; same has one value only" in orders.notices()
+        "id is text that differs in nearly every row; same has one value only" in context.notices()
     )
     if target == "price":
         assert report["training"]["dropped_rows"] == 12
-        assert "12 of 600 rows have no price" in orders.notices()
+        assert "12 of 600 rows have no price" in context.notices()
 
 
 def test_a_forest_tells_its_score_while_it_grows(tmp_path: Path) -> None:
     rows, target, _ = _public("wine")
     table = pa.Table.from_pandas(rows.assign(answer=target), preserve_index=False)
-    orders, _ = train(
+    context, _ = train(
         tmp_path,
         table,
         target="answer",
         algorithm="random_forest",
         hyperparameters={"n_estimators": 30},
     )
-    scores = [data for kind, data in orders.events if kind is EventKind.METRIC and "step" in data]
+    scores = [data for kind, data in context.events if kind is EventKind.METRIC and "step" in data]
     assert [score["step"] for score in scores] == list(range(3, 31, 3))
     assert {score["name"] for score in scores} == {"accuracy"}
-    fractions = [data["fraction"] for kind, data in orders.events if kind is EventKind.PROGRESS]
+    fractions = [data["fraction"] for kind, data in context.events if kind is EventKind.PROGRESS]
     assert fractions == sorted(fractions)
 
 
 def test_a_model_that_does_not_converge_says_so_and_is_kept(tmp_path: Path) -> None:
     rows, target, _ = _public("wine")
     table = pa.Table.from_pandas(rows.assign(answer=target), preserve_index=False)
-    orders, report = train(
+    context, report = train(
         tmp_path, table, target="answer", algorithm="logistic", hyperparameters={"max_iter": 1}
     )
-    assert "did not converge" in orders.notices()
+    assert "did not converge" in context.notices()
     assert report["metrics"]["accuracy"] > 0.3
 
 
 def test_a_number_with_few_values_is_learned_as_a_number_and_said(tmp_path: Path) -> None:
     table = pa.table({"x": list(range(40)), "y": [number % 3 for number in range(40)]})
-    orders, report = train(tmp_path / "a", table, target="y")
+    context, report = train(tmp_path / "a", table, target="y")
     assert report["task"] == "regression"
-    assert "3 distinct numbers only" in orders.notices()
-    orders, report = train(
+    assert "3 distinct numbers only" in context.notices()
+    context, report = train(
         tmp_path / "b", table, target="y", task="classification", algorithm="random_forest"
     )
     assert report["signature"]["classes"] == ["0", "1", "2"]
-    assert orders.notices().startswith("Columns that seem to identify rows: x.")
-    assert "\n" not in orders.notices()
+    assert context.notices().startswith("Columns that seem to identify rows: x.")
+    assert "\n" not in context.notices()
 
 
 def test_a_feature_that_one_cell_makes_text_of_is_named_with_its_row(tmp_path: Path) -> None:
@@ -275,10 +275,10 @@ def test_a_feature_that_one_cell_makes_text_of_is_named_with_its_row(tmp_path: P
             "y": [float(number) for number in range(41)],
         }
     )
-    orders, _ = train(tmp_path, table, target="y", algorithm="linear")
+    context, _ = train(tmp_path, table, target="y", algorithm="linear")
     assert (
         "Column x is text because of 'many' in row 41: 40 of its 41 values are numbers"
-        in orders.notices()
+        in context.notices()
     )
 
 

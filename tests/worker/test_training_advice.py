@@ -1,4 +1,4 @@
-"""What a training does about rare classes and splits, and what it tells people about their columns."""
+"""Handling of rare classes and splits, and messages about columns."""
 
 import datetime as dt
 from pathlib import Path
@@ -19,13 +19,13 @@ WORDS = ["a", "b"] * 29 + ["rare", "odd"]
 
 
 def _learn(folder: Path, columns: dict[str, Any], **parameters: Any) -> tuple[str, dict[str, Any]]:
-    orders, report = train(
+    context, report = train(
         folder,
         pa.table({"noise": NOISE, **columns}),
         target="y",
         **{"algorithm": "logistic", **parameters},
     )
-    return orders.notices(), report
+    return context.notices(), report
 
 
 @pytest.mark.parametrize("choice", ["", "drop", "group"])
@@ -108,11 +108,11 @@ def test_a_copy_of_a_number_and_a_nearly_constant_column_are_told(tmp_path: Path
     count = 200
     target = np.random.default_rng(1).normal(size=count)
     table = pa.table({"copy": target * 3 + 1, "flat": [1] * (count - 1) + [2], "y": target})
-    orders, report = train(tmp_path, table, target="y", algorithm="linear")
-    assert "alone: copy (R² " in orders.notices()
+    context, report = train(tmp_path, table, target="y", algorithm="linear")
+    assert "alone: copy (R² " in context.notices()
     assert (
         "Nearly constant columns, with the share of their most frequent value: flat (99.5 %)."
-        in orders.notices()
+        in context.notices()
     )
     assert len(report["signature"]["features"]) == 2
 
@@ -129,7 +129,7 @@ def test_a_split_by_time_holds_out_the_latest_rows(named: bool, tmp_path: Path) 
     values = [0.0 if day is None else float((day - dt.date(2024, 1, 1)).days) for day in days]
     table = pa.table({"noise": NOISE, "day": days, "y": values})
     parameters = {"split": "time", **({"time_column": "day"} if named else {})}
-    orders, report = train(
+    context, report = train(
         tmp_path, table, target="y", algorithm="linear", test_size=0.2, **parameters
     )
     assert (
@@ -137,13 +137,13 @@ def test_a_split_by_time_holds_out_the_latest_rows(named: bool, tmp_path: Path) 
         report["training"]["test_rows"],
         report["training"]["split"],
     ) == (47, 12, "time")
-    assert "1 rows have no day, by which the split is made" in orders.notices()
+    assert "1 rows have no day, by which the split is made" in context.notices()
     assert report["metrics"]["r2"] == pytest.approx(1.0)
     assert report["baseline"]["r2"] < -1  # the mean of earlier rows: the held-out ones are later
 
 
 def test_the_log_tells_each_stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    orders, _ = train(
+    context, _ = train(
         tmp_path,
         pa.table({"x": NOISE, "id": [f"k{n}" for n in range(N)], "y": NOISE * 2}),
         target="y",
@@ -162,7 +162,7 @@ def test_the_log_tells_each_stage(tmp_path: Path, capsys: pytest.CaptureFixture[
         "mimir: saved as the next version of model m",
     ):
         assert line in log
-    assert next(data for kind, data in orders.events if kind is EventKind.PROGRESS)[
+    assert next(data for kind, data in context.events if kind is EventKind.PROGRESS)[
         "message"
     ].startswith("Importing")
 

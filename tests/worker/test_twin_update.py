@@ -14,7 +14,7 @@ import pytest
 from jobs.contract import EventKind, FailureReason
 from jobs.worker.digital_twin_update import run as update
 from jobs.worker.workload_context import WorkFailed
-from tests.support.orders import KeptOrders
+from tests.support.recorded_context import RecordedContext
 
 DEFINITION = {
     "types": [
@@ -47,11 +47,11 @@ def _updated(
     table: "pa.Table | bytes",
     entities: list[Entity] = [],  # noqa: B006
     **parameters: Any,
-) -> tuple[list[Any], KeptOrders]:
-    """The changes that an update from `table` (or a CSV) reports over the base, and its orders."""
+) -> tuple[list[Any], RecordedContext]:
+    """The changes that an update from `table` (or a CSV) reports over the base, and its context."""
     folder.mkdir(exist_ok=True)
     asked = {"twin": "plant", "dataset": "pumps", "type": "pump", "key": "id", **parameters}
-    orders = KeptOrders(folder, type="digital_twin_update", parameters=asked)
+    context = RecordedContext(folder, type="digital_twin_update", parameters=asked)
     head = {"revision": 7, "definition": DEFINITION, "type": "pump"}
     lines = [
         head,
@@ -61,7 +61,7 @@ def _updated(
         ),
     ]
     (folder / "twin.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    orders.give(folder / "twin.jsonl", name="twin", kind="twin", twin="plant")
+    context.give(folder / "twin.jsonl", name="twin", kind="twin", twin="plant")
     if isinstance(table, bytes):
         path = folder / "rows.csv"
         path.write_bytes(table)
@@ -71,12 +71,12 @@ def _updated(
     else:
         path = _parquet(folder / "rows.parquet", table)
         facts = {"format": "parquet", "schema": [], "row_count": table.num_rows}
-    orders.give(path, name="dataset", kind="dataset", dataset="pumps", version=3, **facts)
-    result = update.run(orders)  # type: ignore[arg-type]
+    context.give(path, name="dataset", kind="dataset", dataset="pumps", version=3, **facts)
+    result = update.run(context)  # type: ignore[arg-type]
     assert result == {"base_revision": 7, "artifact": update.ARTIFACT}
     return [
-        json.loads(line) for line in orders.delivered[update.ARTIFACT].read_text().splitlines()
-    ], orders
+        json.loads(line) for line in context.delivered[update.ARTIFACT].read_text().splitlines()
+    ], context
 
 
 def _refused(folder: Path, table: "pa.Table | bytes", *words: str, **parameters: Any) -> None:
@@ -100,14 +100,14 @@ def test_new_entities_are_reported_whole_and_known_ones_by_what_differs(tmp_path
             "label": [None, "n", None, "x"],
         }
     )
-    changes, orders = _updated(tmp_path, table, base)
+    changes, context = _updated(tmp_path, table, base)
     assert changes == [
         {"key": "a", "set": {"load": 1.5}},
         {"key": "b", "set": {"load": None}},
         {"key": "new", "set": {"load": 9.5, "label": "n"}},
     ]
-    assert orders.roles == {update.ARTIFACT: "twin"}
-    told = [data["message"] for kind, data in orders.events if kind is EventKind.PROGRESS]
+    assert context.roles == {update.ARTIFACT: "twin"}
+    told = [data["message"] for kind, data in context.events if kind is EventKind.PROGRESS]
     assert told[-1] == "3 entities differ from revision 7"
 
 
@@ -276,27 +276,27 @@ def test_what_cannot_name_an_entity_is_no_key(keys: list[Any], tmp_path: Path) -
 @pytest.mark.parametrize(
     ("column", "cells", "words"),
     [
-        ("load", ["1", "a lot"], ['Row 2 of column load holds "a lot"', "has to be a number"]),
-        ("load", ["1", "1_0"], ['Row 2 of column load holds "1_0"', "has to be a number"]),
-        ("load", ["1", "inf"], ['Row 2 of column load holds "inf"', "has to be a number"]),
+        ("load", ["1", "a lot"], ['Row 2 of column load holds "a lot"', "must be a number"]),
+        ("load", ["1", "1_0"], ['Row 2 of column load holds "1_0"', "must be a number"]),
+        ("load", ["1", "inf"], ['Row 2 of column load holds "inf"', "must be a number"]),
         (
             "starts",
             ["1", "2.5"],
-            ['Row 2 of column starts holds "2.5"', "has to be a whole number"],
+            ['Row 2 of column starts holds "2.5"', "must be a whole number"],
         ),
-        ("on", ["true", "yes"], ['Row 2 of column on holds "yes"', "has to be true or false"]),
-        ("load", [1.0, float("inf")], ["Row 2 of column load holds inf", "has to be a number"]),
-        ("starts", [1.0, 2.5], ["Row 2 of column starts holds 2.5", "has to be a whole number"]),
-        ("on", [None, 1], ["Row 2 of column on holds 1", "has to be true or false"]),
+        ("on", ["true", "yes"], ['Row 2 of column on holds "yes"', "must be true or false"]),
+        ("load", [1.0, float("inf")], ["Row 2 of column load holds inf", "must be a number"]),
+        ("starts", [1.0, 2.5], ["Row 2 of column starts holds 2.5", "must be a whole number"]),
+        ("on", [None, 1], ["Row 2 of column on holds 1", "must be true or false"]),
         (
             "built",
             ["2026-03-31", "31.3."],
-            ['Row 2 of column built holds "31.3."', "has to be a date such as 2026-03-31"],
+            ['Row 2 of column built holds "31.3."', "must be a date such as 2026-03-31"],
         ),
         (
             "seen",
             ["2026-03-31", "soon"],
-            ['Row 2 of column seen holds "soon"', "has to be a time such as"],
+            ['Row 2 of column seen holds "soon"', "must be a time such as"],
         ),
         ("label", ["x", "y" * 10_001], ["Row 2 of column label", "at most 10000 characters"]),
     ],
@@ -348,17 +348,17 @@ LATEST: dict[str, Any] = {
 @pytest.mark.parametrize("kind", LATEST)
 def test_of_several_rows_of_an_entity_the_latest_counts(kind: str, tmp_path: Path) -> None:
     table = pa.table({"id": ["a", "a", "a", "b"], "load": [1.0, 2.0, 3.0, 4.0], "at": LATEST[kind]})
-    changes, orders = _updated(tmp_path, table, latest_by="at")
+    changes, context = _updated(tmp_path, table, latest_by="at")
     assert changes == [{"key": "a", "set": {"load": 2.0}}, {"key": "b", "set": {"load": 4.0}}]
-    assert not orders.notices()
+    assert not context.notices()
 
 
 def test_of_equally_late_rows_the_last_one_counts_and_that_is_told(tmp_path: Path) -> None:
     table = pa.table({"id": ["a", "a", "b"], "load": [1.0, 2.0, 3.0], "at": [5, 5, 1]})
-    changes, orders = _updated(tmp_path, table, latest_by="at")
+    changes, context = _updated(tmp_path, table, latest_by="at")
     assert changes[0] == {"key": "a", "set": {"load": 2.0}}
     assert (
-        orders.notices()
+        context.notices()
         == "1 rows are as late as another row of their entity by at: the last of them in the dataset counts."
     )
 

@@ -34,7 +34,7 @@ def resolve(project: Project, parameters: dict[str, Any], faults: Faults) -> lis
     if entity is None:
         known = ", ".join(item["name"] for item in definition.definition["types"])
         faults["parameters.type"] = (
-            f"{parameters['type']} is no entity type of {parameters['twin']}: it has {known}"
+            f"{parameters['type']} is not an entity type of {parameters['twin']}: it has {known}"
         )
     else:
         _check_properties(entity, parameters, types, faults)

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from rest_framework import serializers
 
 from jobs.contract import ArtifactRole, FailureReason
 from jobs.models import Artifact, Attempt, Job, JobOutput
@@ -31,6 +32,19 @@ from projects.twins.updates import EntityReport, StaleBase, twin_update_apply
 
 _LINE_BYTES_MAX = 16 * 1024**2
 _GONE = {"missing": EntityStatus.MISSING, "removed": EntityStatus.REMOVED}
+
+
+class DigitalTwinUpdateResult(serializers.Serializer[Any]):
+    """Public result of a job."""
+
+    twin = serializers.CharField()
+    revision = serializers.IntegerField(help_text="The newest when nothing changed.")
+    created = serializers.IntegerField(help_text="Entities.")
+    changed = serializers.IntegerField()
+    removed = serializers.IntegerField()
+
+
+RESULT = DigitalTwinUpdateResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,26 @@
 
 from typing import Any
 
+from rest_framework import serializers
+
 from jobs.models import Attempt, Job
-from jobs.types.outcome import DatasetOutput, check_dataset, refused_protocol, write_dataset
+from jobs.types.outcome import (
+    DatasetOutput,
+    MadeVersion,
+    check_dataset,
+    refused_protocol,
+    write_dataset,
+)
+
+
+class MlInferenceResult(serializers.Serializer[Any]):
+    """Public result of a job."""
+
+    datasets = MadeVersion(many=True)
+    rows = serializers.IntegerField()
+
+
+RESULT = MlInferenceResult
 
 
 def prepare(job: Job, attempt: Attempt, result: dict[str, Any]) -> DatasetOutput:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
+from rest_framework import serializers
+
 from jobs.contract import ArtifactRole
 from jobs.models import Artifact, Attempt, Job, JobOutput
 from jobs.types.ml_training.report import TrainingReport, report_fault
@@ -13,6 +15,23 @@ from projects.model_registry.write import model_version_from_job
 from projects.models import DatasetVersion
 
 REPORT_BYTES_MAX = 4 * 1024 * 1024
+
+
+class MlTrainingResult(serializers.Serializer[Any]):
+    """Public result of a job."""
+
+    model = serializers.CharField()
+    version = serializers.IntegerField()
+    metrics = serializers.DictField(
+        child=serializers.FloatField(allow_null=True), help_text="On the held-out part."
+    )
+    baseline = serializers.DictField(
+        child=serializers.FloatField(allow_null=True),
+        help_text="The same metrics of a trivial model.",
+    )
+
+
+RESULT = MlTrainingResult
 
 
 @dataclass(frozen=True, slots=True)

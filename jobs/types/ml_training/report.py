@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
+from mimir.lib.json_values import is_number, is_storable
 from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
 from mimir.lib.schemas.metrics import CLASSIFICATION, REGRESSION, metrics_of
 from mimir.lib.schemas.signature import CLASSES_MAX, kind_of
@@ -65,7 +66,7 @@ def _metrics_fault(report: Mapping[str, Any]) -> str:
             "must give the same metrics for the model and the baseline,"
             f" among {', '.join(sorted(known))}"
         )
-    if not all(_is_number(value) for value in (*metrics.values(), *baseline.values())):
+    if not all(is_number(value) for value in (*metrics.values(), *baseline.values())):
         return "has a metric that is not a number"
     return ""
 
@@ -123,10 +124,6 @@ def _is_feature(feature: object) -> bool:
     )
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _is_plain(value: object, depth: int) -> bool:
     """Return whether PostgreSQL and every JSON reader accept the value.
 
@@ -134,7 +131,7 @@ def _is_plain(value: object, depth: int) -> bool:
     """
     match value:
         case str():
-            return len(value) <= TEXT_MAX and _is_storable(value)
+            return len(value) <= TEXT_MAX and is_storable(value)
         case bool() | None:
             return True
         case int():
@@ -148,8 +145,3 @@ def _is_plain(value: object, depth: int) -> bool:
                 _is_plain(key, 0) and _is_plain(item, depth - 1) for key, item in value.items()
             )
     return False
-
-
-def _is_storable(text: str) -> bool:
-    """Return whether PostgreSQL can store the text: no NUL and no half of a surrogate pair."""
-    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

@@ -14,7 +14,7 @@ from mimir.lib.schemas.parameters import COLUMN, VERSION, existing_name, new_nam
 PARAMETERS = object_schema(
     ("dataset", "target", "model"),
     {
-        "dataset": existing_name("dataset", "Dataset", "What the model learns from."),
+        "dataset": existing_name("dataset", "Dataset", "The rows to learn from."),
         "version": {**VERSION, "x-of": "dataset"},
         "target": {
             **COLUMN,
@@ -148,7 +148,7 @@ def _check(parameters: Mapping[str, Any]) -> list[FieldError]:
         faults.append(
             FieldError(
                 "parameters.features",
-                f"has to be without the target {parameters['target']}: a model may not see what it predicts",
+                f"must not contain the target {parameters['target']}, which the model predicts",
             )
         )
     return faults + jsonschema.check(

@@ -4,11 +4,39 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from rest_framework import serializers
+
 from jobs.models import Attempt, Job
-from jobs.types.outcome import DatasetOutput, check_dataset, refused_protocol, write_dataset
+from jobs.types.outcome import (
+    DatasetOutput,
+    MadeVersion,
+    check_dataset,
+    refused_protocol,
+    write_dataset,
+)
 
 STEPS_MAX = 1000
 _STEP_FIELDS = ("id", "uses", "status", "seconds", "rows")
+
+
+class StepResult(serializers.Serializer[Any]):
+    """A step in a public result."""
+
+    id = serializers.CharField()
+    uses = serializers.CharField(required=False)
+    status = serializers.CharField(required=False)
+    seconds = serializers.FloatField(required=False, allow_null=True)
+    rows = serializers.IntegerField(required=False, allow_null=True)
+
+
+class PipelineExecutionResult(serializers.Serializer[Any]):
+    """Public result of a job."""
+
+    datasets = MadeVersion(many=True)
+    steps = StepResult(many=True)
+
+
+RESULT = PipelineExecutionResult
 
 
 @dataclass(frozen=True, slots=True)

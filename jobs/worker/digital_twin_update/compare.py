@@ -1,4 +1,4 @@
-"""What differs between a twin's base and the rows of an update. Pure."""
+"""Differences between a twin's base and the rows of an update. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

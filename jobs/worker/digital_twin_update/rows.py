@@ -128,7 +128,7 @@ class Source:
         if without[0]:
             raise _bad(
                 f"{without[0]:,} of {self.count:,} rows have nothing in the key column {self.key}, the first is row {without[1]:,}. "
-                "Each row has to name its entity: fill them, or leave those rows out.",
+                "Each row must name its entity: fill the cells, or remove the rows.",
                 column=self.key,
                 row=without[1],
             )
@@ -195,7 +195,7 @@ def open_source(
     key_type = types[parameters["key"]]
     if key_type.startswith(_NOT_KEYS) or key_type.endswith("]"):
         raise _bad(
-            f"The key column {parameters['key']} is {key_type}: a key has to be text, a whole number or a date, since it names an entity.",
+            f"The key column {parameters['key']} is {key_type}: a key must be text, a whole number or a date, because it names an entity.",
             column=parameters["key"],
         )
     source = Source(

@@ -11,51 +11,51 @@ from jobs.worker.digital_twin_update.rows import Source, open_source
 from jobs.worker.joblog import log
 from jobs.worker.pipelines.inputs import read_dataset
 from jobs.worker.pipelines.tables import Tables
-from jobs.worker.workload_context import Orders
+from jobs.worker.workload_context import WorkloadContext
 
 ARTIFACT = "changes.jsonl"
 PROGRESS_SECONDS = 0.5
 
 
-def run(orders: Orders) -> dict[str, Any]:
+def run(context: WorkloadContext) -> dict[str, Any]:
     """The result for `finish`: {"base_revision", "artifact"}. Raises: WorkFailed."""
-    parameters = orders.job["parameters"]
+    parameters = context.job["parameters"]
     message = f"Reading the state of {parameters['twin']}"
     log(message)
-    orders.event(EventKind.PROGRESS, message=message)
-    base = _base(orders.fetch("twin"))
+    context.event(EventKind.PROGRESS, message=message)
+    base = _base(context.fetch("twin"))
     log(
         f"base: revision {base.revision}, {len(base.entities):,} entities of type {parameters['type']}"
     )
     tables = Tables(
-        orders.data_dir / "tables",
-        memory_bytes=orders.limits["memory_bytes"],
-        cpu_millicores=orders.limits["cpu_millicores"],
+        context.data_dir / "tables",
+        memory_bytes=context.limits["memory_bytes"],
+        cpu_millicores=context.limits["cpu_millicores"],
     )
-    read_dataset(orders, tables, "dataset")
+    read_dataset(context, tables, "dataset")
     source = open_source(tables, "dataset", parameters, base.fields)
     log(
         f"{source.count:,} rows; properties from columns: {', '.join(f'{name} from {column}' for name, column in list(source.columns.items())[:50])}"
     )
     if source.latest_by:
-        _tell_latest(orders, source)
-    seen = _Progress(orders, source)
+        _tell_latest(context, source)
+    seen = _Progress(context, source)
     changes = compare(base, seen, missing=parameters.get("missing", "keep"))
-    path = orders.data_dir / ARTIFACT
+    path = context.data_dir / ARTIFACT
     with path.open("w") as file:
         file.writelines(json.dumps(change, separators=(",", ":")) + "\n" for change in changes)
     entities = "entity differs" if len(changes) == 1 else "entities differ"
     log(f"{len(changes)} {entities} from revision {base.revision}")
-    orders.event(
+    context.event(
         EventKind.PROGRESS,
         fraction=1.0,
         message=f"{len(changes):,} {entities} from revision {base.revision}",
     )
-    orders.deliver(path, name=ARTIFACT, role=ArtifactRole.TWIN, media_type="application/x-ndjson")
+    context.deliver(path, name=ARTIFACT, role=ArtifactRole.TWIN, media_type="application/x-ndjson")
     return {"base_revision": base.revision, "artifact": ARTIFACT}
 
 
-def _tell_latest(orders: Orders, source: Source) -> None:
+def _tell_latest(context: WorkloadContext, source: Source) -> None:
     """How many rows do not count. Raises: WorkFailed when the column has no order."""
     older, ties = source.check_latest()
     message = f"{older:,} of {source.count:,} rows are not the latest of their entity by {source.latest_by}: they are not used."
@@ -63,7 +63,7 @@ def _tell_latest(orders: Orders, source: Source) -> None:
     if ties:
         message = f"{ties:,} rows are as late as another row of their entity by {source.latest_by}: the last of them in the dataset counts."
         log(message)
-        orders.event(EventKind.NOTICE, message=message)
+        context.event(EventKind.NOTICE, message=message)
 
 
 def _base(path: Path) -> Base:
@@ -80,8 +80,8 @@ def _base(path: Path) -> Base:
 class _Progress:
     """The rows of a source, telling how far they are."""
 
-    def __init__(self, orders: Orders, source: Source) -> None:
-        self._orders, self._source = orders, source
+    def __init__(self, context: WorkloadContext, source: Source) -> None:
+        self._context, self._source = context, source
 
     def __iter__(self) -> Any:
         began = last = time.monotonic()
@@ -92,7 +92,7 @@ class _Progress:
                 last = now
                 rate = index / (now - began)
                 message = f"{index:,} of {self._source.count:,} rows, {rate:,.0f} a second"
-                self._orders.event(
+                self._context.event(
                     EventKind.PROGRESS,
                     fraction=min(index / max(self._source.count, 1), 0.99),
                     message=message,

@@ -15,7 +15,7 @@ from jobs.worker.ml_training.estimators import MISSING_TEXT
 from jobs.worker.pipelines.tables import Table, Tables
 from jobs.worker.tabular import Feature, feature_sql
 from jobs.worker.textforms import NUMBERS_SHARE_MIN, missing_words_sql
-from jobs.worker.workload_context import Orders, WorkFailed
+from jobs.worker.workload_context import WorkFailed, WorkloadContext
 from mimir.lib.schemas.signature import (
     absent,
     kind_of,
@@ -44,7 +44,7 @@ class _Conversion:
 
 
 def read_features(
-    orders: Orders,
+    context: WorkloadContext,
     tables: Tables,
     table: Table,
     model: Any,
@@ -53,7 +53,7 @@ def read_features(
 ) -> list[str]:
     """The SQL expression of each feature, in the signature's order. Raises: WorkFailed `signature_mismatch` with each difference."""
     types = {column["name"]: column["type"] for column in tables.schema(_name_of(tables, table))}
-    absent_is_empty = may_lack_columns(orders.job["parameters"], format_name)
+    absent_is_empty = may_lack_columns(context.job["parameters"], format_name)
     schema = [{"name": name, "type": column_type} for name, column_type in types.items()]
     # By name first; a type that cannot fit is still judged by its values, since it may have none.
     faults = signature_faults(signature, schema, empty=types, absent_is_empty=absent_is_empty)
@@ -62,7 +62,7 @@ def read_features(
         for feature in signature["features"]
         if feature["name"] in types and kind_of(types[feature["name"]]) != feature["kind"]
     }
-    faults += _misfits(orders, tables, table, signature, types, conversions)
+    faults += _misfits(context, tables, table, signature, types, conversions)
     faults += _unknown_categories(tables, table, model, signature, types, conversions)
     if faults:
         raise WorkFailed(
@@ -73,7 +73,7 @@ def read_features(
     missing = absent(signature, types)
     if missing:
         notice(
-            orders,
+            context,
             f"The dataset has no column {', '.join(missing[:FAULTS_SHOWN])}: predicted as if without a value.",
         )
     return [_sql(feature, types, conversions) for feature in signature["features"]]
@@ -130,7 +130,7 @@ def _from_text(kind: str, cell: str) -> str:
 
 
 def _misfits(
-    orders: Orders,
+    context: WorkloadContext,
     tables: Tables,
     table: Table,
     signature: dict[str, Any],
@@ -150,7 +150,7 @@ def _misfits(
         for index, feature in enumerate(part):
             values, fitting, first, cell = row[4 * index : 4 * index + 4]
             faults += _judge(
-                orders, feature, types[feature["name"]], int(values), int(fitting), first, cell
+                context, feature, types[feature["name"]], int(values), int(fitting), first, cell
             )
     connection.close()
     return faults
@@ -162,7 +162,7 @@ def _judged(conversion: _Conversion) -> str:
 
 
 def _judge(
-    orders: Orders,
+    context: WorkloadContext,
     feature: dict[str, Any],
     found: str,
     values: int,
@@ -176,7 +176,7 @@ def _judge(
         return ()
     if first is None:
         notice(
-            orders,
+            context,
             f"Column {name} is {found} and is read as the model's {feature['kind']} feature ({feature['type']}): all of its values fit.",
         )
         return ()
@@ -184,7 +184,7 @@ def _judge(
     if fitting and fitting >= NUMBERS_SHARE_MIN * values:
         others = "It counts" if values - fitting == 1 else f"{values - fitting:,} such values count"
         notice(
-            orders,
+            context,
             f"Column {name} holds {where}, and the model was trained on {feature['type']}. {others} as missing.",
         )
         return ()

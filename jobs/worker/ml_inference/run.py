@@ -7,14 +7,14 @@ from typing import Any
 
 from jobs.contract import ArtifactRole, EventKind, FailureReason
 from jobs.worker.joblog import log
-from jobs.worker.libraries import import_libraries, limit_threads, warnings_told
+from jobs.worker.libraries import import_libraries, limit_threads, report_warnings
 from jobs.worker.ml_inference.columns import as_known, category_names, read_features
 from jobs.worker.modelfile import load_model
 from jobs.worker.pipelines.inputs import read_dataset
 from jobs.worker.pipelines.run import PARQUET_MEDIA_TYPE
 from jobs.worker.pipelines.tables import Table, Tables
 from jobs.worker.tabular import Feature, batches, frame_of, stored_sql
-from jobs.worker.workload_context import Orders, WorkFailed
+from jobs.worker.workload_context import WorkFailed, WorkloadContext
 from mimir.lib.schemas.metrics import CLASSIFICATION
 from mimir.lib.schemas.signature import prediction_columns
 
@@ -23,30 +23,30 @@ LOADED = 0.1  # of the job's progress
 TELL_SECONDS = 1.0
 
 
-def run(orders: Orders) -> dict[str, Any]:
+def run(context: WorkloadContext) -> dict[str, Any]:
     """The result for `finish`: {"output"}. Raises: WorkFailed."""
-    threads = limit_threads(orders)
-    facts = next(item for item in orders.inputs if item["kind"] == "model")
-    dataset = next(item for item in orders.inputs if item["kind"] == "dataset")
-    import_libraries(orders)
-    with warnings_told(orders):
+    threads = limit_threads(context)
+    facts = next(item for item in context.inputs if item["kind"] == "model")
+    dataset = next(item for item in context.inputs if item["kind"] == "dataset")
+    import_libraries(context)
+    with report_warnings(context):
         message = f"Loading {facts['model']} version {facts['version']}"
         log(message)
-        orders.event(EventKind.PROGRESS, fraction=0.02, message=message)
-        model = _loaded(orders, facts, threads)
-        tables = _tables(orders)
-        rows = read_dataset(orders, tables, INPUT)
+        context.event(EventKind.PROGRESS, fraction=0.02, message=message)
+        model = _loaded(context, facts, threads)
+        tables = _tables(context)
+        rows = read_dataset(context, tables, INPUT)
         log(f"{rows:,} rows to predict for, {len(facts['signature']['features']):,} features")
-        readings = _readings(orders, tables, model, facts, dataset)
+        readings = _readings(context, tables, model, facts, dataset)
         path = tables.path("predictions")
-        done = _Predicting(orders, model, facts["signature"], tables, rows, readings).write(path)
+        done = _Predicting(context, model, facts["signature"], tables, rows, readings).write(path)
     tables.by_name["predictions"] = Table(path, done)
-    orders.deliver(path, name=OUTPUT, role=ArtifactRole.DATASET, media_type=PARQUET_MEDIA_TYPE)
+    context.deliver(path, name=OUTPUT, role=ArtifactRole.DATASET, media_type=PARQUET_MEDIA_TYPE)
     log(
-        f"{done:,} predictions; they become the next version of dataset {orders.job['parameters']['output']} when the job has succeeded"
+        f"{done:,} predictions; they become the next version of dataset {context.job['parameters']['output']} when the job has succeeded"
     )
     output = {
-        "dataset": orders.job["parameters"]["output"],
+        "dataset": context.job["parameters"]["output"],
         "artifact": OUTPUT,
         "format": "parquet",
         "row_count": done,
@@ -54,21 +54,25 @@ def run(orders: Orders) -> dict[str, Any]:
     return {"output": output | {"schema": tables.schema("predictions")}}
 
 
-def _tables(orders: Orders) -> Tables:
+def _tables(context: WorkloadContext) -> Tables:
     return Tables(
-        orders.data_dir / "tables",
-        memory_bytes=orders.limits["memory_bytes"],
-        cpu_millicores=orders.limits["cpu_millicores"],
+        context.data_dir / "tables",
+        memory_bytes=context.limits["memory_bytes"],
+        cpu_millicores=context.limits["cpu_millicores"],
     )
 
 
 def _readings(
-    orders: Orders, tables: Tables, model: Any, facts: dict[str, Any], dataset: dict[str, Any]
+    context: WorkloadContext,
+    tables: Tables,
+    model: Any,
+    facts: dict[str, Any],
+    dataset: dict[str, Any],
 ) -> list[str]:
     """How each feature is read. What can be judged without values was checked at submit; here all of it is. Raises: WorkFailed."""
     try:
         return read_features(
-            orders,
+            context,
             tables,
             tables.by_name[INPUT],
             model,
@@ -84,12 +88,12 @@ def _readings(
         ) from failure
 
 
-def _loaded(orders: Orders, facts: dict[str, Any], threads: int) -> Any:
-    """The model, which has to be what its signature says. Raises: WorkFailed `model_corrupt`."""
+def _loaded(context: WorkloadContext, facts: dict[str, Any], threads: int) -> Any:
+    """Load the model and compare it with its signature. Raises: WorkFailed `model_corrupt`."""
     from sklearn.pipeline import Pipeline
 
     signature = facts["signature"]
-    model = load_model(orders.fetch(MODEL), memory_bytes=orders.limits["memory_bytes"])
+    model = load_model(context.fetch(MODEL), memory_bytes=context.limits["memory_bytes"])
     names = [feature["name"] for feature in signature["features"]]
     classes = len(getattr(model, "classes_", ()))
     fits = isinstance(model, Pipeline) and list(getattr(model, "feature_names_in_", ())) == names
@@ -109,15 +113,15 @@ class _Predicting:
 
     def __init__(
         self,
-        orders: Orders,
+        context: WorkloadContext,
         model: Any,
         signature: dict[str, Any],
         tables: Tables,
         rows: int,
         readings: Sequence[str],
     ) -> None:
-        self._orders, self._model, self._signature, self._tables, self._rows = (
-            orders,
+        self._context, self._model, self._signature, self._tables, self._rows = (
+            context,
             model,
             signature,
             tables,
@@ -132,7 +136,7 @@ class _Predicting:
             name: known[name] for name in known if name in types and types[name] != "VARCHAR"
         }
         self._known = written  # of features whose texts are made of other values
-        asked = orders.job["parameters"].get("keys")
+        asked = context.job["parameters"].get("keys")
         self._keys = [column for column in schema if asked is None or column["name"] in asked]
         self._began = self._told = time.monotonic()
 
@@ -205,7 +209,7 @@ class _Predicting:
         fraction = LOADED + (0.95 - LOADED) * min(1.0, done / max(1, self._rows))
         message = f"{done:,} of {self._rows:,} rows, {rate:,.0f} a second"
         log(message)
-        self._orders.event(EventKind.PROGRESS, fraction=round(fraction, 3), message=message)
-        self._orders.event(
+        self._context.event(EventKind.PROGRESS, fraction=round(fraction, 3), message=message)
+        self._context.event(
             EventKind.METRIC, name="rows_per_second", value=round(rate, 1), step=done
         )

@@ -10,7 +10,7 @@ from jobs.worker.ml_training.classes import alike
 from jobs.worker.ml_training.columns import notice
 from jobs.worker.ml_training.reading import Learning
 from jobs.worker.tabular import Feature
-from jobs.worker.workload_context import Orders
+from jobs.worker.workload_context import WorkloadContext
 from mimir.lib.schemas.metrics import REGRESSION
 
 CONSTANT_SHARE_MIN, CONSTANT_ROWS_MIN = 0.99, 100
@@ -53,7 +53,7 @@ _ID_WORDS = frozenset(
 )
 
 
-def warn_about_columns(orders: Orders, learning: Learning, *, seed: int) -> None:
+def warn_about_columns(context: WorkloadContext, learning: Learning, *, seed: int) -> None:
     """Look at each feature for a bounded time, and tell what people should know."""
     end = time.monotonic() + CHECK_SECONDS
     constant: list[str] = []
@@ -71,21 +71,21 @@ def warn_about_columns(orders: Orders, learning: Learning, *, seed: int) -> None
         elif leak := leaking.found(feature, column):
             leaks.append(f"{feature.name} ({leak})")
         if feature.kind == "category":
-            _tell_alike(orders, feature.name, column)
+            _tell_alike(context, feature.name, column)
     if constant:
         notice(
-            orders,
+            context,
             f"Nearly constant columns, with the share of their most frequent value: {_some(constant)}. They hardly help.",
         )
     if identifying:
         notice(
-            orders,
+            context,
             f"Columns that seem to identify rows: {_some(identifying)}. A model learns nothing general from an identifier or a row number. "
             "Exclude them (parameter exclude), unless their order has a meaning.",
         )
     if leaks:
         notice(
-            orders,
+            context,
             f"Columns that predict the target almost perfectly alone: {_some(leaks)}. "
             "If they are known only after the target is, they give it away: exclude them (parameter exclude).",
         )
@@ -117,13 +117,13 @@ def _identifies(feature: Feature, column: Any) -> bool:
     return bool(named or there.max() - there.min() + 1 == len(there))
 
 
-def _tell_alike(orders: Orders, name: str, column: Any) -> None:
+def _tell_alike(context: WorkloadContext, name: str, column: Any) -> None:
     values = [str(value) for value in column.dropna().unique()]
     groups = alike(values) if len(values) <= CATEGORIES_MAX else []
     if groups:
         shown = "; ".join(", ".join(repr(text[:60]) for text in group[:5]) for group in groups[:5])
         notice(
-            orders,
+            context,
             f"Column {name} has categories that differ by upper and lower case or by spaces only: {shown}. They count as different ones.",
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 from jobs.worker.ml_training.columns import notice
 from jobs.worker.ml_training.reading import Learning
 from jobs.worker.ml_training.target import unfit
-from jobs.worker.workload_context import Orders
+from jobs.worker.workload_context import WorkloadContext
 from mimir.lib.schemas.signature import CLASSES_MAX, kind_of
 from mimir.lib.tables import identifier
 
@@ -30,17 +30,17 @@ def class_text(value: Any) -> str:
     )
 
 
-def prepare_classes(orders: Orders, learning: Learning) -> Learning:
+def prepare_classes(context: WorkloadContext, learning: Learning) -> Learning:
     """Check the classes, and handle rare ones as the job's `rare_classes` says. Raises: WorkFailed when they cannot be learned."""
     import numpy
 
-    name = orders.job["parameters"]["target"]
+    name = context.job["parameters"]["target"]
     classes, counts = numpy.unique(learning.target, return_counts=True)
     if len(classes) < 2:
         only = f"has one class only ({class_text(classes[0])}) in {len(learning.target)} rows"
         raise unfit(name, f"{only}: there is nothing to tell apart. Choose another target")
-    _tell_alike(orders, name, dict(zip(map(class_text, classes), map(int, counts), strict=True)))
-    learning = _without_rare(orders, learning, classes, counts)
+    _tell_alike(context, name, dict(zip(map(class_text, classes), map(int, counts), strict=True)))
+    learning = _without_rare(context, learning, classes, counts)
     classes, counts = numpy.unique(learning.target, return_counts=True)
     if len(classes) > CLASSES_MAX:
         hint = (
@@ -55,18 +55,20 @@ def prepare_classes(orders: Orders, learning: Learning) -> Learning:
                 name,
                 f"has a class that cannot name a column ({text[:60]!r}): at most {CLASS_NAME_MAX} characters. Shorten it in a pipeline",
             )
-    _tell_imbalance(orders, list(map(class_text, classes)), counts)
+    _tell_imbalance(context, list(map(class_text, classes)), counts)
     return learning
 
 
-def _without_rare(orders: Orders, learning: Learning, classes: Any, counts: Any) -> Learning:
+def _without_rare(
+    context: WorkloadContext, learning: Learning, classes: Any, counts: Any
+) -> Learning:
     """Without the classes that have too few rows, or with one class of them. Raises: WorkFailed."""
     import numpy
 
     rare = counts < CLASS_ROWS_MIN
     if not rare.any():
         return learning
-    parameters = orders.job["parameters"]
+    parameters = context.job["parameters"]
     name, choice = parameters["target"], parameters.get("rare_classes", "")
     rows, shown = int(counts[rare].sum()), some_classes(list(map(class_text, classes[rare])))
     few = rows <= RARE_ROWS_SHARE_MAX * len(learning.target)
@@ -80,7 +82,7 @@ def _without_rare(orders: Orders, learning: Learning, classes: Any, counts: Any)
             )
         if rows >= CLASS_ROWS_MIN:
             notice(
-                orders,
+                context,
                 f"{rare.sum()} classes of {name} with one row only are grouped as {RARE_GROUP}: {shown}.",
             )
             return replace(learning, target=numpy.where(is_rare, RARE_GROUP, learning.target))
@@ -101,7 +103,7 @@ def _without_rare(orders: Orders, learning: Learning, classes: Any, counts: Any)
         )
     kept = ~is_rare
     notice(
-        orders,
+        context,
         f"Classes of {name} with one row only are not used: {shown}. Choose rare_classes group or refuse for another way.",
     )
     order = None if learning.order is None else learning.order[kept]
@@ -131,7 +133,7 @@ def alike(names: Sequence[str]) -> list[list[str]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _tell_alike(orders: Orders, name: str, counts: dict[str, int]) -> None:
+def _tell_alike(context: WorkloadContext, name: str, counts: dict[str, int]) -> None:
     groups = alike(list(counts))
     if not groups:
         return
@@ -142,11 +144,11 @@ def _tell_alike(orders: Orders, name: str, counts: dict[str, int]) -> None:
     message = f"Classes of {name} differ by upper and lower case or by spaces only: {shown}."
     hint = f"unify them in a pipeline, for example lower(trim({identifier(name)}))"
     notice(
-        orders, f"{message} They are learned as different classes. If they mean the same, {hint}."
+        context, f"{message} They are learned as different classes. If they mean the same, {hint}."
     )
 
 
-def _tell_imbalance(orders: Orders, classes: list[str], counts: Any) -> None:
+def _tell_imbalance(context: WorkloadContext, classes: list[str], counts: Any) -> None:
     total = int(counts.sum())
     largest, smallest = int(counts.argmax()), int(counts.argmin())
     most, least = counts[largest] / total, counts[smallest] / total
@@ -156,11 +158,11 @@ def _tell_imbalance(orders: Orders, classes: list[str], counts: Any) -> None:
         return
     balance = (
         " Hyperparameter class_weight balanced may help."
-        if orders.job["parameters"].get("algorithm") == "logistic"
+        if context.job["parameters"].get("algorithm") == "logistic"
         else ""
     )
     notice(
-        orders,
+        context,
         f"The classes are imbalanced: {classes[largest][:60]} has {100 * most:.1f} % of the rows, {classes[smallest][:60]} {100 * least:.1f} %. "
         f"Accuracy says little here: look at balanced accuracy and F1.{balance}",
     )

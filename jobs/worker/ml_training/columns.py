@@ -13,7 +13,7 @@ from jobs.worker.joblog import log
 from jobs.worker.pipelines.tables import Table, Tables
 from jobs.worker.tabular import Feature, feature_sql
 from jobs.worker.textforms import TextFacts, describe_form, number_sql, text_facts
-from jobs.worker.workload_context import Orders, WorkFailed
+from jobs.worker.workload_context import WorkFailed, WorkloadContext
 from mimir.lib.schemas.signature import kind_of
 from mimir.lib.tables import identifier, quoted
 
@@ -34,10 +34,10 @@ class Reading:
 
 
 def choose_columns(
-    orders: Orders, tables: Tables, table: Table, types: Mapping[str, str]
+    context: WorkloadContext, tables: Tables, table: Table, types: Mapping[str, str]
 ) -> list[Reading]:
     """The features, each with how it is read. Raises: WorkFailed when none is left."""
-    parameters = orders.job["parameters"]
+    parameters = context.job["parameters"]
     target, excluded = parameters["target"], parameters.get("exclude", [])
     asked = parameters.get("features")
     wanted = [name for name in (asked or types) if name != target and name not in excluded]
@@ -58,8 +58,8 @@ def choose_columns(
             form = facts[name].form() if name in facts else None
             dropped[name] = f"{why} ({describe_form(name, *form)})" if form else why
         usable = [one for one in usable if one.feature.name not in useless]
-        _tell_texts(orders, usable, facts)
-    _tell_dropped(orders, dropped)
+        _tell_texts(context, usable, facts)
+    _tell_dropped(context, dropped)
     if not usable:
         why = "; ".join(f"{name} {reason}" for name, reason in list(dropped.items())[:NAMES_SHOWN])
         raise WorkFailed(FailureReason.INVALID_INPUT, f"No column is left to learn from. {why}.")
@@ -132,7 +132,9 @@ def _useless(tables: Tables, table: Table, readings: list[Reading]) -> dict[str,
     return found
 
 
-def _tell_texts(orders: Orders, readings: list[Reading], facts: Mapping[str, TextFacts]) -> None:
+def _tell_texts(
+    context: WorkloadContext, readings: list[Reading], facts: Mapping[str, TextFacts]
+) -> None:
     """Text columns that are used as numbers, and those that a conversion would make numbers or dates."""
     for one in readings:
         name = one.feature.name
@@ -142,35 +144,35 @@ def _tell_texts(orders: Orders, readings: list[Reading], facts: Mapping[str, Tex
         if one.feature.kind == "number" and found.others.count:
             message = f"Column {name} is text because of {found.others.shown()}: {found.numbers:,} of its {found.values:,} values are numbers."
             notice(
-                orders, f"{message} It is used as a number; {_others(found.others.count)} missing."
+                context, f"{message} It is used as a number; {_others(found.others.count)} missing."
             )
         elif one.feature.kind == "number":
             notice(
-                orders,
+                context,
                 f"Column {name} is text, but all of its {found.values:,} values are numbers. It is used as a number.",
             )
         elif found.is_all_numbers:
             hint = f"convert it in a pipeline, for example CAST({identifier(name)} AS DOUBLE)"
             notice(
-                orders,
+                context,
                 f"Column {name} is text, but all of its values are numbers. It is used as categories; to use it as a number, {hint}.",
             )
         elif form := found.form():
-            notice(orders, f"Column {describe_form(name, *form)}. It is used as categories.")
+            notice(context, f"Column {describe_form(name, *form)}. It is used as categories.")
 
 
 def _others(count: int) -> str:
     return "the other value counts as" if count == 1 else f"the other {count:,} values count as"
 
 
-def _tell_dropped(orders: Orders, dropped: Mapping[str, str]) -> None:
+def _tell_dropped(context: WorkloadContext, dropped: Mapping[str, str]) -> None:
     if dropped:
         shown = "; ".join(f"{name} {why}" for name, why in list(dropped.items())[:NAMES_SHOWN])
         more = f"; and {len(dropped) - NAMES_SHOWN} more" if len(dropped) > NAMES_SHOWN else ""
-        notice(orders, f"Left out, because they cannot help: {shown}{more}.")
+        notice(context, f"Left out, because they cannot help: {shown}{more}.")
 
 
-def notice(orders: Orders, message: str) -> None:
+def notice(context: WorkloadContext, message: str) -> None:
     """Tell people on the job's page and in its log."""
     log(message)
-    orders.event(EventKind.NOTICE, message=message)
+    context.event(EventKind.NOTICE, message=message)

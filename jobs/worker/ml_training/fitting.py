@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from jobs.contract import EventKind
-from jobs.worker.workload_context import Orders
+from jobs.worker.workload_context import WorkloadContext
 
 STAGES = 10
 LOOK_SECONDS = 0.5
@@ -15,23 +15,23 @@ SAMPLE_ROWS = 2000  # of the held-out part, for the score of a stage
 
 
 def fit_watched(
-    orders: Orders, model: Any, parts: Any, score: Callable[[Any], float], metric: str
+    context: WorkloadContext, model: Any, parts: Any, score: Callable[[Any], float], metric: str
 ) -> None:
     """Fit `model` on the training part. `score`: the model's figure `metric` on a sample of the held-out part."""
     estimator = model[-1]
     if hasattr(estimator, "warm_start") and hasattr(estimator, "n_estimators"):
-        _fit_forest(orders, model, parts, score, metric)
+        _fit_forest(context, model, parts, score, metric)
         return
     for _ in _waited(lambda: model.fit(parts.train, parts.train_target)):
         _tell_trees(
-            orders, len(getattr(estimator, "_predictors", ())), getattr(estimator, "max_iter", 0)
+            context, len(getattr(estimator, "_predictors", ())), getattr(estimator, "max_iter", 0)
         )
     if hasattr(estimator, "staged_predict"):
-        _tell_curve(orders, model, parts, metric)
+        _tell_curve(context, model, parts, metric)
 
 
 def _fit_forest(
-    orders: Orders, model: Any, parts: Any, score: Callable[[Any], float], metric: str
+    context: WorkloadContext, model: Any, parts: Any, score: Callable[[Any], float], metric: str
 ) -> None:
     """Tree by tree is the same forest: scikit-learn draws each tree's random state as if all were grown at once."""
     forest, trees = model[-1], model[-1].n_estimators
@@ -41,8 +41,8 @@ def _fit_forest(
         forest.set_params(n_estimators=count)
         for _ in _waited(lambda: forest.fit(prepared, parts.train_target)):
             pass
-        _tell_trees(orders, count, trees)
-        orders.event(EventKind.METRIC, name=metric, value=score(model), step=count)
+        _tell_trees(context, count, trees)
+        context.event(EventKind.METRIC, name=metric, value=score(model), step=count)
     forest.set_params(warm_start=False)
 
 
@@ -68,19 +68,19 @@ def _waited(work: Callable[[], Any]) -> Iterator[None]:
         raise raised[0]
 
 
-def _tell_trees(orders: Orders, done: int, of: int) -> None:
+def _tell_trees(context: WorkloadContext, done: int, of: int) -> None:
     if of and done:
         fraction = FROM + (TO - FROM) * min(1.0, done / of)
-        orders.event(
+        context.event(
             EventKind.PROGRESS,
             fraction=round(fraction, 3),
             message=f"Training: {done} of {of} trees",
         )
 
 
-def _tell_curve(orders: Orders, model: Any, parts: Any, metric: str) -> None:
+def _tell_curve(context: WorkloadContext, model: Any, parts: Any, metric: str) -> None:
     """The score of the model as it was after so many trees."""
-    from jobs.worker.ml_training.judging import LEADING_SCORES
+    from jobs.worker.ml_training.evaluation import LEADING_SCORES
 
     sample = model[:-1].transform(parts.test.iloc[:SAMPLE_ROWS])
     truth = parts.test_target[:SAMPLE_ROWS]
@@ -88,7 +88,7 @@ def _tell_curve(orders: Orders, model: Any, parts: Any, metric: str) -> None:
     shown = {max(1, count * stage // STAGES) for stage in range(1, STAGES + 1)}
     for step, predicted in enumerate(model[-1].staged_predict(sample), start=1):
         if step in shown:
-            orders.event(
+            context.event(
                 EventKind.METRIC,
                 name=metric,
                 value=LEADING_SCORES[metric](truth, predicted),

@@ -11,7 +11,7 @@ from jobs.worker.ml_training.target import Target, read_target
 from jobs.worker.pipelines.inputs import read_dataset
 from jobs.worker.pipelines.tables import Table, Tables
 from jobs.worker.tabular import Feature, batches, feature_sql, frame_of
-from jobs.worker.workload_context import Orders, WorkFailed
+from jobs.worker.workload_context import WorkFailed, WorkloadContext
 from mimir.lib.schemas.signature import kind_of
 
 ROWS_MIN = 10
@@ -43,32 +43,32 @@ class _Rows:
     without_time: int
 
 
-def read_learning(orders: Orders) -> Learning:
+def read_learning(context: WorkloadContext) -> Learning:
     """The dataset version of the job as features and target. Raises: WorkFailed."""
     tables = Tables(
-        orders.data_dir / "tables",
-        memory_bytes=orders.limits["memory_bytes"],
-        cpu_millicores=orders.limits["cpu_millicores"],
+        context.data_dir / "tables",
+        memory_bytes=context.limits["memory_bytes"],
+        cpu_millicores=context.limits["cpu_millicores"],
     )
-    count = read_dataset(orders, tables, INPUT)
+    count = read_dataset(context, tables, INPUT)
     table = tables.by_name[INPUT]
     types = {column["name"]: column["type"] for column in tables.schema(INPUT)}
     log(f"{count:,} rows, {len(types):,} columns")
-    target = read_target(orders, tables, table, types)
+    target = read_target(context, tables, table, types)
     log(f"target: {target.name}, {target.task}")
-    time_column = _time_column(orders.job["parameters"], types)
-    readings = choose_columns(orders, tables, table, types)
+    time_column = _time_column(context.job["parameters"], types)
+    readings = choose_columns(context, tables, table, types)
     rows = _rows(
         tables, table, readings, target, (time_column, types[time_column]) if time_column else None
     )
     if rows.without_target:
         notice(
-            orders,
+            context,
             f"{rows.without_target:,} of {count:,} rows have no {target.name}: they are not used.",
         )
     if rows.without_time:
         notice(
-            orders,
+            context,
             f"{rows.without_time:,} rows have no {time_column}, by which the split is made: they are not used.",
         )
     if len(rows.target) < ROWS_MIN:
@@ -91,7 +91,7 @@ def read_learning(orders: Orders) -> Learning:
 
 
 def _time_column(parameters: Mapping[str, Any], types: Mapping[str, str]) -> str:
-    """The column that orders the rows of a split by time; empty for a random split. Raises: WorkFailed when there is not exactly one choice."""
+    """The column that context the rows of a split by time; empty for a random split. Raises: WorkFailed when there is not exactly one choice."""
     if parameters.get("split") != "time":
         return ""
     named = parameters.get("time_column")
@@ -126,7 +126,7 @@ def _rows(
 
     features = [one.feature for one in readings]
     order_sql = feature_sql(Feature(time[0], str(kind_of(time[1])), time[1])) if time else "0.0"
-    frames, targets, orders, seen, untimed = [], [], [], 0, 0
+    frames, targets, context, seen, untimed = [], [], [], 0, 0
     for batch in batches(tables, table, [*(one.sql for one in readings), target.sql, order_sql]):
         frame = frame_of(features, batch.columns[:-2], first_row=seen + 1)
         cells, times = batch.columns[-2], batch.columns[-1]
@@ -136,7 +136,7 @@ def _rows(
         kept = there & timed
         frames.append(frame[kept])
         targets.append(cells.filter(kept).to_numpy(zero_copy_only=False))
-        orders.append(times.filter(kept).to_numpy(zero_copy_only=False))
+        context.append(times.filter(kept).to_numpy(zero_copy_only=False))
         seen += batch.num_rows
     if not frames:
         raise WorkFailed(
@@ -144,7 +144,7 @@ def _rows(
             "The dataset has no rows: there is nothing to learn from. Upload some.",
         )
     values = target.values(numpy.concatenate(targets))
-    order = numpy.concatenate(orders) if time else None
+    order = numpy.concatenate(context) if time else None
     return _Rows(
         pandas.concat(frames, ignore_index=True),
         values,

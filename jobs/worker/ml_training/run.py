@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs.contract import ArtifactRole, EventKind, FailureReason
 from jobs.worker.joblog import log
-from jobs.worker.libraries import import_libraries, limit_threads, warnings_told
+from jobs.worker.libraries import import_libraries, limit_threads, report_warnings
 from jobs.worker.ml_training.checks import warn_about_columns
 from jobs.worker.ml_training.classes import class_text, prepare_classes
 from jobs.worker.ml_training.columns import notice
@@ -16,7 +16,7 @@ from jobs.worker.ml_training.estimators import DEFAULT_ALGORITHM, hyperparameter
 from jobs.worker.ml_training.reading import Learning, read_learning
 from jobs.worker.ml_training.splitting import Parts, split
 from jobs.worker.tabular import Feature
-from jobs.worker.workload_context import Orders, WorkFailed
+from jobs.worker.workload_context import WorkFailed, WorkloadContext
 from mimir.lib.schemas.metrics import CLASSIFICATION, REGRESSION
 
 ARTIFACT, REPORT = "model.skops", "model.json"
@@ -24,24 +24,24 @@ TEST_SIZE, SEED = 0.25, 0
 EARLY_STOPPING_ROWS = 10_000  # above, scikit-learn's histogram gradient boosting holds out rows of its own, stratified
 
 
-def run(orders: Orders) -> dict[str, Any]:
+def run(context: WorkloadContext) -> dict[str, Any]:
     """The result for `finish`: {"artifact", "report"}. Raises: WorkFailed."""
     began = time.monotonic()
-    threads = limit_threads(orders)
-    parameters = orders.job["parameters"]
+    threads = limit_threads(context)
+    parameters = context.job["parameters"]
     test_size, seed = (
         float(parameters.get("test_size", TEST_SIZE)),
         int(parameters.get("seed", SEED)),
     )
-    import_libraries(orders)
-    with warnings_told(orders):
-        _progress(orders, 0.02, "Reading the dataset")
-        learning = read_learning(orders)
+    import_libraries(context)
+    with report_warnings(context):
+        _progress(context, 0.02, "Reading the dataset")
+        learning = read_learning(context)
         if learning.task == CLASSIFICATION:
-            learning = prepare_classes(orders, learning)
-        parts = split(orders, learning, test_size=test_size, seed=seed)
-        learning, parts = _without_empty(orders, learning, parts)
-        warn_about_columns(orders, learning, seed=seed)
+            learning = prepare_classes(context, learning)
+        parts = split(context, learning, test_size=test_size, seed=seed)
+        learning, parts = _without_empty(context, learning, parts)
+        warn_about_columns(context, learning, seed=seed)
         kind = (
             "latest rows by time"
             if learning.order is not None
@@ -52,10 +52,10 @@ def run(orders: Orders) -> dict[str, Any]:
         log(
             f"split: {len(parts.train):,} rows to learn from, {len(parts.test):,} rows held out ({kind})"
         )
-        _progress(orders, 0.15, f"Training on {len(parts.train):,} rows")
-        model, chosen = _fitted(orders, learning, parts, seed, threads)
-        _progress(orders, 0.8, f"Evaluating on {len(parts.test):,} held-out rows")
-        report = _report(orders, learning, parts, model, seed)
+        _progress(context, 0.15, f"Training on {len(parts.train):,} rows")
+        model, chosen = _fitted(context, learning, parts, seed, threads)
+        _progress(context, 0.8, f"Evaluating on {len(parts.test):,} held-out rows")
+        report = _report(context, learning, parts, model, seed)
         report["hyperparameters"] = chosen
         report["training"] = {
             "train_rows": len(parts.train),
@@ -68,24 +68,26 @@ def run(orders: Orders) -> dict[str, Any]:
             "features": len(learning.features),
             "seconds": round(time.monotonic() - began, 3),
         }
-        _progress(orders, 0.95, "Saving the model")
-        _deliver(orders, model, report)
+        _progress(context, 0.95, "Saving the model")
+        _deliver(context, model, report)
         log(f"saved as the next version of model {parameters['model']}, when the job has succeeded")
     return {"artifact": ARTIFACT, "report": REPORT}
 
 
-def _progress(orders: Orders, fraction: float, message: str) -> None:
+def _progress(context: WorkloadContext, fraction: float, message: str) -> None:
     log(message)
-    orders.event(EventKind.PROGRESS, fraction=fraction, message=message)
+    context.event(EventKind.PROGRESS, fraction=fraction, message=message)
 
 
-def _without_empty(orders: Orders, learning: Learning, parts: Parts) -> tuple[Learning, Parts]:
+def _without_empty(
+    context: WorkloadContext, learning: Learning, parts: Parts
+) -> tuple[Learning, Parts]:
     """Without features that have no value in the training part: nothing can be learned of them. Raises: WorkFailed when none is left."""
     empty = [name for name in parts.train.columns if parts.train[name].isna().all()]
     if not empty:
         return learning, parts
     notice(
-        orders,
+        context,
         f"Left out, because the training part has no value of them: {', '.join(empty[:20])}.",
     )
     features = [feature for feature in learning.features if feature.name not in empty]
@@ -99,12 +101,12 @@ def _without_empty(orders: Orders, learning: Learning, parts: Parts) -> tuple[Le
 
 
 def _fitted(
-    orders: Orders, learning: Learning, parts: Parts, seed: int, threads: int
+    context: WorkloadContext, learning: Learning, parts: Parts, seed: int, threads: int
 ) -> tuple[Any, dict[str, Any]]:
+    from jobs.worker.ml_training.evaluation import LEADING_SCORES, leading_metric
     from jobs.worker.ml_training.fitting import SAMPLE_ROWS, fit_watched
-    from jobs.worker.ml_training.judging import LEADING_SCORES, leading_metric
 
-    parameters = orders.job["parameters"]
+    parameters = context.job["parameters"]
     algorithm = parameters.get("algorithm", DEFAULT_ALGORITHM)
     chosen = hyperparameters_of(algorithm, learning.task, parameters.get("hyperparameters", {}))
     log(
@@ -112,7 +114,7 @@ def _fitted(
     )
     more = (
         {"early_stopping": False}
-        if algorithm == DEFAULT_ALGORITHM and _cannot_stop_early(orders, learning, parts)
+        if algorithm == DEFAULT_ALGORITHM and _cannot_stop_early(context, learning, parts)
         else {}
     )
     model = make_model(
@@ -121,7 +123,7 @@ def _fitted(
     metric = leading_metric(learning.task)
     sample, truth = parts.test.iloc[:SAMPLE_ROWS], parts.test_target[:SAMPLE_ROWS]
     fit_watched(
-        orders,
+        context,
         model,
         parts,
         lambda fitted: LEADING_SCORES[metric](truth, fitted.predict(sample)),
@@ -132,7 +134,7 @@ def _fitted(
     return model, chosen
 
 
-def _cannot_stop_early(orders: Orders, learning: Learning, parts: Parts) -> bool:
+def _cannot_stop_early(context: WorkloadContext, learning: Learning, parts: Parts) -> bool:
     """scikit-learn holds out rows of the training part by class, which a class with one row there makes impossible."""
     import numpy
 
@@ -141,28 +143,28 @@ def _cannot_stop_early(orders: Orders, learning: Learning, parts: Parts) -> bool
     rare = bool(numpy.unique(parts.train_target, return_counts=True)[1].min() < 2)
     if rare:
         notice(
-            orders,
+            context,
             "All trees are grown, without stopping early: a class has one row only in the training part.",
         )
     return rare
 
 
 def _report(
-    orders: Orders, learning: Learning, parts: Parts, model: Any, seed: int
+    context: WorkloadContext, learning: Learning, parts: Parts, model: Any, seed: int
 ) -> dict[str, Any]:
-    from jobs.worker.ml_training.judging import importance, judge
+    from jobs.worker.ml_training.evaluation import importance, judge
     from jobs.worker.ml_training.plots import plots_of
 
-    parameters, task = orders.job["parameters"], learning.task
+    parameters, task = context.job["parameters"], learning.task
     metrics = judge(model, task, parts.test, parts.test_target)
     baseline = judge(_baseline(task, parts), task, parts.test, parts.test_target)
     both = [name for name in metrics if name in baseline]
     classes = [class_text(value) for value in model.classes_] if task == CLASSIFICATION else []
     for name in both:
-        orders.event(EventKind.METRIC, name=name, value=metrics[name])
+        context.event(EventKind.METRIC, name=name, value=metrics[name])
         log(f"{name}: {metrics[name]:.4g} (baseline {baseline[name]:.4g})")
     plots = plots_of(model, task, parts.test, parts.test_target, classes)
-    plots["importance"] = importance(orders, model, task, parts.test, parts.test_target, seed=seed)
+    plots["importance"] = importance(context, model, task, parts.test, parts.test_target, seed=seed)
     return {
         "task": task,
         "algorithm": parameters.get("algorithm", DEFAULT_ALGORITHM),
@@ -214,13 +216,13 @@ def _libraries() -> dict[str, str]:
     }
 
 
-def _deliver(orders: Orders, model: Any, report: dict[str, Any]) -> None:
+def _deliver(context: WorkloadContext, model: Any, report: dict[str, Any]) -> None:
     from jobs.worker.modelfile import save_model
 
-    file, about = orders.data_dir / ARTIFACT, orders.data_dir / REPORT
-    save_model(model, file, memory_bytes=orders.limits["memory_bytes"])
+    file, about = context.data_dir / ARTIFACT, context.data_dir / REPORT
+    save_model(model, file, memory_bytes=context.limits["memory_bytes"])
     about.write_text(json.dumps(report, allow_nan=False))
-    orders.deliver(
+    context.deliver(
         file, name=ARTIFACT, role=ArtifactRole.MODEL, media_type="application/octet-stream"
     )
-    orders.deliver(about, name=REPORT, role=ArtifactRole.MODEL, media_type="application/json")
+    context.deliver(about, name=REPORT, role=ArtifactRole.MODEL, media_type="application/json")

@@ -8,7 +8,7 @@ from jobs.contract import FailureReason
 from jobs.worker.ml_training.columns import notice
 from jobs.worker.ml_training.reading import Learning
 from jobs.worker.ml_training.target import unfit
-from jobs.worker.workload_context import Orders, WorkFailed
+from jobs.worker.workload_context import WorkFailed, WorkloadContext
 from mimir.lib.schemas.metrics import CLASSIFICATION
 
 FEW_VALUES = 10
@@ -25,15 +25,15 @@ class Parts:
     stratified: bool
 
 
-def split(orders: Orders, learning: Learning, *, test_size: float, seed: int) -> Parts:
+def split(context: WorkloadContext, learning: Learning, *, test_size: float, seed: int) -> Parts:
     """scikit-learn's own split, or the last rows by time. Raises: WorkFailed when the target cannot be learned."""
     from sklearn.model_selection import train_test_split
 
     if learning.task != CLASSIFICATION:
-        _check_numbers(orders, learning)
+        _check_numbers(context, learning)
     if learning.order is not None:
-        return _split_by_time(orders, learning, test_size)
-    stratified = learning.task == CLASSIFICATION and _can_stratify(orders, learning, test_size)
+        return _split_by_time(context, learning, test_size)
+    stratified = learning.task == CLASSIFICATION and _can_stratify(context, learning, test_size)
     train, test, train_target, test_target = train_test_split(
         learning.frame,
         learning.target,
@@ -44,7 +44,7 @@ def split(orders: Orders, learning: Learning, *, test_size: float, seed: int) ->
     return Parts(train, test, train_target, test_target, stratified)
 
 
-def _split_by_time(orders: Orders, learning: Learning, test_size: float) -> Parts:
+def _split_by_time(context: WorkloadContext, learning: Learning, test_size: float) -> Parts:
     """The latest rows are held out. Rows of one time stay together, on the side of the learning part."""
     import numpy
 
@@ -61,13 +61,13 @@ def _split_by_time(orders: Orders, learning: Learning, test_size: float) -> Part
     known, held = learning.target[train], learning.target[test]
     if len(numpy.unique(known)) < 2:
         raise unfit(
-            orders.job["parameters"]["target"],
+            context.job["parameters"]["target"],
             "has one value only in the earlier rows, which the model learns from. Choose split random",
         )
     unseen = set(held.tolist()) - set(known.tolist()) if learning.task == CLASSIFICATION else set()
     if unseen:
         notice(
-            orders,
+            context,
             f"{len(unseen)} classes occur in the held-out later rows only: the model cannot predict them.",
         )
     return Parts(
@@ -75,7 +75,7 @@ def _split_by_time(orders: Orders, learning: Learning, test_size: float) -> Part
     )
 
 
-def _can_stratify(orders: Orders, learning: Learning, test_size: float) -> bool:
+def _can_stratify(context: WorkloadContext, learning: Learning, test_size: float) -> bool:
     """Whether the split can hold each class in both parts."""
     import numpy
 
@@ -86,16 +86,16 @@ def _can_stratify(orders: Orders, learning: Learning, test_size: float) -> bool:
     if min(held_out, len(learning.target) - held_out) >= classes:
         return True
     notice(
-        orders,
+        context,
         f"Not stratified: {classes} classes do not fit into a held-out part of {held_out} rows.",
     )
     return False
 
 
-def _check_numbers(orders: Orders, learning: Learning) -> None:
+def _check_numbers(context: WorkloadContext, learning: Learning) -> None:
     import numpy
 
-    name, parameters = orders.job["parameters"]["target"], orders.job["parameters"]
+    name, parameters = context.job["parameters"]["target"], context.job["parameters"]
     distinct = len(numpy.unique(learning.target))
     if distinct == 1:
         raise unfit(
@@ -108,6 +108,6 @@ def _check_numbers(orders: Orders, learning: Learning) -> None:
         and parameters.get("algorithm") != "linear"
     ):
         notice(
-            orders,
+            context,
             f"{name} has {distinct} distinct numbers only and is learned as a number. Choose task classification if they are classes.",
         )

@@ -8,7 +8,7 @@ from jobs.contract import FailureReason
 from jobs.worker.ml_training.columns import notice
 from jobs.worker.pipelines.tables import Table, Tables
 from jobs.worker.textforms import TextFacts, describe_form, number_sql, text_facts
-from jobs.worker.workload_context import Orders, WorkFailed
+from jobs.worker.workload_context import WorkFailed, WorkloadContext
 from mimir.lib.schemas.metrics import CLASSIFICATION, REGRESSION
 from mimir.lib.schemas.signature import kind_of, text_target_fault
 from mimir.lib.tables import identifier
@@ -78,9 +78,11 @@ def asked_task(parameters: Mapping[str, Any]) -> str:
     )
 
 
-def read_target(orders: Orders, tables: Tables, table: Table, types: Mapping[str, str]) -> Target:
+def read_target(
+    context: WorkloadContext, tables: Tables, table: Table, types: Mapping[str, str]
+) -> Target:
     """The target of the job. Raises: WorkFailed when it is missing or cannot be learned."""
-    parameters = orders.job["parameters"]
+    parameters = context.job["parameters"]
     name, task = parameters["target"], asked_task(parameters)
     if name not in types:
         raise WorkFailed(
@@ -93,24 +95,26 @@ def read_target(orders: Orders, tables: Tables, table: Table, types: Mapping[str
         raise unfit(name, f"is {types[name]}. A target must be numbers, text or true and false")
     if kind == "category":
         return _text_target(
-            orders, name, types[name], task, text_facts(tables, table, [name])[name]
+            context, name, types[name], task, text_facts(tables, table, [name])[name]
         )
     task = task or (REGRESSION if kind == "number" else CLASSIFICATION)
     return Target(name, types[name], task, _sql(name, types[name], task))
 
 
 def _text_target(
-    orders: Orders, name: str, column_type: str, task: str, facts: TextFacts
+    context: WorkloadContext, name: str, column_type: str, task: str, facts: TextFacts
 ) -> Target:
     """Text in which nearly all values are numbers is a number, unless classes are wanted. Raises: WorkFailed."""
     if task != CLASSIFICATION and facts.is_number:
         message = f"The target {name} is text because of {facts.others.shown()}: {facts.numbers:,} of its {facts.values:,} values are numbers."
         dropped = f"It is learned as a number; rows without a number ({facts.others.count:,}) are not used."
-        notice(orders, f"{message} {dropped} Choose task classification if its values are classes.")
+        notice(
+            context, f"{message} {dropped} Choose task classification if its values are classes."
+        )
         return Target(name, "DOUBLE", REGRESSION, number_sql(name))
     if task == REGRESSION and facts.is_all_numbers:
         notice(
-            orders,
+            context,
             f"The target {name} is text, but all of its {facts.values:,} values are numbers. It is learned as a number.",
         )
         return Target(name, "DOUBLE", REGRESSION, number_sql(name))

@@ -3,9 +3,9 @@
 from typing import Any
 
 from jobs.worker.pipelines.runner import run_pipeline
-from jobs.worker.workload_context import Orders
+from jobs.worker.workload_context import WorkloadContext
 
 
-def run(orders: Orders) -> dict[str, Any]:
+def run(context: WorkloadContext) -> dict[str, Any]:
     """Run the pipeline; return the result for `finish`. Raises: WorkFailed."""
-    return run_pipeline(orders)
+    return run_pipeline(context)

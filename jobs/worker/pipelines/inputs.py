@@ -7,7 +7,7 @@ from typing import Any
 
 from jobs.contract import FailureReason
 from jobs.worker.pipelines.tables import Table, Tables, copy_to
-from jobs.worker.workload_context import Orders, WorkFailed
+from jobs.worker.workload_context import WorkFailed, WorkloadContext
 from mimir.lib.inspection import DiskFull, read_head
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.reading.read import read_table
@@ -16,20 +16,20 @@ from mimir.lib.tables import Column, NoMemory, NotATable, scan_sql
 WARNINGS_SHOWN = 20  # in the log, for one file
 
 
-def read_dataset(orders: Orders, tables: Tables, name: str) -> int:
+def read_dataset(context: WorkloadContext, tables: Tables, name: str) -> int:
     """Make the table `name` of the job's dataset input `name` and return its number of rows.
 
     Raises: WorkFailed.
     """
     dataset = next(
-        item for item in orders.inputs if item["kind"] == "dataset" and item["name"] == name
+        item for item in context.inputs if item["kind"] == "dataset" and item["name"] == name
     )
     print(
         f"mimir: reading dataset {dataset['dataset']} version {dataset['version']}",
         file=sys.stderr,
         flush=True,
     )
-    path = orders.fetch(name)
+    path = context.fetch(name)
     schema = [Column(column["name"], column["type"]) for column in dataset["schema"]]
     return _table(tables, name, path, str(dataset["format"]), schema, dataset.get("row_count"))
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.worker.pipelines.tables import Tables
-from jobs.worker.workload_context import Orders
+from jobs.worker.workload_context import WorkloadContext
 
 PARQUET_MEDIA_TYPE = "application/vnd.apache.parquet"
 
@@ -18,7 +18,7 @@ class Run:
     `artifact_names`: names that are in use.
     """
 
-    orders: Orders
+    context: WorkloadContext
     tables: Tables
     readable: dict[str, list[str]]
     outputs: list[dict[str, Any]] = field(default_factory=list)

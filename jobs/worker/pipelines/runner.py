@@ -9,21 +9,21 @@ from typing import Any
 from jobs.contract import EventKind, FailureReason
 from jobs.worker.pipelines.run import Run, dataset_artifact_name
 from jobs.worker.pipelines.tables import Tables
-from jobs.worker.workload_context import Orders, WorkFailed
+from jobs.worker.workload_context import WorkFailed, WorkloadContext
 from mimir.lib.schemas.pipeline import Step, steps_in_order
 
 
-def run_pipeline(orders: Orders) -> dict[str, Any]:
+def run_pipeline(context: WorkloadContext) -> dict[str, Any]:
     """Run the job's pipeline and return the result for `finish`: {"outputs", "steps"}.
 
     Raises: WorkFailed, with the step in its detail.
     """
-    definition = next(item["definition"] for item in orders.inputs if item["kind"] == "pipeline")
+    definition = next(item["definition"] for item in context.inputs if item["kind"] == "pipeline")
     steps = steps_in_order(definition)
     tables = Tables(
-        orders.data_dir / "tables",
-        memory_bytes=orders.limits["memory_bytes"],
-        cpu_millicores=orders.limits["cpu_millicores"],
+        context.data_dir / "tables",
+        memory_bytes=context.limits["memory_bytes"],
+        cpu_millicores=context.limits["cpu_millicores"],
     )
     # Reserved before any command runs: a command's file must not take the name of a dataset.
     reserved = {
@@ -31,10 +31,10 @@ def run_pipeline(orders: Orders) -> dict[str, Any]:
         for step in steps
         if step.type.dataset_field("write") is not None
     }
-    run = Run(orders, tables, _readable(steps), artifact_names=reserved)
+    run = Run(context, tables, _readable(steps), artifact_names=reserved)
     results: list[dict[str, Any]] = []
     for index, step in enumerate(steps):
-        orders.event(
+        context.event(
             EventKind.PROGRESS,
             fraction=index / len(steps),
             message=f"Step {index + 1} of {len(steps)}: {step.id}",
@@ -57,25 +57,25 @@ def _readable(steps: list[Step]) -> dict[str, list[str]]:
 
 def _run_step(run: Run, step: Step, index: int, steps: list[Step]) -> dict[str, Any]:
     """Run one step and report its start and its end as events. Raises: WorkFailed."""
-    run.orders.event(
+    run.context.event(
         EventKind.STEP_STARTED, step=step.id, uses=step.uses, index=index, count=len(steps)
     )
     started = time.monotonic()
     try:
         rows = _call(run, step)
     except WorkFailed as failure:
-        run.orders.event(
+        run.context.event(
             EventKind.STEP_FAILED,
             step=step.id,
             seconds=round(time.monotonic() - started, 3),
             message=failure.message or failure.reason,
         )
         for skipped in steps[index + 1 :]:
-            run.orders.event(EventKind.STEP_SKIPPED, step=skipped.id)
+            run.context.event(EventKind.STEP_SKIPPED, step=skipped.id)
         detail = {"step": step.id, **failure.detail}
         raise WorkFailed(failure.reason, _with_step(step, failure), **detail) from failure
     seconds = round(time.monotonic() - started, 3)
-    run.orders.event(EventKind.STEP_SUCCEEDED, step=step.id, seconds=seconds, rows=rows)
+    run.context.event(EventKind.STEP_SUCCEEDED, step=step.id, seconds=seconds, rows=rows)
     return {
         "id": step.id,
         "uses": step.uses,

@@ -84,6 +84,8 @@ class Job(TypedDict):
     created_by: str | None
     type: str
     status: str
+    status_label: str
+    status_text: str
     reason: str
     message: str
     diagnosis: Diagnosis | None

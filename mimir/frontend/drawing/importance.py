@@ -45,46 +45,32 @@ def importance(versions: Sequence[tuple[str, object]]) -> Bars | None:
     found = [(name, values) for name, rows in versions[:SERIES_MAX] if (values := _values(rows))]
     if not found:
         return None
-    every = list(
-        dict.fromkeys(
-            feature
-            for _, values in found
-            for feature in sorted(values, key=lambda one: -values[one])
-        )
-    )
+    every = _features(found)
     shown = every[:SHOWN]
     top = max(max(values.values()) for _, values in found)
     left = round(16 + max(len(shortened(feature)) for feature in shown) * _CHARACTER)
     plot_width = WIDTH - left - _VALUE_WIDTH
     thick = THICK if len(found) == 1 else 8
     row = max(ROW, len(found) * (thick + GAP) + 8)
+
+    def bars(number: int, feature: str) -> list[tuple[int, float, float, float, str]]:
+        return [
+            _bar(
+                series,
+                values.get(feature),
+                top,
+                plot_width,
+                number * row + _offset(series, len(found), thick, row),
+                thick,
+            )
+            for series, (_, values) in enumerate(found, start=1)
+        ]
+
     features = [
-        Feature(
-            shortened(feature),
-            feature,
-            number * row + row / 2,
-            [
-                _bar(
-                    series,
-                    values.get(feature),
-                    top,
-                    plot_width,
-                    number * row + _offset(series, len(found), thick, row),
-                    thick,
-                )
-                for series, (_, values) in enumerate(found, start=1)
-            ],
-        )
+        Feature(shortened(feature), feature, number * row + row / 2, bars(number, feature))
         for number, feature in enumerate(shown)
     ]
     several = len(found) > 1
-    rows = [
-        [
-            feature,
-            *(figure(values[feature]) if feature in values else "not used" for _, values in found),
-        ]
-        for feature in every
-    ]
     return Bars(
         description=" ".join(_describe(name if several else "", values) for name, values in found),
         width=WIDTH,
@@ -95,9 +81,25 @@ def importance(versions: Sequence[tuple[str, object]]) -> Bars | None:
         names=[name for name, _ in found] if several else [],
         omitted=len(every) - len(shown),
         numbers=numbers(
-            ["Feature", *([name for name, _ in found] if several else ["Importance"])], rows
+            ["Feature", *([name for name, _ in found] if several else ["Importance"])],
+            [[feature, *_cells(feature, found)] for feature in every],
         ),
     )
+
+
+def _features(found: Sequence[tuple[str, dict[str, float]]]) -> list[str]:
+    """Every feature once, in the order of the first series that has it."""
+    return list(
+        dict.fromkeys(
+            feature
+            for _, values in found
+            for feature in sorted(values, key=lambda one: -values[one])
+        )
+    )
+
+
+def _cells(feature: str, found: Sequence[tuple[str, dict[str, float]]]) -> list[str]:
+    return [figure(values[feature]) if feature in values else "not used" for _, values in found]
 
 
 def _values(rows: object) -> dict[str, float]:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mimir.lib.json_values import is_number
+
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 MINUS = "\u2212"
 LARGEST = 1e150
@@ -20,7 +22,7 @@ def finite(values: object) -> list[float] | None:
 
 def number_of(value: object) -> float | None:
     """Return a number that is safe to square and subtract; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         return None
     return float(value) if abs(value) <= LARGEST else None
 
@@ -106,7 +108,7 @@ def label(value: float, step: float) -> str:
 
 def figure(value: object) -> str:
     """Format a measured value with three significant digits, without trailing zeros."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         return "missing"
     if isinstance(value, float) and not math.isfinite(value):
         return "not a number" if math.isnan(value) else "infinite"

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from mimir.frontend.client import ApiError
+from mimir.frontend.api_client import ApiError
 from mimir.frontend.forms import Form
 from mimir.frontend.template_context import Context
 

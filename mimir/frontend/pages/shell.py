@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from mimir.frontend.api_client import Api, ApiError, Unavailable, api
 from mimir.frontend.api_types.project_shapes import ProjectDetail
-from mimir.frontend.client import Api, ApiError, Unavailable, api
 from mimir.frontend.template_context import Context
 
 _AT_ONCE = 24  # threads for parallel API calls, shared by all pages of this process

@@ -1,4 +1,4 @@
-"""Arrow IPC files and streams become Parquet, batch by batch, by pyarrow."""
+"""Conversion of Arrow IPC files and streams to Parquet, batch by batch, with pyarrow."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ _NO_DURATIONS = "Parquet has no durations; the value counts the unit of the file
 
 
 def write_parquet(source: Path, target: Path, warnings: list[Notice]) -> None:
-    """Write the table in an IPC file or stream as Parquet. Raises: NotATable."""
+    """Write the table of an IPC file or stream as Parquet. Raises: NotATable."""
     import pyarrow
     import pyarrow.parquet
 
@@ -41,7 +41,7 @@ def write_parquet(source: Path, target: Path, warnings: list[Notice]) -> None:
 
 
 def duration_notices(parquet: Path) -> list[Notice]:
-    """A warning for each column that its writer held as a duration: Parquet stores the number alone."""
+    """Return a warning for each duration column: Parquet stores only the number."""
     import pyarrow.parquet
 
     try:
@@ -71,7 +71,7 @@ def _opened(pyarrow: Any, file: Any) -> tuple[Any, Iterator[Any]]:
 
 
 def _stored(pyarrow: Any, field: Any, warnings: list[Notice]) -> Any:
-    """The field as Parquet can have it without loss."""
+    """Return the field as Parquet can store it without loss."""
     kind, types = field.type, pyarrow.types
     if isinstance(kind, pyarrow.BaseExtensionType):
         kind = kind.storage_type

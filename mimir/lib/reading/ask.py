@@ -1,7 +1,8 @@
-"""Questions to the text cells of many columns: first cells, counts of cells that meet conditions, examples.
+"""Queries over the text cells of many columns: first cells, counts by condition, examples.
 
-One expression for each column is fast where there are many rows. A wide table with few rows would spend its time on the preparation of
-thousands of expressions: its cells are first put below one another as rows (column, place, text), and one expression serves all columns.
+One expression per column is fast for many rows. A wide table with few rows would spend its time on
+the preparation of thousands of expressions: its cells are first stacked as rows (column, place,
+text), and one expression serves all columns.
 """
 
 import contextlib
@@ -13,38 +14,40 @@ from mimir.lib.inspection import run_sql
 from mimir.lib.reading.rules import Rule, sql_text
 from mimir.lib.tables import NoMemory
 
-EXPRESSIONS_A_QUERY = 80  # each needs memory for all its parts
-LOOK_ROWS, LOOK_CELLS, LOOK_CHARACTERS = 10_000, 30, 200  # of the first look at a column
-STACK_COLUMNS, STACK_CELLS = 40, 200_000  # from so many columns; so many cells at a time
+EXPRESSIONS_A_QUERY = 80  # expressions in one statement: each needs memory for all its parts
+LOOK_ROWS, LOOK_CELLS, LOOK_CHARACTERS = 10_000, 30, 200  # first cells of a column
+STACK_COLUMNS, STACK_CELLS = 40, 200_000  # from this number of columns; cells at a time
 
 STACK, STACKED = "stacked_cells", "raw"
-STACKED_AT_ONCE = 200  # columns: each needs memory of its own
+STACKED_AT_ONCE = 200  # columns: each needs its own memory
 
 
 @dataclass(slots=True)
 class TextColumn:
-    """One column to be typed. `text` is SQL for the trimmed text of its cell, NULL where the cell is empty; `rules` in the order of trial."""
+    """A column whose type is inferred.
+
+    `text`: SQL for the trimmed text of its cell, NULL for an empty cell. `rules`: in the order of
+    trial.
+    """
 
     name: str
     text: str
     rules: list[Rule]
     source: str  # SQL for the cell
-    stacked: str  # the same as `text`, of a cell in `STACKED`
-    missing: tuple[
-        str, ...
-    ] = ()  # lower-case words that stand for a missing value beside typed cells
-    always_missing: bool = False  # the user named the words: they are missing in text columns, too
-    # What was found.
+    stacked: str  # the same as `text`, for a cell in `STACKED`
+    missing: tuple[str, ...] = ()  # lower-case words for a missing value, beside typed cells
+    always_missing: bool = False  # the user gave the words: they also apply to text columns
+    # Results.
     rule: Rule | None = None
     values: int = 0
     missing_cells: int = 0
     ambiguous: list[Rule] = field(default_factory=list)
     shares: dict[str, float] = field(
         default_factory=dict
-    )  # of the first cells that match each rule, by name
+    )  # example cells by the name of the rule that they match
 
     def is_missing(self, text: str = "") -> str:
-        """SQL: the cell is one of the words for a missing value. `text`: other SQL for the text of the cell."""
+        """Return SQL: the cell is a word for a missing value. `text`: SQL for its text."""
         if not self.missing:
             return "false"
         return (
@@ -52,23 +55,26 @@ class TextColumn:
         )
 
     def matches(self, rule: Rule, text: str = "") -> str:
-        """SQL: the cell matches `rule`. A word for a missing value that is also a number, such as `nan`, counts as missing."""
+        """Return SQL: the cell matches `rule`.
+
+        A word for a missing value that is also a number, such as `nan`, counts as missing.
+        """
         return f"({rule.match.format(t=text or self.text)})"
 
 
 Conditions = Callable[
     [TextColumn, str, str], Sequence[str]
-]  # of a column, SQL for its text, and SQL for "it stands for a missing value"
+]  # SQL for the text of a column, and for "it is a missing value"
 
 
 class Asker:
-    """Asks one expression for each column, some columns at a time, so that memory does not grow with the width of the table."""
+    """Evaluates one expression per column, some columns at a time, to bound the memory."""
 
     def __init__(self, connection: Any, relation: str) -> None:
         self._connection, self._relation = connection, relation
 
     def first_cells(self, columns: Sequence[TextColumn]) -> list[list[str]]:
-        """The first filled cells of each column, cut."""
+        """Return the first filled cells of each column, shortened."""
         found: list[list[str]] = []
         per_query = EXPRESSIONS_A_QUERY // 2
         for start in range(0, len(columns), per_query):
@@ -88,7 +94,9 @@ class Asker:
     def counts(
         self, columns: Sequence[TextColumn], conditions: Conditions, *, limit: int = 0
     ) -> list[tuple[int, ...]]:
-        """For each column, how many cells meet each condition, in all rows or the first `limit` ones."""
+        """Count the cells of each column that match each condition, in all rows or the first
+        `limit`.
+        """
         found: list[tuple[int, ...]] = []
         limited = f" LIMIT {limit}" if limit else ""
         asked = [
@@ -115,12 +123,15 @@ class Asker:
         return found
 
     def place(self, column: TextColumn) -> tuple[str, str]:
-        """A FROM clause that has the cells of `column`, with their row in `file_row_number`, and SQL for the text of a cell."""
+        """Return a FROM clause with the cells of `column`, and SQL for the text of a cell.
+
+        Rows are in `file_row_number`.
+        """
         return self._relation, column.text
 
 
 class StackedAsker(Asker):
-    """Asks one expression for all columns, of a table with a row for each cell."""
+    """Evaluates one expression for all columns, over a table with one row per cell."""
 
     def __init__(self, connection: Any, relation: str, columns: Sequence[TextColumn]) -> None:
         super().__init__(connection, relation)
@@ -192,7 +203,7 @@ class StackedAsker(Asker):
 def askers(
     connection: Any, relation: str, columns: Sequence[TextColumn], row_count: int
 ) -> Iterator[tuple[Asker, Sequence[TextColumn]]]:
-    """Who answers for which columns: in the order of the columns, each usable until the next one is taken."""
+    """Yield the asker for each group of columns, in order. Each is usable until the next one."""
     per_stack = STACK_CELLS // max(1, row_count)
     if len(columns) < STACK_COLUMNS or per_stack < STACK_COLUMNS // 2:
         yield Asker(connection, relation), columns
@@ -207,7 +218,7 @@ def askers(
 def asker(
     connection: Any, relation: str, columns: Sequence[TextColumn], row_count: int
 ) -> Iterator[Asker]:
-    """Who answers for all of these columns."""
+    """Return one asker for all of these columns."""
     answering: Asker = Asker(connection, relation)
     stacked = None
     if len(columns) >= STACK_COLUMNS // 2 and len(columns) * row_count <= STACK_CELLS:

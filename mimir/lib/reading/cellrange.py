@@ -1,9 +1,9 @@
-"""A range of cells of a sheet, written as spreadsheets do: `A4:I3048`, `A4:I`, `A:I`, `4:3048`. Pure."""
+"""Cell ranges of a sheet, as in spreadsheets: `A4:I3048`, `A4:I`, `A:I`, `4:3048`. Pure."""
 
 import re
 from dataclasses import dataclass
 
-ROWS_MAX, COLUMNS_MAX = 1_048_576, 16_384  # of a sheet in Excel
+ROWS_MAX, COLUMNS_MAX = 1_048_576, 16_384  # limits of a sheet in Excel
 _CELL = r"\$?([A-Z]{1,3})\$?([1-9][0-9]{0,8})"
 _CELLS = re.compile(rf"{_CELL}:\$?([A-Z]{{1,3}})(?:\$?([1-9][0-9]{{0,8}}))?")
 _COLUMNS = re.compile(r"\$?([A-Z]{1,3}):\$?([A-Z]{1,3})")
@@ -12,7 +12,7 @@ _ROWS = re.compile(r"\$?([1-9][0-9]{0,8}):\$?([1-9][0-9]{0,8})")
 
 @dataclass(frozen=True, slots=True)
 class CellRange:
-    """Rows and columns from 1, the last ones included. Without a range, all cells of a sheet."""
+    """Rows and columns from 1, both ends included. Without limits: all cells of a sheet."""
 
     first_row: int = 1
     last_row: int = ROWS_MAX
@@ -21,13 +21,13 @@ class CellRange:
     text: str = ""
 
     def meets(self, first: tuple[int, int], last: tuple[int, int]) -> bool:
-        """Whether it has cells of another area, given by its first and last cell as (row, column) from 0."""
+        """Whether it overlaps an area with these first and last cells, as (row, column) from 0."""
         rows = first[0] < self.last_row and last[0] >= self.first_row - 1
         return rows and first[1] < self.last_column and last[1] >= self.first_column - 1
 
 
 def parse_range(text: str) -> CellRange:
-    """The range that `text` names. Raises: ValueError, which says what to write."""
+    """Return the range for `text`. Raises: ValueError, with the expected form."""
     written = text.strip().upper() if text.isascii() else ""
     if found := _CELLS.fullmatch(written):
         left, top, right, bottom = found.groups()
@@ -61,7 +61,7 @@ def parse_range(text: str) -> CellRange:
 
 
 def cell_name(row: int, column: int) -> str:
-    """The name of a cell by row and column from 0."""
+    """Return the name of a cell by row and column from 0."""
     letters = ""
     column += 1
     while column:

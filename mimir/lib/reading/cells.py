@@ -1,4 +1,4 @@
-"""The cells of a file as text, in Parquet files in the work folder: what format modules write and what types are inferred from."""
+"""Cells of a file as text in Parquet files: output of the format modules, input of inference."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,12 +8,12 @@ from typing import Any
 from mimir.lib.reading.messages import Notice
 from mimir.lib.tables import COLUMN_NAME_MAX, COLUMNS_MAX, NotATable, identifier, quoted
 
-WIDE_COLUMNS = 300  # columns written at a time where a wide table does not fit into memory
+WIDE_COLUMNS = 300  # columns written at a time, if a wide table does not fit into memory
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Rows of the table that follow one another in the file, too: `row` of the table is `line` of a sheet, both from 1."""
+    """A run of consecutive rows: `row` of the table is `line` of the sheet, both from 1."""
 
     row: int
     line: int
@@ -22,10 +22,11 @@ class Part:
 
 @dataclass(slots=True)
 class Cells:
-    """A table of text cells, columns `c0`, `c1`… in `paths` (each a slice of the columns), and what was noticed.
+    """A table of text cells, with the warnings about it.
 
-    `tagged`: the first character of a cell says what it is: `"` before a string, `@` before a date or time of a workbook, otherwise JSON.
-    Without tags every cell is plain text. `options`: what was detected or given, under the names of the reading options.
+    Columns `c0`, `c1`… are in `paths`, each with some of the columns. `tagged`: the first character
+    of a cell is its type: `"` for a string, `@` for a date or time of a workbook, else JSON.
+    Without tags, cells are plain text. `options`: detected or given reading options.
     """
 
     paths: list[Path]
@@ -34,28 +35,31 @@ class Cells:
     tagged: bool
     options: dict[str, Any]
     warnings: list[Notice] = field(default_factory=list)
-    first_line: int = 0  # line of the first row in the file, where a row is a line
-    lines: list[str] = field(default_factory=list)  # the first lines of the file as they are
+    first_line: int = 0  # line of the first row in the file, if rows are lines
+    lines: list[str] = field(default_factory=list)  # the first lines of the file, unchanged
     choices: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # sheets, lists
     parts: list[Part] = field(default_factory=list)  # of a workbook
 
     def row_words(self, row: int) -> str:
-        """A row of the table for people: by its number, or as the sheet counts it."""
+        """Return the name of a row for users: its number, as the sheet counts it."""
         part = next((part for part in reversed(self.parts) if part.row <= row), None)
         return f"row {row}" if part is None else f"row {part.line + row - part.row} of {part.label}"
 
     @property
     def relation(self) -> str:
-        """The FROM clause over all columns."""
+        """Return the FROM clause over all columns."""
         first, *others = (quoted(str(path)) for path in self.paths)
         others = [
             f"(SELECT * FROM read_parquet({path}))" for path in others
-        ]  # which hides their own `file_row_number`
+        ]  # hides their own `file_row_number`
         return " POSITIONAL JOIN ".join([f"read_parquet({first}, file_row_number = true)", *others])
 
 
 def column_names(raw: Sequence[str], warnings: list[Notice]) -> list[str]:
-    """Names for the columns: an empty one becomes `column<position>`, a repeated one (DuckDB ignores case) gets `_2`, `_3`… Raises: NotATable."""
+    """Return the column names; empty ones become `column<position>`.
+
+    A repeated name (DuckDB ignores case) gets `_2`, `_3`… Raises: NotATable.
+    """
     if len(raw) > COLUMNS_MAX:
         raise NotATable(f"The file has {len(raw)} columns. At most {COLUMNS_MAX} are accepted.")
     names: list[str] = []
@@ -87,15 +91,15 @@ def column_names(raw: Sequence[str], warnings: list[Notice]) -> list[str]:
 
 
 def row_group_rows(columns: int) -> int:
-    """Rows of a Parquet row group: one is held in memory until it is written."""
+    """Return the rows of a Parquet row group: one is in memory until it is written."""
     return max(2048, min(122_880, 1_000_000 // max(1, columns) // 2048 * 2048))
 
 
 def copy_sql(select: str, path: Path, columns: int) -> str:
-    """A statement that writes the rows of `select` as Parquet."""
+    """Return a statement that writes the rows of `select` as Parquet."""
     return f"COPY ({select}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {row_group_rows(columns)})"
 
 
 def cell(index: int) -> str:
-    """The identifier of a column of cells."""
+    """Return the identifier of a column of cells."""
     return identifier(f"c{index}")

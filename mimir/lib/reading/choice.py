@@ -1,4 +1,4 @@
-"""Which rules apply to a column: by the source of its cells and by the options of the user."""
+"""Selection of the rules for a column, by the source of its cells and the user's options."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +14,7 @@ _ANY_BOOLEAN = f"CASE WHEN lower({{t}}) IN {TRUE_WORDS} THEN true WHEN lower({{t
 
 
 def text_rules(options: ReadOptions, *, comma_delimited: bool) -> list[Rule]:
-    """The rules for cells of a text file, in the order they are tried."""
+    """Return the rules for cells of a text file, in the order of trial."""
     found = [
         rule
         for rule in rules.TEXT_RULES
@@ -30,12 +30,15 @@ def text_rules(options: ReadOptions, *, comma_delimited: bool) -> list[Rule]:
 
 
 def string_rules(options: ReadOptions) -> list[Rule]:
-    """The rules for JSON strings and text cells of a workbook: dates and times that begin with the year, and formats the user named."""
+    """Return the rules for JSON strings and text cells of a workbook.
+
+    Dates and times that begin with the year, and formats that the user named.
+    """
     return [*rules.ISO_RULES, *(_date_rules(options) if _text_formats(options) else [])]
 
 
 def rules_for_type(type_name: str, options: ReadOptions, *, comma_delimited: bool) -> list[Rule]:
-    """The rules that read text as the type a user chose, most exact first."""
+    """Return the rules that read text as a chosen type, the most exact first."""
     if type_name == "BOOLEAN":
         return [
             Rule(
@@ -146,7 +149,10 @@ def _without_groups(rule: Rule, mark: str) -> Rule:
 
 
 def _text_formats(options: ReadOptions) -> list[str]:
-    """The formats of dates as text: those of Unix times need a chosen type and rule out no other."""
+    """Return the formats of dates as text.
+
+    Formats of Unix times need a chosen type and exclude no other format.
+    """
     return [text for text in options.date_formats if text not in UNIX_FORMATS]
 
 

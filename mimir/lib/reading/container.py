@@ -1,4 +1,4 @@
-"""What a file is, from its first bytes: packed or not, which format, or something that is not a table. Unpacking is bounded."""
+"""Recognition of a file's format by its first bytes, and bounded unpacking."""
 
 import bz2
 import gzip
@@ -16,7 +16,7 @@ from mimir.lib.tables import NotATable
 
 HEAD_BYTES = 1024 * 1024
 UNPACKED_BYTES_MAX = 4 * 1024**3
-RATIO_MAX, RATIO_FREE_BYTES = 200, 64 * 1024**2  # the ratio is asked above that size only
+RATIO_MAX, RATIO_FREE_BYTES = 200, 64 * 1024**2  # below this size the ratio is not checked
 _BLOCK = 1024 * 1024
 _PACKED = (
     (b"\x1f\x8b", "gzip"),
@@ -82,7 +82,7 @@ _USE = "Upload CSV, JSON, Parquet, Arrow or Excel"
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """`format` is one of `options.FORMATS`; `path` is the file itself, or what was unpacked from it."""
+    """A recognised file. `format`: one of `options.FORMATS`. `path`: the unpacked file."""
 
     format: str
     path: Path
@@ -93,7 +93,7 @@ class Recognised:
 def recognise(
     path: Path, work: Path, *, unpacked_bytes_max: int = UNPACKED_BYTES_MAX
 ) -> Recognised:
-    """The format of the file at `path`; a packed file is unpacked into `work`. Raises: NotATable."""
+    """Return the format of the file at `path`; unpack it into `work`. Raises: NotATable."""
     head = read_head(path)
     if not head:
         raise NotATable("The file is empty.")
@@ -121,7 +121,7 @@ def recognise(
 
 
 def read_head(path: Path) -> bytes:
-    """The first HEAD_BYTES of a file."""
+    """Return the first HEAD_BYTES of a file."""
     with path.open("rb") as file:
         return file.read(HEAD_BYTES)
 
@@ -186,11 +186,14 @@ def _format(path: Path, head: bytes) -> str:
 
 
 def _packing_magic(head: bytes) -> bool:
-    return head.startswith(b"PK")  # a zip archive that is no workbook was unpacked before
+    return head.startswith(b"PK")  # other zip archives were unpacked before
 
 
 def _start(head: bytes) -> bytes:
-    """The first characters as ASCII, without byte order mark and white space, whatever the width of a character."""
+    """Return the first characters as ASCII, without byte order mark and white space.
+
+    Works for every width of characters.
+    """
     for mark in (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"):
         if head.startswith(mark):
             head = head[len(mark) :]
@@ -209,7 +212,7 @@ def _parquet(path: Path) -> str:
 
 
 def _unpack(path: Path, packing: str, target: Path, bytes_max: int) -> str:
-    """Write what is packed in `path` to `target`; the name of the member. Raises: NotATable."""
+    """Unpack `path` into `target` and return the member's name. Raises: NotATable."""
     packed_bytes = path.stat().st_size
     try:
         with _opened(path, packing) as (file, name), target.open("wb") as output:
@@ -296,7 +299,7 @@ def _is_litter(name: str) -> bool:
 
 
 def blocks(path: Path) -> Iterator[bytes]:
-    """The bytes of a file, a block at a time."""
+    """Yield the bytes of a file in blocks."""
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             yield block

@@ -1,4 +1,7 @@
-"""CSV and its relatives become cells. DuckDB reads what is regular; the rest is first written anew by Python's csv module."""
+"""CSV and similar files become cells.
+
+DuckDB reads regular files. Others are first rewritten with Python's csv module.
+"""
 
 import csv
 import itertools
@@ -21,7 +24,7 @@ LINES_SHOWN, LINE_CHARACTERS = 10, 500
 
 
 def read_delimited(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cells:
-    """The cells of a delimited text file. Raises: NotATable, which names the line."""
+    """Return the cells of a delimited text file. Raises: NotATable, with the line."""
     with text.path.open(encoding="utf-8", newline="") as file:
         sample = file.read(HEAD_BYTES)
         cut = bool(file.read(1))
@@ -50,7 +53,7 @@ def read_delimited(connection: Any, text: Text, work: Path, options: ReadOptions
         except NoMemory:
             raise
         except NotATable:
-            paths = None  # what is wrong is found, and named, by the slower reader
+            paths = None  # the slower reader finds and names the fault
     if paths is None:
         clean = work / "clean.csv"
         rewrite(text.path, clean, dialect, len(names), warnings)
@@ -92,7 +95,7 @@ def _is_regular(path: Path, dialect: Dialect) -> bool:
 
 
 def _read_csv(path: Path, dialect: Dialect, columns: int) -> str:
-    """A table function over a regular file, every column as text; NULL is the empty cell."""
+    """Return a table function over a regular file, every column as text; empty cells are NULL."""
     listed = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(columns))
     quote = quoted(dialect.quote)
     return (
@@ -103,7 +106,10 @@ def _read_csv(path: Path, dialect: Dialect, columns: int) -> str:
 
 
 def copy_clean(connection: Any, clean: Path, work: Path, columns: int) -> list[Path]:
-    """Write the cells of a comma-separated file without a header, every cell quoted, as Parquet. The file is removed."""
+    """Write the cells of a fully quoted comma-separated file without header as Parquet.
+
+    The file is removed.
+    """
     paths = _copy(
         connection, _read_csv(clean, Dialect(",", '"', header=False), columns), work, columns
     )
@@ -112,7 +118,7 @@ def copy_clean(connection: Any, clean: Path, work: Path, columns: int) -> list[P
 
 
 def _copy(connection: Any, source: str, work: Path, columns: int) -> list[Path]:
-    """Write the cells as Parquet: at once, or some columns at a time where that takes too much memory."""
+    """Write the cells as Parquet, in groups of columns if it takes too much memory."""
     path = work / "cells.parquet"
     try:
         run_sql(connection, copy_sql(f"SELECT * FROM {source}", path, columns))
@@ -135,7 +141,10 @@ def _copy(connection: Any, source: str, work: Path, columns: int) -> list[Path]:
 def rewrite(
     source: Path, target: Path, dialect: Dialect, width: int, warnings: list[Notice]
 ) -> None:
-    """Write the rows with every cell quoted. Short rows are filled, empty cells beyond the header are cut. Raises: NotATable."""
+    """Write the rows with every cell quoted.
+
+    Short rows are filled, empty cells beyond the header are removed. Raises: NotATable.
+    """
     try:
         _rewrite(source, target, dialect, width, warnings, strict=True)
     except _StrayQuote as stray:
@@ -146,7 +155,7 @@ def rewrite(
 
 @dataclass(slots=True)
 class _Uneven:
-    """Rows with too few or too many cells: how many, and the line of the first."""
+    """Rows with too few or too many cells: their number, and the line of the first."""
 
     count: int = 0
     line: int = 0
@@ -200,9 +209,9 @@ def _rewrite(
 
 
 def _rows(file: Any, dialect: Dialect, *, strict: bool) -> Iterator[tuple[int, list[str]]]:
-    """Each record with the line it begins in. Raises: NotATable, _StrayQuote."""
+    """Yield each record with its first line. Raises: NotATable, _StrayQuote."""
     quoting: Any = csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE
-    sentinel = ("\x1b" if dialect.delimiter == "\x1a" else "\x1a") * 16  # free of any delimiter
+    sentinel = ("\x1b" if dialect.delimiter == "\x1a" else "\x1a") * 16  # contains no delimiter
     lines = _followed(file, sentinel)
     reader = csv.reader(
         lines,
@@ -236,7 +245,7 @@ def _rows(file: Any, dialect: Dialect, *, strict: bool) -> Iterator[tuple[int, l
 
 
 def _followed(file: Any, sentinel: str) -> Iterator[str]:
-    """The lines of the file, and one more: a quote that is still open then takes it up."""
+    """Yield the lines of the file and one more, which an unclosed quote would include."""
     last = "\n"
     for last in file:  # noqa: B007 - used after the loop
         yield last
@@ -264,7 +273,7 @@ def _fitted(
 
 
 def cut_sample(path: Path, work: Path, bytes_max: int) -> tuple[Path, bool]:
-    """The beginning of a text file up to a line end, and whether there is more after it."""
+    """Return the start of a text file up to a line end, and whether more follows."""
     if path.stat().st_size <= bytes_max:
         return path, False
     target = work / "sample.txt"

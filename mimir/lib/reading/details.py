@@ -1,4 +1,4 @@
-"""What a user must know about each column: cells that became missing, marks that were removed, and why a column is text."""
+"""Warnings about columns: cells that became missing, removed marks, reasons for text."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -41,12 +41,12 @@ _TIME_SHAPE = (
 
 
 def type_words(type_name: str) -> str:
-    """The plural of a type for people."""
+    """Return the plural of a type for users."""
     return _TYPE_WORDS.get(type_name, "dates and times")
 
 
 class Details:
-    """Asks the cells what the warnings need, and adds the warnings to `cells`."""
+    """Queries the cells and adds the warnings to `cells`."""
 
     def __init__(
         self, connection: Any, cells: Cells, planned: Sequence[Planned], options: ReadOptions
@@ -56,7 +56,10 @@ class Details:
         self._asker = Asker(connection, cells.relation)
 
     def add(self) -> None:
-        """Add the warnings, column by column. Raises: NotATable where cells do not fit a type that the user chose."""
+        """Add the warnings, column by column.
+
+        Raises: NotATable for cells that do not fit a chosen type.
+        """
         columns = [plan.typed for plan in self._planned if plan.typed is not None]
         with asker(
             self._connection, self._cells.relation, columns, self._cells.row_count
@@ -112,7 +115,10 @@ class Details:
     def _examples(
         self, typed: TextColumn, condition: Callable[[str], str], limit: int = CELLS_SHOWN
     ) -> list[tuple[str, int, int]]:
-        """Distinct texts that meet a condition: (text, how many cells, row of the first), in the order they appear."""
+        """Return distinct texts that match a condition:
+
+        (text, number of cells, first row), in order.
+        """
         origin, text = self._asker.place(typed)
         return self._ask(
             f"SELECT value, count(*), min(place) + 1 FROM (SELECT {text} AS value, file_row_number AS place FROM {origin} "
@@ -177,7 +183,7 @@ class Details:
         )
 
     def _converted(self, plan: Planned) -> None:
-        """Say what was read in another way than plain numbers and ISO dates."""
+        """Add warnings about values that are not plain numbers and ISO dates."""
         typed = plan.typed
         assert typed is not None
         assert typed.rule is not None
@@ -212,7 +218,7 @@ class Details:
             )
 
     def _unix_times(self, plan: Planned) -> None:
-        """Say which numbers became times, and how many were rounded."""
+        """Add warnings about numbers that became times, and about rounded ones."""
         typed = plan.typed
         assert typed is not None
         chosen = [
@@ -248,7 +254,7 @@ class Details:
                 )
 
     def _possible_unix_times(self, plans: list[Planned]) -> None:
-        """Whole numbers in a column whose name says time, all of them plausible."""
+        """Add warnings about whole numbers that look like Unix times, by name and values."""
 
         def conditions(_typed: TextColumn, text: str) -> Sequence[str]:
             return [is_plausible(text, name) for name in SUGGESTED]
@@ -296,7 +302,10 @@ class Details:
         *,
         limit: int = 0,
     ) -> Iterator[tuple[Planned, tuple[int, ...]]]:
-        """Each plan with the number of its cells that meet each condition, in all rows or the first `limit` ones."""
+        """Return each plan with its number of cells for each condition.
+
+        In all rows or the first `limit`.
+        """
         columns = [plan.typed for plan in plans if plan.typed is not None]
         found: list[tuple[int, ...]] = []
         for answering, group in self._groups(columns):
@@ -313,7 +322,7 @@ class Details:
         return askers(self._connection, self._cells.relation, columns, self._cells.row_count)
 
     def _texts(self, plans: list[Planned]) -> None:
-        """Why columns are text that hold, or nearly hold, numbers or times."""
+        """Add warnings about text columns that contain, or nearly contain, numbers or times."""
 
         def conditions(typed: TextColumn, text: str) -> Sequence[str]:
             return (
@@ -407,7 +416,7 @@ _SILENT = (rules.BIGINT, rules.DOUBLE, rules.BOOLEAN, *rules.ISO_RULES)
 
 
 def _number_rule(typed: TextColumn) -> Rule:
-    """The rule for numbers that fits most cells of the column."""
+    """Return the rule for numbers that fits most cells of the column."""
     candidates = [rule for rule in typed.rules if rule.kind == "number"] or [rules.DOUBLE]
     return max(candidates, key=lambda rule: typed.shares.get(rule.name, 0))
 

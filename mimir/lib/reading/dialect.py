@@ -1,4 +1,4 @@
-"""How a text file is divided into rows and cells, judged from all of its first rows. Pure."""
+"""Detection of delimiter, quotes and header from the first rows of a text file. Pure."""
 
 import csv
 import io
@@ -30,20 +30,20 @@ _SEPARATOR_LINE = re.compile(r"(?i)sep=(.)[ ;,\t]*")
 
 @dataclass(slots=True)
 class Dialect:
-    """How to read the file. `skip` physical lines stand before the header (or before the first row, where `header` is false)."""
+    """The dialect of a file. `skip`: physical lines before the header or the first row."""
 
     delimiter: str
     quote: str
     skip: int = 0
     header: bool = True
     names: list[str] = field(default_factory=list)
-    row_names: bool = False  # the rows have one cell more than the header
-    units_line: int = 0  # a line below the header that holds units and is no row
+    row_names: bool = False  # rows have one cell more than the header
+    units_line: int = 0  # number of the line with units below the header
     warnings: list[Notice] = field(default_factory=list)
 
 
 def detect(sample: str, options: ReadOptions, *, cut: bool) -> Dialect:
-    """The dialect of a file that begins with `sample`; `cut` says that the file goes on after it."""
+    """Return the dialect of a file that begins with `sample`. `cut`: the file continues."""
     quote = '"' if options.quote is None else options.quote
     lines = sample.splitlines(keepends=True)
     warnings: list[Notice] = []
@@ -66,7 +66,7 @@ def detect(sample: str, options: ReadOptions, *, cut: bool) -> Dialect:
 
 
 def _check_closed(text: str, delimiter: str, quote: str, line: int) -> None:
-    """Raises: NotATable where the first record opens a quote that the file does not close."""
+    """Raise NotATable if the first record opens a quote that is never closed."""
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote or '"', strict=True
     )
@@ -94,7 +94,7 @@ def _records(
     first_line: int = 1,
     limit: int = SAMPLE_RECORDS,
 ) -> list[Row]:
-    """The first records; one that the end of the sample cuts is left out."""
+    """Return the first records, without one that the end of the sample cuts."""
     quoting: Any = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote or None, quoting=quoting
@@ -115,7 +115,7 @@ def _records(
 
 
 def choose_delimiter(text: str, quote: str, *, cut: bool) -> str:
-    """The delimiter that divides the first rows most evenly; a comma where none does."""
+    """Return the delimiter that divides the first rows most evenly; a comma without one."""
     best = max(
         (_score(text, quote, delimiter, cut, order) for order, delimiter in enumerate(COMMON)),
         default=None,
@@ -138,7 +138,11 @@ _Score = tuple[float, float, float, int, int, str]
 
 
 def _score(text: str, quote: str, delimiter: str, cut: bool, order: int) -> _Score:
-    """(share of rows with the usual number of cells, share of cells that are values, closeness, cells, preference, delimiter)."""
+    """Return the score of a delimiter, to compare.
+
+    (share of rows with the usual number of cells, share of cells that are values, closeness, cells,
+    preference, delimiter)
+    """
     rows = [record.cells for record in _records(text, delimiter, quote, cut=cut) if record.filled]
     counts = Counter(len(row) for row in rows if len(row) > 1)
     if not counts:
@@ -161,7 +165,7 @@ def _score(text: str, quote: str, delimiter: str, cut: bool, order: int) -> _Sco
 
 
 def _is_sure(score: _Score) -> bool:
-    """A delimiter that also stands in text must divide every row, into values."""
+    """Whether a delimiter that also occurs in text divides every row, into values."""
     share, values, _, cells, _, delimiter = score
     return share == 1.0 and values > 0.2 and cells >= (3 if delimiter in " :" else 2)
 
@@ -178,7 +182,10 @@ def _looks_divided(records: Sequence[Row]) -> bool:
 def _place_header(
     dialect: Dialect, records: list[Row], options: ReadOptions, *, complete: bool
 ) -> None:
-    """Find the header row, set `skip`, `header`, `names` and `units_line`, and report what is skipped. Raises: NotATable."""
+    """Set `skip`, `header`, `names` and `units_line`; warn about skipped lines.
+
+    Raises: NotATable.
+    """
     filled = [
         replace(record, gap=index > 0 and not records[index - 1].filled)
         for index, record in enumerate(records)

@@ -1,7 +1,8 @@
-"""Where a table begins in the rows of a text file or a sheet: the lines before it, its header, a line of units below it. Pure.
+"""Position of a table in the rows of a text file or sheet: preamble, header, units. Pure.
 
-The first row names the columns unless the rows below say otherwise. What is not part of the table is skipped and quoted in a warning. Where
-two readings are possible and one of them loses a row or a name, the file is refused with the options that decide.
+The first row has the column names unless the rows below say otherwise. Rows outside the table are
+skipped and quoted in a warning. If two readings are possible and one of them loses a row or a name,
+the file is refused, with the options that decide.
 """
 
 import re
@@ -13,9 +14,9 @@ from mimir.lib.reading.messages import Notice, shown
 from mimir.lib.reading.rules import MISSING_WORDS
 from mimir.lib.tables import NotATable
 
-LEADING_ROWS = 50  # before the table, at most
+LEADING_ROWS = 50  # maximum before the table
 _TYPED_ROWS = 50
-STEADY_SHARE = 0.8  # of the rows: the others may be notes below the table
+STEADY_SHARE = 0.8  # share of the rows: others can be notes below the table
 _LINES_QUOTED = 5
 _VALUE = re.compile(
     r"[+-]?[$€£]?[0-9][0-9.,' \u00a0]*([eE][+-]?[0-9]+)?[ ]?%?|[+-]?\.[0-9]+"
@@ -30,7 +31,7 @@ _UNIT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row that is not blank. `line` is where it begins, from 1; `gap`: a blank line stands before it."""
+    """A row that is not blank. `line`: its first line, from 1. `gap`: a blank line precedes it."""
 
     line: int
     cells: Sequence[str]
@@ -51,23 +52,27 @@ class Row:
 
 @dataclass(slots=True)
 class Start:
-    """Where the table begins: `first` is the index of its header, or of its first row where `header` is false."""
+    """The start of the table. `first`: index of its header, or first row if `header` is false."""
 
     first: int = 0
     header: bool = True
-    units: int | None = None  # index of a row below the header that holds units
+    units: int | None = None  # index of the row with units below the header
     warnings: list[Notice] = field(default_factory=list)
 
 
 def is_value(cell: str) -> bool:
-    """Whether the text is a number, a truth value, a date or a time, however it is written."""
+    """Whether the text is a number, boolean, date or time in any notation."""
     return _VALUE.fullmatch(cell.strip()) is not None
 
 
 def find_start(
     rows: Sequence[Row], *, complete: bool, header: bool = True, line_word: str = "Line"
 ) -> Start:
-    """Find the table in `rows`. `complete`: there are no further rows. Without `header`, no row names the columns. Raises: NotATable."""
+    """Find the table in `rows`.
+
+    `complete`: there are no further rows. Without `header`, no row has column names. Raises:
+    NotATable.
+    """
     start = Start(first=title_end(rows), header=header)
     if not rows:
         return start
@@ -91,7 +96,7 @@ def find_start(
 
 
 def skipped_notice(first_line: int, last_line: int, rows: Sequence[Row]) -> Notice:
-    """The warning about lines before the table: which, and what they hold."""
+    """Return the warning about skipped lines before the table, with their content."""
     held = ["; ".join(" ".join(cell.split()) for cell in row.cells if cell.strip()) for row in rows]
     quoted = ", ".join(shown(text) for text in held[:_LINES_QUOTED]) or "nothing"
     more = f" and {len(held) - _LINES_QUOTED} more" if len(held) > _LINES_QUOTED else ""
@@ -100,13 +105,13 @@ def skipped_notice(first_line: int, last_line: int, rows: Sequence[Row]) -> Noti
 
 
 def usual_width(rows: Sequence[Row]) -> int:
-    """The number of cells that most rows have."""
+    """Return the number of cells that most rows have."""
     counts = Counter(len(row.cells) for row in rows)
     return max(counts, key=lambda count: (counts[count], count))
 
 
 def names_rows(names: Sequence[str], later: Sequence[Row]) -> bool:
-    """Whether all rows have one cell more than the header: the first one has no name then (R writes row names so)."""
+    """Whether all rows have one cell more than the header, like R's row names."""
     width = len(names)
     return (
         bool(width and later)
@@ -116,7 +121,7 @@ def names_rows(names: Sequence[str], later: Sequence[Row]) -> bool:
 
 
 def looks_like_data(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the header has values where the rows below have values of the same shape."""
+    """Whether the header has values of the same shape as the rows below."""
     cells = [cell.strip() for cell in header]
     if not rows or not any(map(is_value, cells)) or _has_years(cells):
         return False
@@ -124,13 +129,13 @@ def looks_like_data(header: Sequence[str], rows: Sequence[Sequence[str]]) -> boo
         not cell and all(index < len(row) and row[index].strip() for row in rows)
         for index, cell in enumerate(cells)
     ):
-        return False  # the first column of a table with row names has no name
+        return False  # the first column of a table with row names is unnamed
     typed = [index for index in _typed(rows) if index < len(cells) and cells[index]]
     return bool(typed) and all(is_value(cells[index]) for index in typed)
 
 
 def _has_years(cells: Sequence[str]) -> bool:
-    """Whether the cells name columns, one or more of them by a year."""
+    """Whether the cells are column names, some of them with a year."""
     named = [cell for cell in cells if cell and not is_value(cell)]
     years = [cell for cell in cells if _YEAR.fullmatch(cell)]
     return (
@@ -142,7 +147,7 @@ def _has_years(cells: Sequence[str]) -> bool:
 
 
 def _typed(rows: Sequence[Sequence[str]]) -> list[int]:
-    """The columns whose filled cells are all values."""
+    """Return the columns whose filled cells are all values."""
     width = max((len(row) for row in rows[:_TYPED_ROWS]), default=0)
     found = []
     for index in range(width):
@@ -156,7 +161,7 @@ def _typed(rows: Sequence[Sequence[str]]) -> list[int]:
 def _names_columns(
     cells: Sequence[str], rows: Sequence[Sequence[str]], *, typed_min: int = 1
 ) -> bool:
-    """Whether the cells are words where the rows below have values: they can only be names."""
+    """Whether the cells are text above values: they can only be names."""
     stripped = [cell.strip() for cell in cells]
     words = [
         bool(cell) and not is_value(cell) and cell.lower() not in MISSING_WORDS for cell in stripped
@@ -176,7 +181,7 @@ def _cells(rows: Sequence[Row]) -> list[Sequence[str]]:
 
 
 def _holds(rows: Sequence[Row], first: int) -> bool:
-    """Whether no row after `first` has more cells than it, or all have one more: they begin with a name of the row."""
+    """Whether no row after `first` is longer than it, or all have one more cell (row names)."""
     width = len(rows[first].cells)
     return all(row.extent <= width for row in rows[first + 1 :]) or names_rows(
         rows[first].cells, rows[first + 1 :]
@@ -184,7 +189,10 @@ def _holds(rows: Sequence[Row], first: int) -> bool:
 
 
 def title_end(rows: Sequence[Row]) -> int:
-    """Index of the first row after a title: rows with one filled cell where the table has several."""
+    """Return the index of the first row after a title.
+
+    Title rows have one filled cell where the table has several.
+    """
     width = usual_width(rows) if rows else 0
     if width < 2:
         return 0
@@ -195,7 +203,7 @@ def title_end(rows: Sequence[Row]) -> int:
 
 
 def _after_comments(rows: Sequence[Row], first: int) -> int:
-    """Skip lines that begin with `#`, except one that names the columns."""
+    """Skip lines that begin with `#`, except a line of column names."""
     comments = 0
     for row in rows[first : first + LEADING_ROWS]:
         if not row.cells[0].lstrip().startswith("#"):
@@ -217,9 +225,9 @@ def _after_comments(rows: Sequence[Row], first: int) -> int:
 def _later_start(
     rows: Sequence[Row], first: int, complete: bool, line_word: str
 ) -> tuple[int, bool]:
-    """The first row from which on the rows have a steady width, and whether it names the columns; `first` where there is none.
+    """Return the first row of a steady width, and whether it has column names.
 
-    Raises: NotATable.
+    Returns `first` without one. Raises: NotATable.
     """
     found = _steady_from(rows, first)
     if found is None:
@@ -238,7 +246,7 @@ def _later_start(
     )
     if len(leading) == 1:
         if rows_too:
-            return first, False  # no header, and a first row that ends early
+            return first, False  # no header, and a short first row
         if named or values or (start.gap and not data):
             return found, not data
     elif (
@@ -251,7 +259,10 @@ def _later_start(
 
 
 def _steady_from(rows: Sequence[Row], first: int) -> int | None:
-    """Index of the first row after `first` from which on most rows have one width, and none is wider."""
+    """Return the index of the first row after `first` with a width that most rows have.
+
+    No row is wider.
+    """
     widest, found = 0, None
     for index in range(len(rows) - 1, first, -1):
         if index <= first + LEADING_ROWS and len(rows[index].cells) >= max(widest, 2):
@@ -265,7 +276,7 @@ def _steady_from(rows: Sequence[Row], first: int) -> int | None:
 
 
 def _is_table(rows: Sequence[Row]) -> bool:
-    """Whether the rows could be a table of their own, and not pairs of a key with a colon and a value."""
+    """Whether the rows can be a table of their own, not pairs of key, colon and value."""
     return (
         len(rows) > 2
         and len({len(row.cells) for row in rows}) == 1
@@ -288,7 +299,7 @@ def _ambiguous(leading: Sequence[Row], start: Row, line_word: str) -> str:
 
 
 def _is_counts(rows: Sequence[Row], first: int, complete: bool) -> bool:
-    """Whether the row holds the number of rows and of columns below it, perhaps with further words: it names nothing."""
+    """Whether the row contains the numbers of rows and columns below it."""
     cells, below = [cell.strip() for cell in rows[first].cells], rows[first + 1 :]
     if len(cells) < 2 or not below or not (cells[0].isdecimal() and cells[1].isdecimal()):
         return False
@@ -298,7 +309,7 @@ def _is_counts(rows: Sequence[Row], first: int, complete: bool) -> bool:
 
 
 def _promoted(rows: Sequence[Row], first: int) -> int:
-    """The row below `first`, where that is the one that names the columns and `first` is a line of another kind."""
+    """Return the row below `first` if that one has the column names."""
     after = first + 1
     if after + 1 >= len(rows) or not _holds(rows, after):
         return first
@@ -308,7 +319,7 @@ def _promoted(rows: Sequence[Row], first: int) -> int:
         and rows[after].gap
         and not looks_like_data(cells, below)
     ):
-        return after  # a blank line parts them
+        return after  # a blank line separates them
     above = [cell.strip() for cell in rows[first].cells]
     if not _names_columns(cells, below, typed_min=2) or _has_units(rows, first):
         return first
@@ -319,7 +330,7 @@ def _promoted(rows: Sequence[Row], first: int) -> int:
 
 
 def _has_units(rows: Sequence[Row], header: int) -> bool:
-    """Whether the row below the header holds units, such as `°C` and `[mm]`, where the rows below have values."""
+    """Whether the row below the header has units, such as `°C`, above values."""
     if header + 2 >= len(rows):
         return False
     units = [cell.strip() for cell in rows[header + 1].cells]
@@ -330,5 +341,5 @@ def _has_units(rows: Sequence[Row], header: int) -> bool:
         and all(_UNIT.fullmatch(cell) for cell in given)
         and sum(bool(units[index]) and units[index] != "-" for index in typed) > len(typed) / 2
         and len(given) > 1
-        and any(len(cell) > 1 for cell in given)  # single letters alone may be words
+        and any(len(cell) > 1 for cell in given)  # single letters can be words
     )

@@ -1,6 +1,7 @@
-"""The type of each text column, from all of its cells.
+"""Inference of the type of each text column from all of its cells.
 
-The first cells of a column rule out most rules. The first rule that is left is then asked on all rows, and the next one where it fails.
+The first cells of a column exclude most rules. The first remaining rule is checked on all rows; if
+it fails, the next one.
 """
 
 from collections.abc import Sequence
@@ -9,13 +10,13 @@ from typing import Any
 from mimir.lib.reading.ask import Asker, TextColumn, askers
 from mimir.lib.reading.rules import Rule
 
-NEARLY_SHARE = 0.5  # of the cells: their author meant numbers or times
+NEARLY_SHARE = 0.5  # share of the cells: their author meant numbers or times
 
 
 def infer_types(
     connection: Any, relation: str, columns: Sequence[TextColumn], row_count: int
 ) -> None:
-    """Set `rule`, `values` and the shares of every column. `relation` is the FROM clause over the cells."""
+    """Set `rule`, `values` and the shares of every column. `relation`: FROM clause of the cells."""
     for asker, group in askers(connection, relation, columns, row_count):
         surviving = _first_look(asker, group)
         waiting = list(group)
@@ -27,7 +28,7 @@ def infer_types(
 
 
 def _first_look(asker: Asker, columns: Sequence[TextColumn]) -> dict[int, list[Rule]]:
-    """The rules of each column that its first cells do not contradict, by the patterns alone."""
+    """Return the rules of each column that its first cells do not contradict."""
     surviving: dict[int, list[Rule]] = {}
     for column, cells in zip(columns, asker.first_cells(columns), strict=True):
         typed = [cell for cell in cells if cell.lower() not in column.missing]
@@ -39,7 +40,7 @@ def _first_look(asker: Asker, columns: Sequence[TextColumn]) -> dict[int, list[R
 
 
 def _count(asker: Asker, columns: Sequence[TextColumn], surviving: dict[int, list[Rule]]) -> None:
-    """Ask the first surviving rule of each column on all rows; drop it where it fails."""
+    """Check the first remaining rule of each column on all rows; drop it if it fails."""
 
     def conditions(column: TextColumn, text: str, missing: str) -> Sequence[str]:
         rule = next(iter(surviving[id(column)]), None)

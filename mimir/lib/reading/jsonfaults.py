@@ -1,4 +1,7 @@
-"""What is wrong with a JSON file: line, character, and what to do. Python's parser finds the place; the text there says what was meant."""
+"""Messages about invalid JSON: line, character and fix.
+
+Python's parser finds the position; the text there shows the intention.
+"""
 
 import json
 import re
@@ -20,7 +23,7 @@ WORD_CHARACTERS = 40
 
 
 class Fault(Exception):
-    """A place in a JSON text that no parser can read. `line` and `column` count from 1."""
+    """A position in a JSON text that cannot be parsed. `line` and `column` count from 1."""
 
     def __init__(self, line: int, column: int, problem: str) -> None:
         super().__init__(f"Line {line}, character {column}: {problem}")
@@ -28,7 +31,7 @@ class Fault(Exception):
 
 
 def explain(text: str, error: json.JSONDecodeError) -> str:
-    """What is wrong at the place of `error`, and what to do."""
+    """Return the message for `error`: the problem and the fix."""
     place = error.pos
     rest, before = text[place : place + 100], text[max(0, place - 100) : place].rstrip()
     message = error.msg
@@ -89,7 +92,7 @@ def _missing(message: str, before: str, rest: str) -> str:
 
 
 def checked_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object without a key twice. Raises: ValueError."""
+    """Return an object without duplicate keys. Raises: ValueError."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a key stands twice in one object")
@@ -97,7 +100,10 @@ def checked_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def value_problem(value: Any, what: str) -> str:
-    """Why a value that Python reads cannot be a row; empty when it can. `what` begins the sentence, such as `Line 3`."""
+    """Return why a value cannot be a row; an empty text if it can.
+
+    `what`: start of the sentence, such as `Line 3`.
+    """
     if not isinstance(value, dict):
         return f"{what} is not an object. Each row must be an object with the columns as keys."
     if "" in value:
@@ -110,7 +116,7 @@ def value_problem(value: Any, what: str) -> str:
 
 
 def line_fault(path: Path) -> str:
-    """What is wrong with the first bad line of JSON lines; empty where nothing is found."""
+    """Return the message for the first bad line of JSON Lines; an empty text without one."""
     with path.open(encoding="utf-8", newline="\n") as file:
         following = enumerate(file, start=1)
         number, line = next(following, (1, ""))

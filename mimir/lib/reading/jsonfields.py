@@ -1,4 +1,4 @@
-"""Objects in cells become a column for each of their fields, before types are inferred: a field has the rules and options of any column."""
+"""Objects in cells become one column per field, before types are inferred."""
 
 import json
 from pathlib import Path
@@ -15,17 +15,17 @@ GROUP_COLUMNS = 100
 
 
 def tagged_sql(value: str) -> str:
-    """SQL: JSON text as a tagged cell."""
+    """Return SQL: JSON text as a tagged cell."""
     return f"CASE WHEN left({value}, 1) = '\"' THEN '\"' || json_extract_string({value}, '$') ELSE {value} END"
 
 
 def json_text(value: str) -> str:
-    """SQL: the text of a JSON value, NULL for null."""
+    """Return SQL: the text of a JSON value, NULL for null."""
     return f"nullif(CAST({value} AS VARCHAR), 'null')"
 
 
 def first_characters(connection: Any, cells: Cells, character: str) -> list[tuple[int, int]]:
-    """For each column: how many cells begin with `character`, and how many have a value."""
+    """Count the cells of each column that begin with `character`, and all with a value."""
     found: list[tuple[int, int]] = []
     for start in range(0, len(cells.names), GROUP_COLUMNS):
         columns = [
@@ -41,7 +41,10 @@ def first_characters(connection: Any, cells: Cells, character: str) -> list[tupl
 
 
 def open_fields(connection: Any, cells: Cells, work: Path) -> None:
-    """Replace each column that holds only objects by a column for each field, named `column.field`. Raises: NotATable."""
+    """Replace each column of objects by one column per field, named `column.field`.
+
+    Raises: NotATable.
+    """
     opened: dict[int, list[tuple[str, str]]] = {}
     for index, (objects, values) in enumerate(first_characters(connection, cells, "{")):
         if objects and objects == values:
@@ -80,7 +83,7 @@ def open_fields(connection: Any, cells: Cells, work: Path) -> None:
 def rewrite(
     connection: Any, cells: Cells, work: Path, label: str, selected: list[str], source: str
 ) -> None:
-    """Write the cells again, from SQL for each column over `source`; the files before are removed."""
+    """Write the cells again, from SQL for each column over `source`; remove the old files."""
     paths = []
     for start in range(0, len(selected), WIDE_COLUMNS):
         path = work / f"{label}-{start}.parquet"
@@ -96,7 +99,10 @@ def rewrite(
 
 
 def _leaves(connection: Any, cells: Cells, index: int) -> list[tuple[str, str]]:
-    """(name, JSON pointer) of each field below a column; none where the column stays as it is, which a warning says."""
+    """Return (name, JSON pointer) of each field below a column.
+
+    Empty if the column stays unchanged, with a warning.
+    """
     column = cell(index)
     try:
         grouped = f"SELECT CAST(json_group_structure(CAST({column} AS JSON)) AS VARCHAR) FROM {cells.relation} WHERE {column} IS NOT NULL"

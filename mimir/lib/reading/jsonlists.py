@@ -96,7 +96,7 @@ def _is_list(column: str) -> str:
 
 
 def _items(column: str) -> str:
-    """SQL: how many items a cell's list has; 0 where it is no list."""
+    """Return SQL: the number of items of a cell's list; 0 for other cells."""
     return (
         f"CASE WHEN {_is_list(column)} THEN CAST(json_array_length({column}) AS BIGINT) ELSE 0 END"
     )

@@ -1,10 +1,10 @@
-"""What was changed or noticed while reading: each warning has a code and parameters, and this catalogue holds its sentence."""
+"""Warnings of a reading: each has a code and parameters; this catalogue has the messages."""
 
 from dataclasses import dataclass
 from typing import Any
 
 CELL_CHARACTERS = 60
-WARNINGS_MAX = 300  # stored with a version; one more says how many were left out
+WARNINGS_MAX = 300  # stored with a version; one more has the number of omitted ones
 
 _SENTENCES = {
     "missing_words": "Column {column}: {count} of {total} cells are {words}. They are treated as missing; the other cells are {type}.",
@@ -72,13 +72,13 @@ _SENTENCES = {
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One warning: `code` is a key of the catalogue, `params` are its JSON values."""
+    """One warning. `code`: a key of the catalogue. `params`: JSON values."""
 
     code: str
     params: dict[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
-        """The warning as it is stored and answered, with its sentence."""
+        """Return the warning with its message, as stored and sent."""
         return {
             "code": self.code,
             "params": self.params,
@@ -87,7 +87,7 @@ class Notice:
 
 
 def message(code: str, params: dict[str, Any]) -> str:
-    """The sentence of a warning. `of_sheet` among the parameters names the one of several sheets that it is about."""
+    """Return the message of a warning. `of_sheet` in the parameters names its sheet."""
     sentence = _SENTENCES[code].format(**params)
     return (
         f"Sheet {params['of_sheet']}: {sentence}"
@@ -97,13 +97,13 @@ def message(code: str, params: dict[str, Any]) -> str:
 
 
 def shown(text: str) -> str:
-    """A cell as it stands in a sentence: quoted, without control characters, cut."""
+    """Return a cell for a message: quoted, without control characters, shortened."""
     plain = "".join(character if character.isprintable() else "\ufffd" for character in text)
     return '"' + (plain if len(plain) <= CELL_CHARACTERS else plain[:CELL_CHARACTERS] + "…") + '"'
 
 
 def limited(warnings: list[Notice]) -> list[dict[str, Any]]:
-    """Warnings as they are stored: a bounded number of them."""
+    """Return a bounded number of warnings, as they are stored."""
     found = [warning.as_dict() for warning in warnings[:WARNINGS_MAX]]
     left_out = len(warnings) - len(found)
     return found + ([Notice("more", {"count": left_out}).as_dict()] if left_out else [])

@@ -1,4 +1,4 @@
-"""Columns of JSON objects and lists: structs where every value keeps its digits, JSON text otherwise."""
+"""Columns of JSON objects and lists: structs if every value keeps its digits, else JSON text."""
 
 import json
 import re
@@ -22,11 +22,11 @@ _LEAVES = {
 
 
 class _TooWide(Exception):
-    """The structure is not one that a column can have."""
+    """The structure does not fit a column."""
 
 
 def plan_nested(connection: Any, cells: Cells, index: int, name: str) -> tuple[str, str]:
-    """(type, SQL) of the column."""
+    """Return (type, SQL) of the column."""
     column = cell(index)
     try:
         return _typed(connection, cells, column, _structure(connection, cells, column), name)
@@ -49,7 +49,10 @@ def _structure(connection: Any, cells: Cells, value: str) -> Any:
 
 
 def _typed(connection: Any, cells: Cells, value: str, structure: Any, name: str) -> tuple[str, str]:
-    """Type and SQL of a nested value. Integers beyond 64 bits, and those that a decimal would round, become text."""
+    """Return type and SQL of a nested value.
+
+    Integers above 64 bits, and numbers that a decimal would round, become text.
+    """
     long_integers = run_sql(
         connection,
         f"SELECT count(*) FROM {cells.relation} WHERE regexp_matches({value}, {quoted(_LONG_INTEGER)})",
@@ -76,7 +79,7 @@ def _typed(connection: Any, cells: Cells, value: str, structure: Any, name: str)
 
 
 def _is_mixed(structure: Any) -> bool:
-    """Whether values at one place are of different kinds, which DuckDB calls JSON."""
+    """Whether values at one place have different types, which DuckDB calls JSON."""
     if isinstance(structure, dict):
         return any(map(_is_mixed, structure.values()))
     return any(map(_is_mixed, structure)) if isinstance(structure, list) else structure == "JSON"

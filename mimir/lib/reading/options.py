@@ -1,4 +1,4 @@
-"""Reading options: what a user may choose about how a file is read. Pure: no file and no native code is touched.
+"""Reading options of users. Pure: reads no file and runs no native code.
 
 Every field is optional. An empty field is detected from the content.
 """
@@ -42,11 +42,11 @@ UNIX_FORMATS = {
     "unix-milliseconds": 3,
     "unix-microseconds": 6,
     "unix-nanoseconds": 9,
-}  # powers of ten in a second
+}  # powers of ten per second
 BAD_CELLS = ("refuse", "missing")
 NESTED = ("keep", "columns", "text")
 LISTS = ("keep", "text", "first", "rows")
-ROWS_MAX = 1_000_000  # of rows to skip, and of the header row's number
+ROWS_MAX = 1_000_000  # limit of rows to skip, and of the header row's number
 LIST_MAX, WORD_MAX, TYPES_MAX = 100, 100, 2000
 SHEETS_MAX, SHEET_NAME_MAX = 100, 200
 _DIRECTIVES = re.compile(r"(?:[^%]|%[dmyYbBHMSfzjIpAa%])+")
@@ -54,7 +54,7 @@ _PATH = re.compile(r"\$?[^\x00-\x1f]{0,500}")
 
 
 class BadOptions(Exception):
-    """Options that cannot be used. `faults` maps a field to what is wrong with it."""
+    """Invalid options. `faults`: messages by field."""
 
     def __init__(self, faults: dict[str, str]) -> None:
         super().__init__("; ".join(f"{name}: {fault}" for name, fault in faults.items()))
@@ -63,16 +63,16 @@ class BadOptions(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """What the user chose. `None` or an empty value means: detect it."""
+    """Options given by the user. None or an empty value: detect it."""
 
     format: str = ""
     encoding: str = ""
     delimiter: str = ""
-    quote: str | None = None  # "" means that no character quotes
-    header_row: int | None = None  # 0: the file has no header row; n: row n after the skipped rows
-    skip_rows: int | None = None  # 0: no row before the header is skipped
+    quote: str | None = None  # "": no quote character
+    header_row: int | None = None  # 0: no header row; n: row n after the skipped rows
+    skip_rows: int | None = None  # 0: skip no row before the header
     decimal_mark: str = ""
-    thousands_mark: str | None = None  # "" means none
+    thousands_mark: str | None = None  # "": none
     date_formats: tuple[str, ...] = ()
     missing_values: tuple[str, ...] | None = None
     types: Mapping[str, str] = field(default_factory=dict)
@@ -87,11 +87,11 @@ class ReadOptions:
 
     @property
     def skipped(self) -> int:
-        """Number of rows to skip by choice."""
+        """Number of rows to skip, if given."""
         return self.skip_rows or 0
 
     def given(self) -> dict[str, Any]:
-        """The fields that differ from "detect it", as JSON values."""
+        """Return the given fields as JSON values."""
         default = ReadOptions()
         return {
             name: _json(name, value)
@@ -107,7 +107,10 @@ def _json(name: str, value: Any) -> Any:
 
 
 def options_of(raw: Mapping[str, Any]) -> ReadOptions:
-    """Checked options from JSON values or form fields. Raises: BadOptions, which names every bad field."""
+    """Return the checked options from JSON values or form fields.
+
+    Raises: BadOptions, with every bad field.
+    """
     faults: dict[str, str] = {}
     values: dict[str, Any] = {}
     for name, value in raw.items():
@@ -278,7 +281,10 @@ def _date_formats(value: Any) -> tuple[str, ...]:
 
 
 def column_type(value: Any) -> str:
-    """A column type by its DuckDB name or its plain name; SKIP leaves the column out. Raises: ValueError."""
+    """Return a column type by its DuckDB name or plain name; SKIP omits the column.
+
+    Raises: ValueError.
+    """
     name = TYPE_ALIASES.get(value.lower(), value.upper()) if isinstance(value, str) else ""
     if name not in (*TYPES, "SKIP"):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""How each column is stored: its type, and the SQL that makes its values from the cells."""
+"""Plan of the stored columns: their types, and SQL that makes their values from cells."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,18 +30,18 @@ _KIND_OF = {
 
 @dataclass(slots=True)
 class Planned:
-    """One column of the table: `value` is SQL over the cells. `typed` holds what inference found, where it was asked."""
+    """One column of the table. `value`: SQL over the cells. `typed`: result of inference, if any."""
 
     name: str
     type: str
     value: str
     typed: TextColumn | None = None
-    wanted: str = ""  # the type that the user chose
+    wanted: str = ""  # the type given by the user
     empty: bool = False
 
 
 def plan_columns(connection: Any, cells: Cells, options: ReadOptions) -> list[Planned]:
-    """A plan for every column that is kept; adds warnings to `cells`. Raises: NotATable."""
+    """Return a plan for every kept column; add warnings to `cells`. Raises: NotATable."""
     unknown = [name for name in options.types if name not in cells.names]
     if unknown:
         raise NotATable(
@@ -60,14 +60,15 @@ def plan_columns(connection: Any, cells: Cells, options: ReadOptions) -> list[Pl
 
 
 def _settled(plan: Planned) -> Planned:
-    """The plan with the rule that was found."""
+    """Return the plan with the inferred rule."""
     typed = plan.typed
     if typed is None:
         return plan
     plan.empty = typed.values == 0
     if typed.rule is not None:
         plan.type = typed.rule.type
-        # All cells were asked: what is not missing matches. Short SQL, since all columns are written by one statement.
+        # All cells were checked: those that are not missing match. Short SQL, because one statement
+        # writes all columns.
         cast = typed.rule.cast.format(t=typed.text)
         plan.value = (
             f"CASE WHEN {typed.is_missing()} THEN NULL ELSE {cast} END"
@@ -99,7 +100,7 @@ class _Builder:
         self._comma = cells.options.get("delimiter") == ","
 
     def plain(self) -> list[Planned]:
-        """Columns of plain text."""
+        """Return the plans for columns of plain text."""
         found = []
         text_kinds = text_rules(self._options, comma_delimited=self._comma)
         for index, name in enumerate(self._cells.names):
@@ -126,7 +127,7 @@ class _Builder:
     def _column(
         self, name: str, index: int, text: Callable[[str], str], allowed: Sequence[rules.Rule]
     ) -> TextColumn:
-        """A column to be typed. `text` makes the SQL for its text from the SQL for its cell."""
+        """Return a column for inference. `text` makes the SQL for its text from that for its cell."""
         source, always = cell(index), self._options.missing_values is not None
         return TextColumn(
             name,
@@ -139,7 +140,7 @@ class _Builder:
         )
 
     def tagged(self) -> list[Planned]:
-        """Columns of JSON text or of a workbook."""
+        """Return the plans for columns of JSON text or of a workbook."""
         kinds = self._kinds()
         found: list[Planned] = []
         for index, (name, counts) in enumerate(zip(self._cells.names, kinds, strict=True)):
@@ -183,7 +184,7 @@ class _Builder:
         return Planned(name, "VARCHAR", text, self._column(name, index, form, allowed))
 
     def _nested_column(self, index: int, name: str, counts: dict[str, int]) -> Planned:
-        """A column of objects, of lists, or of both."""
+        """Return the plan for a column of objects, of lists, or of both."""
         nested, lists = self._options.nested, self._options.lists
         unopened = (
             nested == "columns" and counts["object"] > 0
@@ -193,13 +194,16 @@ class _Builder:
         return Planned(name, *plan_nested(self._connection, self._cells, index, name))
 
     def _strict(self, source: str) -> str:
-        """A string beside numbers is only accepted as a word for a missing value: `"1"` stays text."""
+        """Return SQL that accepts a string beside numbers only as a missing value.
+
+        `"1"` stays text.
+        """
         words = ", ".join(map(sql_text, ("", *self._words)))
         string = f"left({source}, 1) = '\"' AND lower(trim(substr({source}, 2))) NOT IN ({words})"
         return f"CASE WHEN {string} THEN {source} || '\"' ELSE {_untagged(source)} END"
 
     def _rules_of(self, present: list[str]) -> list[rules.Rule] | None:
-        """The rules for values of these kinds; None where they do not go together."""
+        """Return the rules for values of these types; None if they do not mix."""
         others = [kind for kind in present if kind != "string"]
         if not others:
             return string_rules(self._options)
@@ -210,7 +214,7 @@ class _Builder:
         return list(rules.ISO_RULES) if others == ["instant"] else None
 
     def _kinds(self) -> list[dict[str, int]]:
-        """How many cells of each column are of each kind."""
+        """Count the cells of each column by type."""
         found: list[dict[str, int]] = [dict.fromkeys(_KINDS, 0) for _ in self._cells.names]
         for start in range(0, len(found), KIND_QUERY_COLUMNS):
             group = ", ".join(
@@ -232,12 +236,12 @@ def _untagged(source: str) -> str:
 
 
 def tagged_text(column: str) -> str:
-    """SQL: the text of a tagged cell, strings without their quotes."""
+    """Return SQL: the text of a tagged cell, strings without quotes."""
     return f"CASE WHEN left({column}, 1) IN ('\"', '@') THEN substr({column}, 2) ELSE {column} END"
 
 
 def schema_of(planned: Sequence[Planned]) -> list[dict[str, Any]]:
-    """[{"name", "type"}], and "empty" where a column has no values."""
+    """Return [{"name", "type"}], and "empty" for a column without values."""
     return [
         {"name": plan.name, "type": plan.type, **({"empty": True} if plan.empty else {})}
         for plan in planned

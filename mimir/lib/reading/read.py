@@ -1,4 +1,4 @@
-"""Reading a file from its bytes to a typed table."""
+"""The stages of reading, from the bytes of a file to a typed table."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,7 @@ from mimir.lib.reading.workbook import read_workbook
 from mimir.lib.tables import Column, NoMemory, NotATable, identifier, quoted
 
 SAMPLE_BYTES = 4 * 1024**2
-FEW_COLUMNS = 60  # written at a time where their conversion takes much memory
+FEW_COLUMNS = 60  # columns written at a time, if their conversion takes much memory
 _TEXT_OPTIONS = ("encoding", "delimiter", "quote", "decimal_mark", "thousands_mark")
 _ROW_OPTIONS = ("header_row", "skip_rows")
 _JSON_OPTIONS = ("nested", "lists", "list_column", "records_path")
@@ -40,8 +40,9 @@ Connect = Callable[[list[str], str], Any]
 class Reading:
     """A file that was read.
 
-    `format` is the file's. `table` is the Parquet file with its rows: the file itself, or one in the work folder; None where nothing was
-    written. `rows_sql` selects the typed rows, `cells_sql` the same rows as text. `complete` is false where only the beginning was read.
+    `format`: of the file. `table`: the Parquet file with its rows: the file itself, or one in the
+    work folder; None if nothing was written. `rows_sql` selects the typed rows, `cells_sql` the
+    same rows as text. `complete`: false if only the start was read.
     """
 
     format: str
@@ -57,11 +58,14 @@ class Reading:
     complete: bool = True
     lines: list[str] = field(default_factory=list)
     choices: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    relation: str = ""  # the FROM clause over the cells, and SQL for the value of each column
+    relation: str = ""  # FROM clause over the cells, and SQL for the value of each column
     values: dict[str, str] = field(default_factory=dict)
 
     def rows_of(self, names: Sequence[str]) -> str:
-        """SQL for the typed rows of some columns. A statement over a wide table takes its time by the columns it names."""
+        """Return SQL for the typed rows of some columns.
+
+        The time of a statement over a wide table grows with its columns.
+        """
         if self.table is not None or not self.values:
             return self.rows_sql
         return f"SELECT {', '.join(f'{self.values[name]} AS {identifier(name)}' for name in names)} FROM {self.relation}"
@@ -77,11 +81,11 @@ def read_table(
     sample: bool = False,
     part: bool = False,
 ) -> Reading:
-    """Read the file at `path`. Intermediate files and the table are written into `work`.
+    """Read the file at `path`; write intermediate files and the table into `work`.
 
-    `connect(files, folder)` opens DuckDB that may reach these files and this folder only. Without `write`, no table is written. `sample`
-    reads the beginning of a text file only. `part`: the file is read in several parts, each a sheet; types may name
-    columns of other parts. Raises: NotATable.
+    `connect(files, folder)` opens a DuckDB that can reach only these files and this folder. Without
+    `write`, no table is written. `sample`: read only the start of a text file. `part`: the file is
+    read in parts, each a sheet; types can name columns of other parts. Raises: NotATable.
     """
     found = container.recognise(path, work)
     kind = options.format or found.format
@@ -117,7 +121,7 @@ def read_table(
 
 
 def _planned(connection: Any, cells: Cells, options: ReadOptions) -> list[Planned]:
-    """The columns with their types, and the warnings about them."""
+    """Return the columns with their types, and their warnings."""
     if options.sheets:  # a name such as 2025-01-31 stays a name
         options = replace(options, types={SHEET_COLUMN: "VARCHAR", **options.types})
     planned = plan_columns(connection, cells, options)
@@ -173,7 +177,7 @@ def _columnar(
     options: ReadOptions,
     warnings: list[Notice],
 ) -> Reading:
-    """Parquet stays the file it is; Arrow, and what was packed, becomes one in the work folder."""
+    """Keep a Parquet file; convert Arrow and unpacked files in the work folder."""
     _check_options(kind, options)
     table = found.path
     if kind == "arrow":
@@ -190,7 +194,7 @@ def _columnar(
 
         warnings += duration_notices(table)
     first = f"(FROM read_parquet({quoted(str(table))}) LIMIT 1)"
-    for start in range(0, len(schema), 100):  # pages too, not only the footer
+    for start in range(0, len(schema), 100):  # reads all pages, not only the footer
         counts = ", ".join(
             f"count({identifier(column['name'])})" for column in schema[start : start + 100]
         )
@@ -204,7 +208,7 @@ def _columnar(
 
 
 def _write(connection: Any, cells: Cells, planned: list[Planned], source: str, work: Path) -> Path:
-    """Write the table at once, or some columns at a time where that takes too much memory."""
+    """Write the table, in groups of columns if it takes too much memory."""
     table = work / "table.parquet"
     try:
         run_sql(connection, copy_sql(source, table, len(planned)))
@@ -227,7 +231,7 @@ def _write(connection: Any, cells: Cells, planned: list[Planned], source: str, w
 def _write_parts(
     connection: Any, cells: Cells, planned: list[Planned], work: Path, columns: int
 ) -> list[Path]:
-    """Write so many columns of the table at a time, each group into a file."""
+    """Write the table in groups of columns, each into a file."""
     parts = []
     for start in range(0, len(planned), columns):
         part = work / f"table-{start}.parquet"

@@ -1,9 +1,10 @@
-"""The rules by which the text of a whole column becomes numbers, truth values, dates or times (docs/reference/data.md has the same table).
+"""Rules that turn the text of a column into numbers, booleans, dates or times.
 
-A rule holds for a column when every cell that is not empty matches. `match` and `cast` are SQL over `{t}`, the trimmed text of a cell. A
-rule with `proof` also needs one cell that matches it: without such a cell the text can be read in two ways, and the column stays text.
-The rules are stricter than DuckDB's casts, which take `01` for a number (a postcode would lose its zero), `1` for a truth value and
-01/02/2020 for a date of one of two countries.
+docs/reference/data.md has the same table. A rule applies to a column if every filled cell matches.
+`match` and `cast` are SQL over `{t}`, the trimmed text of a cell. A rule with `proof` also needs
+one cell that matches it: otherwise the text is ambiguous, and the column stays text. The rules are
+stricter than DuckDB's casts, which accept `01` as a number (a postcode would lose its zero), `1` as
+a boolean, and 01/02/2020 as a date of either order.
 """
 
 import functools
@@ -35,7 +36,7 @@ class Rule:
     cast: str
     kind: str
     proof: str = ""
-    pattern: str = ""  # what a first look compares; empty: anything
+    pattern: str = ""  # pattern for the first cells; empty: anything
 
     def may_match(self, text: str) -> bool:
         """Whether the pattern allows `text`; `match` decides."""
@@ -48,7 +49,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 
 def sql_text(text: str) -> str:
-    """`text` as an SQL string."""
+    """Return `text` as an SQL string."""
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -67,7 +68,7 @@ _DOTS = "regexp_replace({t}, '^([0-9]{{4}})\\.([0-9]{{2}})\\.([0-9]{{2}})', '\\1
 
 
 def _grouped(name: str, mark: str, decimal: str, proof: str) -> Rule:
-    """Numbers with a thousands mark."""
+    """Return the rule for numbers with a thousands separator."""
     pattern = rf"[+-]?([0-9]{{1,3}}({mark}[0-9]{{3}})+|0|[1-9][0-9]*)({decimal}[0-9]+)?([eE][+-]?[0-9]{{1,3}})?"
     bare = f"regexp_replace({{t}}, {sql_text(mark)}, '', 'g')"
     return _number(name, pattern, bare, decimal, proof)
@@ -79,7 +80,7 @@ def _number(
     if decimal == ",":
         bare = f"replace({bare}, ',', '.')"
     cast = f"TRY_CAST({bare} AS DOUBLE)"
-    # A leading zero before more digits is a code, and a 64-bit float holds 15 digits exactly.
+    # Digits after a leading zero are a code. A 64-bit float holds 15 digits exactly.
     digits = f"length(regexp_replace({bare}, '[^0-9]', '', 'g')) <= 15"
     return Rule(
         name,

@@ -1,4 +1,4 @@
-"""One sheet of a workbook: which of its rows name the columns, and its cells as tagged text."""
+"""One sheet of a workbook: its header, and its cells as tagged text."""
 
 import csv
 import datetime as dt
@@ -23,16 +23,16 @@ LEADING_ROWS = 50
 LINES_SHOWN = 10
 _WHOLE_MAX = 2**53
 
-Numbered = tuple[int, list[Any]]  # a row of the sheet, counted from 1, and its cells
+Numbered = tuple[int, list[Any]]  # a row number of the sheet, from 1, and its cells
 
 
 def rows_in(sheet: Any, cells: CellRange) -> Iterator[Numbered]:
-    """The rows of a calamine sheet that lie in a range, each cut to it. Empty columns before the first filled one are left out."""
+    """Yield the rows of a calamine sheet in a range, without empty columns at the start."""
     left = sheet.start[1] if sheet.start else 0
     first, last = max(0, cells.first_column - 1 - left), max(0, cells.last_column - left)
     for number, row in enumerate(
         sheet.iter_rows(), start=1
-    ):  # from row 1, whatever `sheet.start` is
+    ):  # from row 1, even if `sheet.start` is later
         if number > cells.last_row:
             return
         if number >= cells.first_row:
@@ -40,7 +40,7 @@ def rows_in(sheet: Any, cells: CellRange) -> Iterator[Numbered]:
 
 
 class SheetTable:
-    """The table of a sheet, its header found. `reserved`: names that its columns must not have."""
+    """The table of a sheet with its header. `reserved`: names that columns must not have."""
 
     def __init__(
         self,
@@ -53,12 +53,12 @@ class SheetTable:
         self.name, self.warnings = name, warnings
         self._rows, self._options = rows, options
         self._leading: list[Numbered] = []
-        self.lines: list[str] = []  # the first rows as text, with those before the table
+        self.lines: list[str] = []  # the first rows as text, with the rows before the table
         self.header_row, self.skipped = 0, options.skipped
         self.names = column_names([*reserved, *self._header()], warnings)[len(reserved) :]
 
     def _header(self) -> list[str]:
-        """The names of the columns. The rows that were looked at stay in `_leading`."""
+        """Return the column names. The rows read so far stay in `_leading`."""
         for number, row in self._rows:
             if number > self._options.skipped and (self._leading or _stripped(row)):
                 self._leading.append((number, row))
@@ -98,7 +98,7 @@ class SheetTable:
         return f"Sheet {self.name} has no cells{f' in {self._options.range}' if self._options.range else ''}{where}."
 
     def _start(self, filled: list[Row]) -> Start:
-        """Where the table begins; the rows before it are reported."""
+        """Return the start of the table; warn about the rows before it."""
         if self._options.header_row:
             wanted = self._options.header_row + self._options.skipped
             first = next((index for index, row in enumerate(filled) if row.line == wanted), None)
@@ -113,7 +113,7 @@ class SheetTable:
             return Start(header=header)
         try:
             start = find_start(filled, complete=len(self._leading) < LEADING_ROWS, header=header)
-        except NotATable:  # the width of a sheet is known: columns without a name get one
+        except NotATable:  # the width of a sheet is known: unnamed columns get a name
             start = Start(title_end(filled), header=header)
         if start.first:
             self.warnings.append(
@@ -125,7 +125,10 @@ class SheetTable:
     def write(
         self, output: Any, first: int, parts: list[Part], shaped: Callable[[list[str]], list[str]]
     ) -> int:
-        """Write the tagged cells as CSV, each row as `shaped` makes it; how many rows. `first` rows are there before; `parts` grows."""
+        """Write the tagged cells as CSV, each row changed by `shaped`; return their number.
+
+        `first`: number of earlier rows. Adds to `parts`.
+        """
         writer = csv.writer(output, quoting=csv.QUOTE_ALL, lineterminator="\n")
         width, count, blank, offset = len(self.names), 0, 0, None
         empty = shaped([""] * width)
@@ -133,7 +136,7 @@ class SheetTable:
             for number, row in source:
                 tagged = [tagged_of(value) for value in row[:width]]
                 if not any(tagged):
-                    blank += 1  # empty rows between rows are kept, those at the end are not
+                    blank += 1  # empty rows between rows are kept, except at the end
                     continue
                 writer.writerows([empty] * blank)
                 count, blank = count + blank + 1, 0
@@ -145,7 +148,7 @@ class SheetTable:
 
 
 def _stripped(row: Sequence[Any]) -> list[str]:
-    """The texts of the cells up to the last filled one."""
+    """Return the texts of the cells up to the last filled one."""
     cells = [text_of(value) for value in row]
     while cells and not cells[-1]:
         cells.pop()
@@ -153,7 +156,10 @@ def _stripped(row: Sequence[Any]) -> list[str]:
 
 
 def tagged_of(value: Any) -> str:
-    """A tagged cell: a value as JSON, `"` and a text, or `@` and a date or time. Excel has floats only, so 3.0 is the integer 3."""
+    """Return a tagged cell: JSON, `"` and text, or `@` and a date or time.
+
+    Excel has only floats: 3.0 becomes the integer 3.
+    """
     if value is None or value == "":
         return ""
     if isinstance(value, bool):
@@ -168,7 +174,7 @@ def tagged_of(value: Any) -> str:
 
 
 def text_of(value: Any) -> str:
-    """A cell as text."""
+    """Return a cell as text."""
     if value is None:
         return ""
     if isinstance(value, dt.datetime):

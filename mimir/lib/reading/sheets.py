@@ -1,4 +1,4 @@
-"""Several sheets of a workbook as one table: the first column names the sheet of each row, the others are joined by their names."""
+"""Several sheets as one table: a first column with the sheet's name, others joined by name."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +12,10 @@ _NAMES_SHOWN = 10
 
 
 class JoinedSheets:
-    """The rows of `tables` below one another. Upper and lower case do not part columns, as nowhere in a table; the first spelling stands."""
+    """The rows of `tables`, one after another.
+
+    Names that differ only in case are one column, with the first spelling.
+    """
 
     def __init__(self, tables: Sequence[SheetTable]) -> None:
         self._tables = tables
@@ -26,7 +29,7 @@ class JoinedSheets:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What was found, as far as it holds for all sheets."""
+        """Return the detected options that apply to all sheets."""
         found: dict[str, Any] = {"sheets": [table.name for table in self._tables]}
         starts = {(table.header_row, table.skipped) for table in self._tables}
         if len(starts) == 1:
@@ -34,7 +37,7 @@ class JoinedSheets:
         return found
 
     def _notices(self, table: SheetTable) -> list[Notice]:
-        """What was noticed in a sheet, and how its columns differ from those of the others."""
+        """Return warnings about each sheet, and about columns that differ between sheets."""
         found = [
             Notice(notice.code, {**notice.params, "of_sheet": table.name})
             for notice in table.warnings
@@ -58,7 +61,7 @@ class JoinedSheets:
         return found
 
     def write(self, output: Any) -> int:
-        """Write the tagged cells of all sheets as CSV; how many rows."""
+        """Write the tagged cells of all sheets as CSV and return the number of rows."""
         count = 0
         for table in self._tables:
             count += table.write(output, count, self.parts, self._shaped(table))

@@ -1,4 +1,7 @@
-"""Text files become UTF-8 without a byte order mark; what the encoding is was given, is marked in the file, or is guessed and reported."""
+"""Conversion of text files to UTF-8 without byte order mark.
+
+The encoding is given, marked in the file, or guessed and reported.
+"""
 
 import codecs
 from dataclasses import dataclass
@@ -21,13 +24,13 @@ _NAMES = {
     "utf-16-be": "UTF-16",
     "utf-32": "UTF-32",
 }
-GUESS_SHARE_MAX = 0.3  # of all letters: more bytes above 127 are not a Western text
+GUESS_SHARE_MAX = 0.3  # share of all letters: with more bytes above 127 it is not a Western text
 _NOT_1252 = bytes([0x81, 0x8D, 0x8F, 0x90, 0x9D])
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A UTF-8 file, and how its lines end: counts of CR LF, LF and CR."""
+    """A UTF-8 file and its line ends: counts of CR LF, LF and CR."""
 
     path: Path
     encoding: str
@@ -38,7 +41,7 @@ class Text:
 
 
 def as_utf8(path: Path, work: Path, *, encoding: str = "") -> Text:
-    """The text of a file as UTF-8. Raises: NotATable."""
+    """Return the text of a file as UTF-8. Raises: NotATable."""
     with path.open("rb") as file:
         start = file.read(65_536)
     chosen = encoding or _marked(start) or _unmarked(start)
@@ -65,7 +68,7 @@ def _marked(start: bytes) -> str:
 
 
 def _unmarked(start: bytes) -> str:
-    """UTF-16 without a mark: every second byte of ASCII text is 0."""
+    """Detect UTF-16 without a mark: every second byte of ASCII text is 0."""
     even, odd = start[0:2000:2], start[1:2000:2]
     if len(odd) >= 4 and odd.count(0) > 0.9 * len(odd) and not even.count(0):
         return "utf-16-le"
@@ -77,11 +80,14 @@ def _unmarked(start: bytes) -> str:
 
 
 def _utf8_fault(path: Path) -> str:
-    """The first byte that is not UTF-8, as a sentence; empty when all is. Raises: NotATable for NUL."""
+    """Return the message for the first byte that is not UTF-8; "" for none.
+
+    Raises: NotATable for a NUL character.
+    """
     decoder = codecs.getincrementaldecoder("utf-8")()
     offset, line = 0, 1
     for block in blocks(path):
-        kept = len(decoder.getstate()[0])  # bytes of a character that began in the block before
+        kept = len(decoder.getstate()[0])  # bytes of a character from the previous block
         try:
             decoder.decode(block)
         except UnicodeDecodeError as error:
@@ -100,7 +106,7 @@ def _utf8_fault(path: Path) -> str:
 
 
 def _guess(path: Path, fault: str) -> str:
-    """Windows-1252, where the bytes look like a Western text. Raises: NotATable."""
+    """Return Windows-1252 for a plausible Western text. Raises: NotATable."""
     high = letters = 0
     for block in blocks(path):
         if b"\x00" in block:
@@ -120,7 +126,7 @@ def _guess(path: Path, fault: str) -> str:
 
 
 def _example(path: Path, encoding: str) -> str:
-    """The surroundings of the first character that is not ASCII."""
+    """Return the text around the first non-ASCII character."""
     for block in blocks(path):
         position = next((index for index, byte in enumerate(block) if byte > 127), None)
         if position is not None:

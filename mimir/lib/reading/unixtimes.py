@@ -1,4 +1,4 @@
-"""Unix times: numbers since 1970 in UTC. They become times only in columns for which the user chose a type of time."""
+"""Unix times. Numbers become times only in columns with a chosen time type."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from mimir.lib.reading.rules import Rule
 
 _NUMBER = r"[+-]?[0-9]{1,20}([.][0-9]+)?"
 _YEARS = (-62_135_596_800, 253_402_300_800)  # 0001-01-01 to 9999-12-31, in seconds
-_YEARS_NS = (-9_223_372_036, 9_223_372_036)  # what 64 bits of nanoseconds hold
+_YEARS_NS = (-9_223_372_036, 9_223_372_036)  # range of 64-bit nanoseconds
 PLAUSIBLE = (1_000_000_000, 4_102_444_800)  # 2001-09-09 to 2100-01-01, in seconds
 SUGGESTED = ("unix-seconds", "unix-milliseconds")
 _MICROS_A_DAY = 86_400_000_000
@@ -41,7 +41,10 @@ UNIX_TYPES = {
 
 
 def unix_rules(formats: Sequence[str], type_name: str) -> list[Rule]:
-    """The rules that read numbers as a type of time, largest unit first: a number of milliseconds is beyond the years that seconds reach."""
+    """Return the rules that read numbers as a time type, largest unit first.
+
+    Milliseconds are beyond the years that seconds can express.
+    """
     return [
         _rule(name, digits, type_name)
         for name, digits in UNIX_FORMATS.items()
@@ -55,13 +58,16 @@ def is_unix(rule: Rule | None) -> bool:
 
 
 def is_rounded(rule: Rule, text: str) -> str:
-    """SQL: the number has digits that the type cannot hold. `text`: SQL for the text of a cell."""
+    """Return SQL: the number has more digits than the type. `text`: SQL for its text."""
     shift = _shift(UNIX_FORMATS[rule.name], rule.type)
     return f"TRY_CAST({text} || 'e{shift}' AS DECIMAL(38, 12)) <> {_ticks(text, shift)}"
 
 
 def names_a_time(name: str) -> bool:
-    """Whether a column's name says that it holds times: its last word does, perhaps before a unit (`created_at`, `eventTime`, `ts_ms`)."""
+    """Whether the last word of a column's name means a time, before an optional unit.
+
+    For example `created_at`, `eventTime`, `ts_ms`.
+    """
     words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
     last = (
         words[-1:]
@@ -74,13 +80,13 @@ def names_a_time(name: str) -> bool:
 
 
 def is_plausible(text: str, name: str) -> str:
-    """SQL: the whole number is a time between 2001-09-09 and 2100-01-01 in the unit of this format."""
+    """Return SQL: the whole number is a time from 2001-09-09 to 2100-01-01 in this unit."""
     low, high = (bound * 10 ** UNIX_FORMATS[name] for bound in PLAUSIBLE)
     return f"(TRY_CAST({text} AS BIGINT) >= {low} AND TRY_CAST({text} AS BIGINT) < {high})"
 
 
 def likely_format(text: str) -> str:
-    """The format by which a whole number of today's times would be read; empty for other text."""
+    """Return the format for a whole number of a current time; "" for other text."""
     digits = len(text) if text.isascii() and text.isdigit() else 0
     return {
         10: "unix-seconds",
@@ -91,7 +97,7 @@ def likely_format(text: str) -> str:
 
 
 def _shift(digits: int, type_name: str) -> int:
-    """The power of ten from a unit (10 ** -digits seconds) to what the type counts."""
+    """Return the power of ten from a unit (10 ** -digits seconds) to the type's unit."""
     return (9 if type_name == "TIMESTAMP_NS" else 6) - digits
 
 

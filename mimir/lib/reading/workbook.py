@@ -1,4 +1,7 @@
-"""Excel and OpenDocument workbooks become cells, by python-calamine: values as they were last calculated, no formulas."""
+"""Excel and OpenDocument workbooks become cells, with python-calamine.
+
+Values are as last calculated; formulas are not evaluated.
+"""
 
 import zipfile
 from collections.abc import Sequence
@@ -15,21 +18,21 @@ from mimir.lib.reading.sheet import SheetTable, rows_in
 from mimir.lib.reading.sheets import SHEET_COLUMN, JoinedSheets
 from mimir.lib.tables import COLUMNS_MAX, NotATable
 
-UNPACKED_BYTES_MAX = 512 * 1024**2  # a workbook is read into memory whole
+UNPACKED_BYTES_MAX = 512 * 1024**2  # size limit: a workbook is read into memory
 CELLS_MAX = 20_000_000
 
 
 def read_workbook(
     connection: Any, path: Path, work: Path, options: ReadOptions, *, describe: bool = True
 ) -> Cells:
-    """The cells of one sheet, or of several below one another. Raises: NotATable, with the sheets in its `choices`.
+    """Return the cells of one sheet or of several. Raises: NotATable, with `choices` of sheets.
 
-    Without `describe` the other sheets are not opened, and those in `choices` have names only.
+    Without `describe`, other sheets are not opened, and `choices` only has their names.
     """
     import python_calamine
 
     _check_size(path)
-    nameless = work / "workbook"  # calamine believes the ending of a name before the content
+    nameless = work / "workbook"  # calamine trusts the file extension more than the content
     nameless.symlink_to(path.resolve())
     try:
         workbook = python_calamine.CalamineWorkbook.from_path(str(nameless))
@@ -37,9 +40,7 @@ def read_workbook(
             _described(workbook, meta) if describe else {"name": meta.name}
             for meta in workbook.sheets_metadata
         ]
-    except (
-        Exception
-    ) as error:  # calamine's errors have no common base that is told from Python's own
+    except Exception as error:  # calamine's errors have no common base class of their own
         raise NotATable(_fault(str(error)), detail=str(error)[:500]) from error
     try:
         if options.sheets:
@@ -121,11 +122,11 @@ def _table(
     *,
     reserved: Sequence[str] = (),
 ) -> tuple[SheetTable, int]:
-    """The table of a sheet, and how many cells it has at most."""
+    """Return the table of a sheet, and its maximum number of cells."""
     cells = parse_range(options.range) if options.range else CellRange()
     try:
         sheet = workbook.get_sheet_by_name(name)
-    except Exception as error:  # a sheet that is damaged, or a chart
+    except Exception as error:  # a damaged sheet, or a chart
         raise NotATable(
             f"Sheet {name} has no cells. Choose another one.", detail=str(error)[:500]
         ) from error

@@ -1,7 +1,8 @@
-"""The sample: a public data set, and what to make of it with each of the four job types. For the demo and for an empty project.
+"""The sample project: a public data set and one job of each type, for demo and empty projects.
 
-Daily weather of Seattle becomes a table of history and one of the last days; a model learns from the history what tomorrow's highest
-temperature will be, predicts it for the last days, and a twin keeps both, day by day.
+Daily weather of Seattle becomes a table of history and a table of the last days. A model learns the
+next day's highest temperature from the history and predicts it for the last days. A twin stores
+both, day by day.
 """
 
 from pathlib import Path
@@ -109,7 +110,7 @@ TWIN_DEFINITION: dict[str, Any] = {
     ]
 }
 
-# The four jobs in the order in which each uses what the one before made.
+# The four jobs in order: each uses the results of earlier ones.
 JOBS: tuple[dict[str, Any], ...] = (
     {
         "type": "pipeline_execution",

@@ -1,4 +1,4 @@
-"""Definitions and parameters users write, checked by one source for the API, the pages and the worker.
+"""Schemas and checks of definitions and parameters, shared by API, pages and worker.
 
-Law: pure functions from a value to a list of faults, each with the path of the bad field. No Django, no I/O.
+Pure functions from a value to a list of faults, each with the path of its field. No Django, no I/O.
 """

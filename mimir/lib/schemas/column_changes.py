@@ -1,4 +1,4 @@
-"""How the columns of one dataset version differ from those of another. Pure."""
+"""Differences between the columns of two dataset versions. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ CHANGES_MAX = 200
 
 
 class ChangeKind(StrEnum):
-    """What happened to a column."""
+    """The kind of a change of a column."""
 
     REMOVED = "removed"
     ADDED = "added"
@@ -17,7 +17,10 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ColumnChange:
-    """One column that differs: what happened, its name, its types before and after (empty where it is absent), and a sentence."""
+    """A column that differs: kind, name, types before and after, and a message.
+
+    A type is empty if the column is absent.
+    """
 
     kind: ChangeKind
     column: str
@@ -29,7 +32,7 @@ class ColumnChange:
 def column_changes(
     before: Sequence[Mapping[str, str]], after: Sequence[Mapping[str, str]]
 ) -> list[ColumnChange]:
-    """Changes from schema `before` to schema `after`: removed columns first, then changed types, then added ones.
+    """Return the changes from schema `before` to `after`: removed, changed, then added columns.
 
     Names are compared exactly, as jobs do. At most `CHANGES_MAX`.
     """

@@ -1,13 +1,13 @@
-"""What is wrong with something a user wrote: where, and what."""
+"""`FieldError`: one fault in user input, with its path and message."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing wrong: where (`steps[2].with.query`) and what, as a sentence without its subject.
+    """One fault: its path (`steps[2].with.query`) and a message without a subject.
 
-    `detail`: the engine's own words, where `message` is a translation of them.
+    `detail`: the engine's original message, if `message` replaces one.
     """
 
     path: str

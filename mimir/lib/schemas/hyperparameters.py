@@ -1,4 +1,4 @@
-"""The hyperparameters of each algorithm. Names, meanings and defaults are scikit-learn's (1.9); what is left out keeps its default."""
+"""Hyperparameters of each algorithm, with names, meanings and defaults of scikit-learn 1.9."""
 
 from typing import Any
 
@@ -34,8 +34,8 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
-_DEPTH = "How many splits lie between the root and a leaf at most. null: no limit."
-_LEAF = "Rows each leaf has to hold at least."
+_DEPTH = "Maximum number of splits between root and leaf. null: no limit."
+_LEAF = "Minimum number of rows in a leaf."
 
 # sklearn.linear_model.LinearRegression
 LINEAR = _object(
@@ -44,7 +44,7 @@ LINEAR = _object(
             "type": "boolean",
             "title": "Intercept",
             "default": True,
-            "description": "Whether a constant is fitted.",
+            "description": "Whether to fit an intercept.",
         }
     }
 )
@@ -57,21 +57,23 @@ LOGISTIC = _object(
             1e-6,
             1e6,
             1.0,
-            "The inverse of the regularisation's strength: smaller is stronger.",
+            "Inverse of the regularization strength: smaller is stronger.",
         ),
-        "max_iter": _whole("Iterations", 1, 100_000, 1000, "Of the solver, at most."),
+        "max_iter": _whole(
+            "Iterations", 1, 100_000, 1000, "Maximum number of iterations of the solver."
+        ),
         "fit_intercept": {
             "type": "boolean",
             "title": "Intercept",
             "default": True,
-            "description": "Whether a constant is fitted.",
+            "description": "Whether to fit an intercept.",
         },
         "class_weight": {
             "type": ["string", "null"],
             "enum": ["balanced", None],
             "title": "Class weight",
             "default": None,
-            "description": "balanced weighs rare classes as much as common ones.",
+            "description": "balanced: rare classes have as much weight as common ones.",
         },
     }
 )
@@ -79,7 +81,7 @@ LOGISTIC = _object(
 # sklearn.ensemble.RandomForestRegressor, RandomForestClassifier
 RANDOM_FOREST = _object(
     {
-        "n_estimators": _whole("Trees", 1, 5000, 100, "How many trees are grown."),
+        "n_estimators": _whole("Trees", 1, 5000, 100, "Number of trees."),
         "max_depth": _whole("Depth", 1, 1000, None, _DEPTH, none=True),
         "min_samples_leaf": _whole("Rows in a leaf", 1, 1_000_000, 1, _LEAF),
         "max_features": {
@@ -90,7 +92,7 @@ RANDOM_FOREST = _object(
             ],
             "title": "Features at a split",
             "default": None,
-            "description": "How many features each split may choose from. null: sqrt for classification, 1.0 (all) for regression.",
+            "description": "Number of features to consider at each split. null: sqrt for classification, 1.0 (all) for regression.",
             "x-rule": "sqrt, log2, a share of the features from 0.001 to 1, or null",
             "x-choices": ["sqrt", "log2", 0.25, 0.5, 0.75, 1.0],
             "x-null": "Automatic: sqrt for classification, all for regression",
@@ -101,10 +103,21 @@ RANDOM_FOREST = _object(
 # sklearn.ensemble.HistGradientBoostingRegressor, HistGradientBoostingClassifier
 HIST_GRADIENT_BOOSTING = _object(
     {
-        "learning_rate": _number("Learning rate", 0.0001, 1.0, 0.1, "How much each tree corrects."),
-        "max_iter": _whole("Trees", 1, 10_000, 100, "How many rounds of trees are grown at most."),
+        "learning_rate": _number(
+            "Learning rate",
+            0.0001,
+            1.0,
+            0.1,
+            "Learning rate: the weight of each tree's correction.",
+        ),
+        "max_iter": _whole("Trees", 1, 10_000, 100, "Maximum number of boosting iterations."),
         "max_leaf_nodes": _whole(
-            "Leaves", 2, 100_000, 31, "Of each tree, at most. null: no limit.", none=True
+            "Leaves",
+            2,
+            100_000,
+            31,
+            "Maximum number of leaves of each tree. null: no limit.",
+            none=True,
         ),
         "max_depth": _whole("Depth", 1, 1000, None, _DEPTH, none=True),
         "min_samples_leaf": _whole("Rows in a leaf", 1, 1_000_000, 20, _LEAF),

@@ -1,7 +1,8 @@
-"""The figures by which a model is judged on the rows it never saw: what each is called and which way is better.
+"""Metrics of a model on held-out rows: titles, meaning, and which direction is better.
 
-The names are scikit-learn's, as are the definitions (`sklearn.metrics`); `root_mean_squared_error` and `mean_absolute_error` are in the
-unit of the target. `f1_macro` is the plain mean of the classes' F1, `roc_auc` of several classes the plain mean of one against the rest.
+Names and definitions are scikit-learn's (`sklearn.metrics`). `root_mean_squared_error` and
+`mean_absolute_error` have the unit of the target. `f1_macro` is the mean of the classes' F1;
+`roc_auc` of several classes is the mean of one against the rest.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ CLASSIFICATION = "classification"
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One figure. `in_target_unit`: it counts in the target's own unit; `low` and `high` are its bounds where it has any."""
+    """One metric. `in_target_unit`: its unit is the target's. `low`, `high`: its bounds, if any."""
 
     name: str
     title: str
@@ -30,7 +31,7 @@ _ALL = (
         "R²",
         REGRESSION,
         True,
-        "The part of the target's variance that the model explains; 1 is perfect, 0 is the mean.",
+        "Share of the target's variance that the model explains. 1 is perfect, 0 is as good as the mean.",
         high=1.0,
     ),
     Metric(
@@ -38,7 +39,7 @@ _ALL = (
         "Mean absolute error",
         REGRESSION,
         False,
-        "How far off a prediction is, on average.",
+        "Average absolute error of a prediction.",
         True,
         low=0.0,
     ),
@@ -47,7 +48,7 @@ _ALL = (
         "Root mean squared error",
         REGRESSION,
         False,
-        "As the mean absolute error, but large misses weigh more.",
+        "Like the mean absolute error, with more weight on large errors.",
         True,
         low=0.0,
     ),
@@ -56,7 +57,7 @@ _ALL = (
         "Accuracy",
         CLASSIFICATION,
         True,
-        "The part of the rows whose class is predicted right.",
+        "Share of the rows with a correct class.",
         low=0.0,
         high=1.0,
     ),
@@ -65,7 +66,7 @@ _ALL = (
         "Balanced accuracy",
         CLASSIFICATION,
         True,
-        "The part predicted right of each class, averaged over the classes: rare ones count as much as common ones.",
+        "Recall averaged over the classes: rare classes count as much as common ones.",
         low=0.0,
         high=1.0,
     ),
@@ -74,7 +75,7 @@ _ALL = (
         "F1 (macro)",
         CLASSIFICATION,
         True,
-        "Precision and recall in one figure, averaged over the classes.",
+        "Harmonic mean of precision and recall, averaged over the classes.",
         low=0.0,
         high=1.0,
     ),
@@ -83,7 +84,7 @@ _ALL = (
         "Log loss",
         CLASSIFICATION,
         False,
-        "How surprised the model's probabilities are by the true classes; 0 is perfect.",
+        "Penalty for low probabilities of the true classes. 0 is perfect.",
         low=0.0,
     ),
     Metric(
@@ -91,7 +92,7 @@ _ALL = (
         "ROC AUC",
         CLASSIFICATION,
         True,
-        "How well the probabilities rank rows of a class above others; 0.5 is chance, 1 perfect.",
+        "Area under the ROC curve: how well probabilities rank rows of a class above others. 0.5 is random, 1 is perfect.",
         low=0.0,
         high=1.0,
     ),
@@ -100,5 +101,5 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 
 
 def metrics_of(task: str) -> list[Metric]:
-    """The metrics of a task, the one to look at first first."""
+    """Return the metrics of a task, the most important one first."""
     return [metric for metric in _ALL if metric.task == task]

@@ -29,7 +29,7 @@ _NUMBERS = frozenset(
 )
 _ANYTHING = frozenset(
     ['"NULL"', "JSON", "VARCHAR", "UUID"]
-)  # types of columns whose values decide, if they have any
+)  # column types for which the values decide
 _WORDS = {
     "number": "a number",
     "category": "text",
@@ -39,7 +39,7 @@ _WORDS = {
 
 
 def kind_of(column_type: str) -> str | None:
-    """The kind of feature a column of a DuckDB type can be; None for one that no model of ours can use."""
+    """Return the kind of feature for a DuckDB type; None for an unsupported type."""
     if column_type in _NUMBERS or column_type.startswith("DECIMAL"):
         return "number"
     if column_type == "BOOLEAN":
@@ -52,17 +52,20 @@ def kind_of(column_type: str) -> str | None:
 
 
 def may_fit(kind: str, column_type: str) -> bool:
-    """Whether the values of a column of this type can fit a feature of `kind`. A column without any value fits every feature."""
+    """Whether values of this type can fit a feature of `kind`. A column without values fits all."""
     return kind_of(column_type) is not None or column_type in _ANYTHING
 
 
 def mismatch(name: str, found: str, feature: dict[str, Any]) -> str:
-    """The sentence for a column whose type or values are not those of its feature. `found`: `is BLOB`, or `holds 'x' in row 3`."""
+    """Return the message for a column that does not fit its feature.
+
+    `found`: `is BLOB`, or `holds 'x' in row 3`.
+    """
     return f"column {name} {found}, and the model was trained on {_WORDS[feature['kind']]} ({feature['type']})"
 
 
 def absent(signature: dict[str, Any], columns: Iterable[str]) -> list[str]:
-    """Features that a table with these columns does not have."""
+    """Return the features that a table with these columns lacks."""
     there = set(columns)
     return [feature["name"] for feature in signature["features"] if feature["name"] not in there]
 
@@ -74,10 +77,11 @@ def signature_faults(
     empty: Iterable[str] = (),
     absent_is_empty: bool = False,
 ) -> list[str]:
-    """What of a table with `schema` [{"name", "type"}] cannot fit; one sentence for each column.
+    """Return one message for each column of a table that cannot fit the model.
 
-    What is left is judged by the values when they are read: text may hold numbers, and a column may be empty. `empty`: columns known to have
-    no value; `absent_is_empty`: a feature without a column counts as a column without values, unless a column is called nearly like it.
+    `schema`: [{"name", "type"}]. Other columns are checked when their values are read: text can
+    hold numbers, and a column can be empty. `empty`: columns without values. `absent_is_empty`: a
+    feature without a column counts as a column without values, unless a column has a similar name.
     """
     there = {column["name"]: column["type"] for column in schema}
     without_value = set(empty)
@@ -102,16 +106,19 @@ def signature_faults(
 
 
 def may_lack_columns(parameters: dict[str, Any], format_name: str) -> bool:
-    """Whether a prediction takes an absent feature for one without values: as the job says, or, in JSON, because a key may be absent."""
+    """Whether a prediction treats an absent feature as one without values.
+
+    As the job says; by default for JSON, where keys can be absent.
+    """
     choice = parameters.get("missing_columns")
     return choice == "empty" or (choice is None and format_name.startswith("json"))
 
 
 def text_target_fault(name: str) -> str:
-    """Why a column of text is no target for a regression."""
+    """Return why a text column cannot be the target of a regression."""
     return f'"{name}" is text. Regression needs a numeric target. Choose task classification, or another target.'
 
 
 def prediction_columns(signature: dict[str, Any]) -> list[str]:
-    """The columns that a prediction adds: `prediction`, and `probability_<class>` for each class."""
+    """Return the columns that a prediction adds: `prediction`, `probability_<class>`."""
     return ["prediction", *(f"probability_{name}" for name in signature.get("classes", []))]

@@ -1,7 +1,8 @@
-"""Cheap checks of SQL text before a parser sees it: length, nesting and runs of prefix operators. Pure Python, linear time.
+"""Cheap checks of SQL before a parser sees it: length, nesting, runs of prefix operators.
 
-The limits are far above what people and query generators write. They only keep texts that are built to exhaust a parser away from it;
-whether a text is valid SQL is the parser's decision. Text inside quotes and comments is not counted.
+Pure Python, linear time. The limits are far above what people and query generators write; they only
+keep texts away from the parser that are built to exhaust it. Whether a text is valid SQL is the
+parser's decision. Text inside quotes and comments does not count.
 """
 
 import re
@@ -10,11 +11,12 @@ from typing import Any
 from mimir.lib.schemas.steps import queries
 
 QUERY_CHARACTERS_MAX = 100_000
-BRACKETS_MAX = 250  # the parser itself gives up at 1,000 levels of an expression
-WITH_LEVELS_MAX = 12  # each level multiplies the parser's work when the innermost one is not valid
+BRACKETS_MAX = 250  # the parser's own limit is 1,000 levels of an expression
+WITH_LEVELS_MAX = 12  # each level multiplies the parser's work if the innermost one is invalid
 PREFIXES_MAX = 250
 
-# Quotes and comments that are not closed run to the end of the text: what comes after them is the parser's to judge, and the scan stays linear.
+# Unclosed quotes and comments run to the end of the text: the parser judges them, and the scan
+# stays linear.
 _TOKEN = re.compile(
     r"""
       --[^\n\r]*
@@ -35,19 +37,19 @@ _TOKEN = re.compile(
 
 
 def text_complaint(text: str) -> str:
-    """Why `text` is not given to a parser, as a sentence without its subject; empty when it may be."""
+    """Return why the parser must not see `text`; an empty text if it can."""
     if len(text) > QUERY_CHARACTERS_MAX:
         return f"has {len(text):,} characters. At most {QUERY_CHARACTERS_MAX:,} are accepted: split it into several steps"
     if "\x00" in text:
-        return "contains the character U+0000, which no text may contain"
+        return "contains a NUL character. Remove it"
     return _structure_complaint(text)
 
 
 def _structure_complaint(text: str) -> str:
-    levels: list[bool] = []  # for each open bracket: whether its content begins with WITH
-    with_levels = 0  # open brackets whose content begins with WITH
+    levels: list[bool] = []  # for each open bracket, whether its content begins with WITH
+    with_levels = 0  # number of open brackets whose content begins with WITH
     prefixes = 0
-    fresh = True  # at the beginning of the text or of a bracket's content
+    fresh = True  # at the start of the text or of a bracket's content
     for match in _TOKEN.finditer(text):
         kind = match.lastgroup
         if kind in (None, "tag", "space"):
@@ -76,7 +78,7 @@ def _structure_complaint(text: str) -> str:
 
 
 def _place(text: str, position: int) -> str:
-    """`line 2, column 7` of a character."""
+    """Return `line 2, column 7` for a character position."""
     before = text[:position]
     return f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
 

@@ -1,7 +1,8 @@
-"""Which tables a user's SQL reads, found by DuckDB's parser without binding or running it.
+"""Table names in a user's SQL, from DuckDB's parser, without binding or running it.
 
-DuckDB's parser is native code that hostile text can exhaust or crash. Only workers and the parsing child may import this module (an import
-contract in `pyproject.toml` checks that). DuckDB is imported at the first call.
+DuckDB's parser is native code that hostile text can exhaust or crash. Only workers and the parsing
+child import this module (an import contract in `pyproject.toml` checks that). DuckDB is imported at
+the first call.
 """
 
 import json
@@ -12,17 +13,21 @@ from typing import Any
 
 from mimir.lib.schemas.sqlguard import text_complaint
 
-# Table functions that only generate or unfold rows. All others open files, hide table names (`query`, `query_table`) or show the engine itself.
+# Table functions that only generate or unnest rows. Others open files, hide table names (`query`,
+# `query_table`) or expose the engine.
 TABLE_FUNCTIONS = frozenset(
     {"range", "generate_series", "unnest", "repeat", "repeat_row", "json_each", "json_tree"}
 )
 TOO_DEEP = "is nested too deeply: split it into several steps"
-_MEMORY = "needs more memory to check than is allowed: shorten it or split it into several steps"
+_MEMORY = "needs too much memory to check: shorten it, or split it into several steps"
 _PIVOT_HINT = "A PIVOT must list its values: PIVOT t ON x IN (1, 2) USING sum(y)"
 
 
 class BadQuery(Exception):
-    """The text is not exactly one SELECT over named tables; the message says why. `detail`: the engine's own words, if any."""
+    """The text is not one SELECT over named tables. The message says why.
+
+    `detail`: the engine's message, if any.
+    """
 
     def __init__(self, message: str, detail: str = "") -> None:
         super().__init__(message)
@@ -31,20 +36,20 @@ class BadQuery(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A parsed query: the tables it names, in order of first use, as they are written."""
+    """A parsed query: its table names in order of first use, as written."""
 
     tables: tuple[str, ...]
 
 
 def parse_query(text: str) -> Query:
-    """The tables of exactly one SELECT. Raises: BadQuery."""
+    """Return the tables of exactly one SELECT. Raises: BadQuery."""
     found = _parse_once(text)
     if isinstance(found, BadQuery):
         raise BadQuery(str(found), found.detail)
     return found
 
 
-@lru_cache(maxsize=256)  # one definition is walked several times; both outcomes are kept
+@lru_cache(maxsize=256)  # one definition is walked several times; errors are cached too
 def _parse_once(text: str) -> Query | BadQuery:
     complaint = text_complaint(text)
     if complaint:
@@ -72,7 +77,7 @@ def _tables(text: str) -> dict[str, str]:
 
 
 def without_end(text: str) -> str:
-    """A query that was parsed before, without the `;` it may end with, and without comments after that."""
+    """Return a parsed query without the `;` at its end and comments after that."""
     import duckdb
 
     data = text.encode()
@@ -117,7 +122,7 @@ def _connection() -> Any:
 
 
 def _complaint(parsed: dict[str, Any], text: str) -> BadQuery:
-    """The parser's complaint in our words, with the place."""
+    """Return the parser's error as a readable message with its position."""
     words = str(parsed.get("error_message", ""))
     detail = _first_line(words)
     if parsed.get("error_type") == "out of memory":
@@ -135,7 +140,7 @@ def _complaint(parsed: dict[str, Any], text: str) -> BadQuery:
     place = f" at {_place(text, int(str(position)))}" if known else ""
     near = re.search(r'at or near "(.*)"', words, re.DOTALL)
     if "at end of input" in words or (near and not near[1].strip()):
-        return BadQuery("ends too early: something is missing at its end", detail)
+        return BadQuery("is incomplete: something is missing at its end", detail)
     if "syntax error" in words and near:
         return BadQuery(f'has a syntax error near "{near[1][:60]}"{place}', detail)
     if "unterminated" in words:
@@ -158,20 +163,23 @@ def _first_line(words: str) -> str:
 
 
 def _first_words(text: str) -> str:
-    """The keywords a statement begins with, in upper case: `CREATE TABLE`."""
+    """Return the first keyword of a statement in upper case, such as `CREATE`."""
     bare = re.sub(r"--[^\n]*|/\*.*?\*/", " ", text[:2000], flags=re.DOTALL)
     keywords = re.findall(r"[A-Za-z]+", bare)[:1]
     return keywords[0].upper()[:20] if keywords else "this"
 
 
 def _place(text: str, position: int) -> str:
-    """`line 2, column 7`; the parser counts bytes."""
+    """Return `line 2, column 7` for a position in bytes."""
     before = text.encode()[:position].decode(errors="ignore")
     return f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
 
 
 def _collect(value: Any, defined: frozenset[str], tables: dict[str, str]) -> None:
-    """Walk the parsed tree. `defined`: names that a WITH in scope gives; DuckDB itself refuses a WITH that shadows what it reads."""
+    """Collect table names from the parsed tree.
+
+    `defined`: names of WITH entries in scope. DuckDB refuses a WITH that shadows a table it reads.
+    """
     if isinstance(value, list):
         for part in value:
             _collect(part, defined, tables)

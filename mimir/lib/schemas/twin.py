@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from mimir.lib.json_values import is_storable
 from mimir.lib.schemas import jsonschema
 from mimir.lib.schemas.field_errors import FieldError
 
 TYPES_MAX, FIELDS_MAX = 100, 500
-TEXT_CHARACTERS_MAX = 10_000  # of one value
+TEXT_CHARACTERS_MAX = 10_000  # characters of one value
 KEY_CHARACTERS_MAX = 500
 _NAME = {
     "type": "string",
@@ -55,7 +56,7 @@ DEFINITION: dict[str, Any] = {
                         "required": ["name"],
                         "additionalProperties": False,
                         "properties": {"name": _NAME, "title": _TITLE},
-                        "description": "What names an entity, for people; an update says which column holds it.",
+                        "description": "The name of an entity for users. An update says which column has the keys.",
                     },
                     "properties": {
                         "type": "array",
@@ -95,7 +96,10 @@ DEFINITION: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A property or a relation of an entity type. `type` is one of VALUE_TYPES, or `relation`, then `to` names a type."""
+    """A property or relation of an entity type.
+
+    `type`: one of VALUE_TYPES, or `relation`; then `to` names a type.
+    """
 
     name: str
     type: str
@@ -105,11 +109,11 @@ class Field:
 
 
 class BadValue(ValueError):
-    """A value that its field cannot hold; the message says what it can, as a sentence without its subject."""
+    """A value that its field cannot hold. The message says which values it can."""
 
 
 def check_twin_definition(definition: Any, path: str = "definition") -> list[FieldError]:
-    """Everything wrong with a definition, in order; empty when it can be used."""
+    """Return the faults of a definition, in order; empty for a valid one."""
     faults = jsonschema.check(DEFINITION, definition, path)
     return faults or _references(definition, path)
 
@@ -120,7 +124,9 @@ def _references(definition: dict[str, Any], path: str) -> list[FieldError]:
     for index, kind in enumerate(definition["types"]):
         here = f"{path}.types[{index}]"
         if names.index(kind["name"]) != index:
-            faults.append(FieldError(f"{here}.name", f"is taken by another type: {kind['name']}"))
+            faults.append(
+                FieldError(f"{here}.name", f"is already the name of another type: {kind['name']}")
+            )
         fields: list[str] = []
         for part in ("properties", "relations"):
             for position, field in enumerate(kind.get(part, [])):
@@ -128,7 +134,7 @@ def _references(definition: dict[str, Any], path: str) -> list[FieldError]:
                     faults.append(
                         FieldError(
                             f"{here}.{part}[{position}].name",
-                            f"is taken by another property or relation: {field['name']}",
+                            f"is already the name of another property or relation: {field['name']}",
                         )
                     )
                 fields.append(field["name"])
@@ -136,19 +142,19 @@ def _references(definition: dict[str, Any], path: str) -> list[FieldError]:
                     faults.append(
                         FieldError(
                             f"{here}.relations[{position}].to",
-                            f"has to be one of the types {', '.join(names)}",
+                            f"must be one of the types {', '.join(names)}",
                         )
                     )
     return faults
 
 
 def entity_type(definition: dict[str, Any], name: str) -> dict[str, Any] | None:
-    """The entity type of that name of a checked definition."""
+    """Return the entity type with this name in a checked definition."""
     return next((kind for kind in definition["types"] if kind["name"] == name), None)
 
 
 def fields_of(kind: dict[str, Any]) -> dict[str, Field]:
-    """The properties and relations of an entity type, by name, in the definition's order."""
+    """Return the properties and relations of an entity type by name, in order."""
     fields = [
         Field(item["name"], item["type"], unit=item.get("unit", ""), title=item.get("title", ""))
         for item in kind["properties"]
@@ -161,7 +167,10 @@ def fields_of(kind: dict[str, Any]) -> dict[str, Field]:
 
 
 def checked_value(field: Field, value: Any) -> Any:
-    """`value` as the twin keeps it: JSON's own kinds, dates as ISO 8601, times with their zone. Raises: BadValue."""
+    """Return `value` as the twin stores it.
+
+    JSON types; dates as ISO 8601, times with their zone. Raises: BadValue.
+    """
     match field.type:
         case "number":
             return _number(value)
@@ -169,7 +178,7 @@ def checked_value(field: Field, value: Any) -> Any:
             return _integer(value)
         case "boolean":
             if not isinstance(value, bool):
-                raise BadValue("has to be true or false")
+                raise BadValue("must be true or false")
             return value
         case "date":
             return _date(value)
@@ -177,33 +186,23 @@ def checked_value(field: Field, value: Any) -> Any:
             return _datetime(value)
         case "relation":
             return checked_key(value)
-    if not isinstance(value, str) or len(value) > TEXT_CHARACTERS_MAX or not _storable(value):
-        raise BadValue(f"has to be text of at most {TEXT_CHARACTERS_MAX} characters")
+    if not isinstance(value, str) or len(value) > TEXT_CHARACTERS_MAX or not is_storable(value):
+        raise BadValue(f"must be text of at most {TEXT_CHARACTERS_MAX} characters")
     return value
 
 
 def checked_key(value: Any) -> str:
-    """An entity's key. Raises: BadValue."""
+    """Return the key of an entity. Raises: BadValue."""
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise BadValue("has to be text or a whole number, since it names an entity")
+        raise BadValue("must be text or a whole number: it names an entity")
     text = str(value)
-    if not 1 <= len(text) <= KEY_CHARACTERS_MAX or not _storable(text):
-        raise BadValue(
-            f"has to have 1 to {KEY_CHARACTERS_MAX} characters, since it names an entity"
-        )
+    if not 1 <= len(text) <= KEY_CHARACTERS_MAX or not is_storable(text):
+        raise BadValue(f"must have 1 to {KEY_CHARACTERS_MAX} characters: it names an entity")
     return text
 
 
-def _storable(text: str) -> bool:
-    """Whether PostgreSQL takes it: no U+0000, no half of a surrogate pair."""
-    try:
-        return b"\x00" not in text.encode()
-    except UnicodeEncodeError:
-        return False
-
-
 def _point(value: Any) -> str:
-    """The hint for a number with a decimal comma."""
+    """Return the hint for a number with a decimal comma."""
     is_comma = isinstance(value, str) and re.fullmatch(r"\s*[-+]?[0-9]{1,18},[0-9]{1,18}\s*", value)
     return f". Use a point: {value.strip().replace(',', '.')}" if is_comma else ""
 
@@ -214,11 +213,11 @@ def _number(value: Any) -> float | int:
         or not isinstance(value, int | float)
         or not -sys.float_info.max <= value <= sys.float_info.max
     ):
-        raise BadValue(f"has to be a number{_point(value)}")
+        raise BadValue(f"must be a number{_point(value)}")
     if isinstance(value, float) and abs(value) >= 2**53:
         return int(
             Decimal(repr(value))
-        )  # as PostgreSQL keeps it, by its digits: read back as the float's own value it would seem another one
+        )  # as PostgreSQL stores it, by its digits: as a float it could look different later
     return value
 
 
@@ -226,7 +225,7 @@ def _integer(value: Any) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
-        raise BadValue(f"has to be a whole number{_point(value)}")
+        raise BadValue(f"must be a whole number{_point(value)}")
     return value
 
 
@@ -234,15 +233,15 @@ def _date(value: Any) -> str:
     try:
         return dt.date.fromisoformat(str(value)).isoformat()
     except ValueError:
-        raise BadValue("has to be a date such as 2026-03-31") from None
+        raise BadValue("must be a date such as 2026-03-31") from None
 
 
 def _datetime(value: Any) -> str:
     try:
         at = dt.datetime.fromisoformat(str(value))
     except ValueError:
-        raise BadValue("has to be a time such as 2026-03-31T14:05:00+00:00") from None
+        raise BadValue("must be a time such as 2026-03-31T14:05:00+00:00") from None
     try:
         return (at if at.tzinfo else at.replace(tzinfo=dt.UTC)).astimezone(dt.UTC).isoformat()
     except OverflowError:
-        raise BadValue("has to be a time between the years 1 and 9999") from None
+        raise BadValue("must be a time between the years 1 and 9999") from None

@@ -17,15 +17,12 @@ interface JobSummary {
   id: string;
   type: string;
   status: JobStatus;
+  /** Texts for people. */
+  status_label: string;
+  status_text: string;
   attempt: number;
-  max_attempts: number;
   message: string;
-  reason: string;
   progress: { fraction?: number | null; message?: string } | null;
-  diagnosis: { summary: string } | null;
-  waiting: { blocked_by: string; detail?: string; estimate_seconds?: number | null } | null;
-  away: { detail: string } | null;
-  result: Record<string, unknown> | null;
   created_at: string;
   started_at: string | null;
   finished_at: string | null;

@@ -1,4 +1,4 @@
-"""What can happen to a pod once it is there: each act leaves the traces in status, conditions and Events that a real one leaves."""
+"""Acts on existing pods, with the traces in status, conditions and Events of a real cluster."""
 
 from typing import TYPE_CHECKING
 

@@ -97,7 +97,7 @@ class Api:
         return answer
 
     def _about_itself(self, request: Request) -> Reply:
-        """What anybody may ask. A fault ordered for any resource breaks it too."""
+        """Answer requests that need no permission. A fault for any resource applies too."""
         rule = self.cluster.faults.on_request("get", "", request.path)
         if rule and rule.fault in _BEFORE | _AFTER:
             return self._trouble(rule.fault, Route(NODES, "get", name=request.path), rule)
@@ -145,7 +145,7 @@ class Api:
     def _trouble(
         self, fault: Fault, route: Route, rule: Rule, *, hang_seconds: float = 0.0
     ) -> Reply:
-        """What the client hears of a fault."""
+        """Return the client's view of a fault."""
         what = route.resource.qualified
         if fault in (Fault.DROP_BEFORE_COMMIT, Fault.DROP_AFTER_COMMIT):
             return Reply(0, b"", lost=True)

@@ -163,7 +163,7 @@ class FakeKubernetes:
         self._call("POST", "faults", {**given, **fields, "fault": fault})
 
     def faults(self) -> list[dict[str, Any]]:
-        """What was ordered, each with how often it `fired`."""
+        """Return the fault rules, each with its count `fired`."""
         found: list[dict[str, Any]] = self._call("GET", "faults")["faults"]
         return found
 
@@ -212,7 +212,7 @@ class FakeKubernetes:
         self._call("POST", "nodes", {"name": name, "what": "add", **fields})
 
     def node_lost(self, name: str = "node1", *, toleration_seconds: float = 300.0) -> None:
-        """It is not heard of any more; its containers run on. Its pods are to be deleted after the toleration."""
+        """The node stops reporting; its containers continue. Its pods are deleted later."""
         self._call(
             "POST",
             "nodes",
@@ -223,7 +223,7 @@ class FakeKubernetes:
         self._call("POST", "nodes", {"name": name, "what": "back"})
 
     def node_gone(self, name: str = "node1") -> None:
-        """The machine is taken away and its object deleted."""
+        """The machine and its Node object are removed."""
         self._call("POST", "nodes", {"name": name, "what": "gone"})
 
     # logs
@@ -253,12 +253,16 @@ class FakeKubernetes:
     # what was
 
     def ledger(self, *, running: bool = False, env: bool = False) -> list[Run]:
-        """What really ran, in the order it started; `env` with the container's environment."""
+        """Return the containers that really ran, in start order; `env` adds their environment."""
         flags = {name: "1" for name, wanted in (("running", running), ("env", env)) if wanted}
         return [Run(**run) for run in self._call("GET", f"ledger?{urlencode(flags)}")["runs"]]
 
     def requests(self) -> list[dict[str, Any]]:
-        """What the API was asked: at, method, path, verb and resource as RBAC names them, namespace, name, status, fault, pages_on."""
+        """Return the API's requests.
+
+        Each has at, method, path, verb and resource as in RBAC, namespace, name, status, fault,
+        pages_on.
+        """
         found: list[dict[str, Any]] = self._call("GET", "requests")["requests"]
         return found
 

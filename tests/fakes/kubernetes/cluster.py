@@ -20,7 +20,7 @@ from tests.fakes.kubernetes.troubles import admission_refusal
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What one life of the fake begins with."""
+    """Initial settings of a fake cluster."""
 
     seed: int = 0
     now: float = START

@@ -1,4 +1,4 @@
-"""Everything that can go wrong between a client and the API server, to be ordered per verb and resource, by count or by chance."""
+"""Faults between a client and the API server, per verb and resource, by count or at random."""
 
 import fnmatch
 import random
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Fault(StrEnum):
-    """What `seconds` means is said with each; "real" seconds pass on the wall, all others on the cluster's clock."""
+    """Kinds of faults. `seconds` is explained with each; "real" seconds are wall time."""
 
     LATENCY = "latency"  # committed at once, answered after `seconds`, real
     TOO_MANY_REQUESTS = "too-many-requests"  # 429, Retry-After: `seconds`
@@ -29,7 +29,7 @@ class Fault(StrEnum):
     QUOTA = "quota"  # 403 of a quota
     LIST_STALE = "list-stale"  # as it was `changes` ago; with `seconds`: a cached list so old, a true one that arrives so late
     LIST_GONE = "list-gone"  # 410 to a list: its page or version has expired
-    WATCH_DROP = "watch-drop"  # one event is left out
+    WATCH_DROP = "watch-drop"  # one event is dropped
     WATCH_DOUBLE = "watch-double"  # one event comes twice
     WATCH_LATE = "watch-late"  # one event, and what follows, waits `seconds`
     WATCH_SILENT = "watch-silent"  # the stream stays open and says no more
@@ -78,7 +78,7 @@ class Rule:
     probability: float = 1.0
     seconds: float = 0.0
     changes: int = 1  # LIST_STALE: how many changes ago, where `seconds` is 0
-    answer: Fault = Fault.ERROR_BEFORE_COMMIT  # LATE_COMMIT: what the client is told meanwhile
+    answer: Fault = Fault.ERROR_BEFORE_COMMIT  # LATE_COMMIT: the immediate answer
     message: str = ""
     fired: int = 0
 

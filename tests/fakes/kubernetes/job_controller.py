@@ -317,7 +317,7 @@ class JobController:
         self._kubelets.schedule(pod, job["metadata"]["name"])
 
     def retry(self, key: Key) -> None:
-        """Whatever kept its pod from coming about has been mended."""
+        """Retry the creation of the pod after the cause was fixed."""
         if job := self._store.get(JOBS, key):
             self._not_before.pop(job["metadata"]["uid"], None)
             self.sync_soon(key)

@@ -1,6 +1,6 @@
-"""The scheduler and the kubelets: a pod from its node to its end, by script.
+"""Scheduler and kubelets: the scripted life of a pod from its node to its end.
 
-What a kubelet knows is its own; the API hears of it only while the node is there.
+A kubelet has its own state; the API learns of it only while the node is connected.
 """
 
 from collections.abc import Callable
@@ -218,7 +218,7 @@ class Kubelets:
         )
 
     def end(self, state: PodState, ending: Ending) -> None:
-        """The container ends now; the API hears of it now or when the node is back."""
+        """End the container now; the API learns of it now or when the node is back."""
         if state.ending:
             return
         state.ending = ending
@@ -426,7 +426,7 @@ class Kubelets:
         return acts.act(self, state, act, exit_code=exit_code, message=message)
 
     def resume(self, state: PodState) -> None:
-        """Whatever kept it from running has been mended."""
+        """Start the pod after the cause that blocked it was fixed."""
         state.script = replace(state.script, start=Start.RUNS, start_seconds=0.0)
         if state.node:
             self._create(state)
@@ -448,10 +448,10 @@ class Kubelets:
             {**host, "podIP": "10.244.1.80", "podIPs": [{"ip": "10.244.1.80"}]} if sandbox else host
         )
 
-    # a node that is not heard of
+    # a disconnected node
 
     def node_lost(self, name: str, *, toleration_seconds: float = 300.0) -> None:
-        """The node goes silent; its containers run on. Its pods are given up after the toleration."""
+        """The node stops reporting; its containers continue. Its pods are deleted later."""
         self.nodes.silent(name)
         for state in self._on(name):
             pod = self.pod(state)

@@ -1,4 +1,4 @@
-"""What really ran, whatever the API shows: every container's start and end, and its log as its node keeps it."""
+"""Ledger of real runs: start, end and node log of every container, whatever the API shows."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -110,5 +110,5 @@ class PodLog:
         return text if limit_bytes is None else text[:limit_bytes]
 
     def last_lines(self, *, lines: int = 80, limit_bytes: int = 2048) -> str:
-        """What FallbackToLogsOnError puts into the termination message."""
+        """Return the termination message of FallbackToLogsOnError."""
         return self.read(tail_lines=lines)[-limit_bytes:].decode(errors="replace")

@@ -1,4 +1,4 @@
-"""Nodes: which are there, and what the cluster does about the pods of one that is not heard of."""
+"""Nodes and the eviction of pods from disconnected ones."""
 
 from tests.fakes.kubernetes.events import Recorder
 from tests.fakes.kubernetes.resources import NODES, Object, with_status

@@ -1,4 +1,4 @@
-"""What a kubelet knows of one pod."""
+"""State of one pod in its kubelet."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class Ending:
 
 @dataclass(slots=True)
 class PodState:
-    """What the kubelet and this fake know of one pod, by uid: it outlives the pod's object where a node is away."""
+    """State of a pod by uid; it outlives the pod's object while a node is disconnected."""
 
     key: Key
     uid: str
@@ -46,4 +46,5 @@ class PodState:
     )
     missed: list[Callable[[], None]] = field(
         default_factory=list
-    )  # what the API has to be told once the node is back
+        # reported to the API when the node is back
+    )

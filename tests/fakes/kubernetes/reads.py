@@ -40,7 +40,7 @@ def not_found(resource: Resource, name: str) -> Refused:
 
 
 def fits(route: Route, query: Mapping[str, str]) -> Fits:
-    """Which objects a request is about. Raises: Refused."""
+    """Return the filter of a request. Raises: Refused."""
     try:
         labels = label_test(query.get("labelSelector", ""))
         by_field = field_test(route.resource.plural, query.get("fieldSelector", ""))
@@ -124,9 +124,10 @@ def _body(resource: Resource, meta: dict[str, object], found: list[Version], acc
 def _snapshot(
     cluster: Cluster, query: Mapping[str, str], resource: Resource, stale: Rule | None
 ) -> tuple[int, list[Version]]:
-    """What a list shows. A stale one by time is what a real server can give: its cache's lag at version 0; else a true snapshot that arrives late.
+    """Return the objects of a list.
 
-    Raises: Expired, Refused.
+    A stale list is possible on a real server: a lagging cache at version 0, or a true snapshot that
+    arrives late. Raises: Expired, Refused.
     """
     store, asked = cluster.store, query.get("resourceVersion", "")
     if stale is not None and not stale.seconds:

@@ -1,4 +1,4 @@
-"""What kinds of objects the fake knows, and small helpers for objects as plain JSON dicts. An object is never changed in place."""
+"""Kinds of objects and helpers for objects as JSON dicts. Objects are never changed in place."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

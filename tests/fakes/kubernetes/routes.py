@@ -1,4 +1,4 @@
-"""Which object and which verb a request means, in the words RBAC uses."""
+"""Map requests to objects and RBAC verbs."""
 
 from dataclasses import dataclass
 

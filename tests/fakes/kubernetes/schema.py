@@ -46,7 +46,7 @@ _WORDS: dict[str, dict[str, tuple[str, ...]]] = {
 
 @dataclass(slots=True)
 class Problems:
-    """What was found, in the order of the document. `undecodable` alone is a 400; `unknown` is by choice; `invalid` a 422."""
+    """Problems in document order: `undecodable` is a 400, `unknown` optional, `invalid` a 422."""
 
     undecodable: str = ""
     unknown: list[str] = field(default_factory=list)

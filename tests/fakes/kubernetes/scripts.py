@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Start(StrEnum):
-    """What becomes of a new pod. All but the first stay as they are until told `start` (the fault was mended) or deleted."""
+    """Start of a new pod. All but the first last until `start` or a deletion."""
 
     RUNS = "runs"
     HOLD = "hold"  # ContainerCreating, without a reason
@@ -40,9 +40,9 @@ class Start(StrEnum):
 
 
 class Act(StrEnum):
-    """What can happen to a pod, by script after `run_seconds`, or by hand."""
+    """Act on a pod, by script after `run_seconds` or by a test."""
 
-    START = "start"  # whatever kept it from running is mended
+    START = "start"  # the cause that blocked it is fixed
     EXIT = "exit"  # with `exit_code`
     OUT_OF_MEMORY = "out-of-memory"
     EVICT_MEMORY = "evict-memory"

@@ -133,7 +133,7 @@ class Connection(asyncio.Protocol):
         stream.attach(self._chunk, self._finish)
 
     def _chunk(self, line: bytes) -> None:
-        """What one request brings about goes out in one piece, right after it."""
+        """Send everything that one request caused in one piece, right after it."""
         if not self._chunks:
             asyncio.get_running_loop().call_soon(self._flush)
         self._chunks.append(b"%x\r\n%b\r\n" % (len(line), line))

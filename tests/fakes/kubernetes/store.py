@@ -1,4 +1,4 @@
-"""What the API server keeps: objects under one counter of versions, a bounded history, snapshots for pages of a list."""
+"""State of the API server: objects, version counter, bounded history, snapshots for list pages."""
 
 import json
 import random
@@ -58,7 +58,7 @@ class Expired(LookupError):
 
 
 class Store:
-    """Every write counts the version up, goes into the history and is told to the listeners, in this order and before the call returns."""
+    """Object store. Every write increments the version, enters the history and notifies listeners."""
 
     def __init__(self, clock: Clock, dice: random.Random, *, history: int = HISTORY) -> None:
         self.clock = clock
@@ -136,7 +136,7 @@ class Store:
         self.oldest = self.number
 
     def changes_since(self, number: int) -> Iterable[Change]:
-        """What came after a version. Raises: Expired."""
+        """Return the changes after a version. Raises: Expired."""
         if number < self.oldest:
             raise Expired(f"too old resource version: {number} ({self.oldest})")
         found = []

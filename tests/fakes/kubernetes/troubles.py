@@ -1,4 +1,4 @@
-"""What keeps a pod from running, in the words that a 1.34 cluster uses: recorded where a recording was at hand, else from its sources. Pure."""
+"""Causes that block a pod, with the texts of a 1.34 cluster, recorded or from its sources. Pure."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ NOT_PREEMPTED = "preemption: 0/1 nodes are available: 1 Preemption is not helpfu
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What a container waits for, and the events that say so: (reason, message, is a warning)."""
+    """Waiting reason of a container and its events: (reason, message, is a warning)."""
 
     reason: str
     message: str
@@ -53,7 +53,7 @@ def scheduling_refusal(start: Start) -> str:
 
 
 def waiting(start: Start, image: str) -> Waiting | None:
-    """What a pod on a node waits for; None where it runs."""
+    """Return the waiting reason of a pod on a node; None if it runs."""
     makers = {
         Start.IMAGE_NOT_FOUND: lambda: _pull(
             image, f"rpc error: code = NotFound desc = {_resolve(image)}: {_full(image)}: not found"

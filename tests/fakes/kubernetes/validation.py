@@ -1,4 +1,4 @@
-"""What the API server refuses of a Job: 400 for what does not decode, 422 for what decodes and cannot be. In its words."""
+"""Validation of Jobs: 400 for undecodable, 422 for invalid ones, with the server's texts."""
 
 import re
 from collections.abc import Iterable

@@ -263,7 +263,7 @@ def _delete(cluster: Cluster, request: Request, route: Route) -> Reply:
 def _deleted(
     cluster: Cluster, resource: Resource, obj: Object, options: dict[str, Any]
 ) -> Object | None:
-    """What is left of it for the moment, if anything."""
+    """Return the remaining object after a deletion, if any."""
     if resource is JOBS:
         return cluster.jobs.delete(obj, options["policy"] or "Orphan")
     if resource is PODS:

@@ -37,7 +37,7 @@ _PASSED_VARIABLES += ("NVIDIA_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES")
 
 def execute(run: Run, step: Step) -> None:
     """Run the program and deliver its files. Raises: WorkFailed, also for an exit code above 0."""
-    folder = run.orders.data_dir / "steps" / step.id
+    folder = run.context.data_dir / "steps" / step.id
     outputs = folder / "outputs"
     outputs.mkdir(parents=True, exist_ok=True)
     _link_inputs(run, step, folder / "inputs")
@@ -45,7 +45,7 @@ def execute(run: Run, step: Step) -> None:
     _check_folder(outputs)
     _read_tables(run, step, outputs)
     for path, name in _artifacts(outputs, run, step):
-        run.orders.deliver(
+        run.context.deliver(
             path, name=name, role=ArtifactRole.ARTIFACT, media_type=_media_type(name)
         )
 

@@ -10,7 +10,7 @@ from mimir.lib.schemas.pipeline import Step
 def execute(run: Run, step: Step) -> int | None:
     """Make the step's table and return its number of rows. Raises: WorkFailed."""
     if "dataset" in step.options:
-        return read_dataset(run.orders, run.tables, step.id)
+        return read_dataset(run.context, run.tables, step.id)
     return _read_url(run, step)
 
 
@@ -19,5 +19,5 @@ def _read_url(run: Run, step: Step) -> int | None:
 
     url, path = str(step.options["url"]), run.tables.path(step.id).with_suffix(".download")
     print(f"mimir: reading {url}", file=sys.stderr, flush=True)
-    fetch_url(url, path, allow=run.orders.read_url_allow)
+    fetch_url(url, path, allow=run.context.read_url_allow)
     return read_file(run.tables, step.id, path, url, step.options.get("format"))

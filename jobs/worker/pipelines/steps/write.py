@@ -13,7 +13,7 @@ def execute(run: Run, step: Step) -> int:
     source = step.tables[0]
     rows = run.tables.rows(source)
     name = dataset_artifact_name(step.id)
-    run.orders.deliver(
+    run.context.deliver(
         run.tables.by_name[source].path,
         name=name,
         role=ArtifactRole.DATASET,

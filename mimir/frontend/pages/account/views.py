@@ -7,8 +7,8 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_POST
 
 from mimir.frontend import session
+from mimir.frontend.api_client import ApiError, api
 from mimir.frontend.api_types.user_shapes import PasswordChanged
-from mimir.frontend.client import ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.shell import cursor_of, page
 from mimir.frontend.session import signed_in

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_GET, require_http_methods
 
-from mimir.frontend.client import ApiError, api
+from mimir.frontend.api_client import ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.clusters.present import FIELDS, PATHS, body_of, cluster_row, form_of
 from mimir.frontend.pages.shell import cursor_of, page

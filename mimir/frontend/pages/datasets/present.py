@@ -113,7 +113,7 @@ def _numbers(column: ColumnProfile) -> list[tuple[str, str]]:
 
 
 def _pure_dates(kind: str, values: Sequence[Any]) -> bool:
-    """Whether all shown timestamps are at midnight, so that the time can be hidden."""
+    """Whether all shown timestamps are at midnight; their time is hidden then."""
     shown = [value for value in values if value is not None]
     return (
         str(kind).upper().startswith("TIMESTAMP")

@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from mimir.frontend.client import Api, ApiError, api
+from mimir.frontend.api_client import Api, ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.shell import project_path
 from mimir.frontend.template_context import Context

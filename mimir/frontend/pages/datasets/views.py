@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
+from mimir.frontend.api_client import Api, ApiError, api
 from mimir.frontend.api_types.dataset_shapes import DatasetVersion
-from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.datasets import present as columns
 from mimir.frontend.pages.datasets import version_views as version_views

@@ -7,8 +7,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_GET, require_POST
 
+from mimir.frontend.api_client import Api, ApiError, api
 from mimir.frontend.api_types.json_types import JsonObject
-from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.pages.home.present import attention_row, hour_bars, producer_row, result_row
 from mimir.frontend.pages.home.sample_steps import sample_steps
 from mimir.frontend.pages.jobs.present import job_summary

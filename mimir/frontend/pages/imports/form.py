@@ -97,16 +97,7 @@ def form_of(
     )
     if shown.detected:
         shown = replace(shown, hint="Recognised from the content")
-    needs = {
-        "records_path": "lists",
-        "lists": "list_columns",
-    }  # fields shown only if the file has such lists
-    names = [
-        name
-        for name in FIELDS.get(kind, ())
-        if name not in needs or reading.get(needs[name]) or given.get(name)
-    ]
-    names = [name for name in names if name not in ("sheet", "sheets")]  # shown by `sheet_fields`
+    names = _shown_options(kind, given, reading)
     fields = [option_field(name, given, found, reading, errors.get(name, "")) for name in names]
     fields = [_as_typed(one, typed) if typed and one.error else one for one in fields]
     types = {
@@ -132,6 +123,17 @@ def form_of(
     ]
     form.rows = _rows(reading)
     return form
+
+
+def _shown_options(kind: str, given: Mapping[str, Any], reading: Mapping[str, Any]) -> list[str]:
+    """Options of a format. Two are shown only if the file has such lists."""
+    needs = {"records_path": "lists", "lists": "list_columns"}
+    return [
+        name
+        for name in FIELDS.get(kind, ())
+        if name not in ("sheet", "sheets")  # shown by `sheet_fields`
+        and (name not in needs or reading.get(needs[name]) or given.get(name))
+    ]
 
 
 def _as_typed(one: Select | Entry, typed: Mapping[str, Any]) -> Select | Entry:

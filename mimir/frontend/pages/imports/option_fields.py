@@ -98,6 +98,10 @@ _KNOWN = {
     "thousands_mark": _THOUSANDS,
     "nested": _NESTED,
 }
+_ENTRIES = {  # placeholder and hint of text fields
+    "skip_rows": ("Automatic", "Before the header row; 0 skips none"),
+    "range": ("All cells", "For example A4:I3048; empty = all cells"),
+}
 _NAMES = {**_LABELS, **{name: row[0] for name, row in _TEXTS.items()}}
 _OPTION = re.compile(
     r"(?<![\w\"])(" + "|".join(sorted(name for name in _NAMES if "_" in name)) + r")(?![\w\"])"
@@ -178,28 +182,13 @@ def option_field(
     reading: Mapping[str, Any],
     error: str,
 ) -> Select | Entry:
+    """Build the field of one option from given, detected and possible values."""
     if name in LISTS:
         value = ", ".join(str(word) for word in given.get(name, []))
         label, placeholder, hint = _TEXTS[name]
         return Entry(name, label, value, placeholder, hint, error)
-    if name == "skip_rows":
-        return Entry(
-            name,
-            _LABELS[name],
-            str(given.get(name, "")),
-            "Automatic",
-            "Before the header row; 0 skips none",
-            error,
-        )
-    if name == "range":
-        return Entry(
-            name,
-            _LABELS[name],
-            str(given.get(name, "")),
-            "All cells",
-            "For example A4:I3048; empty = all cells",
-            error,
-        )
+    if name in _ENTRIES:
+        return Entry(name, _LABELS[name], str(given.get(name, "")), *_ENTRIES[name], error)
     if name == "bad_cells":
         chosen = given.get(name, "refuse")
         return Select(

@@ -5,8 +5,8 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
+from mimir.frontend.api_client import UPLOAD_TIMEOUTS, Api, ApiError, api
 from mimir.frontend.api_types.upload_shapes import StagedUpload
-from mimir.frontend.client import UPLOAD_TIMEOUTS, Api, ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.imports.form import form_of
 from mimir.frontend.pages.imports.option_fields import with_labels
@@ -39,55 +39,31 @@ def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResp
         upload=lambda client: client.get(path),
     )
     upload: StagedUpload = got["upload"]
-    errors: dict[str, str] = {}
-    sheets, chosen_types = sheets_of(upload), dict[str, str]()
+    errors, chosen_types = dict[str, str](), dict[str, str]()
+    sheets = sheets_of(upload)
+    then = request.POST.get("then", "read")
+    if request.method == "POST" and then == "cancel":
+        api(request).delete(path)
+        return HttpResponseRedirect(f"/{project_path(slug, 'datasets')}")
     if request.method == "POST":
-        form, current = (
-            Form.posted(request.POST, "name", "how", "append_to"),
-            bool(request.POST.get("make_current")),
-        )
-        then = request.POST.get("then", "read")
+        form = Form.posted(request.POST, "name", "how", "append_to")
+        current = bool(request.POST.get("make_current"))
         client = api(request)
-        if then == "cancel":
-            client.delete(path)
-            return HttpResponseRedirect(f"/{project_path(slug, 'datasets')}")
         sheets, chosen_types = sheets_of(upload, request.POST), _chosen_types(request)
         if then != "show":
-            upload, errors = _read(
-                client,
-                request,
-                path,
-                upload,
-                sheets,
-                sample=then == "import" or "sample" in request.POST,
-            )
+            sample = then == "import" or "sample" in request.POST
+            upload, errors = _read(client, request, path, upload, sheets, sample=sample)
             sheets.known = upload["sheets"]
-        if then == "import":
-            ready = not (errors or upload["fault"])
+        if then == "import" and not (errors or upload["fault"]):
             accept = _accept_sheets if sheets.each else _accept
-            if (
-                ready
-                and (
-                    done := accept(
-                        client, slug, path, form, sheets, current=current, types=chosen_types
-                    )
-                )
-                is not None
-            ):
+            done = accept(client, slug, path, form, sheets, current=current, types=chosen_types)
+            if done is not None:
                 return done
         if not sheets.chosen:
             sheets = sheets_of(upload)
     context = {
-        "upload": upload,
-        "reading": upload["reading"],
-        "options": form_of(upload, errors, request.POST),
-        "sheets": sheets,
-        "kept": _not_shown(chosen_types, upload) if sheets.each else {},
-        "form": form,
-        "make_current": current,
-        "faults": [with_labels(fault) for fault in errors.values()],
-        "as_in_file": request.POST.get("view") == "file",
-        "appends": form.value("how") == APPEND and not sheets.each,
+        **_presented(request, upload, errors, sheets, chosen_types),
+        **_choices(form, sheets, current=current),
         **_target(request, slug, "" if sheets.each else form.value("name"), upload),
     }
     return page(
@@ -98,6 +74,31 @@ def dataset_import(request: HttpRequest, slug: str, upload_id: UUID) -> HttpResp
         here="datasets",
         status=400 if form.bad or errors else 200,
     )
+
+
+def _choices(form: Form, sheets: Sheets, *, current: bool) -> Context:
+    """Target dataset and what happens to its current version."""
+    appends = form.value("how") == APPEND and not sheets.each
+    return {"form": form, "make_current": current, "appends": appends}
+
+
+def _presented(
+    request: HttpRequest,
+    upload: StagedUpload,
+    errors: dict[str, str],
+    sheets: Sheets,
+    chosen_types: dict[str, str],
+) -> Context:
+    """Option fields, preview and sheets of the form."""
+    return {
+        "upload": upload,
+        "reading": upload["reading"],
+        "options": form_of(upload, errors, request.POST),
+        "sheets": sheets,
+        "kept": _not_shown(chosen_types, upload) if sheets.each else {},
+        "faults": [with_labels(fault) for fault in errors.values()],
+        "as_in_file": request.POST.get("view") == "file",
+    }
 
 
 def _chosen_types(request: HttpRequest) -> dict[str, str]:

@@ -10,7 +10,7 @@ import httpx
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
-from mimir.frontend.client import ApiError, api
+from mimir.frontend.api_client import ApiError, api
 from mimir.frontend.pages.job import file_preview
 from mimir.frontend.pages.jobs.present import job_summary
 from mimir.frontend.pages.shell import job_path, page, project_path, together

@@ -3,7 +3,7 @@
 import re
 
 from mimir.frontend import formatting
-from mimir.frontend.client import Api, checked
+from mimir.frontend.api_client import Api, checked
 from mimir.frontend.pages.shell import job_path
 from mimir.frontend.template_context import Context
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mimir.frontend.api_types.job_shapes import Event
+from mimir.lib.json_values import is_finite_number
 from mimir.lib.schemas.metrics import METRICS
 
 WIDTH, HEIGHT = 300, 116
@@ -37,13 +38,13 @@ def curves(events: Iterable[Event], attempt: int) -> list[Curve]:
         if (
             event["kind"] != "metric"
             or event["attempt"] != attempt
-            or not _is_number(data.get("value"))
+            or not is_finite_number(data.get("value"))
         ):
             continue
         name = str(data.get("name") or "metric")
         course = found.setdefault(name, [])
         course.append((_step(data.get("step"), course, name in stepped), float(data["value"])))
-        if _is_number(data.get("step")):
+        if is_finite_number(data.get("step")):
             stepped.add(name)
     return [_curve(name, course) for name, course in list(found.items())[:CURVES_MAX]]
 
@@ -53,14 +54,10 @@ def _step(given: Any, course: Sequence[tuple[float, float]], stepped: bool) -> f
 
     If the last value had a step, the same position: a value without a step is then the final one.
     """
-    if _is_number(given):
+    if is_finite_number(given):
         return float(given)
     last = course[-1][0] if course else 0.0
     return last if stepped else last + 1
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _curve(name: str, course: Sequence[tuple[float, float]]) -> Curve:

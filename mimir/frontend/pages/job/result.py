@@ -10,6 +10,7 @@ from mimir.frontend.api_types.job_shapes import Job
 from mimir.frontend.job_types import parameter_schema, type_output, type_subject
 from mimir.frontend.pages.jobs.present import written_datasets
 from mimir.frontend.template_context import Context
+from mimir.lib.json_values import is_number
 from mimir.lib.schemas.metrics import METRICS
 
 _SHOWN_ITEMS = 20
@@ -109,7 +110,7 @@ def figures(job: Job) -> list[Context]:
 
 def _figure(name: str, value: Any, baseline: Any) -> Context:
     about = METRICS.get(name)
-    both = _is_number(value) and _is_number(baseline)
+    both = is_number(value) and is_number(baseline)
     word = ""
     if about is not None and both and value != baseline:
         word = "better" if (value > baseline) == about.higher_is_better else "worse"
@@ -122,12 +123,8 @@ def _figure(name: str, value: Any, baseline: Any) -> Context:
     }
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _figure_text(value: Any) -> str:
-    return f"{value:,.4g}" if _is_number(value) else ""
+    return f"{value:,.4g}" if is_number(value) else ""
 
 
 def request_rows(job: Job) -> list[Context]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mimir.frontend import formatting
 from mimir.frontend.api_types.twin_shapes import ValueChange
+from mimir.lib.json_values import is_finite_number
 
 WIDE, PHONE, HEIGHT = 720, 360, 200
 LEFT, RIGHT, TOP, BOTTOM = 64, 84, 14, 28
@@ -46,13 +47,13 @@ def points_of(changes: Sequence[ValueChange], layer: str) -> list[Point]:
     course: list[Point] = []
     for change in reversed(changes):
         at, value = formatting.parsed(change["at"]), change["value"] if change["present"] else None
-        if change["layer"] == layer and at is not None and (value is None or _is_number(value)):
+        if (
+            change["layer"] == layer
+            and at is not None
+            and (value is None or is_finite_number(value))
+        ):
             course.append((at, value))
     return course
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def draw(

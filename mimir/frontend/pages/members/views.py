@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
-from mimir.frontend.client import ApiError, api
+from mimir.frontend.api_client import ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.shell import RANKS, cursor_of, page, project_path, together
 from mimir.frontend.session import current, signed_in

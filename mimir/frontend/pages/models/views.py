@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
-from mimir.frontend.api_types.model_shapes import ModelVersionDetail
-from mimir.frontend.client import Api, ApiError
+from mimir.frontend.api_client import Api, ApiError
+from mimir.frontend.api_types.model_shapes import ModelVersion, ModelVersionDetail
 from mimir.frontend.pages.jobs.present import job_title
 from mimir.frontend.pages.lineage.present import NOTHING, lineage_of
 from mimir.frontend.pages.models.metric_text import comparable, figures, verdict
@@ -24,6 +24,7 @@ from mimir.frontend.pages.models.present import (
 )
 from mimir.frontend.pages.shell import cursor_of, job_path, optional, page, project_path, together
 from mimir.frontend.session import signed_in
+from mimir.frontend.template_context import Context
 
 VERSIONS_LISTED = 100
 
@@ -77,19 +78,15 @@ def model(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     )
     base = project_path(slug, "models", name, "versions", str(number))
     context = {
+        **_compared_with(version, before),
         "name": name,
         "version": version,
         "versions": version_rows(versions, number),
         "numbers": sorted({number, *(one["number"] for one in versions)}, reverse=True),
         "older": cursor_of(got["model"].get("next")),
         "is_newest": not versions or number >= versions[0]["number"],
-        "before": before,
-        "before_compares": before is not None and comparable(version, before),
         "algorithm": algorithm(version),
         "does": prediction_text(version),
-        "figures": figures(version, before),
-        "verdict": verdict(version),
-        "old_verdict": verdict(before) if before and comparable(version, before) else None,
         "plots": plots(version),
         "details": details(version),
         "job": shown["job"],
@@ -100,6 +97,18 @@ def model(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         "download_url": f"/api/v1/{base}content/",
     }
     return page(request, "models/model.html", context, project=got["project"], here="models")
+
+
+def _compared_with(version: ModelVersionDetail, before: ModelVersion | None) -> Context:
+    """Metrics of a version with those of the version before, if they are comparable."""
+    compares = before is not None and comparable(version, before)
+    return {
+        "before": before,
+        "before_compares": compares,
+        "figures": figures(version, before),
+        "verdict": verdict(version),
+        "old_verdict": verdict(before) if before and compares else None,
+    }
 
 
 @require_GET

@@ -11,9 +11,9 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_GET, require_http_methods
 
+from mimir.frontend.api_client import Api, ApiError, api
 from mimir.frontend.api_types.pipeline_shapes import PipelineVersion, SavedPipeline
 from mimir.frontend.api_types.project_shapes import ProjectDetail
-from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages import editor
 from mimir.frontend.pages.jobs.present import job_summary

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.views.decorators.http import require_GET, require_http_methods
 
-from mimir.frontend.client import ApiError, Unavailable, api
+from mimir.frontend.api_client import ApiError, Unavailable, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.session.views import sign_in_page
 from mimir.frontend.pages.shell import cursor_of, optional, page, project_path, together

@@ -7,7 +7,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from mimir.frontend import saved_form, session
-from mimir.frontend.client import ApiError, SignedOut, Unavailable, api
+from mimir.frontend.api_client import ApiError, SignedOut, Unavailable, api
 
 
 def sign_in_page(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mimir.frontend import formatting, schema_form
-from mimir.frontend.client import ApiError
+from mimir.frontend.api_client import ApiError
 from mimir.frontend.job_types import parameter_schema, type_output
 from mimir.frontend.pages.submit import request_schema
 from mimir.frontend.schema_form import Choice, Field, Offers, Texts, given

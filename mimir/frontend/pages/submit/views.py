@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
 from mimir.frontend import schema_form
-from mimir.frontend.client import Api, ApiError, Unavailable, api
+from mimir.frontend.api_client import Api, ApiError, Unavailable, api
 from mimir.frontend.job_types import job_types, parameter_schema
 from mimir.frontend.pages.jobs.present import job_title
 from mimir.frontend.pages.shell import job_path, optional, page, project_path, together
@@ -26,6 +26,7 @@ from mimir.frontend.pages.submit.present import (
 )
 from mimir.frontend.schema_form import Texts
 from mimir.frontend.session import signed_in
+from mimir.frontend.template_context import Context
 
 LISTED_MAX = 200  # names to choose from; with more, the user types the name
 VERSIONS_MAX = 200
@@ -59,30 +60,14 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         **_shown(fields),
         "job_type": job_type,
-        "kinds": [
-            {
-                "value": one.type,
-                "icon": one.icon,
-                "word": one.title,
-                "does": one.summary,
-                "chosen": one.type == job_type,
-            }
-            for one in job_types.all().values()
-        ],
+        "kinds": _kinds(job_type),
         "heading": chosen.heading,
         "button": chosen.button,
         "faults": _faults(fields, errors),
         "general": general,
         "fault_count": len(errors) + len(general),
         "key": str(uuid.uuid4()),
-        "shown_algorithm": next(
-            (
-                field.value
-                for field in schema_form.names_of(fields)
-                if field.name == "parameters.algorithm"
-            ),
-            "",
-        ),
+        "shown_algorithm": _value_of(fields, "parameters.algorithm"),
         "source": source,
         "source_title": job_title(source) if source else "",
         "changed": changed,
@@ -100,6 +85,24 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
         here="jobs",
         status=400 if errors or general else 200,
     )
+
+
+def _kinds(job_type: str) -> list[Context]:
+    """Cards of the job types."""
+    return [
+        {
+            "value": one.type,
+            "icon": one.icon,
+            "word": one.title,
+            "does": one.summary,
+            "chosen": one.type == job_type,
+        }
+        for one in job_types.all().values()
+    ]
+
+
+def _value_of(fields: list[schema_form.Field], name: str) -> str:
+    return next((field.value for field in schema_form.names_of(fields) if field.name == name), "")
 
 
 def _uuid(value: str) -> uuid.UUID | None:
@@ -216,10 +219,10 @@ def _list(slug: str, name: str) -> Callable[[Api], Any]:
     return lambda client: client.get(project_path(slug, name), {"limit": LISTED_MAX})
 
 
-def _or_nothing(call: Callable[[Api], dict[str, Any]]) -> Callable[[Api], dict[str, Any]]:
+def _or_nothing(call: Callable[[Api], Any]) -> Callable[[Api], Any]:
     """Return a call that yields {} on 404: the typed name does not exist."""
 
-    def guarded(client: Api) -> dict[str, Any]:
+    def guarded(client: Api) -> Any:
         try:
             return call(client)
         except ApiError as error:
@@ -230,7 +233,7 @@ def _or_nothing(call: Callable[[Api], dict[str, Any]]) -> Callable[[Api], dict[s
     return guarded
 
 
-def _dry_run(client: Api, slug: str, body: Mapping[str, Any]) -> dict[str, Any]:
+def _dry_run(client: Api, slug: str, body: Mapping[str, Any]) -> Context:
     """Run the request dry: {"answer"} or {"refused"}; {} without permission to submit."""
     try:
         return {"answer": client.post(f"{project_path(slug, 'jobs')}?dry_run=1", body)}
@@ -244,7 +247,7 @@ def _dry_run(client: Api, slug: str, body: Mapping[str, Any]) -> dict[str, Any]:
         raise
 
 
-def _shown(fields: list[schema_form.Field]) -> dict[str, Any]:
+def _shown(fields: list[schema_form.Field]) -> Context:
     """Group the fields by section of the form."""
     by_name = {field.name: field for field in fields}
     parameters = by_name["parameters"].fields

@@ -6,7 +6,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
-from mimir.frontend.client import api
+from mimir.frontend.api_client import api
 from mimir.frontend.pages.shell import page
 from mimir.frontend.pages.system.present import page_context
 from mimir.frontend.session import signed_in

@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
+from mimir.frontend.api_client import ApiError, api
 from mimir.frontend.api_types.user_shapes import TokenCreated
-from mimir.frontend.client import ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.shell import cursor_of, page
 from mimir.frontend.session import signed_in

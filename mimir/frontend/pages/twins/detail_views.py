@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_GET
 
+from mimir.frontend.api_client import Api, ApiError
 from mimir.frontend.api_types.twin_shapes import TwinDetail
-from mimir.frontend.client import Api, ApiError
 from mimir.frontend.pages.shell import cursor_of, page, project_path, together
 from mimir.frontend.pages.twins.present import (
     columns,

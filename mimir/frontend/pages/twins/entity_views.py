@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
+from mimir.frontend.api_client import Api, ApiError, api
 from mimir.frontend.api_types.json_types import Page
-from mimir.frontend.api_types.twin_shapes import Value, ValueChange
-from mimir.frontend.client import Api, ApiError, api
+from mimir.frontend.api_types.twin_shapes import EntityDetail, Value, ValueChange
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.job import step_plot
 from mimir.frontend.pages.shell import cursor_of, page, project_path, together
@@ -43,16 +43,11 @@ def entity(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     kind, key = request.GET.get("type", ""), request.GET.get("key", "")
     path, named = _path(slug, name, kind, key)
     found = api(request).get(path, named)
-    form = Form()
+    form, here = Form(), entity_url(slug, name, kind, key)
     if request.method == "POST":
         form = _posted(request, found["values"])
-        redirect = _changed(
-            request,
-            found["values"],
-            form,
-            f"{path}overlay/?{urlencode(named)}",
-            entity_url(slug, name, kind, key),
-        )
+        overlay = f"{path}overlay/?{urlencode(named)}"
+        redirect = _changed(request, found["values"], form, overlay, here)
         if redirect is not None:
             return redirect
     chosen = _chosen(found["values"], request.GET.get("property", ""))
@@ -63,27 +58,18 @@ def entity(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         changes=lambda client: client.get(f"{path}history/", {**named, "limit": CHANGES}),
         history=_history(f"{path}history/", named, chosen, request.GET.get("cursor")),
     )
-    rows = [value_row(value, slug=slug, twin=name) for value in found["values"]]
-    changes = touched(
-        got["changes"]["results"], found["values"], complete=got["changes"]["next"] is None
-    )
     editing = bool(form.values) or "edit" in request.GET
     context = {
+        **_presented(slug, name, found, got["changes"]),
         "twin": got["twin"],
         "entity": found,
         "kind": next(
             (one for one in got["twin"]["types"] if one["name"] == kind),
             {"name": kind, "title": ""},
         ),
-        "here_url": entity_url(slug, name, kind, key),
+        "here_url": here,
         "edit_url": entity_url(slug, name, kind, key, edit="1"),
-        "properties": [row for row in rows if not row["relation"]],
-        "relations": [row for row in rows if row["relation"]],
-        "revisions": changes[:REVISIONS],
-        "more_revisions": len(changes) > REVISIONS or got["changes"]["next"] is not None,
-        "chosen": _course(chosen, got["history"], slug, entity_url(slug, name, kind, key))
-        if chosen
-        else None,
+        "chosen": _course(chosen, got["history"], slug, here) if chosen else None,
         "form": form,
         "fields": _fields(found["values"], form) if editing else [],
         "update_url": f"/{project_path(slug, 'jobs', 'new')}?{urlencode({'type': 'digital_twin_update', 'twin': name})}",
@@ -96,6 +82,19 @@ def entity(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         here="twins",
         status=400 if form.bad else 200,
     )
+
+
+def _presented(slug: str, name: str, found: EntityDetail, history: Page[ValueChange]) -> Context:
+    """Properties, relations and last revisions of the entity."""
+    rows = [value_row(value, slug=slug, twin=name) for value in found["values"]]
+    complete = history["next"] is None
+    changes = touched(history["results"], found["values"], complete=complete)
+    return {
+        "properties": [row for row in rows if not row["relation"]],
+        "relations": [row for row in rows if row["relation"]],
+        "revisions": changes[:REVISIONS],
+        "more_revisions": len(changes) > REVISIONS or not complete,
+    }
 
 
 def _path(slug: str, name: str, kind: str, key: str) -> tuple[str, dict[str, str]]:

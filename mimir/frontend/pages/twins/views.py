@@ -7,10 +7,10 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_GET, require_http_methods
 
+from mimir.frontend.api_client import Api, ApiError, api
 from mimir.frontend.api_types.dataset_shapes import Column
 from mimir.frontend.api_types.json_types import JsonObject
 from mimir.frontend.api_types.project_shapes import ProjectDetail
-from mimir.frontend.client import Api, ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages import editor
 from mimir.frontend.pages.shell import RANKS, cursor_of, optional, page, project_path, together

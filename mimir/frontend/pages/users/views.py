@@ -8,8 +8,8 @@ from django.shortcuts import render
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
+from mimir.frontend.api_client import ApiError, api
 from mimir.frontend.api_types.user_shapes import PasswordLink, PasswordLinkResult
-from mimir.frontend.client import ApiError, api
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.shell import cursor_of, page
 from mimir.frontend.session import signed_in

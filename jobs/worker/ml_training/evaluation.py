@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jobs.contract import EventKind
-from jobs.worker.workload_context import Orders
+from jobs.worker.workload_context import WorkloadContext
 from mimir.lib.schemas.metrics import REGRESSION
 
 IMPORTANCE_ROWS, IMPORTANCE_REPEATS, IMPORTANCE_SECONDS = 1000, 3, 30.0
@@ -78,7 +78,7 @@ def _classification(model: Any, rows: Any, truth: Any) -> dict[str, float]:
 
 
 def importance(
-    orders: Orders, model: Any, task: str, rows: Any, truth: Any, *, seed: int
+    context: WorkloadContext, model: Any, task: str, rows: Any, truth: Any, *, seed: int
 ) -> list[dict[str, Any]]:
     """How much the leading metric falls when a feature's values are shuffled among held-out rows; the largest first.
 
@@ -95,7 +95,7 @@ def importance(
     for name in rows.columns:
         if time.monotonic() > end:
             left = f"{len(rows.columns) - len(found)} of {len(rows.columns)}"
-            orders.event(
+            context.event(
                 EventKind.NOTICE,
                 message=f"The importance of {left} features was not measured: it would take too long.",
             )

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from jobs.contract import LOG_LINE_BYTES_MAX
 from jobs.logs.append import _LINES
 from jobs.logs.read import raw_text
-from jobs.worker.crilog import TEXT_BYTES_MAX, LineFormatter
+from jobs.worker.cri_log import TEXT_BYTES_MAX, LineFormatter
 
 NOW = 1_795_000_000_123_456_789
 # Short pieces of what is special, and runs around the length at which a line is cut.
@@ -33,7 +33,7 @@ _piece = st.one_of(st.binary(max_size=40), _special, _run)
 
 
 def _stored(pieces: list[tuple[bytes, bool]], stream: str = "stdout") -> bytes:
-    """What is stored of pieces as they were read; True: then nothing came for a moment."""
+    """Return the lines stored for pieces as read; True: a pause followed."""
     formatter, out = LineFormatter(stream), b""
     for data, pause in pieces:
         out += formatter.feed(data, NOW)

@@ -83,7 +83,10 @@ class Api:
             self._headers["Authorization"] = f"Bearer {token}"
 
     def get(self, path: str, params: Params | None = None) -> Any:
-        """The JSON object at `path`; parameters that are None are left out."""
+        """Return the JSON object at `path`; parameters that are None are omitted.
+
+        The caller names its shape from `api_types`.
+        """
         return _object(self.request_raw("GET", path, params=params))
 
     def get_with_etag(self, path: str) -> tuple[Any, str]:
@@ -240,7 +243,7 @@ def _path(path: str) -> str:
     full = path if path.startswith("/") else PREFIX + path
     plain = unquote(urlsplit(full).path)
     if not plain.startswith("/api/") or re.search(r"//|\\|[\x00-\x1f\x7f]|/\.{1,2}(/|$)", plain):
-        raise ApiError(404, "not_found", "There is nothing here.")
+        raise ApiError(404, "not_found", "Not found.")
     return full
 
 

@@ -8,7 +8,7 @@ from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
 
 from mimir.frontend import saved_form, session
-from mimir.frontend.client import ApiError, Unavailable
+from mimir.frontend.api_client import ApiError, Unavailable
 from mimir.lib.clock import utc_now
 from mimir.lib.disks import as_storage_error
 
@@ -25,7 +25,7 @@ _TITLES = {
 _NOT_FOUND = (
     "Page not found, or you have no access. Check the address or ask a maintainer of the project."
 )
-_API_NOT_FOUND = "There is nothing here."  # the API's message without a reason of its own
+_API_NOT_FOUND = "Not found."  # the API's message without a reason of its own
 _BROKEN = "Internal error"
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from mimir.frontend import client
-from mimir.frontend.client import Api, ApiError, SignedOut, Unavailable
+from mimir.frontend import api_client
+from mimir.frontend.api_client import Api, ApiError, SignedOut, Unavailable
 from tests.frontend.upstream import Upstream, free_port
 
 
@@ -16,7 +16,7 @@ def api(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     """The client with connections to the tests' upstream instead of to API_URL."""
     upstream.tokens.add("known")
     with httpx.Client(base_url=upstream.url, trust_env=False, timeout=5) as connections:
-        monkeypatch.setattr(client, "_client", lambda: connections)
+        monkeypatch.setattr(api_client, "_client", lambda: connections)
         yield Api("known", {"X-Request-ID": "an-id-of-a-request", "X-Forwarded-For": "203.0.113.7"})
 
 
@@ -101,7 +101,7 @@ def test_a_file_is_sent_as_a_form(api: Api) -> None:
 
 def test_nobody_there_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     with httpx.Client(base_url=f"http://127.0.0.1:{free_port()}", trust_env=False) as connections:
-        monkeypatch.setattr(client, "_client", lambda: connections)
+        monkeypatch.setattr(api_client, "_client", lambda: connections)
         with pytest.raises(Unavailable) as away:
             Api(None, {}).get("projects/")
     assert away.value.retry_after

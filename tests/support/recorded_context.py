@@ -1,4 +1,4 @@
-"""A workload's orders without a supervisor: inputs are files on this machine, what is delivered and said is kept."""
+"""A workload's context without a supervisor: inputs are files on this machine, what is delivered and said is kept."""
 
 import json
 import shutil
@@ -10,8 +10,8 @@ from jobs.contract import EventKind
 GIB = 2**30
 
 
-class KeptOrders:
-    """The surface of `jobs.worker.workload_context.Orders`, in this process."""
+class RecordedContext:
+    """The surface of `jobs.worker.workload_context.WorkloadContext`, in this process."""
 
     def __init__(
         self, folder: Path, *, type: str, parameters: dict[str, Any], memory_bytes: int = 2 * GIB

@@ -1,6 +1,6 @@
 """Bytes of a stream to stored log lines, in the format of the Kubernetes container runtime interface (CRI).
 
-`<RFC 3339 nano> stdout|stderr F|P <text>\\n`: F ends a line, P is a part of one that goes on. Text is bytes, untouched; what a stream wrote
+`<RFC 3339 nano> stdout|stderr F|P <text>\\n`: F ends a line, P is a part of a line that continues. Text is bytes, untouched; what a stream wrote
 is the texts one after another, with a line end after each F. No stored line is longer than `contract.LOG_LINE_BYTES_MAX`.
 """
 

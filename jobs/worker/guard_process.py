@@ -1,7 +1,8 @@
-"""Above the supervisor, on one machine: whatever is killed, nothing of an attempt outlives it.
+"""Parent process of the supervisor on one machine: no process of an attempt outlives it.
 
-A supervisor that is killed can no longer end what its workload started, and a process that has left its session and emptied its environment
-bears no mark by which anybody else would find it. But it then becomes the child of the nearest subreaper: this one.
+A killed supervisor cannot end the processes of its workload, and a process that left its session
+and cleared its environment cannot be found by a mark. It becomes a child of the nearest
+subreaper, which is this process.
 """
 
 import os
@@ -11,9 +12,9 @@ from jobs.worker import process_tree
 
 
 def stand_guard() -> None:
-    """Fork: the child returns, to become the supervisor; the parent waits for its end, ends what is left of it, and exits.
+    """Fork. The child returns and becomes the supervisor; the parent waits, kills the rest and exits.
 
-    Both hold the worker's lock, so that it is free only when nothing is left. SIGTERM is passed on.
+    Both hold the worker's lock: it is free only when no process is left. SIGTERM is forwarded.
     """
     held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     process_tree.become_subreaper()
@@ -29,7 +30,10 @@ def stand_guard() -> None:
 
 
 def _wait_for(supervisor: int) -> None:
-    """Collect children until the supervisor is among them. It is looked at before it is collected: until then its number is nobody else's."""
+    """Reap children until the supervisor has ended.
+
+    WNOWAIT: its pid stays reserved until SIGTERM is no longer forwarded to it.
+    """
     while True:
         ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
         if ended is not None and ended.si_pid == supervisor:

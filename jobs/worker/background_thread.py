@@ -1,4 +1,4 @@
-"""A thread of the supervisor that does not end in silence."""
+"""Base class of the supervisor's threads."""
 
 import sys
 import threading
@@ -6,15 +6,15 @@ import threading
 from jobs.worker.stopping import Stop, broken
 
 
-class Watched(threading.Thread):
-    """Does `work`. What it raises unexpectedly goes to stderr and ends the attempt, instead of leaving everybody to wait for it for ever."""
+class BackgroundThread(threading.Thread):
+    """Run `work`. An unexpected exception is printed to stderr and ends the attempt."""
 
     def __init__(self, name: str, halt: Stop) -> None:
         super().__init__(name=name, daemon=True)
         self.halt = halt  # not `_stop`: threading.Thread has a method of that name
 
     def run(self) -> None:
-        """Until `work` returns."""
+        """Run `work` and report its exception."""
         try:
             self.work()
         except Exception as error:
@@ -24,5 +24,5 @@ class Watched(threading.Thread):
             self.halt.ask(broken(self.name, error))
 
     def work(self) -> None:
-        """What the thread is for."""
+        """Do the work of the thread."""
         raise NotImplementedError
