@@ -17,7 +17,7 @@ endif
 CHECK_ENV := LOG_LEVEL=error SECRET_KEY=check-$(shell printf 'x%.0s' {1..40}) WORKER_KEYS=check-$(shell printf 'y%.0s' {1..40}) \
 	DATABASE_URL=postgresql://check@127.0.0.1:1/check REDIS_URL=redis://127.0.0.1:1/0 LAUNCHER=memory WORKERS_DIR=/tmp ARTIFACTS_URL=file:///tmp
 
-.PHONY: help demo up test test-fast check attack fuzz bench chaos e2e mutants screenshots images manifests checkov requirements docs notice clean
+.PHONY: help demo up test test-fast coverage check attack fuzz bench chaos e2e mutants screenshots images manifests checkov requirements docs notice clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -32,13 +32,20 @@ up: $(VENV)/.laptop ## start everything without the demo
 needed = $(if $(filter tests%,$(ARGS)),$(filter tests tests/ $(1),$(ARGS)),yes)
 
 test: $(VENV)/.dev $(if $(call needed,tests/browser%),$(VENV)/.browser) $(if $(call needed,tests/deploy tests/deploy/ tests/deploy/test_manifests%),$(VENV)/.kubectl) $(if $(call needed,tests/contract tests/contract/ tests/contract/test_typescript%),$(VENV)/.node)
-test: ## all tests, in PROCESSES=2 at once (ARGS="tests/api -k name": only these, one after another)
-	@$(PY) -m pytest $(or $(ARGS),-n $(or $(PROCESSES),2))
+test: ## all tests, in PROCESSES=3 at once (ARGS="tests/api -k name": only these, one after another)
+	@$(PY) -m pytest $(or $(ARGS),-n $(or $(PROCESSES),3))
 
 test-fast: $(VENV)/.dev ## the tests that start no server, no installation and no browser
 	@$(PY) -m pytest -m fast -n $(or $(PROCESSES),2) $(ARGS)
 
-check: $(VENV)/.dev $(VENV)/.scripts ## ruff, mypy (tests too), import contracts, migrations, OpenAPI, templates, scripts
+# Collected from few folders: importing all tests would take longer than running these.
+PURE_TESTS := tests/jobs tests/launchers tests/schemas tests/worker/test_definitions.py tests/worker/test_spool.py
+coverage: $(VENV)/.dev ## branch coverage of the pure core; fails below the threshold in pyproject.toml
+	@mkdir -p var
+	@$(PY) -m coverage run -m pytest -q -m fast $(PURE_TESTS)
+	@$(PY) -m coverage report
+
+check: $(VENV)/.dev $(VENV)/.scripts ## ruff, mypy (tests too), import contracts, migrations, OpenAPI, templates, scripts, coverage
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check --quiet .
 	@$(CHECK_ENV) $(VENV)/bin/mypy mimir projects jobs monitoring tests manage.py
@@ -50,6 +57,7 @@ check: $(VENV)/.dev $(VENV)/.scripts ## ruff, mypy (tests too), import contracts
 	@$(CHECK_ENV) $(PY) -m tests.checks.templates
 	@$(VENV)/scripts/node_modules/.bin/biome ci --colors=off --config-path=tests/checks/scripts static/js static/css
 	@$(VENV)/scripts/node_modules/.bin/tsc --project tests/checks/scripts
+	@$(MAKE) --no-print-directory coverage
 
 bench: $(VENV)/.dev ## measure latencies as ratios taken side by side (ARGS=start: only that benchmark)
 	@$(PY) -m tests.benchmarks $(ARGS)

@@ -12,8 +12,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 
 from jobs.admission.limits import limit_check, limit_set, limits_delete
-from jobs.clusters.check import Launch
 from jobs.clusters.edit import cluster_change, cluster_create, cluster_delete, cluster_faults
+from jobs.clusters.launchers.base import LauncherKind
 from jobs.clusters.listing import cluster_is_free
 from jobs.contract import FailureReason
 from jobs.lifecycle.cancel import job_cancel
@@ -291,7 +291,7 @@ class ClusterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> Any:
         return {
-            "launcher": Launch.KUBERNETES,
+            "launcher": LauncherKind.KUBERNETES,
             "capacity_cpu_millicores": 0,
             "capacity_memory_bytes": 0,
         }

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from jobs.clusters.launchers.base import LauncherKind
 from mimir.lib.disks import write_problem
 from projects.storage import artifacts
 
@@ -82,7 +83,7 @@ def disks_problem() -> str:
     folders = [(artifacts.scratch_dir(), "uploads", "SPOOL_DIR")]
     if (artifacts_dir := artifacts.folder()) is not None:
         folders.insert(0, (artifacts_dir, "artifacts and logs", "ARTIFACTS_URL"))
-    if settings.ENV.launcher == "process":
+    if settings.ENV.launcher == LauncherKind.PROCESS:
         folders.append((settings.ENV.workers_dir, "workers", "WORKERS_DIR"))
     return " ".join(
         filter(

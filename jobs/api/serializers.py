@@ -11,6 +11,7 @@ from jobs.contract import EventKind, JobStatus, Priority
 from jobs.lifecycle.submit import ATTEMPTS_MAX, TIMEOUT_SECONDS_MAX
 from jobs.models import Limit
 from jobs.queries.lineage import NodeKind
+from jobs.reasons import Actor
 from jobs.types.registry import SPECS, job_type_names
 from jobs.types.spec import KINDS
 from mimir.api.fields import WholeNumberField
@@ -68,10 +69,18 @@ class NextStep(_Any):
         allow_null=True,
         help_text="Fields of a new request that differ; {}: unchanged; null: a person acts first.",
     )
+    actor = serializers.ChoiceField(
+        choices=[each.value for each in (Actor.NOBODY, Actor.USER, Actor.ADMINISTRATOR)],
+        help_text="Who acts: the user, an administrator, or nobody (waiting is enough).",
+    )
 
 
 class Diagnosis(_Any):
-    category = serializers.CharField()
+    category = serializers.CharField(help_text="The failure reason, or what the job waits for.")
+    code = serializers.CharField(help_text="The category, with a suffix for its exact cause.")
+    params = serializers.DictField(
+        help_text="Facts of the cause that the texts name. Names and values depend on the code."
+    )
     summary = serializers.CharField()
     detail = serializers.CharField()
     next_steps = NextStep(many=True)

@@ -13,8 +13,8 @@ from jobs.clusters.check import (
     NAME_RULE,
     VALUE,
     VALUE_RULE,
-    Launch,
 )
+from jobs.clusters.launchers.base import LauncherKind
 from jobs.clusters.listing import Health
 from jobs.core.resources import parse_cpu, parse_memory
 from jobs.models import ModelCache
@@ -127,7 +127,7 @@ class ClusterChange(_Any):
 class ClusterRequest(ClusterChange):
     name = PatternField(NAME.pattern, NAME_RULE)
     launcher = serializers.CharField(
-        required=False, default=Launch.KUBERNETES.value, help_text="kubernetes"
+        required=False, default=LauncherKind.KUBERNETES.value, help_text="kubernetes"
     )
     capacity = CapacityAsked()
 
@@ -150,7 +150,7 @@ class HealthShape(_Any):
 
 class ClusterShape(_Any):
     name = serializers.CharField()
-    launcher = serializers.ChoiceField(choices=[kind.value for kind in Launch])
+    launcher = serializers.ChoiceField(choices=[kind.value for kind in LauncherKind])
     enabled = serializers.BooleanField()
     region = serializers.CharField()
     context = serializers.CharField()  # type: ignore[assignment]

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import yaml
 from django.conf import settings
 
+from jobs.clusters.launchers.base import LauncherKind
 from jobs.models import ModelCache
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # a DNS label, as Kubernetes has them
@@ -42,14 +43,6 @@ ONLY_KUBERNETES = (
 )
 
 
-class Launch(StrEnum):
-    """How a cluster launches workers: `jobs.clusters.launchers.factory` makes each."""
-
-    KUBERNETES = "kubernetes"
-    PROCESS = "process"  # of this machine: the row that the installation makes for itself, and no second one
-    MEMORY = "memory"  # runs nothing: for tests
-
-
 class Effect(StrEnum):
     """What a node does to pods that do not tolerate its taint."""
 
@@ -78,10 +71,12 @@ def _is_label(value: object) -> bool:
 
 def launcher_fault(launcher: object) -> str:
     """What is wrong with the launcher of a new row; empty where nothing is."""
-    if launcher == Launch.PROCESS:
+    if launcher == LauncherKind.PROCESS:
         return "runs workers on this machine alone, which has its cluster already: use kubernetes"
-    tests = settings.ENV.launcher == Launch.MEMORY and settings.ENV.environment != "production"
-    if launcher == Launch.KUBERNETES or (launcher == Launch.MEMORY and tests):
+    tests = (
+        settings.ENV.launcher == LauncherKind.MEMORY and settings.ENV.environment != "production"
+    )
+    if launcher == LauncherKind.KUBERNETES or (launcher == LauncherKind.MEMORY and tests):
         return ""
     return "has to be kubernetes"
 
@@ -89,7 +84,7 @@ def launcher_fault(launcher: object) -> str:
 def column_faults(values: Mapping[str, Any], *, launcher: str) -> dict[str, str]:
     """What is wrong with `values`, by column; those that are not among them are not looked at."""
     faults = {name: _COLUMNS[name](value) for name, value in values.items() if name in _COLUMNS}
-    if launcher != Launch.KUBERNETES:
+    if launcher != LauncherKind.KUBERNETES:
         faults |= {
             name: "belongs to a kubernetes cluster: leave it empty"
             for name in ONLY_KUBERNETES

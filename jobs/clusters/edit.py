@@ -11,7 +11,8 @@ from typing import Any
 import structlog
 from django.db import IntegrityError, connection, transaction
 
-from jobs.clusters.check import COLUMNS, Launch, column_faults, launcher_fault, name_fault
+from jobs.clusters.check import COLUMNS, column_faults, launcher_fault, name_fault
+from jobs.clusters.launchers.base import LauncherKind
 from jobs.clusters.listing import NOT_YET, OWN, cluster_get, cluster_is_free
 from jobs.core import queue
 from jobs.core.locks import ADMISSION_LOCK
@@ -27,7 +28,9 @@ WHERE = ("context", "namespace")  # where its workers are: may not move while so
 def cluster_faults(*, values: Mapping[str, Any], cluster: Cluster | None = None) -> dict[str, str]:
     """What is wrong with `values`, by column. `cluster`: the row they change, None for a new one. Writes nothing."""
     launcher = (
-        cluster.launcher if cluster is not None else str(values.get("launcher", Launch.KUBERNETES))
+        cluster.launcher
+        if cluster is not None
+        else str(values.get("launcher", LauncherKind.KUBERNETES))
     )
     faults = column_faults(values, launcher=launcher)
     if cluster is None:
@@ -36,7 +39,7 @@ def cluster_faults(*, values: Mapping[str, Any], cluster: Cluster | None = None)
 
 
 def cluster_create(
-    *, name: str, actor: str, launcher: str = Launch.KUBERNETES, **values: Any
+    *, name: str, actor: str, launcher: str = LauncherKind.KUBERNETES, **values: Any
 ) -> Cluster:
     """A new row, which gets work once the reconciler has reached it.
 

@@ -3,6 +3,7 @@
 import os
 from functools import cache
 
+from jobs.clusters.launchers.base import LauncherKind
 from jobs.core.resources import Amounts
 
 
@@ -17,7 +18,7 @@ def machine() -> Amounts:
 
 def clamped(limits: Amounts, *, launcher: str) -> Amounts:
     """`limits`, on the process launcher cut to what the machine has."""
-    if launcher != "process":
+    if launcher != LauncherKind.PROCESS:
         return limits
     here = machine()
     return Amounts(

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Q
 
-from jobs.clusters.launchers.base import Launcher, Target
+from jobs.clusters.launchers.base import Launcher, LauncherKind, Target
 from jobs.clusters.launchers.factory import LauncherSettings, launcher_for
 from jobs.clusters.launchers.manifest import WorkerTemplate
 from jobs.clusters.listing import OWN
@@ -34,7 +34,7 @@ def cluster_ensure() -> Cluster:
     env = settings.ENV
     slots = env.capacity_jobs or (
         KUBERNETES_JOBS
-        if env.launcher == "kubernetes"
+        if env.launcher == LauncherKind.KUBERNETES
         else max(2, machine().cpu_millicores // 1000)
     )
     row, _created = Cluster.objects.get_or_create(
@@ -68,7 +68,7 @@ def cluster_configure() -> None:
 def launcher_of(cluster: Cluster) -> Launcher:
     """The launcher for a cluster: one a process, since it holds connections and watches; another one once the row says otherwise."""
     wanted = cluster.launcher, _launcher_settings(cluster)
-    if cluster.launcher != "kubernetes":
+    if cluster.launcher != LauncherKind.KUBERNETES:
         wanted = (
             cluster.launcher,
             replace(

@@ -24,6 +24,7 @@ from django.db.models import F, Q
 from jobs.clusters.launchers.base import (
     Launched,
     Launcher,
+    LauncherKind,
     LaunchLater,
     LaunchRefused,
     LaunchSpec,
@@ -39,8 +40,8 @@ from jobs.core.transition import attempt_lock
 from jobs.diagnosis.kubernetes import not_answered_yet
 from jobs.lifecycle.ending import attempt_end, back_off_seconds
 from jobs.models import Attempt, Cluster
-from jobs.reconcile.apply import waits_told
-from jobs.reconcile.decide import room_wait
+from jobs.reconcile.apply import wait_record
+from jobs.reconcile.decide import capacity_wait
 from mimir.lib.clock import utc_now
 from mimir.lib.crash import crash_point
 
@@ -211,7 +212,7 @@ def _requests(attempt_ids: Sequence[UUID]) -> Iterator[_LaunchRequest]:
     )
     for row in rows:
         cluster = clusters[row.cluster_id]
-        remote = cluster.launcher == "kubernetes"
+        remote = cluster.launcher == LauncherKind.KUBERNETES
         yield _LaunchRequest(
             row.id, row.cluster_id, launchers[row.cluster_id], _spec(row, cluster), remote
         )
@@ -275,7 +276,9 @@ def slow_launches_record() -> None:
         each for each, since in in_flight.items() if since < late and each not in _recorded_slow
     ][:SLOW_AT_ONCE]:
         _recorded_slow.add(attempt_id)
-        waits_told(attempt_id=attempt_id, told=not_answered_yet().told(), only_first=True)
+        wait_record(
+            attempt_id=attempt_id, wait=not_answered_yet().body(), actor=ACTOR, only_first=True
+        )
 
 
 def _all_in(answers: "SimpleQueue[_LaunchResult]", most: int) -> list[_LaunchResult]:
@@ -321,8 +324,8 @@ def _write(answers: Sequence[_LaunchResult]) -> None:
 def _later(attempt_id: UUID, error: Exception) -> None:
     log.warning("launch deferred", attempt_id=str(attempt_id), error=str(error)[:300])
     _try_later(attempt_id, seconds=error.seconds if isinstance(error, LaunchLater) else None)
-    if isinstance(error, LaunchUncertain) and error.told is not None:
-        waits_told(attempt_id=attempt_id, told=error.told)
+    if isinstance(error, LaunchUncertain) and error.diagnosis is not None:
+        wait_record(attempt_id=attempt_id, wait=error.diagnosis, actor=ACTOR)
 
 
 def _still_wanted(attempt_id: UUID) -> bool:
@@ -367,7 +370,9 @@ def _active_deadline(number: int, timeout_seconds: int) -> int:
     """Return the seconds after which the cluster itself ends the worker, later than our own deadlines."""
     env = settings.ENV
     slack = max(600, env.launch_timeout)  # time to start for a worker that waited for capacity
-    return int(room_wait(number, env.launch_timeout)) + timeout_seconds + env.worker_grace + slack
+    return (
+        int(capacity_wait(number, env.launch_timeout)) + timeout_seconds + env.worker_grace + slack
+    )
 
 
 def _record(launched: Mapping[UUID, Launched]) -> None:
@@ -442,7 +447,7 @@ def _refused(attempt_id: UUID, refused: LaunchRefused) -> None:
             reason=reason,
             actor=ACTOR,
             message=str(refused),
-            ready=refused.told,
+            cluster_diagnosis=refused.diagnosis,
         )
 
 

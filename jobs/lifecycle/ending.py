@@ -5,7 +5,6 @@ a bound of their own. An orderly shutdown and a shortage of capacity count again
 """
 
 import datetime as dt
-from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +12,7 @@ from django.conf import settings
 from jobs.contract import EventKind, FailureReason, FinishStatus, JobStatus
 from jobs.core.transition import job_move
 from jobs.diagnosis.job import diagnose
+from jobs.diagnosis.message import DiagnosisBody
 from jobs.lifecycle.storagewait import storage_wait_told, storage_waits
 from jobs.models import Attempt, Job
 from jobs.reasons import FINAL_REASONS, SHORTAGE_REASONS, UNCOUNTED_REASONS
@@ -31,13 +31,13 @@ def attempt_end(
     message: str = "",
     detail: dict[str, Any] | None = None,
     by_worker: FinishStatus | None = None,
-    ready: Mapping[str, Any] | None = None,
+    cluster_diagnosis: DiagnosisBody | None = None,
 ) -> JobStatus:
     """End a live attempt and move its job; return the job's status. The caller holds both locks.
 
     `by_worker`: the status of the worker's own finish. Without it the attempt is fenced, and later
     requests of its worker are refused.
-    `ready`: what the cluster's diagnosis tells, for the same reason.
+    `cluster_diagnosis`: the cluster's, for the same reason.
     """
     now = utc_now()
     reason, message = _while_storage_waits(job, attempt, reason, message)
@@ -48,7 +48,7 @@ def attempt_end(
         detail=detail,
         resources=job.resources,
         timeout_seconds=job.timeout_seconds,
-        ready=ready,
+        cluster_diagnosis=cluster_diagnosis,
     )
     # An attempt that was never claimed has run no user code.
     counts = (
@@ -130,7 +130,7 @@ def _requeue(
     job: Job,
     attempt: Attempt,
     reason: FailureReason,
-    diagnosis: dict[str, Any],
+    diagnosis: DiagnosisBody,
     actor: str,
     *,
     counts: bool,
@@ -169,7 +169,7 @@ def _requeue(
 
 
 def _fail(
-    job: Job, reason: FailureReason, diagnosis: dict[str, Any], actor: str, *, counts: bool
+    job: Job, reason: FailureReason, diagnosis: DiagnosisBody, actor: str, *, counts: bool
 ) -> None:
     job_move(
         job=job,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from jobs.clusters.check import Launch
+from jobs.clusters.launchers.base import LauncherKind
 from jobs.contract import EventKind, FailureReason, FinishStatus, JobStatus
 from jobs.core.transition import attempt_lock, event_add, job_move
 from jobs.lifecycle.ending import MESSAGE_MAX, attempt_end, job_finish_cancelled
@@ -120,7 +120,7 @@ def _apply(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> Jo
     reason = report.reason or FailureReason.WORKLOAD_FAILED
     if report.status is FinishStatus.CANCELLED:
         reason = FailureReason.INTERRUPTED  # nobody asked for a cancel: its surroundings stopped it
-    if reason is FailureReason.INTERRUPTED and attempt.cluster.launcher == Launch.KUBERNETES:
+    if reason is FailureReason.INTERRUPTED and attempt.cluster.launcher == LauncherKind.KUBERNETES:
         return _interrupted(job, attempt, report)
     return attempt_end(
         job=job,

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from jobs.admission.snapshot import queued_count
-from jobs.clusters.check import Launch
+from jobs.clusters.launchers.base import LauncherKind
 from jobs.clusters.listing import place_faults
 from jobs.clusters.machine import machine
 from jobs.contract import EventKind, JobStatus, Priority
@@ -222,7 +222,7 @@ def profiles() -> dict[str, Profile]:
     On the process launcher they are cut to the capacity of the machine.
     """
     text = settings.ENV.resource_profiles
-    here = machine() if settings.ENV.launcher == Launch.PROCESS else None
+    here = machine() if settings.ENV.launcher == LauncherKind.PROCESS else None
     return profiles_with(json.loads(text) if text else {}, builtin=builtin_profiles(), machine=here)
 
 

@@ -12,6 +12,7 @@ from jobs.admission.shapes import WaitingBody
 from jobs.admission.waiting import job_waiting
 from jobs.contract import ArtifactRole, JobStatus
 from jobs.core.resources import Amounts, format_cpu, format_memory, from_dict
+from jobs.diagnosis.stored import read_diagnosis
 from jobs.lifecycle.inputs_read import public_inputs
 from jobs.models import Artifact, Attempt, Job
 from jobs.queries.search import id_ends, titled_like
@@ -173,7 +174,7 @@ def job_dict(job: Job, waiting: WaitingBody | None, away: Mapping[str, Any] | No
         "status_text": "",
         "reason": job.reason,
         "message": job.message,
-        "diagnosis": job.diagnosis,
+        "diagnosis": read_diagnosis(job.diagnosis),
         "priority": job.priority,
         "parameters": job.parameters,
         "inputs": public_inputs(job),

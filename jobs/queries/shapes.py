@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 from uuid import UUID
 
 from jobs.admission.shapes import WaitingBody
+from jobs.diagnosis.message import DiagnosisBody, NextStepBody
 
 
 class QuantitiesBody(TypedDict):
@@ -51,7 +52,7 @@ class JobBody(TypedDict):
     status_text: str
     reason: str
     message: str
-    diagnosis: Mapping[str, Any] | None
+    diagnosis: DiagnosisBody | None
     priority: str
     parameters: Mapping[str, Any]
     inputs: list[dict[str, Any]]
@@ -109,7 +110,7 @@ class AttentionBody(TypedDict):
     job: JobBody | None
     title: str
     summary: str
-    next_steps: list[Mapping[str, Any]]
+    next_steps: list[NextStepBody]
 
 
 class ResultBody(TypedDict):

@@ -40,7 +40,7 @@ def status_text(job: JobBody) -> str:
     status = JobStatus(job["status"])
     if job["away"] and status not in ENDED:
         return str(job["away"]["detail"])
-    summary = str((job["diagnosis"] or {}).get("summary") or "")
+    summary = job["diagnosis"]["summary"] if job["diagnosis"] else ""
     message = job["message"]
     match status:
         case JobStatus.QUEUED:

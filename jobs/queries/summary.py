@@ -13,6 +13,7 @@ from django.db.models import Count, F, QuerySet, Sum
 from django.db.models.functions import Extract, Floor
 
 from jobs.contract import LIVE, JobStatus
+from jobs.diagnosis.stored import read_diagnosis
 from jobs.models import Attempt, DismissedFailure, Job, JobOutput, Limit, producer
 from jobs.queries.jobs import jobs_as_dicts
 from jobs.queries.producers import Producer, latest_results, producer_title
@@ -121,13 +122,13 @@ def _attention(project: Project, user: "User", now: dt.datetime) -> list[Attenti
 
 
 def _attention_item(job: Job, body: JobBody) -> AttentionBody:
-    diagnosis = job.diagnosis or {}
+    diagnosis = read_diagnosis(job.diagnosis)
     return {
         "kind": "failed_job",
         "job": body,
         "title": job.name or producer_title(job.type, job.parameters),
-        "summary": diagnosis.get("summary") or job.message,
-        "next_steps": diagnosis.get("next_steps", []),
+        "summary": (diagnosis and diagnosis["summary"]) or job.message,
+        "next_steps": diagnosis["next_steps"] if diagnosis else [],
     }
 
 

@@ -1,4 +1,4 @@
-"""The writes of the reconciler: each under the rows' locks, and only if they still stand as they were when it decided."""
+"""Writes of the reconciler: under the rows' locks, and only if the rows are as they were read."""
 
 import datetime as dt
 import json
@@ -12,11 +12,13 @@ from django.db import connection, transaction
 from jobs.contract import EventKind, FailureReason, JobStatus
 from jobs.core import feed
 from jobs.core.transition import attempt_lock, event_add, wake_on_commit
+from jobs.diagnosis.message import DiagnosisBody
+from jobs.diagnosis.stored import read_diagnosis
 from jobs.lifecycle.ending import attempt_end, job_finish_cancelled
 from jobs.logs.append import WrongOffset, log_append, log_close
 from jobs.models import Attempt, Job
 from jobs.reconcile.attempts import view_of
-from jobs.reconcile.decide import Action, AttemptView, Sight, Times
+from jobs.reconcile.decide import Action, AttemptView, Times, WorkerState
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import MimirError
 
@@ -26,7 +28,7 @@ LOST_TAIL = "The worker ended without delivering its log: lines after this one m
 
 
 def times() -> Times:
-    """The settings that decisions about attempts need."""
+    """Return the settings that decisions about attempts need."""
     env = settings.ENV
     return Times(
         launch_timeout=env.launch_timeout,
@@ -35,88 +37,93 @@ def times() -> Times:
     )
 
 
-def end_if_unchanged(*, row: AttemptView, action: Action, seen: Sight | None) -> bool:
+def end_if_unchanged(*, row: AttemptView, action: Action, state: WorkerState | None) -> bool:
     """End the attempt with the action's reason; False when its row has changed since it was read."""
     assert action.reason is not None
     with transaction.atomic():
         job, attempt = attempt_lock(attempt_id=row.id)
         if not _unchanged(attempt, row):
             return False
-        _keep_exit(attempt, seen)
+        _keep_exit(attempt, state)
         detail = {}
-        if seen is not None:
+        if state is not None:
             detail = {
-                "exit_code": seen.exit_code,
-                "signal": seen.signal,
-                "peak_bytes": seen.peak_memory_bytes,
+                "exit_code": state.exit_code,
+                "signal": state.signal,
+                "peak_bytes": state.peak_memory_bytes,
             }
         attempt_end(
             job=job,
             attempt=attempt,
             reason=action.reason,
             actor=ACTOR,
-            message=action.message
-            or attempt.message,  # the worker's, which said that it was asked to stop
+            # An interrupted worker has left its own message.
+            message=action.text or attempt.message,
             detail={key: value for key, value in detail.items() if value is not None},
-            ready=_ready(row, action, seen),
+            cluster_diagnosis=_cluster_diagnosis(row, action, state),
         )
     return True
 
 
-def _ready(row: AttemptView, action: Action, seen: Sight | None) -> dict[str, Any] | None:
-    """What the cluster tells, or told at last, of the action's reason; with the action's sentence, which may say more."""
-    known = row.waits_for if seen is None else seen.ready
+def _cluster_diagnosis(
+    row: AttemptView, action: Action, state: WorkerState | None
+) -> DiagnosisBody | None:
+    """Return the cluster's last diagnosis for the action's reason, with the action's sentence."""
+    known = read_diagnosis(row.waits_for) if state is None else state.diagnosis
     if known is None or known["category"] != action.reason:
         return None
-    ready = {name: known[name] for name in ("category", "summary", "detail", "next_steps")}
-    return {**ready, **({"summary": action.message} if action.message else {})}
+    return {**known, "summary": action.text} if action.text else known
 
 
-def waits_told(
-    *, attempt_id: UUID, told: Mapping[str, Any] | None, only_first: bool = False
+def wait_record(
+    *,
+    attempt_id: UUID,
+    wait: DiagnosisBody | None,
+    actor: str = ACTOR,
+    only_first: bool = False,
 ) -> bool:
-    """Keep what an attempt that nobody has claimed waits for, a diagnosis, and tell who watches; None: nothing any more.
+    """Store why an unclaimed attempt waits, and notify its followers; None: it no longer waits.
 
-    It stands at the attempt, and at the job for as long as this is `launching`.
-
-    A new category is an event; a new sentence of the same one is not. `only_first`: a reason that is known already is better, and stays.
+    The wait is stored with the attempt, and with the job while that is `launching`. A new category
+    is an event; a new sentence for the same category is not. `only_first`: keep a wait that is
+    known already. Returns whether it was stored.
     """
     with transaction.atomic():
         try:
             job, attempt = attempt_lock(attempt_id=attempt_id)
         except Attempt.DoesNotExist:
             return False
-        open_still = not (attempt.claim_id or attempt.fenced_at or attempt.ended_at)
-        if job.status != JobStatus.LAUNCHING or job.attempt != attempt.number or not open_still:
+        is_open = not (attempt.claim_id or attempt.fenced_at or attempt.ended_at)
+        if job.status != JobStatus.LAUNCHING or job.attempt != attempt.number or not is_open:
             return False
         before = attempt.waits_for
-        if before is None and told is None:
+        if before is None and wait is None:
             return False
         if before is not None and only_first:
             return False
-        fresh = told is not None and (before is None or before["category"] != told["category"])
+        fresh = wait is not None and (before is None or before["category"] != wait["category"])
         attempt.waits_for = None
-        if told is not None:
+        if wait is not None:
             since = utc_now().isoformat() if before is None or fresh else before["since"]
-            attempt.waits_for = {**told, "since": since}
+            attempt.waits_for = {**wait, "since": since}
         attempt.save(update_fields=["waits_for"])
         Job.objects.filter(id=job.id).update(
-            message=told["summary"] if told else "", diagnosis=told
+            message=wait["summary"] if wait else "", diagnosis=wait
         )
         # Every worker waits for its start: that is not an event.
-        if fresh and told is not None and told["category"] != FailureReason.STARTING:
-            data = {"category": told["category"], "summary": told["summary"]}
-            event_add(job=job, attempt=attempt.number, kind=EventKind.WAITS, actor=ACTOR, data=data)
+        if fresh and wait is not None and wait["category"] != FailureReason.STARTING:
+            data = {"category": wait["category"], "summary": wait["summary"]}
+            event_add(job=job, attempt=attempt.number, kind=EventKind.WAITS, actor=actor, data=data)
         else:
             feed.publish_job(job_id=job.id, project_id=job.project_id)
     return True
 
 
 def pods_keep(*, pods: Mapping[UUID, Sequence[Mapping[str, Any]]]) -> None:
-    """Keep the last state seen of attempts' pods: the cluster forgets them, and why an attempt ended is told from both."""
-    ids, seen = list(pods), [json.dumps(list(each)) for each in pods.values()]
+    """Store the last known state of attempts' pods: a diagnosis needs it after the cluster's own."""
+    ids, states = list(pods), [json.dumps(list(each)) for each in pods.values()]
     with connection.cursor() as cursor:
-        cursor.execute(_KEEP, [ids, seen])
+        cursor.execute(_KEEP, [ids, states])
 
 
 _KEEP = """
@@ -126,7 +133,10 @@ FROM (SELECT * FROM unnest(%s::uuid[], %s::text[]) AS given (id, pods)) AS seen 
 
 
 def fence_if_unchanged(*, row: AttemptView) -> bool:
-    """Fence an attempt whose job has moved on, or that did not heed a cancel; False when its row has changed."""
+    """Fence an attempt whose job has moved on, or that ignored a cancel.
+
+    False when its row has changed.
+    """
     with transaction.atomic():
         _job, attempt = attempt_lock(attempt_id=row.id)
         if not _unchanged(attempt, row):
@@ -136,18 +146,24 @@ def fence_if_unchanged(*, row: AttemptView) -> bool:
     return True
 
 
-def terminate_asked(*, row: AttemptView, at: dt.datetime) -> None:
-    """Remember when the worker was first asked to stop, by the database's clock: the grace counts from there, whoever leads."""
+def terminate_requested(*, row: AttemptView, at: dt.datetime) -> None:
+    """Store the time of the worker's first stop signal, by the database's clock.
+
+    The grace period counts from there, whichever process leads.
+    """
     Attempt.objects.filter(id=row.id, terminate_asked_at__isnull=True).update(terminate_asked_at=at)
 
 
-def gone_if_unchanged(*, row: AttemptView, seen: Sight | None) -> bool:
-    """The worker is gone: free its room, close its log, finish a cancel; False when its row has changed."""
+def gone_if_unchanged(*, row: AttemptView, state: WorkerState | None) -> bool:
+    """Record that the worker is gone: free its capacity, close its log, finish a cancel.
+
+    False when its row has changed.
+    """
     with transaction.atomic():
         job, attempt = attempt_lock(attempt_id=row.id)
         if not _unchanged(attempt, row):
             return False
-        _keep_exit(attempt, seen)
+        _keep_exit(attempt, state)
         gone_record(job=job, attempt=attempt)
     return True
 
@@ -155,7 +171,10 @@ def gone_if_unchanged(*, row: AttemptView, seen: Sight | None) -> bool:
 def gone_record(
     *, job: Job, attempt: Attempt, marker: str = LOST_TAIL, data: dict[str, Any] | None = None
 ) -> None:
-    """The worker counts as gone (both rows locked by the caller). `marker`: the last line of a log that it did not close itself."""
+    """Record that the worker is gone (both rows locked by the caller).
+
+    `marker`: the last line of a log that it did not close itself.
+    """
     attempt.gone_at = utc_now()
     attempt.save(update_fields=["gone_at"])
     if attempt.log_closed_at is None:
@@ -167,10 +186,10 @@ def gone_record(
 
 
 def log_rest_append(*, attempt_id: UUID, read: Callable[[int], Iterator[bytes]]) -> None:
-    """Append what the worker left past the stored end; `read(offset)` gives it in pieces.
+    """Append the worker's log past the stored end; `read(offset)` returns it in bounded pieces.
 
-    Each piece is bounded. Where somebody else has appended meanwhile (a late copy of a request, another reconciler) it goes on behind
-    that. A closed log, or a limit, ends it: what cannot be stored is what the marker line stands for.
+    It continues behind another append (a late copy of a request, another reconciler). A closed log
+    or a limit ends it: the marker line stands for the bytes that cannot be stored.
     """
     end = Attempt.objects.values_list("log_end", flat=True).get(id=attempt_id)
     for _ in range(TAIL_TRIES):
@@ -185,15 +204,15 @@ def log_rest_append(*, attempt_id: UUID, read: Callable[[int], Iterator[bytes]])
             return
 
 
-def cleaned_up(*, attempt_id: UUID) -> None:
-    """The worker object is removed; nothing is left to look at."""
+def clean_up_record(*, attempt_id: UUID) -> None:
+    """Record that the worker object is removed."""
     Attempt.objects.filter(id=attempt_id, cleaned_up_at__isnull=True).update(
         cleaned_up_at=utc_now()
     )
 
 
 def _close_lost(job: Job, attempt: Attempt, marker: str) -> None:
-    """Close the log of a worker that did not finish. One that never began has a whole, empty log."""
+    """Close the log of a worker that did not finish. Without a claim the log is complete and empty."""
     began = attempt.claimed_at is not None
     log_close(attempt=attempt, complete=not began, marker=marker if began else None)
     event_add(
@@ -209,11 +228,11 @@ def _unchanged(attempt: Attempt, row: AttemptView) -> bool:
     return view_of(attempt).fence() == row.fence()
 
 
-def _keep_exit(attempt: Attempt, seen: Sight | None) -> None:
-    if seen is None:
+def _keep_exit(attempt: Attempt, state: WorkerState | None) -> None:
+    if state is None:
         return
     if attempt.exit_code is None and attempt.exit_signal is None:
-        attempt.exit_code, attempt.exit_signal = seen.exit_code, seen.signal
-    if seen.peak_memory_bytes is not None:
-        attempt.peak_memory_bytes = max(attempt.peak_memory_bytes or 0, seen.peak_memory_bytes)
+        attempt.exit_code, attempt.exit_signal = state.exit_code, state.signal
+    if state.peak_memory_bytes is not None:
+        attempt.peak_memory_bytes = max(attempt.peak_memory_bytes or 0, state.peak_memory_bytes)
     attempt.save(update_fields=["exit_code", "exit_signal", "peak_memory_bytes"])

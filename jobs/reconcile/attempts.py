@@ -1,4 +1,4 @@
-"""The attempts the reconciler looks at: every one whose worker may still be there, or is not cleaned up."""
+"""Attempts of the reconciler: each whose worker can still exist, or is not cleaned up."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -40,7 +40,10 @@ _STATUSES = {status.value: status for status in JobStatus}
 
 
 def open_attempts(*, cluster: Cluster) -> dict[UUID, AttemptView]:
-    """Attempts of a cluster that are not cleaned up, by id. Columns and not rows: with thousands of workers each pass reads them twice."""
+    """Return the attempts of a cluster that are not cleaned up, by id.
+
+    Columns, not model instances: with thousands of workers each pass reads them twice.
+    """
     found = Attempt.objects.filter(cluster=cluster, cleaned_up_at__isnull=True).values_list(
         *_COLUMNS
     )
@@ -62,12 +65,12 @@ def open_attempts(*, cluster: Cluster) -> dict[UUID, AttemptView]:
 def _interrupted_at(
     end_status: str, ended_at: dt.datetime | None, log_closed_at: dt.datetime | None
 ) -> dt.datetime | None:
-    """A finish that has not ended its attempt is one of a worker that was asked to stop; it closed the log."""
+    """Return when an interrupted worker finished: its finish closed the log and did not end it."""
     return log_closed_at if end_status and ended_at is None else None
 
 
 def view_of(row: Attempt) -> AttemptView:
-    """An attempt (with its job) as the pure decision takes it."""
+    """Return an attempt (with its job) as a view."""
     return AttemptView(
         id=row.id,
         job_id=row.job_id,
@@ -93,8 +96,8 @@ def view_of(row: Attempt) -> AttemptView:
     )
 
 
-def pods_seen(attempt_id: UUID) -> list[Mapping[str, Any]]:
-    """The last state seen of each pod of an attempt, as its row keeps it."""
+def pods_of(attempt_id: UUID) -> list[Mapping[str, Any]]:
+    """Return the stored state of each pod of an attempt."""
     found: list[Mapping[str, Any]] = Attempt.objects.values_list("pods_seen", flat=True).get(
         id=attempt_id
     )
@@ -102,7 +105,7 @@ def pods_seen(attempt_id: UUID) -> list[Mapping[str, Any]]:
 
 
 def resources_of(attempt_id: UUID) -> dict[str, Any]:
-    """What the attempt's job asks for, as `resources.as_dict` made it."""
+    """Return the resources of the attempt's job (`resources.as_dict`)."""
     found: dict[str, Any] = Attempt.objects.values_list("job__resources", flat=True).get(
         id=attempt_id
     )
@@ -110,13 +113,16 @@ def resources_of(attempt_id: UUID) -> dict[str, Any]:
 
 
 def database_now() -> dt.datetime:
-    """The database's clock: what is compared with times in rows. Asked by a statement of its own, outside a transaction."""
+    """Return the database's time, for comparison with times in rows.
+
+    Read by a statement of its own, outside a transaction.
+    """
     row = Cluster.objects.annotate(now=Now()).values_list("now", flat=True).first()
     return row or dt.datetime.now(dt.UTC)
 
 
 def live_attempts() -> QuerySet[Attempt]:
-    """Attempts that may still change their job."""
+    """Return the attempts that can still change their job."""
     return Attempt.objects.filter(
         fenced_at__isnull=True, ended_at__isnull=True, gone_at__isnull=True
     )

@@ -1,13 +1,13 @@
-"""Attempts of a cluster that does not answer: who fell silent is noted, who stays silent for the cluster's grace is given up.
+"""Attempts of a cluster that does not answer: record who is silent, end who stays silent.
 
-Silence is counted by web's uptime (`services/uptime.py`): the cluster's while it is asked in vain, `Cluster.away_seconds`; a worker's
-from where the count stood when its last heartbeat was found old. That is noted at the attempt, whichever process finds it, and a heartbeat
-that comes makes the note void by not being the noted one. The grace is over when both have lasted so long. Every step decides again under
-the rows' locks: a heartbeat or a finish that comes in the same moment is either seen here, or finds its attempt fenced.
+Silence is measured by web's uptime (`jobs.liveness.uptime`), so that our own outages do not count:
+the cluster's as `Cluster.away_seconds`, a worker's from the uptime at which its last heartbeat was
+found old. That mark is stored with the attempt, by any process. A new heartbeat invalidates it,
+because it is not the marked one. The grace period is over when both have been silent as long.
+Every step decides again under the rows' locks: a heartbeat or a finish at the same moment is either
+read here, or finds its attempt fenced.
 """
 
-from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -16,32 +16,33 @@ from jobs.contract import FailureReason, JobStatus
 from jobs.core import feed
 from jobs.core.transition import attempt_lock
 from jobs.diagnosis.kubernetes import heartbeat_lost, never_started_away
+from jobs.diagnosis.message import DiagnosisBody
 from jobs.lifecycle.ending import attempt_end
 from jobs.models import Attempt, Cluster, Job
 from jobs.reconcile.apply import ACTOR, gone_record, times
 from jobs.reconcile.attempts import database_now, view_of
 from jobs.reconcile.decide import Action, AttemptView, Verb, decide_away, start_seconds
-from jobs.reconcile.silence import FRESH_SECONDS, heard_of, silence_of, web_seconds
+from jobs.reconcile.silence import FRESH_SECONDS, last_heartbeat, silence_of, web_seconds
 from mimir.lib.clock import utc_now
 from mimir.lib.formatting import time_text
 
 LOST_WITH_ITS_CLUSTER = (
-    "The worker and its cluster fell silent: lines after this one may be missing."
+    "The worker and its cluster stopped answering: lines after this one may be missing."
 )
 
 
-def unheard_mark(*, cluster: Cluster) -> int:
-    """Note which workers of a cluster that does not answer have fallen silent, and which are heard of again; returns how many.
+def silence_mark(*, cluster: Cluster) -> int:
+    """Mark the workers that are silent, and unmark the others; return how many changed.
 
-    Rows that somebody else holds are left to the next pass.
+    `cluster` does not answer. Rows that another transaction holds are left to the next pass.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_MARK, {"name": cluster.name, "fresh": FRESH_SECONDS})
         return _publish(cursor.fetchall())
 
 
-def heard_again(*, cluster: Cluster) -> int:
-    """The cluster answers: what was noted is over. Returns how many notes there were."""
+def silence_forget(*, cluster: Cluster) -> int:
+    """Remove the marks of a cluster that answers again; return how many."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_FORGET, {"name": cluster.name})
         return _publish(cursor.fetchall())
@@ -53,7 +54,7 @@ def _publish(rows: list[tuple[UUID, UUID]]) -> int:
     return len(rows)
 
 
-# In no particular order, but none that somebody holds is waited for: no deadlock. Nothing is locked while heartbeats arrive.
+# Unordered, but without waiting for locks: no deadlock. Locks nothing while heartbeats arrive.
 _MARK = """
 WITH found AS (
     SELECT attempt.id, web.counted, moment.at FROM jobs_attempt AS attempt,
@@ -83,23 +84,24 @@ RETURNING job.id, job.project_id
 
 
 def away_step(*, attempt_id: UUID) -> bool:
-    """What `decide_away` says of an attempt as its rows stand now; whether it moved."""
+    """Do the action of `decide_away` for the current rows; return whether the attempt moved."""
     with transaction.atomic():
         job, attempt = attempt_lock(attempt_id=attempt_id)
         cluster = Cluster.objects.get(name=attempt.cluster_id)
         if cluster.unreachable_since is None:
-            return False  # it answers again, to somebody else
+            return False  # it answers again, to another process
         now = database_now()
-        silence = silence_of(cluster, heard_of(attempt), web_seconds=web_seconds(), now=now)
+        silence = silence_of(cluster, last_heartbeat(attempt), web_seconds=web_seconds(), now=now)
         return _do(
             job, attempt, cluster, decide_away(view_of(attempt), silence, now=now, times=times())
         )
 
 
-def node_step(*, row: AttemptView, ready: Mapping[str, Any] | None) -> bool:
-    """Of a worker that its cluster shows, on a node that is not heard of: note its silence, and end it once that has lasted for the grace.
+def node_silence_step(*, row: AttemptView, diagnosis: DiagnosisBody | None) -> bool:
+    """Mark a silent worker on a node that does not report; end it after the grace period.
 
-    Whether it moved. A cluster takes the pods of a silent node away by itself, unless they tolerate that for ever.
+    Returns whether the attempt moved. A cluster removes the pods of a silent node by itself, unless
+    they tolerate that without limit.
     """
     with transaction.atomic():
         job, attempt = attempt_lock(attempt_id=row.id)
@@ -107,7 +109,7 @@ def node_step(*, row: AttemptView, ready: Mapping[str, Any] | None) -> bool:
         if view_of(attempt).fence() != row.fence() or job.status != JobStatus.RUNNING:
             return False
         web = web_seconds()
-        silence = silence_of(cluster, heard_of(attempt), web_seconds=web, now=database_now())
+        silence = silence_of(cluster, last_heartbeat(attempt), web_seconds=web, now=database_now())
         if silence.heard:
             return False
         if attempt.unheard_heartbeat_at != attempt.heartbeat_at:
@@ -116,31 +118,14 @@ def node_step(*, row: AttemptView, ready: Mapping[str, Any] | None) -> bool:
             feed.publish_job(job_id=job.id, project_id=job.project_id)
         if silence.worker_seconds < silence.grace_seconds:
             return False
-        message = ready["summary"] if ready else ""
-        attempt_end(
-            job=job,
-            attempt=attempt,
-            reason=FailureReason.NODE_LOST,
-            actor=ACTOR,
-            message=message,
-            ready=ready,
-        )
+        _end(job, attempt, FailureReason.NODE_LOST, diagnosis)
     return True
 
 
 def _do(job: Job, attempt: Attempt, cluster: Cluster, action: Action) -> bool:
     if action.verb is Verb.END:
         assert action.reason is not None
-        ready = _told(job, attempt, cluster, action.reason)
-        message = ready["summary"] if ready else action.message
-        attempt_end(
-            job=job,
-            attempt=attempt,
-            reason=action.reason,
-            actor=ACTOR,
-            message=message,
-            ready=ready,
-        )
+        _end(job, attempt, action.reason, _diagnosis(job, attempt, cluster, action.reason))
     elif action.verb is Verb.FENCE:
         attempt.fenced_at = attempt.ended_at = utc_now()
         attempt.save(update_fields=["fenced_at", "ended_at"])
@@ -154,19 +139,36 @@ def _do(job: Job, attempt: Attempt, cluster: Cluster, action: Action) -> bool:
     return action.verb is not Verb.NOTHING
 
 
-def _told(
+def _end(
+    job: Job, attempt: Attempt, reason: FailureReason, diagnosis: DiagnosisBody | None
+) -> None:
+    attempt_end(
+        job=job,
+        attempt=attempt,
+        reason=reason,
+        actor=ACTOR,
+        message=diagnosis["summary"] if diagnosis else "",
+        cluster_diagnosis=diagnosis,
+    )
+
+
+def _diagnosis(
     job: Job, attempt: Attempt, cluster: Cluster, reason: FailureReason
-) -> dict[str, Any] | None:
-    """The diagnosis of an end that the silence made; None for one that comes of the job's own limits."""
+) -> DiagnosisBody | None:
+    """Return the diagnosis of an end by silence; None for an end by the job's own limits."""
     now = utc_now()
-    facts: dict[str, Any] = {
-        "cluster": cluster.name,
-        "since": time_text(cluster.unreachable_since or now, now),
-        "elsewhere": bool(job.cluster or job.region),
-    }
+    since = time_text(cluster.unreachable_since or now, now)
+    placed = bool(job.cluster or job.region)
     if reason is FailureReason.HEARTBEAT_LOST:
         heard = time_text(attempt.heartbeat_at or attempt.claimed_at or now, now)
-        return heartbeat_lost(cluster.away_grace_seconds, heard=heard, **facts).told()
+        return heartbeat_lost(
+            cluster.away_grace_seconds,
+            cluster=cluster.name,
+            since=since,
+            heard=heard,
+            placed=placed,
+        ).body()
     if reason is FailureReason.LAUNCH_TIMEOUT:
-        return never_started_away(start_seconds(view_of(attempt), times()), **facts).told()
+        seconds = start_seconds(view_of(attempt), times())
+        return never_started_away(seconds, cluster=cluster.name, since=since, placed=placed).body()
     return None

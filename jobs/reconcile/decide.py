@@ -1,8 +1,9 @@
-"""What to do about one attempt, from its row and from what the cluster shows. Pure.
+"""Decide the next action for one attempt, from its row and the observation of its cluster. Pure.
 
-The law: nothing is declared lost or gone on the word of a list older than the row. Rows are read before and after the list, and an attempt
-that differs between both reads is left for the next pass. That both reads agree is what makes the list newer than the row: times are not
-compared for it, since rows carry the clocks of several machines, and one that is ahead would make every end wait for it.
+Nothing counts as lost or gone by a list that is older than the row. Rows are read before and after
+the list, and an attempt that differs between the two reads is left to the next pass. Equal reads
+prove that the list is newer than the row. Times do not: rows carry the clocks of several machines,
+and a fast clock would delay every end.
 """
 
 import datetime as dt
@@ -13,24 +14,29 @@ from typing import Any
 from uuid import UUID
 
 from jobs.contract import TERMINAL, FailureReason, JobStatus
-from jobs.reasons import CLUSTER_REASONS, FINAL_REASONS, SHORTAGE_REASONS
-from mimir.lib.formatting import told_never
+from jobs.diagnosis.message import DiagnosisBody
+from jobs.diagnosis.stored import ended_summary
+from jobs.reasons import CLUSTER_REASONS, FINAL_REASONS, SHORTAGE_REASONS, reason_of
 
 
 class Verb(StrEnum):
-    """What the reconciler does next with an attempt."""
+    """The reconciler's next action for an attempt."""
 
     NOTHING = "nothing"
-    END = "end"  # end it with a reason, fence it
-    FENCE = "fence"  # its job has moved on, or its cancel's grace is over
-    TERMINATE = "terminate"  # fenced or ended, and still there
-    GONE = "gone"  # its worker is gone: free its room, close its log
+    END = "end"  # end it with a reason and fence it
+    FENCE = "fence"  # its job has moved on, or the grace of its cancel is over
+    TERMINATE = "terminate"  # fenced or ended, and its worker still exists
+    GONE = "gone"  # its worker is gone: free its capacity, close its log
     CLEAN_UP = "clean_up"  # remove the worker object
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptView:
-    """An attempt's row and the job's columns that matter here."""
+    """The columns of an attempt and its job that a decision needs.
+
+    `waits_for`: the stored diagnosis of its wait. `interrupted_at`: when its worker reported a
+    stop signal that its cluster has not explained yet.
+    """
 
     id: UUID
     job_id: UUID
@@ -51,15 +57,11 @@ class AttemptView:
     terminate_asked_at: dt.datetime | None = None
     cancel_requested_at: dt.datetime | None = None
     sealed: bool = False
-    waits_for: Mapping[str, Any] | None = (
-        None  # what was last told of why its worker does not start
-    )
-    interrupted_at: dt.datetime | None = (
-        None  # its worker said that it was asked to stop, and its cluster has not said why
-    )
+    waits_for: Mapping[str, Any] | None = None
+    interrupted_at: dt.datetime | None = None
 
     def fence(self) -> tuple[object, ...]:
-        """What has to be the same in both reads for an action to be safe."""
+        """Return the values that must be equal in both reads for an action to be safe."""
         return (
             self.job_status,
             self.job_attempt,
@@ -72,13 +74,15 @@ class AttemptView:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """What the cluster's list shows of one attempt's worker.
+class WorkerState:
+    """State of one attempt's worker, from the list of its cluster.
 
-    `alive`: its supervisor runs, or is being started. `gone`: nothing of it does; a dead supervisor may leave processes of the workload
-    behind. `reason` and `message`: why it ended, or what it waits for; `hopeless`: it will not start by waiting. `ready`: the diagnosis of
-    that reason, where the cluster tells more than these. `node_silent`: alive as far as the cluster knows, which does not hear of its node.
-    `placed_at`: since when it has room on a node, by the cluster's clock; None where it has none, or nobody says.
+    `alive`: its supervisor runs, or is being started. `gone`: none of its processes run; a dead
+    supervisor can leave processes of the workload behind. `reason` and `message`: why it ended, or
+    what it waits for. `stuck`: it will not start by waiting. `diagnosis`: of that reason, where the
+    cluster reports more. `node_silent`: alive as far as the cluster knows, on a node that does not
+    report. `placed_at`: since when it has a node, by the cluster's clock; None for no node or no
+    report.
     """
 
     alive: bool
@@ -88,15 +92,15 @@ class Sight:
     reason: str = ""
     message: str = ""
     peak_memory_bytes: int | None = None
-    hopeless: bool = False
-    ready: Mapping[str, Any] | None = None
+    stuck: bool = False
+    diagnosis: DiagnosisBody | None = None
     node_silent: bool = False
     placed_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The settings this decision needs, in seconds."""
+    """The settings of a decision, in seconds."""
 
     launch_timeout: float
     cancel_grace: float
@@ -107,51 +111,65 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What to do, and with END the reason and the sentence for it."""
+    """The next action, and for END its reason, its sentence, and the limit that was exceeded."""
 
     verb: Verb
     reason: FailureReason | None = None
     message: str = ""
+    limit: str = ""
+
+    @property
+    def text(self) -> str:
+        """The sentence with the limit."""
+        return f"{self.message} {self.limit}".strip()
 
 
 NOTHING = Action(Verb.NOTHING)
-ROOM_WAIT_SECONDS = 1800.0
-BLIP_SECONDS = 30.0  # a cluster that answers again so soon was not away: it says better what became of a worker that never claimed
+CAPACITY_WAIT_SECONDS = 1800.0
+# A cluster that answers again so soon was not away: it knows more about an unclaimed worker.
+BLIP_SECONDS = 30.0
 
 
-def room_wait(number: int, launch_timeout: float) -> float:
-    """How long the worker of attempt `number` may wait for room, in seconds: each time twice as long, so that a night makes a few attempts.
+def capacity_wait(number: int, launch_timeout: float) -> float:
+    """Return how long the worker of attempt `number` can wait for capacity, in seconds.
 
-    Bounded, so that another cluster gets its turn.
+    The time doubles with each attempt, so that a night makes few attempts. It is bounded, so that
+    another cluster gets its turn.
     """
-    return max(launch_timeout, min(launch_timeout * 2.0 ** min(number - 1, 30), ROOM_WAIT_SECONDS))
+    longest = min(launch_timeout * 2.0 ** min(number - 1, 30), CAPACITY_WAIT_SECONDS)
+    return max(launch_timeout, longest)
 
 
 def start_limit(number: int, launch_timeout: float) -> float:
-    """The longest from an admission to the claim, in seconds: to wait for room, and to start once there is some."""
-    return room_wait(number, launch_timeout) + launch_timeout
+    """Return the longest time from admission to claim, in seconds: capacity wait and start."""
+    return capacity_wait(number, launch_timeout) + launch_timeout
 
 
-def decide(row: AttemptView, seen: Sight | None, *, now: dt.datetime, times: Times) -> Action:
-    """The next action for `row`, which stood so before the list was begun. `seen` is None when the list does not have its worker."""
+def decide(
+    row: AttemptView, state: WorkerState | None, *, now: dt.datetime, times: Times
+) -> Action:
+    """Return the next action for `row`, which was the same before the list began.
+
+    `state` is None when the list does not have its worker.
+    """
     if row.gone_at is not None:
-        if seen is not None and not seen.gone:
-            return Action(Verb.TERMINATE)  # its cluster was away, and it was given up
+        if state is not None and not state.gone:
+            return Action(Verb.TERMINATE)  # its cluster was away, and the attempt was ended
         return Action(Verb.CLEAN_UP) if row.sealed else NOTHING
     if row.fenced_at is not None or row.ended_at is not None:
-        return _after_end(row, seen, now, times)
+        return _after_end(row, state, now, times)
     if row.job_status in TERMINAL or row.job_attempt != row.number:
         return Action(Verb.FENCE)
     if row.claimed_at is None:
-        return _before_claim(row, seen, now, times)
-    return _claimed(row, seen, now, times)
+        return _before_claim(row, state, now, times)
+    return _claimed(row, state, now, times)
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """How long a cluster has been asked in vain, and its worker not been heard of meanwhile; in seconds in which web was up.
+    """Silence of a cluster and of one worker, in seconds of web's uptime.
 
-    `heard`: the worker's last heartbeat is fresh, by the clock.
+    `heard`: the worker's last heartbeat is recent, by the clock.
     """
 
     cluster_seconds: float
@@ -161,14 +179,15 @@ class Silence:
 
     @property
     def over(self) -> bool:
-        """Whether the grace is: nobody can say what became of the worker."""
+        """Whether both have been silent for the cluster's grace period."""
         return min(self.cluster_seconds, self.worker_seconds) >= self.grace_seconds
 
 
 def decide_away(row: AttemptView, silence: Silence, *, now: dt.datetime, times: Times) -> Action:
-    """The next action for `row` while its cluster cannot be asked. Only what is safe without it: a fence holds wherever the worker is.
+    """Return the next action for `row` while its cluster does not answer.
 
-    A worker that has not claimed has run nothing, and fenced it never will: that is as good as gone.
+    Only actions that are safe without the cluster: a fence holds wherever the worker is. A worker
+    that has not claimed has run nothing, and cannot claim once fenced: that is as good as gone.
     """
     if row.gone_at is not None:
         return NOTHING
@@ -179,11 +198,12 @@ def decide_away(row: AttemptView, silence: Silence, *, now: dt.datetime, times: 
         return Action(Verb.FENCE)
     if row.claimed_at is None:
         return _unclaimed_away(row, silence, now, times)
-    # One that is silent, and has not said that it leaves, may have ended in time: what it has to say is waited for until the grace is over.
+    # A silent worker that has not reported a stop may have ended in time: wait for its report
+    # until the grace period is over.
     speaks = (
         silence.heard or row.interrupted_at is not None or row.job_status == JobStatus.CANCELLING
     )
-    action = _claimed(row, Sight(alive=True), now, times) if speaks else NOTHING
+    action = _claimed(row, WorkerState(alive=True), now, times) if speaks else NOTHING
     return (
         Action(Verb.END, FailureReason.HEARTBEAT_LOST)
         if action.verb is Verb.NOTHING and silence.over
@@ -203,128 +223,139 @@ def _unclaimed_away(row: AttemptView, silence: Silence, now: dt.datetime, times:
 
 
 def start_seconds(row: AttemptView, times: Times) -> float:
-    """How long after its admission it may claim, while its cluster cannot be asked: one that waited for room there may have some by now."""
+    """Return how long after its admission a worker can claim while its cluster does not answer.
+
+    One that waited for capacity there may have it by now.
+    """
     waited = row.launched_at is not None and _known_wait(row) in SHORTAGE_REASONS
     return start_limit(row.number, times.launch_timeout) if waited else times.launch_timeout
 
 
-def _after_end(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Times) -> Action:
-    if seen is None or seen.gone:
+def _after_end(
+    row: AttemptView, state: WorkerState | None, now: dt.datetime, times: Times
+) -> Action:
+    if state is None or state.gone:
         return Action(Verb.GONE)
     if (
         row.fenced_at is None
         and row.ended_at is not None
-        and seen.alive
+        and state.alive
         and _seconds(now, row.ended_at) < times.worker_grace
     ):
         return NOTHING  # its finish was accepted: it is about to exit by itself
     return Action(Verb.TERMINATE)
 
 
-def _before_claim(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Times) -> Action:
+def _before_claim(
+    row: AttemptView, state: WorkerState | None, now: dt.datetime, times: Times
+) -> Action:
     if row.job_status == JobStatus.CANCELLING:
         return Action(Verb.FENCE)
-    if seen is not None and not seen.alive:
-        return _dead_before_claim(seen)
-    if seen is not None and seen.hopeless:
-        return Action(Verb.END, _lost_reason(seen), seen.message)
-    if (late := _late(row, seen, now, times)) is not None:
+    if state is not None and not state.alive:
+        return _dead_before_claim(state)
+    if state is not None and state.stuck:
+        return Action(Verb.END, _lost_reason(state), state.message)
+    if (late := _late(row, state, now, times)) is not None:
         return late
-    if seen is None and row.launched_at is not None:
+    if state is None and row.launched_at is not None:
         return Action(
             Verb.END, FailureReason.WORKER_LOST, "Its worker vanished before it took the job."
         )
-    return NOTHING  # not launched yet, or on its way: the dispatcher's sweep launches what a lost hint left behind
+    # Not launched yet, or starting: the dispatcher's sweep launches after a lost hint.
+    return NOTHING
 
 
-def _late(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Times) -> Action | None:
-    """Not started in time: what it waited for is the reason, where that is known.
+def _late(
+    row: AttemptView, state: WorkerState | None, now: dt.datetime, times: Times
+) -> Action | None:
+    """Return the end of a worker that did not start in time, for the reason of its wait.
 
-    The time to start begins with its admission, or when it had room at last; the time to wait for room is longer.
+    The time to start begins with its admission, or when it got a node. The time to wait for
+    capacity is longer.
     """
-    reason = (
-        _lost_reason(seen)
-        if seen is not None and seen.reason
-        else _known_wait(row)
-        if seen is None and row.launched_at is None
-        else None
-    )
+    reason = _wait_reason(row, state)
     limit, since, when = times.launch_timeout, row.created_at, "its admission"
     if reason in SHORTAGE_REASONS:
-        limit = room_wait(row.number, limit)
+        limit = capacity_wait(row.number, limit)
     elif (
-        seen is not None
-        and seen.placed_at is not None
-        and since < (placed_at := min(seen.placed_at, now))
+        state is not None
+        and state.placed_at is not None
+        and since < (placed_at := min(state.placed_at, now))
     ):
-        since, when = placed_at, "having room on a node"
+        since, when = placed_at, "its assignment to a node"
     if _seconds(now, since) <= limit:
         return None
     late = f"did not report within {limit:.0f} s of {when}."
     if reason is None:
         return Action(Verb.END, FailureReason.LAUNCH_TIMEOUT, f"Its worker {late}")
-    told = seen.message if seen is not None else str((row.waits_for or {}).get("summary", ""))
-    return Action(Verb.END, reason, f"{told_never(told)} It {late}".strip())
+    return Action(Verb.END, reason, _ended_text(row, state), f"It {late}")
+
+
+def _wait_reason(row: AttemptView, state: WorkerState | None) -> FailureReason | None:
+    if state is not None:
+        return _lost_reason(state) if state.reason else None
+    return _known_wait(row) if row.launched_at is None else None
+
+
+def _ended_text(row: AttemptView, state: WorkerState | None) -> str:
+    """Return the summary of its wait, for a worker that never started."""
+    if state is None:
+        return ended_summary(row.waits_for or {})
+    return ended_summary(state.diagnosis) if state.diagnosis is not None else state.message
 
 
 def _known_wait(row: AttemptView) -> FailureReason | None:
-    """What it was last told to wait for."""
-    try:
-        return FailureReason((row.waits_for or {}).get("category", ""))
-    except ValueError:
-        return None
+    """Return the stored reason of its wait."""
+    return reason_of(str((row.waits_for or {}).get("category", "")))
 
 
-def _dead_before_claim(seen: Sight) -> Action:
-    """Who has not taken the job cannot have found it wanting: a database restored from a backup does not know of the claim.
+def _dead_before_claim(state: WorkerState) -> Action:
+    """Return the end of a worker that ended without a claim.
 
-    A cluster can find the worker wanting before it runs.
+    A worker that never claimed cannot report a final reason. If it does, this database was restored
+    from a backup that is older than the claim. A cluster can report one before the worker runs.
     """
-    reason = _lost_reason(seen)
+    reason = _lost_reason(state)
     if reason in FINAL_REASONS and reason not in CLUSTER_REASONS:
         return Action(
             Verb.END,
             FailureReason.WORKER_LOST,
-            "Its worker ended, and this database does not know that it took the job.",
+            "Its worker ended, and this database has no record that it took the job.",
         )
-    return Action(Verb.END, reason, seen.message or "Its worker ended before it took the job.")
+    return Action(Verb.END, reason, state.message or "Its worker ended before it took the job.")
 
 
-def _claimed(row: AttemptView, seen: Sight | None, now: dt.datetime, times: Times) -> Action:
+def _claimed(row: AttemptView, state: WorkerState | None, now: dt.datetime, times: Times) -> Action:
     assert row.claimed_at is not None
-    if seen is None or not seen.alive:
-        return _vanished(row, seen)
+    if state is None or not state.alive:
+        return _vanished(row, state)
     if row.job_status == JobStatus.CANCELLING:
         asked = row.cancel_requested_at or now
         return Action(Verb.FENCE) if _seconds(now, asked) > times.cancel_grace else NOTHING
-    # The worker stops at its time limit by itself, and gives its workload the same grace as on a cancel.
+    # The worker stops at its time limit by itself, with the grace of a cancel for its workload.
     if _seconds(now, row.claimed_at) > row.timeout_seconds + times.cancel_grace:
         return Action(Verb.END, FailureReason.DEADLINE_EXCEEDED)
     if (
         row.interrupted_at is not None
         and _seconds(now, row.interrupted_at) > times.interrupted_grace
     ):
-        return Action(
-            Verb.END, FailureReason.INTERRUPTED
-        )  # it has left, whatever its cluster goes on to show
-    return NOTHING  # silent but seen alive: a missed heartbeat fails nothing
+        # It has left, whatever its cluster still shows.
+        return Action(Verb.END, FailureReason.INTERRUPTED)
+    return NOTHING  # silent but observed alive: a missed heartbeat fails nothing
 
 
-def _vanished(row: AttemptView, seen: Sight | None) -> Action:
+def _vanished(row: AttemptView, state: WorkerState | None) -> Action:
     if row.interrupted_at is not None and (
-        seen is None or _lost_reason(seen) is FailureReason.WORKER_LOST
+        state is None or _lost_reason(state) is FailureReason.WORKER_LOST
     ):
         return Action(Verb.END, FailureReason.INTERRUPTED)
-    if seen is None:
+    if state is None:
         return Action(Verb.END, FailureReason.WORKER_LOST)
-    return Action(Verb.END, _lost_reason(seen), seen.message)
+    return Action(Verb.END, _lost_reason(state), state.message)
 
 
-def _lost_reason(seen: Sight) -> FailureReason:
-    try:
-        return FailureReason(seen.reason)
-    except ValueError:
-        return FailureReason.WORKER_LOST
+def _lost_reason(state: WorkerState) -> FailureReason:
+    return reason_of(state.reason) or FailureReason.WORKER_LOST
 
 
 def _seconds(now: dt.datetime, then: dt.datetime) -> float:

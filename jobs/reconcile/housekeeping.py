@@ -1,4 +1,4 @@
-"""What nobody needs any more is removed: objects and files that a process left when it died between them and their row."""
+"""Removal of unreferenced objects and files: of processes that died before writing their row."""
 
 from collections.abc import Collection
 
@@ -17,14 +17,17 @@ LOG_OBJECTS_AFTER_SECONDS = 3600.0
 
 
 def artifact_keys_referenced(keys: Collection[str]) -> set[str]:
-    """Those of `keys` that an artifact's row points at, or a dataset version's: what a job wrote lies where its artifact was put."""
+    """Return the `keys` that an artifact or a dataset version references.
+
+    A dataset version that a job wrote uses the key of its artifact.
+    """
     return set(
         Artifact.objects.filter(storage_key__in=keys).values_list("storage_key", flat=True)
     ) | storage_keys_referenced(keys)
 
 
 def storage_sweep() -> int:
-    """One look over the whole storage, and at expired tokens; returns how many objects, files and tokens went."""
+    """Sweep the whole storage and expired tokens; return how many items were removed."""
     return (
         log_objects_sweep(older_than_seconds=LOG_OBJECTS_AFTER_SECONDS)
         + unreferenced_objects_sweep(folder=ARTIFACTS, referenced=artifact_keys_referenced)

@@ -1,40 +1,46 @@
-"""What the passes over one cluster remember of one another. It can be lost at any time: then something is read, or written, once more."""
+"""State of one cluster's attempts that passes keep in memory.
+
+It can be lost at any time: then something is read or written once more.
+"""
 
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from jobs.clusters.launchers.base import Evidence, Observed
-from jobs.diagnosis.kubernetes import ClusterDiagnosis
+from jobs.clusters.launchers.base import Evidence, Observation
+from jobs.diagnosis.kubernetes import Diagnosis
 from jobs.reconcile.apply import pods_keep
-from jobs.reconcile.attempts import pods_seen
-from jobs.reconcile.decide import AttemptView, Sight
+from jobs.reconcile.attempts import pods_of
+from jobs.reconcile.decide import AttemptView, WorkerState
 
 PODS_KEPT = 3  # of one attempt; it has one, unless somebody changed its Job
 Pods = tuple[Mapping[str, Any], ...]
-Explanation = tuple[Sight | None, ClusterDiagnosis | None]
+Diagnosed = tuple[WorkerState | None, Diagnosis | None]
 
 
-class Memory:
-    """The pods that are kept in rows, and since when an object has been without an attempt."""
+class KnownState:
+    """Stored pods, the last diagnosis of each waiting worker, and the age of orphans."""
 
     def __init__(self) -> None:
         self._pods: dict[UUID, Pods] = {}
         self._orphans: dict[str, dt.datetime] = {}
-        self._told: dict[UUID, tuple[Evidence, Explanation]] = {}
+        self._diagnosed: dict[UUID, tuple[Evidence, Diagnosed]] = {}
         self._first = True
-        self.attempts = 0  # that the last pass looked at
+        self.attempts = 0  # of the last pass
 
-    def keep(self, rows: Mapping[UUID, AttemptView], sights: Mapping[UUID, Observed]) -> None:
-        """Write the pods that differ from what was seen before.
+    def keep(
+        self, rows: Mapping[UUID, AttemptView], observations: Mapping[UUID, Observation]
+    ) -> None:
+        """Store the pods that have changed.
 
-        The first pass believes of a worker that runs that its row says so: with thousands of them that is what a restart costs.
+        The first pass does not store pods of running workers: their rows usually have them, and
+        with thousands of workers that is the cost of a restart.
         """
         self.attempts = len(rows)
         changed: dict[UUID, Pods] = {}
-        for attempt_id, seen in sights.items():
-            pods = seen.evidence.pods if seen.evidence is not None else ()
+        for attempt_id, observation in observations.items():
+            pods = observation.evidence.pods if observation.evidence is not None else ()
             row = rows.get(attempt_id)
             if not pods or row is None or row.gone_at is not None:
                 continue
@@ -54,42 +60,45 @@ class Memory:
         self._first = False
         for gone in self._pods.keys() - rows.keys():
             del self._pods[gone]
-        for gone in self._told.keys() - rows.keys():
-            del self._told[gone]
+        for gone in self._diagnosed.keys() - rows.keys():
+            del self._diagnosed[gone]
 
-    def explained(
-        self, row: AttemptView, seen: Observed | None, explain: Callable[[], Explanation]
-    ) -> Explanation:
-        """`explain`'s answer; the one of the pass before while the cluster shows the very same of a worker that waits."""
+    def diagnosed_state(
+        self,
+        row: AttemptView,
+        observation: Observation | None,
+        diagnose: Callable[[], Diagnosed],
+    ) -> Diagnosed:
+        """Return the result of `diagnose`, or the last one of a waiting worker without a change."""
         if (
-            seen is None
-            or seen.evidence is None
-            or not seen.alive
+            observation is None
+            or observation.evidence is None
+            or not observation.alive
             or row.claimed_at is not None
             or row.ended_at is not None
         ):
-            self._told.pop(row.id, None)
-            return explain()
-        before = self._told.get(row.id)
-        if before is None or not _same(before[0], seen.evidence):
-            before = self._told[row.id] = seen.evidence, explain()
+            self._diagnosed.pop(row.id, None)
+            return diagnose()
+        before = self._diagnosed.get(row.id)
+        if before is None or not _same(before[0], observation.evidence):
+            before = self._diagnosed[row.id] = observation.evidence, diagnose()
         return before[1]
 
     def pods(self, attempt_id: UUID) -> Sequence[Mapping[str, Any]]:
-        """The last state seen of each pod of an attempt."""
-        return self._pods.get(attempt_id) or pods_seen(attempt_id)
+        """Return the last known state of each pod of an attempt."""
+        return self._pods.get(attempt_id) or pods_of(attempt_id)
 
     def orphaned_seconds(self, name: str, now: dt.datetime) -> float:
-        """For how long `name` has been seen without an attempt, by this process's passes alone."""
+        """Return how long this process has observed `name` without an attempt."""
         return (now - self._orphans.setdefault(name, now)).total_seconds()
 
-    def orphans_are(self, names: Collection[str]) -> None:
-        """Forget the others."""
+    def forget_orphans_except(self, names: Collection[str]) -> None:
+        """Forget the other objects: they have an attempt, or are gone."""
         self._orphans = {name: since for name, since in self._orphans.items() if name in names}
 
 
 def _same(before: Evidence, now: Evidence) -> bool:
-    """Whether it is the same objects: a mirror makes a new one of each that changes."""
+    """Whether the objects are identical: a mirror creates a new one for each change."""
     pairs = zip(
         (before.job, *before.pods, *before.events), (now.job, *now.pods, *now.events), strict=False
     )
@@ -98,12 +107,12 @@ def _same(before: Evidence, now: Evidence) -> bool:
 
 
 def _begins(pod: Mapping[str, Any]) -> bool:
-    """Whether it is on its way and nothing is wrong: not worth a row's change."""
+    """Whether it starts without an error: such a state is not stored."""
     status = pod["status"]
     states = [
         each.get("state", {}).get("waiting", {}) for each in status.get("containerStatuses") or ()
     ]
-    told = any(
+    error = any(
         state.get("reason") not in (None, "ContainerCreating", "PodInitializing")
         for state in states
     )
@@ -114,7 +123,7 @@ def _begins(pod: Mapping[str, Any]) -> bool:
     )
     return (
         status.get("phase") == "Pending"
-        and not told
+        and not error
         and scheduled
         and "deletionTimestamp" not in pod["metadata"]
     )

@@ -1,6 +1,6 @@
-"""The lease of a loop that one process leads: a row, by the database's clock, so that no holder's clock matters.
+"""Lease of a loop that one process leads: a row, by the database's clock.
 
-It only keeps two reconcilers from doing the same work: each of their writes is safe without it.
+It only prevents duplicate work: each write of a reconciler is safe without it.
 """
 
 from django.db import connection
@@ -9,7 +9,7 @@ RECONCILER = "reconciler"
 
 
 def lease_take(*, name: str, holder: str, seconds: float) -> bool:
-    """Take the lease, or renew it if `holder` has it; False while another one holds it."""
+    """Take the lease, or renew it if `holder` has it; False while another process holds it."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -25,6 +25,6 @@ def lease_take(*, name: str, holder: str, seconds: float) -> bool:
 
 
 def lease_release(*, name: str, holder: str) -> None:
-    """Let the lease go, so that the next one need not wait for it to expire."""
+    """Release the lease, so that the next process can take it at once."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM jobs_lease WHERE name = %s AND holder = %s", [name, holder])

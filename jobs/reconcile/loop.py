@@ -1,4 +1,4 @@
-"""The loops: the lease, a thread for each cluster, and housekeeping."""
+"""Loops of the reconciler: the lease, a thread for each cluster, and housekeeping."""
 
 import math
 import os
@@ -20,7 +20,7 @@ from jobs.lifecycle.retention import retention_apply
 from jobs.liveness.beats import beat_record, instance_name
 from jobs.models import Cluster
 from jobs.reconcile.housekeeping import storage_sweep
-from jobs.reconcile.known_state import Memory
+from jobs.reconcile.known_state import KnownState
 from jobs.reconcile.lease import RECONCILER, lease_release, lease_take
 from jobs.reconcile.once import reconcile_once
 from mimir.lib.clock import utc_now
@@ -29,14 +29,14 @@ from projects.storage import artifacts
 log = structlog.get_logger(__name__)
 COMPONENT = "reconciler"
 RETENTION_SECONDS = 20.0
-SWEEP_SECONDS = 3600.0  # looking for objects without a row lists the whole storage
+SWEEP_SECONDS = 3600.0  # it lists the whole storage
 PASSES_AT_ONCE = 20
 REST_SECONDS_MAX = 1.0
-COMPLAINT_SECONDS = 60.0  # between two of the same about a cluster that does not answer
+WARNING_SECONDS = 60.0  # between two warnings about one cluster
 
 
 class Leader:
-    """Holds the lease by a thread of its own, since a pass may take longer than the lease lasts."""
+    """Holder of the lease. Its own thread renews it: a pass can take longer than the lease."""
 
     def __init__(self) -> None:
         self.leads = threading.Event()
@@ -44,11 +44,11 @@ class Leader:
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
     def start(self) -> None:
-        """Begin to take and renew the lease."""
+        """Start to take and renew the lease."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Let the lease go."""
+        """Release the lease."""
         self._stop.set()
         self._thread.join(timeout=5)
 
@@ -60,7 +60,7 @@ class Leader:
                 (self.leads.set if held else self.leads.clear)()
             except Exception:
                 self.leads.clear()
-                log.warning("the lease could not be renewed", exc_info=True)
+                log.warning("renewing the lease failed", exc_info=True)
                 connection.close()
             self._stop.wait(seconds / 4)
         if self.leads.is_set():
@@ -70,19 +70,23 @@ class Leader:
 
 @dataclass(slots=True)
 class Followed:
-    """One cluster's thread, and what its last whole pass found; told in the heartbeat."""
+    """Thread of one cluster, and the figures of its last complete pass for the heartbeat."""
 
     thread: threading.Thread | None = None
     attempts: int = 0
     seconds: float = 0.0
     at: str = ""
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures of the last pass."""
         return {"attempts": self.attempts, "seconds": round(self.seconds, 3), "at": self.at}
 
 
 def run(stop: threading.Event) -> None:
-    """Lead or wait, until `stop`. A cluster has a thread of its own: one that does not answer holds up no other."""
+    """Lead or stand by until `stop`.
+
+    Each cluster has its own thread: one that does not answer does not delay the others.
+    """
     leader = Leader()
     leader.start()
     threading.Thread(
@@ -92,10 +96,10 @@ def run(stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             close_old_connections()
-            told = {name: each.told() for name, each in followed.items() if each.at}
+            passes = {name: each.as_dict() for name, each in followed.items() if each.at}
             beat_record(
                 component=COMPONENT,
-                detail={"leads": leader.leads.is_set(), "pid": os.getpid(), "followed": told},
+                detail={"leads": leader.leads.is_set(), "pid": os.getpid(), "followed": passes},
             )
             cluster_ensure()
             for name in Cluster.objects.values_list("name", flat=True):
@@ -109,24 +113,24 @@ def run(stop: threading.Event) -> None:
                     )
                     each.thread.start()
         except Exception:
-            log.exception("the clusters could not be read: the next round tries again")
+            log.exception("reading the clusters failed")
             connection.close()
         stop.wait(settings.ENV.reconcile_seconds)
     leader.stop()
 
 
 def _follow(name: str, stop: threading.Event, leads: threading.Event, followed: Followed) -> None:
-    """Passes over one cluster for as long as its row is there. What a pass raises is logged; the next one comes."""
-    memory, followed_by_us = Memory(), False
-    seconds, complained = settings.ENV.reconcile_seconds, -math.inf
+    """Do passes over one cluster until its row is deleted. Errors of a pass are logged."""
+    known, followed_by_us = KnownState(), False
+    seconds, warned = settings.ENV.reconcile_seconds, -math.inf
     try:
         while not stop.is_set():
             try:
                 close_old_connections()
                 if not leads.wait(timeout=seconds):
                     if followed_by_us:
-                        launcher_forget(name)  # its watches would gather what nobody looks at
-                        memory, followed_by_us = Memory(), False
+                        launcher_forget(name)  # stop its watches: nobody reads them
+                        known, followed_by_us = KnownState(), False
                     continue
                 cluster = Cluster.objects.filter(name=name).first()
                 if cluster is None:
@@ -134,45 +138,47 @@ def _follow(name: str, stop: threading.Event, leads: threading.Event, followed: 
                     return
                 launcher, followed_by_us = launcher_of(cluster), True
                 began = time.monotonic()
-                _passes(cluster, launcher, memory, partial(_may_go_on, stop, leads))
-                followed.attempts, followed.seconds = memory.attempts, time.monotonic() - began
+                _passes(cluster, launcher, known, partial(_may_continue, stop, leads))
+                followed.attempts, followed.seconds = known.attempts, time.monotonic() - began
                 followed.at = utc_now().isoformat()
-                stop.wait(
-                    min(REST_SECONDS_MAX, 4 * (time.monotonic() - began))
-                )  # with thousands of workers something always changes
+                # With thousands of workers something always changes.
+                stop.wait(min(REST_SECONDS_MAX, 4 * (time.monotonic() - began)))
                 launcher.wait_for_change(seconds)
             except Exception as error:
                 if not isinstance(error, OSError):
-                    log.exception("a pass failed: the next one tries again", cluster=name)
-                elif time.monotonic() - complained >= COMPLAINT_SECONDS:
+                    log.exception("reconcile pass failed", cluster=name)
+                elif time.monotonic() - warned >= WARNING_SECONDS:
                     log.warning(
-                        "a cluster does not answer: each pass asks again",
+                        "cluster does not answer",
                         cluster=name,
                         error=str(error)[:300],
                     )
-                    complained = time.monotonic()
+                    warned = time.monotonic()
                 connection.close()
-                memory = Memory()
+                known = KnownState()
                 stop.wait(seconds)
     finally:
         connection.close()
 
 
-def _may_go_on(stop: threading.Event, leads: threading.Event) -> bool:
+def _may_continue(stop: threading.Event, leads: threading.Event) -> bool:
     return leads.is_set() and not stop.is_set()
 
 
 def _passes(
-    cluster: Cluster, launcher: Launcher, memory: Memory, may_go_on: Callable[[], bool]
+    cluster: Cluster, launcher: Launcher, known: KnownState, may_continue: Callable[[], bool]
 ) -> None:
-    """Pass after pass while something moves: what one pass fences the next one sees gone."""
+    """Repeat passes while something moves: one pass fences, the next observes the worker gone."""
     for _ in range(PASSES_AT_ONCE):
-        if not may_go_on() or not reconcile_once(cluster, launcher, memory):
+        if not may_continue() or not reconcile_once(cluster, launcher, known):
             return
 
 
 def _keep_house(stop: threading.Event, leads: threading.Event) -> None:
-    """Counts folded, retention and sweeps, on a thread of their own: looking over a large storage must not hold up a pass."""
+    """Fold metrics, apply retention and sweep the storage, on a separate thread.
+
+    Listing a large storage must not delay a pass.
+    """
     next_sweep = 0.0
     while not stop.is_set():
         try:
@@ -183,13 +189,13 @@ def _keep_house(stop: threading.Event, leads: threading.Event) -> None:
                     next_sweep = time.monotonic() + SWEEP_SECONDS
                     if problem := artifacts.problem():
                         log.error(
-                            "the artifact storage cannot be used",
+                            "artifact storage unusable",
                             where=artifacts.location(),
                             problem=problem,
                         )
                     storage_sweep()
         except Exception:
-            log.exception("housekeeping failed: the next round tries again")
+            log.exception("housekeeping failed")
         finally:
             connection.close()
         stop.wait(RETENTION_SECONDS)

@@ -1,14 +1,14 @@
-"""What a cluster's look says of an attempt, as the reconciler's decision takes it: alive or not, and why it waits or ended."""
+"""The state of an attempt's worker, from the observation of its cluster: alive or not, and why."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from jobs.clusters.launchers.base import Evidence, Launcher, Observed
+from jobs.clusters.launchers.base import Evidence, Launcher, Observation
 from jobs.contract import FailureReason
 from jobs.diagnosis.kubernetes import (
-    ClusterDiagnosis,
+    Diagnosis,
     diagnose,
     is_suspended,
     never_claimed,
@@ -19,155 +19,166 @@ from jobs.diagnosis.kubernetes import (
 )
 from jobs.reasons import CLUSTER_REASONS
 from jobs.reconcile.attempts import resources_of
-from jobs.reconcile.decide import Action, AttemptView, Sight
+from jobs.reconcile.decide import Action, AttemptView, WorkerState
 
-# What a cluster knows better than the worker that was asked to stop.
+# Reasons for which the cluster knows more than a worker that received a stop signal.
 STOPS = CLUSTER_REASONS - {FailureReason.VANISHED}
 Pods = Sequence[Mapping[str, Any]]
 LAST_BYTES = 2000  # of a log
 
 
-def sight_of(seen: Observed | None) -> Sight | None:
-    """What the look itself shows."""
-    if seen is None:
+def state_of(observation: Observation | None) -> WorkerState | None:
+    """Return the state that the observation itself shows."""
+    if observation is None:
         return None
-    return Sight(
-        alive=seen.alive,
-        gone=not seen.alive and seen.processes == 0,
-        exit_code=seen.exit_code,
-        signal=seen.signal,
-        reason=seen.reason,
-        message=seen.message,
-        peak_memory_bytes=seen.peak_memory_bytes,
+    return WorkerState(
+        alive=observation.alive,
+        gone=not observation.alive and observation.processes == 0,
+        exit_code=observation.exit_code,
+        signal=observation.signal,
+        reason=observation.reason,
+        message=observation.message,
+        peak_memory_bytes=observation.peak_memory_bytes,
     )
 
 
-def explained(
-    row: AttemptView, seen: Observed | None, launcher: Launcher, read_kept: Callable[[], Pods]
-) -> tuple[Sight | None, ClusterDiagnosis | None]:
-    """The sight with the cluster's reason in it, and the diagnosis; asked only of attempts that wait, or ended by themselves.
+def diagnosed_state(
+    row: AttemptView,
+    observation: Observation | None,
+    launcher: Launcher,
+    read_kept: Callable[[], Pods],
+) -> tuple[WorkerState | None, Diagnosis | None]:
+    """Return the worker's state with the cluster's reason in it, and the diagnosis.
 
-    `read_kept` gives the last state seen of its pods; asked where the cluster shows none that lives.
-
-    A worker that is nowhere is explained too: its events and the last state of its pods outlive it.
+    Only attempts that wait or that ended by themselves are diagnosed. `read_kept` reads the last
+    known state of its pods, for a worker without a live pod. A worker that the cluster no longer
+    has is diagnosed as well: its events and the last state of its pods outlive it.
     """
-    sight = sight_of(seen)
+    state = state_of(observation)
     if row.gone_at or row.fenced_at or row.ended_at:
-        return sight, None
-    if row.claimed_at is not None and seen is not None and seen.alive:
-        return _running(row, sight, seen), None
-    interrupted = _interrupted(row, seen)
-    if seen is not None and seen.reason and not interrupted:
-        return sight, None  # the worker's own word
-    if seen is None and not row.uid:
-        return (
-            sight,
-            None,
-        )  # not launched yet, as far as anybody knows: with thousands admitted at once a look each would hold up the launches
-    evidence = (
-        seen.evidence
-        if seen is not None and seen.evidence is not None
-        else launcher.evidence(row.name)
-    )
+        return state, None
+    alive = observation is not None and observation.alive
+    if row.claimed_at is not None and observation is not None and alive:
+        return _running(row, state, observation), None
+    interrupted = _interrupted(row, observation)
+    if observation is not None and observation.reason and not interrupted:
+        return state, None  # the worker's own word
+    if observation is None and not row.uid:
+        # Not launched yet, as far as is known. With thousands admitted at once, one request for
+        # each would delay the launches.
+        return state, None
+    evidence = _evidence(row, observation, launcher)
     if evidence is None:
-        return sight, None
-    sight = _placed(sight, evidence)
-    kept = () if seen is not None and seen.alive else read_kept()
-    if seen is None and not (evidence.job or evidence.pods or evidence.events or kept):
-        return sight, None
-    told = _diagnosed(row, evidence, kept, alive=seen is not None and seen.alive)
-    if interrupted and (told is None or told.category not in STOPS):
-        told = _suspended(row, evidence)
-        if told is None:
-            return sight, None
-    if told is None:
-        return _silent(row, sight, evidence)
-    known = sight or Sight(alive=False, gone=False)
-    facts = {name: told.facts.get(name) for name in ("exit_code", "signal")}
-    return (
-        replace(
-            known,
-            reason=told.category.value,
-            message=told.summary,
-            hopeless=told.hopeless,
-            ready=told.told(),
-            exit_code=known.exit_code if known.exit_code is not None else facts["exit_code"],
-            signal=known.signal if known.signal is not None else facts["signal"],
-        ),
-        told,
-    )
+        return state, None
+    state = _placed(state, evidence)
+    kept = () if alive else read_kept()
+    if observation is None and not (evidence.job or evidence.pods or evidence.events or kept):
+        return state, None
+    diagnosis = _diagnosed(row, evidence, kept, alive=alive)
+    if interrupted and (diagnosis is None or diagnosis.category not in STOPS):
+        diagnosis = _suspended(row, evidence)
+        if diagnosis is None:
+            return state, None
+    if diagnosis is None:
+        return _never_called(row, state, evidence)
+    return _with_diagnosis(state or WorkerState(alive=False), diagnosis), diagnosis
 
 
 def with_last_lines(
-    row: AttemptView, sight: Sight, launcher: Launcher, action: Action
-) -> tuple[Sight, Action]:
-    """The sight and the end of a worker that runs and never claimed, with what its container printed: it may say why it cannot call."""
+    row: AttemptView, state: WorkerState, launcher: Launcher, action: Action
+) -> tuple[WorkerState, Action]:
+    """Add the last lines of a container that runs and never claimed: they can say why."""
     try:
         piece = next(iter(launcher.tail(row.name, str(row.id), after=b"", offset=0)), b"")
     except OSError:
-        return sight, action
-    told = never_claimed(piece[-LAST_BYTES:].decode("utf-8", "replace"))
-    late = action.message.removeprefix(sight.message).strip()
-    return replace(sight, message=told.summary, ready=told.told()), replace(
-        action, message=f"{told.summary} {late}".strip()
+        return state, action
+    found = never_claimed(piece[-LAST_BYTES:].decode("utf-8", "replace"))
+    described = replace(state, message=found.summary, diagnosis=found.body())
+    return described, replace(action, message=found.summary)
+
+
+def _evidence(
+    row: AttemptView, observation: Observation | None, launcher: Launcher
+) -> Evidence | None:
+    if observation is not None and observation.evidence is not None:
+        return observation.evidence
+    return launcher.evidence(row.name)
+
+
+def _with_diagnosis(state: WorkerState, diagnosis: Diagnosis) -> WorkerState:
+    return replace(
+        state,
+        reason=diagnosis.category.value,
+        message=diagnosis.summary,
+        stuck=diagnosis.stuck,
+        diagnosis=diagnosis.body(),
+        exit_code=_first(state.exit_code, diagnosis.params.get("exit_code")),
+        signal=_first(state.signal, diagnosis.params.get("signal")),
     )
 
 
-def _placed(sight: Sight | None, evidence: Evidence) -> Sight | None:
+def _first(known: int | None, found: object) -> int | None:
+    return found if known is None and isinstance(found, int) else known
+
+
+def _placed(state: WorkerState | None, evidence: Evidence) -> WorkerState | None:
     seconds = placed_at(evidence.pods)
     return (
-        replace(sight, placed_at=dt.datetime.fromtimestamp(seconds, dt.UTC))
-        if sight is not None and seconds
-        else sight
+        replace(state, placed_at=dt.datetime.fromtimestamp(seconds, dt.UTC))
+        if state is not None and seconds
+        else state
     )
 
 
-def _interrupted(row: AttemptView, seen: Observed | None) -> bool:
-    """Whether its own last word is that it was asked to stop, to us or where its container left it."""
-    untold = seen is None or seen.reason in ("", FailureReason.WORKER_LOST)
-    return (seen is not None and seen.reason == FailureReason.INTERRUPTED) or (
-        row.interrupted_at is not None and untold
+def _interrupted(row: AttemptView, observation: Observation | None) -> bool:
+    """Whether the worker reported a stop signal, to us or in its container's last word."""
+    unexplained = observation is None or observation.reason in ("", FailureReason.WORKER_LOST)
+    return (observation is not None and observation.reason == FailureReason.INTERRUPTED) or (
+        row.interrupted_at is not None and unexplained
     )
 
 
-def _running(row: AttemptView, sight: Sight | None, seen: Observed) -> Sight | None:
-    """Of a worker that has claimed: whether its Job was suspended under it, and whether the cluster hears of its node.
+def _running(
+    row: AttemptView, state: WorkerState | None, observation: Observation
+) -> WorkerState | None:
+    """Return the state of a claimed worker: was its Job suspended, does its node report.
 
-    Nobody is asked for those that are ready.
+    Workers that are ready need no diagnosis.
     """
-    if sight is None or seen.evidence is None:
-        return sight
-    if not seen.evidence.pods and (told := _suspended(row, seen.evidence)) is not None:
-        # Its pod was removed. Resumed, the Job makes another one, which may not claim: this attempt is over.
+    if state is None or observation.evidence is None:
+        return state
+    suspended = None if observation.evidence.pods else _suspended(row, observation.evidence)
+    if suspended is not None:
+        # Its pod was removed. A resumed Job makes another one, which cannot claim: this attempt
+        # is over.
         return replace(
-            sight,
+            state,
             alive=False,
             gone=False,
-            reason=told.category.value,
-            message=told.summary,
-            ready=told.told(),
+            reason=suspended.category.value,
+            message=suspended.summary,
+            diagnosis=suspended.body(),
         )
-    if not seen.unsure:
-        return sight
-    told = _diagnosed(row, seen.evidence, (), alive=True)
-    if told is None or told.category is not FailureReason.NODE_LOST:
-        return sight
-    return replace(
-        sight, node_silent=True, ready=node_silent(str(told.facts.get("node", ""))).told()
-    )
+    if not observation.node_suspected:
+        return state
+    found = _diagnosed(row, observation.evidence, (), alive=True)
+    if found is None or found.category is not FailureReason.NODE_LOST:
+        return state
+    silent = node_silent(str(found.params.get("node", "")))
+    return replace(state, node_silent=True, diagnosis=silent.body())
 
 
-def _suspended(row: AttemptView, evidence: Evidence) -> ClusterDiagnosis | None:
-    """The diagnosis of a worker whose Job is suspended, however its container ended; None where it is not."""
+def _suspended(row: AttemptView, evidence: Evidence) -> Diagnosis | None:
+    """Return the diagnosis of a worker whose Job is suspended; None for any other Job."""
     if not is_suspended(evidence.job):
         return None
-    told = _diagnosed(row, replace(evidence, pods=()), (), alive=True)
-    return told if told is not None and told.category is FailureReason.SUSPENDED else None
+    found = _diagnosed(row, replace(evidence, pods=()), (), alive=True)
+    return found if found is not None and found.category is FailureReason.SUSPENDED else None
 
 
 def _diagnosed(
     row: AttemptView, evidence: Evidence, kept: Pods, *, alive: bool
-) -> ClusterDiagnosis | None:
+) -> Diagnosis | None:
     resources = None if alive else resources_of(row.id)
     return diagnose(
         evidence.job,
@@ -180,14 +191,18 @@ def _diagnosed(
     )
 
 
-def _silent(
-    row: AttemptView, sight: Sight | None, evidence: Evidence
-) -> tuple[Sight | None, ClusterDiagnosis | None]:
-    """Of one that nothing is wrong with: a container that runs and does not claim is told as that, and is the reason if it never does."""
+def _never_called(
+    row: AttemptView, state: WorkerState | None, evidence: Evidence
+) -> tuple[WorkerState | None, Diagnosis | None]:
+    """Return the state of a healthy worker.
+
+    A container that runs without a claim is a wait, and the reason of its end if it never claims.
+    """
     runs = any(worker_runs(pod) for pod in evidence.pods)
-    if sight is None or not sight.alive or not runs or row.claimed_at is not None:
-        return sight, None
-    told = never_claimed()
-    return replace(
-        sight, reason=told.category.value, message=told.summary, ready=told.told()
-    ), not_called_yet()
+    if state is None or not state.alive or not runs or row.claimed_at is not None:
+        return state, None
+    found = never_claimed()
+    described = replace(
+        state, reason=found.category.value, message=found.summary, diagnosis=found.body()
+    )
+    return described, not_called_yet()

@@ -1,4 +1,4 @@
-"""One pass over one cluster."""
+"""One reconcile pass over one cluster."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -9,18 +9,19 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from jobs.clusters.launchers.base import Launcher, Observed
+from jobs.clusters.launchers.base import Launcher, Observation
 from jobs.clusters.rows import cluster_reached, cluster_unreachable
 from jobs.contract import FailureReason
-from jobs.diagnosis.kubernetes import ClusterDiagnosis
+from jobs.diagnosis.kubernetes import Diagnosis
+from jobs.diagnosis.stored import read_diagnosis
 from jobs.logs.append import log_seal, logs_seal_due
 from jobs.logs.read import log_last_bytes
 from jobs.models import Cluster
 from jobs.reconcile import apply, away
 from jobs.reconcile.attempts import database_now, open_attempts
-from jobs.reconcile.decide import Action, AttemptView, Sight, Verb, decide
-from jobs.reconcile.known_state import Memory
-from jobs.reconcile.observe import explained, with_last_lines
+from jobs.reconcile.decide import Action, AttemptView, Verb, WorkerState, decide
+from jobs.reconcile.known_state import KnownState
+from jobs.reconcile.observe import diagnosed_state, with_last_lines
 from jobs.reconcile.silence import due_away
 from mimir.lib.crash import crash_point
 
@@ -28,8 +29,12 @@ log = structlog.get_logger(__name__)
 TAIL_SECONDS = 60.0
 
 
-def reconcile_once(cluster: Cluster, launcher: Launcher, memory: Memory | None = None) -> int:
-    """One pass; returns how many attempts it moved or cleaned up. `memory`: of the passes before, so that what is known is not read again."""
+def reconcile_once(cluster: Cluster, launcher: Launcher, known: KnownState | None = None) -> int:
+    """Do one pass; return how many attempts it moved or cleaned up.
+
+    `known`: the state that earlier passes have read.
+    Raises: OSError when the cluster does not answer.
+    """
     before = open_attempts(cluster=cluster)
     now = database_now()
     try:
@@ -40,87 +45,87 @@ def reconcile_once(cluster: Cluster, launcher: Launcher, memory: Memory | None =
         raise
     crash_point("reconcile.after_list")
     if cluster_reached(cluster=cluster):
-        away.heard_again(cluster=cluster)
+        away.silence_forget(cluster=cluster)
     after = open_attempts(cluster=cluster)
-    sights = {UUID(seen.attempt_id): seen for seen in observed if _is_uuid(seen.attempt_id)}
-    memory = memory or Memory()
-    memory.keep(after, sights)
+    by_attempt = {UUID(each.attempt_id): each for each in observed if _is_uuid(each.attempt_id)}
+    known = known or KnownState()
+    known.keep(after, by_attempt)
     moved = 0
     for attempt_id, row in after.items():
         earlier = before.get(attempt_id)
         if earlier is None or earlier.fence() != row.fence():
-            continue  # it changed while we looked: only of a row that stood so before the list is the list newer
-        moved += _step_safely(row, sights.get(attempt_id), launcher, memory, now)
-    _orphans(observed, before, after, launcher, memory, now)
+            continue  # it changed meanwhile: the list is newer only than an unchanged row
+        moved += _step_safely(row, by_attempt.get(attempt_id), launcher, known, now)
+    _orphans(observed, before, after, launcher, known, now)
     return moved + _seal()
 
 
 def while_away(cluster: Cluster) -> int:
-    """What can be decided about a cluster's attempts while it cannot be asked; returns how many it moved.
+    """Decide about the attempts of a cluster that does not answer; return how many moved.
 
-    What it does not know, nor its worker tells, is waited for until the cluster's grace is over.
+    A worker that does not report either is waited for until the cluster's grace period is over.
     """
-    away.unheard_mark(cluster=cluster)
+    away.silence_mark(cluster=cluster)
     moved = 0
     for attempt_id in due_away(cluster=cluster, times=apply.times()):
         try:
             moved += int(away.away_step(attempt_id=attempt_id))
         except Exception:
-            log.exception("an attempt could not be moved", attempt_id=str(attempt_id))
+            log.exception("attempt step failed", attempt_id=str(attempt_id))
             connection.close()
     return moved + _seal()
 
 
 def _step_safely(
-    row: AttemptView, seen: Observed | None, launcher: Launcher, memory: Memory, now: dt.datetime
+    row: AttemptView,
+    observation: Observation | None,
+    launcher: Launcher,
+    known: KnownState,
+    now: dt.datetime,
 ) -> int:
-    """Decide and do it; one attempt that cannot be moved is logged and holds up nobody else."""
+    """Decide and act; a failure is logged and does not delay the other attempts."""
     action = Action(Verb.NOTHING)
     try:
-        sight, told = memory.explained(
-            row, seen, partial(explained, row, seen, launcher, partial(memory.pods, row.id))
+        read_kept = partial(known.pods, row.id)
+        state, diagnosis = known.diagnosed_state(
+            row, observation, partial(diagnosed_state, row, observation, launcher, read_kept)
         )
-        action = decide(row, sight, now=now, times=apply.times())
-        if action.verb is Verb.NOTHING and sight is not None and sight.node_silent:
-            return int(away.node_step(row=row, ready=sight.ready))
+        action = decide(row, state, now=now, times=apply.times())
+        if action.verb is Verb.NOTHING and state is not None and state.node_silent:
+            return int(away.node_silence_step(row=row, diagnosis=state.diagnosis))
         if action.verb is Verb.NOTHING:
-            return int(_waits(row, told))
+            _record_wait(row, diagnosis)
+            return 0
         if action.verb is Verb.END:
             crash_point("reconcile.decided_to_end")
-        return int(_act(row, sight, action, launcher, now, shown=seen is not None))
+        return int(_act(row, state, action, launcher, now, shown=observation is not None))
     except OSError as error:
         log.warning(
-            "an attempt could not be moved: its cluster",
+            "attempt step failed: cluster error",
             attempt=row.name,
             verb=action.verb,
             error=str(error)[:300],
         )
         return 0
     except Exception:
-        log.exception("an attempt could not be moved", attempt=row.name, verb=action.verb)
+        log.exception("attempt step failed", attempt=row.name, verb=action.verb)
         connection.close()
         return 0
 
 
-def _waits(row: AttemptView, told: ClusterDiagnosis | None) -> bool:
-    """Tell what a worker that does not start waits for, once for each thing it waits for; nothing moves by it."""
+def _record_wait(row: AttemptView, diagnosis: Diagnosis | None) -> None:
+    """Record the wait of a worker that does not start, when it has changed."""
     if row.claimed_at is not None or row.fenced_at is not None or row.ended_at is not None:
-        return False
-    known = row.waits_for and {
-        name: row.waits_for.get(name) for name in ("category", "summary", "detail", "next_steps")
-    }
-    if known != (told.told() if told is not None and told.waiting else None) and (
-        told is not None or row.uid
-    ):
-        apply.waits_told(
-            attempt_id=row.id, told=told.told() if told is not None and told.waiting else None
-        )
-    return False
+        return
+    wait = diagnosis.body() if diagnosis is not None and diagnosis.waiting else None
+    changed = read_diagnosis(row.waits_for) != wait
+    if changed and (diagnosis is not None or row.uid):
+        apply.wait_record(attempt_id=row.id, wait=wait)
 
 
 def _act(
     row: AttemptView,
-    sight: Sight | None,
+    state: WorkerState | None,
     action: Action,
     launcher: Launcher,
     now: dt.datetime,
@@ -129,46 +134,55 @@ def _act(
 ) -> bool:
     if action.verb is Verb.END:
         if not shown and not launcher.is_gone(row.name, str(row.id)):
-            return False  # the look was late: it is there
-        if action.reason is FailureReason.NEVER_CLAIMED and sight is not None:
-            sight, action = with_last_lines(row, sight, launcher, action)
+            return False  # the list was late: the worker exists
+        if action.reason is FailureReason.NEVER_CLAIMED and state is not None:
+            state, action = with_last_lines(row, state, launcher, action)
         log.info("attempt ended", attempt=row.name, reason=action.reason)
-        return apply.end_if_unchanged(row=row, action=action, seen=sight)
+        return apply.end_if_unchanged(row=row, action=action, state=state)
     if action.verb is Verb.FENCE:
         return apply.fence_if_unchanged(row=row)
     if action.verb is Verb.TERMINATE:
         _terminate(row, launcher, now)
-        return False  # nothing moved yet: the next list shows whether it helped
+        return False  # nothing moved yet: the next list shows the effect
     if action.verb is Verb.GONE:
-        return _gone(row, sight, launcher, now, shown=shown)
+        return _gone(row, state, launcher, now, shown=shown)
     crash_point("clean_up.before")
     launcher.clean_up(row.name, str(row.id))
-    apply.cleaned_up(attempt_id=row.id)
+    apply.clean_up_record(attempt_id=row.id)
     return True
 
 
 def _terminate(row: AttemptView, launcher: Launcher, now: dt.datetime) -> None:
-    """Ask first; past the grace, and for a supervisor that is dead already, kill."""
+    """Send a stop signal; past the grace, and for a dead supervisor, kill."""
     asked = row.terminate_asked_at
     grace = apply.times().terminate_grace
     patient = asked is None or (now - asked).total_seconds() < grace
-    apply.terminate_asked(row=row, at=now)
+    apply.terminate_requested(row=row, at=now)
     launcher.terminate(row.name, str(row.id), grace_seconds=grace if patient else 0.0)
 
 
 def _gone(
-    row: AttemptView, sight: Sight | None, launcher: Launcher, now: dt.datetime, *, shown: bool
+    row: AttemptView,
+    state: WorkerState | None,
+    launcher: Launcher,
+    now: dt.datetime,
+    *,
+    shown: bool,
 ) -> bool:
     if not launcher.is_gone(row.name, str(row.id)):
         return False
     crash_point("reconcile.seen_gone")
     if shown:
-        _join_log(row, launcher, now)
-    return apply.gone_if_unchanged(row=row, seen=sight)
+        _append_log_rest(row, launcher, now)
+    return apply.gone_if_unchanged(row=row, state=state)
 
 
-def _join_log(row: AttemptView, launcher: Launcher, now: dt.datetime) -> None:
-    """The rest of its log. A node that does not answer is asked again for TAIL_SECONDS; its room is not held for longer than that."""
+def _append_log_rest(row: AttemptView, launcher: Launcher, now: dt.datetime) -> None:
+    """Append the rest of its log.
+
+    A node that does not answer is asked again for TAIL_SECONDS: its capacity stays occupied as
+    long.
+    """
     try:
         apply.log_rest_append(
             attempt_id=row.id,
@@ -180,40 +194,41 @@ def _join_log(row: AttemptView, launcher: Launcher, now: dt.datetime) -> None:
         since = row.fenced_at or row.ended_at or now
         if (now - since).total_seconds() < TAIL_SECONDS:
             raise
-        log.warning("the rest of a log cannot be had", attempt=row.name, error=str(error)[:300])
+        log.warning("reading a log's rest failed", attempt=row.name, error=str(error)[:300])
 
 
 def _orphans(
-    observed: Sequence[Observed],
+    observed: Sequence[Observation],
     before: Mapping[UUID, AttemptView],
     after: Mapping[UUID, AttemptView],
     launcher: Launcher,
-    memory: Memory,
+    known: KnownState,
     now: dt.datetime,
 ) -> None:
-    """Worker objects with our label that no open attempt owns: left by a start that came after its attempt was cleaned up.
+    """Remove worker objects with our label that no open attempt owns, after ORPHAN_GRACE.
 
-    They are removed after ORPHAN_GRACE: a person who restores a database has that long to think again, and what is being deleted is.
+    A start that came after its attempt was cleaned up leaves one. The grace gives a person who
+    restores a database time to change their mind.
     """
     owned = before.keys() | after.keys()
     orphans = [
-        seen
-        for seen in observed
-        if not (_is_uuid(seen.attempt_id) and UUID(seen.attempt_id) in owned)
+        each
+        for each in observed
+        if not (_is_uuid(each.attempt_id) and UUID(each.attempt_id) in owned)
     ]
-    memory.orphans_are({seen.name for seen in orphans})
-    for seen in orphans:
+    known.forget_orphans_except({each.name for each in orphans})
+    for each in orphans:
         try:
-            if memory.orphaned_seconds(seen.name, now) < settings.ENV.orphan_grace:
+            if known.orphaned_seconds(each.name, now) < settings.ENV.orphan_grace:
                 continue
-            if launcher.is_gone(seen.name, seen.attempt_id):
-                launcher.clean_up(seen.name, seen.attempt_id)
+            if launcher.is_gone(each.name, each.attempt_id):
+                launcher.clean_up(each.name, each.attempt_id)
             else:
-                launcher.terminate(seen.name, seen.attempt_id, grace_seconds=0.0)
+                launcher.terminate(each.name, each.attempt_id, grace_seconds=0.0)
         except OSError as error:
-            log.warning("an orphan could not be removed", name=seen.name, error=str(error)[:300])
+            log.warning("removing an orphan failed", name=each.name, error=str(error)[:300])
         except Exception:
-            log.exception("an orphan could not be removed", name=seen.name)
+            log.exception("removing an orphan failed", name=each.name)
 
 
 def _seal() -> int:
@@ -222,7 +237,7 @@ def _seal() -> int:
         try:
             sealed += int(log_seal(attempt_id=attempt_id))
         except Exception:
-            log.exception("a log could not be sealed", attempt_id=str(attempt_id))
+            log.exception("sealing a log failed", attempt_id=str(attempt_id))
             connection.close()
     return sealed
 

@@ -1,4 +1,4 @@
-"""The orderly stop of a machine that runs its own workers: running jobs go back in the line, nothing is marked failed."""
+"""Orderly stop of a machine that runs its own workers: running jobs return to the queue."""
 
 from django.db import transaction
 
@@ -9,9 +9,9 @@ from jobs.reconcile.attempts import live_attempts
 
 
 def attempts_release(*, actor: str) -> int:
-    """Fence every live attempt and queue its job again, as attempts that count for nobody; returns how many.
+    """Fence every live attempt and requeue its job without counting it; return how many.
 
-    A job that was being cancelled stays so, and is cancelled once its worker is seen gone.
+    A job that is being cancelled stays so, and is cancelled when its worker is gone.
     """
     released = 0
     for attempt_id in live_attempts().values_list("id", flat=True):
@@ -25,7 +25,7 @@ def attempts_release(*, actor: str) -> int:
                     attempt=attempt,
                     reason=FailureReason.SHUTDOWN,
                     actor=actor,
-                    message="Mimir was stopped: the job starts again with it.",
+                    message="Mimir was stopped. The job restarts with it.",
                 )
                 released += 1
     return released

@@ -1,4 +1,4 @@
-"""Attempts whose cluster does not answer: how long it and their workers have been silent, and what people are told of it."""
+"""Silence of clusters and workers: how long it lasts, and its description for people."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -14,36 +14,38 @@ from jobs.reconcile.decide import Silence, Times, Verb, decide_away
 from mimir.lib.formatting import duration_text, time_text
 
 ABOUT_SECONDS = 30.0
-FRESH_SECONDS = 30.0  # a heartbeat comes each 2 s; a worker's request may hang for that long
+FRESH_SECONDS = 30.0  # heartbeats come every 2 s; a worker's request can hang for that long
 
 
-class Heard(NamedTuple):
-    """What an attempt's row knows of its worker's last heartbeat, and what was noted when that was found old."""
+class LastHeartbeat(NamedTuple):
+    """A worker's last heartbeat, and the mark that was set when it was found old."""
 
     heartbeat_at: dt.datetime | None
     unheard_heartbeat_at: dt.datetime | None
     unheard_from_seconds: float | None
 
 
-def heard_of(row: Attempt) -> Heard:
-    """Of one attempt."""
-    return Heard(row.heartbeat_at, row.unheard_heartbeat_at, row.unheard_from_seconds)
+def last_heartbeat(row: Attempt) -> LastHeartbeat:
+    """Return the last heartbeat of one attempt."""
+    return LastHeartbeat(row.heartbeat_at, row.unheard_heartbeat_at, row.unheard_from_seconds)
 
 
 def web_seconds() -> float:
-    """For how long web has been up, as `services.uptime` counts."""
+    """Return the total uptime of web in seconds (`jobs.liveness.uptime`)."""
     return (
         WebUptime.objects.filter(name="web").values_list("counted_seconds", flat=True).first()
         or 0.0
     )
 
 
-def silence_of(cluster: Cluster, heard: Heard, *, web_seconds: float, now: dt.datetime) -> Silence:
-    """Of one worker of `cluster`. What was noted of another heartbeat than its last says nothing."""
-    last, noted, noted_from = heard
+def silence_of(
+    cluster: Cluster, heartbeat: LastHeartbeat, *, web_seconds: float, now: dt.datetime
+) -> Silence:
+    """Return the silence of one worker of `cluster`. A mark of an older heartbeat is void."""
+    last, marked, marked_from = heartbeat
     worker_seconds = (
-        web_seconds - noted_from
-        if noted_from is not None and last is not None and noted == last
+        web_seconds - marked_from
+        if marked_from is not None and last is not None and marked == last
         else 0.0
     )
     return Silence(
@@ -55,14 +57,14 @@ def silence_of(cluster: Cluster, heard: Heard, *, web_seconds: float, now: dt.da
 
 
 def due_away(*, cluster: Cluster, times: Times) -> list[UUID]:
-    """Attempts of a cluster that does not answer that something has to be done about; decided again under their locks."""
+    """Return the attempts of a silent cluster that are due; decided again under their locks."""
     now, row = database_now(), Cluster.objects.get(name=cluster.name)
     signs = ("heartbeat_at", "unheard_heartbeat_at", "unheard_from_seconds")
     rows = Attempt.objects.filter(cluster=cluster, gone_at__isnull=True).values_list("id", *signs)
     web = web_seconds()
     silences = {
-        attempt_id: silence_of(row, Heard(*heard), web_seconds=web, now=now)
-        for attempt_id, *heard in rows.iterator(chunk_size=1000)
+        attempt_id: silence_of(row, LastHeartbeat(*signs_of), web_seconds=web, now=now)
+        for attempt_id, *signs_of in rows.iterator(chunk_size=1000)
     }
     views = open_attempts(cluster=cluster)
     return [
@@ -74,9 +76,10 @@ def due_away(*, cluster: Cluster, times: Times) -> list[UUID]:
 
 
 def job_away(jobs: Sequence[Job]) -> dict[UUID, dict[str, Any]]:
-    """The `away` object of each live job whose cluster, or whose worker's node, does not answer and whose worker is silent, too.
+    """Return the `away` object of each live job with a silent worker and a silent cluster or node.
 
-    {"what", "cluster", "since", "heard_at", "lost_at", "detail"}. `lost_at` is an estimate: time in which web is not up does not count.
+    {"what", "cluster", "since", "heard_at", "lost_at", "detail"}. `lost_at` is an estimate: time
+    without web does not count.
     """
     live = [
         job.id
@@ -93,12 +96,12 @@ def job_away(jobs: Sequence[Job]) -> dict[UUID, dict[str, Any]]:
     if not found:
         return {}
     now, web = database_now(), web_seconds()
-    return {row.job_id: told for row in found if (told := _told(row, web, now)) is not None}
+    return {row.job_id: away for row in found if (away := _away(row, web, now)) is not None}
 
 
-def _told(row: Attempt, web: float, now: dt.datetime) -> dict[str, Any] | None:
+def _away(row: Attempt, web: float, now: dt.datetime) -> dict[str, Any] | None:
     cluster = row.cluster
-    silence = silence_of(cluster, heard_of(row), web_seconds=web, now=now)
+    silence = silence_of(cluster, last_heartbeat(row), web_seconds=web, now=now)
     if silence.heard:
         return None
     if cluster.unreachable_since is None:
@@ -118,15 +121,16 @@ def _told(row: Attempt, web: float, now: dt.datetime) -> dict[str, Any] | None:
 
 
 def _of_node(row: Attempt, silence: Silence, now: dt.datetime) -> dict[str, Any] | None:
-    """The cluster answers, and reports that the node of a silent worker does not; noted by `services.away.node_step`."""
+    """Return the `away` object of a worker whose node does not answer, as its cluster reports."""
     if row.heartbeat_at is None or row.ended_at is not None:
         return None
     left = max(0.0, silence.grace_seconds - silence.worker_seconds)
     lost_at = _about(now + dt.timedelta(seconds=left))
     heard = time_text(row.heartbeat_at, now)
     detail = (
-        f"The worker has been silent since {heard}, and its cluster {row.cluster_id} reports that its node does not answer. If the node comes back"
-        f" the worker continues. Otherwise the cluster removes it after some minutes, or it is ended at about {time_text(lost_at, now)}."
+        f"The worker has been silent since {heard}, and its cluster {row.cluster_id} reports that"
+        " its node does not answer. If the node comes back the worker continues. Otherwise the"
+        f" cluster removes it after some minutes, or it is ended at about {time_text(lost_at, now)}."
     )
     return {
         "what": "node",
@@ -139,20 +143,29 @@ def _of_node(row: Attempt, silence: Silence, now: dt.datetime) -> dict[str, Any]
 
 
 def _about(at: dt.datetime) -> dt.datetime:
-    """The next half minute: who follows a job is not told of each second that an estimate moves."""
+    """Round up to 30 s: an estimate that moves by a second is not an update for followers."""
     seconds = -(-at.timestamp() // ABOUT_SECONDS) * ABOUT_SECONDS
     return dt.datetime.fromtimestamp(seconds, dt.UTC)
 
 
 def _sentence(row: Attempt, lost_at: dt.datetime | None, now: dt.datetime) -> str:
-    """Since when, and until when. The cluster's own words hold addresses: they are the administrators'."""
+    """Return since when, and until when. The cluster's own words have addresses: not for users."""
     since = row.cluster.unreachable_since
     assert since is not None
     away = f"The cluster {row.cluster_id} has not answered since {time_text(since, now)}"
     if lost_at is None or row.heartbeat_at is None:
-        return f"{away}, and the worker has not reported. It is given up when its time to start is over."
-    heard = f"{away}, and the worker was last heard of at {time_text(row.heartbeat_at, now)}."
+        return (
+            f"{away}, and the worker has not reported. The attempt ends when its start time limit"
+            " is over."
+        )
+    heard = f"{away}, and the worker's last heartbeat was at {time_text(row.heartbeat_at, now)}."
     if row.job.status == JobStatus.CANCELLING:
-        return f"{heard} Counts as stopped at about {time_text(lost_at, now)}, if neither comes back before."
+        return (
+            f"{heard} It counts as stopped at about {time_text(lost_at, now)}, unless one of them"
+            " answers before."
+        )
     grace = duration_text(row.cluster.away_grace_seconds)
-    return f"{heard} It is given up at about {time_text(lost_at, now)}, {grace} after both fell silent, if neither comes back before."
+    return (
+        f"{heard} The attempt ends at about {time_text(lost_at, now)}, {grace} after both became"
+        " silent, unless one of them answers before."
+    )

@@ -41,14 +41,3 @@ def duration_text(seconds: float, *, precise: bool = False) -> str:
 def time_text(at: dt.datetime, now: dt.datetime) -> str:
     """Format a time of day in UTC, with its date unless that is today."""
     return f"{at:%H:%M:%S} UTC" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def told_never(waiting: str) -> str:
-    """What a sentence of who waits says once it has waited in vain: `Waiting: no node has …`, `Never started: no node has …`."""
-    for waits, never in (
-        ("Waiting: ", "Never started: "),
-        ("Waiting for ", "Never started, for want of "),
-    ):
-        if waiting.startswith(waits):
-            return never + waiting.removeprefix(waits)
-    return waiting

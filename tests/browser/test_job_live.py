@@ -47,7 +47,7 @@ def test_the_log_moves_while_one_watches(page: Page, gated: Gated) -> None:
     assert page.evaluate("window.stayed") is True
 
 
-def test_who_scrolled_up_is_left_there_and_told_how_much_came(page: Page, gated: Gated) -> None:
+def test_a_reader_who_scrolled_up_stays_there_and_sees_a_count(page: Page, gated: Gated) -> None:
     job = gated().running()
     job.say(*(f"old {number}" for number in range(1, 201)))
     _open(page, job)

@@ -111,9 +111,7 @@ def test_keys_and_wheel_reach_both_ends_and_rows_stay_few(page: Page, job: str) 
     _bounded(page)
 
 
-def test_what_mimir_itself_says_is_told_from_what_the_work_calls_an_error(
-    page: Page, stack: Stack
-) -> None:
+def test_platform_lines_differ_from_errors_of_the_workload(page: Page, stack: Stack) -> None:
     job = stack.submit("ln -s /etc outputs/link; echo its own >&2")
     stack.end_of(job)
     stack.assert_whole_log(job)

@@ -233,7 +233,7 @@ def _stage(page: Page, stack: Stack, file: Path, name: str) -> None:
     page.wait_for_url("**/datasets/import/**")
 
 
-def test_a_column_that_is_text_because_of_few_cells_is_told_and_mended_by_one_button(
+def test_a_column_that_is_text_because_of_few_cells_is_reported_and_fixed_by_one_button(
     page: Page, stack: Stack, tmp_path: Path
 ) -> None:
     """F10."""

@@ -157,7 +157,7 @@ def test_what_somebody_else_saved_meanwhile_is_not_covered_up(
     _steps(page).fill(mine)
     page.get_by_role("button", name="Save as version 2").click()
     expect(
-        page.get_by_role("alert").filter(has_text="Somebody saved a newer version")
+        page.get_by_role("alert").filter(has_text="Someone saved a newer version")
     ).to_be_visible()
     expect(_steps(page)).to_have_value(mine)
     page.get_by_role("button", name="Save as version 3").click()
@@ -205,7 +205,7 @@ def test_the_check_says_what_it_checked_and_names_a_column_that_does_not_exist(
         f'Line {_line(wrong, chr(34) + "query")}: steps[1].with.query names column "degres"'
     )
     expect(fault).to_contain_text('Did you mean "degrees"?')
-    expect(page.locator("[data-summary]")).to_contain_text("It can be saved")
+    expect(page.locator("[data-summary]")).to_contain_text("You can save it")
     expect(page.locator("[data-summary]")).to_contain_text("Not checked: tool (runs a program")
     expect(page.get_by_text("No errors found.")).to_be_hidden()
     _steps(page).fill(wrong.replace("degres ", "degrees "))

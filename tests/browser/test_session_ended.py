@@ -207,7 +207,7 @@ def test_a_form_is_not_sent_for_another_user_whoever_asked_for_the_sign_in(
     assert sent == []
 
 
-def test_the_dialog_can_be_cancelled_and_a_wrong_password_is_told(
+def test_the_dialog_can_be_cancelled_and_reports_a_wrong_password(
     page: Page, stack: Stack, project: str, watch: Watch
 ) -> None:
     watch.expects("status of 401")

@@ -16,7 +16,7 @@ AWAY = "UPDATE jobs_cluster SET unreachable_since = now() - interval '3 minutes'
 SILENT = "UPDATE jobs_attempt SET heartbeat_at = heartbeat_at - interval '2 minutes' WHERE job_id = %s RETURNING 1"
 
 
-def test_a_job_that_is_not_heard_of_says_since_when_and_until_when(
+def test_a_job_without_contact_says_since_when_and_until_when(
     stack: Stack, page: Page, gated: Callable[..., GatedJob]
 ) -> None:
     job = gated(name="Silent one").id
@@ -31,13 +31,13 @@ def test_a_job_that_is_not_heard_of_says_since_when_and_until_when(
         rows(stack, AWAY)
         expect(why).to_contain_text("Its cluster and its worker do not answer")
         expect(why).to_contain_text("The cluster local has not answered since")
-        expect(why).to_contain_text("given up at about")
+        expect(why).to_contain_text("The attempt ends at about")
         listed = page.request.get(f"{stack.described['frontend_url']}/projects/demo/jobs/").text()
         assert "The cluster local has not answered since" in listed
     finally:
         os.kill(worker, signal.SIGCONT)
         os.kill(reconciler, signal.SIGCONT)
-    expect(why).not_to_contain_text("heard of")
+    expect(why).not_to_contain_text("last heartbeat")
     expect(why).to_contain_text("so far")
 
 

@@ -299,9 +299,9 @@ def test_a_failed_job_says_why_and_what_to_do(api: Api, failed: dict[str, Any]) 
     assert failed["reason"]
     assert failed["message"]
     diagnosis = failed["diagnosis"]
-    assert sorted(diagnosis) == ["category", "detail", "next_steps", "summary"]
+    assert sorted(diagnosis) == ["category", "code", "detail", "next_steps", "params", "summary"]
     assert diagnosis["next_steps"]
-    assert all(sorted(step) == ["label", "patch"] for step in diagnosis["next_steps"])
+    assert all(sorted(step) == ["actor", "label", "patch"] for step in diagnosis["next_steps"])
     assert [row["number"] for row in api.every(f"jobs/{failed['id']}/attempts/")] == [1, 2]
 
 

@@ -127,7 +127,7 @@ def test_a_reset_forgets_everything_and_breaks_what_is_watched(
     stream = jobs.watch("jobs", "")
     next(stream)
 
-    fake.reset(namespaces=["elsewhere"], nodes=["a", "b"], now=5e8)
+    fake.reset(namespaces=["placed"], nodes=["a", "b"], now=5e8)
 
     with pytest.raises(urllib3.exceptions.ProtocolError):
         next(stream)

@@ -49,7 +49,7 @@ def test_an_untouched_form_sends_what_there_is() -> None:
     assert (form.bad, form.value("etag")) == (False, '"1"')
 
 
-def test_where_there_are_no_pods_only_region_and_room_are_sent() -> None:
+def test_without_pods_only_region_and_capacity_are_sent() -> None:
     assert body_of(form_of(ROW), kubernetes=False) == {"region": "eu", "capacity": ROW["capacity"]}
 
 
@@ -64,14 +64,14 @@ def test_where_there_are_no_pods_only_region_and_room_are_sent() -> None:
         ("gpu_tolerations", "[" * 5000, "is not a JSON object"),
     ],
 )
-def test_what_cannot_be_read_is_told_at_its_field(name: str, typed: str, message: str) -> None:
+def test_an_invalid_value_is_reported_at_its_field(name: str, typed: str, message: str) -> None:
     form = form_of(ROW)
     form.values[name] = typed
     body_of(form, kubernetes=True)
     assert message in form.errors[name]
 
 
-def test_room_is_told_in_numbers_and_bars_and_without_a_limit_as_such() -> None:
+def test_capacity_is_shown_in_numbers_and_bars_and_without_a_limit() -> None:
     resources = {resource["word"]: resource for resource in cluster_row(ROW)["capacity_rows"]}
     assert [(word, resource["used"], resource["most"]) for word, resource in resources.items()] == [
         ("Jobs", "3", "100"),

@@ -98,7 +98,7 @@ def test_predicted_against_actual_puts_what_is_right_on_the_diagonal() -> None:
     assert chart.labels == []
 
 
-def test_two_versions_are_told_apart_by_their_marks_and_their_names() -> None:
+def test_two_versions_differ_by_marks_and_names() -> None:
     data = {"predicted_actual": {"actual": [1, 2], "predicted": [2, 2]}}
     chart = regression.predicted_actual([("version 1", data), ("version 2", data)])
     assert chart
@@ -158,7 +158,7 @@ BAD_PLOTS: list[Any] = [
 
 
 @pytest.mark.parametrize("plot", BAD_PLOTS)
-def test_what_cannot_be_drawn_is_left_out(plot: object) -> None:
+def test_data_that_cannot_be_drawn_is_omitted(plot: object) -> None:
     plots: Any = dict.fromkeys(
         ("predicted_actual", "residuals", "confusion", "roc", "precision_recall", "calibration"),
         plot,
@@ -400,7 +400,7 @@ def test_a_column_without_a_histogram_has_no_picture(histogram: object) -> None:
     assert profiles.head({"histogram": histogram}, 3).bars == []
 
 
-def test_the_bins_of_times_are_told_as_times() -> None:
+def test_the_bins_of_times_are_shown_as_times() -> None:
     column = {
         "min": "2012-01-01",
         "max": "2012-12-31",
@@ -432,7 +432,5 @@ def test_the_picture_of_a_column_is_as_wide_as_its_place() -> None:
     ("count", "total", "description"),
     [(0, 10, "0 %"), (1, 10, "10 %"), (1, 10_000, "< 0.1 %"), (12, 1461, "0.8 %"), (5, 0, "0 %")],
 )
-def test_a_share_that_is_not_nothing_is_not_told_as_nothing(
-    count: int, total: int, description: str
-) -> None:
+def test_a_nonzero_share_is_not_shown_as_zero(count: int, total: int, description: str) -> None:
     assert profiles.share(count, total) == description

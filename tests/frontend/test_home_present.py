@@ -45,12 +45,12 @@ def test_an_hour_is_a_bar_with_what_failed_on_top_under_a_cross() -> None:
     assert len(shown["rows"]) == 2
 
 
-def test_a_rare_failure_among_very_many_is_still_seen() -> None:
+def test_a_rare_failure_among_very_many_is_visible() -> None:
     assert [bar["height"] for bar in hour_bars([_hour(100_000, 1)])["bars"]] == [60.0, 2.0]
     assert hour_bars([_hour()])["label"] == "none"
 
 
-def test_runs_tell_how_they_went_by_shape_and_in_words() -> None:
+def test_runs_show_their_status_by_shape_and_text() -> None:
     runs: list[Any] = [
         {"job": "a", "status": "succeeded", "seconds": 10.0, "finished_at": "x"},
         {"job": "b", "status": "failed", "seconds": 5.0, "finished_at": "x"},

@@ -22,19 +22,29 @@ def _steps(row: Any) -> list[Any]:
     return steps
 
 
-def test_where_there_is_nothing_to_do_nobody_is_told_to() -> None:
-    assert _steps(_row("starting", {"label": "Nothing to do: wait", "patch": None})) == []
+def test_a_step_of_nobody_is_not_shown() -> None:
+    assert (
+        _steps(
+            _row("starting", {"label": "No action needed: wait", "patch": None, "actor": "nobody"})
+        )
+        == []
+    )
 
 
-def test_what_the_cluster_needs_an_administrator_does() -> None:
+def test_a_step_of_an_administrator_has_no_url() -> None:
     [step] = _steps(
-        _row("missing_service_account", {"label": "Create the service account", "patch": None})
+        _row(
+            "missing_service_account",
+            {"label": "Create the service account", "patch": None, "actor": "administrator"},
+        )
     )
     assert (step["by_hand"], step["url"], step["retry"]) == ("administrator", "", False)
 
 
-def test_what_the_pipeline_needs_leads_to_the_pipeline() -> None:
-    [step] = _steps(_row("exit_code", {"label": "Change and run again", "patch": None}))
+def test_a_step_of_the_user_leads_to_the_pipeline() -> None:
+    [step] = _steps(
+        _row("exit_code", {"label": "Change and run again", "patch": None, "actor": "user"})
+    )
     assert (step["by_hand"], step["url"]) == ("pipeline", "/projects/demo/pipelines/echo/")
 
 

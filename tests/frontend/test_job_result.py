@@ -85,7 +85,7 @@ SAME: Any = UPDATED | {
         (JOB, "Pipeline", []),
     ],
 )
-def test_what_a_job_made(job: Any, title: str, links: list[str]) -> None:
+def test_the_outputs_of_a_job(job: Any, title: str, links: list[str]) -> None:
     assert (job_title(job), [row["url"] for row in result.outputs(job)]) == (
         title,
         links,
@@ -105,9 +105,7 @@ def test_the_metrics_stand_beside_the_baseline_with_a_word_for_which_is_better()
     assert result.figures(PREDICTED) == []
 
 
-def test_the_request_is_told_in_the_order_of_its_schema_with_links_to_the_versions_it_was_fixed_on() -> (
-    None
-):
+def test_the_request_is_shown_in_schema_order_with_links_to_its_input_versions() -> None:
     rows = [(row["title"], row["text"], row["url"]) for row in result.request_rows(TRAINED)]
     assert rows == [
         ("Dataset", "t", "/projects/p/datasets/t/?version=2"),

@@ -36,7 +36,7 @@ def test_a_job_between_two_attempts_has_its_own_icon() -> None:
     assert status_shape(JOB) == "queued"
 
 
-def test_a_worker_that_was_given_up_is_told_from_one_that_was_seen_gone() -> None:
+def test_a_lost_worker_differs_from_one_that_stopped() -> None:
     events = [_event(1, "job.worker_gone"), _event(2, "job.worker_gone", unseen=True, cluster="eu")]
     row, unseen = history(events)["rows"]
     assert (row["label"], row["detail"]) == ("Worker stopped, its capacity is free", "")
@@ -96,7 +96,7 @@ def test_failing_rules_come_first() -> None:
         ("lots", "lots"),
     ],
 )
-def test_quantities_are_told_in_their_own_units(quantity: str, shown: str) -> None:
+def test_quantities_keep_their_units(quantity: str, shown: str) -> None:
     assert formatting.limit(quantity) == shown
 
 

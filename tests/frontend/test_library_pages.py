@@ -43,7 +43,7 @@ def _text(answer: httpx.Response) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", main))
 
 
-def test_the_list_says_in_words_how_good_each_model_is(pages: httpx.Client) -> None:
+def test_the_list_compares_each_model_with_the_baseline(pages: httpx.Client) -> None:
     shown = _text(pages.get(f"{P}/models/"))
     assert "demand-forecast histogram gradient boosting, predicts rides" in shown
     assert "Root mean squared error 412 63 % better than the baseline" in shown
@@ -191,9 +191,7 @@ def test_a_dataset_names_where_it_comes_from_and_who_uses_it(pages: httpx.Client
         assert f'aria-label="{group}"' in answer.text
 
 
-def test_who_may_only_look_is_offered_nothing_to_run(
-    pages: httpx.Client, canned: CannedApi
-) -> None:
+def test_viewers_are_offered_nothing_to_run(pages: httpx.Client, canned: CannedApi) -> None:
     canned.answers["projects/bikes/"] = shelf.project(role="viewer")
     for path in (f"{P}/models/", f"{P}/models/demand-forecast/", f"{P}/datasets/daily_demand/"):
         assert "/jobs/new/" not in pages.get(path).text

@@ -10,7 +10,7 @@ def _names(group: Any) -> list[str]:
     return [f"{item['name']} {item['version']}".strip() for item in group["items"]]
 
 
-def test_the_line_of_a_dataset_names_inputs_job_and_what_was_made_of_it() -> None:
+def test_the_lineage_of_a_dataset_names_inputs_job_and_outputs() -> None:
     found = lineage_of(lineage("dataset:daily_demand@41"), "bikes")
     assert found
     assert _names(found["inputs"]) == ["trips v9", "weather v3", "trips-by-weather v12"]
@@ -90,7 +90,7 @@ def test_a_cycle_and_an_edge_to_nowhere_end() -> None:
     assert "daily_demand" not in [item["name"] for item in found["downstream"]]
 
 
-def test_what_is_not_known_is_left_out() -> None:
+def test_unknown_values_are_omitted() -> None:
     assert lineage_of(NOTHING, "bikes") is None
 
 

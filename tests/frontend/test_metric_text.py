@@ -169,7 +169,7 @@ def test_curves_are_compared_class_by_class() -> None:
     assert compared_plots(classification(1), regression(2), "")["curves"] == []
 
 
-def test_training_facts_leave_out_what_is_not_known() -> None:
+def test_unknown_training_facts_are_omitted() -> None:
     assert training_facts({}) == []
     facts = dict(training_facts(classification(1)["training"]))
     assert facts["Rows"] == "1,095 for training, 366 held out, 25\u00a0%"

@@ -98,7 +98,7 @@ def test_slow_small_bodies_hold_nothing_upstream(
         connection.close()
 
 
-def test_a_client_above_its_limit_is_told_when_to_come_again(
+def test_a_client_above_its_limit_gets_a_retry_time(
     upstream: Upstream, start_frontend: Callable[..., Frontend]
 ) -> None:
     started = start_frontend(upstream.url, REQUESTS_PER_CLIENT="4")

@@ -89,7 +89,7 @@ def test_loopback_may_be_spelled_otherwise(frontend: Frontend) -> None:
         assert _hello(connection)
 
 
-def test_nobody_is_told_to_sign_in(frontend: Frontend) -> None:
+def test_a_socket_without_a_session_closes_with_sign_in(frontend: Frontend) -> None:
     with closing(_open(frontend, signed_in=False)) as connection:
         assert _code(connection) == 4401
     ended = f"mimir_session={session_cookie(hours=-1)}"
@@ -140,7 +140,7 @@ def test_a_client_that_vanishes_ends_the_socket_upstream(
     assert upstream.gone.wait(5)
 
 
-def test_a_refusal_of_the_orchestrator_is_told_with_a_code(frontend: Frontend) -> None:
+def test_a_refusal_of_the_orchestrator_closes_with_a_code(frontend: Frontend) -> None:
     with closing(_open(frontend, "/ws/refused/")) as connection:
         assert _code(connection) == 4403
 

@@ -64,7 +64,7 @@ def test_an_upstream_that_does_not_read_holds_the_client_back(
         assert b" 200 " in connection.recv(65536).partition(b"\r\n")[0]
 
 
-def test_a_body_without_length_zero_and_none_are_told_apart(frontend: Frontend) -> None:
+def test_a_body_without_length_differs_from_an_empty_one_and_none(frontend: Frontend) -> None:
     with frontend.client() as client:
         empty = seen_headers(client.post(ECHO, content=b""))
         none = seen_headers(client.get(ECHO))
@@ -133,7 +133,7 @@ def test_a_client_that_hangs_up_amid_its_body_ends_the_request_upstream(
     assert upstream.gone.wait(5)
 
 
-def test_an_answer_that_breaks_off_is_seen_to_be_broken(frontend: Frontend) -> None:
+def test_a_truncated_answer_is_recognized(frontend: Frontend) -> None:
     with frontend.client() as client, pytest.raises(httpx.RemoteProtocolError):
         client.get("/api/v1/broken/")
 

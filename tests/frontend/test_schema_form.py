@@ -433,7 +433,7 @@ def test_a_patch_changes_the_form_and_marks_what_differs() -> None:
         ]
 
 
-def test_the_defaults_of_the_algorithm_before_are_not_asked_of_the_next() -> None:
+def test_the_defaults_of_the_previous_algorithm_are_not_sent() -> None:
     form = {
         "parameters.algorithm": ["random_forest"],
         "parameters.hyperparameters.min_samples_leaf": ["20"],

@@ -238,7 +238,7 @@ def test_a_cookie_is_secure_where_the_site_is(
     assert "wss://mimir.example" in answer.headers["content-security-policy"]
 
 
-def test_only_who_is_signed_in_may_send_much_to_a_page(browser: httpx.Client) -> None:
+def test_only_signed_in_users_can_send_large_forms(browser: httpx.Client) -> None:
     file = {"file": ("a.csv", b"x" * 2 * MIB, "text/csv")}
     assert browser.post("/size/", files=file).status_code == 413
     _sign_in(browser)

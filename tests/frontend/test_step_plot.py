@@ -36,7 +36,7 @@ def test_where_there_is_no_value_there_is_no_line() -> None:
     assert all(part.count("H") == 1 and "V" not in part for part in parts)
 
 
-def test_two_lines_keep_their_words_apart() -> None:
+def test_the_labels_of_two_lines_do_not_overlap() -> None:
     plot = draw({"reported": [(_at(0), 5.0)], "edited": [(_at(1), 5.0)]}, _at(2))
     assert plot is not None
     assert [line.word for line in plot.lines] == ["reported", "edited"]

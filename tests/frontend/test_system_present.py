@@ -111,7 +111,7 @@ def test_a_part_has_a_shape_and_a_word_for_its_state(state: str, shape: str, wor
     assert (part["title"], part["shape"], part["word"]) == ("Dispatcher", shape, word)
 
 
-def test_room_says_what_is_asked_for_of_what_there_is() -> None:
+def test_capacity_shows_requested_and_total() -> None:
     clusters = page_context(
         SYSTEM | {"capacity": [(CLUSTER | {"jobs": None}), (CLUSTER | {"gpus": 4})]}
     )["capacity"]
@@ -139,7 +139,7 @@ def test_a_limit_says_of_what(scope: str, key: str, word: str) -> None:
     assert page_context(SYSTEM | {"limits": [row]})["limits"][0]["word"] == word
 
 
-def test_causes_are_words_and_are_counted_together() -> None:
+def test_failure_reasons_are_readable_and_counted() -> None:
     rest = {"last_at": "", "job": None, "remedy": ""}
     failures = [
         {"reason": "out_of_memory", "count": 3, **rest},

@@ -95,7 +95,7 @@ def test_what_a_cell_leaves_away_stands_in_its_title() -> None:
     assert (len(long["text"]), long["whole"]) == (121, "x" * 500)
 
 
-def test_no_value_is_told_from_an_empty_one() -> None:
+def test_no_value_differs_from_an_empty_one() -> None:
     assert value_shown(None)["null"] is True
     assert value_shown("", "string")["null"] is False
     assert value_shown(0, "number", "°C") == {"text": "0", "unit": "°C", "null": False, "whole": ""}
@@ -182,7 +182,7 @@ def test_an_edited_value_names_who_and_why_and_what_is_reported_below() -> None:
         ("update", (0, 1461, 0), "Update", "1,461 changed"),
     ],
 )
-def test_a_revision_says_what_made_it_and_what_it_touched(
+def test_a_revision_names_its_source_and_its_changes(
     kind: str, counts: tuple[int, int, int], word: str, text: str
 ) -> None:
     row: Any = {

@@ -2,13 +2,15 @@
 
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.admission.decide import admit, effective_class
+from jobs.admission.decide import admit, can_ever_hold, effective_class
 from jobs.admission.snapshot_types import (
     Allocation,
     Candidate,
@@ -154,6 +156,26 @@ def test_a_job_that_no_cluster_can_hold_is_told_so_and_not_left_waiting() -> Non
     )
     assert [each.int for each in decision.never] == [1, 2]
     assert names(decision.admitted) == [3]
+
+
+@pytest.mark.parametrize(
+    ("field", "amount"), [("cpu_millicores", 4000), ("memory_bytes", 2**33), ("gpus", 2)]
+)
+def test_a_job_as_large_as_the_empty_cluster_fits_and_a_larger_one_never_does(
+    field: str, amount: int
+) -> None:
+    large = ClusterCapacity("local", jobs=1, cpu_millicores=8000, memory_bytes=2**34, gpus=8)
+    limit: dict[str, Any] = {field: amount}
+    cluster = replace(large, **limit)
+    assert can_ever_hold(cluster, job(1, **{field: amount}))
+    assert not can_ever_hold(cluster, job(1, **{field: amount + 1}))
+    decision = admit(snap(job(1, **{field: amount}), capacities=(cluster,)))
+    assert names(decision.admitted) == [1]
+
+
+def test_a_cluster_for_one_job_holds_one_and_a_cluster_for_none_holds_none() -> None:
+    assert can_ever_hold(replace(CAPACITY, jobs=1), job(1))
+    assert not can_ever_hold(replace(CAPACITY, jobs=0), job(1))
 
 
 def test_what_fits_nowhere_is_one_reason_and_no_cluster_at_all_is_another() -> None:
@@ -438,3 +460,34 @@ def test_what_blocks_a_job_is_the_first_rule_that_fails_at_its_turn(
             assert job_id in decision.never
         else:
             assert decision.blocked[job_id] == failing
+
+
+@pytest.mark.parametrize("field", ["cpu_millicores", "memory_bytes", "gpus"])
+def test_what_runs_is_taken_from_the_capacity_in_sum(field: str) -> None:
+    none: dict[str, Any] = {"cpu_millicores": 0, "memory_bytes": 0, "gpus": 0}
+    cluster = ClusterCapacity("local", jobs=9, cpu_millicores=5, memory_bytes=5, gpus=5)
+    running = tuple(allocation(number, **(none | {field: 2})) for number in (1, 2))
+
+    def admitted(amount: int) -> list[int]:
+        wanted = job(1, **(none | {field: amount}))
+        return names(admit(snap(wanted, capacities=(cluster,), allocations=running)).admitted)
+
+    assert (admitted(1), admitted(2)) == ([1], [])
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        lambda limit: Limits(jobs_global=limit),
+        lambda limit: Limits(jobs_by_type={"pipeline_execution": limit}),
+        lambda limit: Limits(jobs_by_project={"a": limit}),
+    ],
+    ids=["global", "type", "project"],
+)
+def test_each_running_job_counts_once_against_a_limit(limits: Callable[[int], Limits]) -> None:
+    large = replace(CAPACITY, jobs=9)
+    running = tuple(allocation(number) for number in (1, 2))
+    waiting = [job(number) for number in (1, 2, 3)]
+    decision = admit(snap(*waiting, capacities=(large,), allocations=running, limits=limits(4)))
+    assert names(decision.admitted) == [1, 2]
+    assert decision.blocked[uuid.UUID(int=3)].facts == {"used": 4, "limit": 4}

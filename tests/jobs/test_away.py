@@ -103,7 +103,7 @@ def test_who_is_silent_for_the_grace_is_given_up_and_says_why() -> None:
     assert job.diagnosis["category"] == FailureReason.HEARTBEAT_LOST
     assert job.diagnosis["summary"] == job.message
     assert "The cluster local has not answered since" in job.message
-    assert "the worker has not been heard of since" in job.message
+    assert "the worker's last heartbeat was at" in job.message
     assert "10.0.0.1" not in str(job.diagnosis)
     with pytest.raises(Gone):
         _beat(attempt)
@@ -224,20 +224,20 @@ def test_a_cluster_counts_as_away_while_web_is_up_and_somebody_asks_it() -> None
 def test_a_worker_is_noted_as_silent_and_as_heard_again() -> None:
     cluster, attempt = cluster_ensure(), make.claimed()
     cluster_unreachable(cluster=cluster, message="refused")
-    assert away.unheard_mark(cluster=cluster) == 0, "it was heard of just now"
+    assert away.silence_mark(cluster=cluster) == 0, "it was heard of just now"
     assert job_away([attempt.job]) == {}
     old = utc_now() - dt.timedelta(seconds=60)
     Attempt.objects.update(heartbeat_at=old)
-    assert [away.unheard_mark(cluster=cluster) for _ in range(2)] == [1, 0]
+    assert [away.silence_mark(cluster=cluster) for _ in range(2)] == [1, 0]
     told = job_away([Job.objects.get()])[attempt.job_id]
     assert (told["cluster"], told["heard_at"]) == ("local", old.isoformat())
     _beat(attempt)
-    assert [away.unheard_mark(cluster=cluster) for _ in range(2)] == [1, 0]
+    assert [away.silence_mark(cluster=cluster) for _ in range(2)] == [1, 0]
     assert job_away([Job.objects.get()]) == {}
     Attempt.objects.update(heartbeat_at=old)
-    away.unheard_mark(cluster=cluster)
+    away.silence_mark(cluster=cluster)
     assert cluster_reached(cluster=cluster)
-    assert [away.heard_again(cluster=cluster) for _ in range(2)] == [1, 0]
+    assert [away.silence_forget(cluster=cluster) for _ in range(2)] == [1, 0]
     assert job_away([Job.objects.get()]) == {}
 
 
@@ -253,6 +253,6 @@ def test_a_job_that_asked_for_the_place_is_offered_another() -> None:
     assert [step["label"] for step in job.diagnosis["next_steps"]] == [
         "Run again",
         "Run on any cluster",
-        "Look at the cluster",
+        "Check the cluster",
     ]
     assert job.diagnosis["next_steps"][1]["patch"] == {"cluster": None, "region": None}

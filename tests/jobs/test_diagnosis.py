@@ -15,6 +15,7 @@ def test_memory_is_told_in_the_units_of_its_limit() -> None:
     assert found["next_steps"][0] == {
         "label": "Run again with 512 MiB",
         "patch": {"resources": {"memory": "512Mi"}},
+        "actor": "user",
     }
 
 

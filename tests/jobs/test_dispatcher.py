@@ -31,7 +31,7 @@ def test_launches_that_hang_hold_up_neither_the_sweep_nor_another_cluster(
             works.wait(10)
             told.append("answered")
         else:
-            told.append("launched elsewhere")
+            told.append("launched placed")
             works.set()
 
     monkeypatch.setattr(dispatcher, "attempts_launch", launch)
@@ -48,4 +48,4 @@ def test_launches_that_hang_hold_up_neither_the_sweep_nor_another_cluster(
     launches.join(20)
     assert told.count("asked") == 1, "those under way are not begun again"
     assert told.index("swept twice") < told.index("answered")
-    assert told.index("launched elsewhere") < told.index("answered")
+    assert told.index("launched placed") < told.index("answered")

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from jobs.admission.admit import admit_once
-from jobs.clusters.launchers.base import LaunchRefused, LaunchUncertain, Observed
+from jobs.clusters.launchers.base import LaunchRefused, LaunchUncertain, Observation
 from jobs.clusters.rows import cluster_ensure
 from jobs.contract import FailureReason, JobStatus
 from jobs.dispatch.launch import attempts_launch, attempts_to_launch
@@ -77,7 +77,7 @@ def test_a_worker_that_claims_while_the_list_is_made_is_left_alone() -> None:
     class Slow:
         """Lists first, and shows the list after the worker has claimed."""
 
-        def observe(self) -> list[Observed]:
+        def observe(self) -> list[Observation]:
             make.claim(attempt)
             return []
 
@@ -96,7 +96,7 @@ def test_a_worker_launched_after_the_list_began_is_not_missing() -> None:
     class Early:
         """Its list was made before the launch; the launch is committed before the rows are read again."""
 
-        def observe(self) -> list[Observed]:
+        def observe(self) -> list[Observation]:
             seen = launcher.observe()
             attempts_launch([attempt.id])
             return seen
@@ -117,7 +117,7 @@ def test_gone_counts_only_in_a_list_begun_after_the_fence() -> None:
     class Early:
         """Its list was made before the launch and the cancel; both are committed before the rows are read again."""
 
-        def observe(self) -> list[Observed]:
+        def observe(self) -> list[Observation]:
             seen = launcher.observe()
             attempts_launch([attempt.id])
             job_cancel(job_id=attempt.job_id, actor="test")
@@ -183,6 +183,7 @@ def test_the_deadline_ends_the_attempt_and_names_the_next_step() -> None:
     assert job.diagnosis["next_steps"][0] == {
         "label": "Run again with 2 min",
         "patch": {"timeout_seconds": 120},
+        "actor": "user",
     }
 
 
@@ -232,7 +233,7 @@ def test_an_orphan_with_our_label_is_ended_and_removed() -> None:
                 "attempt_id": (stray := str(uuid4())),
             }
         ),
-        seen=Observed(name="stray", attempt_id=stray, uid="x", alive=True),
+        seen=Observation(name="stray", attempt_id=stray, uid="x", alive=True),
     )
     make.reconcile(2)
     assert "stray" not in launcher.workers

@@ -3,23 +3,35 @@
 import dataclasses
 import datetime as dt
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
 from jobs.contract import FailureReason, JobStatus
-from jobs.reconcile.decide import AttemptView, Sight, Silence, Times, Verb, decide, decide_away
+from jobs.diagnosis.message import DiagnosisBody
+from jobs.reconcile.decide import (
+    AttemptView,
+    Silence,
+    Times,
+    Verb,
+    WorkerState,
+    capacity_wait,
+    decide,
+    decide_away,
+)
 
 T0 = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 TIMES = Times(launch_timeout=300, cancel_grace=10, worker_grace=600)
-ALIVE = Sight(alive=True)
-DEAD = Sight(alive=False, gone=True)
-REFUSED = Sight(
+ALIVE = WorkerState(alive=True)
+DEAD = WorkerState(alive=False, gone=True)
+REFUSED = WorkerState(
     alive=False, gone=True, reason="protocol", message="The orchestrator refused a report."
 )
-NO_COMMAND = Sight(
+NO_COMMAND = WorkerState(
     alive=False, gone=True, reason="bad_command", message="The worker could not be started."
 )
-LEFTOVERS = Sight(alive=False, gone=False)
+LEFTOVERS = WorkerState(alive=False, gone=False)
 
 
 def at(seconds: float) -> dt.datetime:
@@ -45,9 +57,9 @@ FORBIDDEN = dataclasses.replace(
         "summary": "The cluster does not let Mimir run workers.",
     },
 )
-NO_ROOM = Sight(alive=True, reason="unschedulable_cpu", message="No node has the CPU.")
-NO_IMAGE = Sight(alive=True, reason="image_not_found", message="There is no such image.")
-PLACED = Sight(alive=True, placed_at=at(1700.5))
+NO_ROOM = WorkerState(alive=True, reason="unschedulable_cpu", message="No node has the CPU.")
+NO_IMAGE = WorkerState(alive=True, reason="image_not_found", message="There is no such image.")
+PLACED = WorkerState(alive=True, placed_at=at(1700.5))
 RUNNING = dataclasses.replace(
     LAUNCHED,
     job_status=JobStatus.RUNNING,
@@ -87,7 +99,7 @@ CANCELLING = dataclasses.replace(
         (
             "was asked to stop, and ended without a word",
             INTERRUPTED,
-            Sight(alive=False, gone=True),
+            WorkerState(alive=False, gone=True),
             31,
             Verb.END,
             FailureReason.INTERRUPTED,
@@ -95,7 +107,7 @@ CANCELLING = dataclasses.replace(
         (
             "was evicted",
             INTERRUPTED,
-            Sight(alive=False, gone=True, reason="evicted"),
+            WorkerState(alive=False, gone=True, reason="evicted"),
             31,
             Verb.END,
             FailureReason.EVICTED,
@@ -245,7 +257,7 @@ CANCELLING = dataclasses.replace(
 def test_each_case_has_its_action(
     case: str,
     row: AttemptView,
-    seen: Sight | None,
+    seen: WorkerState | None,
     now: float,
     verb: Verb,
     reason: FailureReason | None,
@@ -254,17 +266,44 @@ def test_each_case_has_its_action(
     assert (action.verb, action.reason) == (verb, reason), case
 
 
-def test_who_waited_in_vain_is_told_as_that() -> None:
-    seen = Sight(alive=True, reason="unschedulable_cpu", message="Waiting: no node has 1 CPU free.")
-    action = decide(LAUNCHED, seen, now=at(301), times=TIMES)
-    assert (
-        action.message
-        == "Never started: no node has 1 CPU free. It did not report within 300 s of its admission."
+WAIT: DiagnosisBody = {
+    "category": "unschedulable_cpu",
+    "code": "unschedulable_cpu",
+    "params": {"wanted": "1 CPU"},
+    "summary": "Waiting: no node has 1 CPU free.",
+    "detail": "It starts when a node has free capacity.",
+    "next_steps": [],
+}
+OLD_WAIT = {name: value for name, value in WAIT.items() if name not in ("code", "params")}
+
+
+def test_the_end_of_a_wait_says_that_the_worker_never_started() -> None:
+    state = WorkerState(
+        alive=True, reason=WAIT["category"], message=WAIT["summary"], diagnosis=WAIT
+    )
+    action = decide(LAUNCHED, state, now=at(301), times=TIMES)
+    assert action.text == (
+        "Never started: no node has 1 CPU free. It did not report within 300 s of its admission."
     )
 
 
+@pytest.mark.parametrize(
+    ("stored", "text"),
+    [
+        (WAIT, "Never started: no node has 1 CPU free. It"),
+        (OLD_WAIT, "Waiting: no node has 1 CPU free. It"),
+    ],
+    ids=["this-release", "previous-release"],
+)
+def test_the_end_of_a_stored_wait_has_its_reason(stored: Mapping[str, Any], text: str) -> None:
+    row = dataclasses.replace(LAUNCHING, waits_for={**stored, "since": "2026-01-01"})
+    action = decide(row, None, now=at(301), times=TIMES)
+    assert action.reason is FailureReason.UNSCHEDULABLE_CPU
+    assert action.text.startswith(text)
+
+
 def test_what_exit_json_says_is_the_reason() -> None:
-    seen = Sight(alive=False, gone=True, reason="out_of_memory", message="Ran out of memory.")
+    seen = WorkerState(alive=False, gone=True, reason="out_of_memory", message="Ran out of memory.")
     action = decide(RUNNING, seen, now=at(30), times=TIMES)
     assert (action.reason, action.message) == (FailureReason.OUT_OF_MEMORY, "Ran out of memory.")
 
@@ -440,3 +479,30 @@ def test_each_case_has_its_action_while_the_cluster_is_away(
 ) -> None:
     action = decide_away(row, silent, now=at(now), times=TIMES)
     assert (action.verb, action.reason) == (verb, reason), case
+
+
+def test_a_worker_that_can_never_start_ends_at_once_with_what_its_cluster_says() -> None:
+    seen = WorkerState(alive=True, stuck=True, reason="image_not_found", message="No such image.")
+    action = decide(LAUNCHED, seen, now=at(2), times=TIMES)
+    assert (action.verb, action.reason, action.message) == (
+        Verb.END,
+        FailureReason.IMAGE_NOT_FOUND,
+        "No such image.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "launch_timeout", "seconds"),
+    [
+        (1, 300, 300),
+        (2, 300, 600),
+        (3, 300, 1200),
+        (4, 300, 1800),
+        (40, 300, 1800),
+        (9, 7200, 7200),
+    ],
+)
+def test_the_time_to_wait_for_capacity_doubles_up_to_half_an_hour(
+    number: int, launch_timeout: float, seconds: float
+) -> None:
+    assert capacity_wait(number, launch_timeout) == seconds

@@ -62,12 +62,12 @@ def _ended(
 
 
 def _failed(project: Project, hours: float = 1.0, **fields: Any) -> Job:
-    step = {"label": "Run again", "patch": {}}
+    step = {"label": "Run again", "patch": {}, "actor": "user"}
     return _ended(
         project,
         JobStatus.FAILED,
         hours=hours,
-        diagnosis={"summary": "It broke.", "next_steps": [step]},
+        diagnosis={"category": "exit_code", "summary": "It broke.", "next_steps": [step]},
         **fields,
     )
 
@@ -99,7 +99,7 @@ def test_a_failure_needs_a_person_until_the_same_request_succeeds(
         "Nightly",
         "It broke.",
     )
-    assert needs["next_steps"] == [{"label": "Run again", "patch": {}}]
+    assert needs["next_steps"] == [{"label": "Run again", "patch": {}, "actor": "user"}]
     _ended(project, hours=2)  # earlier
     _ended(project, hours=0.5, type="ml_training", parameters=TRAIN)  # of something else
     _ended(project, JobStatus.CANCELLED, hours=0.5)

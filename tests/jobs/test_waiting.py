@@ -136,6 +136,7 @@ def test_a_job_that_fits_nowhere_it_may_run_fails_with_the_way_out() -> None:
         assert job.diagnosis["next_steps"][-1] == {
             "label": "Run on any cluster",
             "patch": {"cluster": None, "region": None},
+            "actor": "user",
         }
         assert job_submit(
             project=job.project,

@@ -7,14 +7,14 @@ from typing import Any
 from unittest.mock import patch
 from uuid import UUID, uuid4
 
-from jobs.clusters.launchers.base import Observed
-from jobs.clusters.launchers.fake import MemoryLauncher
+from jobs.clusters.launchers.base import Observation
+from jobs.clusters.launchers.fake import FakeLauncher
 from jobs.clusters.launchers.kubernetes import observation
 from jobs.clusters.launchers.manifest import ATTEMPT_ID
 from jobs.contract import FailureReason, JobStatus
 from jobs.reasons import FINAL_REASONS, SHORTAGE_REASONS, UNCOUNTED_REASONS
 from jobs.reconcile import observe
-from jobs.reconcile.decide import Action, AttemptView, Sight, Times, Verb, decide
+from jobs.reconcile.decide import Action, AttemptView, Times, Verb, WorkerState, decide
 
 FAIL, COUNTED, UNCOUNTED, UNBOUNDED, NOTHING = (
     "FAIL",
@@ -51,7 +51,7 @@ def row_of(
 
 def observed(
     job: Mapping[str, Any] | None, pods: Objects, events: Objects, nodes: Objects | None
-) -> Observed | None:
+) -> Observation | None:
     """What the launcher's mirrors show of the one worker; None where it shows neither Job nor pod."""
     jobs = [observation.cut_job(_marked(job))] if job else []
     own_pods = [observation.cut_pod(_marked(pod)) for pod in pods]
@@ -92,13 +92,13 @@ def decided(
     *,
     claimed: bool,
     seconds: float = 60,
-) -> tuple[Action, Sight | None]:
+) -> tuple[Action, WorkerState | None]:
     """The reconciler's action, `seconds` after the admission."""
     now = dt.datetime.now(dt.UTC)
     row = row_of(claimed=claimed, created_at=now - dt.timedelta(seconds=seconds))
     seen = observed(job, pods, events, nodes)
     with patch.object(observe, "resources_of", lambda _id: None):
-        shown, _told = observe.explained(row, seen, MemoryLauncher(), tuple)
+        shown, _told = observe.diagnosed_state(row, seen, FakeLauncher(), tuple)
     if shown is not None:
         shown = replace(shown, placed_at=None)
     return decide(row, shown, now=now, times=TIMES), shown

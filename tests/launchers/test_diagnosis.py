@@ -8,7 +8,7 @@ import pytest
 
 from jobs.contract import FailureReason
 from jobs.diagnosis.kubernetes import (
-    ClusterDiagnosis,
+    Diagnosis,
     diagnose,
     remember,
     remember_event,
@@ -28,7 +28,7 @@ EXPECTED: dict[tuple[str, str], tuple[R, str, tuple[str, ...]] | None] = {
             "allowPrivilegeEscalation",
             "runAsNonRoot",
             "seccompProfile",
-            "waiting does not help",
+            "Waiting does not help",
         ),
     ),
     ("bad-command", "1-final"): (
@@ -52,7 +52,7 @@ EXPECTED: dict[tuple[str, str], tuple[R, str, tuple[str, ...]] | None] = {
     ("image-name-invalid", "1-waiting"): (
         R.IMAGE_NAME_INVALID,
         "Correct",
-        ('"Mimir-AIP/Worker:0.1.0" is not valid', "lower case", "never gets better"),
+        ('"Mimir-AIP/Worker:0.1.0" is not valid', "lower case", "Waiting does not help"),
     ),
     ("image-never-pull", "1-waiting"): (
         R.IMAGE_NEVER_PULL,
@@ -88,7 +88,7 @@ EXPECTED: dict[tuple[str, str], tuple[R, str, tuple[str, ...]] | None] = {
     ("pulling-image", "1-pulling"): (
         R.IMAGE_PULLING,
         "",
-        ("Pulling the image registry.example.com/mimir-aip/worker-gpu:0.2.0", "Nothing is wrong"),
+        ("Pulling the image registry.example.com/mimir-aip/worker-gpu:0.2.0", "No error"),
     ),
     ("pulling-image", "2-running"): None,
     ("pvc-missing", "1-waiting"): (
@@ -99,33 +99,33 @@ EXPECTED: dict[tuple[str, str], tuple[R, str, tuple[str, ...]] | None] = {
     ("quota-exceeded", "1-waiting"): (
         R.QUOTA_EXCEEDED,
         "Raise the quota",
-        ("mimir-workers", "asked 500m, used 0, limit 400m", "too small"),
+        ("mimir-workers", "requested 500m, used 0, limit 400m", "too small"),
     ),
     ("quota-exceeded", "2-still-waiting"): (
         R.QUOTA_EXCEEDED,
-        "Ask for less",
-        ("mimir-workers", "asked 500m, used 0, limit 400m"),
+        "Request less",
+        ("mimir-workers", "requested 500m, used 0, limit 400m"),
     ),
     ("quota-exceeded", "3-final"): (
         R.QUOTA_EXCEEDED,
         "Raise the quota",
-        ("Never started", "mimir-workers", "asked 500m, used 0, limit 400m"),
+        ("Never started", "mimir-workers", "requested 500m, used 0, limit 400m"),
     ),
     ("succeeded", "1-running"): None,
     ("succeeded", "2-final"): None,
     ("unschedulable-cpu", "1-waiting"): (
         R.UNSCHEDULABLE_CPU,
-        "Ask for less",
+        "Request less",
         ("no node has 64 CPU free", "largest node: 1.9 CPU", "Even an empty node"),
     ),
     ("unschedulable-gpu", "1-waiting"): (
         R.UNSCHEDULABLE_GPU,
         "without a GPU",
-        ("Waiting for a GPU", "0 of 1 nodes offer nvidia.com/gpu", "device plugin"),
+        ("no node has a GPU", "0 of 1 nodes offer nvidia.com/gpu", "device plugin"),
     ),
     ("unschedulable-memory", "1-waiting"): (
         R.UNSCHEDULABLE_MEMORY,
-        "Ask for less",
+        "Request less",
         ("no node has 512 GiB of memory", "Even an empty node"),
     ),
     ("unschedulable-node-selector", "1-waiting"): (
@@ -146,9 +146,7 @@ def _read(case: str, moment: str, name: str) -> Any:
     return found.get("items", found)
 
 
-def _told(
-    case: str, moment: str, *, cut: bool = False, before: bool = False
-) -> ClusterDiagnosis | None:
+def _told(case: str, moment: str, *, cut: bool = False, before: bool = False) -> Diagnosis | None:
     """`cut`: from what is remembered alone. `before`: the pods of earlier moments are kept."""
     job, pods, events = (_read(case, moment, name) for name in ("job", "pods", "events"))
     moments = sorted(path.name for path in (RECORDED / case).iterdir() if path.is_dir())
@@ -186,8 +184,8 @@ def test_a_recorded_case_gets_its_category_and_a_step_to_take(
     assert step in " / ".join(each["label"] for each in found.next_steps)
     assert found.raw
     ended = case in ENDED or moment in ("3-final", "2-stopping")
-    assert found.hopeless == (category in STUCK)
-    assert found.waiting == (not ended and not found.hopeless)
+    assert found.stuck == (category in STUCK)
+    assert found.waiting == (not ended and not found.stuck)
     assert found.counts == (category in (R.EXIT_CODE, R.OUT_OF_MEMORY, R.DEADLINE_EXCEEDED))
 
 

@@ -5,7 +5,7 @@ import pytest
 from jobs.contract import FailureReason
 from jobs.diagnosis.job import diagnose as diagnose_attempt
 from jobs.diagnosis.kubernetes import (
-    ClusterDiagnosis,
+    Diagnosis,
     diagnose,
     heartbeat_lost,
     never_claimed,
@@ -23,10 +23,10 @@ from tests.launchers.cases.base import ENDED, ENDING, STUCK, WAITS, Case
 RESOURCES = {"requests": {"memory_bytes": 2**31}, "limits": {"memory_bytes": 2**32}}
 
 
-def _stage(found: ClusterDiagnosis) -> str:
+def _stage(found: Diagnosis) -> str:
     if found.waiting:
         return WAITS
-    return STUCK if found.hopeless else ENDING if found.facts.get("ending") else ENDED
+    return STUCK if found.stuck else ENDING if found.ending else ENDED
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
@@ -50,7 +50,7 @@ def test_a_case_gets_its_category_and_what_has_to_be_told(case: Case) -> None:
         assert REASONS[found.category].is_wait
     else:
         assert "by itself" not in told
-        assert not found.summary.startswith("Waiting") or found.hopeless
+        assert not found.summary.startswith("Waiting") or found.stuck
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
@@ -113,9 +113,13 @@ def test_the_clusters_words_are_those_of_the_attempt() -> None:
     )
     assert found is not None
     told = diagnose_attempt(
-        found.category, message="x", resources=RESOURCES, timeout_seconds=60, ready=found.told()
+        found.category,
+        message="x",
+        resources=RESOURCES,
+        timeout_seconds=60,
+        cluster_diagnosis=found.body(),
     )
-    assert told == found.told()
+    assert told == found.body()
 
 
 def test_the_clusters_words_of_another_reason_are_passed_over() -> None:
@@ -130,7 +134,7 @@ def test_the_clusters_words_of_another_reason_are_passed_over() -> None:
         message="It is gone.",
         resources=RESOURCES,
         timeout_seconds=60,
-        ready=found.told(),
+        cluster_diagnosis=found.body(),
     )
     assert told["summary"] == "It is gone."
 
@@ -140,7 +144,11 @@ def test_memory_that_the_worker_reported_is_told_beside_the_limit() -> None:
     assert found is not None
     facts = {"peak_bytes": 4 * 10**9}
     told = diagnose_attempt(
-        found.category, detail=facts, resources=RESOURCES, timeout_seconds=60, ready=found.told()
+        found.category,
+        detail=facts,
+        resources=RESOURCES,
+        timeout_seconds=60,
+        cluster_diagnosis=found.body(),
     )
     assert told["summary"] == "Ran out of memory. Used 3.73 GiB of its 4 GiB."
     assert "OOMKilled" in told["detail"]
@@ -154,7 +162,7 @@ def test_a_time_limit_is_raised_from_the_jobs_own_and_not_from_the_last_resort()
     found = diagnose(late, [], [kube.event("Started")])
     assert found is not None
     told = diagnose_attempt(
-        found.category, resources=RESOURCES, timeout_seconds=60, ready=found.told()
+        found.category, resources=RESOURCES, timeout_seconds=60, cluster_diagnosis=found.body()
     )
     assert told["next_steps"][0]["patch"] == {"timeout_seconds": 120}
 

@@ -7,7 +7,7 @@ import pytest
 
 from jobs.contract import FailureReason as R
 from jobs.diagnosis.kubernetes import (
-    ClusterDiagnosis,
+    Diagnosis,
     diagnose,
     remember,
     remember_event,
@@ -42,7 +42,7 @@ class Watched:
     def delete_job(self) -> None:
         self._call("DELETE", f"{PATH}/one", {"propagationPolicy": "Background"})
 
-    def told(self) -> ClusterDiagnosis | None:
+    def told(self) -> Diagnosis | None:
         job = next((remember_job(version.obj) for version in self.cluster.store.all(JOBS)), None)
         pods = [remember(version.obj) for version in self.cluster.store.all(PODS)]
         events = [remember_event(version.obj) for version in self.cluster.store.all(EVENTS)]
@@ -140,7 +140,7 @@ def test_a_wait_that_its_jobs_deadline_ended_is_told_as_the_cause(start: Start) 
     watched.cluster.advance(700)
     told = watched.told()
     assert told is not None
-    assert (told.category, told.waiting, told.hopeless) == (STARTS[start], False, False)
+    assert (told.category, told.waiting, told.stuck) == (STARTS[start], False, False)
 
 
 def test_a_node_that_falls_silent_is_told_from_the_first_to_the_last() -> None:

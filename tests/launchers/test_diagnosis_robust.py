@@ -132,7 +132,7 @@ def test_no_mutilated_input_raises(data: st.DataObject) -> None:
     found = _diagnosed(scene, resources=data.draw(ODD))
     if found is not None:
         assert found.summary
-        assert json.dumps(found.told())
+        assert json.dumps(found.body())
         assert len(found.next_steps) <= 3
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.contract import FailureReason as R
 from jobs.diagnosis.kubernetes import (
-    ClusterDiagnosis,
+    Diagnosis,
     diagnose,
     remember,
     remember_event,
@@ -23,7 +23,7 @@ from tests.launchers.cases.variants import VARIANTS as OWN
 from tests.launchers.decision import COUNTED, FAIL, NOTHING, UNBOUNDED, UNCOUNTED, decision
 
 VARIANTS = Path(__file__).parent / "variants"
-TOLERATE, TRUST = "toleration", "Give the nodes the registry's certificate authority"
+TOLERATE, TRUST = "toleration", "Install the registry's certificate authority"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ EXPECTED = {
     ),
     "killed-by-signal-sigkill": Expected(
         R.WORKER_LOST,
-        ("killed by signal 9", "exit code 137", "not OOMKilled", "look at the node"),
+        ("killed by signal 9", "exit code 137", "not OOMKilled", "check the node"),
         UNCOUNTED,
         claimed=True,
     ),
@@ -85,7 +85,7 @@ EXPECTED = {
         never=(TOLERATE,),
     ),
     "sch-karpenter-failed": Expected(
-        R.UNSCHEDULABLE_CPU, ("adds no node", "incompatible with nodepool"), UNBOUNDED
+        R.UNSCHEDULABLE_CPU, ("does not add a node", "incompatible with nodepool"), UNBOUNDED
     ),
     "sch-uninitialized-true": Expected(
         R.UNSCHEDULABLE_TAINT, ("still being set up",), UNBOUNDED, never=(TOLERATE,)
@@ -98,13 +98,13 @@ EXPECTED = {
         R.BAD_COMMAND,
         ("/home/nonroot", "working directory"),
         FAIL,
-        never=("/etc/passwd may not", "command /etc/passwd", "command mimir-worker may not"),
+        never=("/etc/passwd is not", "command /etc/passwd", "command mimir-worker is not"),
     ),
     "start-exec-format-exit": Expected(
         R.BAD_COMMAND, ("architecture", "/app/bin/mimir-worker"), FAIL, never=("correct the input",)
     ),
     "suspended-while-running": Expected(
-        R.SUSPENDED, ("suspended while it ran", "is lost", "starts anew"), UNBOUNDED, claimed=True
+        R.SUSPENDED, ("suspended while it ran", "is lost", "restarts"), UNBOUNDED, claimed=True
     ),
     "unschedulable-mixed-nodes": Expected(
         R.UNSCHEDULABLE_CPU,
@@ -140,7 +140,7 @@ def _objects(case: str) -> tuple[Any, Any, Any, Any]:
     return job[0] if isinstance(job, list) else job, pods, events, nodes
 
 
-def words_of(found: ClusterDiagnosis) -> str:
+def words_of(found: Diagnosis) -> str:
     return " ".join((found.summary, found.detail, *(step["label"] for step in found.next_steps)))
 
 

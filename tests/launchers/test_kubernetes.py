@@ -13,7 +13,7 @@ from jobs.clusters.launchers.base import (
     LaunchRefused,
     LaunchSpec,
     LaunchUncertain,
-    Observed,
+    Observation,
     Target,
 )
 from jobs.clusters.launchers.kubernetes.client import Answer, Unconfigured
@@ -73,7 +73,7 @@ def _launch(launcher: KubernetesLauncher, spec: LaunchSpec) -> str:
     return launcher.launch(spec, still_wanted=lambda: True).uid
 
 
-def _seen(launcher: KubernetesLauncher, spec: LaunchSpec) -> Observed | None:
+def _seen(launcher: KubernetesLauncher, spec: LaunchSpec) -> Observation | None:
     return next((seen for seen in launcher.observe() if seen.attempt_id == spec.attempt_id), None)
 
 
@@ -158,8 +158,8 @@ def test_a_quota_is_a_wait_that_is_told(fake: FakeKubernetes, launcher: Kubernet
     fake.fault(Fault.QUOTA, verb="create", resource="jobs")
     with pytest.raises(LaunchLater) as later:
         _launch(launcher, _spec())
-    assert later.value.told
-    assert later.value.told["category"] == FailureReason.QUOTA_EXCEEDED
+    assert later.value.diagnosis
+    assert later.value.diagnosis["category"] == FailureReason.QUOTA_EXCEEDED
 
 
 @pytest.mark.parametrize("fault", [Fault.FORBIDDEN, Fault.INVALID])
@@ -186,9 +186,9 @@ def test_a_webhook_on_jobs_that_does_not_answer_is_named(
     fake.fault(Fault.ERROR_BEFORE_COMMIT, verb="create", resource="jobs", message=words)
     with pytest.raises(LaunchUncertain) as waits:
         _launch(launcher, _spec())
-    assert waits.value.told
-    assert waits.value.told["category"] == FailureReason.ADMISSION_UNAVAILABLE
-    assert '"mutate.example.com"' in waits.value.told["summary"]
+    assert waits.value.diagnosis
+    assert waits.value.diagnosis["category"] == FailureReason.ADMISSION_UNAVAILABLE
+    assert '"mutate.example.com"' in waits.value.diagnosis["summary"]
 
 
 def test_events_of_the_volume_claim_reach_its_workers(fake: FakeKubernetes) -> None:
@@ -268,9 +268,9 @@ def test_a_right_that_is_missing_is_a_wait_that_is_told(
         fake.fault(Fault.FORBIDDEN, verb="get", resource="jobs")
     with pytest.raises(LaunchUncertain) as later:
         _launch(launcher, _spec())
-    assert later.value.told
-    assert later.value.told["category"] == FailureReason.CLUSTER_FORBIDDEN
-    assert f"{'create' if sees else 'get'} jobs" in later.value.told["summary"]
+    assert later.value.diagnosis
+    assert later.value.diagnosis["category"] == FailureReason.CLUSTER_FORBIDDEN
+    assert f"{'create' if sees else 'get'} jobs" in later.value.diagnosis["summary"]
     assert _launch(launcher, _spec())
 
 
@@ -283,8 +283,8 @@ def test_a_cluster_that_is_away_says_so(fake: FakeKubernetes) -> None:
         launcher.observe()
     with pytest.raises(LaunchUncertain) as waits:
         _launch(launcher, _spec())
-    assert waits.value.told
-    assert waits.value.told["category"] == FailureReason.CLUSTER_UNREACHABLE
+    assert waits.value.diagnosis
+    assert waits.value.diagnosis["category"] == FailureReason.CLUSTER_UNREACHABLE
 
 
 @pytest.mark.parametrize(

@@ -256,7 +256,7 @@ def test_a_change_is_noticed_without_waiting_for_the_next_look(launcher: Process
 
 
 def test_nobody_is_the_parent_of_a_worker(tmp_path: Path) -> None:
-    """The starter may die: the worker goes on, and the next starter sees it alive."""
+    """The starter may die: the worker continues, and the next starter sees it alive."""
     code = f"""
 import sys
 from pathlib import Path

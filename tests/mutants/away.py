@@ -16,12 +16,12 @@ AWAY = (
         "a heartbeat in the moment of the end is overlooked",
         "jobs/reconcile/silence.py",
         """    worker_seconds = (
-        web_seconds - noted_from
-        if noted_from is not None and last is not None and noted == last
+        web_seconds - marked_from
+        if marked_from is not None and last is not None and marked == last
         else 0.0
     )
 """,
-        """    worker_seconds = web_seconds - noted_from if noted_from is not None else 0.0
+        """    worker_seconds = web_seconds - marked_from if marked_from is not None else 0.0
 """,
         "tests/jobs/test_away.py::test_a_heartbeat_in_the_same_moment_is_seen_or_refused",
     ),
@@ -65,8 +65,8 @@ AWAY = (
     Mutant(
         "a worker that was given up is left alone when its cluster is back",
         "jobs/reconcile/decide.py",
-        """        if seen is not None and not seen.gone:
-            return Action(Verb.TERMINATE)  # its cluster was away, and it was given up
+        """        if state is not None and not state.gone:
+            return Action(Verb.TERMINATE)  # its cluster was away, and the attempt was ended
 """,
         "",
         "tests/jobs/test_reconciliation.py::test_each_case_has_its_action",

@@ -38,12 +38,12 @@ KUBERNETES = (
         "orphans are left",
         "jobs/reconcile/once.py",
         """    orphans = [
-        seen
-        for seen in observed
-        if not (_is_uuid(seen.attempt_id) and UUID(seen.attempt_id) in owned)
+        each
+        for each in observed
+        if not (_is_uuid(each.attempt_id) and UUID(each.attempt_id) in owned)
     ]
 """,
-        """    orphans: list[Observed] = []
+        """    orphans: list[Observation] = []
 """,
         "tests/scenarios/test_named.py::test_a_create_that_lands_after_the_job_ended_and_after_clean_up",
     ),
@@ -86,7 +86,7 @@ KUBERNETES = (
         "who waits for room is launched anew as often as who does not start",
         "jobs/reconcile/decide.py",
         """    if reason in SHORTAGE_REASONS:
-        limit = room_wait(row.number, limit)
+        limit = capacity_wait(row.number, limit)
     elif""",
         """    if""",
         "tests/scenarios/test_named.py::test_who_waits_for_room_is_launched_anew_less_and_less_often_and_has_its_time_to_start_at_last",
@@ -94,7 +94,7 @@ KUBERNETES = (
     Mutant(
         "who had room at last is ended for the time it waited",
         "jobs/reconcile/observe.py",
-        """    sight = _placed(sight, evidence)
+        """    state = _placed(state, evidence)
 """,
         "",
         "tests/scenarios/test_named.py::test_who_waits_for_room_is_launched_anew_less_and_less_often_and_has_its_time_to_start_at_last",
@@ -102,15 +102,9 @@ KUBERNETES = (
     Mutant(
         "a launch that is never allowed counts",
         "jobs/reconcile/decide.py",
-        """    reason = (
-        _lost_reason(seen)
-        if seen is not None and seen.reason
-        else _known_wait(row)
-        if seen is None and row.launched_at is None
-        else None
-    )
+        """    return _known_wait(row) if row.launched_at is None else None
 """,
-        """    reason = _lost_reason(seen) if seen is not None and seen.reason else None
+        """    return None
 """,
         "tests/scenarios/test_named.py::test_403_of_every_launch_fails_nobody_however_long_that_lasts",
     ),

@@ -9,7 +9,7 @@ from jobs.clusters.launchers.base import Target
 from jobs.clusters.launchers.kubernetes.launcher import KubernetesLauncher
 from jobs.clusters.launchers.manifest import WorkerTemplate
 from jobs.models import Attempt, Cluster
-from jobs.reconcile.known_state import Memory
+from jobs.reconcile.known_state import KnownState
 from jobs.reconcile.once import reconcile_once
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.scenarios.clock import VirtualClock
@@ -25,7 +25,7 @@ class Place:
     launcher: KubernetesLauncher
     clock: VirtualClock
     fake: FakeKubernetes
-    memory: Memory = field(default_factory=Memory)
+    known: KnownState = field(default_factory=KnownState)
     away: bool = False
     silent: bool = False
 
@@ -42,7 +42,7 @@ class Place:
 
     def reconcile(self) -> int:
         """One pass. Raises: OSError while it is away."""
-        return reconcile_once(self.cluster, self.launcher, self.memory)
+        return reconcile_once(self.cluster, self.launcher, self.known)
 
     def silenced(self) -> set[UUID]:
         """Attempts whose workers are silent."""

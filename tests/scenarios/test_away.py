@@ -156,7 +156,7 @@ def test_away_for_ever_and_cancelled_it_ends_when_it_would_be_given_up(running: 
     assert running.job.status == JobStatus.CANCELLING
     told = _away(running)
     assert told is not None
-    assert "Counts as stopped at about" in told["detail"]
+    assert "It counts as stopped at about" in told["detail"]
     running.rounds_of(8, seconds=60)
     assert (running.job.status, running.job.attempt) == (JobStatus.CANCELLED, 1)
     _over(running)
@@ -286,6 +286,6 @@ def test_the_tries_on_clusters_that_go_away_are_bounded(running: World) -> None:
     assert job.diagnosis is not None
     assert [step["label"] for step in job.diagnosis["next_steps"]] == [
         "Run again",
-        "Look at the cluster",
+        "Check the cluster",
     ]
     _over(running)

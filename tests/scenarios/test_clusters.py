@@ -12,7 +12,7 @@ from jobs.clusters.launchers.manifest import WorkerTemplate
 from jobs.contract import JobStatus, WaitRule
 from jobs.liveness.beats import beat_record
 from jobs.models import Attempt, Cluster, Job
-from jobs.reconcile.known_state import Memory
+from jobs.reconcile.known_state import KnownState
 from jobs.reconcile.once import reconcile_once
 from mimir.lib.clock import utc_now
 from tests.fakes.kubernetes.client import FakeKubernetes
@@ -30,7 +30,7 @@ class Two:
 
     def __init__(self, run: World, other: FakeKubernetes) -> None:
         other.reset(now=run.clock.now)
-        self.run, self.other, self.memory = run, other, Memory()
+        self.run, self.other, self.known = run, other, KnownState()
         room = {"capacity_jobs": 10, "capacity_cpu_millicores": 0, "capacity_memory_bytes": 0}
         self.eu = Cluster.objects.create(
             name="eu", region="eu", launcher="kubernetes", reached_at=utc_now(), **room
@@ -56,7 +56,7 @@ class Two:
             if workers_act:
                 self.workers.act(self.other.ledger(running=True, env=True), set())
             try:
-                reconcile_once(self.eu, self.launcher, self.memory)
+                reconcile_once(self.eu, self.launcher, self.known)
             except OSError:
                 continue
 

@@ -21,7 +21,7 @@ from jobs.dispatch.launch import attempts_launch, attempts_to_launch
 from jobs.lifecycle.cancel import job_cancel
 from jobs.liveness.uptime import web_beat
 from jobs.models import Attempt, Cluster, Job
-from jobs.reconcile.known_state import Memory
+from jobs.reconcile.known_state import KnownState
 from jobs.reconcile.once import reconcile_once
 from mimir.lib.errors import MimirError
 from tests.fakes.kubernetes.client import FakeKubernetes
@@ -82,7 +82,7 @@ class World:
     cluster: Cluster
     workers: Workers
     scenarios: list[Scenario]
-    memory: Memory = field(default_factory=Memory)
+    known: KnownState = field(default_factory=KnownState)
     rounds: int = 0
     unrecorded: set[UUID] = field(
         default_factory=set
@@ -160,7 +160,7 @@ class World:
     def reconcile(self) -> None:
         """One pass over each cluster; one that does not answer is tried again in the next round."""
         passes: list[Callable[[], object]] = [
-            partial(reconcile_once, self.cluster, self.launcher, self.memory),
+            partial(reconcile_once, self.cluster, self.launcher, self.known),
             *(place.reconcile for place in self.places.values()),
         ]
         for one in passes:

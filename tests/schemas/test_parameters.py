@@ -75,7 +75,12 @@ BAD: list[tuple[str, Any, str, str]] = [
         "parameters.features[1]",
         "the name of a column",
     ),
-    ("ml_training", {**TRAINING, "features": ["y"]}, "parameters.features", "without the target y"),
+    (
+        "ml_training",
+        {**TRAINING, "features": ["y"]},
+        "parameters.features",
+        "must not contain the target y",
+    ),
     (
         "ml_training",
         {**TRAINING, "task": "clustering"},

@@ -76,7 +76,7 @@ def shown_numbers(page: Page) -> None:
 
 
 def no_such_user(page: Page) -> None:
-    """Add a member who is not a user."""
+    """Add a member with an unknown user name."""
     page.get_by_label("User name").fill("nobody-yet")
     page.get_by_role("button", name="Add", exact=True).click()
     page.locator(".errbox").wait_for()

@@ -201,7 +201,7 @@ def test_a_launch_without_disk_says_what_it_waits_for_and_is_tried_again_soon(
             launcher.launch(spec, still_wanted=lambda: True)
     assert caught.value.seconds is not None
     assert caught.value.seconds <= 10, "soon after there is space again"
-    told = caught.value.told
+    told = caught.value.diagnosis
     assert told is not None
     assert told["category"] == "unschedulable_disk"
     assert "disk for workers" in told["summary"]

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from jobs.admission.admit import admit_once
-from jobs.clusters.launchers.fake import MemoryLauncher
+from jobs.clusters.launchers.fake import FakeLauncher
 from jobs.clusters.rows import cluster_ensure, launcher_of
 from jobs.contract import FinishStatus
 from jobs.dispatch.launch import attempts_launch
@@ -112,10 +112,10 @@ def model_version(training_data: DatasetVersion, name: str = "fan", **fields: An
     )
 
 
-def launcher() -> MemoryLauncher:
+def launcher() -> FakeLauncher:
     """The default cluster's launcher: the shipped fake."""
     found = launcher_of(cluster_ensure())
-    assert isinstance(found, MemoryLauncher)
+    assert isinstance(found, FakeLauncher)
     return found
 
 

@@ -33,7 +33,7 @@ def test_other_causes_are_quoted_and_none_is_made_up() -> None:
     )
     assert "Connection refused" in told.summary
     assert "DNS" not in told.summary
-    assert never_claimed().summary == "Its container runs, and has not called the orchestrator."
+    assert never_claimed().summary == "Its container runs, but has not called the orchestrator."
 
 
 @pytest.mark.parametrize(

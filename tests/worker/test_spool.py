@@ -119,3 +119,30 @@ def test_a_full_spool_says_so_until_there_is_room(tmp_path: Path) -> None:
     assert not spool.wait_room(0.01)
     spool.accept(spool.end)
     assert spool.wait_room(0.01)
+
+
+def test_a_disk_that_takes_a_few_bytes_at_a_time_keeps_all_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, data, at: write(file, bytes(data[:7]), at))
+    spool = Spool(tmp_path, limit_bytes=10**9)
+    spool.append(_lines([40]))
+    spool.append(_lines([3, 50]))
+    assert _read_all(spool, accept=False) == _lines([40, 3, 50])
+
+
+def test_a_full_spool_has_no_space_until_a_byte_is_accepted(tmp_path: Path) -> None:
+    line = _lines([0])
+    spool = Spool(tmp_path, limit_bytes=len(line))
+    spool.append(line)
+    assert (spool.full, spool.wait_room(0)) == (True, False)
+    spool.accept(1)
+    assert (spool.full, spool.wait_room(0)) == (False, True)
+
+
+def test_output_is_for_its_owner_alone(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "new" / "spool", limit_bytes=10**9)
+    spool.append(_lines([1]))
+    [segment] = (tmp_path / "new" / "spool").iterdir()
+    assert segment.stat().st_mode & 0o777 == 0o600

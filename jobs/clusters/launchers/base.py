@@ -1,19 +1,33 @@
-"""What a launcher is, and the values that travel to and from it.
+"""Interface of a launcher, and the values that it takes and returns.
 
-`launch` is idempotent by the worker's name; `observe` is the truth about what runs; everything else follows from it. No method knows rows.
+`launch` is idempotent by the worker's name. `observe` is the truth about running workers; all else
+follows from it. No method knows database rows.
 """
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol
 
 from jobs.contract import FailureReason
+from jobs.diagnosis.message import DiagnosisBody
+
+
+class LauncherKind(StrEnum):
+    """How the workers of a cluster are launched."""
+
+    KUBERNETES = "kubernetes"
+    PROCESS = "process"  # on this machine: the installation creates this row by itself
+    MEMORY = "memory"  # the in-memory fake of tests
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchSpec:
-    """One worker to make. CPU in thousandths of a core, memory in bytes; both are limits."""
+    """One worker to create. CPU in thousandths of a core, memory in bytes; both are limits.
+
+    `requested_*`: what a scheduler reserves; 0: the limit.
+    """
 
     name: str
     job_id: str
@@ -28,14 +42,17 @@ class LaunchSpec:
     gpu_count: int
     priority: str
     active_deadline_seconds: int
-    requested_cpu_millicores: int = 0  # what a scheduler finds room for; 0: as much as the limit
+    requested_cpu_millicores: int = 0
     requested_memory_bytes: int = 0
     extra_env: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a cluster is and how it is asked. `context` empty: the cluster we run in, else the kubeconfig's current one."""
+    """Address of a cluster, and the limits for requests to it.
+
+    An empty `context` is the cluster that we run in, else the kubeconfig's current context.
+    """
 
     context: str = ""
     kubeconfig_file: str = ""
@@ -48,18 +65,19 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """The worker object is there. `adopted`: it was there before this call."""
+    """A worker object that exists. `adopted`: it existed before this call."""
 
     uid: str
     adopted: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
-    """One worker object as the cluster shows it.
+class Observation:
+    """One worker object, as its cluster shows it.
 
-    `alive`: its supervisor runs, or a starter is just making it. `processes`: how many processes of a dead supervisor's workload are left.
-    `unsure`: it is shown as one that runs, and not as one that is ready: its node may be silent. The evidence tells.
+    `alive`: its supervisor runs, or is being started. `processes`: count of processes that a dead
+    supervisor left of its workload. `node_suspected`: it should run and is not ready, so its node
+    may be silent; the evidence decides. `evidence` is None when the cluster knows no more.
     """
 
     name: str
@@ -73,13 +91,16 @@ class Observed:
     message: str = ""
     peak_memory_bytes: int | None = None
     started_at: dt.datetime | None = None
-    unsure: bool = False
-    evidence: "Evidence | None" = None  # None where there is nothing but what stands here
+    node_suspected: bool = False
+    evidence: "Evidence | None" = None
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that a cluster shows of one worker, as `diagnosis.diagnose` takes it. `nodes` is None without the right to read them."""
+    """All objects of one worker in its cluster, for `jobs.diagnosis.kubernetes.diagnose`.
+
+    `nodes` is None without the right to read them.
+    """
 
     job: Mapping[str, Any] | None
     pods: tuple[Mapping[str, Any], ...] = ()
@@ -88,54 +109,67 @@ class Evidence:
 
 
 class LaunchRefused(Exception):
-    """For certain not created, and asking again changes nothing. `told`: the cluster's diagnosis of it."""
+    """The worker was certainly not created, and a retry cannot help."""
 
     def __init__(
         self,
         message: str,
         *,
         reason: FailureReason = FailureReason.LAUNCH_FAILED,
-        told: Mapping[str, Any] | None = None,
+        diagnosis: DiagnosisBody | None = None,
     ) -> None:
         super().__init__(message)
-        self.reason, self.told = reason, told
+        self.reason, self.diagnosis = reason, diagnosis
 
 
 class LaunchUncertain(Exception):
-    """Perhaps created: launch again under the same name, which adopts it if it is there. `told`: the diagnosis of it, for who waits."""
+    """The worker may have been created: launch again under the same name, which adopts it.
 
-    def __init__(self, message: str, *, told: Mapping[str, Any] | None = None) -> None:
+    `diagnosis`: why the job waits.
+    """
+
+    def __init__(self, message: str, *, diagnosis: DiagnosisBody | None = None) -> None:
         super().__init__(message)
-        self.told = told
+        self.diagnosis = diagnosis
 
 
 class LaunchLater(LaunchUncertain):
-    """Not created for now: ask again, after `seconds` where the cluster named a time."""
+    """Not created for now: retry, after `seconds` if the cluster named a time."""
 
     def __init__(
-        self, message: str, *, seconds: float | None = None, told: Mapping[str, Any] | None = None
+        self,
+        message: str,
+        *,
+        seconds: float | None = None,
+        diagnosis: DiagnosisBody | None = None,
     ) -> None:
-        super().__init__(message, told=told)
+        super().__init__(message, diagnosis=diagnosis)
         self.seconds = seconds
 
 
 class Launcher(Protocol):
-    """A way to run workers on one cluster."""
+    """Runs workers on one cluster."""
 
     def launch(self, spec: LaunchSpec, *, still_wanted: Callable[[], bool]) -> Launched:
-        """Make the worker, or adopt the one of this attempt that is there.
+        """Create the worker, or adopt the existing one of this attempt.
 
-        `still_wanted` reads the row again once nobody else can start this worker any more.
+        `still_wanted` reads the row again once nobody else can start this worker.
         Raises: LaunchRefused, LaunchUncertain.
         """
         ...
 
-    def observe(self) -> list[Observed]:
-        """Every worker object of this installation, from one look at the cluster. Raises: OSError when the cluster does not answer."""
+    def observe(self) -> list[Observation]:
+        """Return every worker object of this installation, from one list of the cluster.
+
+        Raises: OSError when the cluster does not answer.
+        """
         ...
 
     def terminate(self, name: str, attempt_id: str, *, grace_seconds: float) -> None:
-        """Ask the worker to stop; with a grace of 0, or when its supervisor is dead, kill all of it. Not found is harmless."""
+        """Send the worker a stop signal; with a grace of 0, or a dead supervisor, kill all of it.
+
+        An unknown worker is not an error.
+        """
         ...
 
     def is_gone(self, name: str, attempt_id: str) -> bool:
@@ -143,29 +177,35 @@ class Launcher(Protocol):
         ...
 
     def tail(self, name: str, attempt_id: str, *, after: bytes, offset: int) -> Iterator[bytes]:
-        """The log the worker left behind, in bounded pieces, from stored `offset` on.
+        """Yield the log that the worker left, in bounded pieces, from stored `offset` on.
 
-        `after`: the last stored bytes, for clusters that know no offsets. Where they are not found, since the cluster threw the log's
-        older part away, it goes on with what there is: the reader is told by `LOST_LINES` in between.
+        `after`: the last stored bytes, for clusters without offsets. When the cluster has dropped
+        that part of the log, it continues with the rest, behind a `LOST_LINES` marker.
         """
         ...
 
     def evidence(self, name: str) -> Evidence | None:
-        """All the cluster shows of a worker, for a diagnosis; None where there is nothing but what `observe` says."""
+        """Return all objects of a worker for a diagnosis; None if `observe` shows everything."""
         ...
 
     def clean_up(self, name: str, attempt_id: str) -> None:
-        """Remove the object of a worker that is gone. Twice is harmless; while it lives nothing is removed."""
+        """Remove the object of a worker that is gone. Idempotent; keeps a living worker."""
         ...
 
     def wait_for_change(self, timeout_seconds: float) -> bool:
-        """Wait until a worker appeared or ended, at most `timeout_seconds`; whether one did. Only a hint to look sooner."""
+        """Wait until a worker appears or ends, at most `timeout_seconds`; whether one did.
+
+        Only a hint to observe sooner.
+        """
         ...
 
     def prepare(self) -> None:
-        """Make beforehand what the first launch would wait for. Twice is harmless. Raises: OSError, which the launch will too."""
+        """Do in advance what the first launch would wait for. Idempotent.
+
+        Raises: OSError, like the launch would.
+        """
         ...
 
     def close(self) -> None:
-        """Stop what it does in the background: nobody asks it any more."""
+        """Stop the background work: the launcher is no longer used."""
         ...

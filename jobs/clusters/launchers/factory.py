@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.clusters.launchers.base import Launcher, Target
-from jobs.clusters.launchers.fake import MemoryLauncher
+from jobs.clusters.launchers.base import Launcher, LauncherKind, Target
+from jobs.clusters.launchers.fake import FakeLauncher
 from jobs.clusters.launchers.kubernetes.launcher import KubernetesLauncher
 from jobs.clusters.launchers.manifest import WorkerTemplate
 from jobs.clusters.launchers.process import ProcessLauncher
@@ -27,15 +27,15 @@ def launcher_for(kind: str, settings: LauncherSettings) -> Launcher:
 
     Raises: ValueError for a kind this release has not.
     """
-    if kind == "process":
+    if kind == LauncherKind.PROCESS:
         return ProcessLauncher(Path(settings.workers_dir), installation=settings.installation)
-    if kind == "kubernetes":
+    if kind == LauncherKind.KUBERNETES:
         return KubernetesLauncher(
             settings.target,
             settings.template,
             node_grace_seconds=settings.node_grace_seconds,
             reads_nodes=settings.reads_nodes,
         )
-    if kind == "memory":
-        return MemoryLauncher()
+    if kind == LauncherKind.MEMORY:
+        return FakeLauncher()
     raise ValueError(f"{kind!r} is not a launcher of this release: use kubernetes or process")

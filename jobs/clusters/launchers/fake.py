@@ -15,7 +15,7 @@ from jobs.clusters.launchers.base import (
     LaunchRefused,
     LaunchSpec,
     LaunchUncertain,
-    Observed,
+    Observation,
 )
 
 
@@ -24,12 +24,12 @@ class FakeWorker:
     """One worker object and what it left."""
 
     spec: LaunchSpec
-    seen: Observed
+    seen: Observation
     spool: bytes = b""
     terminations: int = 0
 
 
-class MemoryLauncher:
+class FakeLauncher:
     """Workers in a dict. `fail_next` queues what the next launches raise; `created_though` makes the failing one create it all the same."""
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ class MemoryLauncher:
             if there is None:
                 if not still_wanted():
                     raise LaunchRefused("This attempt is not wanted any more.")
-                seen = Observed(
+                seen = Observation(
                     name=spec.name, attempt_id=spec.attempt_id, uid=str(uuid4()), alive=True
                 )
                 self.workers[spec.name] = FakeWorker(spec, seen)
@@ -103,7 +103,7 @@ class MemoryLauncher:
                 raise error
             return Launched(self.workers[spec.name].seen.uid, adopted=there is not None)
 
-    def observe(self) -> list[Observed]:
+    def observe(self) -> list[Observation]:
         with self._lock:
             return [worker.seen for worker in self.workers.values()]
 

@@ -38,7 +38,7 @@ from jobs.clusters.launchers.base import (
     LaunchRefused,
     LaunchSpec,
     LaunchUncertain,
-    Observed,
+    Observation,
 )
 from jobs.contract import LOG_CHUNK_BYTES_MAX
 from jobs.diagnosis.kubernetes import not_stored_yet
@@ -78,11 +78,11 @@ class ProcessLauncher:
             problem = error if isinstance(error, OSError) else unwritable(self._root)
             if problem is None or problem.errno not in FULL | READ_ONLY:
                 raise
-            told = not_stored_yet(str(problem)).told()
+            told = not_stored_yet(str(problem)).body()
             raise LaunchLater(
                 f"the worker's folder cannot be written: {problem}",
                 seconds=DISK_RETRY_SECONDS,
-                told=told,
+                diagnosis=told,
             ) from error
 
     def _launch(self, spec: LaunchSpec, still_wanted: Callable[[], bool]) -> Launched:
@@ -169,7 +169,7 @@ class ProcessLauncher:
             "WORKER_LOCK_FD": str(descriptor),
         }
 
-    def observe(self) -> list[Observed]:
+    def observe(self) -> list[Observation]:
         found, dead = [], []
         for folder, identity in self._folders():
             if _is_locked(folder):
@@ -373,8 +373,8 @@ def _first_process(folder: Path) -> int | None:
     return None
 
 
-def _alive(folder: Path, identity: Mapping[str, Any]) -> Observed:
-    return Observed(
+def _alive(folder: Path, identity: Mapping[str, Any]) -> Observation:
+    return Observation(
         name=folder.name,
         attempt_id=identity["attempt_id"],
         uid=str(identity.get("uid", "")),
@@ -383,9 +383,9 @@ def _alive(folder: Path, identity: Mapping[str, Any]) -> Observed:
     )
 
 
-def _dead(folder: Path, identity: Mapping[str, Any], left: int) -> Observed:
+def _dead(folder: Path, identity: Mapping[str, Any], left: int) -> Observation:
     ended = _read_json(folder / "exit.json")
-    return Observed(
+    return Observation(
         name=folder.name,
         attempt_id=identity["attempt_id"],
         uid=str(identity.get("uid", "")),

@@ -1,12 +1,13 @@
-"""Why a worker on Kubernetes waits or died, as a pure function of what the cluster shows of it.
+"""Why a worker on Kubernetes waits or ended, as a pure function of the cluster's objects.
 
-Law: plain JSON in, one `ClusterDiagnosis` out; nothing is asked of the cluster, no clock is read, and no input, however mutilated, makes it
-raise. What it does not know it says in the cluster's own words. Nobody relies on labels: objects are told apart by kind, name and uid.
-Imported by the launcher, the reconciler and what ends an attempt.
+Plain JSON in, one `Diagnosis` out. Nothing is requested from the cluster, no clock is read, and no
+input makes it raise, whatever it lacks. An unknown cause is reported in the cluster's own words.
+Objects are identified by kind, name and uid, not by labels.
 """
 
-from jobs.diagnosis.kubernetes.judging import (
-    diagnose,
+from jobs.diagnosis.kubernetes.cause import Diagnosis
+from jobs.diagnosis.kubernetes.diagnose import diagnose
+from jobs.diagnosis.kubernetes.known_causes import (
     diagnose_refusal,
     heartbeat_lost,
     never_claimed,
@@ -18,13 +19,12 @@ from jobs.diagnosis.kubernetes.judging import (
     not_called_yet,
     not_stored_yet,
 )
+from jobs.diagnosis.kubernetes.objects import remember, remember_event, remember_job
 from jobs.diagnosis.kubernetes.pods import placed_at, worker_runs
-from jobs.diagnosis.kubernetes.reading import remember, remember_event, remember_job
-from jobs.diagnosis.kubernetes.scene import is_suspended
-from jobs.diagnosis.kubernetes.values import ClusterDiagnosis
+from jobs.diagnosis.kubernetes.worker_objects import is_suspended
 
 __all__ = [
-    "ClusterDiagnosis",
+    "Diagnosis",
     "diagnose",
     "diagnose_refusal",
     "heartbeat_lost",

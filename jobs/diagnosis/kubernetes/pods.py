@@ -7,7 +7,7 @@ fail or end with any code: that says nothing about the worker. Init containers c
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jobs.diagnosis.kubernetes.reading import Object, at, instant, items, remember, text, whole
+from jobs.diagnosis.kubernetes.objects import Object, at, instant, items, remember, text, whole
 
 WORKER = "worker"  # the container of `manifest.worker_job`
 NEVER_RAN = frozenset({"StartError", "ContainerCannotRun"})

@@ -6,7 +6,7 @@ that tolerates `not-ready` or `ToBeDeletedByClusterAutoscaler` is put on a node 
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from jobs.diagnosis.kubernetes.reading import Object, at, items, text
+from jobs.diagnosis.kubernetes.objects import Object, at, items, text
 
 # Sources: kubernetes.io/docs/reference/labels-annotations-taints, and the documents of each autoscaler and network plugin.
 _STATES = {

@@ -10,12 +10,15 @@ class NextStep(TypedDict):
 
     label: str
     patch: JsonObject | None
+    actor: str
 
 
 class Diagnosis(TypedDict):
     """Why a job failed or does not progress, and what to do."""
 
     category: str
+    code: str
+    params: JsonObject
     summary: str
     detail: str
     next_steps: list[NextStep]

@@ -30,9 +30,9 @@ CREATING = [
         "exceeded quota: team, requested: limits.memory=4Gi,pods=1,requests.cpu=1, used: limits.memory=30Gi,pods=9,requests.cpu=7500m,"
         " limited: limits.memory=32Gi,pods=9,requests.cpu=8",
         '"team" is used up',
-        "CPU requests: asked 1, used 7500m, limit 8",
-        "memory limits: asked 4Gi",
-        "pods: asked 1, used 9, limit 9",
+        "CPU requests: requested 1, used 7500m, limit 8",
+        "memory limits: requested 4Gi",
+        "pods: requested 1, used 9, limit 9",
     ),
     _refused(
         "quota-too-small",
@@ -67,7 +67,7 @@ CREATING = [
         "limit-range-pod",
         R.LIMIT_RANGE,
         "minimum memory usage per Pod is 4Gi, but request is 2Gi",
-        "Ask for more",
+        "Request more",
         stage=STUCK,
     ),
     _refused(
@@ -168,7 +168,7 @@ CREATING = [
         "api-slow",
         R.STARTING,
         WAITS,
-        ("could not make the worker's pod yet",),
+        ("could not create the worker's pod yet",),
         [],
         [kube.event("FailedCreate", "Error creating: etcdserver: request timed out", kind="Job")],
         kube.job(),
@@ -182,7 +182,7 @@ CREATING = [
         [kube.event("FailedCreate", "Error creating: a comet passed", kind="Job")],
         kube.job(),
     ),
-    Case("job-is-new", R.STARTING, WAITS, ("making the worker's pod",), [], [], kube.job()),
+    Case("job-is-new", R.STARTING, WAITS, ("creating the worker's pod",), [], [], kube.job()),
     Case(
         "suspended",
         R.SUSPENDED,

@@ -61,7 +61,7 @@ ENDINGS = [
         "not-executable",
         R.BAD_COMMAND,
         kube.terminated(128, "StartError", 'exec: "/w": permission denied: unknown'),
-        "may not be executed",
+        "is not executable",
     ),
     _ended(
         "wrong-architecture",
@@ -188,7 +188,7 @@ ENDINGS = [
         kube.pod(
             phase="Failed", reason="Preempting", message="Preempted in order to admit critical pod"
         ),
-        "took its room",
+        "took its capacity",
     ),
     _ended(
         "taint-manager",
@@ -346,7 +346,7 @@ ENDINGS = [
         "node-away",
         R.NODE_LOST,
         WAITS,
-        ("does not answer", "goes on"),
+        ("does not answer", "continues"),
         [kube.running(conditions=[("Ready", "False", "", "")])],
         [kube.event("NodeNotReady", "Node is not ready")],
     ),

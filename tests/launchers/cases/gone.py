@@ -92,7 +92,7 @@ GONE = [
         R.PREEMPTED,
         kube.running(),
         [kube.event("Preempted", "Preempted by pod 4a1f on node node1"), kube.event("Killing")],
-        "room",
+        "capacity",
     ),
     _gone(
         "evicted-by-event",

@@ -169,7 +169,7 @@ IMAGES = [
         "inspect",
         R.IMAGE_PULL_FAILED,
         f'Failed to inspect image "{IMAGE}": rpc error: code = Unknown desc = boom',
-        "could not look at it",
+        "could not inspect it",
         reason="ImageInspectError",
     ),
     _pull(
@@ -222,7 +222,7 @@ IMAGES = [
         "pulls-by-events",
         R.IMAGE_PULLING,
         WAITS,
-        (IMAGE, "Nothing is wrong"),
+        (IMAGE, "No error"),
         [kube.waiting("ContainerCreating")],
         [kube.event("Pulling", f'Pulling image "{IMAGE}"')],
     ),

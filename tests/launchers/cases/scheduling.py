@@ -43,7 +43,7 @@ SCHEDULING = [
         scheduler_told(3, "3 Insufficient cpu"),
         "1 CPU free",
         "Of 3 nodes",
-        "once a node has room",
+        "when a node has free capacity",
         nodes=[kube.node(), kube.node("node2", cpu="8")],
     ),
     _unscheduled(
@@ -73,7 +73,7 @@ SCHEDULING = [
         scheduler_told(
             2, "1 Insufficient nvidia.com/gpu, 1 node(s) didn't match Pod's node affinity/selector"
         ),
-        "Waiting for a GPU",
+        "none of them has 1 nvidia.com/gpu free",
         "1 of 2 nodes offer nvidia.com/gpu",
         nodes=[kube.node(), kube.node("node2", nvidia_com__gpu="1")],
         gpu="1",
@@ -180,7 +180,7 @@ SCHEDULING = [
         "too-many-pods",
         R.UNSCHEDULABLE,
         scheduler_told(2, "2 Too many pods"),
-        "as many pods as they may",
+        "the maximum number of pods",
     ),
     _unscheduled(
         "spread",
@@ -243,7 +243,7 @@ SCHEDULING = [
         "autoscaler-does-not",
         R.UNSCHEDULABLE_CPU,
         WAITS,
-        ("autoscaler adds no node: 1 max node group size reached",),
+        ("autoscaler does not add a node: 1 max node group size reached",),
         [kube.unscheduled(scheduler_told(1, "1 Insufficient cpu"))],
         [
             kube.event(
@@ -273,7 +273,7 @@ SCHEDULING = [
         "scheduled-meanwhile",
         R.STARTING,
         WAITS,
-        ("assigned to the node node1", "has not confirmed it"),
+        ("assigned to a node (node1)", "has not confirmed it"),
         [kube.unscheduled(scheduler_told(1, "1 Insufficient cpu"))],
         [
             kube.event("FailedScheduling", scheduler_told(1, "1 Insufficient cpu")),

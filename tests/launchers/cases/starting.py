@@ -39,7 +39,7 @@ STARTING = [
         "secret-key",
         R.MISSING_SECRET,
         "couldn't find key url in Secret ns/redis",
-        '"redis" lacks the key "url"',
+        '"redis" has no key "url"',
     ),
     _config(
         "config-map",

@@ -219,7 +219,7 @@ INITS = [
         "init-image",
         R.IMAGE_NOT_FOUND,
         WAITS,
-        ('"fetch"', "example.com/fetch:1", "something in the cluster added it"),
+        ('"fetch"', "example.com/fetch:1", "a controller in the cluster added it"),
         [
             with_init(
                 kube.waiting("PodInitializing"),
@@ -582,7 +582,9 @@ TAINTS = [
         "Add a node for workers",
     ),
     _taint(
-        "unnamed", scheduler_told(1, "1 node(s) had untolerated taint(s)"), "does not say which"
+        "unnamed",
+        scheduler_told(1, "1 node(s) had untolerated taint(s)"),
+        "does not report the taints",
     ),
     _taint(
         "unnamed-not-ready",
@@ -610,7 +612,7 @@ def _refused_by_autoscaler(
         name,
         R.UNSCHEDULABLE_MEMORY,
         WAITS,
-        ("adds no node", *words),
+        ("does not add a node", *words),
         [kube.unscheduled(scheduler_told(2, "2 Insufficient memory"))],
         [kube.event("FailedScheduling", scheduler_told(2, "2 Insufficient memory")), event],
     )

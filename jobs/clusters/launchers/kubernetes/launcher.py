@@ -17,7 +17,7 @@ from jobs.clusters.launchers.base import (
     LaunchRefused,
     LaunchSpec,
     LaunchUncertain,
-    Observed,
+    Observation,
     Target,
 )
 from jobs.clusters.launchers.kubernetes import observation, tail
@@ -94,7 +94,7 @@ class KubernetesLauncher:
             cause = diagnosis.diagnose_refusal(why, reason="InternalError")
             if cause.category is FailureReason.ADMISSION_UNAVAILABLE:
                 raise LaunchUncertain(
-                    f"no sure answer, and no such Job yet: {why}", told=cause.told()
+                    f"no sure answer, and no such Job yet: {why}", diagnosis=cause.body()
                 )
             raise _uncertain(f"no sure answer, and no such Job yet: {why}")
         return found
@@ -107,10 +107,10 @@ class KubernetesLauncher:
         raw = answer.message()
         told = diagnosis.diagnose_refusal(raw)
         if REASONS[told.category].retry_launch:
-            raise LaunchLater(told.summary, told=told.told())
-        if not told.hopeless:
+            raise LaunchLater(told.summary, diagnosis=told.body())
+        if not told.stuck:
             raise LaunchRefused(f"The cluster refused the worker: {raw[:600]}")
-        raise LaunchRefused(told.summary, reason=told.category, told=told.told())
+        raise LaunchRefused(told.summary, reason=told.category, diagnosis=told.body())
 
     def _adopted(self, spec: LaunchSpec) -> Launched | None:
         """The Job that bears this name, if it is this attempt's. Raises: LaunchUncertain, LaunchRefused."""
@@ -124,7 +124,7 @@ class KubernetesLauncher:
             words = answer.message()
             raise LaunchUncertain(
                 f"the cluster does not let us look ({answer.status}): {words}",
-                told=diagnosis.not_allowed(words).told(),
+                diagnosis=diagnosis.not_allowed(words).body(),
             )
         if answer.status != 200:
             raise _uncertain(
@@ -143,7 +143,7 @@ class KubernetesLauncher:
 
     # -- looking
 
-    def observe(self) -> list[Observed]:
+    def observe(self) -> list[Observation]:
         jobs, pods, events = self._shown("jobs"), self._shown("pods"), self._shown("events")
         lost_before = self._now() - self._node_grace
         return observation.observed(
@@ -318,4 +318,4 @@ class KubernetesLauncher:
 
 
 def _uncertain(why: str) -> LaunchUncertain:
-    return LaunchUncertain(why, told=diagnosis.no_answer(why).told())
+    return LaunchUncertain(why, diagnosis=diagnosis.no_answer(why).body())

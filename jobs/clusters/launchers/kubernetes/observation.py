@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from jobs.clusters.launchers.base import Evidence, Observed
+from jobs.clusters.launchers.base import Evidence, Observation
 from jobs.clusters.launchers.manifest import ATTEMPT_ID, CONTAINER
 from jobs.contract import FailureReason
 from jobs.diagnosis import kubernetes as diagnosis
@@ -99,7 +99,7 @@ def observed(
     nodes: tuple[Object, ...] | None,
     *,
     lost_before: dt.datetime,
-) -> list[Observed]:
+) -> list[Observation]:
     """One line for each attempt that a Job or a pod belongs to. `lost_before`: a pod that should be gone since then is on a lost node."""
     told = by_worker(events)
     by_attempt: dict[str, tuple[list[Object], list[Object]]] = defaultdict(lambda: ([], []))
@@ -150,7 +150,7 @@ def _is_used(about: Object, uses: set[tuple[str, Any]], worker: str) -> bool:
     )
 
 
-def _one(attempt: str, name: str, evidence: Evidence, lost_before: dt.datetime) -> Observed:
+def _one(attempt: str, name: str, evidence: Evidence, lost_before: dt.datetime) -> Observation:
     jobs, pods = [evidence.job] if evidence.job is not None else [], evidence.pods
     ended = has_ended(jobs, pods, lost_before=lost_before)
     latest = max(
@@ -159,7 +159,7 @@ def _one(attempt: str, name: str, evidence: Evidence, lost_before: dt.datetime) 
     end = _terminated(latest) if latest is not None and ended else {}
     said = read_last_word(end.get("message"))
     code = said.code if said is not None else _code(end)
-    return Observed(
+    return Observation(
         name=name,
         attempt_id=attempt,
         uid=str(jobs[0]["metadata"].get("uid", "")) if jobs else "",
@@ -173,7 +173,7 @@ def _one(attempt: str, name: str, evidence: Evidence, lost_before: dt.datetime) 
         reason=(said.reason or UNTOLD) if said is not None else "",
         message=said.message if said is not None else "",
         peak_memory_bytes=said.peak_memory_bytes if said is not None else None,
-        unsure=not ended and any(map(_unsure, pods)),
+        node_suspected=not ended and any(map(_unsure, pods)),
         evidence=evidence,
     )
 

@@ -4,28 +4,12 @@ import json
 from urllib.parse import urlencode
 
 from mimir.frontend import formatting
-from mimir.frontend.api_types.job_shapes import Diagnosis, Event, Job, UsageSeries
+from mimir.frontend.api_types.job_shapes import Event, Job, UsageSeries
 from mimir.frontend.pages.job import history
 from mimir.frontend.pages.pipelines import graph_layout
 from mimir.frontend.pages.shell import project_path
 from mimir.frontend.template_context import Context
 
-NOTHING_TO_DO = "Nothing to do"  # the API's label for "no next step"; the page shows none
-CHANGED_BY_PEOPLE = frozenset(  # causes fixed by a change of the request or the definition
-    {
-        "workload_failed",
-        "invalid_input",
-        "signature_mismatch",
-        "model_corrupt",
-        "exit_code",
-        "signal",
-        "out_of_memory",
-        "log_limit_exceeded",
-        "artifact_limit_exceeded",
-        "disk_full",
-        "evicted_disk_limit",
-    }
-)
 LOGS_OFFERED = 12
 
 
@@ -84,10 +68,11 @@ def steps_text(steps: list[Context]) -> str:
 
 
 def diagnosis_of(row: Job) -> Context | None:
-    """Add an address to each next step.
+    """Return the diagnosis with a URL for each next step.
 
-    An empty patch runs the job again, a patch opens the form, null leads to the pipeline or form to
-    change.
+    An empty patch runs the job again and a patch opens the form. Without one the URL leads to the
+    pipeline or the form that the user changes; a step of an administrator has none, and a step of
+    nobody is not shown.
     """
     found = row["diagnosis"]
     if not isinstance(found, dict):
@@ -96,26 +81,24 @@ def diagnosis_of(row: Job) -> Context | None:
     form = f"/{project_path(row['project'], 'jobs', 'new')}"
     steps = []
     for step in found.get("next_steps") or []:
-        patch = step.get("patch")
-        if patch is None and step["label"].startswith(NOTHING_TO_DO):
+        patch, actor = step.get("patch"), step.get("actor", "user")
+        if actor == "nobody":
             continue
+        by_hand = _by_hand(actor, pipeline) if patch is None else ""
         url = ""
         if patch:
             url = f"{form}?{urlencode({'from': row['id'], 'patch': json.dumps(patch)})}"
-        elif patch is None and _by_hand(found, pipeline) != "administrator":
-            url = (
-                f"/{project_path(row['project'], 'pipelines', pipeline)}"
-                if isinstance(pipeline, str)
-                else f"{form}?{urlencode({'from': row['id']})}"
-            )
-        by_hand = _by_hand(found, pipeline) if patch is None else ""
+        elif by_hand == "pipeline":
+            url = f"/{project_path(row['project'], 'pipelines', str(pipeline))}"
+        elif by_hand == "form":
+            url = f"{form}?{urlencode({'from': row['id']})}"
         steps.append({"label": step["label"], "retry": patch == {}, "url": url, "by_hand": by_hand})
     return {**found, "next_steps": steps}
 
 
-def _by_hand(diagnosis: Diagnosis, pipeline: object) -> str:
-    """Where a person makes the change: pipeline, form, or outside of both (administrator)."""
-    if diagnosis.get("category") not in CHANGED_BY_PEOPLE:
+def _by_hand(actor: str, pipeline: object) -> str:
+    """Return where a step without a request is done: pipeline, form, or by an administrator."""
+    if actor != "user":
         return "administrator"
     return "pipeline" if isinstance(pipeline, str) else "form"
 

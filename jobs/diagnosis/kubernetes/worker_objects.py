@@ -1,11 +1,9 @@
-"""All that is known of one worker, put in order: its Job, its newest pod, the events of each. Pure."""
+"""The Kubernetes objects of one worker, sorted: its Job, its newest pod, the events of each. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from jobs.diagnosis.kubernetes.amounts import Asked, read_asked
-from jobs.diagnosis.kubernetes.pods import NONE, WORKER, Condition, Pod, read_conditions, read_pods
-from jobs.diagnosis.kubernetes.reading import (
+from jobs.diagnosis.kubernetes.objects import (
     Event,
     Object,
     at,
@@ -15,7 +13,14 @@ from jobs.diagnosis.kubernetes.reading import (
     remember_job,
     text,
 )
-from jobs.diagnosis.kubernetes.timeline import is_autoscaler, node_named, scaling_words
+from jobs.diagnosis.kubernetes.pod_timeline import (
+    PodTimeline,
+    is_autoscaler,
+    node_named,
+    scaling_notes,
+)
+from jobs.diagnosis.kubernetes.pods import NONE, WORKER, Condition, Pod, read_conditions, read_pods
+from jobs.diagnosis.kubernetes.worker_spec import WorkerSpec, read_spec
 
 KUBELET_EVENTS = frozenset(
     {
@@ -33,11 +38,12 @@ KUBELET_EVENTS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """All that is known of one worker.
+class WorkerObjects:
+    """The objects of one worker.
 
-    `events` are those of its newest pod and of the worker's own container; `other_events` are about other containers of that pod;
-    `pod_events` those of all pods. `claimed`: the worker had taken its job.
+    `events`: of its newest pod and of the worker's own container. `other_events`: of other
+    containers of that pod. `pod_events`: of all pods. `nodes` is None without the right to read
+    them. `claimed`: the worker had taken its job.
     """
 
     job: Object
@@ -48,18 +54,19 @@ class Scene:
     job_events: Sequence[Event]
     claim_events: Sequence[Event]
     nodes: Sequence[Object] | None
-    asked: Asked
+    spec: WorkerSpec
     other_events: Sequence[Event] = ()
     claimed: bool = True
 
     def failure(self) -> Condition:
-        """Why its Job failed, or is about to."""
+        """Return the condition with which its Job failed, or is about to fail."""
         for name in ("Failed", "FailureTarget"):
             if self.conditions.get(name, NONE).holds:
                 return self.conditions[name]
         return NONE
 
     def failure_words(self) -> str:
+        """Return the reason and message of its Job's failure; empty for none."""
         failure = self.failure()
         return ": ".join(part for part in (failure.reason, failure.message) if part)
 
@@ -68,15 +75,17 @@ class Scene:
         return self.failure().reason == "DeadlineExceeded"
 
     def succeeded(self) -> bool:
+        """Whether its Job succeeded, or is about to."""
         return any(
             self.conditions.get(name, NONE).holds for name in ("Complete", "SuccessCriteriaMet")
         )
 
     def suspended(self) -> bool:
+        """Whether its Job is suspended."""
         return is_suspended(self.job)
 
-    def of(self, pod: Pod) -> "Scene":
-        """The scene as it is for another pod of the attempt."""
+    def of(self, pod: Pod) -> "WorkerObjects":
+        """Return the same with the events of another pod of the attempt."""
         return replace(
             self,
             events=[
@@ -89,7 +98,7 @@ class Scene:
         return pod.ran() or self.has("Started") is not None
 
     def node(self, pod: Pod) -> Object | None:
-        """The node of `pod`, where nodes may be read and it is among them."""
+        """Return the node of `pod`; None when it is not known."""
         return next(
             (
                 each
@@ -100,12 +109,12 @@ class Scene:
         )
 
     def node_is_away(self, pod: Pod) -> bool:
-        """Whether the node of a pod that should run does not answer, as far as that can be known."""
+        """Whether the node of a pod that should run does not answer, as far as is known."""
         node = self.node(pod)
         if node is not None:
             return not is_ready(node)
         if self.nodes and pod.node:
-            return True  # there are nodes, and its own is not among them
+            return True  # nodes are known, and its own is not among them
         ready = pod.conditions.get("Ready")
         away = self.has("NodeNotReady")
         return (
@@ -115,15 +124,20 @@ class Scene:
             and not self.has_since(away.at)
         )
 
-    def more(self) -> str:
-        return scaling_words(self.events, self.claim_events)
+    def notes(self) -> tuple[str, ...]:
+        """Return the last reports of an autoscaler and of a volume's provisioner."""
+        return scaling_notes(self.events, self.claim_events)
+
+    def timeline(self, image: str) -> PodTimeline:
+        """Return a timeline that has read no event yet. `image`: of the container in question."""
+        return PodTimeline(self.spec, image, self.nodes, self.notes())
 
     def has_since(self, instant: float) -> bool:
-        """Whether the node's kubelet has reported anything about the pod after `instant`."""
+        """Whether the node's kubelet has reported on the pod after `instant` (epoch seconds)."""
         return any(event.at > instant and event.reason in KUBELET_EVENTS for event in self.events)
 
     def scheduler_event(self) -> Event | None:
-        """The scheduler's last refusal, not an autoscaler's, which uses the same reason."""
+        """Return the scheduler's last refusal. An autoscaler's has the same reason."""
         found = (
             event
             for event in reversed(self.events)
@@ -132,7 +146,7 @@ class Scene:
         return next(found, None)
 
     def has(self, *reasons: str) -> Event | None:
-        """The last event of its pod for one of `reasons`."""
+        """Return the last event of its pod with one of `reasons`."""
         return next((event for event in reversed(self.events) if event.reason in reasons), None)
 
 
@@ -145,11 +159,11 @@ def is_suspended(job: object) -> bool:
 
 
 def is_ready(node: Object) -> bool:
-    """Whether a node says that it is ready."""
+    """Whether a node reports that it is ready."""
     return read_conditions(at(node, "status")).get("Ready", NONE).holds
 
 
-def read_scene(
+def read_objects(
     *,
     job: object,
     pods: object,
@@ -158,12 +172,12 @@ def read_scene(
     kept: object,
     resources: object,
     claimed: bool = True,
-) -> Scene:
-    """The scene of the arguments of `diagnose`, whatever they lack."""
+) -> WorkerObjects:
+    """Sort the arguments of `diagnose`, which can lack anything."""
     found = mapping(job)
     present = found if found.get("kind") != "Status" else {}
     cut = remember_job(present) if present else {}
-    seen = read_pods(pods, kept)
+    known = read_pods(pods, kept)
     all_events = read_events(events)
     name = text(at(cut, "metadata").get("name"))
     of_pods = [
@@ -171,15 +185,15 @@ def read_scene(
         for event in all_events
         if event.kind == "Pod" and (not name or not event.name or event.name.startswith(name))
     ]
-    seen += _from_events(
-        [event for event in of_pods if not any(_is_about(event, pod) for pod in seen)]
+    known += _from_events(
+        [event for event in of_pods if not any(_is_about(event, pod) for pod in known)]
     )
-    pod = seen[0] if seen else None
+    pod = known[0] if known else None
     newest = [event for event in of_pods if pod is not None and _is_about(event, pod)]
-    return Scene(
+    return WorkerObjects(
         job=cut,
         conditions=read_conditions(at(cut, "status")),
-        pods=seen,
+        pods=known,
         events=[event for event in newest if pod is not None and _is_own(event, pod)],
         other_events=[event for event in newest if pod is not None and not _is_own(event, pod)],
         pod_events=of_pods,
@@ -190,7 +204,7 @@ def read_scene(
         ],
         claim_events=[event for event in all_events if event.kind == "PersistentVolumeClaim"],
         nodes=None if nodes is None else items(nodes),
-        asked=read_asked(cut, pod.raw if pod else {}, resources),
+        spec=read_spec(cut, pod.raw if pod else {}, resources),
         claimed=claimed,
     )
 
@@ -202,13 +216,13 @@ def _is_about(event: Event, pod: Pod) -> bool:
 
 
 def _is_own(event: Event, pod: Pod) -> bool:
-    """Whether an event is about the pod or about the worker's own container, not about another container."""
+    """Whether an event is about the pod or the worker's own container."""
     own = pod.worker()
     return event.container in ("", own.name if own else WORKER)
 
 
 def _from_events(events: Sequence[Event]) -> list[Pod]:
-    """The pods that only events tell of, the newest first."""
+    """Return the pods that are known from events only, newest first."""
     by_name: dict[str, list[Event]] = {}
     for event in events:
         by_name.setdefault(event.name, []).append(event)
