@@ -56,6 +56,8 @@ RULES: dict[tuple[str, str], tuple[str, Any]] = {
         PUBLIC,
         None,
     ),  # `mimir.api.port_access` asks for METRICS_TOKEN first; the frontend does not pass it on
+    ("api/v1/job-types/", "GET"): (SIGNED, None),
+    ("api/v1/step-types/", "GET"): (SIGNED, None),
     ("api/v1/session/", "POST"): (PUBLIC, {"username": "x", "password": "y"}),
     ("api/v1/session/", "GET"): (SIGNED, None),
     ("api/v1/session/", "DELETE"): (SIGNED, None),

@@ -205,7 +205,7 @@ def test_what_is_asked_for_is_said_strictly(project: Project, caller: Caller, of
 
 
 def test_a_nul_character_is_refused(project: Project, caller: Caller) -> None:
-    assert "U+0000" in _lineage(caller, "dataset:\x00@1", 400)["detail"]["of"]
+    assert "NUL" in _lineage(caller, "dataset:\x00@1", 400)["detail"]["of"]
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_a_base_that_a_new_definition_left_behind_fails_the_job_and_running_it_a
     job = _refused(attempt, result)
     assert job.reason == FailureReason.STALE_BASE
     assert "its definition was changed" in job.message
-    assert "revision 1" in job.message
+    assert "Its revision is now 1" in job.message
     told = diagnose(
         FailureReason.STALE_BASE,
         detail={},
@@ -295,7 +295,7 @@ def test_of_two_updates_of_one_twin_the_second_waits_and_says_for_what(twin: Twi
     beat_record(component="dispatcher")
     waiting = job_waiting([second])[second.id]
     assert waiting["blocked_by"] == WaitRule.EXCLUSIVE
-    assert "another update of the twin plant is under way" in waiting["detail"]
+    assert "Another update of twin plant is running" in waiting["detail"]
 
 
 def test_changes_that_the_storage_has_no_more_end_the_job_with_a_sentence(twin: Twin) -> None:

@@ -219,7 +219,7 @@ def test_a_project_and_its_members_change_by_the_services(boss: Client) -> None:
     assert boss.post(path, _form(project, status="archived")).status_code == 302
     project.refresh_from_db()
     refused = boss.post(path, _form(project, name="Other"))
-    assert b"make it active again" in refused.content
+    assert b"Set its status to active" in refused.content
     assert (
         boss.post(
             path, _form(project, **{"status": "active", "memberships-0-DELETE": "on"})

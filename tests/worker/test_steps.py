@@ -268,6 +268,7 @@ def test_sql_that_runs_out_of_memory_says_limit_and_peak(stack: Stack) -> None:
     assert ended["diagnosis"]["next_steps"][0] == {
         "label": "Run again with 512 MiB",
         "patch": {"resources": {"memory": "512Mi"}},
+        "actor": "user",
     }
 
 
