@@ -1,7 +1,8 @@
-"""The supervisor: runs the workload as its child, carries its log, reports, and delivers its end.
+"""The supervisor: runs the workload as a child, ships its log, reports, delivers the outcome.
 
-The main thread reads the workload's pipes and its channel; threads ship the log, report, watch memory and move files. User code never runs
-here: whatever it does to its own process, this one goes on and says what became of it.
+The main thread reads the workload's pipes and its channel; threads ship the log, report, watch
+memory and transfer files. User code never runs here: whatever it does to its own process, the
+supervisor continues and reports the outcome.
 """
 
 import os
@@ -89,14 +90,14 @@ class Supervisor:
         self._deadline = time.monotonic() + self.limits.timeout_seconds
 
     def _model_cache(self, folder: Path) -> ModelCache | None:
-        """Only where a model is read. The key goes no further than this process."""
+        """Return the cache if the job reads a model. The key stays in this process."""
         key = self._claim.get("cache_key")
         return (
             ModelCache(folder, str(key), limit_bytes=self.limits.model_cache_bytes) if key else None
         )
 
     def run(self) -> tuple[int, Verdict]:
-        """Run the workload to its end and deliver that; the exit code and what the attempt came to."""
+        """Run the workload to its end and deliver the outcome; return exit code and verdict."""
         self._catch_signals()
         for thread in (self._shipper, self.memory, self._reporter, self._transfers):
             thread.start()
@@ -120,7 +121,10 @@ class Supervisor:
         )
 
     def _report_clock(self) -> None:
-        """Report a clock of this machine that is far from the orchestrator's: times in the log are wrong, and certificates may look expired."""
+        """Report a clock that differs much from the orchestrator's.
+
+        Times in the log are wrong then, and certificates can look expired.
+        """
         ahead = self._client.clock_ahead_seconds
         if abs(ahead) > CLOCK_TOLERANCE_SECONDS:
             which = "ahead of" if ahead > 0 else "behind"
@@ -139,18 +143,18 @@ class Supervisor:
         try:
             os.write(self._wake_write, b"w")
         except BlockingIOError:
-            pass  # it is full of reasons to wake up
+            pass  # the pipe is full, so the main thread wakes up anyway
 
     def _send(self, message: dict[str, Any]) -> None:
         try:
             self._workload.channel.send(message)
         except OSError:
-            pass  # the workload is gone: its end says why
+            pass  # the workload is gone; its exit status gives the reason
 
-    # The loop
+    # Main loop
 
     def _pump(self) -> None:
-        """Until the workload has ended."""
+        """Run the loop until the workload has ended."""
         self._selector.register(self._wake_read, selectors.EVENT_READ, self._on_wake)
         self._selector.register(
             self._workload.channel.socket, selectors.EVENT_READ, self._on_channel
@@ -171,7 +175,7 @@ class Supervisor:
             process_tree.reap(keep=self._workload.process.pid)
 
     def _read_or_wait(self) -> None:
-        """A full spool stops the reading, so that the workload waits instead of the log being lost."""
+        """Pause reading while the spool is full: the workload waits, and no log is lost."""
         wanted = not self.spool.full
         if wanted == self._reading:
             return
@@ -234,7 +238,10 @@ class Supervisor:
             self._reporter.add(kind, message["data"])
 
     def _check_deadline(self) -> None:
-        """Stop the workload at its time limit, with the same grace as on a cancel. The orchestrator ends the attempt itself a while later."""
+        """Stop the workload at its time limit, with the same grace period as a cancel.
+
+        The orchestrator ends the attempt itself some time later.
+        """
         if self.stop.asked or time.monotonic() < self._deadline:
             return
         limit = self.limits.timeout_seconds
@@ -247,7 +254,7 @@ class Supervisor:
         )
 
     def _obey_stop(self) -> None:
-        """End the workload when somebody asked for it: at once, or after it had its time."""
+        """Carry out a stop request: kill the workload at once, or after SIGTERM and a grace period."""
         if not self.stop.asked:
             return
         if self.stop.fenced.is_set() or (
@@ -261,7 +268,10 @@ class Supervisor:
             process_tree.kill_all()
 
     def _drain(self) -> None:
-        """What is left in the pipes and in the channel. Nobody writes any more: all descendants are gone."""
+        """Read the rest of the pipes and of the channel.
+
+        All descendants are gone, so nothing more is written.
+        """
         if self._channel_open:
             self._workload.channel.socket.setblocking(False)
             self._drain_channel()
@@ -270,7 +280,11 @@ class Supervisor:
             output.flush()
 
     def _drain_output(self, output: Output) -> None:
-        """Only somebody who is none of our descendants can still write: that is not waited for longer than a pipe takes to empty."""
+        """Read the rest of a pipe, for as long as a pipe takes to empty.
+
+        Only a process that is not our descendant can still write. The supervisor does not wait for
+        it.
+        """
         end = time.monotonic() + DRAIN_SECONDS
         while output.open and time.monotonic() < end:
             if self.spool.full:
@@ -293,7 +307,7 @@ class Supervisor:
         for message in self._workload.channel.messages():
             self._on_message(message)
 
-    # The end
+    # Outcome
 
     def _verdict(self) -> Verdict:
         found = self._out_of_memory(self.stop.verdict or self._done or self._without_a_word())
@@ -302,7 +316,10 @@ class Supervisor:
         return found
 
     def _out_of_memory(self, found: Verdict) -> Verdict:
-        """A process that the kernel killed for want of memory looks like one that somebody killed; a shell above it only has an exit code."""
+        """Return an OOM kill as such.
+
+        It looks like any SIGKILL, or like an exit code behind a shell; the cgroup counts OOM kills.
+        """
         if (
             found.reason not in (FailureReason.SIGNAL, FailureReason.EXIT_CODE)
             or not self.memory.kernel_killed()
@@ -317,7 +334,7 @@ class Supervisor:
         )
 
     def _without_a_word(self) -> Verdict:
-        """The workload said nothing: its process tells."""
+        """Return the outcome of a workload without a report, from its exit status."""
         code = self._workload.process.returncode
         if code < 0:
             return failed(FailureReason.SIGNAL, "", signal=-code)
@@ -333,7 +350,7 @@ def _spool_folder(environment: WorkerEnvironment) -> Path:
 
 
 def _done(value: Any) -> Verdict:
-    """The workload's own word. It is user code's neighbour: read with care."""
+    """Parse the workload's report. User code can influence it, so nothing in it is trusted."""
     value = storable(value) if isinstance(value, dict) else {}
     result, detail = value.get("result"), value.get("detail")
     if value.get("status") == FinishStatus.SUCCEEDED:

@@ -28,7 +28,7 @@ class WorkloadContext:
         self._calls = 0
         given = channel.receive()
         if given is None:
-            raise SystemExit(0)  # the attempt was not ours to run
+            raise SystemExit(0)  # this worker did not get the attempt
         self.job: dict[str, Any] = given["job"]
         self.limits: dict[str, Any] = given["limits"]
         self.inputs: list[dict[str, Any]] = given["inputs"]
@@ -62,7 +62,7 @@ class WorkloadContext:
         while True:
             answer = self._channel.receive()
             if answer is None:
-                raise SystemExit(1)  # the supervisor is gone: so are we
+                raise SystemExit(1)  # the supervisor is gone, so the workload ends
             if answer.get("answer") == self._calls:
                 break
         if "error" in answer:

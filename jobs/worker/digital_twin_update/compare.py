@@ -11,7 +11,10 @@ Row = tuple[str, dict[str, Any]]
 
 @dataclass(slots=True)
 class Base:
-    """The newest state when the update began. `entities`: key to (status, {property: reported value})."""
+    """State of a twin when the update started.
+
+    `entities`: key to (status, {property: reported value}).
+    """
 
     revision: int
     definition: dict[str, Any]
@@ -25,7 +28,10 @@ class Base:
 
 
 def compare(base: Base, rows: Iterable[Row], *, missing: str) -> list[dict[str, Any]]:
-    """The changes, by key, as docs/reference/worker-protocol.md has them. `rows`: (key, {property: value or None}), each key once."""
+    """Return the changes, sorted by key, in the form of docs/reference/worker-protocol.md.
+
+    `rows`: (key, {property: value or None}), each key once.
+    """
     changes = []
     seen = set()
     for key, values in rows:
@@ -47,5 +53,5 @@ def compare(base: Base, rows: Iterable[Row], *, missing: str) -> list[dict[str, 
 
 
 def _differs(before: Any, after: Any) -> bool:
-    """1 and 1.0 are one number; true is not 1."""
+    """Return whether two values differ. 1 equals 1.0; true does not equal 1."""
     return bool(before != after) or isinstance(before, bool) != isinstance(after, bool)

@@ -1,4 +1,4 @@
-"""The rows of a dataset as what they say of entities: a key, and the values of its properties as the definition has them."""
+"""Read the rows of a dataset as entities: a key, and property values in the definition's types."""
 
 import contextlib
 import datetime as dt
@@ -30,7 +30,7 @@ _NOT_KEYS = ("FLOAT", "DOUBLE", "DECIMAL", "BOOLEAN", "BLOB", "STRUCT", "MAP", "
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The rows of a table, in its order."""
+    """Rows of a table, in its order."""
 
     tables: Tables
     table: str
@@ -39,12 +39,14 @@ class Source:
     fields: dict[str, Field]
     types: dict[str, str]  # of the columns
     count: int
-    latest_by: str = (
-        ""  # of several rows of an entity, the one with the largest value in this column counts
-    )
+    # Column that orders several rows of one entity: the row with the largest value is used.
+    latest_by: str = ""
 
     def __iter__(self) -> Iterator[Row]:
-        """(key, {property: value or None}). Raises: WorkFailed with the row, the column and the value that does not fit."""
+        """Yield (key, {property: value or None}) for each row.
+
+        Raises: WorkFailed with the row, the column and the value that does not fit.
+        """
         names = list(self.columns)
         selected = ", ".join(
             self._selected(column) for column in [self.key, *self.columns.values()]
@@ -63,7 +65,10 @@ class Source:
         connection.close()
 
     def _latest(self) -> str:
-        """The condition that keeps one row of each entity: the largest value; the last of equal ones; one without a value comes first."""
+        """Return the SQL condition that selects one row per entity, the one with the largest value.
+
+        Of equal values, the last row is used. A missing value is smaller than any other.
+        """
         if not self.latest_by:
             return ""
         return f"QUALIFY row_number() OVER (PARTITION BY {self._key_text()} ORDER BY {self._order()} DESC NULLS LAST, file_row_number DESC) = 1"
@@ -72,9 +77,9 @@ class Source:
         column, kind = identifier(self.latest_by), self.types[self.latest_by]
         if kind == "VARCHAR":
             return f"TRY_CAST(nullif(trim({column}), '') AS TIMESTAMP WITH TIME ZONE)"
-        if (
-            kind in ("FLOAT", "DOUBLE")
-        ):  # as text: by the statistics of a Parquet file, which leave NaN out, DuckDB decides that there is none
+        if kind in ("FLOAT", "DOUBLE"):
+            # Compared as text: the statistics of a Parquet file omit NaN, and DuckDB would conclude
+            # from them that the column has none.
             return f"CAST(nullif(CAST({column} AS VARCHAR), 'nan') AS {kind})"
         return column
 
@@ -82,7 +87,10 @@ class Source:
         return f"CAST({self._selected(self.key)} AS VARCHAR)"
 
     def check_latest(self) -> tuple[int, int]:
-        """The number of rows that are not the latest of their entity, and how many of them are as late. Raises: WorkFailed."""
+        """Count the rows that are not the latest of their entity, and the ties among the latest.
+
+        Raises: WorkFailed.
+        """
         column, kind = identifier(self.latest_by), self.types[self.latest_by]
         if kind.startswith(_NOT_ORDERED) or kind.endswith("]"):
             raise _bad(
@@ -110,7 +118,7 @@ class Source:
         return int(counted[0] - counted[2]), int(counted[1] - counted[2])
 
     def check_keys(self) -> None:
-        """Raises: WorkFailed unless each row has a key of its own."""
+        """Check that each row has its own key. Raises: WorkFailed."""
         key, numbered = (
             "key_",
             f"(SELECT {self._selected(self.key)} AS key_, file_row_number + 1 AS row_ FROM {self._scan()})",
@@ -146,7 +154,10 @@ class Source:
             )
 
     def _selected(self, column: str) -> str:
-        """The column without its zone, in UTC: DuckDB needs a library of zones to give Python a time that has one."""
+        """Return the SQL of the column without its time zone, in UTC.
+
+        DuckDB needs a time zone library to pass a time with a zone to Python.
+        """
         return _WITHOUT_ZONE.get(self.types[column], "{0}").format(identifier(column))
 
     def _scan(self) -> str:
@@ -176,7 +187,7 @@ class Source:
 def open_source(
     tables: Tables, table: str, parameters: dict[str, Any], fields: dict[str, Field]
 ) -> Source:
-    """The rows that the parameters speak of, their keys checked. Raises: WorkFailed."""
+    """Return the rows that the parameters select, with checked keys. Raises: WorkFailed."""
     types = {column["name"]: column["type"] for column in tables.schema(table)}
     asked = parameters.get("properties")
     columns = asked if asked is not None else {name: name for name in fields if name in types}
@@ -226,7 +237,7 @@ def _key(value: Any, column: str, number: int) -> str:
 
 
 def _plain(value: Any, field: Field) -> Any:
-    """A cell as JSON has it; what a property of text or a relation holds is written out."""
+    """Return a cell as a JSON value; as text for text properties and relations."""
     if value is None:
         return None
     if field.type in ("string", "relation") and not isinstance(value, str):
@@ -244,12 +255,16 @@ def _plain(value: Any, field: Field) -> Any:
     if isinstance(value, dt.date):
         return value.isoformat()
     if isinstance(value, float) and math.isnan(value):
-        return None  # what a table calls a missing number
+        return None  # a missing number
     return value
 
 
 def _number_in(text: str) -> Any:
-    """A column is text as soon as one cell of it is: the others are still numbers, and the one that is none is to be named."""
+    """Parse a number in a text cell; return other text unchanged.
+
+    One text cell makes the whole column text. The other cells are still numbers, and the message
+    must name the text.
+    """
     for read in (int, float):
         with contextlib.suppress(ValueError):
             return read(text) if "_" not in text else text
@@ -282,7 +297,7 @@ def _text(value: Any) -> str:
 
 
 def json_text(value: Any) -> str:
-    """Nested values and bytes, as text."""
+    """Return nested values and bytes as text."""
     import json
 
     return json.dumps(value, default=str, ensure_ascii=False)

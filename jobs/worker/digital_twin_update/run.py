@@ -1,4 +1,4 @@
-"""`digital_twin_update`: a dataset version becomes the changes of a twin."""
+"""`digital_twin_update`: compute the changes of a twin from a dataset version."""
 
 import json
 import time
@@ -18,7 +18,7 @@ PROGRESS_SECONDS = 0.5
 
 
 def run(context: WorkloadContext) -> dict[str, Any]:
-    """The result for `finish`: {"base_revision", "artifact"}. Raises: WorkFailed."""
+    """Return the result for `finish`: {"base_revision", "artifact"}. Raises: WorkFailed."""
     parameters = context.job["parameters"]
     message = f"Reading the state of {parameters['twin']}"
     log(message)
@@ -56,7 +56,7 @@ def run(context: WorkloadContext) -> dict[str, Any]:
 
 
 def _tell_latest(context: WorkloadContext, source: Source) -> None:
-    """How many rows do not count. Raises: WorkFailed when the column has no order."""
+    """Report how many rows are not used. Raises: WorkFailed if the column has no order."""
     older, ties = source.check_latest()
     message = f"{older:,} of {source.count:,} rows are not the latest of their entity by {source.latest_by}: they are not used."
     log(message)
@@ -67,7 +67,7 @@ def _tell_latest(context: WorkloadContext, source: Source) -> None:
 
 
 def _base(path: Path) -> Base:
-    """The document of docs/reference/worker-protocol.md."""
+    """Read the base document described in docs/reference/worker-protocol.md."""
     with path.open("rb") as file:
         head = json.loads(file.readline())
         entities = {}
@@ -78,7 +78,7 @@ def _base(path: Path) -> Base:
 
 
 class _Progress:
-    """The rows of a source, telling how far they are."""
+    """Iterates over the rows of a source and reports progress."""
 
     def __init__(self, context: WorkloadContext, source: Source) -> None:
         self._context, self._source = context, source

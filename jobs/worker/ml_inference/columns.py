@@ -1,7 +1,8 @@
-"""How the columns of a dataset are read as the features of a model.
+"""Read the columns of a dataset as the features of a model.
 
-A column whose type is another than the feature's is judged by its values: one without values fits every feature, text may hold numbers, a
-number may be a category. What does not fit is named with its row and its cell.
+A column of another type than the feature is judged by its values: a column without values fits
+every feature, text can hold numbers, and a number can be a category. A value that does not fit is
+reported with its row and its cell.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,14 +31,18 @@ COLUMNS_A_QUERY = 100
 CATEGORIES_A_CHECK = 10_000
 _EMPTY = {"category": "CAST(NULL AS VARCHAR)"}
 _NO_VALUE = "CAST(NULL AS DOUBLE)"
-_NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"  # a column that is known to hold numbers: 007 is 7
+# The column is known to hold numbers: 007 is 7.
+_NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
 _TRUE, _FALSE = "('true', 't', 'yes', 'y', '1', '1.0')", "('false', 'f', 'no', 'n', '0', '0.0')"
 _FLOATS = ("FLOAT", "DOUBLE")
 
 
 @dataclass(frozen=True, slots=True)
 class _Conversion:
-    """How a column of another type is read. `cell`: its text, NULL where there is no value; `value`: NULL for a cell that does not fit."""
+    """SQL expressions that read a column of another type.
+
+    `cell`: the text, NULL without a value. `value`: NULL also for a cell that does not fit.
+    """
 
     cell: str
     value: str
@@ -51,11 +56,15 @@ def read_features(
     signature: dict[str, Any],
     format_name: str,
 ) -> list[str]:
-    """The SQL expression of each feature, in the signature's order. Raises: WorkFailed `signature_mismatch` with each difference."""
+    """Return the SQL expression of each feature, in the signature's order.
+
+    Raises: WorkFailed `signature_mismatch` with each difference.
+    """
     types = {column["name"]: column["type"] for column in tables.schema(_name_of(tables, table))}
     absent_is_empty = may_lack_columns(context.job["parameters"], format_name)
     schema = [{"name": name, "type": column_type} for name, column_type in types.items()]
-    # By name first; a type that cannot fit is still judged by its values, since it may have none.
+    # Compare the names first. A type that does not match is judged by its values below, because the
+    # column may have none.
     faults = signature_faults(signature, schema, empty=types, absent_is_empty=absent_is_empty)
     conversions = {
         feature["name"]: _conversion(feature["kind"], feature["name"], types[feature["name"]])
@@ -113,7 +122,11 @@ def _conversion(kind: str, name: str, column_type: str) -> _Conversion:
 
 
 def _as_category(column: str, cell: str, column_type: str, found: str | None) -> str:
-    """Any single value as its text; whole floating point numbers without a fraction, as integers with gaps come."""
+    """Return the SQL of a single value as text.
+
+    Whole floating-point numbers lose their fraction: integers with missing values are stored as
+    such.
+    """
     if column_type in _FLOATS:
         whole = f"isfinite({column}) AND {column} = trunc({column}) AND abs({column}) < 1e15"
         return f"CASE WHEN {whole} THEN CAST(CAST({column} AS BIGINT) AS VARCHAR) WHEN {cell} <> 'nan' THEN {cell} END"
@@ -137,7 +150,7 @@ def _misfits(
     types: Mapping[str, str],
     conversions: Mapping[str, _Conversion],
 ) -> list[str]:
-    """The columns whose values do not fit; tells of those that are converted."""
+    """Return a fault for each column whose values do not fit; report converted columns."""
     faults: list[str] = []
     features = [feature for feature in signature["features"] if feature["name"] in conversions]
     connection = tables.connect(readable=[table.path])
@@ -207,7 +220,7 @@ def _unknown_categories(
     types: Mapping[str, str],
     conversions: Mapping[str, _Conversion],
 ) -> list[str]:
-    """Columns of another type for a text feature in which the model knows no value at all."""
+    """Return a fault for each converted text feature without any category of the model."""
     faults = []
     known = category_names(model)
     connection = tables.connect(readable=[table.path])
@@ -231,7 +244,7 @@ def _unknown_categories(
 
 
 def category_names(model: Any) -> dict[str, list[str]]:
-    """The categories that the model knows, by feature. Empty for a model without text features."""
+    """Return the model's categories by feature; empty for a model without text features."""
     prepare = model[0]
     found: dict[str, list[str]] = {}
     for name, transformer, columns in getattr(prepare, "transformers_", ()):
@@ -247,7 +260,10 @@ def category_names(model: Any) -> dict[str, list[str]]:
 
 
 def as_known(values: Any, known: Sequence[str]) -> Any:
-    """Texts made of numbers or truth values, written as the model's categories are: 5 for 5.0 and true for True, where only one can be meant."""
+    """Write texts of numbers and booleans in the way of the model's categories.
+
+    For example 5 for 5.0 and True for true, if exactly one category matches.
+    """
     names = set(known)
     folded: dict[str, list[str]] = {}
     for name in known:

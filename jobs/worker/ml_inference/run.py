@@ -1,4 +1,4 @@
-"""`ml_inference`: a model and a dataset version become predictions, batch by batch: memory does not grow with the rows."""
+"""`ml_inference`: predict for a dataset version in batches, with bounded memory."""
 
 import time
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ from mimir.lib.schemas.metrics import CLASSIFICATION
 from mimir.lib.schemas.signature import prediction_columns
 
 INPUT, MODEL, OUTPUT = "dataset", "model", "predictions.parquet"
-LOADED = 0.1  # of the job's progress
+LOADED = 0.1  # share of the job's progress
 TELL_SECONDS = 1.0
 
 
 def run(context: WorkloadContext) -> dict[str, Any]:
-    """The result for `finish`: {"output"}. Raises: WorkFailed."""
+    """Return the result for `finish`: {"output"}. Raises: WorkFailed."""
     threads = limit_threads(context)
     facts = next(item for item in context.inputs if item["kind"] == "model")
     dataset = next(item for item in context.inputs if item["kind"] == "dataset")
@@ -69,7 +69,10 @@ def _readings(
     facts: dict[str, Any],
     dataset: dict[str, Any],
 ) -> list[str]:
-    """How each feature is read. What can be judged without values was checked at submit; here all of it is. Raises: WorkFailed."""
+    """Return the SQL expression of each feature. Raises: WorkFailed.
+
+    The submit has only checked what does not depend on values.
+    """
     try:
         return read_features(
             context,
@@ -109,7 +112,7 @@ def _loaded(context: WorkloadContext, facts: dict[str, Any], threads: int) -> An
 
 
 class _Predicting:
-    """Reads, predicts and writes, one batch at a time."""
+    """Reads, predicts and writes one batch at a time."""
 
     def __init__(
         self,
@@ -135,13 +138,13 @@ class _Predicting:
         written = {
             name: known[name] for name in known if name in types and types[name] != "VARCHAR"
         }
-        self._known = written  # of features whose texts are made of other values
+        self._known = written  # of features that are read from other types
         asked = context.job["parameters"].get("keys")
         self._keys = [column for column in schema if asked is None or column["name"] in asked]
         self._began = self._told = time.monotonic()
 
     def write(self, path: Path) -> int:
-        """The predictions as Parquet; how many. Raises: WorkFailed."""
+        """Write the predictions as Parquet and return their number. Raises: WorkFailed."""
         import pyarrow
         import pyarrow.parquet
 
@@ -162,7 +165,7 @@ class _Predicting:
         return done
 
     def _predicted(self, batch: Any, done: int) -> Any:
-        """The keys of a batch, and what the model says of each row."""
+        """Return the keys of a batch and the predictions for its rows."""
         import pyarrow
 
         count = len(self._features)
@@ -185,7 +188,7 @@ class _Predicting:
         ]
 
     def _classified(self, frame: Any) -> Sequence[Any]:
-        """The likeliest class, of the target's own kind, and the probability of each."""
+        """Return the most probable class, in the target's type, and the probability of each class."""
         import numpy
         import pyarrow
 

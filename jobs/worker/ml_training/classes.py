@@ -1,4 +1,4 @@
-"""The classes of a classification: rare ones, ones that are written in several ways, how many there are, how they are balanced."""
+"""Classes of a classification: rare classes, spelling variants, number and balance."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -12,17 +12,18 @@ from jobs.worker.workload_context import WorkloadContext
 from mimir.lib.schemas.signature import CLASSES_MAX, kind_of
 from mimir.lib.tables import identifier
 
-CLASS_NAME_MAX = 180  # `probability_<class>` is the name of a column
-CLASS_ROWS_MIN = 2  # one to learn from, one to judge by
-RARE_ROWS_SHARE_MAX = 0.1  # Automatic drops no more rows than this
+CLASS_NAME_MAX = 180  # `probability_<class>` is a column name
+CLASS_ROWS_MIN = 2  # one for training, one for evaluation
+RARE_ROWS_SHARE_MAX = 0.1  # Automatic drops at most this share of the rows
 RARE_GROUP = "(rare classes)"
-MAJORITY_SHARE, MINORITY_OF_EVEN_SHARE = 0.9, 0.1  # from here on classes count as imbalanced
+# Above or below these shares, classes count as imbalanced.
+MAJORITY_SHARE, MINORITY_OF_EVEN_SHARE = 0.9, 0.1
 IMBALANCE_ROWS_MIN = 50
 CLASSES_SHOWN = 5
 
 
 def class_text(value: Any) -> str:
-    """A class as the signature and the columns of probabilities name it."""
+    """Return a class as the signature and the probability columns name it."""
     return (
         str(value).lower()
         if str(value) in ("True", "False") and not isinstance(value, str)
@@ -31,7 +32,10 @@ def class_text(value: Any) -> str:
 
 
 def prepare_classes(context: WorkloadContext, learning: Learning) -> Learning:
-    """Check the classes, and handle rare ones as the job's `rare_classes` says. Raises: WorkFailed when they cannot be learned."""
+    """Check the classes, and treat rare ones as the job's `rare_classes` says.
+
+    Raises: WorkFailed if the classes cannot be learned.
+    """
     import numpy
 
     name = context.job["parameters"]["target"]
@@ -62,7 +66,7 @@ def prepare_classes(context: WorkloadContext, learning: Learning) -> Learning:
 def _without_rare(
     context: WorkloadContext, learning: Learning, classes: Any, counts: Any
 ) -> Learning:
-    """Without the classes that have too few rows, or with one class of them. Raises: WorkFailed."""
+    """Drop the classes with too few rows, or group them as one class. Raises: WorkFailed."""
     import numpy
 
     rare = counts < CLASS_ROWS_MIN
@@ -118,13 +122,13 @@ def _without_rare(
 
 
 def some_classes(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
+    """Return the first names and the number of the others."""
     more = f" and {len(names) - CLASSES_SHOWN} more" if len(names) > CLASSES_SHOWN else ""
     return f"{', '.join(name[:60] for name in names[:CLASSES_SHOWN])}{more}"
 
 
 def alike(names: Sequence[str]) -> list[list[str]]:
-    """Groups of texts that differ by case, white space or Unicode form only."""
+    """Return groups of texts that differ only by case, spaces or Unicode form."""
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(

@@ -1,8 +1,8 @@
-"""Which columns of the dataset a model learns from, how each is read, and what people should know about them.
+"""Choose the columns that a model is trained on, and decide how each is read.
 
-`docs/explanation/training.md` describes these rules for users: keep the two alike. A notice names a
-column and what was done with it; only columns that
-cannot help are dropped, and never without a notice.
+`docs/explanation/training.md` describes these rules for users: keep both consistent. A notice names
+a column and what was done with it. Only columns that cannot help are dropped, and never without a
+notice.
 """
 
 from collections.abc import Mapping
@@ -17,10 +17,9 @@ from jobs.worker.workload_context import WorkFailed, WorkloadContext
 from mimir.lib.schemas.signature import kind_of
 from mimir.lib.tables import identifier, quoted
 
-DISTINCT_SHARE_MAX = (
-    0.9  # text with more distinct values for each row tells rows apart, and nothing else
-)
-DISTINCT_ROWS_MIN = 20  # below so many rows that cannot be told
+# Text with a larger share of distinct values identifies rows and does not generalize.
+DISTINCT_SHARE_MAX = 0.9
+DISTINCT_ROWS_MIN = 20  # with fewer rows, the share says nothing
 NAMES_SHOWN = 20
 COLUMNS_A_QUERY = 100
 
@@ -36,7 +35,7 @@ class Reading:
 def choose_columns(
     context: WorkloadContext, tables: Tables, table: Table, types: Mapping[str, str]
 ) -> list[Reading]:
-    """The features, each with how it is read. Raises: WorkFailed when none is left."""
+    """Return the features, each with its SQL expression. Raises: WorkFailed if none is left."""
     parameters = context.job["parameters"]
     target, excluded = parameters["target"], parameters.get("exclude", [])
     asked = parameters.get("features")
@@ -81,7 +80,7 @@ def _check_names(names: list[str], types: Mapping[str, str]) -> None:
 
 
 def _reading(name: str, column_type: str, facts: TextFacts | None) -> Reading | None:
-    """How a column is read; None for a type that no model can use."""
+    """Return how a column is read; None for a type that no model can use."""
     kind = kind_of(column_type)
     if kind is None:
         return None
@@ -99,7 +98,7 @@ def _reading(name: str, column_type: str, facts: TextFacts | None) -> Reading | 
 
 
 def _useless(tables: Tables, table: Table, readings: list[Reading]) -> dict[str, str]:
-    """Why a column cannot help, for those that cannot."""
+    """Return the columns that cannot help, each with the reason."""
     found = {}
     connection = tables.connect(readable=[table.path])
     for start in range(0, len(readings), COLUMNS_A_QUERY):
@@ -135,7 +134,7 @@ def _useless(tables: Tables, table: Table, readings: list[Reading]) -> dict[str,
 def _tell_texts(
     context: WorkloadContext, readings: list[Reading], facts: Mapping[str, TextFacts]
 ) -> None:
-    """Text columns that are used as numbers, and those that a conversion would make numbers or dates."""
+    """Report text columns that are used as numbers, or that a pipeline could convert."""
     for one in readings:
         name = one.feature.name
         found = facts.get(name)
@@ -173,6 +172,6 @@ def _tell_dropped(context: WorkloadContext, dropped: Mapping[str, str]) -> None:
 
 
 def notice(context: WorkloadContext, message: str) -> None:
-    """Tell people on the job's page and in its log."""
+    """Report a notice on the job's page and in its log."""
     log(message)
     context.event(EventKind.NOTICE, message=message)

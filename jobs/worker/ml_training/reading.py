@@ -1,4 +1,4 @@
-"""The table a model learns from: its features, and the rows that have a target."""
+"""Training data: the features, and the rows that have a target."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,9 +20,11 @@ INPUT = "dataset"
 
 @dataclass(frozen=True, slots=True)
 class Learning:
-    """What is to be learned: `frame` has a column for each of `features`, `target` a value for each of its rows.
+    """Training data.
 
-    `order`: the time of each row for a split by time, else None. `unused_rows`: rows of the dataset that are not in the frame.
+    `frame` has a column for each of `features`, `target` a value for each row of `frame`. `order`
+    is the time of each row for a split by time, else None. `unused_rows` counts the rows of the
+    dataset that are not in the frame.
     """
 
     task: str
@@ -44,7 +46,7 @@ class _Rows:
 
 
 def read_learning(context: WorkloadContext) -> Learning:
-    """The dataset version of the job as features and target. Raises: WorkFailed."""
+    """Read the job's dataset version as features and target. Raises: WorkFailed."""
     tables = Tables(
         context.data_dir / "tables",
         memory_bytes=context.limits["memory_bytes"],
@@ -91,7 +93,11 @@ def read_learning(context: WorkloadContext) -> Learning:
 
 
 def _time_column(parameters: Mapping[str, Any], types: Mapping[str, str]) -> str:
-    """The column that context the rows of a split by time; empty for a random split. Raises: WorkFailed when there is not exactly one choice."""
+    """Return the column that orders the rows of a split by time; empty for a random split.
+
+    Raises: WorkFailed if it is not named and there is not exactly one choice, or if it is not
+    valid.
+    """
     if parameters.get("split") != "time":
         return ""
     named = parameters.get("time_column")
@@ -120,7 +126,7 @@ def _rows(
     target: Target,
     time: tuple[str, str] | None,
 ) -> _Rows:
-    """The rows that have a target and, for a split by time, a time."""
+    """Read the rows that have a target and, for a split by time, a time."""
     import numpy
     import pandas
 

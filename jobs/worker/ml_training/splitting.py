@@ -1,4 +1,4 @@
-"""The part a model learns from, and the part it is judged by."""
+"""Split the rows into a training set and a held-out set."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,10 @@ FEW_VALUES = 10
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Frames and targets; `stratified`: both parts have the classes in the same proportions."""
+    """Frames and targets of both sets.
+
+    `stratified`: both sets have the classes in the same proportions.
+    """
 
     train: Any
     test: Any
@@ -26,7 +29,10 @@ class Parts:
 
 
 def split(context: WorkloadContext, learning: Learning, *, test_size: float, seed: int) -> Parts:
-    """scikit-learn's own split, or the last rows by time. Raises: WorkFailed when the target cannot be learned."""
+    """Split the rows at random, with scikit-learn, or by time.
+
+    Raises: WorkFailed if the target cannot be learned.
+    """
     from sklearn.model_selection import train_test_split
 
     if learning.task != CLASSIFICATION:
@@ -45,7 +51,7 @@ def split(context: WorkloadContext, learning: Learning, *, test_size: float, see
 
 
 def _split_by_time(context: WorkloadContext, learning: Learning, test_size: float) -> Parts:
-    """The latest rows are held out. Rows of one time stay together, on the side of the learning part."""
+    """Hold out the latest rows. Rows with the time of the boundary stay in the training set."""
     import numpy
 
     rows = numpy.argsort(learning.order, kind="stable")
@@ -76,7 +82,7 @@ def _split_by_time(context: WorkloadContext, learning: Learning, test_size: floa
 
 
 def _can_stratify(context: WorkloadContext, learning: Learning, test_size: float) -> bool:
-    """Whether the split can hold each class in both parts."""
+    """Return whether each class fits into both sets; report it if not."""
     import numpy
 
     classes, held_out = (

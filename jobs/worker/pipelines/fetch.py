@@ -1,7 +1,7 @@
-"""Reading a URL that a user wrote: http and https, public addresses only, each hop checked, bounded in size and time.
+"""Read a user's URL: http and https, public addresses only, bounded in size and time.
 
-The address is checked after it is resolved and then connected to itself, so that a name cannot mean one address when it is checked and
-another one when it is used.
+Each redirect is checked. The host name is resolved first, the address is checked, and the
+connection goes to that address: a name cannot resolve to another address after the check.
 """
 
 import contextlib
@@ -25,13 +25,15 @@ CONNECT_SECONDS, TOTAL_SECONDS = 30.0, 1800.0
 BYTES_MAX = 10 * 1024**3
 PIECE_BYTES = 1024 * 1024
 _TOO_LONG = f"it took longer than {TOTAL_SECONDS:.0f} s"
-_AS_IT_IS = "%/?:@!$&'()*+,;=~-._[]"  # all that a path and a query may hold; the rest is sent percent-encoded, as browsers do
+# Characters allowed in a path and a query. Others are percent-encoded, as browsers do.
+_AS_IT_IS = "%/?:@!$&'()*+,;=~-._[]"
 
 
 def fetch_url(url: str, path: Path, *, allow: Sequence[str]) -> None:
-    """The body of `url` in the file `path`. `allow`: private hosts and CIDRs an administrator permits (READ_URL_ALLOW).
+    """Download the body of `url` into the file `path`.
 
-    Raises: WorkFailed, `source_unavailable` for what another try may mend, else `invalid_input`; `disk_full`.
+    `allow`: private hosts and CIDRs that an administrator permits (READ_URL_ALLOW). Raises:
+    WorkFailed: `source_unavailable` if a retry may help, else `invalid_input`; `disk_full`.
     """
     end = time.monotonic() + TOTAL_SECONDS
     for _ in range(REDIRECTS_MAX + 1):
@@ -56,7 +58,7 @@ def _joined(url: str, target: str) -> str:
 
 
 def _ask(url: str, path: Path, allow: Sequence[str], end: float) -> str | None:
-    """One request; where it redirects to, or None when the body is in `path`."""
+    """Send one request; return the target of a redirect, or None if the body is in `path`."""
     scheme, host, port, resource = _parts(url)
     late = threading.Event()
     try:
@@ -82,7 +84,7 @@ def _ask(url: str, path: Path, allow: Sequence[str], end: float) -> str | None:
 
 
 def _parts(url: str) -> tuple[str, str, int, str]:
-    """Scheme, host, port and what to ask for. Raises: WorkFailed for what is no address on the web."""
+    """Return scheme, host, port and resource. Raises: WorkFailed for an invalid URL."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -107,18 +109,18 @@ def _parts(url: str) -> tuple[str, str, int, str]:
 def _ended_at(
     connection: http.client.HTTPConnection, end: float, late: threading.Event
 ) -> Iterator[None]:
-    """Cut the connection at `end`: each read has its own time limit, but a source that drips keeps to that for ever."""
+    """Close the connection at `end`.
 
-    opened = (
-        connection.sock
-    )  # the connection forgets it when the answer has no length, and reads on
+    Each read has its own timeout, but a source that sends a byte at a time never exceeds it.
+    """
+    # The connection drops its socket, and reads on, if the answer has no length.
+    opened = connection.sock
 
     def cut() -> None:
         late.set()
         with contextlib.suppress(OSError):
-            socket.socket.shutdown(
-                opened, socket.SHUT_RDWR
-            )  # not TLS's own, which would talk first
+            # Not the method of a TLS socket, which would send data first.
+            socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
     timer = threading.Timer(max(0.0, end - time.monotonic()), cut)
     timer.daemon = True
@@ -147,7 +149,7 @@ def _check(response: http.client.HTTPResponse, url: str) -> None:
 
 
 def _save(response: http.client.HTTPResponse, path: Path) -> int:
-    """The body in the file; its size in bytes."""
+    """Write the body to the file; return its size in bytes."""
     size = 0
     with _file(path) as file:
         while piece := response.read(PIECE_BYTES):
@@ -190,7 +192,7 @@ def _check_whole(response: http.client.HTTPResponse, size: int, late: threading.
 def _connect(
     scheme: str, host: str, port: int, allow: Sequence[str], end: float
 ) -> http.client.HTTPConnection:
-    """A connection to an address that was checked, with the host's own name for TLS."""
+    """Connect to a checked address, with the host's own name for TLS."""
     opened = _open(_addresses(host, port, allow), port, end)
     connection: http.client.HTTPConnection
     try:
@@ -207,7 +209,7 @@ def _connect(
 
 
 def _addresses(host: str, port: int, allow: Sequence[str]) -> list[str]:
-    """What the host resolves to. Raises: WorkFailed unless every one of them may be read."""
+    """Return the addresses of the host. Raises: WorkFailed unless all of them are allowed."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError as error:
@@ -225,7 +227,10 @@ def _addresses(host: str, port: int, allow: Sequence[str]) -> list[str]:
 
 
 def _open(addresses: Sequence[str], port: int, end: float) -> socket.socket:
-    """The first address that takes the connection: a machine may have no way to its IPv6 one. Raises: OSError."""
+    """Connect to the first address that accepts. Raises: OSError.
+
+    A machine may have no route to the host's IPv6 address.
+    """
     for address in addresses[:-1]:
         with contextlib.suppress(OSError):
             return socket.create_connection((address, port), timeout=_seconds(end))
@@ -237,7 +242,7 @@ def _seconds(end: float) -> float:
 
 
 def is_allowed(host: str, address: str, allow: Sequence[str]) -> bool:
-    """Whether `host`, which resolves to `address`, may be read: a public address, or one an administrator allows."""
+    """Return whether `host` at `address` is public or allowed by an administrator."""
     resolved = ipaddress.ip_address(address.partition("%")[0])
     parsed = plain(resolved)
     for entry in allow:
