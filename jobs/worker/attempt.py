@@ -87,7 +87,7 @@ def _claim(client: Client) -> dict[str, Any]:
         if str(error) not in printed and len(printed) < CAUSES_MAX:
             printed.add(str(error))
             print(
-                f"worker: the orchestrator does not answer, trying again: {error}",
+                f"worker: the orchestrator does not answer, retrying: {error}",
                 file=sys.stderr,
                 flush=True,
             )
@@ -115,7 +115,7 @@ def _ended(supervisor: Supervisor | None, code: int, verdict: Verdict) -> dict[s
             "log_end": supervisor.spool.end,
         }
     if code not in (EXIT_ACCEPTED, EXIT_FENCED):
-        undelivered = "Its worker could not deliver its end: the orchestrator did not answer."
+        undelivered = "The worker could not report the end: the orchestrator did not answer."
         ended |= {
             "reason": verdict.reason or "worker_lost",
             "message": verdict.message or ("" if verdict.reason else undelivered),

@@ -140,9 +140,9 @@ class Client:
                 wrong += file.tell() == int(response.getheader("Content-Length") or -1)
                 if wrong >= WRONG_MAX:
                     raise ContentChanged(
-                        f"the input {name} has another checksum than it was stored with"
+                        f"the stored content of input {name} does not match its checksum"
                     )
-                raise Unreachable(f"the input {name} arrived with another checksum than it has")
+                raise Unreachable(f"the download of input {name} does not match its checksum")
             return {}
 
         self._repeat(fetch, patience_seconds)
@@ -294,7 +294,7 @@ class _Body:
         except OSError as error:
             raise FileTrouble(error) from error
         if not data:
-            raise FileChanged("it became shorter while it was sent")
+            raise FileChanged("the file became shorter during the upload")
         self._left -= len(data)
         return data
 

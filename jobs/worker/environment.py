@@ -57,10 +57,11 @@ def read(environ: Mapping[str, str] | None = None) -> WorkerEnvironment:
     missing = [name for name in _NEEDED if not source.get(name)]
     if missing:
         raise BadWorkerEnvironment(
-            f"not set: {', '.join(missing)}. A worker is started by its launcher, which sets them (docs/reference/worker-protocol.md)"
+            f"not set: {', '.join(missing)}. The launcher of a worker sets them "
+            "(docs/reference/worker-protocol.md)"
         )
     if not source["ORCHESTRATOR_URL"].startswith(("http://", "https://")):
-        raise BadWorkerEnvironment("ORCHESTRATOR_URL has to begin with http:// or https://")
+        raise BadWorkerEnvironment("ORCHESTRATOR_URL must start with http:// or https://")
     lock = source.get("WORKER_LOCK_FD")
     return WorkerEnvironment(
         job_id=source["JOB_ID"],

@@ -58,7 +58,8 @@ def report_warnings(context: WorkloadContext) -> Iterator[None]:
         if issubclass(category, ConvergenceWarning):
             context.event(
                 EventKind.NOTICE,
-                message=f"The model did not converge: more iterations (max_iter) may help. {text[:200]}",
+                message="The model did not converge: more iterations (max_iter) may help. "
+                + text[:200],
             )
         log(f"{category.__name__}: {text}")
 

@@ -83,9 +83,9 @@ class ModelCache:
             self._make_room(stored_bytes)
             self._write(self._name(sha256), source)
         except OSError as error:
-            _log("could not be kept", error)
+            _log("could not be stored", error)
         except _CannotRead as error:
-            _log("could not be kept", error.error)
+            _log("could not be stored", error.error)
 
     def _name(self, sha256: str) -> str:
         return hmac.new(self._names, sha256.encode(), hashlib.sha256).hexdigest() + ".model"
@@ -168,7 +168,7 @@ def _opened(path: Path) -> IO[bytes]:
     )
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise OSError("it is not a file")
+        raise OSError("it is not a regular file")
     return file
 
 

@@ -54,7 +54,8 @@ def load_model(path: Path, *, memory_bytes: int) -> Any:
         strange = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED_TYPES))
         if strange:
             raise _corrupt(
-                f"it holds what no model of Mimir holds ({', '.join(strange[:5])[:300]}). It was not loaded"
+                f"it has types that no model of Mimir has ({', '.join(strange[:5])[:300]}). "
+                "It was not loaded"
             )
         return skops.io.load(path, trusted=list(TRUSTED_TYPES))
     except (WorkFailed, MemoryError):
@@ -76,12 +77,14 @@ def _check_zip(path: Path, unpacked_bytes_max: int) -> None:
     packed = max(1, path.stat().st_size)
     if unpacked > RATIO_FROM_BYTES and unpacked > packed * RATIO_MAX:
         raise _corrupt(
-            f"{packed} bytes would become {unpacked} bytes unpacked: it is a zip bomb, and was not unpacked"
+            f"{packed} bytes would become {unpacked} bytes unpacked: it is a zip bomb, "
+            "and was not unpacked"
         )
     if unpacked > unpacked_bytes_max:
         raise WorkFailed(
             FailureReason.OUT_OF_MEMORY,
-            f"The model's {unpacked} bytes, unpacked, are more than the {unpacked_bytes_max} that this job's memory has room for.",
+            f"The model has {unpacked} bytes unpacked, and this job's memory allows "
+            f"{unpacked_bytes_max}. Request more memory.",
         )
 
 

@@ -66,7 +66,9 @@ class Output:
         if len(lines) > room:
             lines = lines[: lines.rfind(b"\n", 0, max(room, 0)) + 1]
             self._dropping = True
-            message = f"The log reached {self._limit} bytes, all that one attempt may write (LOG_BYTES_MAX)."
+            message = (
+                f"The log reached {self._limit} bytes, the limit of an attempt (LOG_BYTES_MAX)."
+            )
             self._spool.cut(message)
             self._stop.ask(failed(FailureReason.LOG_LIMIT_EXCEEDED, message))
         _write_all(1, lines)
@@ -74,7 +76,7 @@ class Output:
             self._spool.append(lines)
         except OSError as error:
             self._dropping = True
-            message = f"The log could not be kept: {error.strerror}."
+            message = f"The log could not be stored: {error.strerror}."
             self._spool.cut(message)
             self._stop.ask(failed(FailureReason.DISK_FULL, message))
 

@@ -32,7 +32,7 @@ def make_scratch(environment: WorkerEnvironment) -> None:
     try:
         _temporary(environment).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        wanted = "mount a volume there that the worker's user may write to"
+        wanted = "mount a volume there that the worker's user can write to"
         raise BadWorkerEnvironment(
             f"the scratch folder {environment.data_dir} cannot be used ({error.strerror}): {wanted}"
         ) from error

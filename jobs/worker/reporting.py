@@ -61,7 +61,7 @@ class Reporter(BackgroundThread):
                 for key in ("step", "seconds", "rows", "uses", "index", "count")
                 if key in data
             }
-            data = {**kept, "message": "left out: larger than an event may be"}
+            data = {**kept, "message": "omitted: larger than an event can be"}
         with self._changed:
             if self._count >= self._limits.event_count:
                 return

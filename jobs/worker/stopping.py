@@ -27,7 +27,7 @@ CANCELLED = Verdict(
 INTERRUPTED = Verdict(
     FinishStatus.FAILED,
     FailureReason.INTERRUPTED,
-    "Its worker was asked to stop by its machine (SIGTERM).",
+    "The worker received SIGTERM from its machine.",
     patient=True,
 )
 
@@ -54,7 +54,7 @@ def broken(what: str, error: Exception) -> Verdict:
     )
     return failed(
         FailureReason.WORKER_LOST,
-        f"Its worker failed by a fault that is not the job's ({what}: {cause}).",
+        f"The worker failed, for a reason outside the job ({what}: {cause}).",
     )
 
 

@@ -129,8 +129,8 @@ class Supervisor:
         if abs(ahead) > CLOCK_TOLERANCE_SECONDS:
             which = "ahead of" if ahead > 0 else "behind"
             message = (
-                f"The clock of the worker's machine is {duration_text(abs(ahead))} {which} the orchestrator's: times in this log are off by that."
-                " An administrator should correct the machine's clock."
+                f"The clock of the worker's machine is {duration_text(abs(ahead))} {which} "
+                "the orchestrator's: times in this log are off by that. An administrator should correct the machine's clock."
             )
             self._reporter.add(EventKind.NOTICE, {"message": message})
 
@@ -245,7 +245,10 @@ class Supervisor:
         if self.stop.asked or time.monotonic() < self._deadline:
             return
         limit = self.limits.timeout_seconds
-        message = f"Time limit of {limit} s reached. The workload got SIGTERM and has {ASK_SECONDS:.0f} s to end."
+        message = (
+            f"Time limit of {limit} s reached. "
+            f"The workload got SIGTERM and has {ASK_SECONDS:.0f} s to end."
+        )
         self._reporter.add(EventKind.NOTICE, {"message": message})
         self.stop.ask(
             failed(
@@ -291,7 +294,8 @@ class Supervisor:
                 asked = time.monotonic()
                 if not self.spool.wait_room(self.limits.grace_seconds):
                     self.spool.cut(
-                        "The end of the log found no room: the orchestrator could not be reached, and the spool was full."
+                        "The end of the log is missing: the orchestrator could not be reached, "
+                        "and the spool was full."
                     )
                     return
                 end += time.monotonic() - asked

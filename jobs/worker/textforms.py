@@ -148,7 +148,10 @@ class TextFacts:
 
 def describe_form(name: str, form: Form, example: Example) -> str:
     """Return what the cells hold and how to convert them."""
-    how = f"import the file again with that notation, or convert it in a pipeline, for example {form.hint.format(identifier(name))}"
+    how = (
+        "import the file again with that notation, or convert it in a pipeline, "
+        f"for example {form.hint.format(identifier(name))}"
+    )
     return f"{name} holds {form.words} ({example.shown()}) as text: {how}"
 
 

@@ -128,7 +128,10 @@ class Transfers(BackgroundThread):
             if kind == "model"
             else "Upload it again, or use another version"
         )
-        return f"The file of {kind} {what} is not the one that was stored: its checksum differs. {again}, and tell an administrator."
+        return (
+            f"The file of {kind} {what} is not the one that was stored: its checksum differs. "
+            f"{again}, and inform an administrator."
+        )
 
     def _reason(self, call: Mapping[str, Any], refused: Refused) -> FailureReason:
         if refused.code == FailureReason.ARTIFACT_LIMIT_EXCEEDED:
@@ -144,7 +147,10 @@ class Transfers(BackgroundThread):
                 > self._limits.artifact_bytes
             ):
                 # Checked before the file is read: a sparse file can claim any size.
-                limit = f"all artifacts of an attempt may have {self._limits.artifact_bytes} bytes together (ARTIFACT_BYTES_MAX)"
+                limit = (
+                    "the artifacts of an attempt can have at most "
+                    f"{self._limits.artifact_bytes} bytes in total (ARTIFACT_BYTES_MAX)"
+                )
                 return _error(
                     FailureReason.ARTIFACT_LIMIT_EXCEEDED, f"{call['name']} is too large: {limit}."
                 )
@@ -174,7 +180,7 @@ class Transfers(BackgroundThread):
             raise FileTrouble(error) from error
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) or not self._is_scratch(file.fileno()):
             file.close()
-            raise FileChanged("it is not a file of this job's any more")
+            raise FileChanged("it is no longer a file of this job")
         return file
 
     def _is_scratch(self, descriptor: int) -> bool:
@@ -184,7 +190,7 @@ class Transfers(BackgroundThread):
 
 def _what(call: dict[str, Any]) -> str:
     return (
-        f"The input {call['fetch']} could not be kept"
+        f"The input {call['fetch']} could not be stored"
         if "fetch" in call
         else f"The artifact {call['name']} could not be read"
     )

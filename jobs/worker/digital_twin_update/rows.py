@@ -94,7 +94,8 @@ class Source:
         column, kind = identifier(self.latest_by), self.types[self.latest_by]
         if kind.startswith(_NOT_ORDERED) or kind.endswith("]"):
             raise _bad(
-                f"latest_by names {self.latest_by}, which is {kind}. Choose a column of dates, times or numbers.",
+                f"latest_by names {self.latest_by}, which is {kind}. "
+                "Choose a column of dates, times or numbers.",
                 column=self.latest_by,
             )
         connection = self.tables.connect(readable=[self.tables.by_name[self.table].path])
@@ -104,8 +105,8 @@ class Source:
             row = connection.execute(f"SELECT {first} FROM {self._scan()} WHERE {bad}").fetchone()
             if row[0] is not None:
                 raise _bad(
-                    f"latest_by names {self.latest_by}, which is text: {_shown(row[1])} in row {row[0]:,} is not a time such as 2026-03-31 14:05. "
-                    "Convert the column in a pipeline, or choose another one.",
+                    f"latest_by names {self.latest_by}, which is text: {_shown(row[1])} in row "
+                    f"{row[0]:,} is not a time such as 2026-03-31 14:05. Convert the column in a pipeline, or choose another one.",
                     column=self.latest_by,
                     row=row[0],
                 )
@@ -135,7 +136,8 @@ class Source:
         connection.close()
         if without[0]:
             raise _bad(
-                f"{without[0]:,} of {self.count:,} rows have nothing in the key column {self.key}, the first is row {without[1]:,}. "
+                f"{without[0]:,} of {self.count:,} rows have no value in the key column {self.key}; "
+                f"the first is row {without[1]:,}. "
                 "Each row must name its entity: fill the cells, or remove the rows.",
                 column=self.key,
                 row=without[1],
@@ -148,7 +150,8 @@ class Source:
             more = " and more" if len(twice) > SHOWN_MAX else ""
             raise _bad(
                 f"The key column {self.key} names the same entity more than once: {shown}{more}. "
-                "Keep one row for each entity, or choose latest_by, a column such as a time: the row with its largest value counts.",
+                "Keep one row for each entity, or set latest_by to a column such as a time: "
+                "the row with its largest value is used.",
                 column=self.key,
                 row=twice[0][1][0],
             )
@@ -167,7 +170,10 @@ class Source:
         field = self.fields[name]
         if isinstance(value, bytes | bytearray):
             column = self.columns[name]
-            message = f"Row {number:,} of column {column} holds bytes, which no property can hold. Convert them in a pipeline."
+            message = (
+                f"Row {number:,} of column {column} holds bytes, which no property can hold. "
+                "Convert them in a pipeline."
+            )
             raise _bad(message, column=column, row=number)
         plain = _plain(value, field)
         if plain is None:
@@ -177,8 +183,8 @@ class Source:
         except BadValue as error:
             column = self.columns[name]
             raise _bad(
-                f"Row {number:,} of column {column} holds {_shown(value)}; the property {name} {error}. "
-                f"Correct the row, or change the property's type.",
+                f"Row {number:,} of column {column} holds {_shown(value)}; the property {name} "
+                f"{error}. Correct the row, or change the property's type.",
                 column=column,
                 row=number,
             ) from error
@@ -194,7 +200,8 @@ def open_source(
     unknown = [name for name in columns if name not in fields]
     if unknown:
         raise _bad(
-            f"{parameters['type']} has no property {unknown[0]} any more: it has {', '.join(fields)}. Name others in properties."
+            f"{parameters['type']} no longer has a property {unknown[0]}: "
+            f"it has {', '.join(fields)}. Choose others in properties."
         )
     latest_by = parameters.get("latest_by", "")
     for column in (parameters["key"], *columns.values(), *([latest_by] if latest_by else [])):
@@ -206,7 +213,8 @@ def open_source(
     key_type = types[parameters["key"]]
     if key_type.startswith(_NOT_KEYS) or key_type.endswith("]"):
         raise _bad(
-            f"The key column {parameters['key']} is {key_type}: a key must be text, a whole number or a date, because it names an entity.",
+            f"The key column {parameters['key']} is {key_type}: a key must be text, "
+            "a whole number or a date, because it names an entity.",
             column=parameters["key"],
         )
     source = Source(

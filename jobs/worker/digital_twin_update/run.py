@@ -25,7 +25,8 @@ def run(context: WorkloadContext) -> dict[str, Any]:
     context.event(EventKind.PROGRESS, message=message)
     base = _base(context.fetch("twin"))
     log(
-        f"base: revision {base.revision}, {len(base.entities):,} entities of type {parameters['type']}"
+        f"base: revision {base.revision}, {len(base.entities):,} entities "
+        f"of type {parameters['type']}"
     )
     tables = Tables(
         context.data_dir / "tables",
@@ -34,9 +35,8 @@ def run(context: WorkloadContext) -> dict[str, Any]:
     )
     read_dataset(context, tables, "dataset")
     source = open_source(tables, "dataset", parameters, base.fields)
-    log(
-        f"{source.count:,} rows; properties from columns: {', '.join(f'{name} from {column}' for name, column in list(source.columns.items())[:50])}"
-    )
+    origins = [f"{name} from {column}" for name, column in list(source.columns.items())[:50]]
+    log(f"{source.count:,} rows; properties from columns: {', '.join(origins)}")
     if source.latest_by:
         _tell_latest(context, source)
     seen = _Progress(context, source)
@@ -58,10 +58,16 @@ def run(context: WorkloadContext) -> dict[str, Any]:
 def _tell_latest(context: WorkloadContext, source: Source) -> None:
     """Report how many rows are not used. Raises: WorkFailed if the column has no order."""
     older, ties = source.check_latest()
-    message = f"{older:,} of {source.count:,} rows are not the latest of their entity by {source.latest_by}: they are not used."
+    message = (
+        f"{older:,} of {source.count:,} rows are not the latest of their entity "
+        f"by {source.latest_by}: they are not used."
+    )
     log(message)
     if ties:
-        message = f"{ties:,} rows are as late as another row of their entity by {source.latest_by}: the last of them in the dataset counts."
+        message = (
+            f"{ties:,} rows have the same {source.latest_by} as another row of their entity: "
+            "the last of them in the dataset is used."
+        )
         log(message)
         context.event(EventKind.NOTICE, message=message)
 

@@ -83,7 +83,8 @@ def read_features(
     if missing:
         notice(
             context,
-            f"The dataset has no column {', '.join(missing[:FAULTS_SHOWN])}: predicted as if without a value.",
+            f"The dataset has no column {', '.join(missing[:FAULTS_SHOWN])}: "
+            "predicted as if it had no value.",
         )
     return [_sql(feature, types, conversions) for feature in signature["features"]]
 
@@ -190,7 +191,8 @@ def _judge(
     if first is None:
         notice(
             context,
-            f"Column {name} is {found} and is read as the model's {feature['kind']} feature ({feature['type']}): all of its values fit.",
+            f"Column {name} is {found} and is read as the model's {feature['kind']} feature "
+            f"({feature['type']}): all of its values fit.",
         )
         return ()
     where = f"{(cell or '')[:60]!r} in row {first + 1:,}"
@@ -198,7 +200,8 @@ def _judge(
         others = "It counts" if values - fitting == 1 else f"{values - fitting:,} such values count"
         notice(
             context,
-            f"Column {name} holds {where}, and the model was trained on {feature['type']}. {others} as missing.",
+            f"Column {name} holds {where}, and the model was trained on {feature['type']}. "
+            f"{others} as missing.",
         )
         return ()
     return (
@@ -237,7 +240,8 @@ def _unknown_categories(
         if found and not set(as_known(found, known[name])) & set(known[name]):
             shown = ", ".join([one for one in known[name] if one != MISSING_TEXT][:5])
             faults.append(
-                f"{mismatch(name, f'is {types[name]}', feature)}: none of its values is one of the model's categories ({shown})"
+                f"{mismatch(name, f'is {types[name]}', feature)}: "
+                f"none of its values is one of the model's categories ({shown})"
             )
     connection.close()
     return faults

@@ -42,9 +42,8 @@ def run(context: WorkloadContext) -> dict[str, Any]:
         done = _Predicting(context, model, facts["signature"], tables, rows, readings).write(path)
     tables.by_name["predictions"] = Table(path, done)
     context.deliver(path, name=OUTPUT, role=ArtifactRole.DATASET, media_type=PARQUET_MEDIA_TYPE)
-    log(
-        f"{done:,} predictions; they become the next version of dataset {context.job['parameters']['output']} when the job has succeeded"
-    )
+    name = context.job["parameters"]["output"]
+    log(f"{done:,} predictions; they become the next version of dataset {name} if the job succeeds")
     output = {
         "dataset": context.job["parameters"]["output"],
         "artifact": OUTPUT,
@@ -85,7 +84,10 @@ def _readings(
     except WorkFailed as failure:
         if failure.reason is not FailureReason.SIGNATURE_MISMATCH:
             raise
-        which = f"{dataset['dataset']} version {dataset['version']} does not fit {facts['model']} version {facts['version']}"
+        which = (
+            f"{dataset['dataset']} version {dataset['version']} does not fit "
+            f"{facts['model']} version {facts['version']}"
+        )
         raise WorkFailed(
             failure.reason, f"{which}: {failure.message}.", **failure.detail
         ) from failure
@@ -104,7 +106,8 @@ def _loaded(context: WorkloadContext, facts: dict[str, Any], threads: int) -> An
         which = f"{facts['model']} version {facts['version']}"
         raise WorkFailed(
             FailureReason.MODEL_CORRUPT,
-            f"The file of {which} is another model than its signature says: its features or classes differ. Train it again, or use another version.",
+            f"The file of {which} does not match its signature: its features or classes differ. "
+            "Train it again, or use another version.",
         )
     if hasattr(model[-1], "n_jobs"):
         model[-1].set_params(n_jobs=threads)

@@ -76,19 +76,21 @@ def warn_about_columns(context: WorkloadContext, learning: Learning, *, seed: in
     if constant:
         notice(
             context,
-            f"Nearly constant columns, with the share of their most frequent value: {_some(constant)}. They hardly help.",
+            "Nearly constant columns, with the share of their most frequent value: "
+            f"{_some(constant)}. They hardly help.",
         )
     if identifying:
         notice(
             context,
-            f"Columns that seem to identify rows: {_some(identifying)}. A model learns nothing general from an identifier or a row number. "
-            "Exclude them (parameter exclude), unless their order has a meaning.",
+            f"Columns that seem to identify rows: {_some(identifying)}. A model learns nothing "
+            "general from an identifier or a row number. Exclude them (parameter exclude), unless their order has a meaning.",
         )
     if leaks:
         notice(
             context,
             f"Columns that predict the target almost perfectly alone: {_some(leaks)}. "
-            "If they are known only after the target is, they give it away: exclude them (parameter exclude).",
+            "If their values are known only after the target, they leak it: exclude them "
+            "(parameter exclude).",
         )
 
 
@@ -129,7 +131,8 @@ def _tell_alike(context: WorkloadContext, name: str, column: Any) -> None:
         shown = "; ".join(", ".join(repr(text[:60]) for text in group[:5]) for group in groups[:5])
         notice(
             context,
-            f"Column {name} has categories that differ by upper and lower case or by spaces only: {shown}. They count as different ones.",
+            f"Column {name} has categories that differ only by case, spaces or Unicode form: "
+            f"{shown}. They stay different.",
         )
 
 

@@ -41,8 +41,8 @@ def prepare_classes(context: WorkloadContext, learning: Learning) -> Learning:
     name = context.job["parameters"]["target"]
     classes, counts = numpy.unique(learning.target, return_counts=True)
     if len(classes) < 2:
-        only = f"has one class only ({class_text(classes[0])}) in {len(learning.target)} rows"
-        raise unfit(name, f"{only}: there is nothing to tell apart. Choose another target")
+        only = f"has only one class ({class_text(classes[0])}) in {len(learning.target)} rows"
+        raise unfit(name, f"{only}: there is nothing to predict. Choose another target")
     _tell_alike(context, name, dict(zip(map(class_text, classes), map(int, counts), strict=True)))
     learning = _without_rare(context, learning, classes, counts)
     classes, counts = numpy.unique(learning.target, return_counts=True)
@@ -52,12 +52,15 @@ def prepare_classes(context: WorkloadContext, learning: Learning) -> Learning:
             if kind_of(learning.target_type) == "number"
             else "Choose another target, or group its values in a pipeline"
         )
-        raise unfit(name, f"has {len(classes)} classes, and a model can have {CLASSES_MAX}. {hint}")
+        raise unfit(
+            name, f"has {len(classes)} classes; a model can have at most {CLASSES_MAX}. {hint}"
+        )
     for text in map(class_text, classes):
         if len(text) > CLASS_NAME_MAX or "\x00" in text:
             raise unfit(
                 name,
-                f"has a class that cannot name a column ({text[:60]!r}): at most {CLASS_NAME_MAX} characters. Shorten it in a pipeline",
+                f"has a class that cannot name a column ({text[:60]!r}): at most "
+                f"{CLASS_NAME_MAX} characters. Shorten it in a pipeline",
             )
     _tell_imbalance(context, list(map(class_text, classes)), counts)
     return learning
@@ -82,17 +85,22 @@ def _without_rare(
         if kind_of(learning.target_type) != "category":
             raise unfit(
                 name,
-                f"is {learning.target_type}: rare classes can be grouped for text only. Choose rare_classes drop",
+                f"is {learning.target_type}: rare classes can be grouped for text only. "
+                "Choose rare_classes drop",
             )
         if rows >= CLASS_ROWS_MIN:
             notice(
                 context,
-                f"{rare.sum()} classes of {name} with one row only are grouped as {RARE_GROUP}: {shown}.",
+                f"{rare.sum()} classes of {name} with only one row are grouped "
+                f"as {RARE_GROUP}: {shown}.",
             )
             return replace(learning, target=numpy.where(is_rare, RARE_GROUP, learning.target))
     if left < 2 or choice == "refuse" or (choice != "drop" and not few):
         share = f"{100 * rows / len(learning.target):.0f} % of the rows"
-        what = f"has classes with one row only ({shown}), {share}. Each class needs two, one to learn from and one to judge by"
+        what = (
+            f"has classes with only one row ({shown}), {share}. "
+            "Each class needs two rows, one for training and one for evaluation"
+        )
         options = (
             "Choose rare_classes drop or group"
             if left >= 2
@@ -108,7 +116,8 @@ def _without_rare(
     kept = ~is_rare
     notice(
         context,
-        f"Classes of {name} with one row only are not used: {shown}. Choose rare_classes group or refuse for another way.",
+        f"Classes of {name} with only one row are not used: {shown}. "
+        "To change this, set rare_classes to group or refuse.",
     )
     order = None if learning.order is None else learning.order[kept]
     frame = learning.frame[kept].reset_index(drop=True)
@@ -145,11 +154,9 @@ def _tell_alike(context: WorkloadContext, name: str, counts: dict[str, int]) -> 
         ", ".join(f"{text[:60]!r} ({counts[text]:,} rows)" for text in group[:CLASSES_SHOWN])
         for group in groups[:CLASSES_SHOWN]
     )
-    message = f"Classes of {name} differ by upper and lower case or by spaces only: {shown}."
+    message = f"Classes of {name} differ only by case, spaces or Unicode form: {shown}."
     hint = f"unify them in a pipeline, for example lower(trim({identifier(name)}))"
-    notice(
-        context, f"{message} They are learned as different classes. If they mean the same, {hint}."
-    )
+    notice(context, f"{message} They stay different classes. If they mean the same, {hint}.")
 
 
 def _tell_imbalance(context: WorkloadContext, classes: list[str], counts: Any) -> None:
@@ -167,6 +174,7 @@ def _tell_imbalance(context: WorkloadContext, classes: list[str], counts: Any) -
     )
     notice(
         context,
-        f"The classes are imbalanced: {classes[largest][:60]} has {100 * most:.1f} % of the rows, {classes[smallest][:60]} {100 * least:.1f} %. "
-        f"Accuracy says little here: look at balanced accuracy and F1.{balance}",
+        f"The classes are imbalanced: {classes[largest][:60]} has {100 * most:.1f} % of the rows, "
+        f"{classes[smallest][:60]} {100 * least:.1f} %. "
+        f"Accuracy says little here: use balanced accuracy and F1.{balance}",
     )

@@ -61,10 +61,9 @@ def choose_columns(
     _tell_dropped(context, dropped)
     if not usable:
         why = "; ".join(f"{name} {reason}" for name, reason in list(dropped.items())[:NAMES_SHOWN])
-        raise WorkFailed(FailureReason.INVALID_INPUT, f"No column is left to learn from. {why}.")
-    log(
-        f"columns used: {', '.join(f'{one.feature.name} ({one.feature.kind})' for one in usable[:100])}"
-    )
+        raise WorkFailed(FailureReason.INVALID_INPUT, f"No feature is left. {why}.")
+    names = ", ".join(f"{one.feature.name} ({one.feature.kind})" for one in usable[:100])
+    log(f"columns used: {names}")
     return usable
 
 
@@ -141,20 +140,25 @@ def _tell_texts(
         if found is None:
             continue
         if one.feature.kind == "number" and found.others.count:
-            message = f"Column {name} is text because of {found.others.shown()}: {found.numbers:,} of its {found.values:,} values are numbers."
+            message = (
+                f"Column {name} is text because of {found.others.shown()}: "
+                f"{found.numbers:,} of its {found.values:,} values are numbers."
+            )
             notice(
                 context, f"{message} It is used as a number; {_others(found.others.count)} missing."
             )
         elif one.feature.kind == "number":
             notice(
                 context,
-                f"Column {name} is text, but all of its {found.values:,} values are numbers. It is used as a number.",
+                f"Column {name} is text, but all of its {found.values:,} values are numbers. "
+                "It is used as a number.",
             )
         elif found.is_all_numbers:
             hint = f"convert it in a pipeline, for example CAST({identifier(name)} AS DOUBLE)"
             notice(
                 context,
-                f"Column {name} is text, but all of its values are numbers. It is used as categories; to use it as a number, {hint}.",
+                f"Column {name} is text, but all of its values are numbers. "
+                f"It is used as categories; to use it as a number, {hint}.",
             )
         elif form := found.form():
             notice(context, f"Column {describe_form(name, *form)}. It is used as categories.")
@@ -168,7 +172,7 @@ def _tell_dropped(context: WorkloadContext, dropped: Mapping[str, str]) -> None:
     if dropped:
         shown = "; ".join(f"{name} {why}" for name, why in list(dropped.items())[:NAMES_SHOWN])
         more = f"; and {len(dropped) - NAMES_SHOWN} more" if len(dropped) > NAMES_SHOWN else ""
-        notice(context, f"Left out, because they cannot help: {shown}{more}.")
+        notice(context, f"Excluded, because they cannot help: {shown}{more}.")
 
 
 def notice(context: WorkloadContext, message: str) -> None:

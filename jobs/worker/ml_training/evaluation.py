@@ -101,7 +101,8 @@ def importance(
             left = f"{len(rows.columns) - len(found)} of {len(rows.columns)}"
             context.event(
                 EventKind.NOTICE,
-                message=f"The importance of {left} features was not measured: it would take too long.",
+                message=f"The importance of {left} features was not measured: "
+                f"the time limit is {IMPORTANCE_SECONDS:.0f} s.",
             )
             break
         falls = []

@@ -71,13 +71,14 @@ def read_learning(context: WorkloadContext) -> Learning:
     if rows.without_time:
         notice(
             context,
-            f"{rows.without_time:,} rows have no {time_column}, by which the split is made: they are not used.",
+            f"{rows.without_time:,} rows have no {time_column}, the time of the split: "
+            "they are not used.",
         )
     if len(rows.target) < ROWS_MIN:
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
-            f"{len(rows.target)} rows have a value of the target {target.name}; at least {ROWS_MIN} are needed to learn from and to judge by. "
-            "Add rows, or choose another target.",
+            f"{len(rows.target)} rows have a value of the target {target.name}; "
+            f"at least {ROWS_MIN} are required. Add rows, or choose another target.",
             column=target.name,
         )
     features = [one.feature for one in readings]
@@ -106,7 +107,10 @@ def _time_column(parameters: Mapping[str, Any], types: Mapping[str, str]) -> str
         shown = (
             f"it has {', '.join(times[:20])}" if times else "it has none: convert one in a pipeline"
         )
-        message = f"A split by time needs time_column: the dataset must have exactly one column of dates or times to choose it itself, and {shown}."
+        message = (
+            "A split by time needs time_column: without it, the dataset must have exactly one "
+            f"column of dates or times, and {shown}."
+        )
         raise WorkFailed(FailureReason.INVALID_INPUT, message)
     name = named or times[0]
     if name not in types or kind_of(types[name]) not in ("time", "number"):
@@ -147,7 +151,7 @@ def _rows(
     if not frames:
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
-            "The dataset has no rows: there is nothing to learn from. Upload some.",
+            "The dataset has no rows. Upload a version with rows.",
         )
     values = target.values(numpy.concatenate(targets))
     order = numpy.concatenate(context) if time else None

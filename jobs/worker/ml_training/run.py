@@ -51,7 +51,8 @@ def run(context: WorkloadContext) -> dict[str, Any]:
             else "random"
         )
         log(
-            f"split: {len(parts.train):,} rows to learn from, {len(parts.test):,} rows held out ({kind})"
+            f"split: {len(parts.train):,} rows for training, "
+            f"{len(parts.test):,} rows held out ({kind})"
         )
         _progress(context, 0.15, f"Training on {len(parts.train):,} rows")
         model, chosen = _fitted(context, learning, parts, seed, threads)
@@ -71,7 +72,7 @@ def run(context: WorkloadContext) -> dict[str, Any]:
         }
         _progress(context, 0.95, "Saving the model")
         _deliver(context, model, report)
-        log(f"saved as the next version of model {parameters['model']}, when the job has succeeded")
+        log(f"it becomes the next version of model {parameters['model']} if the job succeeds")
     return {"artifact": ARTIFACT, "report": REPORT}
 
 
@@ -89,13 +90,14 @@ def _without_empty(
         return learning, parts
     notice(
         context,
-        f"Left out, because the training part has no value of them: {', '.join(empty[:20])}.",
+        f"Excluded, because they have no value in the training set: {', '.join(empty[:20])}.",
     )
     features = [feature for feature in learning.features if feature.name not in empty]
     if not features:
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
-            f"No feature has a value to learn from: {', '.join(empty[:20])} are empty. Choose others.",
+            f"No feature has a value in the training set: {', '.join(empty[:20])} are empty. "
+            "Choose others.",
         )
     train, test = parts.train.drop(columns=empty), parts.test.drop(columns=empty)
     return replace(learning, features=features), replace(parts, train=train, test=test)
@@ -148,7 +150,7 @@ def _cannot_stop_early(context: WorkloadContext, learning: Learning, parts: Part
     if rare:
         notice(
             context,
-            "All trees are grown, without stopping early: a class has one row only in the training part.",
+            "Early stopping is off: a class has only one row in the training set.",
         )
     return rare
 

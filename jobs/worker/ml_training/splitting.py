@@ -61,20 +61,22 @@ def _split_by_time(context: WorkloadContext, learning: Learning, test_size: floa
     if first >= len(rows):
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
-            "The latest rows all have the same time: they cannot be split by time. Choose split random.",
+            "The latest rows all have the same time: they cannot be split by time. "
+            "Choose split random.",
         )
     train, test = rows[:first], rows[first:]
     known, held = learning.target[train], learning.target[test]
     if len(numpy.unique(known)) < 2:
         raise unfit(
             context.job["parameters"]["target"],
-            "has one value only in the earlier rows, which the model learns from. Choose split random",
+            "has only one value in the earlier rows, the training set. Choose split random",
         )
     unseen = set(held.tolist()) - set(known.tolist()) if learning.task == CLASSIFICATION else set()
     if unseen:
         notice(
             context,
-            f"{len(unseen)} classes occur in the held-out later rows only: the model cannot predict them.",
+            f"{len(unseen)} classes occur only in the held-out later rows: "
+            "the model cannot predict them.",
         )
     return Parts(
         learning.frame.iloc[train], learning.frame.iloc[test], known, held, stratified=False
@@ -93,7 +95,7 @@ def _can_stratify(context: WorkloadContext, learning: Learning, test_size: float
         return True
     notice(
         context,
-        f"Not stratified: {classes} classes do not fit into a held-out part of {held_out} rows.",
+        f"Not stratified: {classes} classes do not fit into a held-out set of {held_out} rows.",
     )
     return False
 
@@ -106,7 +108,8 @@ def _check_numbers(context: WorkloadContext, learning: Learning) -> None:
     if distinct == 1:
         raise unfit(
             name,
-            f"is {learning.target[0]:g} in all of {len(learning.target)} rows: there is nothing to predict. Choose another target",
+            f"is {learning.target[0]:g} in all of {len(learning.target)} rows: "
+            "there is nothing to predict. Choose another target",
         )
     if (
         distinct <= FEW_VALUES
@@ -115,5 +118,6 @@ def _check_numbers(context: WorkloadContext, learning: Learning) -> None:
     ):
         notice(
             context,
-            f"{name} has {distinct} distinct numbers only and is learned as a number. Choose task classification if they are classes.",
+            f"{name} has only {distinct} distinct numbers and is learned as a number. "
+            "Choose task classification if they are classes.",
         )

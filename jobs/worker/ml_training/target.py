@@ -48,7 +48,8 @@ class Target:
         if cells.dtype == numpy.float64 and not numpy.isfinite(cells).all():
             raise unfit(
                 self.name,
-                f"is infinite in {int((~numpy.isfinite(cells)).sum())} rows. Remove them in a pipeline",
+                f"is infinite in {int((~numpy.isfinite(cells)).sum())} rows. "
+                "Remove them in a pipeline",
             )
         if self.task == REGRESSION:
             return cells.astype(numpy.float64)
@@ -67,7 +68,8 @@ class Target:
         if broken.any():
             raise unfit(
                 self.name,
-                f"has fractions ({cells[broken][0]}), which are no classes. Choose task regression, or make classes of it in a pipeline",
+                f"has fractions ({cells[broken][0]}), which cannot be classes. "
+                "Choose task regression, or convert it to classes in a pipeline",
             )
         return cells.astype(numpy.int64)
 
@@ -115,8 +117,14 @@ def _text_target(
     With the task classification it always stays a set of classes. Raises: WorkFailed.
     """
     if task != CLASSIFICATION and facts.is_number:
-        message = f"The target {name} is text because of {facts.others.shown()}: {facts.numbers:,} of its {facts.values:,} values are numbers."
-        dropped = f"It is learned as a number; rows without a number ({facts.others.count:,}) are not used."
+        message = (
+            f"The target {name} is text because of {facts.others.shown()}: "
+            f"{facts.numbers:,} of its {facts.values:,} values are numbers."
+        )
+        dropped = (
+            "It is learned as a number; "
+            f"rows without a number ({facts.others.count:,}) are not used."
+        )
         notice(
             context, f"{message} {dropped} Choose task classification if its values are classes."
         )
@@ -124,14 +132,16 @@ def _text_target(
     if task == REGRESSION and facts.is_all_numbers:
         notice(
             context,
-            f"The target {name} is text, but all of its {facts.values:,} values are numbers. It is learned as a number.",
+            f"The target {name} is text, but all of its {facts.values:,} values are numbers. "
+            "It is learned as a number.",
         )
         return Target(name, "DOUBLE", REGRESSION, number_sql(name))
     form = None if task == CLASSIFICATION else facts.form()
     if form is not None and (form[0].is_number or task == REGRESSION):
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
-            f"The target {describe_form(name, *form)}. Choose task classification if its values are classes.",
+            f"The target {describe_form(name, *form)}. "
+            "Choose task classification if its values are classes.",
             column=name,
             row=form[1].row,
         )

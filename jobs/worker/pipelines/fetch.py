@@ -79,7 +79,7 @@ def _ask(url: str, path: Path, allow: Sequence[str], end: float) -> str | None:
     except (OSError, http.client.HTTPException) as error:
         why = _TOO_LONG if late.is_set() else str(error) or type(error).__name__
         raise WorkFailed(
-            FailureReason.SOURCE_UNAVAILABLE, f"{url[:300]} did not answer as it should: {why}"
+            FailureReason.SOURCE_UNAVAILABLE, f"{url[:300]} could not be read: {why}"
         ) from error
 
 
@@ -144,7 +144,7 @@ def _check(response: http.client.HTTPResponse, url: str) -> None:
     if response.getheader("Content-Encoding", "identity") != "identity":
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
-            f"{url[:300]} answers compressed although it was asked not to",
+            f"{url[:300]} sends a compressed answer although none was requested",
         )
 
 
@@ -162,7 +162,7 @@ def _save(response: http.client.HTTPResponse, path: Path) -> int:
                 file.write(piece)
             except OSError as error:
                 raise WorkFailed(
-                    FailureReason.DISK_FULL, f"it could not be kept: {error.strerror}"
+                    FailureReason.DISK_FULL, f"it could not be stored: {error.strerror}"
                 ) from error
     return size
 
@@ -173,7 +173,7 @@ def _file(path: Path) -> Iterator[IO[bytes]]:
         file = path.open("wb", buffering=0)
     except OSError as error:
         raise WorkFailed(
-            FailureReason.DISK_FULL, f"it could not be kept: {error.strerror}"
+            FailureReason.DISK_FULL, f"it could not be stored: {error.strerror}"
         ) from error
     with file:
         yield file
@@ -214,14 +214,15 @@ def _addresses(host: str, port: int, allow: Sequence[str]) -> list[str]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError as error:
         raise WorkFailed(
-            FailureReason.INVALID_INPUT, f"{host[:300]} cannot be the name of a host"
+            FailureReason.INVALID_INPUT, f"{host[:300]} is not a valid host name"
         ) from error
     addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
     refused = [address for address in addresses if not is_allowed(host, address, allow)]
     if refused:
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
-            f"{host} is at {refused[0]}, a private or special-purpose address: an administrator can allow it in READ_URL_ALLOW",
+            f"{host} is at {refused[0]}, a private or special-purpose address: "
+            "an administrator can allow it in READ_URL_ALLOW",
         )
     return addresses
 
