@@ -49,7 +49,7 @@ class FileTrouble(Exception):
 
 
 class ContentChanged(Exception):
-    """The input's checksum is wrong after repeated complete downloads: the stored object changed."""
+    """The checksum is wrong after repeated complete downloads: the stored object changed."""
 
 
 class FileChanged(Exception):
@@ -256,7 +256,7 @@ class Client:
         self._local.connection = None
 
     def _raise(self, status: int, data: bytes) -> None:
-        """Raise the exception of an error answer. 429 and 5xx count as unreachable and are retried."""
+        """Raise the exception of an error answer. 429 and 5xx count as unreachable: retried."""
         try:
             body = json.loads(data)
         except ValueError:

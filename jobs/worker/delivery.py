@@ -109,7 +109,7 @@ class Delivery:
         )
 
     def _sends_again(self, refused: Refused) -> bool:
-        """Return whether `finish` can succeed after the log is resent from the orchestrator's end."""
+        """Return whether `finish` can succeed if the log is resent from the orchestrator's end."""
         end = refused.detail.get("end")
         return refused.code == "log_incomplete" and isinstance(end, int) and self._spool.rewind(end)
 

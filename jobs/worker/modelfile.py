@@ -12,8 +12,8 @@ from typing import Any
 from jobs.contract import FailureReason
 from jobs.worker.workload_context import WorkFailed
 
-# Types in the models of `ml_training/estimators.py` that skops does not trust by default (unlike
-# scikit-learn's estimators and NumPy's arrays). `partial` only wraps a function that is trusted
+# Types in the models of `ml_training/estimators.py`, beyond those that skops trusts by default
+# (scikit-learn's estimators, NumPy's arrays). `partial` only wraps a function that is trusted
 # itself: HistGradientBoosting checks its categories with one.
 TRUSTED_TYPES = (
     "functools.partial",

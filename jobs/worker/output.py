@@ -31,7 +31,7 @@ class Output:
         self._dropping = False
 
     def read(self) -> bool:
-        """Read once; return whether there was data. At the end of the stream `open` becomes False."""
+        """Read once; return whether there was data. At the end of the stream `open` is False."""
         try:
             data = os.read(self.descriptor, READ_BYTES)
         except BlockingIOError:

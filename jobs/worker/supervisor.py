@@ -130,7 +130,8 @@ class Supervisor:
             which = "ahead of" if ahead > 0 else "behind"
             message = (
                 f"The clock of the worker's machine is {duration_text(abs(ahead))} {which} "
-                "the orchestrator's: times in this log are off by that. An administrator should correct the machine's clock."
+                "the orchestrator's: times in this log are off by that. "
+                "An administrator should correct the machine's clock."
             )
             self._reporter.add(EventKind.NOTICE, {"message": message})
 
@@ -257,7 +258,7 @@ class Supervisor:
         )
 
     def _obey_stop(self) -> None:
-        """Carry out a stop request: kill the workload at once, or after SIGTERM and a grace period."""
+        """Carry out a stop request: kill the workload at once, or after SIGTERM and a pause."""
         if not self.stop.asked:
             return
         if self.stop.fenced.is_set() or (

@@ -111,7 +111,8 @@ def _numbers(feature: Feature, column: Any, first_row: int) -> Any:
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
             f"Column {feature.name} is {values[row]} in row {first_row + row}: "
-            f"a model can use numbers up to {FLOAT_MAX:g}. Remove such rows, or make the value missing, in a pipeline.",
+            f"a model can use numbers up to {FLOAT_MAX:g}. Remove such rows, "
+            "or make the value missing, in a pipeline.",
             column=feature.name,
             row=first_row + row,
         )

@@ -33,7 +33,10 @@ MISSING_WORDS = (
 )
 # Strict: a code such as 007 is not a number.
 NUMBER = r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
-_MONTH = r"(?i:jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?|nov(ember)?|dec(ember)?)"
+_MONTH = (
+    r"(?i:jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|"
+    r"aug(ust)?|sept?(ember)?|oct(ober)?|nov(ember)?|dec(ember)?)"
+)
 _COLUMNS_A_QUERY = 20
 _SHOWN = 60
 
@@ -52,7 +55,8 @@ class Form:
 FORMS = (
     Form(
         "thousands",
-        r"[+-]?[0-9]{1,3}([,' \x{00A0}\x{202F}][0-9]{3})+(\.[0-9]+)?|[+-]?[0-9]{1,3}(\.[0-9]{3}){2,}(,[0-9]+)?",
+        r"[+-]?[0-9]{1,3}([,' \x{00A0}\x{202F}][0-9]{3})+(\.[0-9]+)?|"
+        r"[+-]?[0-9]{1,3}(\.[0-9]{3}){2,}(,[0-9]+)?",
         "numbers with thousands separators",
         "CAST(regexp_replace({0}, '[^0-9.+-]', '', 'g') AS DOUBLE)",
         True,
@@ -80,14 +84,16 @@ FORMS = (
     ),
     Form(
         "month",
-        rf"([0-9]{{1,2}}[ .-]*)?{_MONTH}[ ,.-]*[0-9]{{1,4}}([ ,.-]+[0-9]{{2,4}})?([ T,]+[0-9]{{1,2}}:.*)?",
+        rf"([0-9]{{1,2}}[ .-]*)?{_MONTH}[ ,.-]*[0-9]{{1,4}}"
+        r"([ ,.-]+[0-9]{2,4})?([ T,]+[0-9]{1,2}:.*)?",
         "dates with month names",
         "strptime({0}, '%b %d %Y')",
         False,
     ),
     Form(
         "date",
-        r"[0-9]{4}[/.-][0-9]{1,2}[/.-][0-9]{1,2}([ T].*)?|[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4}([ T].*)?",
+        r"[0-9]{4}[/.-][0-9]{1,2}[/.-][0-9]{1,2}([ T].*)?|"
+        r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4}([ T].*)?",
         "dates",
         "strptime({0}, '%d/%m/%Y')",
         False,
@@ -137,7 +143,7 @@ class TextFacts:
         return self.numbers > 0 and self.others.count == 0
 
     def form(self) -> tuple[Form, Example] | None:
-        """Return the notation of nearly all cells. Plain numbers count for every numeric notation."""
+        """Return the notation of nearly all cells. Plain numbers count for numeric notations."""
         for form in FORMS:
             found = self.forms[form.name]
             alike = found.count + (self.numbers if form.is_number else 0)

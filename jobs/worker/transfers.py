@@ -30,7 +30,10 @@ Answer = dict[str, Any]
 
 
 class Transfers(BackgroundThread):
-    """Answers calls of the workload: {"answer": n, "path" | "sha256" | "error": {"reason", "message"}}."""
+    """Answers calls of the workload.
+
+    An answer is {"answer": n, "path" | "sha256" | "error": {"reason", "message"}}.
+    """
 
     def __init__(
         self,

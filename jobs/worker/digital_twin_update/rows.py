@@ -53,7 +53,8 @@ class Source:
         )
         connection = self.tables.connect(readable=[self.tables.by_name[self.table].path])
         result = connection.execute(
-            f"SELECT file_row_number + 1, {selected} FROM {self._scan()} {self._latest()} ORDER BY file_row_number"
+            f"SELECT file_row_number + 1, {selected} FROM {self._scan()} {self._latest()} "
+            "ORDER BY file_row_number"
         )
         while rows := result.fetchmany(BATCH_ROWS):
             for number, key, *cells in rows:
@@ -71,7 +72,10 @@ class Source:
         """
         if not self.latest_by:
             return ""
-        return f"QUALIFY row_number() OVER (PARTITION BY {self._key_text()} ORDER BY {self._order()} DESC NULLS LAST, file_row_number DESC) = 1"
+        return (
+            f"QUALIFY row_number() OVER (PARTITION BY {self._key_text()} "
+            f"ORDER BY {self._order()} DESC NULLS LAST, file_row_number DESC) = 1"
+        )
 
     def _order(self) -> str:
         column, kind = identifier(self.latest_by), self.types[self.latest_by]
@@ -106,11 +110,15 @@ class Source:
             if row[0] is not None:
                 raise _bad(
                     f"latest_by names {self.latest_by}, which is text: {_shown(row[1])} in row "
-                    f"{row[0]:,} is not a time such as 2026-03-31 14:05. Convert the column in a pipeline, or choose another one.",
+                    f"{row[0]:,} is not a time such as 2026-03-31 14:05. "
+                    "Convert the column in a pipeline, or choose another one.",
                     column=self.latest_by,
                     row=row[0],
                 )
-        ranked = f"SELECT rank() OVER (PARTITION BY {self._key_text()} ORDER BY {self._order()} DESC NULLS LAST) AS rank_ FROM {self._scan()}"
+        ranked = (
+            f"SELECT rank() OVER (PARTITION BY {self._key_text()} "
+            f"ORDER BY {self._order()} DESC NULLS LAST) AS rank_ FROM {self._scan()}"
+        )
         entities = f"SELECT count(DISTINCT {self._key_text()}) FROM {self._scan()}"
         counted = connection.execute(
             f"SELECT count(*), count(*) FILTER (WHERE rank_ = 1), ({entities}) FROM ({ranked})"
@@ -122,7 +130,8 @@ class Source:
         """Check that each row has its own key. Raises: WorkFailed."""
         key, numbered = (
             "key_",
-            f"(SELECT {self._selected(self.key)} AS key_, file_row_number + 1 AS row_ FROM {self._scan()})",
+            f"(SELECT {self._selected(self.key)} AS key_, file_row_number + 1 AS row_ "
+            f"FROM {self._scan()})",
         )
         connection = self.tables.connect(readable=[self.tables.by_name[self.table].path])
         empty = f"{key} IS NULL OR CAST({key} AS VARCHAR) = ''"
@@ -130,14 +139,14 @@ class Source:
             f"SELECT count(*), min(row_) FROM {numbered} WHERE {empty}"
         ).fetchone()
         twice = connection.execute(
-            f"SELECT {key}, list(row_ ORDER BY row_)[1:{SHOWN_MAX}] FROM {numbered} GROUP BY {key} HAVING count(*) > 1 "
-            f"ORDER BY min(row_) LIMIT {SHOWN_MAX + 1}"
+            f"SELECT {key}, list(row_ ORDER BY row_)[1:{SHOWN_MAX}] FROM {numbered} "
+            f"GROUP BY {key} HAVING count(*) > 1 ORDER BY min(row_) LIMIT {SHOWN_MAX + 1}"
         ).fetchall()
         connection.close()
         if without[0]:
             raise _bad(
-                f"{without[0]:,} of {self.count:,} rows have no value in the key column {self.key}; "
-                f"the first is row {without[1]:,}. "
+                f"{without[0]:,} of {self.count:,} rows have no value in the key column "
+                f"{self.key}; the first is row {without[1]:,}. "
                 "Each row must name its entity: fill the cells, or remove the rows.",
                 column=self.key,
                 row=without[1],
@@ -164,7 +173,8 @@ class Source:
         return _WITHOUT_ZONE.get(self.types[column], "{0}").format(identifier(column))
 
     def _scan(self) -> str:
-        return f"read_parquet({quoted(str(self.tables.by_name[self.table].path))}, file_row_number = true)"
+        path = quoted(str(self.tables.by_name[self.table].path))
+        return f"read_parquet({path}, file_row_number = true)"
 
     def _value(self, name: str, value: Any, number: int) -> Any:
         field = self.fields[name]

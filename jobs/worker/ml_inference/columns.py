@@ -130,15 +130,24 @@ def _as_category(column: str, cell: str, column_type: str, found: str | None) ->
     """
     if column_type in _FLOATS:
         whole = f"isfinite({column}) AND {column} = trunc({column}) AND abs({column}) < 1e15"
-        return f"CASE WHEN {whole} THEN CAST(CAST({column} AS BIGINT) AS VARCHAR) WHEN {cell} <> 'nan' THEN {cell} END"
+        return (
+            f"CASE WHEN {whole} THEN CAST(CAST({column} AS BIGINT) AS VARCHAR) "
+            f"WHEN {cell} <> 'nan' THEN {cell} END"
+        )
     return cell if found is not None or column_type in ("JSON", "UUID") else _EMPTY["category"]
 
 
 def _from_text(kind: str, cell: str) -> str:
     if kind == "number":
-        return f"CASE WHEN regexp_full_match({cell}, {quoted(_NUMBER)}) THEN TRY_CAST({cell} AS DOUBLE) END"
+        return (
+            f"CASE WHEN regexp_full_match({cell}, {quoted(_NUMBER)}) "
+            f"THEN TRY_CAST({cell} AS DOUBLE) END"
+        )
     if kind == "boolean":
-        return f"CASE WHEN lower({cell}) IN {_TRUE} THEN 1.0::DOUBLE WHEN lower({cell}) IN {_FALSE} THEN 0.0::DOUBLE END"
+        return (
+            f"CASE WHEN lower({cell}) IN {_TRUE} THEN 1.0::DOUBLE "
+            f"WHEN lower({cell}) IN {_FALSE} THEN 0.0::DOUBLE END"
+        )
     at = f"CAST(TRY_CAST({cell} AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP)"
     return f"CASE WHEN isfinite({at}) THEN epoch({at}) / 86400 END"
 
@@ -158,9 +167,8 @@ def _misfits(
     source = f"read_parquet({quoted(str(table.path))}, file_row_number = true)"
     for start in range(0, len(features), COLUMNS_A_QUERY):
         part = features[start : start + COLUMNS_A_QUERY]
-        row = connection.execute(
-            f"SELECT {', '.join(_judged(conversions[feature['name']]) for feature in part)} FROM {source}"
-        ).fetchone()
+        selected = ", ".join(_judged(conversions[feature["name"]]) for feature in part)
+        row = connection.execute(f"SELECT {selected} FROM {source}").fetchone()
         for index, feature in enumerate(part):
             values, fitting, first, cell = row[4 * index : 4 * index + 4]
             faults += _judge(
@@ -172,7 +180,10 @@ def _misfits(
 
 def _judged(conversion: _Conversion) -> str:
     bad = f"FILTER (WHERE {conversion.cell} IS NOT NULL AND {conversion.value} IS NULL)"
-    return f"count({conversion.cell}), count({conversion.value}), min(file_row_number) {bad}, arg_min({conversion.cell}, file_row_number) {bad}"
+    return (
+        f"count({conversion.cell}), count({conversion.value}), min(file_row_number) {bad}, "
+        f"arg_min({conversion.cell}, file_row_number) {bad}"
+    )
 
 
 def _judge(
@@ -232,7 +243,10 @@ def _unknown_categories(
         if feature["kind"] != "category" or name not in conversions or not known.get(name):
             continue
         value = conversions[name].value
-        source = f"read_parquet({quoted(str(table.path))}) WHERE {value} IS NOT NULL LIMIT {CATEGORIES_A_CHECK}"
+        source = (
+            f"read_parquet({quoted(str(table.path))}) "
+            f"WHERE {value} IS NOT NULL LIMIT {CATEGORIES_A_CHECK}"
+        )
         found = [
             row[0]
             for row in connection.execute(f"SELECT DISTINCT {value} FROM {source}").fetchall()

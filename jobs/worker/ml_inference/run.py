@@ -191,7 +191,7 @@ class _Predicting:
         ]
 
     def _classified(self, frame: Any) -> Sequence[Any]:
-        """Return the most probable class, in the target's type, and the probability of each class."""
+        """Return the most probable class, in the target's type, and each class's probability."""
         import numpy
         import pyarrow
 

@@ -83,7 +83,8 @@ def warn_about_columns(context: WorkloadContext, learning: Learning, *, seed: in
         notice(
             context,
             f"Columns that seem to identify rows: {_some(identifying)}. A model learns nothing "
-            "general from an identifier or a row number. Exclude them (parameter exclude), unless their order has a meaning.",
+            "general from an identifier or a row number. Exclude them (parameter exclude), "
+            "unless their order has a meaning.",
         )
     if leaks:
         notice(
