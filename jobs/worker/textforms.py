@@ -14,7 +14,7 @@ from mimir.lib.tables import identifier, quoted
 # as a number.
 NUMBERS_SHARE_MIN = 0.9
 # Words for a missing value in a column of numbers, dates or booleans. Case does not matter.
-MISSING_WORDS = (
+MISSING_TEXTS = (
     "na",
     "n/a",
     "#n/a",
@@ -178,7 +178,7 @@ def text_facts(tables: Tables, table: Table, names: Sequence[str]) -> dict[str, 
 
 def missing_words_sql() -> str:
     """Return the words for a missing value as an SQL list."""
-    return f"({', '.join(quoted(word) for word in MISSING_WORDS)})"
+    return f"({', '.join(quoted(word) for word in MISSING_TEXTS)})"
 
 
 def text_sql(name: str) -> str:

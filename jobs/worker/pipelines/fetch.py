@@ -1,7 +1,7 @@
-"""Read a user's URL: http and https, public addresses only, bounded in size and time.
+"""Download of a user's URL: http and https, public addresses only, bounded in size and time.
 
-Each redirect is checked. The host name is resolved first, the address is checked, and the
-connection goes to that address: a name cannot resolve to another address after the check.
+Each redirect is checked. The connection is made to the address that was checked, so that a second
+DNS answer cannot lead elsewhere.
 """
 
 import contextlib
@@ -25,15 +25,15 @@ CONNECT_SECONDS, TOTAL_SECONDS = 30.0, 1800.0
 BYTES_MAX = 10 * 1024**3
 PIECE_BYTES = 1024 * 1024
 _TOO_LONG = f"it took longer than {TOTAL_SECONDS:.0f} s"
-# Characters allowed in a path and a query. Others are percent-encoded, as browsers do.
+# characters allowed in a path and a query; others are percent-encoded
 _AS_IT_IS = "%/?:@!$&'()*+,;=~-._[]"
 
 
 def fetch_url(url: str, path: Path, *, allow: Sequence[str]) -> None:
-    """Download the body of `url` into the file `path`.
+    """Download `url` to the file `path`.
 
-    `allow`: private hosts and CIDRs that an administrator permits (READ_URL_ALLOW). Raises:
-    WorkFailed: `source_unavailable` if a retry may help, else `invalid_input`; `disk_full`.
+    `allow`: private hosts and CIDRs from READ_URL_ALLOW. Raises: WorkFailed: `source_unavailable`
+    if a retry can help, else `invalid_input`; `disk_full`.
     """
     end = time.monotonic() + TOTAL_SECONDS
     for _ in range(REDIRECTS_MAX + 1):
@@ -58,7 +58,7 @@ def _joined(url: str, target: str) -> str:
 
 
 def _ask(url: str, path: Path, allow: Sequence[str], end: float) -> str | None:
-    """Send one request; return the target of a redirect, or None if the body is in `path`."""
+    """Send one request. Return the redirect's target, or None once the body is in `path`."""
     scheme, host, port, resource = _parts(url)
     late = threading.Event()
     try:
@@ -78,13 +78,11 @@ def _ask(url: str, path: Path, allow: Sequence[str], end: float) -> str | None:
             return None
     except (OSError, http.client.HTTPException) as error:
         why = _TOO_LONG if late.is_set() else str(error) or type(error).__name__
-        raise WorkFailed(
-            FailureReason.SOURCE_UNAVAILABLE, f"{url[:300]} could not be read: {why}"
-        ) from error
+        raise WorkFailed(FailureReason.SOURCE_UNAVAILABLE, f"{url[:300]} failed: {why}") from error
 
 
 def _parts(url: str) -> tuple[str, str, int, str]:
-    """Return scheme, host, port and resource. Raises: WorkFailed for an invalid URL."""
+    """Return scheme, host, port and request target. Raises: WorkFailed for another scheme."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -109,18 +107,21 @@ def _parts(url: str) -> tuple[str, str, int, str]:
 def _ended_at(
     connection: http.client.HTTPConnection, end: float, late: threading.Event
 ) -> Iterator[None]:
-    """Close the connection at `end`.
+    """Cut the connection at `end`.
 
-    Each read has its own timeout, but a source that sends a byte at a time never exceeds it.
+    Each read has its own timeout, but a slow source can stay below it without limit.
     """
-    # The connection drops its socket, and reads on, if the answer has no length.
-    opened = connection.sock
+
+    opened = (
+        connection.sock
+    )  # http.client drops the socket for a response without a length, and keeps reading
 
     def cut() -> None:
         late.set()
         with contextlib.suppress(OSError):
-            # Not the method of a TLS socket, which would send data first.
-            socket.socket.shutdown(opened, socket.SHUT_RDWR)
+            socket.socket.shutdown(
+                opened, socket.SHUT_RDWR
+            )  # not TLS's shutdown, which sends data first
 
     timer = threading.Timer(max(0.0, end - time.monotonic()), cut)
     timer.daemon = True
@@ -144,12 +145,12 @@ def _check(response: http.client.HTTPResponse, url: str) -> None:
     if response.getheader("Content-Encoding", "identity") != "identity":
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
-            f"{url[:300]} sends a compressed answer although none was requested",
+            f"{url[:300]} sent a compressed response, which was not requested",
         )
 
 
 def _save(response: http.client.HTTPResponse, path: Path) -> int:
-    """Write the body to the file; return its size in bytes."""
+    """Write the body to the file and return its size in bytes."""
     size = 0
     with _file(path) as file:
         while piece := response.read(PIECE_BYTES):
@@ -162,7 +163,7 @@ def _save(response: http.client.HTTPResponse, path: Path) -> int:
                 file.write(piece)
             except OSError as error:
                 raise WorkFailed(
-                    FailureReason.DISK_FULL, f"it could not be stored: {error.strerror}"
+                    FailureReason.DISK_FULL, f"it could not be saved: {error.strerror}"
                 ) from error
     return size
 
@@ -173,7 +174,7 @@ def _file(path: Path) -> Iterator[IO[bytes]]:
         file = path.open("wb", buffering=0)
     except OSError as error:
         raise WorkFailed(
-            FailureReason.DISK_FULL, f"it could not be stored: {error.strerror}"
+            FailureReason.DISK_FULL, f"it could not be saved: {error.strerror}"
         ) from error
     with file:
         yield file
@@ -209,7 +210,7 @@ def _connect(
 
 
 def _addresses(host: str, port: int, allow: Sequence[str]) -> list[str]:
-    """Return the addresses of the host. Raises: WorkFailed unless all of them are allowed."""
+    """Return the addresses of a host. Raises: WorkFailed unless all of them are allowed."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError as error:
@@ -221,17 +222,14 @@ def _addresses(host: str, port: int, allow: Sequence[str]) -> list[str]:
     if refused:
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
-            f"{host} is at {refused[0]}, a private or special-purpose address: "
-            "an administrator can allow it in READ_URL_ALLOW",
+            f"{host} is at {refused[0]}, a private or special-purpose address. "
+            "An administrator can allow it in READ_URL_ALLOW",
         )
     return addresses
 
 
 def _open(addresses: Sequence[str], port: int, end: float) -> socket.socket:
-    """Connect to the first address that accepts. Raises: OSError.
-
-    A machine may have no route to the host's IPv6 address.
-    """
+    """Connect to the first reachable address: a machine can lack IPv6. Raises: OSError."""
     for address in addresses[:-1]:
         with contextlib.suppress(OSError):
             return socket.create_connection((address, port), timeout=_seconds(end))
@@ -243,7 +241,7 @@ def _seconds(end: float) -> float:
 
 
 def is_allowed(host: str, address: str, allow: Sequence[str]) -> bool:
-    """Return whether `host` at `address` is public or allowed by an administrator."""
+    """Whether `host` at `address` can be read: a public address, or one in READ_URL_ALLOW."""
     resolved = ipaddress.ip_address(address.partition("%")[0])
     parsed = plain(resolved)
     for entry in allow:
