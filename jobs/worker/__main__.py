@@ -21,7 +21,7 @@ from jobs.worker.environment import (
     BadWorkerEnvironment,
     WorkerEnvironment,
 )
-from jobs.worker.guard_process import stand_guard
+from jobs.worker.guard_process import start_guardian
 from jobs.worker.process import make_scratch, start_workload
 from mimir.lib.crash import crash_point
 
@@ -42,7 +42,7 @@ def main() -> int:
     process_tree.become_supervisor()
     process_tree.forget_token("JOB_TOKEN")
     if environment.lock_descriptor is not None:
-        stand_guard()
+        start_guardian()
         process_tree.become_subreaper()  # not inherited by a fork
     crash_point("worker.before_claim")
     workload = start_workload(environment)

@@ -64,9 +64,9 @@ def _supervise(
         code, verdict = EXIT_GAVE_UP, broken("supervisor", error)
     ended = _ended(supervisor, code, verdict)
     if environment.worker_dir is not None:
-        _leave_exit(environment.worker_dir, ended)
+        _write_exit(environment.worker_dir, ended)
     elif environment.termination_file.exists():
-        _leave_message(environment.termination_file, ended)
+        _write_termination_message(environment.termination_file, ended)
     return code
 
 
@@ -124,7 +124,7 @@ def _ended(supervisor: Supervisor | None, code: int, verdict: Verdict) -> dict[s
     return ended
 
 
-def _leave_exit(folder: Path, ended: dict[str, Any]) -> None:
+def _write_exit(folder: Path, ended: dict[str, Any]) -> None:
     """Write, fsync and rename `exit.json`.
 
     A full disk is only printed: the orchestrator has the report already, or nothing can deliver it.
@@ -139,7 +139,7 @@ def _leave_exit(folder: Path, ended: dict[str, Any]) -> None:
         print(f"worker: exit.json could not be written: {error}", file=sys.stderr)
 
 
-def _leave_message(file: Path, ended: dict[str, Any]) -> None:
+def _write_termination_message(file: Path, ended: dict[str, Any]) -> None:
     """Write the container's termination message, with the content of `exit.json`.
 
     Kubernetes shows it as `message` of the terminated container. The file is mounted, so it cannot

@@ -21,7 +21,7 @@ class BackgroundThread(threading.Thread):
             import traceback  # slow to import, and rarely needed
 
             traceback.print_exc(file=sys.stderr)
-            self.halt.ask(broken(self.name, error))
+            self.halt.request(broken(self.name, error))
 
     def work(self) -> None:
         """Do the work of the thread."""

@@ -210,10 +210,10 @@ class Client:
         The other side may have closed a reused connection: the request is then sent once more on a
         new one.
         """
-        kept: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
-        if kept is not None:
+        reused: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        if reused is not None:
             try:
-                return self._ask(kept, method, name, body, headers)
+                return self._ask(reused, method, name, body, headers)
             except (
                 http.client.RemoteDisconnected,
                 http.client.CannotSendRequest,

@@ -60,7 +60,7 @@ class Delivery:
             except Fenced:
                 break
             except Refused as refused:
-                if self._sends_again(refused):
+                if self._can_resend(refused):
                     continue
                 if self._bare:
                     return EXIT_GAVE_UP, verdict
@@ -108,7 +108,7 @@ class Delivery:
             f"The orchestrator refused the worker's report: {refused.message or refused.code}",
         )
 
-    def _sends_again(self, refused: Refused) -> bool:
+    def _can_resend(self, refused: Refused) -> bool:
         """Return whether `finish` can succeed if the log is resent from the orchestrator's end."""
         end = refused.detail.get("end")
         return refused.code == "log_incomplete" and isinstance(end, int) and self._spool.rewind(end)

@@ -11,7 +11,7 @@ import signal
 from jobs.worker import process_tree
 
 
-def stand_guard() -> None:
+def start_guardian() -> None:
     """Fork. The child becomes the supervisor; the parent waits, kills the rest and exits.
 
     Both hold the worker's lock: it is free only when no process is left. SIGTERM is forwarded.

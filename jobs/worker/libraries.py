@@ -48,13 +48,13 @@ def report_warnings(context: WorkloadContext) -> Iterator[None]:
     """
     from sklearn.exceptions import ConvergenceWarning
 
-    told: set[str] = set()
+    reported: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         text = " ".join(str(message).split())[:500]
-        if text in told:
+        if text in reported:
             return
-        told.add(text)
+        reported.add(text)
         if issubclass(category, ConvergenceWarning):
             context.event(
                 EventKind.NOTICE,

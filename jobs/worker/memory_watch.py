@@ -36,7 +36,7 @@ class MemoryWatch(BackgroundThread):
             if used >= KILL_AT * limit:
                 # If a stop is pending, its cause stays; the memory must be freed all the same.
                 peak = self.peak_bytes
-                self.halt.ask(
+                self.halt.request(
                     failed(
                         FailureReason.OUT_OF_MEMORY,
                         "",

@@ -80,7 +80,7 @@ class ModelCache:
             return
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._make_room(stored_bytes)
+            self._free_space(stored_bytes)
             self._write(self._name(sha256), source)
         except OSError as error:
             _log("could not be stored", error)
@@ -136,7 +136,7 @@ class ModelCache:
                 temporary.unlink()
             raise
 
-    def _make_room(self, wanted_bytes: int) -> None:
+    def _free_space(self, wanted_bytes: int) -> None:
         """Remove least recently used entries and files that killed writers left.
 
         A reader of a removed entry keeps its open file.

@@ -70,7 +70,7 @@ class Output:
                 f"The log reached {self._limit} bytes, the limit of an attempt (LOG_BYTES_MAX)."
             )
             self._spool.cut(message)
-            self._stop.ask(failed(FailureReason.LOG_LIMIT_EXCEEDED, message))
+            self._stop.request(failed(FailureReason.LOG_LIMIT_EXCEEDED, message))
         _write_all(1, lines)
         try:
             self._spool.append(lines)
@@ -78,7 +78,7 @@ class Output:
             self._dropping = True
             message = f"The log could not be stored: {error.strerror}."
             self._spool.cut(message)
-            self._stop.ask(failed(FailureReason.DISK_FULL, message))
+            self._stop.request(failed(FailureReason.DISK_FULL, message))
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

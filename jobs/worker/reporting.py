@@ -21,7 +21,7 @@ from mimir.lib.clock import utc_now
 from mimir.lib.json_values import storable
 
 BATCH = 200
-TOGETHER_SECONDS = 0.05  # events within this time share a request
+BATCH_SECONDS = 0.05  # events within this time share a request
 
 
 class Reporter(BackgroundThread):
@@ -56,18 +56,18 @@ class Reporter(BackgroundThread):
         """
         data = storable(data)
         if len(json.dumps(data)) > self._limits.event_bytes:
-            kept: dict[str, Any] = {
+            fields: dict[str, Any] = {
                 key: data[key]
                 for key in ("step", "seconds", "rows", "uses", "index", "count")
                 if key in data
             }
-            data = {**kept, "message": "omitted: larger than an event can be"}
+            data = {**fields, "message": "omitted: larger than an event can be"}
         with self._changed:
             if self._count >= self._limits.event_count:
                 return
             self._count += 1
             if not self._waiting:
-                self._send_at = time.monotonic() + TOGETHER_SECONDS
+                self._send_at = time.monotonic() + BATCH_SECONDS
             self._waiting.append(
                 {"n": self._count, "at": utc_now().isoformat(), "kind": kind, "data": data}
             )
@@ -136,13 +136,13 @@ class Reporter(BackgroundThread):
             "cpu_millicores": self._cpu.read(),
         }
         if self._client.post("heartbeat", body, patience_seconds=0).get("cancel"):
-            self.halt.ask(CANCELLED)
+            self.halt.request(CANCELLED)
 
     def _stored(self, last: int) -> None:
         with self._changed:
             self._waiting = [event for event in self._waiting if event["n"] > last]
 
-    def _count_on_from(self, last: int) -> None:
+    def _renumber_from(self, last: int) -> None:
         """Renumber the pending events to follow `last`, the orchestrator's last event.
 
         The events between are lost: the database was restored from a backup.
@@ -156,10 +156,10 @@ class Reporter(BackgroundThread):
         last = refused.detail.get("last")
         with self._changed:
             if refused.code == "gap" and isinstance(last, int) and self._waiting:
-                self._count_on_from(last)
+                self._renumber_from(last)
                 return
             self._waiting.clear()
-        self.halt.ask(
+        self.halt.request(
             failed(
                 FailureReason.PROTOCOL,
                 f"The orchestrator refused a report: {refused.message or refused.code}",

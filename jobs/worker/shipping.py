@@ -61,14 +61,14 @@ class LogShipper(BackgroundThread):
             if (
                 refused.code != "wrong_offset"
                 or not isinstance(end, int)
-                or not self._go_on_from(end, offset)
+                or not self._continue_from(end, offset)
             ):
                 raise
             return
         crash_point("worker.after_log_answer")
         self._spool.accept(int(answer["end"]))
 
-    def _go_on_from(self, end: int, offset: int) -> bool:
+    def _continue_from(self, end: int, offset: int) -> bool:
         """Continue from the orchestrator's end; return whether that is possible.
 
         An end after `offset` means that an earlier copy of this chunk arrived. An end before it
@@ -89,4 +89,4 @@ class LogShipper(BackgroundThread):
                 f"The orchestrator refused the log: {refused.message or refused.code}",
             )
         self._spool.cut(self.refused.message)
-        self.halt.ask(self.refused)
+        self.halt.request(self.refused)

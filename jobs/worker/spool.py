@@ -116,7 +116,7 @@ class Spool:
             self._changed.notify_all()
             return True
 
-    def wait_room(self, timeout_seconds: float) -> bool:
+    def wait_not_full(self, timeout_seconds: float) -> bool:
         """Wait until fewer bytes than the limit are pending; return whether that is the case."""
         with self._changed:
             return self._changed.wait_for(

@@ -69,11 +69,11 @@ class Stop:
         self.fenced = threading.Event()
 
     @property
-    def asked(self) -> bool:
+    def requested(self) -> bool:
         """Whether the workload must end now."""
         return self.verdict is not None or self.fenced.is_set()
 
-    def ask(self, verdict: Verdict) -> None:
+    def request(self, verdict: Verdict) -> None:
         """Request a stop for this cause, unless there is one already."""
         with self._lock:
             self.verdict = self.verdict or verdict

@@ -136,7 +136,7 @@ class Supervisor:
             self._reporter.add(EventKind.NOTICE, {"message": message})
 
     def _catch_signals(self) -> None:
-        signal.signal(signal.SIGTERM, lambda *_: self.stop.ask(INTERRUPTED))
+        signal.signal(signal.SIGTERM, lambda *_: self.stop.request(INTERRUPTED))
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
 
@@ -209,7 +209,7 @@ class Supervisor:
                 return
         except (OSError, MessageTooLarge) as error:
             self._close_channel()
-            self.stop.ask(
+            self.stop.request(
                 failed(
                     FailureReason.PROTOCOL,
                     f"The workload's report could not be read: {type(error).__name__}.",
@@ -243,7 +243,7 @@ class Supervisor:
 
         The orchestrator ends the attempt itself some time later.
         """
-        if self.stop.asked or time.monotonic() < self._deadline:
+        if self.stop.requested or time.monotonic() < self._deadline:
             return
         limit = self.limits.timeout_seconds
         message = (
@@ -251,7 +251,7 @@ class Supervisor:
             f"The workload got SIGTERM and has {ASK_SECONDS:.0f} s to end."
         )
         self._reporter.add(EventKind.NOTICE, {"message": message})
-        self.stop.ask(
+        self.stop.request(
             failed(
                 FailureReason.DEADLINE_EXCEEDED, f"Stopped at its time limit of {limit} s."
             )._replace(patient=True)
@@ -259,7 +259,7 @@ class Supervisor:
 
     def _obey_stop(self) -> None:
         """Carry out a stop request: kill the workload at once, or after SIGTERM and a pause."""
-        if not self.stop.asked:
+        if not self.stop.requested:
             return
         if self.stop.fenced.is_set() or (
             self.stop.verdict is not None and not self.stop.verdict.patient
@@ -292,14 +292,14 @@ class Supervisor:
         end = time.monotonic() + DRAIN_SECONDS
         while output.open and time.monotonic() < end:
             if self.spool.full:
-                asked = time.monotonic()
-                if not self.spool.wait_room(self.limits.grace_seconds):
+                full_since = time.monotonic()
+                if not self.spool.wait_not_full(self.limits.grace_seconds):
                     self.spool.cut(
                         "The end of the log is missing: the orchestrator could not be reached, "
                         "and the spool was full."
                     )
                     return
-                end += time.monotonic() - asked
+                end += time.monotonic() - full_since
             if not output.read() and output.open:
                 time.sleep(0.005)
 
@@ -315,7 +315,7 @@ class Supervisor:
     # Outcome
 
     def _verdict(self) -> Verdict:
-        found = self._out_of_memory(self.stop.verdict or self._done or self._without_a_word())
+        found = self._out_of_memory(self.stop.verdict or self._done or self._exit_verdict())
         if found.status is FinishStatus.FAILED and self._step and "step" not in found.detail:
             return found._replace(detail={**found.detail, "step": self._step})
         return found
@@ -338,7 +338,7 @@ class Supervisor:
             **{**found.detail, "limit_bytes": limit, "peak_bytes": self.memory.peak_bytes},
         )
 
-    def _without_a_word(self) -> Verdict:
+    def _exit_verdict(self) -> Verdict:
         """Return the outcome of a workload without a report, from its exit status."""
         code = self._workload.process.returncode
         if code < 0:

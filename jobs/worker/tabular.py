@@ -89,13 +89,13 @@ def frame_of(features: Sequence[Feature], columns: Sequence[Any], *, first_row: 
     """
     import pandas
 
-    made = {
+    values_by_name = {
         feature.name: _texts(column)
         if feature.kind == "category"
         else _numbers(feature, column, first_row)
         for feature, column in zip(features, columns, strict=True)
     }
-    return pandas.DataFrame(made)
+    return pandas.DataFrame(values_by_name)
 
 
 def _numbers(feature: Feature, column: Any, first_row: int) -> Any:
@@ -125,6 +125,6 @@ def _texts(column: Any) -> Any:
 
     encoded = column.dictionary_encode()
     known = encoded.dictionary.to_pylist()
-    words = numpy.empty(len(known) + 1, dtype=object)
-    words[:-1], words[-1] = known, numpy.nan
-    return words[encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)]
+    texts = numpy.empty(len(known) + 1, dtype=object)
+    texts[:-1], texts[-1] = known, numpy.nan
+    return texts[encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)]

@@ -47,7 +47,7 @@ class Form:
 
     name: str
     pattern: str
-    words: str
+    description: str
     hint: str
     is_number: bool
 
@@ -119,7 +119,7 @@ class TextFacts:
     """Counts of a text column's cells. `values`: not empty; `others`: not numbers."""
 
     values: int
-    words: int
+    missing: int
     numbers: int
     distinct: int
     others: Example
@@ -134,7 +134,7 @@ class TextFacts:
         return (
             self.others.count > 0
             and self.numbers >= 2
-            and self.numbers >= NUMBERS_SHARE_MIN * (self.values - self.words)
+            and self.numbers >= NUMBERS_SHARE_MIN * (self.values - self.missing)
         )
 
     @property
@@ -147,7 +147,7 @@ class TextFacts:
         for form in FORMS:
             found = self.forms[form.name]
             alike = found.count + (self.numbers if form.is_number else 0)
-            if found.count and alike >= NUMBERS_SHARE_MIN * (self.values - self.words):
+            if found.count and alike >= NUMBERS_SHARE_MIN * (self.values - self.missing):
                 return form, found
         return None
 
@@ -158,7 +158,7 @@ def describe_form(name: str, form: Form, example: Example) -> str:
         "import the file again with that notation, or convert it in a pipeline, "
         f"for example {form.hint.format(identifier(name))}"
     )
-    return f"{name} holds {form.words} ({example.shown()}) as text: {how}"
+    return f"{name} holds {form.description} ({example.shown()}) as text: {how}"
 
 
 def text_facts(tables: Tables, table: Table, names: Sequence[str]) -> dict[str, TextFacts]:
@@ -217,13 +217,13 @@ def _counted(name: str) -> list[str]:
 
 
 def _facts(cells: Iterator[object]) -> TextFacts:
-    values, words, numbers, distinct = (int(str(next(cells))) for _ in range(4))
+    values, missing, numbers, distinct = (int(str(next(cells))) for _ in range(4))
     others, *forms = [
         _example(next(cells), next(cells), next(cells)) for _ in range(1 + len(FORMS))
     ]
     return TextFacts(
         values,
-        words,
+        missing,
         numbers,
         distinct,
         others,

@@ -33,9 +33,9 @@ def compare(base: Base, rows: Iterable[Row], *, missing: str) -> list[dict[str, 
     `rows`: (key, {property: value or None}), each key once.
     """
     changes = []
-    seen = set()
+    found = set()
     for key, values in rows:
-        seen.add(key)
+        found.add(key)
         status, reported = base.entities.get(key, ("", {}))
         differing = {
             name: value for name, value in values.items() if _differs(reported.get(name), value)
@@ -47,7 +47,7 @@ def compare(base: Base, rows: Iterable[Row], *, missing: str) -> list[dict[str, 
         changes += [
             {"key": key, "status": gone}
             for key, (status, _) in base.entities.items()
-            if key not in seen and status != gone
+            if key not in found and status != gone
         ]
     return sorted(changes, key=lambda change: change["key"])
 

@@ -205,8 +205,8 @@ def open_source(
 ) -> Source:
     """Return the rows that the parameters select, with checked keys. Raises: WorkFailed."""
     types = {column["name"]: column["type"] for column in tables.schema(table)}
-    asked = parameters.get("properties")
-    columns = asked if asked is not None else {name: name for name in fields if name in types}
+    chosen = parameters.get("properties")
+    columns = chosen if chosen is not None else {name: name for name in fields if name in types}
     unknown = [name for name in columns if name not in fields]
     if unknown:
         raise _bad(

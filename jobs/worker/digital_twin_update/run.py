@@ -38,9 +38,9 @@ def run(context: WorkloadContext) -> dict[str, Any]:
     origins = [f"{name} from {column}" for name, column in list(source.columns.items())[:50]]
     log(f"{source.count:,} rows; properties from columns: {', '.join(origins)}")
     if source.latest_by:
-        _tell_latest(context, source)
-    seen = _Progress(context, source)
-    changes = compare(base, seen, missing=parameters.get("missing", "keep"))
+        _report_latest(context, source)
+    rows = _Progress(context, source)
+    changes = compare(base, rows, missing=parameters.get("missing", "keep"))
     path = context.data_dir / ARTIFACT
     with path.open("w") as file:
         file.writelines(json.dumps(change, separators=(",", ":")) + "\n" for change in changes)
@@ -55,7 +55,7 @@ def run(context: WorkloadContext) -> dict[str, Any]:
     return {"base_revision": base.revision, "artifact": ARTIFACT}
 
 
-def _tell_latest(context: WorkloadContext, source: Source) -> None:
+def _report_latest(context: WorkloadContext, source: Source) -> None:
     """Report how many rows are not used. Raises: WorkFailed if the column has no order."""
     older, ties = source.check_latest()
     message = (

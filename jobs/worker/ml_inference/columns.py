@@ -90,7 +90,7 @@ def read_features(
 
 
 def _name_of(tables: Tables, table: Table) -> str:
-    return next(name for name, made in tables.by_name.items() if made is table)
+    return next(name for name, item in tables.by_name.items() if item is table)
 
 
 def _sql(

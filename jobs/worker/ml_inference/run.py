@@ -20,7 +20,7 @@ from mimir.lib.schemas.signature import prediction_columns
 
 INPUT, MODEL, OUTPUT = "dataset", "model", "predictions.parquet"
 LOADED = 0.1  # share of the job's progress
-TELL_SECONDS = 1.0
+REPORT_SECONDS = 1.0
 
 
 def run(context: WorkloadContext) -> dict[str, Any]:
@@ -142,9 +142,9 @@ class _Predicting:
             name: known[name] for name in known if name in types and types[name] != "VARCHAR"
         }
         self._known = written  # of features that are read from other types
-        asked = context.job["parameters"].get("keys")
-        self._keys = [column for column in schema if asked is None or column["name"] in asked]
-        self._began = self._told = time.monotonic()
+        keys = context.job["parameters"].get("keys")
+        self._keys = [column for column in schema if keys is None or column["name"] in keys]
+        self._began = self._reported_at = time.monotonic()
 
     def write(self, path: Path) -> int:
         """Write the predictions as Parquet and return their number. Raises: WorkFailed."""
@@ -155,13 +155,13 @@ class _Predicting:
         writer, done = None, 0
         try:
             for batch in batches(self._tables, self._tables.by_name[INPUT], columns, or_empty=True):
-                made = self._predicted(batch, done)
+                predictions = self._predicted(batch, done)
                 writer = writer or pyarrow.parquet.ParquetWriter(
-                    path, made.schema, compression="zstd"
+                    path, predictions.schema, compression="zstd"
                 )
-                writer.write_batch(made)
+                writer.write_batch(predictions)
                 done += batch.num_rows
-                self._tell(done)
+                self._report_progress(done)
         finally:
             if writer is not None:
                 writer.close()
@@ -206,11 +206,11 @@ class _Predicting:
             ),
         ]
 
-    def _tell(self, done: int) -> None:
+    def _report_progress(self, done: int) -> None:
         now = time.monotonic()
-        if now - self._told < TELL_SECONDS and done < self._rows:
+        if now - self._reported_at < REPORT_SECONDS and done < self._rows:
             return
-        self._told = now
+        self._reported_at = now
         rate = done / max(now - self._began, 1e-6)
         fraction = LOADED + (0.95 - LOADED) * min(1.0, done / max(1, self._rows))
         message = f"{done:,} of {self._rows:,} rows, {rate:,.0f} a second"

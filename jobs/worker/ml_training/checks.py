@@ -72,7 +72,7 @@ def warn_about_columns(context: WorkloadContext, learning: Learning, *, seed: in
         elif leak := leaking.found(feature, column):
             leaks.append(f"{feature.name} ({leak})")
         if feature.kind == "category":
-            _tell_alike(context, feature.name, column)
+            _report_alike(context, feature.name, column)
     if constant:
         notice(
             context,
@@ -120,12 +120,12 @@ def _identifies(feature: Feature, column: Any) -> bool:
         return bool(distinct > DISTINCT_SHARE_MIN * len(there))
     if feature.type not in _WHOLE or distinct < len(there):
         return False
-    words = feature.name.replace("-", "_").replace(" ", "_").casefold().split("_")
-    named = bool(_ID_WORDS.intersection(words)) or feature.name.endswith(("Id", "ID"))
+    parts = feature.name.replace("-", "_").replace(" ", "_").casefold().split("_")
+    named = bool(_ID_WORDS.intersection(parts)) or feature.name.endswith(("Id", "ID"))
     return bool(named or there.max() - there.min() + 1 == len(there))
 
 
-def _tell_alike(context: WorkloadContext, name: str, column: Any) -> None:
+def _report_alike(context: WorkloadContext, name: str, column: Any) -> None:
     values = [str(value) for value in column.dropna().unique()]
     groups = alike(values) if len(values) <= CATEGORIES_MAX else []
     if groups:

@@ -43,7 +43,7 @@ def prepare_classes(context: WorkloadContext, learning: Learning) -> Learning:
     if len(classes) < 2:
         only = f"has only one class ({class_text(classes[0])}) in {len(learning.target)} rows"
         raise unfit(name, f"{only}: there is nothing to predict. Choose another target")
-    _tell_alike(context, name, dict(zip(map(class_text, classes), map(int, counts), strict=True)))
+    _report_alike(context, name, dict(zip(map(class_text, classes), map(int, counts), strict=True)))
     learning = _without_rare(context, learning, classes, counts)
     classes, counts = numpy.unique(learning.target, return_counts=True)
     if len(classes) > CLASSES_MAX:
@@ -62,7 +62,7 @@ def prepare_classes(context: WorkloadContext, learning: Learning) -> Learning:
                 f"has a class that cannot name a column ({text[:60]!r}): at most "
                 f"{CLASS_NAME_MAX} characters. Shorten it in a pipeline",
             )
-    _tell_imbalance(context, list(map(class_text, classes)), counts)
+    _report_imbalance(context, list(map(class_text, classes)), counts)
     return learning
 
 
@@ -113,18 +113,18 @@ def _without_rare(
             name,
             f"{what}. {options}, group its values in a pipeline, or choose {number}another target",
         )
-    kept = ~is_rare
+    frequent = ~is_rare
     notice(
         context,
         f"Classes of {name} with only one row are not used: {shown}. "
         "To change this, set rare_classes to group or refuse.",
     )
-    order = None if learning.order is None else learning.order[kept]
-    frame = learning.frame[kept].reset_index(drop=True)
+    order = None if learning.order is None else learning.order[frequent]
+    frame = learning.frame[frequent].reset_index(drop=True)
     return replace(
         learning,
         frame=frame,
-        target=learning.target[kept],
+        target=learning.target[frequent],
         order=order,
         unused_rows=learning.unused_rows + rows,
     )
@@ -146,7 +146,7 @@ def alike(names: Sequence[str]) -> list[list[str]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _tell_alike(context: WorkloadContext, name: str, counts: dict[str, int]) -> None:
+def _report_alike(context: WorkloadContext, name: str, counts: dict[str, int]) -> None:
     groups = alike(list(counts))
     if not groups:
         return
@@ -159,7 +159,7 @@ def _tell_alike(context: WorkloadContext, name: str, counts: dict[str, int]) -> 
     notice(context, f"{message} They stay different classes. If they mean the same, {hint}.")
 
 
-def _tell_imbalance(context: WorkloadContext, classes: list[str], counts: Any) -> None:
+def _report_imbalance(context: WorkloadContext, classes: list[str], counts: Any) -> None:
     total = int(counts.sum())
     largest, smallest = int(counts.argmax()), int(counts.argmin())
     most, least = counts[largest] / total, counts[smallest] / total

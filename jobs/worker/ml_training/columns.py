@@ -38,8 +38,8 @@ def choose_columns(
     """Return the features, each with its SQL expression. Raises: WorkFailed if none is left."""
     parameters = context.job["parameters"]
     target, excluded = parameters["target"], parameters.get("exclude", [])
-    asked = parameters.get("features")
-    wanted = [name for name in (asked or types) if name != target and name not in excluded]
+    named = parameters.get("features")
+    wanted = [name for name in (named or types) if name != target and name not in excluded]
     _check_names([*wanted, *excluded], types)
     kinds = {name: kind_of(types[name]) for name in wanted}
     facts = text_facts(tables, table, [name for name in wanted if kinds[name] == "category"])
@@ -52,13 +52,13 @@ def choose_columns(
         else:
             usable.append(reading)
     if usable:
-        useless = {} if asked else _useless(tables, table, usable)
+        useless = {} if named else _useless(tables, table, usable)
         for name, why in useless.items():
             form = facts[name].form() if name in facts else None
             dropped[name] = f"{why} ({describe_form(name, *form)})" if form else why
         usable = [one for one in usable if one.feature.name not in useless]
-        _tell_texts(context, usable, facts)
-    _tell_dropped(context, dropped)
+        _report_texts(context, usable, facts)
+    _report_dropped(context, dropped)
     if not usable:
         why = "; ".join(f"{name} {reason}" for name, reason in list(dropped.items())[:NAMES_SHOWN])
         raise WorkFailed(FailureReason.INVALID_INPUT, f"No feature is left. {why}.")
@@ -130,7 +130,7 @@ def _useless(tables: Tables, table: Table, readings: list[Reading]) -> dict[str,
     return found
 
 
-def _tell_texts(
+def _report_texts(
     context: WorkloadContext, readings: list[Reading], facts: Mapping[str, TextFacts]
 ) -> None:
     """Report text columns that are used as numbers, or that a pipeline could convert."""
@@ -168,7 +168,7 @@ def _others(count: int) -> str:
     return "the other value counts as" if count == 1 else f"the other {count:,} values count as"
 
 
-def _tell_dropped(context: WorkloadContext, dropped: Mapping[str, str]) -> None:
+def _report_dropped(context: WorkloadContext, dropped: Mapping[str, str]) -> None:
     if dropped:
         shown = "; ".join(f"{name} {why}" for name, why in list(dropped.items())[:NAMES_SHOWN])
         more = f"; and {len(dropped) - NAMES_SHOWN} more" if len(dropped) > NAMES_SHOWN else ""

@@ -18,10 +18,10 @@ ORDINAL_CATEGORIES_MAX = 250  # histogram gradient boosting accepts 255 per colu
 MISSING_TEXT = "missing"
 
 
-def hyperparameters_of(algorithm: str, task: str, asked: dict[str, Any]) -> dict[str, Any]:
+def hyperparameters_of(algorithm: str, task: str, given: dict[str, Any]) -> dict[str, Any]:
     """Return all hyperparameters, with defaults for those that the job does not set."""
     chosen = {
-        name: asked.get(name, shape["default"])
+        name: given.get(name, shape["default"])
         for name, shape in HYPERPARAMETERS[algorithm]["properties"].items()
     }
     if "max_features" in chosen and chosen["max_features"] is None:
@@ -51,7 +51,7 @@ def make_model(
     }
     if algorithm == "hist_gradient_boosting":
         numbers = groups["number"] + groups["time"] + groups["boolean"]
-        prepare = _as_it_is(numbers, groups["category"])
+        prepare = _ordinal(numbers, groups["category"])
         more["categorical_features"] = list(range(len(numbers), len(features))) or None
     else:
         prepare = _filled(groups, scaled=algorithm in ("linear", "logistic"))
@@ -86,7 +86,7 @@ def _filled(groups: dict[str, list[str]], *, scaled: bool) -> Any:
     return ColumnTransformer([step for step in steps if step[2]])
 
 
-def _as_it_is(numbers: list[str], categories: list[str]) -> Any:
+def _ordinal(numbers: list[str], categories: list[str]) -> Any:
     """Pass numbers unchanged and encode categories as numbers.
 
     Histogram gradient boosting handles missing values and categories itself.

@@ -12,7 +12,7 @@ from jobs.contract import EventKind
 from jobs.worker.workload_context import WorkloadContext
 
 STAGES = 10
-LOOK_SECONDS = 0.5
+POLL_SECONDS = 0.5
 FROM, TO = 0.15, 0.8  # share of the job's progress
 SAMPLE_ROWS = 2000  # of the held-out set, for intermediate scores
 
@@ -29,11 +29,11 @@ def fit_watched(
         _fit_forest(context, model, parts, score, metric)
         return
     for _ in _waited(lambda: model.fit(parts.train, parts.train_target)):
-        _tell_trees(
+        _report_trees(
             context, len(getattr(estimator, "_predictors", ())), getattr(estimator, "max_iter", 0)
         )
     if hasattr(estimator, "staged_predict"):
-        _tell_curve(context, model, parts, metric)
+        _report_curve(context, model, parts, metric)
 
 
 def _fit_forest(
@@ -51,7 +51,7 @@ def _fit_forest(
         forest.set_params(n_estimators=count)
         for _ in _waited(lambda: forest.fit(prepared, parts.train_target)):
             pass
-        _tell_trees(context, count, trees)
+        _report_trees(context, count, trees)
         context.event(EventKind.METRIC, name=metric, value=score(model), step=count)
     forest.set_params(warm_start=False)
 
@@ -74,14 +74,14 @@ def _waited(work: Callable[[], Any]) -> Iterator[None]:
     last = time.monotonic()
     while thread.is_alive():
         thread.join(0.05)
-        if time.monotonic() - last > LOOK_SECONDS:
+        if time.monotonic() - last > POLL_SECONDS:
             last = time.monotonic()
             yield
     if raised:
         raise raised[0]
 
 
-def _tell_trees(context: WorkloadContext, done: int, of: int) -> None:
+def _report_trees(context: WorkloadContext, done: int, of: int) -> None:
     if of and done:
         fraction = FROM + (TO - FROM) * min(1.0, done / of)
         context.event(
@@ -91,7 +91,7 @@ def _tell_trees(context: WorkloadContext, done: int, of: int) -> None:
         )
 
 
-def _tell_curve(context: WorkloadContext, model: Any, parts: Any, metric: str) -> None:
+def _report_curve(context: WorkloadContext, model: Any, parts: Any, metric: str) -> None:
     """Report the score of the model after each stage of trees."""
     from jobs.worker.ml_training.evaluation import LEADING_SCORES
 

@@ -136,29 +136,29 @@ def _rows(
 
     features = [one.feature for one in readings]
     order_sql = feature_sql(Feature(time[0], str(kind_of(time[1])), time[1])) if time else "0.0"
-    frames, targets, context, seen, untimed = [], [], [], 0, 0
+    frames, targets, row_times, read, untimed = [], [], [], 0, 0
     for batch in batches(tables, table, [*(one.sql for one in readings), target.sql, order_sql]):
-        frame = frame_of(features, batch.columns[:-2], first_row=seen + 1)
+        frame = frame_of(features, batch.columns[:-2], first_row=read + 1)
         cells, times = batch.columns[-2], batch.columns[-1]
         there = ~cells.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
         timed = ~times.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
         untimed += int((there & ~timed).sum())
-        kept = there & timed
-        frames.append(frame[kept])
-        targets.append(cells.filter(kept).to_numpy(zero_copy_only=False))
-        context.append(times.filter(kept).to_numpy(zero_copy_only=False))
-        seen += batch.num_rows
+        usable = there & timed
+        frames.append(frame[usable])
+        targets.append(cells.filter(usable).to_numpy(zero_copy_only=False))
+        row_times.append(times.filter(usable).to_numpy(zero_copy_only=False))
+        read += batch.num_rows
     if not frames:
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
             "The dataset has no rows. Upload a version with rows.",
         )
     values = target.values(numpy.concatenate(targets))
-    order = numpy.concatenate(context) if time else None
+    order = numpy.concatenate(row_times) if time else None
     return _Rows(
         pandas.concat(frames, ignore_index=True),
         values,
         order,
-        seen - len(values) - untimed,
+        read - len(values) - untimed,
         untimed,
     )

@@ -79,7 +79,7 @@ def unfit(name: str, what: str) -> WorkFailed:
     return WorkFailed(FailureReason.INVALID_INPUT, f"The target {name} {what}.", column=name)
 
 
-def asked_task(parameters: Mapping[str, Any]) -> str:
+def chosen_task(parameters: Mapping[str, Any]) -> str:
     """Return the task that the job sets or its algorithm implies; empty for Automatic."""
     return str(
         parameters.get("task") or _TASK_OF_ALGORITHM.get(parameters.get("algorithm", ""), "")
@@ -91,7 +91,7 @@ def read_target(
 ) -> Target:
     """Return the job's target. Raises: WorkFailed if it is missing or cannot be learned."""
     parameters = context.job["parameters"]
-    name, task = parameters["target"], asked_task(parameters)
+    name, task = parameters["target"], chosen_task(parameters)
     if name not in types:
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
