@@ -8,7 +8,7 @@ from typing import Any
 from jobs.worker.ml_training.columns import notice
 from jobs.worker.ml_training.reading import Learning
 from jobs.worker.ml_training.target import unfit
-from jobs.worker.workload_context import WorkloadContext
+from jobs.worker.workload_context import WorkFailed, WorkloadContext
 from mimir.lib.schemas.signature import CLASSES_MAX, kind_of
 from mimir.lib.tables import identifier
 
@@ -96,23 +96,7 @@ def _without_rare(
             )
             return replace(learning, target=numpy.where(is_rare, RARE_GROUP, learning.target))
     if left < 2 or choice == "refuse" or (choice != "drop" and not few):
-        share = f"{100 * rows / len(learning.target):.0f} % of the rows"
-        what = (
-            f"has classes with only one row ({shown}), {share}. "
-            "Each class needs two rows, one for training and one for evaluation"
-        )
-        options = (
-            "Choose rare_classes drop or group"
-            if left >= 2
-            else "Choose rare_classes group"
-            if rows >= CLASS_ROWS_MIN
-            else "Add rows"
-        )
-        number = "task regression or " if kind_of(learning.target_type) == "number" else ""
-        raise unfit(
-            name,
-            f"{what}. {options}, group its values in a pipeline, or choose {number}another target",
-        )
+        raise _rare_fault(learning, name, shown, rows=rows, left=left)
     frequent = ~is_rare
     notice(
         context,
@@ -127,6 +111,27 @@ def _without_rare(
         target=learning.target[frequent],
         order=order,
         unused_rows=learning.unused_rows + rows,
+    )
+
+
+def _rare_fault(learning: Learning, name: str, shown: str, *, rows: int, left: int) -> WorkFailed:
+    """Return the failure of rare classes. `rows`: of these classes; `left`: number of others."""
+    share = f"{100 * rows / len(learning.target):.0f} % of the rows"
+    what = (
+        f"has classes with only one row ({shown}), {share}. "
+        "Each class needs two rows, one for training and one for evaluation"
+    )
+    options = (
+        "Choose rare_classes drop or group"
+        if left >= 2
+        else "Choose rare_classes group"
+        if rows >= CLASS_ROWS_MIN
+        else "Add rows"
+    )
+    number = "task regression or " if kind_of(learning.target_type) == "number" else ""
+    return unfit(
+        name,
+        f"{what}. {options}, group its values in a pipeline, or choose {number}another target",
     )
 
 
