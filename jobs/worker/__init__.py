@@ -1,5 +1,6 @@
-"""The worker: one process that claims one job, runs it, reports, and exits.
+"""The worker process: claims one job, runs it, reports and exits.
 
-Imports `jobs.contract` and `mimir.lib` only: no Django, no server code. The supervisor (`__main__`, `supervisor` and what they import)
-uses the standard library alone, so that it starts in milliseconds and survives whatever user code does to its own process.
+Imports only `jobs.contract` and `mimir.lib`: no Django, no server code. The supervisor (`__main__`,
+`supervisor` and their imports) uses only the standard library: it starts in milliseconds and
+survives anything that user code does to its own process.
 """

@@ -1,8 +1,11 @@
-"""`python -m jobs.worker`: claims the attempt that its environment names, runs it, reports, exits. Exit codes: docs/reference/worker-protocol.md.
+"""`python -m jobs.worker`: claim the attempt of the environment, run it, report, exit.
 
-Started by the process launcher it first forks itself off, so that nobody of ours is its parent, keeps the lock it inherited, and leaves a
-guardian above the supervisor. In a container it is the first process and stays it: the kernel ends the others with it. The workload's
-interpreter is started before the supervisor's modules are imported: the two take their time side by side.
+Exit codes: docs/reference/worker-protocol.md.
+
+Under the process launcher it first forks, to detach from the launcher. It keeps the inherited lock
+and leaves a guardian above the supervisor. In a container it is process 1 and stays: when it exits,
+the kernel kills the others. The workload's interpreter starts before the supervisor's modules are
+imported, so that both happen in parallel.
 """
 
 import os
@@ -18,14 +21,15 @@ from jobs.worker.environment import (
     BadWorkerEnvironment,
     WorkerEnvironment,
 )
-from jobs.worker.guard_process import stand_guard
+from jobs.worker.guard_process import start_guardian
 from jobs.worker.process import make_scratch, start_workload
 from mimir.lib.crash import crash_point
 
 
 def main() -> int:
-    """One attempt; the exit code."""
-    # A container's first process is sent only the signals that it handles: without this one, SIGTERM would wait for SIGKILL.
+    """Run one attempt; return the exit code."""
+    # Process 1 of a container receives only signals that it handles. Without this handler, SIGTERM
+    # would have no effect until SIGKILL.
     signal.signal(signal.SIGTERM, _stopped)
     try:
         environment = _environment.read()
@@ -38,8 +42,8 @@ def main() -> int:
     process_tree.become_supervisor()
     process_tree.forget_token("JOB_TOKEN")
     if environment.lock_descriptor is not None:
-        stand_guard()
-        process_tree.become_subreaper()  # a fork does not inherit that
+        start_guardian()
+        process_tree.become_subreaper()  # not inherited by a fork
     crash_point("worker.before_claim")
     workload = start_workload(environment)
     from jobs.worker.attempt import run_attempt
@@ -48,14 +52,16 @@ def main() -> int:
 
 
 def _stopped(_number: int, _frame: Any) -> None:
-    """Asked to stop before there is a supervisor that could tell of it."""
+    """Exit on a SIGTERM that arrives before a supervisor exists to report it."""
     raise SystemExit(EXIT_STOPPED)
 
 
 def _fork_off(environment: WorkerEnvironment) -> None:
-    """The child goes on, in the session its starter made; the parent ends. The child's pid is left where `terminate` finds it.
+    """Fork: the child continues in the session that the launcher created; the parent exits.
 
-    Both leave it: the parent, so that it is there when the starter has its answer; the child, so that it is there if the parent was killed.
+    The child's pid is written to the file that `terminate` reads. Both write it: the parent,
+    because the launcher expects it when the parent has exited; the child, in case the parent was
+    killed.
     """
     assert environment.lock_descriptor is not None
     assert environment.worker_dir is not None

@@ -1,4 +1,4 @@
-"""One attempt from its claim to its exit code, with a workload that waits for its job."""
+"""Run one attempt from its claim to its exit code, with a workload that is already started."""
 
 import json
 import os
@@ -24,15 +24,14 @@ from jobs.worker.supervisor import Supervisor
 from mimir.lib.clock import utc_now
 from mimir.lib.crash import crash_point
 
-TERMINATION_MESSAGE_MAX = (
-    600  # characters: kubelet keeps 4,096 bytes, and JSON may need six for one
-)
-CAUSES_MAX = 10  # of failed claims that are printed
-CLAIM_SECONDS = 3600.0  # the orchestrator's own launch time limit comes first, and answers 410 then
+# Characters: kubelet keeps 4,096 bytes, and JSON can need six bytes for one character.
+TERMINATION_MESSAGE_MAX = 600
+CAUSES_MAX = 10  # causes of failed claims that are printed
+CLAIM_SECONDS = 3600.0  # the orchestrator's launch timeout comes first and answers 410
 
 
 def run_attempt(environment: WorkerEnvironment, workload: WorkloadProcess) -> int:
-    """Claim, run, report; the exit code."""
+    """Claim, run and report; return the exit code."""
     client = Client(environment.orchestrator_url, environment.attempt_id, environment.job_token)
     try:
         claim = _claim(client)
@@ -48,29 +47,34 @@ def run_attempt(environment: WorkerEnvironment, workload: WorkloadProcess) -> in
 def _supervise(
     environment: WorkerEnvironment, client: Client, workload: WorkloadProcess, claim: dict[str, Any]
 ) -> int:
-    """A supervisor that fails itself leaves nothing running, and its word with its launcher, whose reconciler tells it on."""
+    """Run the supervisor; write for the launcher how the attempt ended.
+
+    If the supervisor itself fails, no process is left running, and the reconciler reads the cause
+    from the launcher.
+    """
     supervisor: Supervisor | None = None
     try:
         supervisor = Supervisor(environment, client, workload, claim)
         code, verdict = supervisor.run()
     except Exception as error:
-        import traceback  # takes a while: only where it is needed
+        import traceback  # slow to import, and rarely needed
 
         traceback.print_exc()
         process_tree.kill_all()
         code, verdict = EXIT_GAVE_UP, broken("supervisor", error)
     ended = _ended(supervisor, code, verdict)
     if environment.worker_dir is not None:
-        _leave_exit(environment.worker_dir, ended)
+        _write_exit(environment.worker_dir, ended)
     elif environment.termination_file.exists():
-        _leave_message(environment.termination_file, ended)
+        _write_termination_message(environment.termination_file, ended)
     return code
 
 
 def _claim(client: Client) -> dict[str, Any]:
-    """Drawn once: the same claim may be sent many times, and only ever counts once.
+    """Claim the attempt and return the claim.
 
-    Each new cause that keeps it from the orchestrator is printed: nobody else can say that this pod has no DNS.
+    The claim id is drawn once, so a repeated claim counts once. Each new cause that keeps it from
+    the orchestrator is printed: nothing else can report that this pod has no DNS.
     """
     body = {
         "claim_id": str(uuid.uuid4()),
@@ -83,7 +87,7 @@ def _claim(client: Client) -> dict[str, Any]:
         if str(error) not in printed and len(printed) < CAUSES_MAX:
             printed.add(str(error))
             print(
-                f"worker: the orchestrator does not answer, trying again: {error}",
+                f"worker: the orchestrator does not answer, retrying: {error}",
                 file=sys.stderr,
                 flush=True,
             )
@@ -100,7 +104,10 @@ def _refused_code(error: Refused | Unreachable) -> int:
 
 
 def _ended(supervisor: Supervisor | None, code: int, verdict: Verdict) -> dict[str, Any]:
-    """How it ended, for the launcher; with the cause where the orchestrator could not be told it."""
+    """Return how the attempt ended, for the launcher.
+
+    It has the cause if the orchestrator did not get it.
+    """
     ended: dict[str, Any] = {"code": code, "at": utc_now().isoformat()}
     if supervisor is not None:
         ended |= {
@@ -108,7 +115,7 @@ def _ended(supervisor: Supervisor | None, code: int, verdict: Verdict) -> dict[s
             "log_end": supervisor.spool.end,
         }
     if code not in (EXIT_ACCEPTED, EXIT_FENCED):
-        undelivered = "Its worker could not deliver its end: the orchestrator did not answer."
+        undelivered = "The worker could not report the end: the orchestrator did not answer."
         ended |= {
             "reason": verdict.reason or "worker_lost",
             "message": verdict.message or ("" if verdict.reason else undelivered),
@@ -117,8 +124,11 @@ def _ended(supervisor: Supervisor | None, code: int, verdict: Verdict) -> dict[s
     return ended
 
 
-def _leave_exit(folder: Path, ended: dict[str, Any]) -> None:
-    """Written, fsynced, renamed. On a full disk the orchestrator has been told already, or nobody can be."""
+def _write_exit(folder: Path, ended: dict[str, Any]) -> None:
+    """Write, fsync and rename `exit.json`.
+
+    A full disk is only printed: the orchestrator has the report already, or nothing can deliver it.
+    """
     try:
         with (folder / "exit.new").open("w") as file:
             json.dump(ended, file)
@@ -129,8 +139,12 @@ def _leave_exit(folder: Path, ended: dict[str, Any]) -> None:
         print(f"worker: exit.json could not be written: {error}", file=sys.stderr)
 
 
-def _leave_message(file: Path, ended: dict[str, Any]) -> None:
-    """The same as the container's last word: on Kubernetes it is the `message` of the container's end. The file is mounted: no rename."""
+def _write_termination_message(file: Path, ended: dict[str, Any]) -> None:
+    """Write the container's termination message, with the content of `exit.json`.
+
+    Kubernetes shows it as `message` of the terminated container. The file is mounted, so it cannot
+    be replaced by a rename.
+    """
     if "message" in ended:
         ended = {**ended, "message": ended["message"][:TERMINATION_MESSAGE_MAX]}
     try:

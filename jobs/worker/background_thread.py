@@ -18,10 +18,10 @@ class BackgroundThread(threading.Thread):
         try:
             self.work()
         except Exception as error:
-            import traceback  # takes a while: only where it is needed
+            import traceback  # slow to import, and rarely needed
 
             traceback.print_exc(file=sys.stderr)
-            self.halt.ask(broken(self.name, error))
+            self.halt.request(broken(self.name, error))
 
     def work(self) -> None:
         """Do the work of the thread."""

@@ -1,6 +1,7 @@
-"""Kernel counters of this container: its memory, that memory's limit, and whether it had to kill for it. Versions 2 and 1 of cgroups.
+"""Memory use, memory limit and OOM kills of this container's cgroup (version 2 or 1).
 
-Memory is counted as the kernel does before it kills: without what it could take back at any moment (cached files, caches of its own).
+Memory is counted as the kernel counts it before an OOM kill: without memory that it can reclaim at
+any time (cached files, reclaimable caches of the kernel).
 """
 
 import contextlib
@@ -8,11 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 OWN, MOUNTED = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
-UNLIMITED_BYTES = 2**60  # version 1 says "no limit" by the largest number of whole pages
+UNLIMITED_BYTES = 2**60  # version 1 gives "no limit" as the largest number of whole pages
 
 
 class _Names(NamedTuple):
-    """The files of one version, and the rows of `memory.stat` that can be taken back."""
+    """File names of one cgroup version, and the reclaimable rows of `memory.stat`."""
 
     now: str
     limit: str
@@ -35,13 +36,13 @@ _V1 = _Names(
 
 
 class MemoryGroup:
-    """This process's own memory cgroup."""
+    """Memory cgroup of this process."""
 
     def __init__(self, folder: Path, names: _Names) -> None:
         self._folder, self._names = folder, names
 
     def read(self) -> tuple[int, int] | None:
-        """(used, limit) in bytes; None where there is no limit, or no more to be read."""
+        """Return (used, limit) in bytes; None without a limit or if a file cannot be read."""
         try:
             limit = int((self._folder / self._names.limit).read_text())
             used = int((self._folder / self._names.now).read_text())
@@ -53,7 +54,7 @@ class MemoryGroup:
         return max(0, used - sum(rows.get(name, 0) for name in self._names.reclaimable)), limit
 
     def kills(self) -> int:
-        """How many processes the kernel has killed here because memory ran out."""
+        """Return the number of processes that the kernel OOM-killed in this cgroup."""
         try:
             return _rows(self._folder / self._names.kills).get("oom_kill", 0)
         except (OSError, ValueError):
@@ -61,13 +62,14 @@ class MemoryGroup:
 
 
 def own_group() -> MemoryGroup | None:
-    """The memory cgroup of this process, however it is mounted here; None without one."""
+    """Return the memory cgroup of this process, wherever it is mounted; None without one."""
     paths = {"": "", "memory": ""}
     with contextlib.suppress(OSError, ValueError):
         for line in OWN.read_text().splitlines():
             _number, controllers, path = line.split(":", 2)
             paths.update(dict.fromkeys(controllers.split(","), path))
-    # With a namespace of its own a container is at the root; without one only the host knows the path, and the container's is mounted at the root.
+    # With its own cgroup namespace, a container is at the root. Without one, the path is only valid
+    # on the host, and the container's cgroup is mounted at the root.
     for folder, names in ((MOUNTED, _V2), (MOUNTED / "memory", _V1)):
         own = paths["" if names is _V2 else "memory"].lstrip("/")
         for candidate in (folder / own, folder):
@@ -77,7 +79,7 @@ def own_group() -> MemoryGroup | None:
 
 
 def _rows(path: Path) -> dict[str, int]:
-    """A file of `name number` lines."""
+    """Parse a file of `name number` lines."""
     return {
         name: int(number)
         for name, number in (line.split() for line in path.read_text().splitlines())

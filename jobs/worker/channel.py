@@ -1,10 +1,20 @@
 """Messages between workload and supervisor: JSON objects, one per line, over a socket pair.
 
-Workload to supervisor:  {"event": kind, "data": {…}} · {"call": n, "fetch": input name} · {"call": n, "artifact": path, "name", "role",
-"media_type"} · {"done": {"status": "succeeded", "result": {…}}} · {"done": {"status": "failed", "reason", "message", "detail"}}
-Supervisor to workload:  {"job": {…}, "limits": {…}, "inputs": […], "read_url_allow": […]} once, then {"answer": n, …} for each call.
+Workload to supervisor:
 
-User code does not inherit the socket; what comes from it is data, never trusted for more than this attempt.
+- {"event": kind, "data": {…}}
+- {"call": n, "fetch": input name}
+- {"call": n, "artifact": path, "name", "role", "media_type"}
+- {"done": {"status": "succeeded", "result": {…}}}
+- {"done": {"status": "failed", "reason", "message", "detail"}}
+
+Supervisor to workload:
+
+- {"job": {…}, "limits": {…}, "inputs": […], "read_url_allow": […]}, once
+- {"answer": n, …} for each call
+
+User code does not inherit the socket. Messages of the workload are data and are trusted for this
+attempt only.
 """
 
 import json
@@ -16,11 +26,14 @@ DESCRIPTOR_VARIABLE = "MIMIR_CHANNEL_FD"
 
 
 class MessageTooLarge(Exception):
-    """One line is over MESSAGE_BYTES_MAX."""
+    """A line is longer than MESSAGE_BYTES_MAX."""
 
 
 class Channel:
-    """One end. Blocking; one thread reads. `trusted`: what the other end says may have any size (the supervisor's word to its workload)."""
+    """One end of the socket pair. Blocking; one thread reads.
+
+    `trusted`: messages of the other end can have any size (from the supervisor to its workload).
+    """
 
     def __init__(self, end: socket.socket, *, trusted: bool = False) -> None:
         self.socket = end
@@ -28,13 +41,13 @@ class Channel:
         self._rest = b""
 
     def send(self, message: dict[str, Any]) -> None:
-        """Send one object. Raises: OSError when the other end is gone."""
+        """Send one object. Raises: OSError if the other end is closed."""
         self.socket.sendall(
             json.dumps(message, separators=(",", ":"), default=str).encode() + b"\n"
         )
 
     def receive(self) -> dict[str, Any] | None:
-        """The next object; None when the other end is gone. Raises: MessageTooLarge."""
+        """Return the next object; None if the other end is closed. Raises: MessageTooLarge."""
         while b"\n" not in self._rest:
             messages = self.read_ready()
             if messages is None:
@@ -43,11 +56,12 @@ class Channel:
         return _parsed(line)
 
     def read_ready(self) -> bytes | None:
-        """Read once into the buffer; None when the other end is gone. Raises: MessageTooLarge."""
+        """Read once into the buffer; None if the other end is closed. Raises: MessageTooLarge."""
         try:
             data = self.socket.recv(65536)
         except ConnectionResetError:
-            data = b""  # it died before it had read all that we sent; what it sent itself has been read by now
+            # The other end died before it read everything. All that it sent has been read by now.
+            data = b""
         if not data:
             return None
         self._rest += data
@@ -56,7 +70,7 @@ class Channel:
         return data
 
     def messages(self) -> list[dict[str, Any]]:
-        """The whole objects that are in the buffer."""
+        """Take the complete objects from the buffer."""
         *lines, self._rest = self._rest.split(b"\n")
         return [_parsed(line) for line in lines if line]
 

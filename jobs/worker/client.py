@@ -1,6 +1,7 @@
-"""The worker API over HTTP, by the standard library: one connection a thread, repeats with back-off, errors by what they demand.
+"""HTTP client of the worker API: one connection per thread, retries with back-off.
 
-See docs/reference/worker-protocol.md. Every call may be repeated; whoever calls says for how long.
+It uses only the standard library. Its exceptions say what the caller must do. Each call can be
+repeated; the caller sets for how long. See docs/reference/worker-protocol.md.
 """
 
 import email.utils
@@ -18,13 +19,13 @@ from urllib.parse import quote, urlsplit
 TIMEOUT_SECONDS = 30.0
 FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 0.1, 5.0
 PIECE_BYTES = 256 * 1024
-WRONG_MAX = (
-    3  # times an input may arrive whole and wrong, before it is its content and not the way here
-)
+# Complete downloads with a wrong checksum after which the stored content counts as changed; fewer
+# can be a fault of the connection.
+WRONG_MAX = 3
 
 
 class Refused(Exception):
-    """The orchestrator answered with an error that a retry does not fix. `status`, `code`, `message` and `detail` are its answer's."""
+    """Error answer that a retry does not fix: `status`, `code`, `message` and `detail`."""
 
     def __init__(self, status: int, code: str, message: str, detail: Mapping[str, Any]) -> None:
         super().__init__(f"{status} {code}: {message}")
@@ -36,11 +37,11 @@ class Fenced(Refused):
 
 
 class Unreachable(Exception):
-    """No answer within the time the caller gave."""
+    """No answer within the caller's time."""
 
 
 class FileTrouble(Exception):
-    """A file of ours, not the connection: what the operating system says of it. A retry does not fix it."""
+    """A local file failed, not the connection. A retry does not fix it; `error` is the cause."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(error.strerror or str(error))
@@ -48,15 +49,15 @@ class FileTrouble(Exception):
 
 
 class ContentChanged(Exception):
-    """An input arrives whole, and again and again with another checksum than it has: what is stored was changed."""
+    """The checksum is wrong after repeated complete downloads: the stored object changed."""
 
 
 class FileChanged(Exception):
-    """A file became shorter while it was sent."""
+    """A file became shorter during its upload."""
 
 
 class Client:
-    """Calls for one attempt. Threads may share it: each has its own connection."""
+    """API calls of one attempt. Thread-safe: each thread has its own connection."""
 
     def __init__(self, base_url: str, attempt_id: str, token: str) -> None:
         parts = urlsplit(base_url)
@@ -65,9 +66,8 @@ class Client:
         self._path = f"{parts.path.rstrip('/')}/worker/v1/attempts/{attempt_id}/"
         self._local = threading.local()
         self.token = token
-        self.clock_ahead_seconds = (
-            0.0  # of this machine, by the Date of the orchestrator's last answer
-        )
+        # This machine's clock minus the `Date` of the orchestrator's last answer.
+        self.clock_ahead_seconds = 0.0
 
     def post(
         self,
@@ -77,9 +77,10 @@ class Client:
         patience_seconds: float,
         on_failure: "Callable[[Unreachable], None] | None" = None,
     ) -> dict[str, Any]:
-        """POST JSON, repeated for `patience_seconds`; the answer's object. `on_failure` is called after each try without an answer.
+        """POST JSON, retried for `patience_seconds`; return the object of the answer.
 
-        Raises: Refused, Fenced, Unreachable.
+        `on_failure` is called after each try without an answer. Raises: Refused, Fenced,
+        Unreachable.
         """
         data = json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
@@ -88,7 +89,7 @@ class Client:
         )
 
     def post_log(self, offset: int, data: bytes) -> dict[str, Any]:
-        """POST one chunk of log bytes, once. Raises: Refused, Fenced, Unreachable."""
+        """POST one chunk of log bytes, without retries. Raises: Refused, Fenced, Unreachable."""
         headers = {"Content-Type": "application/octet-stream"}
         return self._once(lambda: self._json("POST", f"logs?offset={offset}", data, headers))
 
@@ -103,7 +104,10 @@ class Client:
         media_type: str,
         patience_seconds: float,
     ) -> dict[str, Any]:
-        """PUT the first `size_bytes` of a file, repeated from its start. Raises: Refused, Fenced, Unreachable, FileTrouble, FileChanged."""
+        """PUT the first `size_bytes` of a file. Each retry starts over.
+
+        Raises: Refused, Fenced, Unreachable, FileTrouble, FileChanged.
+        """
         headers = {
             "Content-Type": media_type,
             "Content-Length": str(size_bytes),
@@ -118,7 +122,7 @@ class Client:
         return self._repeat(send, patience_seconds)
 
     def get_input(self, name: str, file: IO[bytes], *, patience_seconds: float) -> None:
-        """GET an input into `file`, repeated from its start until all of it is there.
+        """GET an input into `file`. Each retry starts over, until the content is complete.
 
         Raises: Refused, Fenced, Unreachable, FileTrouble, ContentChanged.
         """
@@ -129,15 +133,16 @@ class Client:
             response = self._send("GET", f"inputs/{quote(name)}", None, {})
             if response.status != 200:
                 self._raise(response.status, response.read())
-            # A connection that breaks looks like an end of the body: only the checksum says that it is whole.
+            # A broken connection looks like the end of the body. Only the checksum shows that the
+            # body is complete.
             if _saved(response, file) != response.getheader("X-Content-SHA256", "").lower():
                 self._drop()
                 wrong += file.tell() == int(response.getheader("Content-Length") or -1)
                 if wrong >= WRONG_MAX:
                     raise ContentChanged(
-                        f"the input {name} has another checksum than it was stored with"
+                        f"the stored content of input {name} does not match its checksum"
                     )
-                raise Unreachable(f"the input {name} arrived with another checksum than it has")
+                raise Unreachable(f"the download of input {name} does not match its checksum")
             return {}
 
         self._repeat(fetch, patience_seconds)
@@ -169,7 +174,7 @@ class Client:
             self._drop()
             raise Unreachable(f"{type(error).__name__}: {error}") from error
         except (FileTrouble, FileChanged):
-            self._drop()  # half a request is on its way, or half an answer
+            self._drop()  # a request or an answer is incomplete
             raise
 
     def _json(
@@ -182,14 +187,14 @@ class Client:
             self._raise(response.status, data)
         try:
             answer = json.loads(data or b"{}")
-        except ValueError as error:  # a proxy's own page, for one
+        except ValueError as error:  # for example the error page of a proxy
             raise Unreachable(
                 f"{response.status} with a body that is not the orchestrator's"
             ) from error
         return answer if isinstance(answer, dict) else {}
 
     def _compare_clocks(self, date: str | None) -> None:
-        """Note how far this machine's clock is ahead of the orchestrator's. A proxy may leave the header out."""
+        """Store the offset of this machine's clock. A proxy may omit the header."""
         try:
             then = email.utils.parsedate_to_datetime(date) if date else None
         except (ValueError, TypeError):
@@ -200,11 +205,15 @@ class Client:
     def _send(
         self, method: str, name: str, body: Any, headers: Mapping[str, str]
     ) -> http.client.HTTPResponse:
-        """One request. A kept connection may have been closed by the other side meanwhile: then once more on a new one."""
-        kept: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
-        if kept is not None:
+        """Send one request.
+
+        The other side may have closed a reused connection: the request is then sent once more on a
+        new one.
+        """
+        reused: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        if reused is not None:
             try:
-                return self._ask(kept, method, name, body, headers)
+                return self._ask(reused, method, name, body, headers)
             except (
                 http.client.RemoteDisconnected,
                 http.client.CannotSendRequest,
@@ -247,7 +256,7 @@ class Client:
         self._local.connection = None
 
     def _raise(self, status: int, data: bytes) -> None:
-        """Turn an error answer into what it demands. 429 and 5xx are as good as no answer: the same again later."""
+        """Raise the exception of an error answer. 429 and 5xx count as unreachable: retried."""
         try:
             body = json.loads(data)
         except ValueError:
@@ -264,19 +273,19 @@ class Client:
 
 
 class _Body:
-    """Exactly the first `size_bytes` of a file, whatever else is written to it meanwhile."""
+    """Request body: exactly the first `size_bytes` of a file, even if the file grows."""
 
     def __init__(self, file: IO[bytes], size_bytes: int) -> None:
         self._file, self._size = file, size_bytes
         self.rewind()
 
     def rewind(self) -> None:
-        """From the start again."""
+        """Start over."""
         self._file.seek(0)
         self._left = self._size
 
     def read(self, size: int = -1) -> bytes:
-        """As http.client asks for it. Raises: FileTrouble, FileChanged."""
+        """Read for http.client. Raises: FileTrouble, FileChanged."""
         wanted = self._left if size < 0 else min(size, self._left)
         if not wanted:
             return b""
@@ -285,13 +294,13 @@ class _Body:
         except OSError as error:
             raise FileTrouble(error) from error
         if not data:
-            raise FileChanged("it became shorter while it was sent")
+            raise FileChanged("the file became shorter during the upload")
         self._left -= len(data)
         return data
 
 
 def _saved(response: http.client.HTTPResponse, file: IO[bytes]) -> str:
-    """The body in `file`, from its start; hex SHA-256 of it. Raises: FileTrouble."""
+    """Write the body into `file` from its start; return its hex SHA-256. Raises: FileTrouble."""
     digest = hashlib.sha256()
     try:
         file.seek(0)

@@ -1,18 +1,19 @@
-"""Bytes of a stream to stored log lines, in the format of the Kubernetes container runtime interface (CRI).
+"""Format the bytes of a stream as stored log lines, in the log format of the Kubernetes CRI.
 
-`<RFC 3339 nano> stdout|stderr F|P <text>\\n`: F ends a line, P is a part of a line that continues. Text is bytes, untouched; what a stream wrote
-is the texts one after another, with a line end after each F. No stored line is longer than `contract.LOG_LINE_BYTES_MAX`.
+`<RFC 3339 nano> stdout|stderr F|P <text>\\n`: F ends a line, P is a part of a line that continues.
+Text is bytes, unchanged. The stream is the concatenation of the texts, with a line end after each
+F. No stored line is longer than `contract.LOG_LINE_BYTES_MAX`.
 """
 
 from jobs.contract import LOG_LINE_BYTES_MAX
 from mimir.lib.clock import rfc3339_nano
 
-_PREFIX_BYTES = 30 + len(" stdout F ") + 1  # a time has 30 bytes; the last one is the line end
+_PREFIX_BYTES = 30 + len(" stdout F ") + 1  # a time has 30 bytes; the last byte is the line end
 TEXT_BYTES_MAX = LOG_LINE_BYTES_MAX - _PREFIX_BYTES
 
 
 class LineFormatter:
-    """Formats one stream. Keeps at most one unfinished line part."""
+    """Formatter of one stream. Buffers at most one unfinished part of a line."""
 
     def __init__(self, stream: str) -> None:
         self._tag = {kind: f" {stream} {kind} ".encode() for kind in "FP"}
@@ -20,11 +21,14 @@ class LineFormatter:
 
     @property
     def pending(self) -> bool:
-        """Whether an unfinished line waits: `flush` it when no more comes for a moment, so that progress bars show."""
+        """Whether an unfinished line is buffered.
+
+        Callers `flush` it after a short pause of the stream: this makes progress bars visible.
+        """
         return bool(self._rest)
 
     def feed(self, data: bytes, nanoseconds: int) -> bytes:
-        """The stored lines that `data`, read at `nanoseconds` (Unix), completes."""
+        """Return the stored lines completed by `data`, which was read at `nanoseconds` (Unix)."""
         stamp = rfc3339_nano(nanoseconds).encode()
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
@@ -38,7 +42,7 @@ class LineFormatter:
         return b"".join(out)
 
     def flush(self, nanoseconds: int) -> bytes:
-        """The unfinished line as a P part; empty when there is none."""
+        """Return the unfinished line as a P part; empty if there is none."""
         rest, self._rest = self._rest, b""
         return (
             b"".join(self._parts(rfc3339_nano(nanoseconds).encode(), rest, last=b"P"))
@@ -47,7 +51,7 @@ class LineFormatter:
         )
 
     def _parts(self, stamp: bytes, text: bytes, *, last: bytes) -> list[bytes]:
-        """`text` as stored lines: parts of the greatest size, the last one with the tag `last`."""
+        """Return `text` as stored lines of maximum size; the last one has the tag `last`."""
         final, part = self._tag[last.decode()], self._tag["P"]
         if len(text) <= TEXT_BYTES_MAX:
             return [stamp + final + text + b"\n"]

@@ -1,4 +1,4 @@
-"""The last part of an attempt: the rest of the log, the events, then `finish`, for as long as the grace lasts."""
+"""End of an attempt: deliver the log, the events, then `finish`, within the grace period."""
 
 import time
 from typing import Any
@@ -13,12 +13,15 @@ from jobs.worker.spool import Spool
 from jobs.worker.stopping import Stop, Verdict, failed
 
 IDLE_SECONDS = 0.5
-REST_OF_LOG_SECONDS = 10.0  # a fenced attempt still delivers its log, while that is accepted
+REST_OF_LOG_SECONDS = 10.0  # a fenced attempt still delivers its log while it is accepted
 UNSENT = "The rest of the log could not be sent."
 
 
 class Delivery:
-    """Tells the orchestrator what the attempt came to. Whatever part of the supervisor is broken, what can still be told is told."""
+    """Delivers the outcome of the attempt to the orchestrator.
+
+    If a part of the supervisor has failed, the other parts still deliver what they have.
+    """
 
     def __init__(
         self,
@@ -35,7 +38,10 @@ class Delivery:
         self._bare = False
 
     def run(self, verdict: Verdict, *, exit_code: int, grace_seconds: float) -> tuple[int, Verdict]:
-        """The worker's exit code, and what the attempt came to in the end. `exit_code`: the workload's, negative for a signal."""
+        """Return the worker's exit code and the final verdict.
+
+        `exit_code` is the workload's, negative for a signal.
+        """
         end = time.monotonic() + grace_seconds
         while not self._stop.fenced.is_set():
             left = end - time.monotonic()
@@ -54,7 +60,7 @@ class Delivery:
             except Fenced:
                 break
             except Refused as refused:
-                if self._sends_again(refused):
+                if self._can_resend(refused):
                     continue
                 if self._bare:
                     return EXIT_GAVE_UP, verdict
@@ -70,7 +76,7 @@ class Delivery:
         return EXIT_FENCED, verdict
 
     def _log_is_sent(self, timeout_seconds: float) -> bool:
-        """Whether all of the log is there, or as much as ever will be."""
+        """Return whether the log is delivered as far as it can ever be."""
         if self._spool.wait_accepted(timeout_seconds):
             return True
         if self._shipper.is_alive():
@@ -79,7 +85,10 @@ class Delivery:
         return True
 
     def _limited(self, verdict: Verdict) -> Verdict:
-        """A log over its limit fails an attempt, also where the orchestrator is the first to see it, and after the work is done."""
+        """Fail an attempt whose log exceeds its limit.
+
+        This also applies after the work is done, if only the orchestrator noticed.
+        """
         refused = self._shipper.refused
         over = refused is not None and refused.reason is FailureReason.LOG_LIMIT_EXCEEDED
         return (
@@ -89,15 +98,18 @@ class Delivery:
         )
 
     def _refused(self, refused: Refused) -> Verdict:
-        """A report that is refused has to become one that is not: why, and nothing else that may be wrong with it."""
+        """Return a minimal verdict that replaces a refused report.
+
+        It has the cause only, because anything else in the report may be invalid.
+        """
         self._bare = True
         return failed(
             FailureReason.PROTOCOL,
             f"The orchestrator refused the worker's report: {refused.message or refused.code}",
         )
 
-    def _sends_again(self, refused: Refused) -> bool:
-        """Whether sending the log from the orchestrator's end makes `finish` acceptable."""
+    def _can_resend(self, refused: Refused) -> bool:
+        """Return whether `finish` can succeed if the log is resent from the orchestrator's end."""
         end = refused.detail.get("end")
         return refused.code == "log_incomplete" and isinstance(end, int) and self._spool.rewind(end)
 
@@ -120,7 +132,7 @@ class Delivery:
         }
 
     def _with_memory(self, verdict: Verdict) -> Verdict:
-        """DuckDB and Python say that memory ran out, not how much there was."""
+        """Add the memory limit and peak, which DuckDB and Python do not report."""
         if verdict.reason is not FailureReason.OUT_OF_MEMORY:
             return verdict
         facts = {

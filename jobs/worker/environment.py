@@ -6,19 +6,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 EXIT_ACCEPTED, EXIT_FENCED, EXIT_CLAIMED, EXIT_GAVE_UP, EXIT_ENVIRONMENT = 0, 3, 4, 5, 6
-EXIT_STOPPED = 143  # SIGTERM, as a shell tells it; a container that ended with 0 would be one that had done its work
-# Where a container has its folders, and where Kubernetes reads a container's last word.
+# As a shell reports SIGTERM. With exit code 0, a stopped container would count as completed.
+EXIT_STOPPED = 143
+# Folders in a container, and the file in which Kubernetes reads its termination message.
 DATA_DIR, MODELS_DIR, TERMINATION_FILE = "/app/data", "/app/models", "/dev/termination-log"
 
 
 class BadWorkerEnvironment(Exception):
-    """A variable is missing or wrong; the message names all of them."""
+    """Variables are missing or invalid; the message names all missing ones."""
 
 
 class WorkerEnvironment(NamedTuple):
-    """`worker_dir` and `lock_descriptor` are set by the process launcher only: without them this is a container of our own.
+    """Environment of a worker.
 
-    `termination_file` is read by Kubernetes. No dataclass: importing those would delay the workload's start.
+    Only the process launcher sets `worker_dir` and `lock_descriptor`; without them the worker has
+    its own container. Kubernetes reads `termination_file`. Not a dataclass: the import would delay
+    the workload's start.
     """
 
     job_id: str
@@ -31,7 +34,7 @@ class WorkerEnvironment(NamedTuple):
     worker_dir: Path | None = None
     lock_descriptor: int | None = None
     termination_file: Path = Path(TERMINATION_FILE)
-    passed_on: Mapping[str, str] = {}  # what user code may see of the surroundings
+    passed_on: Mapping[str, str] = {}  # variables that user code can read
 
 
 _NEEDED = ("JOB_ID", "JOB_TYPE", "ATTEMPT_ID", "JOB_TOKEN", "ORCHESTRATOR_URL")
@@ -49,15 +52,16 @@ _PASSED_ON += ("SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONDONTWRITEBYTECODE", "MIMI
 
 
 def read(environ: Mapping[str, str] | None = None) -> WorkerEnvironment:
-    """The worker's environment. Raises: BadWorkerEnvironment."""
+    """Read the worker's environment. Raises: BadWorkerEnvironment."""
     source = os.environ if environ is None else environ
     missing = [name for name in _NEEDED if not source.get(name)]
     if missing:
         raise BadWorkerEnvironment(
-            f"not set: {', '.join(missing)}. A worker is started by its launcher, which sets them (docs/reference/worker-protocol.md)"
+            f"not set: {', '.join(missing)}. The launcher of a worker sets them "
+            "(docs/reference/worker-protocol.md)"
         )
     if not source["ORCHESTRATOR_URL"].startswith(("http://", "https://")):
-        raise BadWorkerEnvironment("ORCHESTRATOR_URL has to begin with http:// or https://")
+        raise BadWorkerEnvironment("ORCHESTRATOR_URL must start with http:// or https://")
     lock = source.get("WORKER_LOCK_FD")
     return WorkerEnvironment(
         job_id=source["JOB_ID"],

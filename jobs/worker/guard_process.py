@@ -11,8 +11,8 @@ import signal
 from jobs.worker import process_tree
 
 
-def stand_guard() -> None:
-    """Fork. The child returns and becomes the supervisor; the parent waits, kills the rest and exits.
+def start_guardian() -> None:
+    """Fork. The child becomes the supervisor; the parent waits, kills the rest and exits.
 
     Both hold the worker's lock: it is free only when no process is left. SIGTERM is forwarded.
     """

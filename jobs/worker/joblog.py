@@ -1,4 +1,7 @@
-"""Lines of the workload's log that Mimir itself writes: they begin with `mimir: `, so that people tell them from a program's own output."""
+"""Log lines that Mimir writes into the job's log.
+
+They start with `mimir: `, which separates them from the output of user programs.
+"""
 
 import sys
 

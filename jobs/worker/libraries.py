@@ -1,4 +1,4 @@
-"""What training and inference ask of the libraries they use: how many threads, and what becomes of warnings."""
+"""Thread limits, imports and warnings of the libraries for training and inference."""
 
 import contextlib
 import importlib
@@ -16,17 +16,21 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_
 
 
 def limit_threads(context: WorkloadContext) -> int:
-    """As many threads as the job has cores; said before the libraries that ask for it are imported."""
+    """Limit the libraries to one thread per core of the job; return that number.
+
+    Must be called before the libraries are imported, because they read the variables then.
+    """
     threads = max(1, int(context.limits["cpu_millicores"]) // 1000)
     for name in _THREADS:
         os.environ[name] = str(threads)
-    # A thread that waits sleeps: one that spins takes the core from the one it waits for, and training on a busy machine takes five times as long.
+    # Waiting threads sleep. A spinning thread takes the core from the thread it waits for, and
+    # training on a busy machine takes five times as long.
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     return threads
 
 
 def import_libraries(context: WorkloadContext) -> None:
-    """Import what takes seconds, and say so meanwhile: until then a job's log would be empty."""
+    """Import the slow libraries and report it: otherwise the job's log stays empty for seconds."""
     message = "Importing pandas, scikit-learn and pyarrow"
     context.event(EventKind.PROGRESS, fraction=0.01, message=message)
     log(message)
@@ -38,20 +42,24 @@ def import_libraries(context: WorkloadContext) -> None:
 
 @contextlib.contextmanager
 def report_warnings(context: WorkloadContext) -> Iterator[None]:
-    """Report warnings of the libraries: that a model did not converge concerns people, the rest goes to the log. Each is said once."""
+    """Report each warning of the libraries once.
+
+    A failure to converge is a notice for users; other warnings go to the log only.
+    """
     from sklearn.exceptions import ConvergenceWarning
 
-    told: set[str] = set()
+    reported: set[str] = set()
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         text = " ".join(str(message).split())[:500]
-        if text in told:
+        if text in reported:
             return
-        told.add(text)
+        reported.add(text)
         if issubclass(category, ConvergenceWarning):
             context.event(
                 EventKind.NOTICE,
-                message=f"The model did not converge: more iterations (max_iter) may help. {text[:200]}",
+                message="The model did not converge: more iterations (max_iter) may help. "
+                + text[:200],
             )
         log(f"{category.__name__}: {text}")
 

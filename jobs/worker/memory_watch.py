@@ -8,9 +8,8 @@ from jobs.worker import cgroup, process_tree
 from jobs.worker.background_thread import BackgroundThread
 from jobs.worker.stopping import Stop, failed
 
-KILL_AT = (
-    0.97  # of the limit: past it the kernel would kill the whole container, supervisor and all
-)
+# Share of the limit. Above it, the kernel would kill the whole container with the supervisor.
+KILL_AT = 0.97
 FASTEST_SECONDS, SLOWEST_SECONDS = 0.05, 0.2
 SHARE_OF_TIME = 25  # a measurement may take 1/25 of the time
 
@@ -37,7 +36,7 @@ class MemoryWatch(BackgroundThread):
             if used >= KILL_AT * limit:
                 # If a stop is pending, its cause stays; the memory must be freed all the same.
                 peak = self.peak_bytes
-                self.halt.ask(
+                self.halt.request(
                     failed(
                         FailureReason.OUT_OF_MEMORY,
                         "",

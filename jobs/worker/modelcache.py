@@ -80,12 +80,12 @@ class ModelCache:
             return
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._make_room(stored_bytes)
+            self._free_space(stored_bytes)
             self._write(self._name(sha256), source)
         except OSError as error:
-            _log("could not be kept", error)
+            _log("could not be stored", error)
         except _CannotRead as error:
-            _log("could not be kept", error.error)
+            _log("could not be stored", error.error)
 
     def _name(self, sha256: str) -> str:
         return hmac.new(self._names, sha256.encode(), hashlib.sha256).hexdigest() + ".model"
@@ -136,7 +136,7 @@ class ModelCache:
                 temporary.unlink()
             raise
 
-    def _make_room(self, wanted_bytes: int) -> None:
+    def _free_space(self, wanted_bytes: int) -> None:
         """Remove least recently used entries and files that killed writers left.
 
         A reader of a removed entry keeps its open file.
@@ -168,7 +168,7 @@ def _opened(path: Path) -> IO[bytes]:
     )
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise OSError("it is not a file")
+        raise OSError("it is not a regular file")
     return file
 
 

@@ -1,7 +1,8 @@
-"""The file a model is kept in: skops, which is a zip of JSON and arrays, read with a fixed list of trusted types.
+"""Model files: skops, a zip of JSON and arrays, read with a fixed list of trusted types.
 
-It is judged before anything of it is built: as a zip (how many entries, how large unpacked), then by the types it names. Its size and
-sha256 were checked by the supervisor. Nothing here runs code that a file brings.
+A file is checked before an object is built from it: as a zip (number of entries, unpacked size),
+then by the types it names. The supervisor has checked its size and SHA-256. Code in a file is never
+run.
 """
 
 import zipfile
@@ -11,8 +12,9 @@ from typing import Any
 from jobs.contract import FailureReason
 from jobs.worker.workload_context import WorkFailed
 
-# Beyond what skops trusts by itself (scikit-learn's estimators, NumPy's arrays): all that models of `training/estimators.py` hold.
-# `partial` only ever wraps a function that is itself trusted: HistGradientBoosting checks its categories with one.
+# Types in the models of `ml_training/estimators.py`, beyond those that skops trusts by default
+# (scikit-learn's estimators, NumPy's arrays). `partial` only wraps a function that is trusted
+# itself: HistGradientBoosting checks its categories with one.
 TRUSTED_TYPES = (
     "functools.partial",
     "numpy.dtype",
@@ -21,16 +23,19 @@ TRUSTED_TYPES = (
     "sklearn.utils.validation.check_array",
 )
 ENTRIES_MAX = 500_000
-RATIO_MAX = 200  # deflate reaches 1000; the JSON and the arrays of our models stay below 60
-RATIO_FROM_BYTES = 16 * 1024 * 1024  # smaller ones cannot hurt, whatever their ratio
-MEMORY_SHARE = (
-    0.5  # of the job's memory: what is unpacked stands in memory, beside what is made of it
-)
+RATIO_MAX = 200  # deflate reaches 1000; JSON and arrays of these models stay below 60
+RATIO_FROM_BYTES = 16 * 1024 * 1024  # smaller files are harmless at any ratio
+# Share of the job's memory: the unpacked bytes and the objects built from them are in memory
+# together.
+MEMORY_SHARE = 0.5
 _WHAT_TO_DO = "Train it again, or use another version."
 
 
 def save_model(model: Any, path: Path, *, memory_bytes: int) -> None:
-    """Write the model, and read it back: what could not be loaded is not delivered. Raises: WorkFailed."""
+    """Write the model and read it back: a file that cannot be loaded is not delivered.
+
+    Raises: WorkFailed.
+    """
     import skops.io
 
     skops.io.dump(model, path, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
@@ -38,7 +43,10 @@ def save_model(model: Any, path: Path, *, memory_bytes: int) -> None:
 
 
 def load_model(path: Path, *, memory_bytes: int) -> Any:
-    """The model in the file. `memory_bytes`: the job's limit. Raises: WorkFailed `model_corrupt`."""
+    """Load the model of a file. `memory_bytes`: the job's limit.
+
+    Raises: WorkFailed `model_corrupt` or `out_of_memory`.
+    """
     _check_zip(path, int(memory_bytes * MEMORY_SHARE))
     import skops.io
 
@@ -46,17 +54,18 @@ def load_model(path: Path, *, memory_bytes: int) -> Any:
         strange = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED_TYPES))
         if strange:
             raise _corrupt(
-                f"it holds what no model of Mimir holds ({', '.join(strange[:5])[:300]}). It was not loaded"
+                f"it has types that no model of Mimir has ({', '.join(strange[:5])[:300]}). "
+                "It was not loaded"
             )
         return skops.io.load(path, trusted=list(TRUSTED_TYPES))
     except (WorkFailed, MemoryError):
         raise
-    except Exception as error:  # whatever a broken file makes of a reader
+    except Exception as error:  # a reader can raise anything on a damaged file
         raise _corrupt(f"it cannot be read ({type(error).__name__}: {str(error)[:300]})") from error
 
 
 def _check_zip(path: Path, unpacked_bytes_max: int) -> None:
-    """What the directory of the zip says holds: a member is never read beyond the size given there."""
+    """Check the sizes in the zip's directory: a member is never read beyond its size there."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
@@ -68,12 +77,14 @@ def _check_zip(path: Path, unpacked_bytes_max: int) -> None:
     packed = max(1, path.stat().st_size)
     if unpacked > RATIO_FROM_BYTES and unpacked > packed * RATIO_MAX:
         raise _corrupt(
-            f"{packed} bytes would become {unpacked} bytes unpacked: it is a zip bomb, and was not unpacked"
+            f"{packed} bytes would become {unpacked} bytes unpacked: it is a zip bomb, "
+            "and was not unpacked"
         )
     if unpacked > unpacked_bytes_max:
         raise WorkFailed(
             FailureReason.OUT_OF_MEMORY,
-            f"The model's {unpacked} bytes, unpacked, are more than the {unpacked_bytes_max} that this job's memory has room for.",
+            f"The model has {unpacked} bytes unpacked, and this job's memory allows "
+            f"{unpacked_bytes_max}. Request more memory.",
         )
 
 

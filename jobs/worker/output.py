@@ -1,4 +1,7 @@
-"""From the workload's pipes into the spool: formats lines, writes them to our own stdout first, keeps to the log's limit."""
+"""Read the workload's pipes: format lines, copy them to stdout, append them to the spool.
+
+Keeps to the log's size limit.
+"""
 
 import os
 import time
@@ -9,9 +12,8 @@ from jobs.worker.spool import Spool
 from jobs.worker.stopping import Stop, failed
 
 READ_BYTES = 256 * 1024
-FLUSH_SECONDS = (
-    0.2  # an unfinished line older than this is stored as a part: progress bars show, prompts too
-)
+# An unfinished line older than this is stored as a part: progress bars and prompts show.
+FLUSH_SECONDS = 0.2
 
 
 class Output:
@@ -29,7 +31,7 @@ class Output:
         self._dropping = False
 
     def read(self) -> bool:
-        """Read once; whether there was anything. At the end of the stream `open` becomes False."""
+        """Read once; return whether there was data. At the end of the stream `open` is False."""
         try:
             data = os.read(self.descriptor, READ_BYTES)
         except BlockingIOError:
@@ -44,7 +46,7 @@ class Output:
         return True
 
     def flush_stale(self) -> None:
-        """Store an unfinished line that nothing was added to for a moment."""
+        """Store an unfinished line that has not grown for FLUSH_SECONDS."""
         if self._formatter.pending and time.monotonic() - self._read_at > FLUSH_SECONDS:
             self.flush()
 
@@ -54,7 +56,7 @@ class Output:
 
     @property
     def pending(self) -> bool:
-        """Whether an unfinished line waits."""
+        """Whether an unfinished line is buffered."""
         return self._formatter.pending
 
     def _store(self, lines: bytes) -> None:
@@ -64,21 +66,23 @@ class Output:
         if len(lines) > room:
             lines = lines[: lines.rfind(b"\n", 0, max(room, 0)) + 1]
             self._dropping = True
-            message = f"The log reached {self._limit} bytes, all that one attempt may write (LOG_BYTES_MAX)."
+            message = (
+                f"The log reached {self._limit} bytes, the limit of an attempt (LOG_BYTES_MAX)."
+            )
             self._spool.cut(message)
-            self._stop.ask(failed(FailureReason.LOG_LIMIT_EXCEEDED, message))
+            self._stop.request(failed(FailureReason.LOG_LIMIT_EXCEEDED, message))
         _write_all(1, lines)
         try:
             self._spool.append(lines)
         except OSError as error:
             self._dropping = True
-            message = f"The log could not be kept: {error.strerror}."
+            message = f"The log could not be stored: {error.strerror}."
             self._spool.cut(message)
-            self._stop.ask(failed(FailureReason.DISK_FULL, message))
+            self._stop.request(failed(FailureReason.DISK_FULL, message))
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
-    """To our own stdout. A missing reader does not stop the job."""
+    """Write to our own stdout. A missing reader does not stop the job."""
     view = memoryview(data)
     while view:
         try:

@@ -1,6 +1,7 @@
-"""The workload's process: a fresh interpreter that waits for its job, started while the claim is under way.
+"""Workload process: a fresh interpreter that waits for its job, started during the claim.
 
-Its environment is built from nothing: no token, no address of ours reaches user code. Its streams are pipes of their own.
+Its environment is built from scratch: user code gets no token and no address of the orchestrator.
+Its streams are separate pipes.
 """
 
 import os
@@ -15,7 +16,7 @@ from jobs.worker.environment import BadWorkerEnvironment, WorkerEnvironment
 
 
 class WorkloadProcess(NamedTuple):
-    """A started interpreter: its process, our end of its channel, the reading ends of its stdout and stderr."""
+    """Started interpreter: process, our end of its channel, read ends of its stdout and stderr."""
 
     process: subprocess.Popen[bytes]
     channel: Channel
@@ -24,11 +25,14 @@ class WorkloadProcess(NamedTuple):
 
 
 def make_scratch(environment: WorkerEnvironment) -> None:
-    """The folders that the workload starts in. Raises: BadWorkerEnvironment where nothing can be written."""
+    """Create the folders that the workload starts in.
+
+    Raises: BadWorkerEnvironment if they cannot be written.
+    """
     try:
         _temporary(environment).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        wanted = "mount a volume there that the worker's user may write to"
+        wanted = "mount a volume there that the worker's user can write to"
         raise BadWorkerEnvironment(
             f"the scratch folder {environment.data_dir} cannot be used ({error.strerror}): {wanted}"
         ) from error

@@ -1,4 +1,4 @@
-"""Heartbeats and events to the orchestrator, on their own thread."""
+"""Send heartbeats and events to the orchestrator, on a separate thread."""
 
 import json
 import threading
@@ -21,11 +21,11 @@ from mimir.lib.clock import utc_now
 from mimir.lib.json_values import storable
 
 BATCH = 200
-TOGETHER_SECONDS = 0.05  # what comes so soon after one another goes in one request
+BATCH_SECONDS = 0.05  # events within this time share a request
 
 
 class Reporter(BackgroundThread):
-    """Sends heartbeats and, in order and without gaps, the events that `add` takes."""
+    """Sends heartbeats, and the events of `add` in order and without gaps."""
 
     def __init__(
         self,
@@ -50,28 +50,31 @@ class Reporter(BackgroundThread):
         self._pause = FIRST_PAUSE_SECONDS
 
     def add(self, kind: EventKind, data: dict[str, Any]) -> None:
-        """Take an event. Over the limits it is cut down, or dropped: a chatty step does not fail its job."""
+        """Add an event.
+
+        Over the limits it is shortened or dropped: too many events do not fail a job.
+        """
         data = storable(data)
         if len(json.dumps(data)) > self._limits.event_bytes:
-            kept: dict[str, Any] = {
+            fields: dict[str, Any] = {
                 key: data[key]
                 for key in ("step", "seconds", "rows", "uses", "index", "count")
                 if key in data
             }
-            data = {**kept, "message": "left out: larger than an event may be"}
+            data = {**fields, "message": "omitted: larger than an event can be"}
         with self._changed:
             if self._count >= self._limits.event_count:
                 return
             self._count += 1
             if not self._waiting:
-                self._send_at = time.monotonic() + TOGETHER_SECONDS
+                self._send_at = time.monotonic() + BATCH_SECONDS
             self._waiting.append(
                 {"n": self._count, "at": utc_now().isoformat(), "kind": kind, "data": data}
             )
             self._changed.notify_all()
 
     def flush(self, timeout_seconds: float) -> bool:
-        """Wait until the orchestrator has all events; whether it has."""
+        """Wait until the orchestrator has all events; return whether it has."""
         with self._changed:
             self._send_at = 0.0
             self._changed.notify_all()
@@ -83,13 +86,13 @@ class Reporter(BackgroundThread):
             )
 
     def end(self) -> None:
-        """No more events and heartbeats."""
+        """Stop events and heartbeats."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
 
     def work(self) -> None:
-        """Until `end`, or a fence."""
+        """Report until `end` or a fence."""
         while not self.halt.fenced.is_set():
             with self._changed:
                 if not self._ended and (early := self._due_at() - time.monotonic()) > 0:
@@ -133,14 +136,17 @@ class Reporter(BackgroundThread):
             "cpu_millicores": self._cpu.read(),
         }
         if self._client.post("heartbeat", body, patience_seconds=0).get("cancel"):
-            self.halt.ask(CANCELLED)
+            self.halt.request(CANCELLED)
 
     def _stored(self, last: int) -> None:
         with self._changed:
             self._waiting = [event for event in self._waiting if event["n"] > last]
 
-    def _count_on_from(self, last: int) -> None:
-        """The orchestrator has events up to `last` and no further: those between are gone with a database that was restored."""
+    def _renumber_from(self, last: int) -> None:
+        """Renumber the pending events to follow `last`, the orchestrator's last event.
+
+        The events between are lost: the database was restored from a backup.
+        """
         missing = max(0, self._waiting[0]["n"] - 1 - last)
         for event in self._waiting:
             event["n"] -= missing
@@ -150,10 +156,10 @@ class Reporter(BackgroundThread):
         last = refused.detail.get("last")
         with self._changed:
             if refused.code == "gap" and isinstance(last, int) and self._waiting:
-                self._count_on_from(last)
+                self._renumber_from(last)
                 return
             self._waiting.clear()
-        self.halt.ask(
+        self.halt.request(
             failed(
                 FailureReason.PROTOCOL,
                 f"The orchestrator refused a report: {refused.message or refused.code}",

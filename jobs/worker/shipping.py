@@ -1,4 +1,4 @@
-"""Sends the log from the spool to the orchestrator, in order, from where the orchestrator says it ends."""
+"""Send the log from the spool to the orchestrator in order, from the orchestrator's end."""
 
 import threading
 import time
@@ -21,7 +21,11 @@ IDLE_SECONDS = 1.0
 
 
 class LogShipper(BackgroundThread):
-    """Ships until all is told. `fenced` and `refused` say why it stopped before its time; a thread that is dead ships nothing more."""
+    """Ships the log as it grows.
+
+    `fenced` and `refused` give the reason of an early end. After the thread has ended, nothing more
+    is shipped.
+    """
 
     def __init__(self, client: Client, spool: Spool, stop: Stop) -> None:
         super().__init__("log", stop)
@@ -30,7 +34,7 @@ class LogShipper(BackgroundThread):
         self.refused: Verdict | None = None
 
     def work(self) -> None:
-        """Ship until the log is refused for good, or its limit is reached."""
+        """Ship until the attempt is fenced or the log is refused."""
         pause = FIRST_PAUSE_SECONDS
         while True:
             if not self._spool.wait(beyond=self._spool.accepted, timeout_seconds=IDLE_SECONDS):
@@ -57,22 +61,26 @@ class LogShipper(BackgroundThread):
             if (
                 refused.code != "wrong_offset"
                 or not isinstance(end, int)
-                or not self._go_on_from(end, offset)
+                or not self._continue_from(end, offset)
             ):
                 raise
             return
         crash_point("worker.after_log_answer")
         self._spool.accept(int(answer["end"]))
 
-    def _go_on_from(self, end: int, offset: int) -> bool:
-        """Ahead: an earlier copy of this chunk has arrived. Behind: the orchestrator lost what it had accepted; it may still be here."""
+    def _continue_from(self, end: int, offset: int) -> bool:
+        """Continue from the orchestrator's end; return whether that is possible.
+
+        An end after `offset` means that an earlier copy of this chunk arrived. An end before it
+        means that the orchestrator lost accepted bytes, which may still be in the spool.
+        """
         if end < offset:
             return self._spool.rewind(end)
         self._spool.accept(end)
         return True
 
     def _refuse(self, refused: Refused) -> None:
-        """The workload ends for it: what it would print from now on could not be kept."""
+        """Stop the workload, because further output could not be stored."""
         if refused.code == FailureReason.LOG_LIMIT_EXCEEDED:
             self.refused = failed(FailureReason.LOG_LIMIT_EXCEEDED, refused.message)
         else:
@@ -81,4 +89,4 @@ class LogShipper(BackgroundThread):
                 f"The orchestrator refused the log: {refused.message or refused.code}",
             )
         self._spool.cut(self.refused.message)
-        self.halt.ask(self.refused)
+        self.halt.request(self.refused)

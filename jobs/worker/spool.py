@@ -1,7 +1,9 @@
-"""The log on its way: every stored byte is in a file here before it counts as written, and stays until the orchestrator has it.
+"""Spool: log bytes on the worker's disk that the orchestrator has not stored yet.
 
-A folder of segments, each named by the stored offset of its first byte (20 digits) and holding bytes from there on without gaps. A reader
-that knows only this can go on where a killed supervisor stopped. Segments whose bytes are all accepted are removed.
+A byte counts as written when it is in a file here, and stays until the orchestrator has it. The
+spool is a folder of segments without gaps. Each is named by the offset of its first byte in the
+stored log (20 digits), so that a reader can continue where a killed supervisor stopped. Segments
+whose bytes are all accepted are removed.
 """
 
 import hashlib
@@ -15,7 +17,7 @@ SEGMENT_BYTES = 4 * 1024 * 1024
 
 
 class Spool:
-    """One writer and one reader, on two threads. Offsets count stored bytes of the attempt's log from 0."""
+    """Spool with one writer and one reader thread. Offsets count stored bytes of the log from 0."""
 
     def __init__(self, folder: Path, *, limit_bytes: int) -> None:
         self._folder = folder
@@ -27,12 +29,12 @@ class Spool:
         self._file: int | None = None
         self._hash = hashlib.sha256()
         self.end = 0  # bytes written
-        self.accepted = 0  # bytes the orchestrator has
-        self.missing = ""  # what of the workload's output is not here, as a sentence; empty: nothing is missing
+        self.accepted = 0  # bytes that the orchestrator has
+        self.missing = ""  # a sentence about missing output of the workload; empty: complete
 
     @property
     def full(self) -> bool:
-        """Whether so much waits for the orchestrator that no more should be read from the workload."""
+        """Whether so many bytes are pending that the workload's output must not be read."""
         return self.end - self.accepted >= self._limit
 
     @property
@@ -41,7 +43,10 @@ class Spool:
         return self._hash.hexdigest()
 
     def append(self, data: bytes) -> None:
-        """Write whole stored lines. Raises: OSError when the disk is full; then nothing of `data` counts."""
+        """Write whole stored lines.
+
+        Raises: OSError if the disk is full; nothing of `data` counts then.
+        """
         if not data:
             return
         with self._changed:
@@ -54,10 +59,8 @@ class Spool:
 
     def _open_segment(self) -> None:
         if self._file is not None:
-            file, self._file = (
-                self._file,
-                None,
-            )  # if opening the next one fails, this number may be another file's soon
+            # If opening the next segment fails, the old descriptor may soon be another file's.
+            file, self._file = self._file, None
             os.close(file)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         self._file = os.open(self._path(self.end), flags, 0o600)
@@ -78,7 +81,7 @@ class Spool:
         return self._folder / f"{start:020d}"
 
     def read(self, offset: int) -> bytes:
-        """Whole stored lines from `offset` on, at most one chunk; empty at the end."""
+        """Return whole stored lines from `offset`, at most one chunk; empty at the end."""
         with self._lock:
             start = max((begin for begin in self._segments if begin <= offset), default=None)
             if start is None or offset >= self.end:
@@ -90,7 +93,7 @@ class Spool:
         return piece[: piece.rfind(b"\n") + 1]
 
     def accept(self, end: int) -> None:
-        """The orchestrator has everything before `end`: forget the segments that lie before it."""
+        """Mark all bytes before `end` as accepted; remove the segments before it."""
         with self._changed:
             self.accepted = max(self.accepted, min(end, self.end))
             while len(self._segments) > 1 and self._segments[1] <= self.accepted:
@@ -98,11 +101,14 @@ class Spool:
             self._changed.notify_all()
 
     def cut(self, why: str) -> None:
-        """Say that some of the output is missing, and why. The first cause counts."""
+        """Record that output is missing, and why. The first cause counts."""
         self.missing = self.missing or why
 
     def rewind(self, end: int) -> bool:
-        """The orchestrator has less than it said before: send from `end` again, if that is still here; whether it is."""
+        """Send from `end` again; return whether those bytes are still in the spool.
+
+        Called if the orchestrator has less than it accepted before.
+        """
         with self._changed:
             if end > self.end or not self._segments or self._segments[0] > end:
                 return end == self.end
@@ -110,20 +116,20 @@ class Spool:
             self._changed.notify_all()
             return True
 
-    def wait_room(self, timeout_seconds: float) -> bool:
-        """Wait until less than the limit waits for the orchestrator; whether it does."""
+    def wait_not_full(self, timeout_seconds: float) -> bool:
+        """Wait until fewer bytes than the limit are pending; return whether that is the case."""
         with self._changed:
             return self._changed.wait_for(
                 lambda: self.end - self.accepted < self._limit, timeout_seconds
             )
 
     def wait(self, *, beyond: int, timeout_seconds: float) -> bool:
-        """Wait until there is something past `beyond`; whether there is something."""
+        """Wait for bytes after `beyond`; return whether there are any."""
         with self._changed:
             self._changed.wait_for(lambda: self.end > beyond, timeout_seconds)
             return self.end > beyond
 
     def wait_accepted(self, timeout_seconds: float) -> bool:
-        """Wait until the orchestrator has everything; whether it has."""
+        """Wait until the orchestrator has all bytes; return whether it has."""
         with self._changed:
             return self._changed.wait_for(lambda: self.accepted >= self.end, timeout_seconds)

@@ -1,4 +1,4 @@
-"""Why a workload has to stop before its time. Several threads may find a cause; the first one counts, a fence always does."""
+"""Early stop of a workload. Several threads can find a cause; the first counts, a fence always."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -8,7 +8,10 @@ from jobs.contract import FailureReason, FinishStatus
 
 
 class Verdict(NamedTuple):
-    """What an attempt came to, as `finish` reports it. `patient`: the workload is asked to end before it is killed."""
+    """Outcome of an attempt, as `finish` reports it.
+
+    `patient`: the workload gets SIGTERM and time to end before it is killed.
+    """
 
     status: FinishStatus
     reason: FailureReason | None = None
@@ -24,13 +27,13 @@ CANCELLED = Verdict(
 INTERRUPTED = Verdict(
     FinishStatus.FAILED,
     FailureReason.INTERRUPTED,
-    "Its worker was asked to stop by its machine (SIGTERM).",
+    "The worker received SIGTERM from its machine.",
     patient=True,
 )
 
 
 def failed(reason: FailureReason, message: str, **detail: Any) -> Verdict:
-    """A failure, with the facts that `diagnosis` reads; None is left out."""
+    """Return a failure with the facts that `diagnosis` reads; values of None are omitted."""
     return Verdict(
         FinishStatus.FAILED,
         reason,
@@ -40,7 +43,10 @@ def failed(reason: FailureReason, message: str, **detail: Any) -> Verdict:
 
 
 def broken(what: str, error: Exception) -> Verdict:
-    """A defect of ours, or of the machine, in the supervisor itself: no fault of the job's. `what` names the part."""
+    """Return the failure of a part of the supervisor, named by `what`.
+
+    It is a defect of the worker or the machine, not of the job.
+    """
     cause = (
         f"{type(error).__name__}: {error.strerror}"
         if isinstance(error, OSError) and error.strerror
@@ -48,28 +54,27 @@ def broken(what: str, error: Exception) -> Verdict:
     )
     return failed(
         FailureReason.WORKER_LOST,
-        f"Its worker failed by a fault that is not the job's ({what}: {cause}).",
+        f"The worker failed, for a reason outside the job ({what}: {cause}).",
     )
 
 
 class Stop:
-    """Set from any thread; `wake` makes the main thread look."""
+    """Stop request, set from any thread. `wake` wakes the main thread, which checks it."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
-        self._lock = (
-            threading.RLock()
-        )  # a signal's handler asks, perhaps while the same thread is asking
+        # Reentrant: a signal handler can call `request` while the same thread is in it.
+        self._lock = threading.RLock()
         self._wake = wake
         self.verdict: Verdict | None = None
         self.fenced = threading.Event()
 
     @property
-    def asked(self) -> bool:
-        """Whether the workload has to end now."""
+    def requested(self) -> bool:
+        """Whether the workload must end now."""
         return self.verdict is not None or self.fenced.is_set()
 
-    def ask(self, verdict: Verdict) -> None:
-        """Stop for this cause, unless there is one already."""
+    def request(self, verdict: Verdict) -> None:
+        """Request a stop for this cause, unless there is one already."""
         with self._lock:
             self.verdict = self.verdict or verdict
         self._wake()

@@ -1,7 +1,8 @@
-"""The supervisor: runs the workload as its child, carries its log, reports, and delivers its end.
+"""The supervisor: runs the workload as a child, ships its log, reports, delivers the outcome.
 
-The main thread reads the workload's pipes and its channel; threads ship the log, report, watch memory and move files. User code never runs
-here: whatever it does to its own process, this one goes on and says what became of it.
+The main thread reads the workload's pipes and its channel; threads ship the log, report, watch
+memory and transfer files. User code never runs here: whatever it does to its own process, the
+supervisor continues and reports the outcome.
 """
 
 import os
@@ -89,14 +90,14 @@ class Supervisor:
         self._deadline = time.monotonic() + self.limits.timeout_seconds
 
     def _model_cache(self, folder: Path) -> ModelCache | None:
-        """Only where a model is read. The key goes no further than this process."""
+        """Return the cache if the job reads a model. The key stays in this process."""
         key = self._claim.get("cache_key")
         return (
             ModelCache(folder, str(key), limit_bytes=self.limits.model_cache_bytes) if key else None
         )
 
     def run(self) -> tuple[int, Verdict]:
-        """Run the workload to its end and deliver that; the exit code and what the attempt came to."""
+        """Run the workload to its end and deliver the outcome; return exit code and verdict."""
         self._catch_signals()
         for thread in (self._shipper, self.memory, self._reporter, self._transfers):
             thread.start()
@@ -120,18 +121,22 @@ class Supervisor:
         )
 
     def _report_clock(self) -> None:
-        """Report a clock of this machine that is far from the orchestrator's: times in the log are wrong, and certificates may look expired."""
+        """Report a clock that differs much from the orchestrator's.
+
+        Times in the log are wrong then, and certificates can look expired.
+        """
         ahead = self._client.clock_ahead_seconds
         if abs(ahead) > CLOCK_TOLERANCE_SECONDS:
             which = "ahead of" if ahead > 0 else "behind"
             message = (
-                f"The clock of the worker's machine is {duration_text(abs(ahead))} {which} the orchestrator's: times in this log are off by that."
-                " An administrator should correct the machine's clock."
+                f"The clock of the worker's machine is {duration_text(abs(ahead))} {which} "
+                "the orchestrator's: times in this log are off by that. "
+                "An administrator should correct the machine's clock."
             )
             self._reporter.add(EventKind.NOTICE, {"message": message})
 
     def _catch_signals(self) -> None:
-        signal.signal(signal.SIGTERM, lambda *_: self.stop.ask(INTERRUPTED))
+        signal.signal(signal.SIGTERM, lambda *_: self.stop.request(INTERRUPTED))
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
 
@@ -139,18 +144,18 @@ class Supervisor:
         try:
             os.write(self._wake_write, b"w")
         except BlockingIOError:
-            pass  # it is full of reasons to wake up
+            pass  # the pipe is full, so the main thread wakes up anyway
 
     def _send(self, message: dict[str, Any]) -> None:
         try:
             self._workload.channel.send(message)
         except OSError:
-            pass  # the workload is gone: its end says why
+            pass  # the workload is gone; its exit status gives the reason
 
-    # The loop
+    # Main loop
 
     def _pump(self) -> None:
-        """Until the workload has ended."""
+        """Run the loop until the workload has ended."""
         self._selector.register(self._wake_read, selectors.EVENT_READ, self._on_wake)
         self._selector.register(
             self._workload.channel.socket, selectors.EVENT_READ, self._on_channel
@@ -171,7 +176,7 @@ class Supervisor:
             process_tree.reap(keep=self._workload.process.pid)
 
     def _read_or_wait(self) -> None:
-        """A full spool stops the reading, so that the workload waits instead of the log being lost."""
+        """Pause reading while the spool is full: the workload waits, and no log is lost."""
         wanted = not self.spool.full
         if wanted == self._reading:
             return
@@ -204,7 +209,7 @@ class Supervisor:
                 return
         except (OSError, MessageTooLarge) as error:
             self._close_channel()
-            self.stop.ask(
+            self.stop.request(
                 failed(
                     FailureReason.PROTOCOL,
                     f"The workload's report could not be read: {type(error).__name__}.",
@@ -234,21 +239,27 @@ class Supervisor:
             self._reporter.add(kind, message["data"])
 
     def _check_deadline(self) -> None:
-        """Stop the workload at its time limit, with the same grace as on a cancel. The orchestrator ends the attempt itself a while later."""
-        if self.stop.asked or time.monotonic() < self._deadline:
+        """Stop the workload at its time limit, with the same grace period as a cancel.
+
+        The orchestrator ends the attempt itself some time later.
+        """
+        if self.stop.requested or time.monotonic() < self._deadline:
             return
         limit = self.limits.timeout_seconds
-        message = f"Time limit of {limit} s reached. The workload got SIGTERM and has {ASK_SECONDS:.0f} s to end."
+        message = (
+            f"Time limit of {limit} s reached. "
+            f"The workload got SIGTERM and has {ASK_SECONDS:.0f} s to end."
+        )
         self._reporter.add(EventKind.NOTICE, {"message": message})
-        self.stop.ask(
+        self.stop.request(
             failed(
                 FailureReason.DEADLINE_EXCEEDED, f"Stopped at its time limit of {limit} s."
             )._replace(patient=True)
         )
 
     def _obey_stop(self) -> None:
-        """End the workload when somebody asked for it: at once, or after it had its time."""
-        if not self.stop.asked:
+        """Carry out a stop request: kill the workload at once, or after SIGTERM and a pause."""
+        if not self.stop.requested:
             return
         if self.stop.fenced.is_set() or (
             self.stop.verdict is not None and not self.stop.verdict.patient
@@ -261,7 +272,10 @@ class Supervisor:
             process_tree.kill_all()
 
     def _drain(self) -> None:
-        """What is left in the pipes and in the channel. Nobody writes any more: all descendants are gone."""
+        """Read the rest of the pipes and of the channel.
+
+        All descendants are gone, so nothing more is written.
+        """
         if self._channel_open:
             self._workload.channel.socket.setblocking(False)
             self._drain_channel()
@@ -270,17 +284,22 @@ class Supervisor:
             output.flush()
 
     def _drain_output(self, output: Output) -> None:
-        """Only somebody who is none of our descendants can still write: that is not waited for longer than a pipe takes to empty."""
+        """Read the rest of a pipe, for as long as a pipe takes to empty.
+
+        Only a process that is not our descendant can still write. The supervisor does not wait for
+        it.
+        """
         end = time.monotonic() + DRAIN_SECONDS
         while output.open and time.monotonic() < end:
             if self.spool.full:
-                asked = time.monotonic()
-                if not self.spool.wait_room(self.limits.grace_seconds):
+                full_since = time.monotonic()
+                if not self.spool.wait_not_full(self.limits.grace_seconds):
                     self.spool.cut(
-                        "The end of the log found no room: the orchestrator could not be reached, and the spool was full."
+                        "The end of the log is missing: the orchestrator could not be reached, "
+                        "and the spool was full."
                     )
                     return
-                end += time.monotonic() - asked
+                end += time.monotonic() - full_since
             if not output.read() and output.open:
                 time.sleep(0.005)
 
@@ -293,16 +312,19 @@ class Supervisor:
         for message in self._workload.channel.messages():
             self._on_message(message)
 
-    # The end
+    # Outcome
 
     def _verdict(self) -> Verdict:
-        found = self._out_of_memory(self.stop.verdict or self._done or self._without_a_word())
+        found = self._out_of_memory(self.stop.verdict or self._done or self._exit_verdict())
         if found.status is FinishStatus.FAILED and self._step and "step" not in found.detail:
             return found._replace(detail={**found.detail, "step": self._step})
         return found
 
     def _out_of_memory(self, found: Verdict) -> Verdict:
-        """A process that the kernel killed for want of memory looks like one that somebody killed; a shell above it only has an exit code."""
+        """Return an OOM kill as such.
+
+        It looks like any SIGKILL, or like an exit code behind a shell; the cgroup counts OOM kills.
+        """
         if (
             found.reason not in (FailureReason.SIGNAL, FailureReason.EXIT_CODE)
             or not self.memory.kernel_killed()
@@ -316,8 +338,8 @@ class Supervisor:
             **{**found.detail, "limit_bytes": limit, "peak_bytes": self.memory.peak_bytes},
         )
 
-    def _without_a_word(self) -> Verdict:
-        """The workload said nothing: its process tells."""
+    def _exit_verdict(self) -> Verdict:
+        """Return the outcome of a workload without a report, from its exit status."""
         code = self._workload.process.returncode
         if code < 0:
             return failed(FailureReason.SIGNAL, "", signal=-code)
@@ -333,7 +355,7 @@ def _spool_folder(environment: WorkerEnvironment) -> Path:
 
 
 def _done(value: Any) -> Verdict:
-    """The workload's own word. It is user code's neighbour: read with care."""
+    """Parse the workload's report. User code can influence it, so nothing in it is trusted."""
     value = storable(value) if isinstance(value, dict) else {}
     result, detail = value.get("result"), value.get("detail")
     if value.get("status") == FinishStatus.SUCCEEDED:

@@ -1,9 +1,8 @@
-"""A dataset's columns as a model sees them, the same in training and in inference.
+"""Columns of a dataset as model input, the same in training and in inference.
 
-Numbers and truth values become floats, dates and times days since 1970-01-01 (UTC) as floats, text stays text; a missing value is NaN in
-each. DuckDB converts, so that a column means the same whatever file it came from.
-
-Law: what training and inference share of tables; the shapes of signatures are in `mimir/lib/schemas/signature.py`.
+Numbers and booleans become floats, dates and times days since 1970-01-01 (UTC) as floats, text
+stays text; a missing value is NaN in each. DuckDB converts, so that a column means the same in
+every file format. Signatures are in `mimir/lib/schemas/signature.py`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,7 +26,7 @@ _SQL = {
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One column a model learns from; `type` as DuckDB names it, `kind` as `signature.kind_of` says."""
+    """Feature of a model. `type`: as DuckDB names it; `kind`: as `signature.kind_of` returns it."""
 
     name: str
     kind: str
@@ -35,7 +34,7 @@ class Feature:
 
 
 def feature_sql(feature: Feature) -> str:
-    """What a SELECT reads of a feature."""
+    """Return the SQL expression that reads a feature."""
     column = identifier(feature.name)
     if feature.type == "TIMESTAMPTZ_NS":  # DuckDB has no isfinite() and no epoch() for it
         column = f"CAST(CAST({column} AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP)"
@@ -43,7 +42,10 @@ def feature_sql(feature: Feature) -> str:
 
 
 def stored_sql(name: str, column_type: str) -> str:
-    """What a SELECT reads of a column that is written again: Parquet has no whole numbers of 128 bits."""
+    """Return the SQL expression of a column that is written again.
+
+    Parquet has no 128-bit integers.
+    """
     column = identifier(name)
     return f"CAST({column} AS BIGINT)" if column_type in ("HUGEINT", "UHUGEINT") else column
 
@@ -51,9 +53,10 @@ def stored_sql(name: str, column_type: str) -> str:
 def batches(
     tables: Tables, table: Table, columns: Sequence[str], *, or_empty: bool = False
 ) -> Iterator[Any]:
-    """Arrow record batches of the SQL expressions `columns`, called c0, c1…, in the order of the rows. Raises: WorkFailed.
+    """Yield Arrow record batches of the SQL expressions `columns`, named c0, c1, …, in row order.
 
-    `or_empty`: a table without rows gives one batch without rows, which still has its columns' types.
+    `or_empty`: a table without rows yields one empty batch, which has the columns' types. Raises:
+    WorkFailed.
     """
     import duckdb
     import pyarrow
@@ -80,16 +83,19 @@ def batches(
 
 
 def frame_of(features: Sequence[Feature], columns: Sequence[Any], *, first_row: int = 1) -> Any:
-    """A pandas frame of Arrow arrays, one for each feature. `first_row`: the number of its first row, for messages. Raises: WorkFailed."""
+    """Return a pandas frame of Arrow arrays, one for each feature.
+
+    `first_row`: the number of its first row, for messages. Raises: WorkFailed.
+    """
     import pandas
 
-    made = {
+    values_by_name = {
         feature.name: _texts(column)
         if feature.kind == "category"
         else _numbers(feature, column, first_row)
         for feature, column in zip(features, columns, strict=True)
     }
-    return pandas.DataFrame(made)
+    return pandas.DataFrame(values_by_name)
 
 
 def _numbers(feature: Feature, column: Any, first_row: int) -> Any:
@@ -104,8 +110,9 @@ def _numbers(feature: Feature, column: Any, first_row: int) -> Any:
         row = int(wrong.argmax())
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
-            f"Column {feature.name} is {values[row]} in row {first_row + row}: a model can use numbers up to {FLOAT_MAX:g}. "
-            "Leave such rows out, or make the value missing, in a pipeline.",
+            f"Column {feature.name} is {values[row]} in row {first_row + row}: "
+            f"a model can use numbers up to {FLOAT_MAX:g}. Remove such rows, "
+            "or make the value missing, in a pipeline.",
             column=feature.name,
             row=first_row + row,
         )
@@ -113,11 +120,11 @@ def _numbers(feature: Feature, column: Any, first_row: int) -> Any:
 
 
 def _texts(column: Any) -> Any:
-    """Text as objects; each distinct text is one object, however often it stands there."""
+    """Return text as objects; equal texts share one object."""
     import numpy
 
     encoded = column.dictionary_encode()
     known = encoded.dictionary.to_pylist()
-    words = numpy.empty(len(known) + 1, dtype=object)
-    words[:-1], words[-1] = known, numpy.nan
-    return words[encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)]
+    texts = numpy.empty(len(known) + 1, dtype=object)
+    texts[:-1], texts[-1] = known, numpy.nan
+    return texts[encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)]

@@ -1,7 +1,7 @@
-"""What the cells of a text column look like: numbers with a few exceptions, numbers in a local notation, dates.
+"""Notations in text columns: numbers with exceptions, numbers in local notation, dates.
 
-Training and inference use it to decide how a text column is read, and to tell people what keeps a column from being a number or a date.
-Rows are counted from 1.
+Training and inference use them to decide how a text column is read, and to report why it is not a
+number or a date. Rows are counted from 1.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from jobs.worker.pipelines.tables import Table, Tables
 from mimir.lib.tables import identifier, quoted
 
-# The share of a text column's values, without those that mean "missing", from which on it is used as a number.
+# Minimum share of numbers, not counting words for a missing value, from which a text column is used
+# as a number.
 NUMBERS_SHARE_MIN = 0.9
-# Cells that mean "no value" in a column of numbers, dates or truth values, compared without case.
+# Words for a missing value in a column of numbers, dates or booleans. Case does not matter.
 MISSING_TEXTS = (
     "na",
     "n/a",
@@ -32,18 +33,21 @@ MISSING_TEXTS = (
 )
 # Strict: a code such as 007 is not a number.
 NUMBER = r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
-_MONTH = r"(?i:jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?|nov(ember)?|dec(ember)?)"
+_MONTH = (
+    r"(?i:jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|"
+    r"aug(ust)?|sept?(ember)?|oct(ober)?|nov(ember)?|dec(ember)?)"
+)
 _COLUMNS_A_QUERY = 20
 _SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A notation that is not read as a value by itself. `hint`: how a pipeline converts it; {0} is the column."""
+    """Notation that is not parsed automatically. `hint`: SQL that converts the column {0}."""
 
     name: str
     pattern: str
-    words: str
+    description: str
     hint: str
     is_number: bool
 
@@ -51,7 +55,8 @@ class Form:
 FORMS = (
     Form(
         "thousands",
-        r"[+-]?[0-9]{1,3}([,' \x{00A0}\x{202F}][0-9]{3})+(\.[0-9]+)?|[+-]?[0-9]{1,3}(\.[0-9]{3}){2,}(,[0-9]+)?",
+        r"[+-]?[0-9]{1,3}([,' \x{00A0}\x{202F}][0-9]{3})+(\.[0-9]+)?|"
+        r"[+-]?[0-9]{1,3}(\.[0-9]{3}){2,}(,[0-9]+)?",
         "numbers with thousands separators",
         "CAST(regexp_replace({0}, '[^0-9.+-]', '', 'g') AS DOUBLE)",
         True,
@@ -79,14 +84,16 @@ FORMS = (
     ),
     Form(
         "month",
-        rf"([0-9]{{1,2}}[ .-]*)?{_MONTH}[ ,.-]*[0-9]{{1,4}}([ ,.-]+[0-9]{{2,4}})?([ T,]+[0-9]{{1,2}}:.*)?",
+        rf"([0-9]{{1,2}}[ .-]*)?{_MONTH}[ ,.-]*[0-9]{{1,4}}"
+        r"([ ,.-]+[0-9]{2,4})?([ T,]+[0-9]{1,2}:.*)?",
         "dates with month names",
         "strptime({0}, '%b %d %Y')",
         False,
     ),
     Form(
         "date",
-        r"[0-9]{4}[/.-][0-9]{1,2}[/.-][0-9]{1,2}([ T].*)?|[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4}([ T].*)?",
+        r"[0-9]{4}[/.-][0-9]{1,2}[/.-][0-9]{1,2}([ T].*)?|"
+        r"[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4}([ T].*)?",
         "dates",
         "strptime({0}, '%d/%m/%Y')",
         False,
@@ -96,23 +103,23 @@ FORMS = (
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """How many cells are of a form, and the first of them."""
+    """Number of cells with a property, and the first one."""
 
     count: int
     row: int
     cell: str
 
     def shown(self) -> str:
-        """`'n/a' in row 12`."""
+        """Return for example `'n/a' in row 12`."""
         return f"{self.cell[:_SHOWN]!r} in row {self.row:,}"
 
 
 @dataclass(frozen=True, slots=True)
 class TextFacts:
-    """Counts of a text column's cells. `values`: those that are not empty; `others`: those that are not numbers."""
+    """Counts of a text column's cells. `values`: not empty; `others`: not numbers."""
 
     values: int
-    words: int
+    missing: int
     numbers: int
     distinct: int
     others: Example
@@ -120,11 +127,14 @@ class TextFacts:
 
     @property
     def is_number(self) -> bool:
-        """Whether the column is text because of a few cells only, and is used as a number. Text without exception was meant as text."""
+        """Whether the column is text because of a few cells only, and is used as a number.
+
+        Text without an exception was declared as text.
+        """
         return (
             self.others.count > 0
             and self.numbers >= 2
-            and self.numbers >= NUMBERS_SHARE_MIN * (self.values - self.words)
+            and self.numbers >= NUMBERS_SHARE_MIN * (self.values - self.missing)
         )
 
     @property
@@ -133,23 +143,26 @@ class TextFacts:
         return self.numbers > 0 and self.others.count == 0
 
     def form(self) -> tuple[Form, Example] | None:
-        """The notation of nearly all cells; plain numbers may stand among numbers of a notation."""
+        """Return the notation of nearly all cells. Plain numbers count for numeric notations."""
         for form in FORMS:
             found = self.forms[form.name]
             alike = found.count + (self.numbers if form.is_number else 0)
-            if found.count and alike >= NUMBERS_SHARE_MIN * (self.values - self.words):
+            if found.count and alike >= NUMBERS_SHARE_MIN * (self.values - self.missing):
                 return form, found
         return None
 
 
 def describe_form(name: str, form: Form, example: Example) -> str:
-    """What the cells look like, and how to convert them."""
-    how = f"import the file again with that notation, or convert it in a pipeline, for example {form.hint.format(identifier(name))}"
-    return f"{name} holds {form.words} ({example.shown()}) as text: {how}"
+    """Return what the cells hold and how to convert them."""
+    how = (
+        "import the file again with that notation, or convert it in a pipeline, "
+        f"for example {form.hint.format(identifier(name))}"
+    )
+    return f"{name} holds {form.description} ({example.shown()}) as text: {how}"
 
 
 def text_facts(tables: Tables, table: Table, names: Sequence[str]) -> dict[str, TextFacts]:
-    """The facts of each of these columns of a table."""
+    """Return the facts of each of these columns."""
     found: dict[str, TextFacts] = {}
     connection = tables.connect(readable=[table.path])
     source = f"read_parquet({quoted(str(table.path))}, file_row_number = true)"
@@ -164,17 +177,17 @@ def text_facts(tables: Tables, table: Table, names: Sequence[str]) -> dict[str, 
 
 
 def missing_words_sql() -> str:
-    """The words as an SQL list."""
+    """Return the words for a missing value as an SQL list."""
     return f"({', '.join(quoted(word) for word in MISSING_TEXTS)})"
 
 
 def text_sql(name: str) -> str:
-    """A cell as text without the spaces around it."""
+    """Return the SQL of a cell as text without surrounding spaces."""
     return f"trim(CAST({identifier(name)} AS VARCHAR))"
 
 
 def number_sql(name: str) -> str:
-    """A text cell as a number, NULL for what is not one."""
+    """Return the SQL of a text cell as a number; NULL if it is not one."""
     text = text_sql(name)
     return (
         f"CASE WHEN regexp_full_match({text}, {quoted(NUMBER)}) THEN TRY_CAST({text} AS DOUBLE) END"
@@ -204,13 +217,13 @@ def _counted(name: str) -> list[str]:
 
 
 def _facts(cells: Iterator[object]) -> TextFacts:
-    values, words, numbers, distinct = (int(str(next(cells))) for _ in range(4))
+    values, missing, numbers, distinct = (int(str(next(cells))) for _ in range(4))
     others, *forms = [
         _example(next(cells), next(cells), next(cells)) for _ in range(1 + len(FORMS))
     ]
     return TextFacts(
         values,
-        words,
+        missing,
         numbers,
         distinct,
         others,

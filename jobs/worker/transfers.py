@@ -1,6 +1,6 @@
-"""Inputs and artifacts that the running workload requests. One at a time, on a thread of its own.
+"""Inputs and artifacts of the running workload, transferred one at a time on their own thread.
 
-The workload has no token; it names files, and this process, which has one, moves them.
+The workload has no token: it names files, and the supervisor transfers them.
 """
 
 import hashlib
@@ -30,7 +30,10 @@ Answer = dict[str, Any]
 
 
 class Transfers(BackgroundThread):
-    """Answers calls of the workload: {"answer": n, "path" | "sha256" | "error": {"reason", "message"}}."""
+    """Answers calls of the workload.
+
+    An answer is {"answer": n, "path" | "sha256" | "error": {"reason", "message"}}.
+    """
 
     def __init__(
         self,
@@ -48,16 +51,18 @@ class Transfers(BackgroundThread):
         self._client, self._limits, self._data_dir, self._answer = client, limits, data_dir, answer
         self._calls: queue.Queue[dict[str, Any]] = queue.Queue()
         self._delivered_bytes = 0
-        self._patience = float(
-            limits.timeout_seconds
-        )  # retries never end before the time limit does
+        # Retries last until the job's time limit.
+        self._patience = float(limits.timeout_seconds)
 
     def put(self, call: dict[str, Any]) -> None:
-        """Take a call: {"call": n, "fetch": name} or {"call": n, "artifact": path, "name", "role", "media_type"}."""
+        """Queue a call.
+
+        {"call": n, "fetch": name} or {"call": n, "artifact": path, "name", "role", "media_type"}.
+        """
         self._calls.put(call)
 
     def work(self) -> None:
-        """For as long as the attempt lives."""
+        """Answer calls for the lifetime of the attempt."""
         while True:
             call = self._calls.get()
             try:
@@ -95,7 +100,10 @@ class Transfers(BackgroundThread):
         return {"path": str(path)}
 
     def _fill(self, name: str, file: IO[bytes]) -> None:
-        """The input's bytes; a model's from the cache where it is kept. What the claim says of a model holds, whatever is answered later."""
+        """Write the bytes of an input into `file`; those of a model from the cache if possible.
+
+        A model must match the size and checksum of the claim, whatever later answers say.
+        """
         facts = self._inputs.get(name, {})
         if facts.get("kind") != "model":
             self._client.get_input(name, file, patience_seconds=self._patience)
@@ -123,7 +131,10 @@ class Transfers(BackgroundThread):
             if kind == "model"
             else "Upload it again, or use another version"
         )
-        return f"The file of {kind} {what} is not the one that was stored: its checksum differs. {again}, and tell an administrator."
+        return (
+            f"The file of {kind} {what} is not the one that was stored: its checksum differs. "
+            f"{again}, and inform an administrator."
+        )
 
     def _reason(self, call: Mapping[str, Any], refused: Refused) -> FailureReason:
         if refused.code == FailureReason.ARTIFACT_LIMIT_EXCEEDED:
@@ -138,8 +149,11 @@ class Transfers(BackgroundThread):
                 self._delivered_bytes + os.fstat(file.fileno()).st_size
                 > self._limits.artifact_bytes
             ):
-                # Said before it is read: a sparse file may claim any size.
-                limit = f"all artifacts of an attempt may have {self._limits.artifact_bytes} bytes together (ARTIFACT_BYTES_MAX)"
+                # Checked before the file is read: a sparse file can claim any size.
+                limit = (
+                    "the artifacts of an attempt can have at most "
+                    f"{self._limits.artifact_bytes} bytes in total (ARTIFACT_BYTES_MAX)"
+                )
                 return _error(
                     FailureReason.ARTIFACT_LIMIT_EXCEEDED, f"{call['name']} is too large: {limit}."
                 )
@@ -157,7 +171,10 @@ class Transfers(BackgroundThread):
         return {"sha256": digest, "size_bytes": size}
 
     def _opened(self, path: str) -> IO[bytes]:
-        """A regular file below scratch. User code may put a link in its place meanwhile, to something this process alone may read."""
+        """Open a regular file below the scratch folder.
+
+        User code may replace it with a link to a file that only this process can read.
+        """
         try:
             file = os.fdopen(
                 os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb"
@@ -166,7 +183,7 @@ class Transfers(BackgroundThread):
             raise FileTrouble(error) from error
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) or not self._is_scratch(file.fileno()):
             file.close()
-            raise FileChanged("it is not a file of this job's any more")
+            raise FileChanged("it is no longer a file of this job")
         return file
 
     def _is_scratch(self, descriptor: int) -> bool:
@@ -176,7 +193,7 @@ class Transfers(BackgroundThread):
 
 def _what(call: dict[str, Any]) -> str:
     return (
-        f"The input {call['fetch']} could not be kept"
+        f"The input {call['fetch']} could not be stored"
         if "fetch" in call
         else f"The artifact {call['name']} could not be read"
     )

@@ -26,9 +26,8 @@ def main() -> int:
     process_tree.die_with_parent()
     descriptor = int(os.environ.pop(DESCRIPTOR_VARIABLE))
     os.set_inheritable(descriptor, False)
-    with contextlib.suppress(
-        Exception
-    ):  # while the claim is under way; what fails here fails again in _run, and is reported there
+    # Import during the claim. An error is raised again in `_run` and reported there.
+    with contextlib.suppress(Exception):
         _function_of(os.environ["JOB_TYPE"])
     context = WorkloadContext(
         Channel(socket.socket(fileno=descriptor), trusted=True), Path(os.environ["MIMIR_DATA_DIR"])
@@ -43,7 +42,7 @@ def main() -> int:
     except Terminated:
         return 128 + signal.SIGTERM
     except Exception as error:
-        import traceback  # takes a while: only where it is needed
+        import traceback  # slow to import, and rarely needed
 
         traceback.print_exc()
         _report(

@@ -8,7 +8,7 @@ from jobs.worker.channel import Channel
 
 
 class WorkFailed(Exception):
-    """Failure with a known reason. `detail` holds the facts of docs/reference/worker-protocol.md."""
+    """Failure with a known reason. `detail`: see docs/reference/worker-protocol.md."""
 
     def __init__(self, reason: FailureReason, message: str, **detail: Any) -> None:
         super().__init__(message)
@@ -28,7 +28,7 @@ class WorkloadContext:
         self._calls = 0
         given = channel.receive()
         if given is None:
-            raise SystemExit(0)  # the attempt was not ours to run
+            raise SystemExit(0)  # this worker did not get the attempt
         self.job: dict[str, Any] = given["job"]
         self.limits: dict[str, Any] = given["limits"]
         self.inputs: list[dict[str, Any]] = given["inputs"]
@@ -49,7 +49,7 @@ class WorkloadContext:
         return Path(str(self._call(fetch=name)["path"]))
 
     def deliver(self, path: Path, *, name: str, role: str, media_type: str) -> None:
-        """Upload a file as an artifact; returns when the orchestrator has it. Raises: WorkFailed."""
+        """Upload a file as an artifact; return when it is stored. Raises: WorkFailed."""
         self._call(artifact=str(path), name=name, role=role, media_type=media_type)
 
     def done(self, **verdict: Any) -> None:
@@ -62,7 +62,7 @@ class WorkloadContext:
         while True:
             answer = self._channel.receive()
             if answer is None:
-                raise SystemExit(1)  # the supervisor is gone: so are we
+                raise SystemExit(1)  # the supervisor is gone, so the workload ends
             if answer.get("answer") == self._calls:
                 break
         if "error" in answer:

@@ -283,13 +283,13 @@ JOBS: dict[str, Bad] = {
         "ml_training",
         {**TRAINING, "dataset": "one-class"},
         "invalid_input",
-        "has one class only (cold) in 60 rows",
+        "has only one class (cold) in 60 rows",
     ),
     "a class with one row": Bad(
         "ml_training",
         {**TRAINING, "dataset": "rare", "rare_classes": "refuse"},
         "invalid_input",
-        "classes with one row only (hot)",
+        "classes with only one row (hot)",
     ),
     "too few rows": Bad(
         "ml_training",
@@ -350,7 +350,7 @@ JOBS: dict[str, Bad] = {
         "digital_twin_update",
         {**UPDATE, "dataset": "nameless", "key": "kind", "properties": {"size": "size"}},
         "invalid_input",
-        "1 of 3 rows have nothing in the key column kind, the first is row 2",
+        "1 of 3 rows have no value in the key column kind; the first is row 2",
     ),
     "a key that is no name": Bad(
         "digital_twin_update",

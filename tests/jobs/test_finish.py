@@ -158,12 +158,12 @@ def test_a_log_that_lacks_some_output_says_so_in_its_last_line() -> None:
         attempt,
         FinishStatus.FAILED,
         reason=FailureReason.DISK_FULL,
-        log_missing="The log could not be kept: No space left on device.",
+        log_missing="The log could not be stored: No space left on device.",
     )
     part = log_read(attempt=attempt)
     assert part.complete is False
     assert b"".join(part.chunks).endswith(
-        b"stderr F mimir: The log could not be kept: No space left on device.\n"
+        b"stderr F mimir: The log could not be stored: No space left on device.\n"
     )
 
 

@@ -319,7 +319,7 @@ def test_a_worker_without_dns_is_told_as_that(run: World) -> None:
     name = run.attempt().name
     run.fake.append_log(
         name,
-        b"worker: the orchestrator does not answer, trying again: gaierror: [Errno -3] Temporary failure in name resolution\n",
+        b"worker: the orchestrator does not answer, retrying: gaierror: [Errno -3] Temporary failure in name resolution\n",
     )
     run.rounds_of(8, workers_act=False, seconds=60)
     attempt = run.attempt()

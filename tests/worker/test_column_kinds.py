@@ -313,7 +313,7 @@ def test_an_absent_column_is_empty_where_the_job_says_so(
     )
     assert np.isfinite(made["prediction"].to_numpy()).all()
     assert (
-        "The dataset has no column n, code, word, flag, at: predicted as if without a value."
+        "The dataset has no column n, code, word, flag, at: predicted as if it had no value."
         in context.notices()
     )
 

@@ -210,7 +210,7 @@ def test_a_worker_that_is_asked_to_stop_says_so_and_lets_its_command_end_in_orde
         stack,
         person,
         ended,
-        Death("", "", "interrupted", r"asked to stop by its machine \(SIGTERM\)", "Run again"),
+        Death("", "", "interrupted", r"received SIGTERM from its machine", "Run again"),
     )
     assert stack.log(job, format="raw").text == "begun\nin order\n"
 

@@ -158,7 +158,7 @@ def test_a_model_with_another_signature_than_its_row_says_is_refused(tmp_path: P
         tmp_path / "t", _rows(), target="price", features=["size", "town"], algorithm="linear"
     )
     signature = {**report["signature"], "features": report["signature"]["features"][::-1]}
-    with pytest.raises(WorkFailed, match="another model than its signature says") as caught:
+    with pytest.raises(WorkFailed, match="does not match its signature") as caught:
         infer(tmp_path / "i", _rows(), trained.delivered["model.skops"], signature)
     assert caught.value.reason is FailureReason.MODEL_CORRUPT
 
@@ -193,7 +193,7 @@ NOT_MODELS: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "a foreign type": (
         lambda: skops.io.dumps(make_pipeline(FunctionTransformer(_zip), LinearRegression())),
-        "it holds what no model of Mimir holds (tests.worker.test_inference._zip). It was not loaded",
+        "it has types that no model of Mimir has (tests.worker.test_inference._zip). It was not loaded",
     ),
 }
 
@@ -220,6 +220,6 @@ def test_more_entries_than_any_model_has_are_refused(
 
 def test_a_model_larger_than_the_memory_is_out_of_memory(tmp_path: Path) -> None:
     (tmp_path / "model").write_bytes(_zip({"array.npy": np.random.default_rng(0).bytes(2 * MIB)}))
-    with pytest.raises(WorkFailed, match="more than the 1048576") as caught:
+    with pytest.raises(WorkFailed, match="memory allows 1048576") as caught:
         load_model(tmp_path / "model", memory_bytes=2 * MIB)
     assert caught.value.reason is FailureReason.OUT_OF_MEMORY

@@ -116,9 +116,9 @@ def test_a_full_spool_says_so_until_there_is_room(tmp_path: Path) -> None:
     assert not spool.full
     spool.append(_lines([80]))
     assert spool.full
-    assert not spool.wait_room(0.01)
+    assert not spool.wait_not_full(0.01)
     spool.accept(spool.end)
-    assert spool.wait_room(0.01)
+    assert spool.wait_not_full(0.01)
 
 
 def test_a_disk_that_takes_a_few_bytes_at_a_time_keeps_all_of_them(
@@ -136,9 +136,9 @@ def test_a_full_spool_has_no_space_until_a_byte_is_accepted(tmp_path: Path) -> N
     line = _lines([0])
     spool = Spool(tmp_path, limit_bytes=len(line))
     spool.append(line)
-    assert (spool.full, spool.wait_room(0)) == (True, False)
+    assert (spool.full, spool.wait_not_full(0)) == (True, False)
     spool.accept(1)
-    assert (spool.full, spool.wait_room(0)) == (False, True)
+    assert (spool.full, spool.wait_not_full(0)) == (False, True)
 
 
 def test_output_is_for_its_owner_alone(tmp_path: Path) -> None:

@@ -201,7 +201,7 @@ def test_a_thread_that_breaks_ends_the_attempt_and_is_told(start: Start, part: s
     assert (accepted["status"], accepted["reason"]) == ("failed", "worker_lost")
     assert (
         accepted["message"]
-        == f"Its worker failed by a fault that is not the job's ({part}: KeyError)."
+        == f"The worker failed, for a reason outside the job ({part}: KeyError)."
     )
     assert "what nobody thought of" in worker.console
 
@@ -218,7 +218,7 @@ def test_a_supervisor_that_breaks_itself_kills_its_workload_and_leaves_its_word(
     assert (worker.exit["reason"], worker.orchestrator.accepted) == ("worker_lost", None)
     assert (
         worker.exit["message"]
-        == "Its worker failed by a fault that is not the job's (supervisor: OSError: Too many open files)."
+        == "The worker failed, for a reason outside the job (supervisor: OSError: Too many open files)."
     )
     assert not _of(worker)
 
@@ -240,7 +240,7 @@ def test_a_full_disk_is_told_and_the_log_says_that_it_is_cut(start: Start) -> No
     assert accepted is not None
     assert (accepted["reason"], accepted["message"]) == (
         "disk_full",
-        "The log could not be kept: No space left on device.",
+        "The log could not be stored: No space left on device.",
     )
     assert accepted["log_missing"] == accepted["message"]
     assert _text(worker.orchestrator.log) == "one\n"
@@ -440,7 +440,10 @@ def test_a_file_that_shrinks_while_it_is_delivered_fails_its_step_and_hangs_nobo
     assert worker.end() == 0
     accepted = worker.orchestrator.accepted
     assert accepted is not None
-    assert (accepted["reason"], "it became shorter while it was sent" in accepted["message"]) == (
+    assert (
+        accepted["reason"],
+        "the file became shorter during the upload" in accepted["message"],
+    ) == (
         "workload_failed",
         True,
     )
@@ -459,7 +462,7 @@ def test_a_link_put_in_the_place_of_a_file_gives_nothing_of_the_supervisors_away
     assert worker.end() == 0
     accepted = worker.orchestrator.accepted
     assert accepted is not None
-    assert (accepted["status"], "not a file of this job's" in accepted["message"]) == (
+    assert (accepted["status"], "no longer a file of this job" in accepted["message"]) == (
         "failed",
         True,
     )

@@ -259,7 +259,7 @@ def test_a_number_with_few_values_is_learned_as_a_number_and_said(tmp_path: Path
     table = pa.table({"x": list(range(40)), "y": [number % 3 for number in range(40)]})
     context, report = train(tmp_path / "a", table, target="y")
     assert report["task"] == "regression"
-    assert "3 distinct numbers only" in context.notices()
+    assert "only 3 distinct numbers" in context.notices()
     context, report = train(
         tmp_path / "b", table, target="y", task="classification", algorithm="random_forest"
     )
@@ -284,18 +284,18 @@ def test_a_feature_that_one_cell_makes_text_of_is_named_with_its_row(tmp_path: P
 
 N = 40
 BAD: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
-    "one class": ({"x": list(range(N)), "y": ["a"] * N}, {}, "has one class only (a) in 40 rows"),
+    "one class": ({"x": list(range(N)), "y": ["a"] * N}, {}, "has only one class (a) in 40 rows"),
     "one number": ({"x": list(range(N)), "y": [2.5] * N}, {}, "is 2.5 in all of 40 rows"),
     "a class with one row, and one other": (
         {"x": list(range(N)), "y": ["a"] * (N - 1) + ["b"]},
         {},
-        "classes with one row only (b), 2 % of the rows",
+        "classes with only one row (b), 2 % of the rows",
     ),
     "a class with one row, refused": (
         {"x": list(range(N)), "y": ["a", "b"] * 19 + ["a", "c"]},
         {"rare_classes": "refuse"},
-        "has classes with one row only (c), 2 % of the rows. Each class needs two, one to learn from and one to judge by. "
-        "Choose rare_classes drop or group",
+        "has classes with only one row (c), 2 % of the rows. "
+        "Each class needs two rows, one for training and one for evaluation. Choose rare_classes drop or group",
     ),
     "many classes with one row": (
         {"x": list(range(N)), "y": ["a", "b"] * 15 + [f"c{number}" for number in range(10)]},
@@ -338,7 +338,7 @@ BAD: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
         {},
         "is TIMESTAMPTZ_NS. A target must be",
     ),
-    "too few rows": ({"x": [1, 2, 3], "y": [1.0, 2.0, 3.0]}, {}, "at least 10 are needed"),
+    "too few rows": ({"x": [1, 2, 3], "y": [1.0, 2.0, 3.0]}, {}, "at least 10 are required"),
     "no target at all": (
         {"x": list(range(N)), "y": pa.array([None] * N, pa.float64())},
         {},
@@ -359,10 +359,10 @@ BAD: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
         {"task": "classification"},
         "has fractions (0.5)",
     ),
-    "nothing to learn from": (
+    "no feature is left": (
         {"x": [1] * N, "y": list(range(N))},
         {},
-        "No column is left to learn from. x has one value only",
+        "No feature is left. x has one value only",
     ),
     "too many classes": (
         {"x": [1, 2] * 1100, "y": [f"c{number // 2}" for number in range(2200)]},

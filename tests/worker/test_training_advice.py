@@ -34,11 +34,11 @@ def test_rare_classes_do_not_stop_a_training(choice: str, tmp_path: Path) -> Non
     if choice == "group":
         assert report["signature"]["classes"] == [RARE_GROUP, "a", "b"]
         assert (
-            f"2 classes of y with one row only are grouped as {RARE_GROUP}: odd, rare." in notices
+            f"2 classes of y with only one row are grouped as {RARE_GROUP}: odd, rare." in notices
         )
     else:
         assert report["signature"]["classes"] == ["a", "b"]
-        assert "Classes of y with one row only are not used: odd, rare." in notices
+        assert "Classes of y with only one row are not used: odd, rare." in notices
         assert report["training"]["dropped_rows"] == 2
 
 
@@ -51,7 +51,7 @@ def test_classes_that_differ_by_case_or_spaces_are_pointed_out(tmp_path: Path) -
     notices, report = _learn(tmp_path, {"y": ["yes", "no", "Yes ", "no"] * 15})
     assert report["signature"]["classes"] == ["Yes ", "no", "yes"]
     assert (
-        "Classes of y differ by upper and lower case or by spaces only: 'Yes ' (15 rows), 'yes' (15 rows)."
+        "Classes of y differ only by case, spaces or Unicode form: 'Yes ' (15 rows), 'yes' (15 rows)."
         in notices
     )
     assert 'lower(trim("y"))' in notices
@@ -137,7 +137,7 @@ def test_a_split_by_time_holds_out_the_latest_rows(named: bool, tmp_path: Path) 
         report["training"]["test_rows"],
         report["training"]["split"],
     ) == (47, 12, "time")
-    assert "1 rows have no day, by which the split is made" in context.notices()
+    assert "1 rows have no day, the time of the split" in context.notices()
     assert report["metrics"]["r2"] == pytest.approx(1.0)
     assert report["baseline"]["r2"] < -1  # the mean of earlier rows: the held-out ones are later
 
@@ -154,12 +154,12 @@ def test_the_log_tells_each_stage(tmp_path: Path, capsys: pytest.CaptureFixture[
         "mimir: Importing pandas, scikit-learn and pyarrow",
         "mimir: 60 rows, 3 columns",
         "mimir: target: y, regression",
-        "mimir: Left out, because they cannot help: id is text that differs in nearly every row.",
+        "mimir: Excluded, because they cannot help: id is text that differs in nearly every row.",
         "mimir: columns used: x (number)",
-        "mimir: split: 45 rows to learn from, 15 rows held out (random)",
+        "mimir: split: 45 rows for training, 15 rows held out (random)",
         "mimir: algorithm: linear (fit_intercept=True)",
         "mimir: r2: 1 (baseline ",
-        "mimir: saved as the next version of model m",
+        "mimir: it becomes the next version of model m",
     ):
         assert line in log
     assert next(data for kind, data in context.events if kind is EventKind.PROGRESS)[

@@ -311,7 +311,7 @@ def test_a_property_that_a_new_definition_took_away_is_named(tmp_path: Path) -> 
     _refused(
         tmp_path,
         pa.table({"id": ["a"], "t": [1]}),
-        "pump has no property gone any more",
+        "pump no longer has a property gone",
         properties={"gone": "t"},
     )
 
@@ -359,7 +359,7 @@ def test_of_equally_late_rows_the_last_one_counts_and_that_is_told(tmp_path: Pat
     assert changes[0] == {"key": "a", "set": {"load": 2.0}}
     assert (
         context.notices()
-        == "1 rows are as late as another row of their entity by at: the last of them in the dataset counts."
+        == "1 rows have the same at as another row of their entity: the last of them in the dataset is used."
     )
 
 

@@ -11,7 +11,10 @@ Row = tuple[str, dict[str, Any]]
 
 @dataclass(slots=True)
 class Base:
-    """The newest state when the update began. `entities`: key to (status, {property: reported value})."""
+    """State of a twin when the update started.
+
+    `entities`: key to (status, {property: reported value}).
+    """
 
     revision: int
     definition: dict[str, Any]
@@ -25,11 +28,14 @@ class Base:
 
 
 def compare(base: Base, rows: Iterable[Row], *, missing: str) -> list[dict[str, Any]]:
-    """The changes, by key, as docs/reference/worker-protocol.md has them. `rows`: (key, {property: value or None}), each key once."""
+    """Return the changes, sorted by key, in the form of docs/reference/worker-protocol.md.
+
+    `rows`: (key, {property: value or None}), each key once.
+    """
     changes = []
-    seen = set()
+    found = set()
     for key, values in rows:
-        seen.add(key)
+        found.add(key)
         status, reported = base.entities.get(key, ("", {}))
         differing = {
             name: value for name, value in values.items() if _differs(reported.get(name), value)
@@ -41,11 +47,11 @@ def compare(base: Base, rows: Iterable[Row], *, missing: str) -> list[dict[str, 
         changes += [
             {"key": key, "status": gone}
             for key, (status, _) in base.entities.items()
-            if key not in seen and status != gone
+            if key not in found and status != gone
         ]
     return sorted(changes, key=lambda change: change["key"])
 
 
 def _differs(before: Any, after: Any) -> bool:
-    """1 and 1.0 are one number; true is not 1."""
+    """Return whether two values differ. 1 equals 1.0; true does not equal 1."""
     return bool(before != after) or isinstance(before, bool) != isinstance(after, bool)

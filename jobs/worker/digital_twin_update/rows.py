@@ -1,4 +1,4 @@
-"""The rows of a dataset as what they say of entities: a key, and the values of its properties as the definition has them."""
+"""Read the rows of a dataset as entities: a key, and property values in the definition's types."""
 
 import contextlib
 import datetime as dt
@@ -30,7 +30,7 @@ _NOT_KEYS = ("FLOAT", "DOUBLE", "DECIMAL", "BOOLEAN", "BLOB", "STRUCT", "MAP", "
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The rows of a table, in its order."""
+    """Rows of a table, in its order."""
 
     tables: Tables
     table: str
@@ -39,19 +39,22 @@ class Source:
     fields: dict[str, Field]
     types: dict[str, str]  # of the columns
     count: int
-    latest_by: str = (
-        ""  # of several rows of an entity, the one with the largest value in this column counts
-    )
+    # Column that orders several rows of one entity: the row with the largest value is used.
+    latest_by: str = ""
 
     def __iter__(self) -> Iterator[Row]:
-        """(key, {property: value or None}). Raises: WorkFailed with the row, the column and the value that does not fit."""
+        """Yield (key, {property: value or None}) for each row.
+
+        Raises: WorkFailed with the row, the column and the value that does not fit.
+        """
         names = list(self.columns)
         selected = ", ".join(
             self._selected(column) for column in [self.key, *self.columns.values()]
         )
         connection = self.tables.connect(readable=[self.tables.by_name[self.table].path])
         result = connection.execute(
-            f"SELECT file_row_number + 1, {selected} FROM {self._scan()} {self._latest()} ORDER BY file_row_number"
+            f"SELECT file_row_number + 1, {selected} FROM {self._scan()} {self._latest()} "
+            "ORDER BY file_row_number"
         )
         while rows := result.fetchmany(BATCH_ROWS):
             for number, key, *cells in rows:
@@ -63,18 +66,24 @@ class Source:
         connection.close()
 
     def _latest(self) -> str:
-        """The condition that keeps one row of each entity: the largest value; the last of equal ones; one without a value comes first."""
+        """Return the SQL condition that selects one row per entity, the one with the largest value.
+
+        Of equal values, the last row is used. A missing value is smaller than any other.
+        """
         if not self.latest_by:
             return ""
-        return f"QUALIFY row_number() OVER (PARTITION BY {self._key_text()} ORDER BY {self._order()} DESC NULLS LAST, file_row_number DESC) = 1"
+        return (
+            f"QUALIFY row_number() OVER (PARTITION BY {self._key_text()} "
+            f"ORDER BY {self._order()} DESC NULLS LAST, file_row_number DESC) = 1"
+        )
 
     def _order(self) -> str:
         column, kind = identifier(self.latest_by), self.types[self.latest_by]
         if kind == "VARCHAR":
             return f"TRY_CAST(nullif(trim({column}), '') AS TIMESTAMP WITH TIME ZONE)"
-        if (
-            kind in ("FLOAT", "DOUBLE")
-        ):  # as text: by the statistics of a Parquet file, which leave NaN out, DuckDB decides that there is none
+        if kind in ("FLOAT", "DOUBLE"):
+            # Compared as text: the statistics of a Parquet file omit NaN, and DuckDB would conclude
+            # from them that the column has none.
             return f"CAST(nullif(CAST({column} AS VARCHAR), 'nan') AS {kind})"
         return column
 
@@ -82,11 +91,15 @@ class Source:
         return f"CAST({self._selected(self.key)} AS VARCHAR)"
 
     def check_latest(self) -> tuple[int, int]:
-        """The number of rows that are not the latest of their entity, and how many of them are as late. Raises: WorkFailed."""
+        """Count the rows that are not the latest of their entity, and the ties among the latest.
+
+        Raises: WorkFailed.
+        """
         column, kind = identifier(self.latest_by), self.types[self.latest_by]
         if kind.startswith(_NOT_ORDERED) or kind.endswith("]"):
             raise _bad(
-                f"latest_by names {self.latest_by}, which is {kind}. Choose a column of dates, times or numbers.",
+                f"latest_by names {self.latest_by}, which is {kind}. "
+                "Choose a column of dates, times or numbers.",
                 column=self.latest_by,
             )
         connection = self.tables.connect(readable=[self.tables.by_name[self.table].path])
@@ -96,12 +109,16 @@ class Source:
             row = connection.execute(f"SELECT {first} FROM {self._scan()} WHERE {bad}").fetchone()
             if row[0] is not None:
                 raise _bad(
-                    f"latest_by names {self.latest_by}, which is text: {_shown(row[1])} in row {row[0]:,} is not a time such as 2026-03-31 14:05. "
+                    f"latest_by names {self.latest_by}, which is text: {_shown(row[1])} in row "
+                    f"{row[0]:,} is not a time such as 2026-03-31 14:05. "
                     "Convert the column in a pipeline, or choose another one.",
                     column=self.latest_by,
                     row=row[0],
                 )
-        ranked = f"SELECT rank() OVER (PARTITION BY {self._key_text()} ORDER BY {self._order()} DESC NULLS LAST) AS rank_ FROM {self._scan()}"
+        ranked = (
+            f"SELECT rank() OVER (PARTITION BY {self._key_text()} "
+            f"ORDER BY {self._order()} DESC NULLS LAST) AS rank_ FROM {self._scan()}"
+        )
         entities = f"SELECT count(DISTINCT {self._key_text()}) FROM {self._scan()}"
         counted = connection.execute(
             f"SELECT count(*), count(*) FILTER (WHERE rank_ = 1), ({entities}) FROM ({ranked})"
@@ -110,10 +127,11 @@ class Source:
         return int(counted[0] - counted[2]), int(counted[1] - counted[2])
 
     def check_keys(self) -> None:
-        """Raises: WorkFailed unless each row has a key of its own."""
+        """Check that each row has its own key. Raises: WorkFailed."""
         key, numbered = (
             "key_",
-            f"(SELECT {self._selected(self.key)} AS key_, file_row_number + 1 AS row_ FROM {self._scan()})",
+            f"(SELECT {self._selected(self.key)} AS key_, file_row_number + 1 AS row_ "
+            f"FROM {self._scan()})",
         )
         connection = self.tables.connect(readable=[self.tables.by_name[self.table].path])
         empty = f"{key} IS NULL OR CAST({key} AS VARCHAR) = ''"
@@ -121,13 +139,14 @@ class Source:
             f"SELECT count(*), min(row_) FROM {numbered} WHERE {empty}"
         ).fetchone()
         twice = connection.execute(
-            f"SELECT {key}, list(row_ ORDER BY row_)[1:{SHOWN_MAX}] FROM {numbered} GROUP BY {key} HAVING count(*) > 1 "
-            f"ORDER BY min(row_) LIMIT {SHOWN_MAX + 1}"
+            f"SELECT {key}, list(row_ ORDER BY row_)[1:{SHOWN_MAX}] FROM {numbered} "
+            f"GROUP BY {key} HAVING count(*) > 1 ORDER BY min(row_) LIMIT {SHOWN_MAX + 1}"
         ).fetchall()
         connection.close()
         if without[0]:
             raise _bad(
-                f"{without[0]:,} of {self.count:,} rows have nothing in the key column {self.key}, the first is row {without[1]:,}. "
+                f"{without[0]:,} of {self.count:,} rows have no value in the key column "
+                f"{self.key}; the first is row {without[1]:,}. "
                 "Each row must name its entity: fill the cells, or remove the rows.",
                 column=self.key,
                 row=without[1],
@@ -140,23 +159,31 @@ class Source:
             more = " and more" if len(twice) > SHOWN_MAX else ""
             raise _bad(
                 f"The key column {self.key} names the same entity more than once: {shown}{more}. "
-                "Keep one row for each entity, or choose latest_by, a column such as a time: the row with its largest value counts.",
+                "Keep one row for each entity, or set latest_by to a column such as a time: "
+                "the row with its largest value is used.",
                 column=self.key,
                 row=twice[0][1][0],
             )
 
     def _selected(self, column: str) -> str:
-        """The column without its zone, in UTC: DuckDB needs a library of zones to give Python a time that has one."""
+        """Return the SQL of the column without its time zone, in UTC.
+
+        DuckDB needs a time zone library to pass a time with a zone to Python.
+        """
         return _WITHOUT_ZONE.get(self.types[column], "{0}").format(identifier(column))
 
     def _scan(self) -> str:
-        return f"read_parquet({quoted(str(self.tables.by_name[self.table].path))}, file_row_number = true)"
+        path = quoted(str(self.tables.by_name[self.table].path))
+        return f"read_parquet({path}, file_row_number = true)"
 
     def _value(self, name: str, value: Any, number: int) -> Any:
         field = self.fields[name]
         if isinstance(value, bytes | bytearray):
             column = self.columns[name]
-            message = f"Row {number:,} of column {column} holds bytes, which no property can hold. Convert them in a pipeline."
+            message = (
+                f"Row {number:,} of column {column} holds bytes, which no property can hold. "
+                "Convert them in a pipeline."
+            )
             raise _bad(message, column=column, row=number)
         plain = _plain(value, field)
         if plain is None:
@@ -166,8 +193,8 @@ class Source:
         except BadValue as error:
             column = self.columns[name]
             raise _bad(
-                f"Row {number:,} of column {column} holds {_shown(value)}; the property {name} {error}. "
-                f"Correct the row, or change the property's type.",
+                f"Row {number:,} of column {column} holds {_shown(value)}; the property {name} "
+                f"{error}. Correct the row, or change the property's type.",
                 column=column,
                 row=number,
             ) from error
@@ -176,14 +203,15 @@ class Source:
 def open_source(
     tables: Tables, table: str, parameters: dict[str, Any], fields: dict[str, Field]
 ) -> Source:
-    """The rows that the parameters speak of, their keys checked. Raises: WorkFailed."""
+    """Return the rows that the parameters select, with checked keys. Raises: WorkFailed."""
     types = {column["name"]: column["type"] for column in tables.schema(table)}
-    asked = parameters.get("properties")
-    columns = asked if asked is not None else {name: name for name in fields if name in types}
+    chosen = parameters.get("properties")
+    columns = chosen if chosen is not None else {name: name for name in fields if name in types}
     unknown = [name for name in columns if name not in fields]
     if unknown:
         raise _bad(
-            f"{parameters['type']} has no property {unknown[0]} any more: it has {', '.join(fields)}. Name others in properties."
+            f"{parameters['type']} no longer has a property {unknown[0]}: "
+            f"it has {', '.join(fields)}. Choose others in properties."
         )
     latest_by = parameters.get("latest_by", "")
     for column in (parameters["key"], *columns.values(), *([latest_by] if latest_by else [])):
@@ -195,7 +223,8 @@ def open_source(
     key_type = types[parameters["key"]]
     if key_type.startswith(_NOT_KEYS) or key_type.endswith("]"):
         raise _bad(
-            f"The key column {parameters['key']} is {key_type}: a key must be text, a whole number or a date, because it names an entity.",
+            f"The key column {parameters['key']} is {key_type}: a key must be text, "
+            "a whole number or a date, because it names an entity.",
             column=parameters["key"],
         )
     source = Source(
@@ -226,7 +255,7 @@ def _key(value: Any, column: str, number: int) -> str:
 
 
 def _plain(value: Any, field: Field) -> Any:
-    """A cell as JSON has it; what a property of text or a relation holds is written out."""
+    """Return a cell as a JSON value; as text for text properties and relations."""
     if value is None:
         return None
     if field.type in ("string", "relation") and not isinstance(value, str):
@@ -244,12 +273,16 @@ def _plain(value: Any, field: Field) -> Any:
     if isinstance(value, dt.date):
         return value.isoformat()
     if isinstance(value, float) and math.isnan(value):
-        return None  # what a table calls a missing number
+        return None  # a missing number
     return value
 
 
 def _number_in(text: str) -> Any:
-    """A column is text as soon as one cell of it is: the others are still numbers, and the one that is none is to be named."""
+    """Parse a number in a text cell; return other text unchanged.
+
+    One text cell makes the whole column text. The other cells are still numbers, and the message
+    must name the text.
+    """
     for read in (int, float):
         with contextlib.suppress(ValueError):
             return read(text) if "_" not in text else text
@@ -282,7 +315,7 @@ def _text(value: Any) -> str:
 
 
 def json_text(value: Any) -> str:
-    """Nested values and bytes, as text."""
+    """Return nested values and bytes as text."""
     import json
 
     return json.dumps(value, default=str, ensure_ascii=False)

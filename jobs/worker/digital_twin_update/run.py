@@ -1,4 +1,4 @@
-"""`digital_twin_update`: a dataset version becomes the changes of a twin."""
+"""`digital_twin_update`: compute the changes of a twin from a dataset version."""
 
 import json
 import time
@@ -18,14 +18,15 @@ PROGRESS_SECONDS = 0.5
 
 
 def run(context: WorkloadContext) -> dict[str, Any]:
-    """The result for `finish`: {"base_revision", "artifact"}. Raises: WorkFailed."""
+    """Return the result for `finish`: {"base_revision", "artifact"}. Raises: WorkFailed."""
     parameters = context.job["parameters"]
     message = f"Reading the state of {parameters['twin']}"
     log(message)
     context.event(EventKind.PROGRESS, message=message)
     base = _base(context.fetch("twin"))
     log(
-        f"base: revision {base.revision}, {len(base.entities):,} entities of type {parameters['type']}"
+        f"base: revision {base.revision}, {len(base.entities):,} entities "
+        f"of type {parameters['type']}"
     )
     tables = Tables(
         context.data_dir / "tables",
@@ -34,13 +35,12 @@ def run(context: WorkloadContext) -> dict[str, Any]:
     )
     read_dataset(context, tables, "dataset")
     source = open_source(tables, "dataset", parameters, base.fields)
-    log(
-        f"{source.count:,} rows; properties from columns: {', '.join(f'{name} from {column}' for name, column in list(source.columns.items())[:50])}"
-    )
+    origins = [f"{name} from {column}" for name, column in list(source.columns.items())[:50]]
+    log(f"{source.count:,} rows; properties from columns: {', '.join(origins)}")
     if source.latest_by:
-        _tell_latest(context, source)
-    seen = _Progress(context, source)
-    changes = compare(base, seen, missing=parameters.get("missing", "keep"))
+        _report_latest(context, source)
+    rows = _Progress(context, source)
+    changes = compare(base, rows, missing=parameters.get("missing", "keep"))
     path = context.data_dir / ARTIFACT
     with path.open("w") as file:
         file.writelines(json.dumps(change, separators=(",", ":")) + "\n" for change in changes)
@@ -55,19 +55,25 @@ def run(context: WorkloadContext) -> dict[str, Any]:
     return {"base_revision": base.revision, "artifact": ARTIFACT}
 
 
-def _tell_latest(context: WorkloadContext, source: Source) -> None:
-    """How many rows do not count. Raises: WorkFailed when the column has no order."""
+def _report_latest(context: WorkloadContext, source: Source) -> None:
+    """Report how many rows are not used. Raises: WorkFailed if the column has no order."""
     older, ties = source.check_latest()
-    message = f"{older:,} of {source.count:,} rows are not the latest of their entity by {source.latest_by}: they are not used."
+    message = (
+        f"{older:,} of {source.count:,} rows are not the latest of their entity "
+        f"by {source.latest_by}: they are not used."
+    )
     log(message)
     if ties:
-        message = f"{ties:,} rows are as late as another row of their entity by {source.latest_by}: the last of them in the dataset counts."
+        message = (
+            f"{ties:,} rows have the same {source.latest_by} as another row of their entity: "
+            "the last of them in the dataset is used."
+        )
         log(message)
         context.event(EventKind.NOTICE, message=message)
 
 
 def _base(path: Path) -> Base:
-    """The document of docs/reference/worker-protocol.md."""
+    """Read the base document described in docs/reference/worker-protocol.md."""
     with path.open("rb") as file:
         head = json.loads(file.readline())
         entities = {}
@@ -78,7 +84,7 @@ def _base(path: Path) -> Base:
 
 
 class _Progress:
-    """The rows of a source, telling how far they are."""
+    """Iterates over the rows of a source and reports progress."""
 
     def __init__(self, context: WorkloadContext, source: Source) -> None:
         self._context, self._source = context, source

@@ -1,7 +1,8 @@
-"""How the columns of a dataset are read as the features of a model.
+"""Read the columns of a dataset as the features of a model.
 
-A column whose type is another than the feature's is judged by its values: one without values fits every feature, text may hold numbers, a
-number may be a category. What does not fit is named with its row and its cell.
+A column of another type than the feature is judged by its values: a column without values fits
+every feature, text can hold numbers, and a number can be a category. A value that does not fit is
+reported with its row and its cell.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,14 +31,18 @@ COLUMNS_A_QUERY = 100
 CATEGORIES_A_CHECK = 10_000
 _EMPTY = {"category": "CAST(NULL AS VARCHAR)"}
 _NO_VALUE = "CAST(NULL AS DOUBLE)"
-_NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"  # a column that is known to hold numbers: 007 is 7
+# The column is known to hold numbers: 007 is 7.
+_NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
 _TRUE, _FALSE = "('true', 't', 'yes', 'y', '1', '1.0')", "('false', 'f', 'no', 'n', '0', '0.0')"
 _FLOATS = ("FLOAT", "DOUBLE")
 
 
 @dataclass(frozen=True, slots=True)
 class _Conversion:
-    """How a column of another type is read. `cell`: its text, NULL where there is no value; `value`: NULL for a cell that does not fit."""
+    """SQL expressions that read a column of another type.
+
+    `cell`: the text, NULL without a value. `value`: NULL also for a cell that does not fit.
+    """
 
     cell: str
     value: str
@@ -51,11 +56,15 @@ def read_features(
     signature: dict[str, Any],
     format_name: str,
 ) -> list[str]:
-    """The SQL expression of each feature, in the signature's order. Raises: WorkFailed `signature_mismatch` with each difference."""
+    """Return the SQL expression of each feature, in the signature's order.
+
+    Raises: WorkFailed `signature_mismatch` with each difference.
+    """
     types = {column["name"]: column["type"] for column in tables.schema(_name_of(tables, table))}
     absent_is_empty = may_lack_columns(context.job["parameters"], format_name)
     schema = [{"name": name, "type": column_type} for name, column_type in types.items()]
-    # By name first; a type that cannot fit is still judged by its values, since it may have none.
+    # Compare the names first. A type that does not match is judged by its values below, because the
+    # column may have none.
     faults = signature_faults(signature, schema, empty=types, absent_is_empty=absent_is_empty)
     conversions = {
         feature["name"]: _conversion(feature["kind"], feature["name"], types[feature["name"]])
@@ -74,13 +83,14 @@ def read_features(
     if missing:
         notice(
             context,
-            f"The dataset has no column {', '.join(missing[:FAULTS_SHOWN])}: predicted as if without a value.",
+            f"The dataset has no column {', '.join(missing[:FAULTS_SHOWN])}: "
+            "predicted as if it had no value.",
         )
     return [_sql(feature, types, conversions) for feature in signature["features"]]
 
 
 def _name_of(tables: Tables, table: Table) -> str:
-    return next(name for name, made in tables.by_name.items() if made is table)
+    return next(name for name, item in tables.by_name.items() if item is table)
 
 
 def _sql(
@@ -113,18 +123,31 @@ def _conversion(kind: str, name: str, column_type: str) -> _Conversion:
 
 
 def _as_category(column: str, cell: str, column_type: str, found: str | None) -> str:
-    """Any single value as its text; whole floating point numbers without a fraction, as integers with gaps come."""
+    """Return the SQL of a single value as text.
+
+    Whole floating-point numbers lose their fraction: integers with missing values are stored as
+    such.
+    """
     if column_type in _FLOATS:
         whole = f"isfinite({column}) AND {column} = trunc({column}) AND abs({column}) < 1e15"
-        return f"CASE WHEN {whole} THEN CAST(CAST({column} AS BIGINT) AS VARCHAR) WHEN {cell} <> 'nan' THEN {cell} END"
+        return (
+            f"CASE WHEN {whole} THEN CAST(CAST({column} AS BIGINT) AS VARCHAR) "
+            f"WHEN {cell} <> 'nan' THEN {cell} END"
+        )
     return cell if found is not None or column_type in ("JSON", "UUID") else _EMPTY["category"]
 
 
 def _from_text(kind: str, cell: str) -> str:
     if kind == "number":
-        return f"CASE WHEN regexp_full_match({cell}, {quoted(_NUMBER)}) THEN TRY_CAST({cell} AS DOUBLE) END"
+        return (
+            f"CASE WHEN regexp_full_match({cell}, {quoted(_NUMBER)}) "
+            f"THEN TRY_CAST({cell} AS DOUBLE) END"
+        )
     if kind == "boolean":
-        return f"CASE WHEN lower({cell}) IN {_TRUE} THEN 1.0::DOUBLE WHEN lower({cell}) IN {_FALSE} THEN 0.0::DOUBLE END"
+        return (
+            f"CASE WHEN lower({cell}) IN {_TRUE} THEN 1.0::DOUBLE "
+            f"WHEN lower({cell}) IN {_FALSE} THEN 0.0::DOUBLE END"
+        )
     at = f"CAST(TRY_CAST({cell} AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP)"
     return f"CASE WHEN isfinite({at}) THEN epoch({at}) / 86400 END"
 
@@ -137,16 +160,15 @@ def _misfits(
     types: Mapping[str, str],
     conversions: Mapping[str, _Conversion],
 ) -> list[str]:
-    """The columns whose values do not fit; tells of those that are converted."""
+    """Return a fault for each column whose values do not fit; report converted columns."""
     faults: list[str] = []
     features = [feature for feature in signature["features"] if feature["name"] in conversions]
     connection = tables.connect(readable=[table.path])
     source = f"read_parquet({quoted(str(table.path))}, file_row_number = true)"
     for start in range(0, len(features), COLUMNS_A_QUERY):
         part = features[start : start + COLUMNS_A_QUERY]
-        row = connection.execute(
-            f"SELECT {', '.join(_judged(conversions[feature['name']]) for feature in part)} FROM {source}"
-        ).fetchone()
+        selected = ", ".join(_judged(conversions[feature["name"]]) for feature in part)
+        row = connection.execute(f"SELECT {selected} FROM {source}").fetchone()
         for index, feature in enumerate(part):
             values, fitting, first, cell = row[4 * index : 4 * index + 4]
             faults += _judge(
@@ -158,7 +180,10 @@ def _misfits(
 
 def _judged(conversion: _Conversion) -> str:
     bad = f"FILTER (WHERE {conversion.cell} IS NOT NULL AND {conversion.value} IS NULL)"
-    return f"count({conversion.cell}), count({conversion.value}), min(file_row_number) {bad}, arg_min({conversion.cell}, file_row_number) {bad}"
+    return (
+        f"count({conversion.cell}), count({conversion.value}), min(file_row_number) {bad}, "
+        f"arg_min({conversion.cell}, file_row_number) {bad}"
+    )
 
 
 def _judge(
@@ -177,7 +202,8 @@ def _judge(
     if first is None:
         notice(
             context,
-            f"Column {name} is {found} and is read as the model's {feature['kind']} feature ({feature['type']}): all of its values fit.",
+            f"Column {name} is {found} and is read as the model's {feature['kind']} feature "
+            f"({feature['type']}): all of its values fit.",
         )
         return ()
     where = f"{(cell or '')[:60]!r} in row {first + 1:,}"
@@ -185,7 +211,8 @@ def _judge(
         others = "It counts" if values - fitting == 1 else f"{values - fitting:,} such values count"
         notice(
             context,
-            f"Column {name} holds {where}, and the model was trained on {feature['type']}. {others} as missing.",
+            f"Column {name} holds {where}, and the model was trained on {feature['type']}. "
+            f"{others} as missing.",
         )
         return ()
     return (
@@ -207,7 +234,7 @@ def _unknown_categories(
     types: Mapping[str, str],
     conversions: Mapping[str, _Conversion],
 ) -> list[str]:
-    """Columns of another type for a text feature in which the model knows no value at all."""
+    """Return a fault for each converted text feature without any category of the model."""
     faults = []
     known = category_names(model)
     connection = tables.connect(readable=[table.path])
@@ -216,7 +243,10 @@ def _unknown_categories(
         if feature["kind"] != "category" or name not in conversions or not known.get(name):
             continue
         value = conversions[name].value
-        source = f"read_parquet({quoted(str(table.path))}) WHERE {value} IS NOT NULL LIMIT {CATEGORIES_A_CHECK}"
+        source = (
+            f"read_parquet({quoted(str(table.path))}) "
+            f"WHERE {value} IS NOT NULL LIMIT {CATEGORIES_A_CHECK}"
+        )
         found = [
             row[0]
             for row in connection.execute(f"SELECT DISTINCT {value} FROM {source}").fetchall()
@@ -224,14 +254,15 @@ def _unknown_categories(
         if found and not set(as_known(found, known[name])) & set(known[name]):
             shown = ", ".join([one for one in known[name] if one != MISSING_TEXT][:5])
             faults.append(
-                f"{mismatch(name, f'is {types[name]}', feature)}: none of its values is one of the model's categories ({shown})"
+                f"{mismatch(name, f'is {types[name]}', feature)}: "
+                f"none of its values is one of the model's categories ({shown})"
             )
     connection.close()
     return faults
 
 
 def category_names(model: Any) -> dict[str, list[str]]:
-    """The categories that the model knows, by feature. Empty for a model without text features."""
+    """Return the model's categories by feature; empty for a model without text features."""
     prepare = model[0]
     found: dict[str, list[str]] = {}
     for name, transformer, columns in getattr(prepare, "transformers_", ()):
@@ -247,7 +278,10 @@ def category_names(model: Any) -> dict[str, list[str]]:
 
 
 def as_known(values: Any, known: Sequence[str]) -> Any:
-    """Texts made of numbers or truth values, written as the model's categories are: 5 for 5.0 and true for True, where only one can be meant."""
+    """Write texts of numbers and booleans in the way of the model's categories.
+
+    For example 5 for 5.0 and True for true, if exactly one category matches.
+    """
     names = set(known)
     folded: dict[str, list[str]] = {}
     for name in known:

@@ -1,4 +1,4 @@
-"""`ml_inference`: a model and a dataset version become predictions, batch by batch: memory does not grow with the rows."""
+"""`ml_inference`: predict for a dataset version in batches, with bounded memory."""
 
 import time
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ from mimir.lib.schemas.metrics import CLASSIFICATION
 from mimir.lib.schemas.signature import prediction_columns
 
 INPUT, MODEL, OUTPUT = "dataset", "model", "predictions.parquet"
-LOADED = 0.1  # of the job's progress
-TELL_SECONDS = 1.0
+LOADED = 0.1  # share of the job's progress
+REPORT_SECONDS = 1.0
 
 
 def run(context: WorkloadContext) -> dict[str, Any]:
-    """The result for `finish`: {"output"}. Raises: WorkFailed."""
+    """Return the result for `finish`: {"output"}. Raises: WorkFailed."""
     threads = limit_threads(context)
     facts = next(item for item in context.inputs if item["kind"] == "model")
     dataset = next(item for item in context.inputs if item["kind"] == "dataset")
@@ -42,9 +42,8 @@ def run(context: WorkloadContext) -> dict[str, Any]:
         done = _Predicting(context, model, facts["signature"], tables, rows, readings).write(path)
     tables.by_name["predictions"] = Table(path, done)
     context.deliver(path, name=OUTPUT, role=ArtifactRole.DATASET, media_type=PARQUET_MEDIA_TYPE)
-    log(
-        f"{done:,} predictions; they become the next version of dataset {context.job['parameters']['output']} when the job has succeeded"
-    )
+    name = context.job["parameters"]["output"]
+    log(f"{done:,} predictions; they become the next version of dataset {name} if the job succeeds")
     output = {
         "dataset": context.job["parameters"]["output"],
         "artifact": OUTPUT,
@@ -69,7 +68,10 @@ def _readings(
     facts: dict[str, Any],
     dataset: dict[str, Any],
 ) -> list[str]:
-    """How each feature is read. What can be judged without values was checked at submit; here all of it is. Raises: WorkFailed."""
+    """Return the SQL expression of each feature. Raises: WorkFailed.
+
+    The submit has only checked what does not depend on values.
+    """
     try:
         return read_features(
             context,
@@ -82,7 +84,10 @@ def _readings(
     except WorkFailed as failure:
         if failure.reason is not FailureReason.SIGNATURE_MISMATCH:
             raise
-        which = f"{dataset['dataset']} version {dataset['version']} does not fit {facts['model']} version {facts['version']}"
+        which = (
+            f"{dataset['dataset']} version {dataset['version']} does not fit "
+            f"{facts['model']} version {facts['version']}"
+        )
         raise WorkFailed(
             failure.reason, f"{which}: {failure.message}.", **failure.detail
         ) from failure
@@ -101,7 +106,8 @@ def _loaded(context: WorkloadContext, facts: dict[str, Any], threads: int) -> An
         which = f"{facts['model']} version {facts['version']}"
         raise WorkFailed(
             FailureReason.MODEL_CORRUPT,
-            f"The file of {which} is another model than its signature says: its features or classes differ. Train it again, or use another version.",
+            f"The file of {which} does not match its signature: its features or classes differ. "
+            "Train it again, or use another version.",
         )
     if hasattr(model[-1], "n_jobs"):
         model[-1].set_params(n_jobs=threads)
@@ -109,7 +115,7 @@ def _loaded(context: WorkloadContext, facts: dict[str, Any], threads: int) -> An
 
 
 class _Predicting:
-    """Reads, predicts and writes, one batch at a time."""
+    """Reads, predicts and writes one batch at a time."""
 
     def __init__(
         self,
@@ -135,13 +141,13 @@ class _Predicting:
         written = {
             name: known[name] for name in known if name in types and types[name] != "VARCHAR"
         }
-        self._known = written  # of features whose texts are made of other values
-        asked = context.job["parameters"].get("keys")
-        self._keys = [column for column in schema if asked is None or column["name"] in asked]
-        self._began = self._told = time.monotonic()
+        self._known = written  # of features that are read from other types
+        keys = context.job["parameters"].get("keys")
+        self._keys = [column for column in schema if keys is None or column["name"] in keys]
+        self._began = self._reported_at = time.monotonic()
 
     def write(self, path: Path) -> int:
-        """The predictions as Parquet; how many. Raises: WorkFailed."""
+        """Write the predictions as Parquet and return their number. Raises: WorkFailed."""
         import pyarrow
         import pyarrow.parquet
 
@@ -149,20 +155,20 @@ class _Predicting:
         writer, done = None, 0
         try:
             for batch in batches(self._tables, self._tables.by_name[INPUT], columns, or_empty=True):
-                made = self._predicted(batch, done)
+                predictions = self._predicted(batch, done)
                 writer = writer or pyarrow.parquet.ParquetWriter(
-                    path, made.schema, compression="zstd"
+                    path, predictions.schema, compression="zstd"
                 )
-                writer.write_batch(made)
+                writer.write_batch(predictions)
                 done += batch.num_rows
-                self._tell(done)
+                self._report_progress(done)
         finally:
             if writer is not None:
                 writer.close()
         return done
 
     def _predicted(self, batch: Any, done: int) -> Any:
-        """The keys of a batch, and what the model says of each row."""
+        """Return the keys of a batch and the predictions for its rows."""
         import pyarrow
 
         count = len(self._features)
@@ -185,7 +191,7 @@ class _Predicting:
         ]
 
     def _classified(self, frame: Any) -> Sequence[Any]:
-        """The likeliest class, of the target's own kind, and the probability of each."""
+        """Return the most probable class, in the target's type, and each class's probability."""
         import numpy
         import pyarrow
 
@@ -200,11 +206,11 @@ class _Predicting:
             ),
         ]
 
-    def _tell(self, done: int) -> None:
+    def _report_progress(self, done: int) -> None:
         now = time.monotonic()
-        if now - self._told < TELL_SECONDS and done < self._rows:
+        if now - self._reported_at < REPORT_SECONDS and done < self._rows:
             return
-        self._told = now
+        self._reported_at = now
         rate = done / max(now - self._began, 1e-6)
         fraction = LOADED + (0.95 - LOADED) * min(1.0, done / max(1, self._rows))
         message = f"{done:,} of {self._rows:,} rows, {rate:,.0f} a second"

@@ -1,6 +1,6 @@
-"""Warnings about features: columns that give the target away, identify rows or are nearly constant, categories written in several ways.
+"""Warnings about features: leaks of the target, row identifiers, constants, spelling variants.
 
-Nothing is dropped because of a warning.
+A warning never drops a column.
 """
 
 import time
@@ -14,11 +14,12 @@ from jobs.worker.workload_context import WorkloadContext
 from mimir.lib.schemas.metrics import REGRESSION
 
 CONSTANT_SHARE_MIN, CONSTANT_ROWS_MIN = 0.99, 100
-DISTINCT_SHARE_MIN, DISTINCT_ROWS_MIN = 0.9, 20  # from here on values identify rows
+DISTINCT_SHARE_MIN, DISTINCT_ROWS_MIN = 0.9, 20  # above these, values identify rows
 LEAK_SCORE_MIN, LEAK_ROWS_MIN, LEAK_ROWS_MAX = 0.99, 40, 4000
 LEAK_BASELINE_MAX = 0.95  # a majority class above this is near-perfect without any column
 CHECK_SECONDS = 10.0
-CATEGORIES_MAX = 5000  # of one column, to look for the same word written in several ways
+# Distinct values of a column up to which spelling variants are searched.
+CATEGORIES_MAX = 5000
 NAMES_SHOWN = 10
 _WHOLE = (
     "TINYINT",
@@ -54,7 +55,7 @@ _ID_WORDS = frozenset(
 
 
 def warn_about_columns(context: WorkloadContext, learning: Learning, *, seed: int) -> None:
-    """Look at each feature for a bounded time, and tell what people should know."""
+    """Check each feature, for a bounded time, and report what users should know."""
     end = time.monotonic() + CHECK_SECONDS
     constant: list[str] = []
     identifying: list[str] = []
@@ -71,23 +72,26 @@ def warn_about_columns(context: WorkloadContext, learning: Learning, *, seed: in
         elif leak := leaking.found(feature, column):
             leaks.append(f"{feature.name} ({leak})")
         if feature.kind == "category":
-            _tell_alike(context, feature.name, column)
+            _report_alike(context, feature.name, column)
     if constant:
         notice(
             context,
-            f"Nearly constant columns, with the share of their most frequent value: {_some(constant)}. They hardly help.",
+            "Nearly constant columns, with the share of their most frequent value: "
+            f"{_some(constant)}. They hardly help.",
         )
     if identifying:
         notice(
             context,
-            f"Columns that seem to identify rows: {_some(identifying)}. A model learns nothing general from an identifier or a row number. "
-            "Exclude them (parameter exclude), unless their order has a meaning.",
+            f"Columns that seem to identify rows: {_some(identifying)}. A model learns nothing "
+            "general from an identifier or a row number. Exclude them (parameter exclude), "
+            "unless their order has a meaning.",
         )
     if leaks:
         notice(
             context,
             f"Columns that predict the target almost perfectly alone: {_some(leaks)}. "
-            "If they are known only after the target is, they give it away: exclude them (parameter exclude).",
+            "If their values are known only after the target, they leak it: exclude them "
+            "(parameter exclude).",
         )
 
 
@@ -103,7 +107,11 @@ def _top_share(column: Any) -> float:
 
 
 def _identifies(feature: Feature, column: Any) -> bool:
-    """Text that differs in nearly every row; whole numbers that all differ and are consecutive, or whose name says what they are."""
+    """Return whether a column seems to identify rows.
+
+    This is text that differs in nearly every row, or distinct whole numbers that are consecutive or
+    have the name of an identifier.
+    """
     there = column.dropna()
     if len(there) < DISTINCT_ROWS_MIN:
         return False
@@ -112,24 +120,29 @@ def _identifies(feature: Feature, column: Any) -> bool:
         return bool(distinct > DISTINCT_SHARE_MIN * len(there))
     if feature.type not in _WHOLE or distinct < len(there):
         return False
-    words = feature.name.replace("-", "_").replace(" ", "_").casefold().split("_")
-    named = bool(_ID_WORDS.intersection(words)) or feature.name.endswith(("Id", "ID"))
+    parts = feature.name.replace("-", "_").replace(" ", "_").casefold().split("_")
+    named = bool(_ID_WORDS.intersection(parts)) or feature.name.endswith(("Id", "ID"))
     return bool(named or there.max() - there.min() + 1 == len(there))
 
 
-def _tell_alike(context: WorkloadContext, name: str, column: Any) -> None:
+def _report_alike(context: WorkloadContext, name: str, column: Any) -> None:
     values = [str(value) for value in column.dropna().unique()]
     groups = alike(values) if len(values) <= CATEGORIES_MAX else []
     if groups:
         shown = "; ".join(", ".join(repr(text[:60]) for text in group[:5]) for group in groups[:5])
         notice(
             context,
-            f"Column {name} has categories that differ by upper and lower case or by spaces only: {shown}. They count as different ones.",
+            f"Column {name} has categories that differ only by case, spaces or Unicode form: "
+            f"{shown}. They stay different.",
         )
 
 
 class _Leaks:
-    """Scores single columns: a small tree, or the mean of each category, learned on one half of a sample and judged on the other."""
+    """Scores single columns as predictors of the target.
+
+    A small tree, or the mean of each category, is trained on one half of a sample and evaluated on
+    the other.
+    """
 
     def __init__(self, learning: Learning, seed: int) -> None:
         import numpy
@@ -149,7 +162,7 @@ class _Leaks:
             self._possible = bool(numpy.bincount(truth).max() <= LEAK_BASELINE_MAX * len(truth))
 
     def found(self, feature: Feature, column: Any) -> str:
-        """How well the column alone predicts the target, as text; empty when it is not near-perfect."""
+        """Return the score of the column alone as text; empty unless it is almost perfect."""
         from sklearn.metrics import accuracy_score, balanced_accuracy_score, r2_score
 
         if not self._possible:
@@ -164,7 +177,10 @@ class _Leaks:
         return f"accuracy {score:.3f}" if balanced >= LEAK_SCORE_MIN else ""
 
     def _coded(self, column: Any) -> Any:
-        """Categories as the mean of the target (or its most frequent class) in the learning half; missing for what it does not have."""
+        """Encode categories by their mean target (or most frequent class) in the training half.
+
+        A category that the training half lacks is missing.
+        """
         import pandas
 
         values, target = (

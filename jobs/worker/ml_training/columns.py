@@ -1,8 +1,8 @@
-"""Which columns of the dataset a model learns from, how each is read, and what people should know about them.
+"""Choose the columns that a model is trained on, and decide how each is read.
 
-`docs/explanation/training.md` describes these rules for users: keep the two alike. A notice names a
-column and what was done with it; only columns that
-cannot help are dropped, and never without a notice.
+`docs/explanation/training.md` describes these rules for users: keep both consistent. A notice names
+a column and what was done with it. Only columns that cannot help are dropped, and never without a
+notice.
 """
 
 from collections.abc import Mapping
@@ -17,10 +17,9 @@ from jobs.worker.workload_context import WorkFailed, WorkloadContext
 from mimir.lib.schemas.signature import kind_of
 from mimir.lib.tables import identifier, quoted
 
-DISTINCT_SHARE_MAX = (
-    0.9  # text with more distinct values for each row tells rows apart, and nothing else
-)
-DISTINCT_ROWS_MIN = 20  # below so many rows that cannot be told
+# Text with a larger share of distinct values identifies rows and does not generalize.
+DISTINCT_SHARE_MAX = 0.9
+DISTINCT_ROWS_MIN = 20  # with fewer rows, the share says nothing
 NAMES_SHOWN = 20
 COLUMNS_A_QUERY = 100
 
@@ -36,11 +35,11 @@ class Reading:
 def choose_columns(
     context: WorkloadContext, tables: Tables, table: Table, types: Mapping[str, str]
 ) -> list[Reading]:
-    """The features, each with how it is read. Raises: WorkFailed when none is left."""
+    """Return the features, each with its SQL expression. Raises: WorkFailed if none is left."""
     parameters = context.job["parameters"]
     target, excluded = parameters["target"], parameters.get("exclude", [])
-    asked = parameters.get("features")
-    wanted = [name for name in (asked or types) if name != target and name not in excluded]
+    named = parameters.get("features")
+    wanted = [name for name in (named or types) if name != target and name not in excluded]
     _check_names([*wanted, *excluded], types)
     kinds = {name: kind_of(types[name]) for name in wanted}
     facts = text_facts(tables, table, [name for name in wanted if kinds[name] == "category"])
@@ -53,19 +52,18 @@ def choose_columns(
         else:
             usable.append(reading)
     if usable:
-        useless = {} if asked else _useless(tables, table, usable)
+        useless = {} if named else _useless(tables, table, usable)
         for name, why in useless.items():
             form = facts[name].form() if name in facts else None
             dropped[name] = f"{why} ({describe_form(name, *form)})" if form else why
         usable = [one for one in usable if one.feature.name not in useless]
-        _tell_texts(context, usable, facts)
-    _tell_dropped(context, dropped)
+        _report_texts(context, usable, facts)
+    _report_dropped(context, dropped)
     if not usable:
         why = "; ".join(f"{name} {reason}" for name, reason in list(dropped.items())[:NAMES_SHOWN])
-        raise WorkFailed(FailureReason.INVALID_INPUT, f"No column is left to learn from. {why}.")
-    log(
-        f"columns used: {', '.join(f'{one.feature.name} ({one.feature.kind})' for one in usable[:100])}"
-    )
+        raise WorkFailed(FailureReason.INVALID_INPUT, f"No feature is left. {why}.")
+    names = ", ".join(f"{one.feature.name} ({one.feature.kind})" for one in usable[:100])
+    log(f"columns used: {names}")
     return usable
 
 
@@ -81,7 +79,7 @@ def _check_names(names: list[str], types: Mapping[str, str]) -> None:
 
 
 def _reading(name: str, column_type: str, facts: TextFacts | None) -> Reading | None:
-    """How a column is read; None for a type that no model can use."""
+    """Return how a column is read; None for a type that no model can use."""
     kind = kind_of(column_type)
     if kind is None:
         return None
@@ -99,7 +97,7 @@ def _reading(name: str, column_type: str, facts: TextFacts | None) -> Reading | 
 
 
 def _useless(tables: Tables, table: Table, readings: list[Reading]) -> dict[str, str]:
-    """Why a column cannot help, for those that cannot."""
+    """Return the columns that cannot help, each with the reason."""
     found = {}
     connection = tables.connect(readable=[table.path])
     for start in range(0, len(readings), COLUMNS_A_QUERY):
@@ -132,30 +130,35 @@ def _useless(tables: Tables, table: Table, readings: list[Reading]) -> dict[str,
     return found
 
 
-def _tell_texts(
+def _report_texts(
     context: WorkloadContext, readings: list[Reading], facts: Mapping[str, TextFacts]
 ) -> None:
-    """Text columns that are used as numbers, and those that a conversion would make numbers or dates."""
+    """Report text columns that are used as numbers, or that a pipeline could convert."""
     for one in readings:
         name = one.feature.name
         found = facts.get(name)
         if found is None:
             continue
         if one.feature.kind == "number" and found.others.count:
-            message = f"Column {name} is text because of {found.others.shown()}: {found.numbers:,} of its {found.values:,} values are numbers."
+            message = (
+                f"Column {name} is text because of {found.others.shown()}: "
+                f"{found.numbers:,} of its {found.values:,} values are numbers."
+            )
             notice(
                 context, f"{message} It is used as a number; {_others(found.others.count)} missing."
             )
         elif one.feature.kind == "number":
             notice(
                 context,
-                f"Column {name} is text, but all of its {found.values:,} values are numbers. It is used as a number.",
+                f"Column {name} is text, but all of its {found.values:,} values are numbers. "
+                "It is used as a number.",
             )
         elif found.is_all_numbers:
             hint = f"convert it in a pipeline, for example CAST({identifier(name)} AS DOUBLE)"
             notice(
                 context,
-                f"Column {name} is text, but all of its values are numbers. It is used as categories; to use it as a number, {hint}.",
+                f"Column {name} is text, but all of its values are numbers. "
+                f"It is used as categories; to use it as a number, {hint}.",
             )
         elif form := found.form():
             notice(context, f"Column {describe_form(name, *form)}. It is used as categories.")
@@ -165,14 +168,14 @@ def _others(count: int) -> str:
     return "the other value counts as" if count == 1 else f"the other {count:,} values count as"
 
 
-def _tell_dropped(context: WorkloadContext, dropped: Mapping[str, str]) -> None:
+def _report_dropped(context: WorkloadContext, dropped: Mapping[str, str]) -> None:
     if dropped:
         shown = "; ".join(f"{name} {why}" for name, why in list(dropped.items())[:NAMES_SHOWN])
         more = f"; and {len(dropped) - NAMES_SHOWN} more" if len(dropped) > NAMES_SHOWN else ""
-        notice(context, f"Left out, because they cannot help: {shown}{more}.")
+        notice(context, f"Excluded, because they cannot help: {shown}{more}.")
 
 
 def notice(context: WorkloadContext, message: str) -> None:
-    """Tell people on the job's page and in its log."""
+    """Report a notice on the job's page and in its log."""
     log(message)
     context.event(EventKind.NOTICE, message=message)

@@ -1,6 +1,8 @@
-"""What is trained: the preprocessing, fitted with the model on the training part alone and kept in it, and the algorithm behind it.
+"""Preprocessing and algorithm of a trained model.
 
-What is done here is described for users in `docs/explanation/training.md`, exactly enough to do the same without Mimir: keep the two alike.
+The preprocessing is fitted with the model on the training set only, and stored inside the model.
+`docs/explanation/training.md` describes this for users, precisely enough to reproduce it without
+Mimir: keep both consistent.
 """
 
 from collections.abc import Sequence
@@ -12,14 +14,14 @@ from mimir.lib.schemas.metrics import REGRESSION
 
 DEFAULT_ALGORITHM = "hist_gradient_boosting"
 ONE_HOT_CATEGORIES_MAX = 100
-ORDINAL_CATEGORIES_MAX = 250  # histogram gradient boosting takes 255 of one column
+ORDINAL_CATEGORIES_MAX = 250  # histogram gradient boosting accepts 255 per column
 MISSING_TEXT = "missing"
 
 
-def hyperparameters_of(algorithm: str, task: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """All of them as they are used, with the defaults of those that were not asked for."""
+def hyperparameters_of(algorithm: str, task: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Return all hyperparameters, with defaults for those that the job does not set."""
     chosen = {
-        name: asked.get(name, shape["default"])
+        name: given.get(name, shape["default"])
         for name, shape in HYPERPARAMETERS[algorithm]["properties"].items()
     }
     if "max_features" in chosen and chosen["max_features"] is None:
@@ -37,7 +39,10 @@ def make_model(
     threads: int,
     **more: Any,
 ) -> Any:
-    """An unfitted scikit-learn Pipeline of the steps `prepare` and `model`. `more` goes to the algorithm as it is."""
+    """Return an unfitted scikit-learn Pipeline with the steps `prepare` and `model`.
+
+    `more`: further arguments of the algorithm.
+    """
     from sklearn.pipeline import Pipeline
 
     groups = {
@@ -46,7 +51,7 @@ def make_model(
     }
     if algorithm == "hist_gradient_boosting":
         numbers = groups["number"] + groups["time"] + groups["boolean"]
-        prepare = _as_it_is(numbers, groups["category"])
+        prepare = _ordinal(numbers, groups["category"])
         more["categorical_features"] = list(range(len(numbers), len(features))) or None
     else:
         prepare = _filled(groups, scaled=algorithm in ("linear", "logistic"))
@@ -55,7 +60,10 @@ def make_model(
 
 
 def _filled(groups: dict[str, list[str]], *, scaled: bool) -> Any:
-    """Numbers and times: the median where missing, perhaps scaled. Truth values: the most frequent. Text: one column a category."""
+    """Impute missing values, encode text as one column per category, and scale if `scaled`.
+
+    Numbers and times get the median, booleans the most frequent value.
+    """
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import Pipeline
@@ -78,8 +86,11 @@ def _filled(groups: dict[str, list[str]], *, scaled: bool) -> Any:
     return ColumnTransformer([step for step in steps if step[2]])
 
 
-def _as_it_is(numbers: list[str], categories: list[str]) -> Any:
-    """Histogram gradient boosting takes missing values, and categories as numbers, by itself."""
+def _ordinal(numbers: list[str], categories: list[str]) -> Any:
+    """Pass numbers unchanged and encode categories as numbers.
+
+    Histogram gradient boosting handles missing values and categories itself.
+    """
     import numpy
     from sklearn.compose import ColumnTransformer
     from sklearn.preprocessing import OrdinalEncoder

@@ -1,4 +1,7 @@
-"""How good a model is on rows it never saw: the figures of `mimir/lib/schemas/metrics.py`, and what each feature is worth."""
+"""Evaluate a model on held-out rows: metrics and feature importance.
+
+The metrics are described in `mimir/lib/schemas/metrics.py`.
+"""
 
 import math
 import time
@@ -28,12 +31,12 @@ LEADING_SCORES: dict[str, Callable[[Any, Any], float]] = {"r2": _r2, "accuracy":
 
 
 def leading_metric(task: str) -> str:
-    """The one that stands first."""
+    """Return the main metric of a task."""
     return "r2" if task == REGRESSION else "accuracy"
 
 
 def judge(model: Any, task: str, rows: Any, truth: Any) -> dict[str, float]:
-    """The metrics that can be told: one that has no meaning on these rows is left out."""
+    """Return the metrics; a metric that is undefined on these rows is omitted."""
     found = (
         _regression(model, rows, truth)
         if task == REGRESSION
@@ -64,9 +67,8 @@ def _classification(model: Any, rows: Any, truth: Any) -> dict[str, float]:
     }
     there = set(truth)
     if not there <= set(classes):
-        return (
-            found  # a class that only the held-out part has: no probability was ever given for it
-        )
+        # Only the held-out set has this class: the model has no probability for it.
+        return found
     chances = model.predict_proba(rows)
     found["log_loss"] = float(metrics.log_loss(truth, chances, labels=classes))
     if len(there) == len(classes):
@@ -80,9 +82,11 @@ def _classification(model: Any, rows: Any, truth: Any) -> dict[str, float]:
 def importance(
     context: WorkloadContext, model: Any, task: str, rows: Any, truth: Any, *, seed: int
 ) -> list[dict[str, Any]]:
-    """How much the leading metric falls when a feature's values are shuffled among held-out rows; the largest first.
+    """Return the permutation importance of each feature, the largest first.
 
-    The mean over a few shuffles, on a bounded sample, within bounded time: what was not reached is left out, and said.
+    It is the decrease of the main metric when the feature's values are shuffled among held-out
+    rows: the mean of a few shuffles, on a bounded sample. Features that the time limit excludes are
+    omitted, with a notice.
     """
     import numpy
 
@@ -97,7 +101,8 @@ def importance(
             left = f"{len(rows.columns) - len(found)} of {len(rows.columns)}"
             context.event(
                 EventKind.NOTICE,
-                message=f"The importance of {left} features was not measured: it would take too long.",
+                message=f"The importance of {left} features was not measured: "
+                f"the time limit is {IMPORTANCE_SECONDS:.0f} s.",
             )
             break
         falls = []

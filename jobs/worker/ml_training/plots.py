@@ -1,17 +1,20 @@
-"""What a model's page draws, as data: bounded in size, whatever the number of rows and classes."""
+"""Data of the plots on a model's page, bounded in size for any number of rows and classes."""
 
 from typing import Any
 
 from mimir.lib.schemas.metrics import REGRESSION
 
 POINTS_MAX, CURVE_POINTS_MAX, BINS, CALIBRATION_BINS = 500, 100, 30, 10
-CURVES_MAX = 10  # classes with curves of their own: the most frequent ones
-CONFUSION_MAX = 30  # classes with a row of their own; the others are one
+CURVES_MAX = 10  # classes with their own curves: the most frequent ones
+CONFUSION_MAX = 30  # classes with their own row; the others share one
 OTHERS = "(other classes)"
 
 
 def plots_of(model: Any, task: str, rows: Any, truth: Any, classes: list[str]) -> dict[str, Any]:
-    """`classes`: the texts of the model's classes, in its order; empty for a regression."""
+    """Return the data of each plot of the task.
+
+    `classes`: the texts of the model's classes, in its order; empty for a regression.
+    """
     if task == REGRESSION:
         return _regression(model.predict(rows), truth)
     chances, predicted = model.predict_proba(rows), model.predict(rows)
@@ -39,7 +42,7 @@ def _regression(predicted: Any, truth: Any) -> dict[str, Any]:
 
 
 def _confusion(true: Any, guessed: Any, classes: list[str]) -> dict[str, Any]:
-    """Rows are the true classes, columns the predicted ones."""
+    """Return the confusion matrix: rows are actual classes, columns predicted ones."""
     import numpy
 
     known = true >= 0
@@ -61,7 +64,7 @@ def _confusion(true: Any, guessed: Any, classes: list[str]) -> dict[str, Any]:
 
 
 def _curves(true: Any, chances: Any, classes: list[str]) -> dict[str, Any]:
-    """One against the rest, for each of the most frequent classes; of two classes the second says all."""
+    """Return one-vs-rest curves of the most frequent classes; of two classes, the second's only."""
     import numpy
     from sklearn import metrics
 
@@ -98,7 +101,7 @@ def _curves(true: Any, chances: Any, classes: list[str]) -> dict[str, Any]:
 
 
 def _calibration(is_it: Any, chance: Any) -> dict[str, Any]:
-    """Of the rows with about the same probability: the mean probability, and the part that was of the class."""
+    """Return the mean probability and the actual share of the class, by bins of probability."""
     import numpy
 
     bins = numpy.minimum((chance * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
@@ -110,7 +113,7 @@ def _calibration(is_it: Any, chance: Any) -> dict[str, Any]:
 
 
 def _spread(count: int, most: int) -> Any:
-    """Positions of at most so many of `count` values, the first and the last among them."""
+    """Return at most `most` evenly spread positions of `count`, with the first and the last."""
     import numpy
 
     return (

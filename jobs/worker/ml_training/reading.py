@@ -1,4 +1,4 @@
-"""The table a model learns from: its features, and the rows that have a target."""
+"""Training data: the features, and the rows that have a target."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,9 +20,11 @@ INPUT = "dataset"
 
 @dataclass(frozen=True, slots=True)
 class Learning:
-    """What is to be learned: `frame` has a column for each of `features`, `target` a value for each of its rows.
+    """Training data.
 
-    `order`: the time of each row for a split by time, else None. `unused_rows`: rows of the dataset that are not in the frame.
+    `frame` has a column for each of `features`, `target` a value for each row of `frame`. `order`
+    is the time of each row for a split by time, else None. `unused_rows` counts the rows of the
+    dataset that are not in the frame.
     """
 
     task: str
@@ -44,7 +46,7 @@ class _Rows:
 
 
 def read_learning(context: WorkloadContext) -> Learning:
-    """The dataset version of the job as features and target. Raises: WorkFailed."""
+    """Read the job's dataset version as features and target. Raises: WorkFailed."""
     tables = Tables(
         context.data_dir / "tables",
         memory_bytes=context.limits["memory_bytes"],
@@ -69,13 +71,14 @@ def read_learning(context: WorkloadContext) -> Learning:
     if rows.without_time:
         notice(
             context,
-            f"{rows.without_time:,} rows have no {time_column}, by which the split is made: they are not used.",
+            f"{rows.without_time:,} rows have no {time_column}, the time of the split: "
+            "they are not used.",
         )
     if len(rows.target) < ROWS_MIN:
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
-            f"{len(rows.target)} rows have a value of the target {target.name}; at least {ROWS_MIN} are needed to learn from and to judge by. "
-            "Add rows, or choose another target.",
+            f"{len(rows.target)} rows have a value of the target {target.name}; "
+            f"at least {ROWS_MIN} are required. Add rows, or choose another target.",
             column=target.name,
         )
     features = [one.feature for one in readings]
@@ -91,7 +94,11 @@ def read_learning(context: WorkloadContext) -> Learning:
 
 
 def _time_column(parameters: Mapping[str, Any], types: Mapping[str, str]) -> str:
-    """The column that context the rows of a split by time; empty for a random split. Raises: WorkFailed when there is not exactly one choice."""
+    """Return the column that orders the rows of a split by time; empty for a random split.
+
+    Raises: WorkFailed if it is not named and there is not exactly one choice, or if it is not
+    valid.
+    """
     if parameters.get("split") != "time":
         return ""
     named = parameters.get("time_column")
@@ -100,7 +107,10 @@ def _time_column(parameters: Mapping[str, Any], types: Mapping[str, str]) -> str
         shown = (
             f"it has {', '.join(times[:20])}" if times else "it has none: convert one in a pipeline"
         )
-        message = f"A split by time needs time_column: the dataset must have exactly one column of dates or times to choose it itself, and {shown}."
+        message = (
+            "A split by time needs time_column: without it, the dataset must have exactly one "
+            f"column of dates or times, and {shown}."
+        )
         raise WorkFailed(FailureReason.INVALID_INPUT, message)
     name = named or times[0]
     if name not in types or kind_of(types[name]) not in ("time", "number"):
@@ -120,35 +130,35 @@ def _rows(
     target: Target,
     time: tuple[str, str] | None,
 ) -> _Rows:
-    """The rows that have a target and, for a split by time, a time."""
+    """Read the rows that have a target and, for a split by time, a time."""
     import numpy
     import pandas
 
     features = [one.feature for one in readings]
     order_sql = feature_sql(Feature(time[0], str(kind_of(time[1])), time[1])) if time else "0.0"
-    frames, targets, context, seen, untimed = [], [], [], 0, 0
+    frames, targets, row_times, read, untimed = [], [], [], 0, 0
     for batch in batches(tables, table, [*(one.sql for one in readings), target.sql, order_sql]):
-        frame = frame_of(features, batch.columns[:-2], first_row=seen + 1)
+        frame = frame_of(features, batch.columns[:-2], first_row=read + 1)
         cells, times = batch.columns[-2], batch.columns[-1]
         there = ~cells.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
         timed = ~times.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
         untimed += int((there & ~timed).sum())
-        kept = there & timed
-        frames.append(frame[kept])
-        targets.append(cells.filter(kept).to_numpy(zero_copy_only=False))
-        context.append(times.filter(kept).to_numpy(zero_copy_only=False))
-        seen += batch.num_rows
+        usable = there & timed
+        frames.append(frame[usable])
+        targets.append(cells.filter(usable).to_numpy(zero_copy_only=False))
+        row_times.append(times.filter(usable).to_numpy(zero_copy_only=False))
+        read += batch.num_rows
     if not frames:
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
-            "The dataset has no rows: there is nothing to learn from. Upload some.",
+            "The dataset has no rows. Upload a version with rows.",
         )
     values = target.values(numpy.concatenate(targets))
-    order = numpy.concatenate(context) if time else None
+    order = numpy.concatenate(row_times) if time else None
     return _Rows(
         pandas.concat(frames, ignore_index=True),
         values,
         order,
-        seen - len(values) - untimed,
+        read - len(values) - untimed,
         untimed,
     )

@@ -1,4 +1,4 @@
-"""`ml_training`: a dataset version becomes a trained model."""
+"""`ml_training`: train a model on a dataset version."""
 
 import json
 import sys
@@ -21,11 +21,12 @@ from mimir.lib.schemas.metrics import CLASSIFICATION, REGRESSION
 
 ARTIFACT, REPORT = "model.skops", "model.json"
 TEST_SIZE, SEED = 0.25, 0
-EARLY_STOPPING_ROWS = 10_000  # above, scikit-learn's histogram gradient boosting holds out rows of its own, stratified
+# Above it, scikit-learn's histogram gradient boosting holds out stratified rows of its own.
+EARLY_STOPPING_ROWS = 10_000
 
 
 def run(context: WorkloadContext) -> dict[str, Any]:
-    """The result for `finish`: {"artifact", "report"}. Raises: WorkFailed."""
+    """Return the result for `finish`: {"artifact", "report"}. Raises: WorkFailed."""
     began = time.monotonic()
     threads = limit_threads(context)
     parameters = context.job["parameters"]
@@ -50,7 +51,8 @@ def run(context: WorkloadContext) -> dict[str, Any]:
             else "random"
         )
         log(
-            f"split: {len(parts.train):,} rows to learn from, {len(parts.test):,} rows held out ({kind})"
+            f"split: {len(parts.train):,} rows for training, "
+            f"{len(parts.test):,} rows held out ({kind})"
         )
         _progress(context, 0.15, f"Training on {len(parts.train):,} rows")
         model, chosen = _fitted(context, learning, parts, seed, threads)
@@ -70,7 +72,7 @@ def run(context: WorkloadContext) -> dict[str, Any]:
         }
         _progress(context, 0.95, "Saving the model")
         _deliver(context, model, report)
-        log(f"saved as the next version of model {parameters['model']}, when the job has succeeded")
+        log(f"it becomes the next version of model {parameters['model']} if the job succeeds")
     return {"artifact": ARTIFACT, "report": REPORT}
 
 
@@ -82,19 +84,20 @@ def _progress(context: WorkloadContext, fraction: float, message: str) -> None:
 def _without_empty(
     context: WorkloadContext, learning: Learning, parts: Parts
 ) -> tuple[Learning, Parts]:
-    """Without features that have no value in the training part: nothing can be learned of them. Raises: WorkFailed when none is left."""
+    """Drop features without a value in the training set. Raises: WorkFailed if none is left."""
     empty = [name for name in parts.train.columns if parts.train[name].isna().all()]
     if not empty:
         return learning, parts
     notice(
         context,
-        f"Left out, because the training part has no value of them: {', '.join(empty[:20])}.",
+        f"Excluded, because they have no value in the training set: {', '.join(empty[:20])}.",
     )
     features = [feature for feature in learning.features if feature.name not in empty]
     if not features:
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
-            f"No feature has a value to learn from: {', '.join(empty[:20])} are empty. Choose others.",
+            f"No feature has a value in the training set: {', '.join(empty[:20])} are empty. "
+            "Choose others.",
         )
     train, test = parts.train.drop(columns=empty), parts.test.drop(columns=empty)
     return replace(learning, features=features), replace(parts, train=train, test=test)
@@ -130,12 +133,15 @@ def _fitted(
         metric,
     )
     if hasattr(model[-1], "n_jobs"):
-        model[-1].set_params(n_jobs=None)  # of this machine, not of the model
+        model[-1].set_params(n_jobs=None)  # a property of this machine, not of the model
     return model, chosen
 
 
 def _cannot_stop_early(context: WorkloadContext, learning: Learning, parts: Parts) -> bool:
-    """scikit-learn holds out rows of the training part by class, which a class with one row there makes impossible."""
+    """Return whether early stopping is impossible, with a notice.
+
+    scikit-learn holds out rows of the training set by class, which fails for a class with one row.
+    """
     import numpy
 
     if learning.task != CLASSIFICATION or len(parts.train) <= EARLY_STOPPING_ROWS:
@@ -144,7 +150,7 @@ def _cannot_stop_early(context: WorkloadContext, learning: Learning, parts: Part
     if rare:
         notice(
             context,
-            "All trees are grown, without stopping early: a class has one row only in the training part.",
+            "Early stopping is off: a class has only one row in the training set.",
         )
     return rare
 
@@ -178,7 +184,7 @@ def _report(
 
 
 def _baseline(task: str, parts: Parts) -> Any:
-    """What knows nothing of the features: the mean, or the classes as often as they are."""
+    """Return a fitted baseline that ignores the features: the mean or the class frequencies."""
     from sklearn.dummy import DummyClassifier, DummyRegressor
 
     trivial = (

@@ -1,4 +1,4 @@
-"""The part a model learns from, and the part it is judged by."""
+"""Split the rows into a training set and a held-out set."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,10 @@ FEW_VALUES = 10
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Frames and targets; `stratified`: both parts have the classes in the same proportions."""
+    """Frames and targets of both sets.
+
+    `stratified`: both sets have the classes in the same proportions.
+    """
 
     train: Any
     test: Any
@@ -26,7 +29,10 @@ class Parts:
 
 
 def split(context: WorkloadContext, learning: Learning, *, test_size: float, seed: int) -> Parts:
-    """scikit-learn's own split, or the last rows by time. Raises: WorkFailed when the target cannot be learned."""
+    """Split the rows at random, with scikit-learn, or by time.
+
+    Raises: WorkFailed if the target cannot be learned.
+    """
     from sklearn.model_selection import train_test_split
 
     if learning.task != CLASSIFICATION:
@@ -45,7 +51,7 @@ def split(context: WorkloadContext, learning: Learning, *, test_size: float, see
 
 
 def _split_by_time(context: WorkloadContext, learning: Learning, test_size: float) -> Parts:
-    """The latest rows are held out. Rows of one time stay together, on the side of the learning part."""
+    """Hold out the latest rows. Rows with the time of the boundary stay in the training set."""
     import numpy
 
     rows = numpy.argsort(learning.order, kind="stable")
@@ -55,20 +61,22 @@ def _split_by_time(context: WorkloadContext, learning: Learning, test_size: floa
     if first >= len(rows):
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
-            "The latest rows all have the same time: they cannot be split by time. Choose split random.",
+            "The latest rows all have the same time: they cannot be split by time. "
+            "Choose split random.",
         )
     train, test = rows[:first], rows[first:]
     known, held = learning.target[train], learning.target[test]
     if len(numpy.unique(known)) < 2:
         raise unfit(
             context.job["parameters"]["target"],
-            "has one value only in the earlier rows, which the model learns from. Choose split random",
+            "has only one value in the earlier rows, the training set. Choose split random",
         )
     unseen = set(held.tolist()) - set(known.tolist()) if learning.task == CLASSIFICATION else set()
     if unseen:
         notice(
             context,
-            f"{len(unseen)} classes occur in the held-out later rows only: the model cannot predict them.",
+            f"{len(unseen)} classes occur only in the held-out later rows: "
+            "the model cannot predict them.",
         )
     return Parts(
         learning.frame.iloc[train], learning.frame.iloc[test], known, held, stratified=False
@@ -76,7 +84,7 @@ def _split_by_time(context: WorkloadContext, learning: Learning, test_size: floa
 
 
 def _can_stratify(context: WorkloadContext, learning: Learning, test_size: float) -> bool:
-    """Whether the split can hold each class in both parts."""
+    """Return whether each class fits into both sets; report it if not."""
     import numpy
 
     classes, held_out = (
@@ -87,7 +95,7 @@ def _can_stratify(context: WorkloadContext, learning: Learning, test_size: float
         return True
     notice(
         context,
-        f"Not stratified: {classes} classes do not fit into a held-out part of {held_out} rows.",
+        f"Not stratified: {classes} classes do not fit into a held-out set of {held_out} rows.",
     )
     return False
 
@@ -100,7 +108,8 @@ def _check_numbers(context: WorkloadContext, learning: Learning) -> None:
     if distinct == 1:
         raise unfit(
             name,
-            f"is {learning.target[0]:g} in all of {len(learning.target)} rows: there is nothing to predict. Choose another target",
+            f"is {learning.target[0]:g} in all of {len(learning.target)} rows: "
+            "there is nothing to predict. Choose another target",
         )
     if (
         distinct <= FEW_VALUES
@@ -109,5 +118,6 @@ def _check_numbers(context: WorkloadContext, learning: Learning) -> None:
     ):
         notice(
             context,
-            f"{name} has {distinct} distinct numbers only and is learned as a number. Choose task classification if they are classes.",
+            f"{name} has only {distinct} distinct numbers and is learned as a number. "
+            "Choose task classification if they are classes.",
         )

@@ -1,4 +1,4 @@
-"""The target column: how it is read, and which task it makes."""
+"""The target column: how it is read, and the task that follows from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ _WHOLE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A column to predict. `type`: as the signature names it; `sql`: the expression that reads it."""
+    """Column to predict. `type`: as in the signature; `sql`: the expression that reads it."""
 
     name: str
     type: str
@@ -39,13 +39,17 @@ class Target:
     sql: str
 
     def values(self, cells: Any) -> Any:
-        """The cells of all rows as numbers or classes of one kind. Raises: WorkFailed for values that no model can learn."""
+        """Return all cells as numbers or as classes of one type.
+
+        Raises: WorkFailed for values that no model can learn.
+        """
         import numpy
 
         if cells.dtype == numpy.float64 and not numpy.isfinite(cells).all():
             raise unfit(
                 self.name,
-                f"is infinite in {int((~numpy.isfinite(cells)).sum())} rows. Remove them in a pipeline",
+                f"is infinite in {int((~numpy.isfinite(cells)).sum())} rows. "
+                "Remove them in a pipeline",
             )
         if self.task == REGRESSION:
             return cells.astype(numpy.float64)
@@ -54,25 +58,29 @@ class Target:
         return cells.astype(bool) if kind_of(self.type) == "boolean" else cells
 
     def _whole(self, cells: Any) -> Any:
-        """Classes written as floating point numbers."""
+        """Return classes that are stored as floating-point numbers.
+
+        Raises: WorkFailed for fractions.
+        """
         import numpy
 
         broken = cells != numpy.floor(cells)
         if broken.any():
             raise unfit(
                 self.name,
-                f"has fractions ({cells[broken][0]}), which are no classes. Choose task regression, or make classes of it in a pipeline",
+                f"has fractions ({cells[broken][0]}), which cannot be classes. "
+                "Choose task regression, or convert it to classes in a pipeline",
             )
         return cells.astype(numpy.int64)
 
 
 def unfit(name: str, what: str) -> WorkFailed:
-    """A target that cannot be learned. `what`: the predicate of the sentence."""
+    """Return the failure of a target that cannot be learned. `what`: predicate of the sentence."""
     return WorkFailed(FailureReason.INVALID_INPUT, f"The target {name} {what}.", column=name)
 
 
-def asked_task(parameters: Mapping[str, Any]) -> str:
-    """The task that the job names, or that its algorithm implies; empty for Automatic."""
+def chosen_task(parameters: Mapping[str, Any]) -> str:
+    """Return the task that the job sets or its algorithm implies; empty for Automatic."""
     return str(
         parameters.get("task") or _TASK_OF_ALGORITHM.get(parameters.get("algorithm", ""), "")
     )
@@ -81,9 +89,9 @@ def asked_task(parameters: Mapping[str, Any]) -> str:
 def read_target(
     context: WorkloadContext, tables: Tables, table: Table, types: Mapping[str, str]
 ) -> Target:
-    """The target of the job. Raises: WorkFailed when it is missing or cannot be learned."""
+    """Return the job's target. Raises: WorkFailed if it is missing or cannot be learned."""
     parameters = context.job["parameters"]
-    name, task = parameters["target"], asked_task(parameters)
+    name, task = parameters["target"], chosen_task(parameters)
     if name not in types:
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
@@ -104,10 +112,19 @@ def read_target(
 def _text_target(
     context: WorkloadContext, name: str, column_type: str, task: str, facts: TextFacts
 ) -> Target:
-    """Text in which nearly all values are numbers is a number, unless classes are wanted. Raises: WorkFailed."""
+    """Return a text target, as a number if nearly all of its values are numbers.
+
+    With the task classification it always stays a set of classes. Raises: WorkFailed.
+    """
     if task != CLASSIFICATION and facts.is_number:
-        message = f"The target {name} is text because of {facts.others.shown()}: {facts.numbers:,} of its {facts.values:,} values are numbers."
-        dropped = f"It is learned as a number; rows without a number ({facts.others.count:,}) are not used."
+        message = (
+            f"The target {name} is text because of {facts.others.shown()}: "
+            f"{facts.numbers:,} of its {facts.values:,} values are numbers."
+        )
+        dropped = (
+            "It is learned as a number; "
+            f"rows without a number ({facts.others.count:,}) are not used."
+        )
         notice(
             context, f"{message} {dropped} Choose task classification if its values are classes."
         )
@@ -115,14 +132,16 @@ def _text_target(
     if task == REGRESSION and facts.is_all_numbers:
         notice(
             context,
-            f"The target {name} is text, but all of its {facts.values:,} values are numbers. It is learned as a number.",
+            f"The target {name} is text, but all of its {facts.values:,} values are numbers. "
+            "It is learned as a number.",
         )
         return Target(name, "DOUBLE", REGRESSION, number_sql(name))
     form = None if task == CLASSIFICATION else facts.form()
     if form is not None and (form[0].is_number or task == REGRESSION):
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
-            f"The target {describe_form(name, *form)}. Choose task classification if its values are classes.",
+            f"The target {describe_form(name, *form)}. "
+            "Choose task classification if its values are classes.",
             column=name,
             row=form[1].row,
         )
@@ -136,7 +155,7 @@ def _text_target(
 
 
 def _sql(name: str, column_type: str, task: str) -> str:
-    """Numbers for a regression; classes as they are: whole numbers, truth values or text."""
+    """Return the SQL of the target: numbers for a regression, else integers, booleans or text."""
     column, kind = identifier(name), kind_of(column_type)
     if kind == "category":
         return f"CAST({column} AS VARCHAR)"

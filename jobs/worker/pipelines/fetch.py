@@ -222,7 +222,8 @@ def _addresses(host: str, port: int, allow: Sequence[str]) -> list[str]:
     if refused:
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
-            f"{host} is at {refused[0]}, a private or special-purpose address. An administrator can allow it in READ_URL_ALLOW",
+            f"{host} is at {refused[0]}, a private or special-purpose address. "
+            "An administrator can allow it in READ_URL_ALLOW",
         )
     return addresses
 

@@ -136,7 +136,7 @@ def _run_program(step: Step, folder: Path) -> int:
 
 
 def _environment() -> dict[str, str]:
-    """The program's variables: `python3` is the worker's; output is unbuffered, for the live log."""
+    """Return the program's variables: the worker's `python3`, and unbuffered output."""
     own = os.path.dirname(sys.executable)
     path = f"{own}:{os.environ.get('PATH', os.defpath)}"
     return {
