@@ -1,4 +1,4 @@
-"""Jobs in Django admin: rows to read. Cancel and retry go through the services; no form writes a status."""
+"""Jobs in Django admin, read-only. Cancel and retry call the services; no form writes a status."""
 
 import datetime as dt
 import re
@@ -42,11 +42,15 @@ from projects.models import Project
 
 ID_END = re.compile(
     r"[0-9a-fA-F]{8}|[0-9a-fA-F]{12}|[0-9a-fA-F-]{13,36}"
-)  # as pages show them, or whole
+    # An id or its end as pages show it.
+)
 
 
 class Recent(admin.SimpleListFilter):
-    """By a stretch of time, which the index over the list's order serves; a hierarchy of dates would read them all."""
+    """Filter by submission time, served by the index of the list's order.
+
+    A date hierarchy would scan the table.
+    """
 
     title, parameter_name = "submitted", "submitted"
     DAYS = {"1": "in the last day", "7": "in the last 7 days", "30": "in the last 30 days"}
@@ -130,7 +134,7 @@ class JobAdmin(LongTable):
 
     @admin.action(description="Run the selected jobs again")
     def retry(self, request: HttpRequest, queryset: "QuerySet[Job]") -> None:
-        user = cast(User, request.user)  # the admin needs a signed-in user
+        user = cast(User, request.user)  # the admin requires a signed-in user
         self._each(request, queryset, "submitted again", lambda job: job_retry(job=job, user=user))
 
     def _each(self, request: HttpRequest, queryset: "QuerySet[Job]", done: str, act: Any) -> None:
@@ -157,7 +161,7 @@ class JobAdmin(LongTable):
 
 
 class OfJob(LongTable):
-    """Rows that belong to a job, found by its id."""
+    """Rows of a job, searched by the job's id."""
 
     search_help_text = "The id of a job, whole"
     job = "job_id"
@@ -229,7 +233,7 @@ class MetricTotalAdmin(ReadOnly):
 
 
 class LimitForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Says at the field what the service would refuse."""
+    """Form that shows the errors of the service at their fields."""
 
     def clean(self) -> Any:
         asked = {"scope": self.instance.scope, "key": self.instance.key, **(super().clean() or {})}
@@ -242,11 +246,13 @@ class LimitForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class ClusterForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Says at the field what the service would refuse."""
+    """Form that shows the errors of the service at their fields."""
 
     orchestrator_url = forms.CharField(
-        max_length=500, required=False
-    )  # a URL as the service judges it
+        max_length=500,
+        required=False,
+        # The service validates the URL.
+    )
 
     def clean(self) -> Any:
         asked = super().clean() or {}
@@ -297,7 +303,7 @@ class ClusterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         }
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """One by one, and those alone that nothing refers to."""
+        """Allow deletion of single clusters without references only."""
         return (
             obj is not None
             and cluster_is_free(name=obj.name)
@@ -305,7 +311,7 @@ class ClusterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         )
 
     def save_model(self, request: HttpRequest, obj: Cluster, form: Any, change: bool) -> None:
-        """By the services, and only what was changed here: the reconciler writes the same row."""
+        """Save through the services, changed fields only: the reconciler writes the same row."""
         asked = {
             name: form.cleaned_data[name]
             for name in form.cleaned_data
@@ -330,7 +336,10 @@ class ClusterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         )
 
     def _told(self, request: HttpRequest, act: Callable[[], Any]) -> Any:
-        """What shows only while the row is locked, such as workers that are there, is said above the form; nothing was changed."""
+        """Run `act`; on an error of the service, show it above the form. Nothing was changed then.
+
+        Some errors appear only while the row is locked, for example workers that still exist.
+        """
         try:
             return act()
         except MimirError as error:
@@ -348,7 +357,7 @@ class LimitAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return (*self.readonly_fields, "scope", "key") if obj is not None else self.readonly_fields
 
     def save_model(self, request: HttpRequest, obj: Limit, form: Any, change: bool) -> None:
-        """By the service, which checks the key and wakes admission."""
+        """Save through the service, which checks the key and wakes admission."""
         row = limit_set(
             scope=obj.scope,
             key=obj.key,

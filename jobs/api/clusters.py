@@ -1,4 +1,4 @@
-"""Clusters for site administrators, and their names and regions for users who submit jobs."""
+"""Clusters for site administrators; names and regions of clusters for users who submit jobs."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -41,9 +41,9 @@ def _answer(row: Cluster, status: int = 200) -> Response:
 
 
 def _columns(body: dict[str, Any], cluster: Cluster | None) -> dict[str, Any]:
-    """Return the row's columns for a body. Capacity is in quantities; null means unlimited.
+    """Return the row's columns for a request body. Capacity is in quantities; null means unlimited.
 
-    Raises: Invalid with every fault.
+    Raises: Invalid with every error.
     """
     made = {name: value for name, value in body.items() if name != "capacity"}
     faults: dict[str, str] = {}
@@ -61,7 +61,7 @@ def _columns(body: dict[str, Any], cluster: Cluster | None) -> dict[str, Any]:
 
 
 def _paths(faults: Mapping[str, Any]) -> dict[str, Any]:
-    """Faults by the body's paths in the place of the columns' names."""
+    """Return the errors by field path of the body instead of by column name."""
     paths = {column: f"capacity.{part}" for part, column in _COLUMNS.items()}
     return {paths.get(name, name): fault for name, fault in faults.items()}
 
@@ -76,7 +76,7 @@ def _errors_by_field() -> Iterator[None]:
 
 
 class ClustersView(ApiView):
-    """Where workers are launched."""
+    """All clusters."""
 
     @extend_schema(
         operation_id="clusters_list",
@@ -95,7 +95,7 @@ class ClustersView(ApiView):
         responses={201: serializers.ClusterShape, **errors(400, 403, 409)},
     )
     def post(self, request: Request) -> Response:
-        """Add a cluster. It gets work as soon as it has been reached, unless `enabled` is false."""
+        """Add a cluster. It gets jobs after its first successful check, unless `enabled` is false."""
         demand_administrator(request, _ONLY)
         columns = _columns(validated(serializers.ClusterRequest, request), None)
         with _errors_by_field():
@@ -111,7 +111,7 @@ class ClusterView(ApiView):
         responses={200: serializers.ClusterShape, **NOT_MODIFIED, **errors(403, 404)},
     )
     def get(self, request: Request, name: str) -> Response:
-        """Show a cluster with its health and the capacity in use. Only the context of a kubeconfig."""
+        """Show a cluster, its health and its used capacity. Only a kubeconfig's context is shown."""
         demand_administrator(request, _ONLY)
         return _answer(cluster_get(name=name))
 
@@ -122,7 +122,10 @@ class ClusterView(ApiView):
         responses={200: serializers.ClusterShape, **errors(400, 403, 404, 409, 412)},
     )
     def patch(self, request: Request, name: str) -> Response:
-        """Change what is given. Name and launcher stay; context and namespace too while workers are there."""
+        """Change the given fields.
+
+        Name and launcher cannot change; context and namespace cannot change while workers exist.
+        """
         demand_administrator(request, _ONLY)
         changes = _columns(validated(serializers.ClusterChange, request), cluster_get(name=name))
         with _errors_by_field():
@@ -138,14 +141,14 @@ class ClusterView(ApiView):
         responses={204: None, **errors(403, 404, 409, 412)},
     )
     def delete(self, request: Request, name: str) -> Response:
-        """Remove a cluster. A cluster on which jobs have run cannot be removed: disable it."""
+        """Remove a cluster. A cluster on which jobs have run cannot be removed: disable it instead."""
         demand_administrator(request, _ONLY)
         cluster_delete(name=name, actor=_actor(request), etags=preconditions(request))
         return Response(status=204)
 
 
 class PlacesView(ApiView):
-    """Where a project's jobs may ask to run."""
+    """Clusters and regions that a project's jobs can request."""
 
     @extend_schema(
         operation_id="places_list",
@@ -153,7 +156,7 @@ class PlacesView(ApiView):
         responses={200: listing("PlaceList", serializers.PlaceShape), **errors(400, 404)},
     )
     def get(self, request: Request, slug: str) -> Response:
-        """The names and regions that `cluster` and `region` of a job may hold. Every project may use every cluster."""
+        """List the values for `cluster` and `region` of a job. Every project can use every cluster."""
         project_for(caller(request), slug)
         page = paginate(cluster_list(), request, keys=("name",))
         rows = [

@@ -20,7 +20,7 @@ def _shape(row: Limit) -> dict[str, object]:
 
 
 class LimitsView(ApiView):
-    """Limits and pauses that admission applies beside the capacity of the clusters."""
+    """Limits and pauses that admission applies in addition to the capacity of the clusters."""
 
     @extend_schema(
         operation_id="limits_list",
@@ -32,7 +32,9 @@ class LimitsView(ApiView):
         demand_administrator(request, _ONLY)
         etag = (
             limits_etag()
-        )  # before the rows: an older tag than the rows is refused, a newer one would pass
+            # Read before the rows: a tag older than the rows is refused later, a newer one would be
+            # accepted.
+        )
         page = paginate(Limit.objects.all(), request, keys=("scope", "key"))
         return Response(
             {"results": [_shape(row) for row in page.results], "next": page.next},

@@ -1,4 +1,4 @@
-"""Lineage: which jobs and versions lie between what."""
+"""Lineage graph of a version: jobs and versions upstream and downstream."""
 
 import re
 
@@ -35,7 +35,7 @@ class LineageView(ApiView):
         description=f"Everything upstream and downstream of one version: the nearest {NODES_MAX} nodes. Edges go in the direction of data.",
     )
     def get(self, request: Request, slug: str) -> Response:
-        """The graph around one version."""
+        """Return the lineage graph of one version."""
         project = project_for(caller(request), slug)
         kind, name, number = _parsed(self.query.get("of", ""))
         found = lineage_of(project=project, kind=kind, name=name, number=number)
@@ -50,7 +50,7 @@ class LineageView(ApiView):
 
 
 def _parsed(of: str) -> tuple[NodeKind, str, int | None]:
-    """Raises: Invalid."""
+    """Parse `of` into kind, name and number; None means the latest. Raises: Invalid."""
     match = _OF.fullmatch(of)
     if match is None:
         raise Invalid(f"of: {_RULE}.", detail={"of": _RULE})

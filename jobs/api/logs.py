@@ -1,4 +1,4 @@
-"""The log of a job: any bytes of it, the whole streamed, and searched on the server."""
+"""Log of a job: any part of it, the whole as a stream, and search on the server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -31,11 +31,14 @@ _QUERY = {
     "pattern": rf"^[^\n\u0000]{{1,{QUERY_CHARS_MAX}}}$",
     "x-rule": _QUERY_RULE,
 }
-AT_ONCE_BYTES = 4 * 1024 * 1024  # up to here an answer is built whole, which is faster
+AT_ONCE_BYTES = 4 * 1024 * 1024  # smaller responses are built in memory, which is faster
 
 
 class ChunkStream(StreamingHttpResponse):
-    """Streams pieces that are read from the database as they are sent, each by a thread that gives its connection back."""
+    """Stream of chunks that are read from the database while they are sent.
+
+    Each chunk is read in a thread, which closes its database connection afterwards.
+    """
 
     def __init__(self, pieces: Iterator[bytes], **kwargs: Any) -> None:
         self._pieces = pieces
@@ -56,7 +59,7 @@ class ChunkStream(StreamingHttpResponse):
 
 
 class LogView(ApiView):
-    """The bytes of a log."""
+    """Log of an attempt."""
 
     @extend_schema(
         operation_id="jobs_log",
@@ -88,10 +91,15 @@ class LogView(ApiView):
         responses=download_responses("text/plain", type=OpenApiTypes.STR),
     )
     def get(self, request: Request, job_id: UUID) -> HttpResponseBase:
-        """Stored bytes: lines of `<RFC 3339 time> stdout|stderr F|P <text>`. Byte ranges are answered, but not of more than 4 MiB of raw text.
+        """Return stored bytes: lines of `<RFC 3339 time> stdout|stderr F|P <text>`.
 
-        Headers, all in stored bytes: Log-Offset where the answer begins, Log-Line the number of the line there (from 1), Log-Next where
-        to go on, Log-End the end by now, Log-Complete whether the end is fixed and nothing is missing.
+        Byte ranges are supported, except for more than 4 MiB of raw text. Headers, all in stored
+        bytes:
+        Log-Offset: start of the response. Log-Line: number of the line at the start, from 1. Log-
+        Next:
+        offset of the next request. Log-End: current end. Log-Complete: the end is final and nothing
+        is
+        missing.
         """
         attempt = attempt_of(job=job_for(caller(request), job_id), number=self.query.get("attempt"))
         if attempt is None:
@@ -100,7 +108,7 @@ class LogView(ApiView):
 
 
 def _asked_part(asked: Mapping[str, Any], attempt: Attempt) -> Representation:
-    """The part of a log that is asked for."""
+    """Return the requested part of a log. Raises: Invalid."""
     offset, limit, stream = asked.get("offset", 0), asked.get("limit"), asked.get("stream")
     if asked.get("format") == "raw":
         part = log_read_raw(
@@ -124,7 +132,12 @@ def _asked_part(asked: Mapping[str, Any], attempt: Attempt) -> Representation:
 def _representation(
     part: LogSlice, name: str, read: Callable[[int, int], Iterator[bytes]] | None = None
 ) -> Representation:
-    """Bytes of a log only ever follow others, so that two offsets name them. `read`: any of its bytes, where their number is known."""
+    """Return the part as a downloadable representation.
+
+    Logs are append-only, so two offsets identify their bytes in the ETag. `read(start, length)`
+    reads
+    any bytes of the part; it is given only if their number is known in advance.
+    """
     stored = part.next_offset - part.offset
     body = b"".join(part.chunks) if stored <= AT_ONCE_BYTES else None
     size = len(body) if body is not None else stored if read is not None else None
@@ -155,7 +168,7 @@ def _representation(
 
 
 def _first(pieces: Iterator[bytes], length: int) -> Iterator[bytes]:
-    """The first `length` bytes of `pieces`."""
+    """Yield the first `length` bytes of `pieces`."""
     left = length
     for piece in pieces:
         yield piece[:left]
@@ -165,7 +178,7 @@ def _first(pieces: Iterator[bytes], length: int) -> Iterator[bytes]:
 
 
 class LogSearchView(ApiView):
-    """Finding a text in a log."""
+    """Search in a log."""
 
     @extend_schema(
         operation_id="jobs_log_search",
@@ -182,7 +195,11 @@ class LogSearchView(ApiView):
         responses={200: serializers.SearchShape, **errors(400, 404)},
     )
     def get(self, request: Request, job_id: UUID) -> Response:
-        """Lines that hold the text, in order; a bounded piece of work: go on at `next`, also when `results` is empty."""
+        """Return lines that contain the text, in order.
+
+        One request searches a bounded part of the log. Continue at `next`, even if `results` is
+        empty.
+        """
         attempt = attempt_of(job=job_for(caller(request), job_id), number=self.query.get("attempt"))
         query = _query(self.query)
         if attempt is None:

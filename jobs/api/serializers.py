@@ -1,4 +1,4 @@
-"""Bodies of the public API. Output serializers are the OpenAPI document's."""
+"""Bodies of the public API. Output serializers are used in the OpenAPI document only."""
 
 from typing import Any
 
@@ -303,7 +303,7 @@ class LineageEdge(_Any):
     to = serializers.CharField(help_text="A node's id.")
 
     def get_fields(self) -> dict[str, Any]:
-        """Add `from`, which cannot be an attribute of a class."""
+        """Add `from`, which is a keyword and cannot be a class attribute."""
         return {"from": serializers.CharField(help_text="A node's id."), **super().get_fields()}
 
 

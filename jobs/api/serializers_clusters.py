@@ -1,4 +1,4 @@
-"""Bodies of clusters. Output serializers are the OpenAPI document's."""
+"""Bodies of the clusters API. Output serializers are used in the OpenAPI document only."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ _TOLERATIONS = (
 
 
 def _quantity(parse: Callable[[str], int]) -> Callable[[str], None]:
-    """A validator: the text must be a quantity that `parse` reads."""
+    """Return a validator of quantities that `parse` accepts."""
 
     def check(text: str) -> None:
         try:
@@ -60,7 +60,7 @@ class CapacityAsked(_Any):
     gpu = WholeNumberField(0, CAPACITIES["capacity_gpus"], required=False)
 
     def to_internal_value(self, data: Any) -> Any:
-        """A misspelt amount must not pass for no limit."""
+        """Reject unknown keys: a misspelt amount must not be read as "no limit"."""
         others = (
             sorted(str(name) for name in data if name not in self.fields)
             if isinstance(data, dict)

@@ -1,4 +1,4 @@
-"""The body of a project's summary. Output serializers are the OpenAPI document's."""
+"""Body of a project's summary. Output serializers are used in the OpenAPI document only."""
 
 from typing import Any
 

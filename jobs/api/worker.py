@@ -1,4 +1,7 @@
-"""The worker API: docs/reference/worker-protocol.md. Untrusted input with limits; a token opens its own attempt and nothing else."""
+"""Worker API, specified in docs/reference/worker-protocol.md.
+
+Input is untrusted and limited. A token gives access to its own attempt only.
+"""
 
 import datetime as dt
 import hashlib
@@ -118,7 +121,10 @@ class WorkerView(ApiView):
     permission_classes = (AllowAny,)
 
     def attempt(self, request: Request, attempt_id: UUID) -> Attempt:
-        """The attempt whose claim the token belongs to. Raises: NotAuthenticated, for a missing attempt too."""
+        """Return the attempt to whose claim the token belongs.
+
+        Raises: NotAuthenticated, also for a missing attempt.
+        """
         attempt = Attempt.objects.select_related("job").filter(id=attempt_id).first()
         if attempt is None or not is_session_token(attempt, _token(request)):
             raise NotAuthenticated("This token does not open this attempt.")
@@ -173,7 +179,7 @@ def _aware(at: dt.datetime) -> dt.datetime:
 
 
 class WorkerLogView(WorkerView):
-    """Bytes of the log. Also of a fenced attempt, until its log is closed."""
+    """Log bytes of the attempt. A fenced attempt can append too, until its log is closed."""
 
     parser_classes = (Bytes,)
 
@@ -224,13 +230,15 @@ class WorkerArtifactView(WorkerView):
     def _stored(
         self, request: Request, attempt: Attempt, name: str, role: ArtifactRole
     ) -> tuple[Artifact, bool]:
-        """Return the artifact and whether it is new."""
+        """Store the body; return the artifact and whether it is new. Raises: MimirError."""
         size = _declared(request)
         artifact_room_check(attempt_id=attempt.id, size_bytes=size)
         artifacts.check_space(size)
         body = _Body(request, settings.ENV.artifact_bytes_max)
         key = artifacts.write(f"{ARTIFACTS}/{attempt.job.project_id}/{attempt.id}/{uuid4()}", body)
-        kept = True  # also when a commit has no known end: its row may be there, and an object without one is swept
+        # Also kept if the outcome of the commit is unknown: the row may exist. An object without a
+        # row is deleted by the sweep.
+        kept = True
         try:
             sha256 = body.digest.hexdigest()
             if sha256 != request.headers.get("X-Content-SHA256", "").lower():
@@ -264,7 +272,7 @@ def _declared(request: Request) -> int:
 
 
 class _Body(File):  # type: ignore[type-arg]
-    """A request's body as a file to be stored: hashed, counted and limited while it is copied."""
+    """File view of a request body: hashes, counts and limits the bytes while they are copied."""
 
     def __init__(self, request: Request, limit: int) -> None:
         super().__init__(None, name="content")
@@ -305,7 +313,7 @@ class WorkerInputView(WorkerView):
 
 
 class FinishView(WorkerView):
-    """The end of the attempt."""
+    """Finish of the attempt."""
 
     def post(self, request: Request, attempt_id: UUID) -> Response:
         attempt = self.attempt(request, attempt_id)

@@ -1,4 +1,4 @@
-"""Cancellation: of a waiting job at once; a worker is told to stop and has a grace period.
+"""Cancellation: immediate for a waiting job; a worker gets a stop request and a grace period.
 
 The reconciler ends an attempt whose grace period is over.
 """
@@ -15,7 +15,7 @@ from mimir.lib.errors import Conflict
 
 
 def job_cancel(*, job_id: UUID, actor: str) -> Job:
-    """Cancel a job, if it is not cancelled already.
+    """Cancel a job. Does nothing if it is already cancelled.
 
     Raises: Conflict if it has succeeded or failed.
     """

@@ -19,9 +19,9 @@ from mimir.lib.errors import Conflict, Gone, NotFound
 
 
 def attempt_claim(*, attempt_id: UUID, claim_id: UUID, host: str) -> dict[str, Any]:
-    """Claim an attempt; return the answer of docs/reference/worker-protocol.md.
+    """Claim an attempt; return the response of docs/reference/worker-protocol.md.
 
-    A repeated claim with the same `claim_id` gets the same answer.
+    A repeated claim with the same `claim_id` gets the same response.
     Raises: NotFound; Gone if fenced or ended (checked first); Conflict `already_claimed` for
     another `claim_id`.
     """
@@ -77,7 +77,7 @@ def _answer(job: Job, attempt: Attempt) -> dict[str, Any]:
         },
         "limits": {
             **worker_limits(job=job, attempt=attempt)._asdict(),
-            # Workers of version 0.1.0 require these, and use neither.
+            # Workers of version 0.1.0 require these keys but do not use them.
             "artifact_count": settings.ENV.artifact_count_max,
             "result_bytes": settings.ENV.result_bytes_max,
         },
@@ -90,7 +90,7 @@ def _answer(job: Job, attempt: Attempt) -> dict[str, Any]:
 
 
 def worker_limits(*, job: Job, attempt: Attempt) -> WorkerLimits:
-    """Return the limits of an attempt, on the process launcher cut to the machine's capacity."""
+    """Return the limits of an attempt; on the process launcher, capped to the machine's capacity."""
     env = settings.ENV
     limits = clamped(from_dict(job.resources).limits, launcher=attempt.cluster.launcher)
     return WorkerLimits(

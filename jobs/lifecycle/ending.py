@@ -1,7 +1,7 @@
 """End of an attempt without success: its job is cancelled, fails, or returns to the queue.
 
-Only the orchestrator retries. Infrastructure failures do not use up the user's attempts, but have
-a bound of their own. An orderly shutdown and a shortage of capacity count against neither.
+Only the orchestrator retries. Infrastructure failures are limited separately and do not use up the
+user's attempts. An orderly shutdown and a capacity shortage count against neither limit.
 """
 
 import datetime as dt
@@ -35,9 +35,9 @@ def attempt_end(
 ) -> JobStatus:
     """End a live attempt and move its job; return the job's status. The caller holds both locks.
 
-    `by_worker`: the status of the worker's own finish. Without it the attempt is fenced, and later
+    `by_worker`: the status in the worker's finish. Without it the attempt is fenced, and later
     requests of its worker are refused.
-    `cluster_diagnosis`: the cluster's, for the same reason.
+    `cluster_diagnosis`: diagnosis of the cluster for the same reason.
     """
     now = utc_now()
     reason, message = _while_storage_waits(job, attempt, reason, message)
@@ -81,9 +81,9 @@ def attempt_end(
 def _while_storage_waits(
     job: Job, attempt: Attempt, reason: FailureReason, message: str
 ) -> tuple[FailureReason, str]:
-    """Return reason and message of an attempt that may wait for the artifact storage.
+    """Return reason and message, corrected if the attempt was waiting for the artifact storage.
 
-    A time limit that passes during such a wait is not the job's fault.
+    A timeout during such a wait is not the job's fault.
     """
     if not storage_waits(attempt):
         return reason, message

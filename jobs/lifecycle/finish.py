@@ -23,7 +23,7 @@ from mimir.lib.errors import Conflict, Gone
 
 
 def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
-    """Accept the end of an attempt; return its job's status. A repeated report is accepted again.
+    """Accept the finish report of an attempt; return its job's status. Idempotent.
 
     Raises: Conflict `log_incomplete` with the stored end in its detail; Gone if fenced.
     """
@@ -41,7 +41,7 @@ def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
                 raise Gone("This attempt has ended otherwise.", code="fenced")
             return JobStatus(job.status)
         if attempt.end_status:
-            return JobStatus(job.status)  # a repeated finish of a worker that was asked to stop
+            return JobStatus(job.status)  # a repeated finish of an interrupted worker
         if attempt.log_end < report.log_end:
             raise Conflict(
                 "The log is not whole yet.", code="log_incomplete", detail={"end": attempt.log_end}
@@ -59,7 +59,7 @@ def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
 
 
 def _log_matches(attempt_id: UUID, report: FinishReport) -> bool:
-    """Return whether the stored log is the reported one.
+    """Return whether the stored log is the reported log.
 
     Runs before the transaction: a log is long, and stored bytes do not change.
     """
@@ -108,7 +108,7 @@ def _keep_exit(attempt: Attempt, report: FinishReport) -> None:
 def _apply(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> JobStatus:
     actor = f"worker:{attempt.id}"
     if job.status == JobStatus.CANCELLING:
-        # Whatever it came to: its artifacts stay, its outcome is not applied.
+        # Whatever the report says: the artifacts stay, the outcome is not applied.
         attempt.ended_at = utc_now()
         attempt.end_status = report.status
         attempt.reason = FailureReason.CANCELLED
@@ -119,7 +119,8 @@ def _apply(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> Jo
         return _succeed(job, attempt, report, outcome)
     reason = report.reason or FailureReason.WORKLOAD_FAILED
     if report.status is FinishStatus.CANCELLED:
-        reason = FailureReason.INTERRUPTED  # nobody asked for a cancel: its surroundings stopped it
+        # No user requested a cancel: the worker's environment stopped it.
+        reason = FailureReason.INTERRUPTED
     if reason is FailureReason.INTERRUPTED and attempt.cluster.launcher == LauncherKind.KUBERNETES:
         return _interrupted(job, attempt, report)
     return attempt_end(
@@ -134,7 +135,7 @@ def _apply(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> Jo
 
 
 def _interrupted(job: Job, attempt: Attempt, report: FinishReport) -> JobStatus:
-    """Record the worker's finish; leave the end to the reconciler.
+    """Record the worker's finish. The reconciler ends the attempt later.
 
     Only the cluster knows whether an eviction, a preemption or a person stopped the worker.
     """
@@ -149,7 +150,7 @@ def _succeed(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> 
     try:
         if isinstance(outcome, OutcomeRefused):
             raise outcome
-        with transaction.atomic():  # a savepoint: a refused outcome leaves nothing half-written
+        with transaction.atomic():  # a savepoint: a refused outcome must leave no partial writes
             result: dict[str, Any] = outcome_apply(job=job, attempt=attempt, prepared=outcome)
             crash_point("outcome.inside")
     except OutcomeRefused as refused:

@@ -21,7 +21,7 @@ class InputContent:
 
 
 def claim_inputs(job: Job) -> list[dict[str, Any]]:
-    """Return `inputs` of the claim's answer (docs/reference/worker-protocol.md)."""
+    """Return `inputs` of the claim's response (docs/reference/worker-protocol.md)."""
     rows = {
         kind: model.objects.in_bulk([row["id"] for row in job.inputs if row["kind"] == kind])
         for kind, model in _VERSIONS.items()
@@ -72,7 +72,10 @@ def public_inputs(job: Job) -> list[dict[str, Any]]:
 
 
 def _stored(version: Any) -> tuple[str, int, str]:
-    """Return key, size and SHA-256 of the stored object; a dataset version's Parquet table if any."""
+    """Return key, size and SHA-256 of the stored object.
+
+    For a dataset version, this is its Parquet table, if it has one.
+    """
     if isinstance(version, DatasetVersion) and version.table_key:
         return version.table_key, version.table_size_bytes, version.table_sha256
     return version.storage_key, version.size_bytes, version.sha256

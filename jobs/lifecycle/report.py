@@ -1,4 +1,4 @@
-"""Heartbeats, events and artifacts of a running worker. Untrusted, limited to its own attempt."""
+"""Heartbeats, events and artifacts of a running worker. Untrusted; limited to its own attempt."""
 
 import datetime as dt
 import json
@@ -34,7 +34,7 @@ def heartbeat_record(
 ) -> dict[str, Any]:
     """Record a heartbeat; return {"cancel", "timeout_at"}. Raises: Gone.
 
-    The time is the database's, whose clock also measures the age of heartbeats.
+    The time comes from the database, whose clock also measures the age of heartbeats.
     """
     live = Attempt.objects.filter(_LIVE, id=attempt_id)
     if not live.update(
@@ -110,7 +110,7 @@ def _check_events(events: Sequence[WorkerEvent]) -> None:
 
 
 def _clamped(at: dt.datetime, attempt: Attempt) -> dt.datetime:
-    """Clamp the time of an event between claim and now: a worker's clock may be wrong."""
+    """Clamp the time of an event to the interval from claim to now: a worker's clock may be wrong."""
     now = utc_now()
     return max(min(at, now), attempt.claimed_at or now)
 
@@ -142,8 +142,10 @@ def artifact_record(
 ) -> tuple[Artifact, bool]:
     """Record a stored file as an artifact; return it and whether it is new.
 
-    A repeated name and sha256 returns the stored artifact: the caller deletes its new file.
-    Raises: Gone; Conflict `artifact_exists` for other bytes under a stored name; TooLarge over a limit.
+    For a repeated name and SHA-256, the stored artifact is returned and the caller deletes its new
+    file.
+    Raises: Gone; Conflict `artifact_exists` for other bytes under a stored name; TooLarge over a
+    limit.
     """
     with transaction.atomic():
         _job, attempt = attempt_lock(attempt_id=attempt_id)
@@ -167,7 +169,7 @@ def artifact_record(
                 sha256=sha256,
                 media_type=media_type[:200],
             )
-        except IntegrityError as error:  # the attempt is locked: only a defect leads here
+        except IntegrityError as error:  # unreachable without a defect: the attempt is locked
             raise MimirError(
                 "The artifact could not be recorded.", status=500, code="internal"
             ) from error

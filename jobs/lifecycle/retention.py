@@ -19,11 +19,12 @@ BATCH = 200
 SKIP_SECONDS = 3600.0
 _skipped: dict[
     UUID, float
-] = {}  # jobs that something protects, and until when they are not tried again
+    # Jobs protected by other rows, and the monotonic time of the next attempt to delete them.
+] = {}
 
 
 def retention_apply() -> int:
-    """Delete one batch; return the number of deleted jobs and event lists."""
+    """Delete one batch; return the number of jobs deleted plus jobs whose events were deleted."""
     env = settings.ENV
     gone = 0
     if env.retention_jobs_days:
@@ -39,7 +40,8 @@ def _jobs(before: dt.datetime) -> int:
     A worker on a cluster that stays unreachable does not protect its job: if the cluster returns,
     its object has no attempt and is removed as an orphan.
 
-    Rows first: a file without a row is swept later, a row without its file would be a broken promise.
+    Rows are deleted first: a file without a row is swept later, but a row without its file would be
+    broken.
     """
     _forget_skipped()
     given_up = Q(
@@ -84,7 +86,7 @@ def _delete(ids: Sequence[UUID]) -> None:
 
 
 def _deleted_alone(job_id: UUID) -> bool:
-    """Delete one job; return whether it worked. A protected job is skipped for a while."""
+    """Delete one job; return whether it was deleted. A protected job is skipped for a while."""
     try:
         _delete([job_id])
     except (ProtectedError, RestrictedError, IntegrityError) as error:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def job_retry(*, job: Job, user: "User | None", idempotency_key: str | None = None) -> Submitted:
-    """Submit a new job like `job`, with `retry_of` set.
+    """Submit a new job with the request and inputs of `job`, and with `retry_of` set.
 
     Raises: Conflict if `job` has not ended; the errors of `job_submit`.
     """

@@ -1,7 +1,8 @@
-"""A running job that waits for the artifact storage: it is full, read-only or does not answer, and the worker retries.
+"""Wait of a running job for the artifact storage: full, read-only or unreachable.
 
-The wait stands at the attempt (`waits_for`) and at the job (`message`, `diagnosis`) while it lasts. The worker cannot say it: a request that is
-refused before its body is read may look like a broken connection to it.
+The worker retries meanwhile. The wait is stored in the attempt (`waits_for`) and in the job
+(`message`, `diagnosis`) until it ends. The worker cannot report it: a request refused before its
+body is read may look like a broken connection to the worker.
 """
 
 import datetime as dt
@@ -25,7 +26,7 @@ from mimir.lib.formatting import time_text
 log = structlog.get_logger(__name__)
 
 ACTOR = "orchestrator"
-PROBLEMS = {  # code of the error -> what is wrong, without a full stop
+PROBLEMS = {  # error code -> problem, without a full stop
     "storage_full": "the disk for files is full",
     "storage_read_only": "the disk for files cannot be written",
     "storage_unavailable": "the storage for files does not answer",
@@ -35,7 +36,10 @@ AGAIN = "The storage takes files again: the job continues."
 
 @contextmanager
 def storage_watched(attempt: Attempt) -> Iterator[None]:
-    """Record that `attempt` waits for the storage when the block fails because of it, and that the wait is over when the block succeeds."""
+    """Record the start of a storage wait if the block fails because of the storage.
+
+    If the block succeeds, the end of the wait is recorded.
+    """
     try:
         yield
     except Exception as error:
@@ -43,7 +47,8 @@ def storage_watched(attempt: Attempt) -> Iterator[None]:
         if known is not None and known.code in PROBLEMS:
             with suppress(
                 Error
-            ):  # the database may be on the same disk; the worker's next try records it
+                # The database may be on the same disk. The worker's next retry records the wait.
+            ):
                 _wait_record(attempt.id, PROBLEMS[known.code])
         raise
     if storage_waits(attempt):
@@ -51,12 +56,15 @@ def storage_watched(attempt: Attempt) -> Iterator[None]:
 
 
 def storage_waits(attempt: Attempt) -> bool:
-    """Whether the worker of `attempt` waits for the storage."""
+    """Return whether the worker of `attempt` waits for the storage."""
     return _wait_of(attempt) is not None
 
 
 def storage_wait_told(attempt: Attempt, *, before: str) -> str:
-    """Why an attempt ended that waited for the storage: `before` is what ended it, without a full stop."""
+    """Return the message of an attempt that ended while it waited for the storage.
+
+    `before`: the cause of the end, without a full stop.
+    """
     wait = _wait_of(attempt)
     assert wait is not None
     since = time_text(dt.datetime.fromisoformat(wait["since"]), utc_now())
@@ -64,7 +72,10 @@ def storage_wait_told(attempt: Attempt, *, before: str) -> str:
 
 
 def _wait_of(attempt: Attempt) -> dict[str, Any] | None:
-    """The stored wait: the diagnosis with "since" and "problem"; None when the attempt does not wait for the storage."""
+    """Return the stored wait, or None if the attempt does not wait for the storage.
+
+    It is a diagnosis with the extra keys "since" and "problem".
+    """
     found: dict[str, Any] | None = attempt.waits_for
     return found if found and found["category"] == FailureReason.STORAGE_UNAVAILABLE else None
 

@@ -47,7 +47,7 @@ class RequestedResources(TypedDict, total=False):
 
 
 class JobFields(TypedDict):
-    """The fields of a submit request. An absent field and None mean the default."""
+    """Fields of a submit request. An absent field and None mean the default."""
 
     type: str
     parameters: dict[str, Any]
@@ -63,7 +63,7 @@ class JobFields(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """A submitted job; `created` is False if an earlier request with its key created it."""
+    """A submitted job. `created` is False if an earlier request with the same key created it."""
 
     job: Job
     created: bool
@@ -71,7 +71,7 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """A valid request with all defaults and inputs resolved, as a job's row stores it."""
+    """A valid request with all defaults and inputs resolved, as the job's row stores it."""
 
     type: str
     parameters: dict[str, Any]
@@ -93,10 +93,10 @@ def job_check(
     fixed_inputs: Sequence[InputRow] | None = None,
     **request: Unpack[JobFields],
 ) -> JobRequest:
-    """Return the valid request with its inputs resolved; writes nothing.
+    """Return the valid request with its inputs resolved. Writes nothing.
 
-    `fixed_inputs`: the inputs of the job that is run again.
-    Raises: Invalid with every bad field's path; Conflict for an archived project.
+    `fixed_inputs`: inputs of the retried job.
+    Raises: Invalid with the path of every bad field; Conflict for an archived project.
     """
     if project.status == ProjectStatus.ARCHIVED:
         raise Conflict(
@@ -146,7 +146,7 @@ def _inputs(
     fixed: Sequence[InputRow] | None,
     faults: dict[str, str],
 ) -> Inputs:
-    """Return the fixed inputs, or those that valid parameters name. Raises: Conflict."""
+    """Return the fixed inputs, or those named by valid parameters. Raises: Conflict."""
     inputs = inputs_of(fixed or [])
     if gone := deleted_inputs(inputs.rows):
         raise _deleted(gone)
@@ -178,9 +178,9 @@ def job_submit(
     fixed_inputs: Sequence[InputRow] | None = None,
     **request: Unpack[JobFields],
 ) -> Submitted:
-    """Check the request and insert a job, or return the job that the key has created before.
+    """Check the request and insert a job, or return the job created earlier with the same key.
 
-    `fixed_inputs`: the inputs of `retry_of`, which a retry reads again.
+    `fixed_inputs`: inputs of `retry_of`, which a retry reads again.
     Raises: Invalid; TooMany; Conflict (archived project, deleted input, or
     `idempotency_conflict` if the key was used with another request).
     """
@@ -217,9 +217,9 @@ def _deleted(versions: list[str]) -> Conflict:
 
 
 def profiles() -> dict[str, Profile]:
-    """Return the profiles in force: built-in ones, changed by RESOURCE_PROFILES.
+    """Return the effective profiles: the built-in ones, changed by RESOURCE_PROFILES.
 
-    On the process launcher they are cut to the capacity of the machine.
+    On the process launcher they are capped to the capacity of the machine.
     """
     text = settings.ENV.resource_profiles
     here = machine() if settings.ENV.launcher == LauncherKind.PROCESS else None
@@ -277,7 +277,7 @@ def _insert(
 def _earlier(
     project: Project, user: "User | None", key: str | None, request: Mapping[str, Any]
 ) -> Job | None:
-    """Return the job that this key has created, if any. Raises: Conflict for another request."""
+    """Return the job created with this key, if any. Raises: Conflict for another request."""
     if key is None:
         return None
     job = Job.objects.filter(project=project, created_by=user, idempotency_key=key).first()

@@ -1,4 +1,7 @@
-"""`/ws/projects/<slug>/`: a snapshot of the newest jobs, then each one that changed. Latest wins: what came between is not told."""
+"""`/ws/projects/<slug>/`: a snapshot of the newest jobs, then each changed job.
+
+Only the latest state is sent: intermediate states are skipped.
+"""
 
 import asyncio
 from typing import Any
@@ -16,7 +19,7 @@ GATHER_SECONDS = 0.2  # changes within this time are sent together
 
 
 class ProjectFollower(Follower):
-    """Follows the jobs of one project."""
+    """Consumer that follows the jobs of one project."""
 
     async def open(self) -> None:
         self.slug = str(self.scope["url_route"]["kwargs"]["slug"])
@@ -72,7 +75,7 @@ class ProjectFollower(Follower):
         return {"kind": "snapshot", "jobs": shown, "counts": self.counts}
 
     def _changed(self, hinted: set[str], compare: bool) -> list[JobBody]:
-        """Return the jobs to send: hinted ones, and at a comparison those that have changed."""
+        """Return the jobs to send: hinted ones, and at a comparison the changed ones."""
         ids = {UUID(text) for text in hinted if text}
         if compare:
             now = recent_positions(project_id=self.project_id, limit=SNAPSHOT_JOBS)

@@ -12,7 +12,7 @@ from mimir.lib.errors import NotFound
 
 
 class Nowhere(Follower):
-    """No such socket."""
+    """Consumer of unknown paths."""
 
     async def open(self) -> None:
         raise NotFound("Not found.")

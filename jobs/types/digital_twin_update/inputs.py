@@ -47,7 +47,7 @@ def resolve(project: Project, parameters: dict[str, Any], faults: Faults) -> lis
 def _check_properties(
     entity: dict[str, Any], parameters: dict[str, Any], types: dict[str, str], faults: Faults
 ) -> None:
-    """Check the mapping of properties to columns, or that some column matches by name."""
+    """Check the mapping of properties to columns, or that a column matches by name."""
     fields = fields_of(entity)
     mapping = parameters.get("properties")
     if mapping is None:

@@ -25,7 +25,7 @@ RESULT = MlInferenceResult
 
 
 def prepare(job: Job, attempt: Attempt, result: dict[str, Any]) -> DatasetOutput:
-    """Return the output, which must be the dataset that the job names. Raises: OutcomeRefused."""
+    """Return the output, which must be the dataset named by the job. Raises: OutcomeRefused."""
     output = check_dataset(attempt, result.get("output"))
     if output["dataset"] != job.parameters["output"]:
         raise refused_protocol("it names another dataset than the job's output")

@@ -50,7 +50,7 @@ def resolve(project: Project, parameters: dict[str, Any], faults: Faults) -> lis
 
 
 def _check_time_split(parameters: dict[str, Any], types: dict[str, str], faults: Faults) -> None:
-    """Check that a split by time has one column to order the rows by."""
+    """Check that a split by time has a column that orders the rows."""
     if parameters.get("split") != "time":
         return
     times = [name for name in types if kind_of(types[name]) == "time"]
@@ -90,7 +90,8 @@ def target_fault(
         )
     tops = [str(item["value"]) for item in (profile or {}).get("top") or []]
     if tops and 2 * sum(map(_is_numeric, tops)) >= len(tops):
-        return ""  # may be text because of a few cells only: the worker checks every cell
+        # The column may be text because of a few cells only. The worker checks every cell.
+        return ""
     return text_target_fault(name).removesuffix(".")
 
 

@@ -1,4 +1,4 @@
-"""Check of the report that a training worker sends beside its model. The report is untrusted."""
+"""Validation of the untrusted report that a training worker sends with its model."""
 
 import math
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _OBJECTS = frozenset(
 
 
 class TrainingReport(TypedDict):
-    """A report that `report_fault` accepts; docs/worker-protocol.md describes the fields."""
+    """Report accepted by `report_fault`. docs/reference/worker-protocol.md describes the fields."""
 
     task: str
     algorithm: str
@@ -34,7 +34,7 @@ class TrainingReport(TypedDict):
 def report_fault(report: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
     """Return the first reason to refuse the report; empty if it is valid.
 
-    `parameters`: those of the job, whose target, task and algorithm the report must repeat.
+    `parameters`: the job's. The report must repeat their target, task and algorithm.
     """
     if report.keys() != _TEXTS | _OBJECTS:
         return f"must hold {', '.join(sorted(_TEXTS | _OBJECTS))}"
@@ -58,7 +58,7 @@ def report_fault(report: Mapping[str, Any], parameters: Mapping[str, Any]) -> st
 
 
 def _metrics_fault(report: Mapping[str, Any]) -> str:
-    """Return the fault of `metrics` and `baseline`; empty if there is none."""
+    """Return the error in `metrics` and `baseline`; empty if there is none."""
     known = {metric.name for metric in metrics_of(report["task"])}
     metrics, baseline = report["metrics"], report["baseline"]
     if not metrics or not metrics.keys() <= known or metrics.keys() != baseline.keys():
@@ -72,9 +72,9 @@ def _metrics_fault(report: Mapping[str, Any]) -> str:
 
 
 def _signature_fault(report: Mapping[str, Any]) -> str:
-    """Return the fault of the signature; empty if there is none.
+    """Return the error in the signature; empty if there is none.
 
-    The signature is compared with every table that the model predicts for.
+    Predictions compare every table with the signature.
     """
     signature = report["signature"]
     features, target, classes = (

@@ -117,7 +117,7 @@ PARAMETERS = object_schema(
 
 
 def _check(parameters: Mapping[str, Any]) -> list[FieldError]:
-    """Return the faults between fields."""
+    """Return the errors that involve several fields."""
     algorithm = parameters.get("algorithm", "hist_gradient_boosting")
     faults = []
     only = {"linear": "regression", "logistic": "classification"}.get(algorithm)

@@ -10,7 +10,7 @@ from projects.pipelines.read import pipeline_version_find
 
 
 def resolve(project: Project, parameters: dict[str, Any], faults: Faults) -> list[InputRow]:
-    """Return the pipeline, and one input per reading step, named like the step."""
+    """Return the pipeline and one input per reading step, with the step's name."""
     number = parameters.get("version")
     pipeline = pipeline_version_find(project=project, name=parameters["pipeline"], number=number)
     if pipeline is None:
