@@ -1,4 +1,4 @@
-"""Projects in Django admin. Versions are read-only: they never change; names and members are edited here."""
+"""Projects in Django admin. Versions are read-only; names and members can be edited."""
 
 from collections.abc import Callable
 from functools import partial
@@ -44,7 +44,7 @@ class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 class ProjectForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Says at the field what the service would refuse."""
+    """Report at the field what the service would refuse."""
 
     def clean_slug(self) -> str:
         slug: str = self.cleaned_data["slug"]
@@ -55,18 +55,18 @@ class ProjectForm(forms.ModelForm):  # type: ignore[type-arg]
         return slug
 
     def clean(self) -> Any:
-        asked = super().clean() or {}
+        values = super().clean() or {}
         before = self.initial.get("status")
         if (
             before == ProjectStatus.ARCHIVED
             and self.changed_data
-            and asked.get("status") != ProjectStatus.ACTIVE
+            and values.get("status") != ProjectStatus.ACTIVE
         ):
             self.add_error(
                 None,
-                "The project is archived and takes no changes: make it active again, with the changes or before them.",
+                "The project is archived. Set its status to active to change it.",
             )
-        return asked
+        return values
 
 
 @admin.register(Project)
@@ -80,34 +80,41 @@ class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     inlines = (MembershipInline,)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False  # a project with jobs is archived, never deleted: its history belongs to others too
+        # A project is archived, never deleted: its history belongs to others, too.
+        return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return (*self.readonly_fields, "slug") if obj is not None else self.readonly_fields
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """By the services, which know what a project needs. A project that is made here has who made it as its first maintainer."""
+        """Save through the services.
+
+        The administrator who creates a project becomes its first maintainer.
+        """
         if change:
             if form.changed_data:
                 project_update(
                     project=obj, **{name: form.cleaned_data[name] for name in form.changed_data}
                 )
             return
-        asked = form.cleaned_data
-        made = project_create(
-            slug=asked["slug"],
-            name=asked["name"],
-            description=asked["description"],
+        values = form.cleaned_data
+        created = project_create(
+            slug=values["slug"],
+            name=values["name"],
+            description=values["description"],
             user=caller_of(request),
         )
-        if asked["status"] != ProjectStatus.ACTIVE:
-            made = project_update(project=made, status=asked["status"])
-        if asked.get("stored_bytes_max") is not None:
-            made = project_update(project=made, stored_bytes_max=asked["stored_bytes_max"])
-        obj.__dict__.update(made.__dict__)
+        if values["status"] != ProjectStatus.ACTIVE:
+            created = project_update(project=created, status=values["status"])
+        if values.get("stored_bytes_max") is not None:
+            created = project_update(project=created, stored_bytes_max=values["stored_bytes_max"])
+        obj.__dict__.update(created.__dict__)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        """Members, by their services. What those refuse (the last maintainer, to who is no site administrator) is told and not done."""
+        """Save members through their services.
+
+        Refusals (for example removing the last maintainer) are shown as messages and not applied.
+        """
         formset.save(commit=False)
         by = caller_of(request)
         steps: list[Callable[[], Any]] = [
@@ -137,7 +144,7 @@ class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 def caller_of(request: HttpRequest) -> User:
-    """The administrator: the admin lets nobody else in."""
+    """Return the administrator. The admin admits nobody else."""
     assert isinstance(request.user, User)
     return request.user
 
@@ -150,9 +157,9 @@ class DatasetAdmin(ReadOnly):
 
 
 class Versions(LongTable):
-    """Versions of what has a name: found by that name, whole."""
+    """Versions of a named object, searched by its exact name."""
 
-    of = ""  # the relation to what has the name
+    of = ""  # the relation to the named object
 
     def found(self, queryset: "QuerySet[Any]", text: str) -> "QuerySet[Any]":
         return queryset.filter(**{f"{self.of}__name": text})
@@ -171,14 +178,14 @@ class DatasetVersionAdmin(Versions):
         "created_at",
     )
     list_select_related = ("dataset",)
-    search_help_text = "The name of a dataset, whole"
+    search_help_text = "Exact name of a dataset"
 
 
 @admin.register(DatasetProfile)
 class DatasetProfileAdmin(LongTable):
     list_display = ("version", "fault", "created_at")
     list_select_related = ("version__dataset",)
-    search_help_text = "The name of a dataset, whole"
+    search_help_text = "Exact name of a dataset"
 
     def found(self, queryset: "QuerySet[Any]", text: str) -> "QuerySet[Any]":
         return queryset.filter(version__dataset__name=text)
@@ -205,7 +212,7 @@ class ModelVersionAdmin(Versions):
         "created_at",
     )
     list_select_related = ("model", "created_by")
-    search_help_text = "The name of a model, whole"
+    search_help_text = "Exact name of a model"
 
 
 @admin.register(Twin)
@@ -220,7 +227,7 @@ class TwinDefinitionAdmin(Versions):
     of = "twin"
     list_display = ("twin", "number", "created_by", "created_at")
     list_select_related = ("twin", "created_by")
-    search_help_text = "The name of a twin, whole"
+    search_help_text = "Exact name of a twin"
 
 
 @admin.register(TwinRevision)
@@ -237,17 +244,17 @@ class TwinRevisionAdmin(Versions):
         "created_at",
     )
     list_select_related = ("twin", "created_by")
-    search_help_text = "The name of a twin, whole"
+    search_help_text = "Exact name of a twin"
 
 
 @admin.register(Entity)
 class EntityAdmin(LongTable):
     list_display = ("twin", "type", "key", "status")
     list_select_related = ("twin",)
-    search_help_text = "The key of an entity, or the name of a twin: whole"
+    search_help_text = "Exact key of an entity, or exact name of a twin"
 
     def found(self, queryset: "QuerySet[Any]", text: str) -> "QuerySet[Any]":
-        """By the index over twin and key, in all twins."""
+        """Search all twins through the index on twin and key."""
         named = list(Twin.objects.filter(name=text).values_list("pk", flat=True))
         if named:
             return queryset.filter(twin_id__in=named)
@@ -268,7 +275,7 @@ class PipelineVersionAdmin(Versions):
     of = "pipeline"
     list_display = ("pipeline", "number", "created_by", "created_at")
     list_select_related = ("pipeline", "created_by")
-    search_help_text = "The name of a pipeline, whole"
+    search_help_text = "Exact name of a pipeline"
 
 
 @admin.register(AuditEvent)
@@ -276,7 +283,7 @@ class AuditEventAdmin(ReadOnly):
     list_display = ("at", "kind", "actor_name", "subject", "project_slug", "address")
     list_filter = ("kind",)
     search_fields = ("=actor_name", "=subject", "=project_slug", "=address")
-    search_help_text = "A user name, a subject, a project or an address, whole"
+    search_help_text = "Exact user name, subject, project or address"
     date_hierarchy = None
 
 
@@ -289,6 +296,5 @@ class AccessTokenAdmin(ReadOnly):
     exclude = ("digest",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return admin.ModelAdmin.has_delete_permission(
-            self, request, obj
-        )  # an administrator may end anybody's token
+        # An administrator can delete the token of any user.
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)

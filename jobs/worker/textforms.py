@@ -13,7 +13,7 @@ from mimir.lib.tables import identifier, quoted
 # The share of a text column's values, without those that mean "missing", from which on it is used as a number.
 NUMBERS_SHARE_MIN = 0.9
 # Cells that mean "no value" in a column of numbers, dates or truth values, compared without case.
-MISSING_WORDS = (
+MISSING_TEXTS = (
     "na",
     "n/a",
     "#n/a",
@@ -165,7 +165,7 @@ def text_facts(tables: Tables, table: Table, names: Sequence[str]) -> dict[str, 
 
 def missing_words_sql() -> str:
     """The words as an SQL list."""
-    return f"({', '.join(quoted(word) for word in MISSING_WORDS)})"
+    return f"({', '.join(quoted(word) for word in MISSING_TEXTS)})"
 
 
 def text_sql(name: str) -> str:

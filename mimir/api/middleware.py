@@ -11,7 +11,7 @@ from mimir.lib.errors import MimirError
 
 
 class SameThread:
-    """Last in the list and synchronous, so that a request changes threads only once.
+    """Last in the list and synchronous: a request changes threads only once.
 
     Without it, Django runs every middleware that supports async as such and moves each of their
     hooks to a thread and back.

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def end_leftovers(places: Places) -> None:
-    """End the processes of this installation, the stores last, so that others can stop in order."""
+    """End the processes of this installation; the stores last."""
     left = list(_bearers(places))
     _end([process for process in left if _name(process) not in STORES])
     _end([process for process in left if _name(process) in STORES])

@@ -61,7 +61,7 @@ class Running:
         self.not_before = 0.0
 
     def start(self) -> None:
-        """Start it in its own session, so that Ctrl-C reaches only the supervisor."""
+        """Start it in its own session: Ctrl-C reaches only the supervisor."""
         service = self.service
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(

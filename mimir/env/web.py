@@ -1,4 +1,4 @@
-"""Settings of the public site: addresses, keys between the roles, and who may ask for what."""
+"""Settings of the public site: addresses, keys between the roles, access to the ports."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from mimir.env.setting import BOTH, setting
 
 @dataclass(frozen=True)
 class Web:
-    """Settings of the public site: addresses, keys between the roles, and who may ask for what."""
+    """Settings of the public site: addresses, keys between the roles, access to the ports."""
 
     environment: str = setting(
         parse.choice("development", "staging", "production"),

@@ -40,7 +40,7 @@ def _bounded(value: Any, depth: int) -> Any:
 
 
 class MimirError(Exception):
-    """An error for the caller, who can act on it.
+    """An error that tells the caller what to do.
 
     `code`: stable, for programs. `message`: for users: the problem and the next action. `detail`:
     messages by field path, or facts. `status`: the HTTP status.

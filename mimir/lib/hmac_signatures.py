@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 
 def derived_key(secret: str, purpose: str) -> bytes:
-    """Return a key for one purpose, so that its signatures are invalid for other purposes.
+    """Return a key for one purpose.
 
-    HKDF-Expand with one block, RFC 5869.
+    Its signatures are invalid for other purposes. HKDF-Expand with one block, RFC 5869.
     """
     return hmac.new(secret.encode(), purpose.encode() + b"\x01", hashlib.sha256).digest()
 

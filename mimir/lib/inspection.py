@@ -36,7 +36,10 @@ def run_sql(connection: Any, sql: str) -> list[tuple[Any, ...]]:
             raise DiskFull(
                 "The server's disk is full. Ask an administrator to free space, then retry."
             ) from error
-        message, detail = _in_our_words(complaint), _WITHOUT_PATH.sub("", complaint.strip())[:1000]
+        message, detail = (
+            _readable_message(complaint),
+            _WITHOUT_PATH.sub("", complaint.strip())[:1000],
+        )
         if isinstance(error, duckdb.OutOfMemoryException):
             raise NoMemory(message, detail=detail) from error
         raise NotATable(message, detail=detail) from error
@@ -46,7 +49,7 @@ def run_sql(connection: Any, sql: str) -> list[tuple[Any, ...]]:
 _WITHOUT_PATH = re.compile(r""" in file (["'])[^"']*\1|(["'])/[^"']*\2""")  # the path is internal
 
 
-def _in_our_words(complaint: str) -> str:
+def _readable_message(complaint: str) -> str:
     line = re.search(r"CSV Error on Line: (\d+)", complaint)
     where = f"Line {line[1]}" if line else "The file"
     ragged = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", complaint)

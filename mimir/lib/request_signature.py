@@ -75,7 +75,7 @@ def verified_client(scope: Scope, *, keys: Sequence[str], now: float) -> Client 
 
 
 def _client(payload: str) -> Client:
-    """What a payload says that our own key signed."""
+    """Return the client in a signed payload. Raises: BadRequestSignature."""
     try:
         address, secure, host = json.loads(
             base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))

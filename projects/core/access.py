@@ -1,4 +1,7 @@
-"""Who may do what in a project. Everything guarded is fetched through here: one query, one 404 for missing and for not theirs."""
+"""Access to projects: every guarded object is fetched through this module.
+
+One query, and the same 404 for a missing project and for one that the user cannot see.
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,17 +19,20 @@ _RANK: dict[str, int] = {Role.VIEWER: 1, Role.OPERATOR: 2, Role.MAINTAINER: 3}
 
 
 class ProjectArchived(Conflict):
-    """An archived project takes no changes. Answered with 409."""
+    """An archived project cannot be changed. Answered with 409."""
 
     code = "project_archived"
 
 
 def project_for(user: "User", slug: str, need: Role = Role.VIEWER) -> Project:
-    """The project at `slug`, if `user` may at least `need` there. Its `access_role` is what they may.
+    """Return the project at `slug` if `user` has at least the role `need` in it.
 
-    Raises: NotFound for missing and for not a member, PermissionDenied for a member of a lesser role.
+    The role of the user is on the result, see `fetched_role`.
+
+    Raises: NotFound for a missing project and for users without a role in it, PermissionDenied for
+    a lesser role.
     """
-    return _project(user, slug, need) if "\x00" not in slug else _nothing()
+    return _project(user, slug, need) if "\x00" not in slug else _not_found()
 
 
 def _project(user: "User", slug: str, need: Role) -> Project:
@@ -34,25 +40,27 @@ def _project(user: "User", slug: str, need: Role) -> Project:
         Project.objects.filter(slug=slug).annotate(access_role=role_subquery(user, "pk")).first()
     )
     if project is None:
-        return _nothing()
+        return _not_found()
     demand(project.access_role, need)
     return project
 
 
 def fetched_role(project: Project) -> str:
-    """The role that `project_for` or `projects_visible_to` fetched with a project."""
+    """Return the role that `project_for` or `projects_visible_to` fetched with the project."""
     role: str = getattr(project, "access_role")  # noqa: B009 - an annotation of the query
     return role
 
 
-def _nothing() -> Project:
+def _not_found() -> Project:
     raise NotFound("Not found.")
 
 
 def role_subquery(user: "User", project_reference: str) -> Expression | Combinable:
-    """The effective role of `user` in the project that a query's `project_reference` (`pk`, `project_id`) names; null for none.
+    """Return SQL for the role of `user` in the project that a query's row refers to, or null.
 
-    So that a job, say, is fetched with the right to it in one query; then `demand` judges. A site administrator may all.
+    `project_reference` is the path to the project's id (`pk`, `project_id`). A query fetches an
+    object together with the user's role by one round trip; `demand` then checks the role. A site
+    administrator has the role maintainer everywhere.
     """
     if user.is_superuser:
         return Value(Role.MAINTAINER.value, output_field=CharField())
@@ -61,30 +69,34 @@ def role_subquery(user: "User", project_reference: str) -> Expression | Combinab
 
 
 def demand(role: str | None, need: Role) -> None:
-    """Raises: NotFound without any role, PermissionDenied with a lesser one than `need`."""
+    """Check a role against `need`.
+
+    Raises: NotFound without any role, PermissionDenied with a lesser one.
+    """
     if role is None:
-        _nothing()
+        _not_found()
     elif _RANK[role] < _RANK[need]:
         raise PermissionDenied(
-            f"This needs the role {need.value} in the project; yours is {role}.",
+            f"You need the role {need.value} in this project. Your role is {role}.",
             detail={"role": role, "needed": need.value},
         )
 
 
 def allows(role: str | None, need: Role) -> bool:
-    """Whether `role` may what `need` may."""
+    """Return whether `role` includes the rights of `need`."""
     return role is not None and _RANK[role] >= _RANK[need]
 
 
 def projects_visible_to(user: "User") -> "QuerySet[Project, Any]":
-    """Every project `user` may see, each with `access_role`."""
+    """Return every project that `user` can see, each with `access_role`."""
     projects = Project.objects.annotate(access_role=role_subquery(user, "pk"))
     return projects if user.is_superuser else projects.filter(memberships__user_id=user.pk)
 
 
 def demand_active(project: Project) -> None:
-    """Raises: ProjectArchived."""
+    """Check that the project can be changed. Raises: ProjectArchived."""
     if project.status != ProjectStatus.ACTIVE:
         raise ProjectArchived(
-            f"The project {project.slug} is archived and takes no changes. A maintainer can make it active again."
+            f"The project {project.slug} is archived and cannot be changed."
+            " A maintainer can activate it again."
         )

@@ -1,6 +1,6 @@
-"""What the admin's lists are made of: rows to look at, found by indexes, in tables of any length.
+"""Read-only tables of the Django admin that stay fast at any length.
 
-Law: no write; jobs' admin may use it too.
+They read rows through indexes and never write. The admin of jobs uses them, too.
 """
 
 from functools import cached_property
@@ -16,7 +16,7 @@ ROWS_COUNTED = 2000
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Rows to look at."""
+    """Read-only rows."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -29,42 +29,45 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 class CountsFew(Paginator):  # type: ignore[type-arg]
-    """Counts no further than ROWS_COUNTED: the rest is reached by a search or a filter, not by turning pages."""
+    """A paginator that counts at most ROWS_COUNTED rows.
+
+    Rows beyond that are reached by a search or a filter, not by paging.
+    """
 
     @cached_property
     def count(self) -> int:
-        """In the order of the list, so that its index is read and not the table."""
+        """Count in the order of the list: PostgreSQL then reads the index and not the table."""
         rows: Any = self.object_list
         return len(rows.values_list("pk", flat=True)[:ROWS_COUNTED])
 
 
 class LongTable(ReadOnly):
-    """A table that may have very many rows: newest first by its key, searched by what an index finds."""
+    """A table with very many rows: newest first by primary key, searched through an index."""
 
     paginator = CountsFew
     show_full_result_count = False
     list_per_page = 50
     ordering = ("-pk",)
-    search_fields = ("pk",)  # so that there is a field to search in; `found` is what searches
+    search_fields = ("pk",)  # shows the search field; `found` does the search
 
     def get_search_results(
         self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
     ) -> "tuple[QuerySet[Any], bool]":
-        """By `found`; never by comparing every row."""
+        """Search by `found`. The default of Django would compare every row."""
         text = search_term.strip()
         return (self.found(queryset, text) if text and "\x00" not in text else queryset), False
 
     def found(self, queryset: "QuerySet[Any]", text: str) -> "QuerySet[Any]":
-        """The rows that `text` names."""
+        """Return the rows that `text` names."""
         raise NotImplementedError
 
     def get_sortable_by(self, request: HttpRequest) -> Any:
-        """No column: only the key's order has an index."""
+        """Return no column: only the order of the primary key has an index."""
         return ()
 
 
 class InTable(admin.TabularInline):  # type: ignore[type-arg]
-    """Rows to look at on another row's page."""
+    """Read-only rows on the page of another row."""
 
     extra = 0
     can_delete = False
@@ -77,7 +80,7 @@ class InTable(admin.TabularInline):  # type: ignore[type-arg]
 
 
 def as_uuid(text: str) -> UUID | None:
-    """The id that `text` is, if it is one."""
+    """Return `text` as an id, or None if it is not one."""
     try:
         return UUID(text)
     except ValueError:

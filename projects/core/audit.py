@@ -1,4 +1,7 @@
-"""The audit trail: each act as a row and as a line of the log. What only reads (downloads) and what failed (sign-ins) is a line alone."""
+"""The audit trail. Each action is a row and a log line.
+
+Reads (downloads) and failures (sign-ins) are log lines only.
+"""
 
 from typing import Any
 
@@ -9,13 +12,16 @@ from projects.models import AuditEvent, AuditKind
 def audit_record(
     kind: AuditKind, *, subject: str = "", project_slug: str = "", actor: Any = None, **detail: Any
 ) -> None:
-    """Record an act of whoever makes the present request, or of `actor`. Takes part in the caller's transaction."""
-    requesting, address = requester()
-    who = actor if actor is not None else requesting
-    name = who.get_username() if who is not None else ""
+    """Record an action of `actor`, or of the user of the present request.
+
+    Runs in the caller's transaction.
+    """
+    request_user, address = requester()
+    user = actor if actor is not None else request_user
+    name = user.get_username() if user is not None else ""
     AuditEvent.objects.create(
         kind=kind,
-        actor=who,
+        actor=user,
         actor_name=name,
         address=address,
         project_slug=project_slug[:63],
@@ -27,7 +33,7 @@ def audit_record(
         subject=subject,
         project=project_slug,
         user=name,
-        user_id=who.pk if who is not None else None,
+        user_id=user.pk if user is not None else None,
         address=address,
         **detail,
     )

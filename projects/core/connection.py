@@ -1,12 +1,13 @@
-"""The request's database connection, while the request waits for something else."""
+"""The database connection of a request, while the request waits for something else."""
 
 from django.db import connection
 
 
 def connection_release() -> None:
-    """Return the connection to the pool before a long wait; the next query takes one again. Inside a transaction nothing happens.
+    """Return the connection to the pool before a long wait; the next query takes a new one.
 
-    A request that waits for a parsing child may wait for a minute: with a connection each, a few of them would stop everybody.
+    Does nothing inside a transaction. A request can wait for a parsing child for a minute: if each
+    of them held a connection, a few would use up the pool.
     """
     if not connection.in_atomic_block:
         connection.close()

@@ -1,4 +1,7 @@
-"""Which job made a version. The link lives in a room above: it registers a function here, so that we know no job."""
+"""The job that created a version.
+
+The jobs app, which this app does not import, registers the function that looks it up.
+"""
 
 from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
@@ -6,7 +9,7 @@ from uuid import UUID
 
 
 class VersionKind(StrEnum):
-    """What the ids are of that somebody asks the origins of."""
+    """The kinds of versions that a job can create."""
 
     DATASET = "dataset"
     MODEL = "model"
@@ -18,11 +21,15 @@ _origins: VersionOrigins | None = None
 
 
 def register_version_origins(origins: VersionOrigins) -> None:
-    """Called once at start: `origins` maps ids of versions of one kind to the ids of the jobs that made them, in one query."""
+    """Register the look-up, once at start.
+
+    `origins` maps ids of versions of one kind to the ids of the jobs that created them, in one
+    query.
+    """
     global _origins
     _origins = origins
 
 
 def version_origins(kind: VersionKind, version_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
-    """Job ids of those of `version_ids` that a job made."""
+    """Return the job ids of those of `version_ids` that a job created."""
     return _origins(kind, version_ids) if _origins and version_ids else {}

@@ -1,4 +1,4 @@
-"""What uses a dataset version and so prevents its deletion.
+"""Uses of a dataset version, which prevent its deletion.
 
 Packages above this one register the uses they know: pipelines here, jobs in their own app.
 """
@@ -28,7 +28,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What is to be deleted: some versions of a dataset; `number` is None for the whole dataset."""
+    """The versions of a dataset that are to be deleted. `number` is None for the whole dataset."""
 
     dataset: Dataset
     version_ids: Collection[UUID]
@@ -46,12 +46,12 @@ def register_uses(source: UseSource) -> None:
 
 
 def dataset_version_uses(*, dataset: Dataset, version_id: UUID, number: int) -> list[Use]:
-    """Return what would break without this version, at most `USES_MAX`."""
+    """Return the uses that need this version, at most `USES_MAX`."""
     return _uses(Candidate(dataset, [version_id], number))
 
 
 def dataset_uses(*, dataset: Dataset) -> list[Use]:
-    """Return what would break without the dataset, at most `USES_MAX`."""
+    """Return the uses that need the dataset, at most `USES_MAX`."""
     return _uses(Candidate(dataset, list(dataset.versions.values_list("id", flat=True))))
 
 

@@ -1,4 +1,4 @@
-"""Datasets: upload, list, preview, download."""
+"""REST views of datasets: upload, list, preview, download."""
 
 import contextlib
 import hashlib
@@ -64,12 +64,13 @@ _AS = OpenApiParameter(
     "as",
     OpenApiTypes.STR,
     enum=["original", "csv", "parquet", "jsonl", "json", "arrow", "excel"],
-    description="original (default): the file as it was sent. csv, parquet: the table in that format. Others: only if the file was sent so.",
+    description="original (default): the file as uploaded. csv, parquet: the table in that format."
+    " Others: only if the file was uploaded in that format.",
 )
 
 _STORED = flag(
     "stored",
-    "true: answer at once, with what was computed before; 404 `not_computed` if nothing was.",
+    "true: return stored statistics only; 404 `not_computed` if there are none.",
 )
 
 
@@ -84,7 +85,7 @@ class DatasetsView(ApiView):
         responses={200: listing("DatasetList", shapes.DatasetShape), **errors(400, 404)},
     )
     def get(self, request: Request, slug: str) -> Response:
-        """Every dataset with its current version, by name."""
+        """List every dataset with its current version, by name."""
         project = project_for(caller(request), slug)
         page = paginate(dataset_current_versions(project=project), request, keys=("dataset__name",))
         origins = version_origins(VersionKind.DATASET, [row.id for row in page.results])
@@ -104,10 +105,12 @@ class DatasetsView(ApiView):
         responses={201: shapes.DatasetCreated, **errors(400, 403, 404, 409, 413, 429)},
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Upload a table as the next version: CSV, JSON, Parquet, Arrow or Excel, also packed as .gz, .zst or .zip.
+        """Upload a table as the next version of a dataset.
 
-        The content decides the format, not the name of the file. Options that are not given are detected; `warnings` of the answer say what
-        was changed or noticed. To look at the reading before a version exists, use the uploads of the project.
+        Accepts CSV, JSON, Parquet, Arrow and Excel, also as .gz, .zst or .zip. The content decides
+        the format, not the file name. Options that are not given are detected; `warnings` of the
+        answer list changes and observations. To check the result before a version exists, use the
+        uploads of the project.
         """
         project = project_for(caller(request), slug, Role.MAINTAINER)
         body = validated(upload_shapes.UploadRequest, request)
@@ -122,10 +125,10 @@ class DatasetsView(ApiView):
             user=caller(request),
             make_current=body["make_current"],
         )
-        made = shapes.dataset_version_detail(
+        detail = shapes.dataset_version_detail(
             version, {}, before=dataset_version_before(version), uses=None
         )
-        return Response({"name": body["name"], "version": made}, status=201)
+        return Response({"name": body["name"], "version": detail}, status=201)
 
 
 class DatasetView(ApiView):
@@ -137,7 +140,7 @@ class DatasetView(ApiView):
         responses={200: shapes.DatasetVersions, **NOT_MODIFIED, **errors(400, 404)},
     )
     def get(self, request: Request, slug: str, name: str) -> Response:
-        """Its versions, newest first."""
+        """List its versions, newest first."""
         return self._answer(
             request, dataset_get(project=project_for(caller(request), slug), name=name)
         )
@@ -149,7 +152,10 @@ class DatasetView(ApiView):
         responses={200: shapes.DatasetVersions, **errors(400, 403, 404, 409, 412)},
     )
     def patch(self, request: Request, slug: str, name: str) -> Response:
-        """Make another version current: the one that jobs read when they name none. The next new version becomes current again."""
+        """Make another version current: jobs that name no version read it.
+
+        The next new version becomes current again.
+        """
         dataset = dataset_get(
             project=project_for(caller(request), slug, Role.MAINTAINER), name=name
         )
@@ -166,7 +172,7 @@ class DatasetView(ApiView):
         responses={204: OpenApiResponse(description="Deleted."), **errors(403, 404, 409, 412)},
     )
     def delete(self, request: Request, slug: str, name: str) -> Response:
-        """Delete the dataset with all its versions. 409 `in_use`, with what needs it, when something does."""
+        """Delete the dataset with all its versions. 409 `in_use` lists the uses that prevent it."""
         dataset = dataset_get(
             project=project_for(caller(request), slug, Role.MAINTAINER), name=name
         )
@@ -193,7 +199,7 @@ def _version(request: Request, slug: str, name: str, number: str) -> DatasetVers
 
 
 class DatasetRowsView(ApiView):
-    """A preview."""
+    """The first rows of a version."""
 
     @extend_schema(
         operation_id="datasets_rows",
@@ -201,7 +207,7 @@ class DatasetRowsView(ApiView):
         responses={200: shapes.Rows, **errors(400, 404, 429)},
     )
     def get(self, request: Request, slug: str, name: str, number: str) -> Response:
-        """The first rows; numbers and truth values as they are, everything else as text."""
+        """Preview the first rows: numbers and booleans as they are, other values as text."""
         version = _version(request, slug, name, number)
         shown = dataset_version_rows(
             version=version, limit=self.query.get("limit", ROWS_DEFAULT), user=caller(request)
@@ -212,7 +218,7 @@ class DatasetRowsView(ApiView):
 
 
 class DatasetProfileView(ApiView):
-    """What the columns hold."""
+    """Column statistics of a version."""
 
     @extend_schema(
         operation_id="datasets_profile",
@@ -220,7 +226,10 @@ class DatasetProfileView(ApiView):
         responses={200: shapes.ProfileShape, **errors(400, 404, 429)},
     )
     def get(self, request: Request, slug: str, name: str, number: str) -> Response:
-        """Counts, ranges, distributions and common values of each column. Computed when it is first asked for; then it stays."""
+        """Read counts, ranges, distributions and common values of each column.
+
+        Computed at the first request, then stored.
+        """
         version = _version(request, slug, name, number)
         profile = dataset_profile(
             version=version, compute=not self.query.get("stored", False), user=caller(request)
@@ -231,7 +240,7 @@ class DatasetProfileView(ApiView):
 
 
 class DatasetContentView(ApiView):
-    """A download."""
+    """The file of a version."""
 
     @extend_schema(
         operation_id="datasets_content",
@@ -243,7 +252,10 @@ class DatasetContentView(ApiView):
         },
     )
     def get(self, request: Request, slug: str, name: str, number: str) -> HttpResponseBase:
-        """The table as a file. Byte ranges, conditional requests and gzip are answered; the ETag is the SHA-256 of the bytes."""
+        """Download the table as a file.
+
+        Supports byte ranges, conditional requests and gzip. The ETag is the SHA-256 of the bytes.
+        """
         version = _version(request, slug, name, number)
         wanted = self.query.get("as", "original")
         if wanted == "original" or (wanted == version.format and not version.packing):
@@ -263,7 +275,7 @@ _EXTENSIONS = {"gzip": ".gz", "zstd": ".zst", "bzip2": ".bz2", "xz": ".xz", "zip
 
 
 def _original(version: DatasetVersion, base: str) -> Representation:
-    """The file as it was sent."""
+    """Return the file as uploaded."""
     extension = f".{version.format}" if version.format != "excel" else ".xlsx"
     name = f"{base}{extension}{_EXTENSIONS.get(version.packing, '')}"
     media_type = MEDIA_TYPES["packed" if version.packing else version.format]
@@ -280,7 +292,7 @@ def _original(version: DatasetVersion, base: str) -> Representation:
 
 
 def _table(version: DatasetVersion, name: str) -> Representation:
-    """The stored Parquet table."""
+    """Return the stored Parquet table."""
     return _stored(
         version,
         version.table_key,
@@ -321,7 +333,10 @@ def _stored(
 def _converted(
     request: Request, version: DatasetVersion, wanted: str, file_name: str
 ) -> HttpResponseBase:
-    """The converted file has no name any more while it is sent: a slow client holds none of the slots in which files are converted."""
+    """Convert the table and send the file.
+
+    The file is already unlinked while it is sent: a slow client does not hold a conversion slot.
+    """
     with contextlib.ExitStack() as stack:
         with dataset_version_converted(version=version, to=wanted, user=caller(request)) as path:
             file = stack.enter_context(path.open("rb"))

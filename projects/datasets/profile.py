@@ -1,4 +1,4 @@
-"""What the columns of a dataset version hold is computed once, when somebody first asks: a version never changes."""
+"""Column statistics of a dataset version, computed at the first request and then stored."""
 
 from typing import TYPE_CHECKING
 
@@ -7,6 +7,7 @@ from projects.core.connection import connection_release
 from projects.datasets.read import dataset_version_table, reader_of
 from projects.models import DatasetProfile, DatasetVersion
 from projects.parsing import runner
+from projects.parsing.messages import Description
 from projects.storage import artifacts
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class NotComputed(NotFound):
-    """Nobody has asked for it yet. Answered with 404."""
+    """The statistics were not computed yet. Answered with 404."""
 
     code = "not_computed"
 
@@ -22,17 +23,19 @@ class NotComputed(NotFound):
 def dataset_profile(
     *, version: DatasetVersion, compute: bool = True, user: "User | None" = None
 ) -> DatasetProfile:
-    """The profile of `version`, computed now if it is not there yet; without `compute` only one that is there.
+    """Return the statistics of `version`; compute them if they are missing and `compute` is true.
 
-    Two that ask at once both compute; one row is kept, and both answer it. A table that is too large for the bounds of the parsing child,
-    or that cannot be read, is told so in `fault` for good. What may go well at another time is stored nowhere.
+    Two concurrent requests both compute; one row is stored and both return it. A table that exceeds
+    the limits of the parsing child, or that cannot be read, has the reason in `fault` permanently.
+    Temporary failures are not stored.
+
     Raises: Busy, ContentMissing, NotComputed.
     """
     known = DatasetProfile.objects.filter(version=version).first()
     if known is not None:
         return known
     if not compute:
-        raise NotComputed("The columns of this version have not been described yet.")
+        raise NotComputed("The column statistics of this version are not computed yet.")
     connection_release()
     with dataset_version_table(version) as table:
         columns, fault = _computed(table, reader_of(version, user))
@@ -42,12 +45,13 @@ def dataset_profile(
     return DatasetProfile.objects.get(version=version)
 
 
-def _computed(table: runner.TableFile, owner: runner.Owner) -> tuple[list[dict[str, object]], str]:
+def _computed(table: runner.TableFile, owner: runner.Owner) -> tuple[list[Description], str]:
     try:
         profile = runner.profile(table, scratch_dir=artifacts.scratch_dir(), owner=owner)
     except runner.Interrupted as error:
         raise runner.Busy(
-            f"{error.message} Or try again later: this machine may be busy.", retry_after_seconds=60
+            f"{error.message} Or try again later, when this machine is less busy.",
+            retry_after_seconds=60,
         ) from error
     except runner.Unreadable as error:
         return [], error.message

@@ -1,4 +1,4 @@
-"""Reads of datasets and their versions."""
+"""Queries of datasets and their versions, and reads of their content."""
 
 import contextlib
 import threading
@@ -22,20 +22,23 @@ if TYPE_CHECKING:
     Versions = QuerySet[DatasetVersion, DatasetVersion]
 
 
-# Converted copies that are made or sent at once: the spool folder is sized for them (deploy/k8s/base/orchestrator.yaml).
+# Conversions at the same time. deploy/k8s/base/orchestrator.yaml sizes the spool folder for them.
 CONVERSIONS_AT_ONCE, CONVERSION_WAIT_SECONDS = 2, 15.0
 _conversions = threading.BoundedSemaphore(CONVERSIONS_AT_ONCE)
 
 
 class ContentMissing(MimirError):
-    """The version's row is there and its file is not: somebody has to look at the storage. Answered with 500."""
+    """The file of a version is missing from the storage. Answered with 500.
+
+    An administrator must check the storage.
+    """
 
     status, code = 500, "content_missing"
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetRow:
-    """The beginning of a version as a table: columns [{"name", "type"}], rows of JSON values, whether there are more."""
+    """The first rows of a version, with its columns. `truncated`: there are more."""
 
     columns: list[dict[str, str]]
     rows: list[list[Any]]
@@ -43,7 +46,10 @@ class DatasetRow:
 
 
 def current_number(prefix: str = "dataset__") -> Expression:
-    """SQL for `Dataset.current`; `prefix` is the path from the query's rows to their dataset."""
+    """Return SQL for `Dataset.current`.
+
+    `prefix` is the path from the query's rows to their dataset.
+    """
     newest = F(f"{prefix}latest_number")
     chosen = When(
         **{f"{prefix}current_set_at": newest}, then=Coalesce(F(f"{prefix}current_number"), newest)
@@ -52,14 +58,17 @@ def current_number(prefix: str = "dataset__") -> Expression:
 
 
 def dataset_current_versions(*, project: Project) -> "Versions":
-    """The current version of every dataset of `project`, each with its dataset and its author. To be ordered by `dataset__name`."""
+    """Return the current version of every dataset of `project`, with dataset and author.
+
+    The caller orders by `dataset__name`.
+    """
     return DatasetVersion.objects.filter(
         dataset__project=project, number=current_number()
     ).select_related("dataset", "created_by")
 
 
 def dataset_get(*, project: Project, name: str) -> Dataset:
-    """Raises: NotFound."""
+    """Return a dataset by its name. Raises: NotFound."""
     dataset = (
         Dataset.objects.filter(project=project, name=name, latest_number__gt=0)
         .select_related("project")
@@ -71,14 +80,14 @@ def dataset_get(*, project: Project, name: str) -> Dataset:
 
 
 def dataset_versions(*, dataset: Dataset) -> "Versions":
-    """All versions of `dataset`, to be ordered by `-number`."""
+    """Return all versions of `dataset`. The caller orders by `-number`."""
     return DatasetVersion.objects.filter(dataset=dataset).select_related("dataset", "created_by")
 
 
 def dataset_version_find(
     *, project: Project, name: str, number: int | None = None
 ) -> DatasetVersion | None:
-    """One version by number, the current one without a number; None when it is not there. One query."""
+    """Return a version by its number, by default the current one; None if missing. One query."""
     versions = DatasetVersion.objects.filter(
         dataset__project=project, dataset__name=name
     ).select_related("dataset__project", "created_by")
@@ -88,17 +97,17 @@ def dataset_version_find(
 def dataset_version_get(
     *, project: Project, name: str, number: int | None = None
 ) -> DatasetVersion:
-    """The same. Raises: NotFound."""
+    """Return a version by its number, by default the current one. Raises: NotFound."""
     version = dataset_version_find(project=project, name=name, number=number)
     if version is None:
         raise NotFound(
-            f"There is no {name}{f' version {number}' if number else ''} among this project's datasets."
+            f"There is no dataset {name}{f' version {number}' if number else ''} in this project."
         )
     return version
 
 
 def dataset_version_before(version: DatasetVersion) -> DatasetVersion | None:
-    """The version of the same dataset with the next lower number; None for the first one."""
+    """Return the previous version of the same dataset, or None for the first one."""
     return (
         DatasetVersion.objects.filter(dataset_id=version.dataset_id, number__lt=version.number)
         .order_by("-number")
@@ -109,7 +118,10 @@ def dataset_version_before(version: DatasetVersion) -> DatasetVersion | None:
 def dataset_version_rows(
     *, version: DatasetVersion, limit: int, user: "User | None" = None
 ) -> DatasetRow:
-    """The first `limit` rows, read in a bounded process for `user`. Raises: ContentMissing, runner.Unreadable, runner.Busy."""
+    """Return the first `limit` rows, read in a limited process for `user`.
+
+    Raises: ContentMissing, runner.Unreadable, runner.Busy.
+    """
     connection_release()
     with dataset_version_table(version) as table:
         shown = runner.preview(
@@ -122,12 +134,15 @@ def dataset_version_rows(
 def dataset_version_converted(
     *, version: DatasetVersion, to: str, user: "User | None" = None
 ) -> Iterator[Path]:
-    """The version's table in another format, in a file for the time of the block. Raises: as `dataset_version_rows`."""
+    """Provide the table in another format, in a file that is removed after the block.
+
+    Raises: ContentMissing, runner.Unreadable, runner.Busy.
+    """
     connection_release()
     owner = reader_of(version, user)
     if not _conversions.acquire(timeout=CONVERSION_WAIT_SECONDS):
         raise runner.Busy(
-            "Many files are being converted right now. Try again in a few seconds.",
+            "Too many files are being converted. Try again in a few seconds.",
             retry_after_seconds=5,
         )
     try:
@@ -143,13 +158,13 @@ def dataset_version_converted(
 
 
 def reader_of(version: DatasetVersion, user: "User | None") -> runner.Owner:
-    """For whom a version is read: slots are limited by user and by project."""
+    """Return the user and the project whose slots reading a version uses."""
     return runner.Owner(str(user.pk) if user else "", str(version.dataset.project_id))
 
 
 @contextlib.contextmanager
 def dataset_version_table(version: DatasetVersion) -> Iterator[runner.TableFile]:
-    """The version's file on this machine's disk, for the time of the block. Raises: ContentMissing."""
+    """Provide the version's file on this machine's disk. Raises: ContentMissing."""
     with contextlib.ExitStack() as stack:
         try:
             path = stack.enter_context(
@@ -168,7 +183,8 @@ def dataset_version_table(version: DatasetVersion) -> Iterator[runner.TableFile]
 
 
 def content_missing(version: DatasetVersion) -> ContentMissing:
-    """What to say when the storage does not have a version's file."""
+    """Return the error for a version without a file in the storage."""
     return ContentMissing(
-        f"The file of {version.dataset.name} version {version.number} is not in the artifact storage. Tell an administrator."
+        f"The file of {version.dataset.name} version {version.number} is not in the artifact"
+        " storage. Tell an administrator."
     )

@@ -1,7 +1,12 @@
-"""Bodies of datasets and their versions."""
+"""Request and response bodies of datasets and their versions.
 
+Each `…Body` is the type of the dict that a view returns; the serializer of the same name documents
+it. A test compares the two.
+"""
+
+import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
@@ -37,9 +42,9 @@ class DatasetVersionShape(_Any):
     created_at = serializers.DateTimeField()
     created_by = serializers.CharField(allow_null=True)
     job = serializers.UUIDField(
-        allow_null=True, help_text="The job that made it; null for an upload."
+        allow_null=True, help_text="The job that created it; null for an upload."
     )
-    current = serializers.BooleanField(help_text="Whether jobs that name no version read this one.")
+    current = serializers.BooleanField(help_text="Jobs that name no version read this one.")
 
 
 class DatasetShape(_Any):
@@ -52,10 +57,10 @@ class ColumnChangeShape(_Any):
     kind = serializers.ChoiceField(choices=[kind.value for kind in ChangeKind])
     column = serializers.CharField()
     before = serializers.CharField(
-        allow_blank=True, help_text="Type in the version before; empty for a new column."
+        allow_blank=True, help_text="Type in the previous version; empty for a new column."
     )
     after = serializers.CharField(
-        allow_blank=True, help_text="Type in this version; empty for a column that is missing."
+        allow_blank=True, help_text="Type in this version; empty for a missing column."
     )
     message = serializers.CharField()
 
@@ -67,35 +72,38 @@ class UseShape(_Any):
     message = serializers.CharField()
 
 
+class VersionRef(_Any):
+    name = serializers.CharField()
+    version = serializers.IntegerField()
+
+
 class WarningShape(_Any):
     code = serializers.CharField()
     params = serializers.DictField(child=serializers.JSONField(allow_null=True))
-    message = serializers.CharField(help_text="The sentence for people.")
+    message = serializers.CharField(help_text="A sentence for people.")
 
 
 class DatasetVersionDetail(DatasetVersionShape):
     name = serializers.CharField(help_text="Of the dataset.")
     packing = serializers.CharField(
         allow_blank=True,
-        help_text="gzip, zstd, bzip2, xz or zip; empty: the file was sent unpacked.",
+        help_text="gzip, zstd, bzip2, xz or zip; empty: the file was uploaded uncompressed.",
     )
     reading = serializers.DictField(
         child=serializers.JSONField(allow_null=True),
-        help_text="The options that the file was read with.",
+        help_text="The options in effect when the file was read.",
     )
-    warnings = WarningShape(
-        many=True, help_text="What was changed or noticed when the file was read."
-    )
+    warnings = WarningShape(many=True, help_text="Changes and observations from reading the file.")
     compared_with = serializers.IntegerField(
-        allow_null=True, help_text="The version before this one; null for the first."
+        allow_null=True, help_text="The previous version; null for the first one."
     )
     column_changes = ColumnChangeShape(
-        many=True, help_text="Columns that differ from the version before."
+        many=True, help_text="Columns that differ from the previous version."
     )
     uses = UseShape(
         many=True,
         allow_null=True,
-        help_text="What keeps the version from being deleted, at most 20; null in the answer of an upload.",
+        help_text="Uses that prevent deletion, at most 20; null in the answer of an upload.",
     )
 
 
@@ -118,11 +126,14 @@ class DatasetVersions(_Any):
 
 @extend_schema_field({"type": "string", "format": "binary"})
 class UploadedFile(serializers.FileField):
-    """In a request: bytes. drf-spectacular would describe what an answer has, a URL."""
+    """Bytes in a request. drf-spectacular would describe a URL, as in responses."""
 
 
 class FormBoolean(serializers.BooleanField):
-    """A truth value in a multipart form: absent means the default, not false as in an HTML form with a tick box."""
+    """A boolean of a multipart form. Absent means the default, not false.
+
+    An HTML form does not send an unchecked checkbox; an API client omits optional fields.
+    """
 
     default_empty_html = empty
 
@@ -152,14 +163,14 @@ class ColumnProfile(_Any):
     type = serializers.CharField(help_text="As DuckDB names it.")
     kind = serializers.ChoiceField(choices=["number", "category", "time", "boolean", "other"])
     missing = serializers.IntegerField(allow_null=True, help_text="Empty cells and NaN.")
-    distinct = serializers.IntegerField(allow_null=True, help_text="Different values.")
+    distinct = serializers.IntegerField(allow_null=True, help_text="Distinct values.")
     min = serializers.JSONField(allow_null=True, help_text="A number, or a time as text.")
     max = serializers.JSONField(allow_null=True)
     mean = serializers.FloatField(allow_null=True)
     std = serializers.FloatField(allow_null=True, help_text="Of a sample.")
     histogram = Histogram(allow_null=True, help_text="Of numbers and times: at most 20 bins.")
     top = CommonValue(
-        many=True, allow_null=True, help_text="Of text and truth values: the 10 most common."
+        many=True, allow_null=True, help_text="Of text and booleans: the 10 most common values."
     )
 
 
@@ -167,12 +178,81 @@ class ProfileShape(_Any):
     row_count = serializers.IntegerField()
     columns = ColumnProfile(many=True)
     fault = serializers.CharField(
-        allow_blank=True, help_text="What could not be described, and why; empty when all could."
+        allow_blank=True, help_text="Columns without statistics, and why; empty if there are none."
     )
 
 
-def dataset_version(row: DatasetVersion, origins: Mapping[UUID, UUID]) -> dict[str, Any]:
-    """One version; `origins` names the jobs that made versions."""
+class ColumnBody(TypedDict):
+    """A column of a table."""
+
+    name: str
+    type: str
+    empty: NotRequired[bool]
+
+
+class ColumnChangeBody(TypedDict):
+    """A difference of the columns of two versions."""
+
+    kind: str
+    column: str
+    before: str
+    after: str
+    message: str
+
+
+class UseBody(TypedDict):
+    """A use of a version, which prevents its deletion."""
+
+    kind: str
+    name: str
+    version: int | None
+    message: str
+
+
+class WarningBody(TypedDict):
+    """A change or observation from reading a file."""
+
+    code: str
+    params: dict[str, Any]
+    message: str
+
+
+class VersionRefBody(TypedDict):
+    """The name and the number of a version."""
+
+    name: str
+    version: int
+
+
+class DatasetVersionBody(TypedDict):
+    """A version of a dataset in a list."""
+
+    number: int
+    format: str
+    row_count: int
+    size_bytes: int
+    sha256: str
+    schema: list[ColumnBody]
+    created_at: dt.datetime
+    created_by: str | None
+    job: UUID | None
+    current: bool
+
+
+class DatasetVersionDetailBody(DatasetVersionBody):
+    """A version of a dataset with all details."""
+
+    name: str
+    packing: str
+    reading: dict[str, Any]
+    warnings: list[WarningBody]
+    compared_with: int | None
+    column_changes: list[ColumnChangeBody]
+    uses: list[UseBody] | None
+
+
+def dataset_version(row: DatasetVersion, origins: Mapping[UUID, UUID]) -> DatasetVersionBody:
+    """Return one version of a dataset. `origins` names the jobs that created versions."""
     return {
         "number": row.number,
         "format": row.format,
@@ -193,8 +273,11 @@ def dataset_version_detail(
     *,
     before: DatasetVersion | None,
     uses: Sequence[Use] | None,
-) -> dict[str, Any]:
-    """The same, with the column changes since version `before` and what needs it; `uses` is None where nobody looked."""
+) -> DatasetVersionDetailBody:
+    """Return a version with its column changes since `before` and its uses.
+
+    `uses` is None if they were not looked up.
+    """
     changes = column_changes(before.schema, row.schema) if before else []
     return {
         **dataset_version(row, origins),
@@ -222,6 +305,6 @@ def dataset_version_detail(
     }
 
 
-def version_ref(row: DatasetVersion) -> dict[str, Any]:
-    """A dataset version by its name."""
+def version_ref(row: DatasetVersion) -> VersionRefBody:
+    """Return the name and the number of a dataset version."""
     return {"name": row.dataset.name, "version": row.number}

@@ -1,4 +1,4 @@
-"""Reading options of a multipart form, where every field is text."""
+"""Reading options of a multipart form, in which every field is text."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _JSON = {"types": "object", "sheets": "list"}  # options that a form sends as JS
 
 
 def form_options(body: Mapping[str, Any]) -> ReadOptions:
-    """The options among the fields of a form; an empty field is detected. Raises: Invalid."""
+    """Return the options among the form fields; an empty field is detected. Raises: Invalid."""
     given = {name: body[name] for name in OPTION_NAMES if body.get(name) not in (None, "")}
     for name, kind in _JSON.items():
         if name in given:

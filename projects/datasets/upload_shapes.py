@@ -1,4 +1,4 @@
-"""Bodies of uploads: reading options, staged uploads, and versions with what was noticed when they were read."""
+"""Request and response bodies of uploads: reading options and staged uploads."""
 
 from typing import Any
 
@@ -18,32 +18,47 @@ from projects.datasets.shapes import (
 )
 from projects.models import (
     DataFormat,
-    StagedUpload,
 )
 
 _Any = serializers.Serializer[Any]
-_SHEETS_HELP = "Names of sheets that become one table, with a first column `sheet`; other columns are joined by name."
+_SHEETS_HELP = (
+    "Names of sheets that become one table, with a first column `sheet`;"
+    " other columns are joined by name."
+)
 _HEADER_CHARS_MAX = 20
 _HELP = {
     "format": "Default: by the content.",
     "encoding": "Such as utf-8, cp1252, utf-16, shift_jis.",
     "delimiter": "One character, or tab, comma, semicolon, pipe, space.",
     "quote": "A double quote, a single quote, or none.",
-    "header_row": "Number of the row that names the columns, counted after skip_rows; none: no row does.",
-    "skip_rows": "Rows before the header row to leave out. 0: none. Default: lines that are not part of the table.",
+    "header_row": (
+        "Number of the row with the column names, counted after skip_rows; none: no such row."
+    ),
+    "skip_rows": (
+        "Number of rows to skip before the header row."
+        " Default: lines that are not part of the table."
+    ),
     "decimal_mark": "comma or point (or the character).",
     "thousands_mark": "none, comma, point, space or apostrophe (or the character).",
     "sheet": "Name of the sheet of a workbook.",
     "range": "Cells of the sheet, such as A4:I3048, A4:I, A:I or 4:3048. Default: all.",
-    "records_path": "Path of the list of rows in a JSON document, such as data.stations; $: the document itself.",
-    "bad_cells": "What to do with cells that do not fit a type in `types`: refuse (default) or missing.",
+    "records_path": (
+        "Path of the list of rows in a JSON document, such as data.stations;"
+        " $: the document itself."
+    ),
+    "bad_cells": "Cells that do not match their type in `types`: refuse (default) or missing.",
     "nested": "JSON objects in a cell: keep (default), columns (one for each field) or text.",
-    "lists": "JSON lists in a cell: keep (default), text, first (the first item) or rows (one row for each item).",
-    "list_column": "The column whose lists become rows, where several have lists. Only with lists rows.",
+    "lists": (
+        "JSON lists in a cell: keep (default), text, first (the first item)"
+        " or rows (one row for each item)."
+    ),
+    "list_column": (
+        "The column whose lists become rows, if several have lists. Only with lists rows."
+    ),
 }
 _DATE_FORMATS = (
-    "year-first, day-first, month-first, or patterns such as %d.%m.%Y; for columns with a type of time in `types` also unix-seconds, "
-    "unix-milliseconds, unix-microseconds and unix-nanoseconds."
+    "year-first, day-first, month-first, or patterns such as %d.%m.%Y; for columns with a time type"
+    " in `types` also unix-seconds, unix-milliseconds, unix-microseconds and unix-nanoseconds."
 )
 
 
@@ -65,10 +80,10 @@ def _choice(name: str, choices: Any) -> serializers.ChoiceField:
 
 @extend_schema_field({"type": ["integer", "string"]})
 class HeaderRowField(serializers.Field[Any, Any, Any, Any]):
-    """A number, as answers have it, or text, as a form sends it."""
+    """A row number as in responses, or text as from a form."""
 
     def to_internal_value(self, data: Any) -> Any:
-        """Raises: ValidationError."""
+        """Return the value. Raises: ValidationError."""
         if (
             isinstance(data, bool)
             or not isinstance(data, int | str)
@@ -81,7 +96,7 @@ class HeaderRowField(serializers.Field[Any, Any, Any, Any]):
         return data
 
     def to_representation(self, value: Any) -> Any:
-        """As it is kept."""
+        """Return the stored value."""
         return value
 
 
@@ -106,7 +121,7 @@ class _Options(_Any):
 
 
 class ReadOptionsShape(_Options):
-    """Reading options. What is not given is detected."""
+    """Reading options. Missing options are detected."""
 
     date_formats = serializers.ListField(
         child=serializers.CharField(max_length=100),
@@ -118,12 +133,14 @@ class ReadOptionsShape(_Options):
         child=serializers.CharField(max_length=100, allow_blank=True, trim_whitespace=False),
         required=False,
         max_length=100,
-        help_text="Words that mean a missing value, in every column. Default: common ones, beside numbers, dates and truth values only.",
+        help_text="Words that mean a missing value, in every column."
+        " Default: common ones, in columns of numbers, dates and booleans only.",
     )
     types = serializers.DictField(
         child=serializers.CharField(max_length=40),
         required=False,
-        help_text="Column name to type: text, integer, decimal, boolean, date, datetime, timestamptz, time, skip.",
+        help_text="Column name to type: text, integer, decimal, boolean, date, datetime,"
+        " timestamptz, time, skip.",
     )
     sheets = serializers.ListField(
         child=serializers.CharField(max_length=SHEET_NAME_MAX, trim_whitespace=False),
@@ -161,8 +178,13 @@ class StageRequest(_FormOptions):
     file = UploadedFile(max_length=None, allow_empty_file=True, use_url=False)
 
 
-_APPEND_TO = "Number of the current version: its rows come first in the new version, those of the file below them. 409 if another one is current."
-_MAKE_CURRENT = "false: store the version and leave the current one as it is. A first version is always current."
+_APPEND_TO = (
+    "Number of the current version. The new version has its rows, then those of the file."
+    " 409 if another version is current."
+)
+_MAKE_CURRENT = (
+    "false: store the version and keep the current one. A first version is always current."
+)
 
 
 class UploadRequest(StageRequest):
@@ -171,7 +193,7 @@ class UploadRequest(StageRequest):
 
 
 class UploadChange(_Any):
-    options = ReadOptionsShape(help_text="All options: they replace the ones given before.")
+    options = ReadOptionsShape(help_text="All options. They replace the previous ones.")
     sample = serializers.BooleanField(
         required=False,
         default=False,
@@ -190,7 +212,7 @@ class UploadAccept(_Any):
 
 
 class SheetDatasetRequest(_Any):
-    """A sheet of a workbook, and the dataset that it becomes a version of."""
+    """A sheet of a workbook and the dataset that receives it as a version."""
 
     sheet = serializers.CharField(max_length=SHEET_NAME_MAX, trim_whitespace=False)
     name = PatternField(
@@ -203,12 +225,13 @@ class UploadAcceptSheets(_Any):
         child=SheetDatasetRequest(),
         min_length=1,
         max_length=SHEETS_MAX,
-        help_text="Each sheet with a dataset name of its own.",
+        help_text="Sheets, each with a different dataset name.",
     )
     types = serializers.DictField(
         child=serializers.CharField(max_length=40),
         required=False,
-        help_text="Column name to type, for the sheets that have the column. Default: those of the upload's options.",
+        help_text="Column name to type, for the sheets that have the column."
+        " Default: the types of the upload's options.",
     )
     make_current = serializers.BooleanField(default=True, help_text=_MAKE_CURRENT)
 
@@ -232,18 +255,21 @@ class ListShape(_Any):
 
 @extend_schema_field({"type": ["number", "string"]})
 class LimitField(serializers.Field[Any, Any, Any, Any]):
-    """The least or the greatest value of a column: a number, or a date or time as text."""
+    """Minimum or maximum of a column: a number, or a date or time as text."""
 
     def to_representation(self, value: Any) -> Any:
-        """As it is."""
+        """Return the value unchanged."""
         return value
 
 
 class ReadColumnShape(ColumnShape):
-    """A column of a staged upload. The facts are exact, over all rows; they are absent where only the beginning was read, and from large tables."""
+    """A column of a staged upload. The facts are exact and count all rows.
+
+    They are absent if only the beginning was read, and for large tables.
+    """
 
     missing = serializers.IntegerField(required=False, help_text="Rows without a value.")
-    distinct = serializers.IntegerField(required=False, help_text="Different values.")
+    distinct = serializers.IntegerField(required=False, help_text="Distinct values.")
     min = LimitField(required=False, help_text="Of numbers, dates and times.")
     max = LimitField(required=False)
 
@@ -253,7 +279,7 @@ class ListColumnShape(_Any):
 
 
 class UploadReading(_Any):
-    """What was found in a staged upload."""
+    """Result of reading a staged upload."""
 
     format = serializers.ChoiceField(choices=DataFormat.choices)
     packing = serializers.CharField(
@@ -264,18 +290,18 @@ class UploadReading(_Any):
         help_text="The options in effect, detected or given.",
     )
     columns = ReadColumnShape(many=True)
-    row_count = serializers.IntegerField(help_text="Of the rows that were read.")
+    row_count = serializers.IntegerField(help_text="Number of rows that were read.")
     complete = serializers.BooleanField(
         help_text="false: only the beginning was read, so counts and types may change."
     )
     warnings = WarningShape(many=True)
     rows = serializers.ListField(
         child=serializers.ListField(child=serializers.JSONField(allow_null=True)),
-        help_text="As they will be stored.",
+        help_text="The first rows as they will be stored.",
     )
     cells = serializers.ListField(
         child=serializers.ListField(child=serializers.JSONField(allow_null=True)),
-        help_text="As in the file.",
+        help_text="The first rows as text of the file.",
     )
     lines = serializers.ListField(
         child=serializers.CharField(allow_blank=True), help_text="The first lines of a text file."
@@ -283,7 +309,7 @@ class UploadReading(_Any):
     sheets = SheetShape(many=True, help_text="Of a workbook.")
     lists = ListShape(many=True, help_text="Lists of objects in a JSON document.")
     list_columns = ListColumnShape(
-        many=True, help_text="Columns of a JSON file that have lists, before `lists` changes them."
+        many=True, help_text="Columns of a JSON file that have lists, before `lists` is applied."
     )
 
 
@@ -300,22 +326,6 @@ class StagedUploadShape(_Any):
         help_text="Why the file cannot be read with these options; empty if it can.",
     )
     sheets = SheetShape(
-        many=True, help_text="Of a workbook, also where the chosen sheet cannot be read."
+        many=True, help_text="Sheets of a workbook, even if the chosen one cannot be read."
     )
     reading = UploadReading(allow_null=True, help_text="null if the file cannot be read.")
-
-
-def staged_upload(row: StagedUpload) -> dict[str, Any]:
-    """A staged upload with what was found in it."""
-    return {
-        "id": row.id,
-        "file_name": row.file_name,
-        "size_bytes": row.size_bytes,
-        "sha256": row.sha256,
-        "created_at": row.created_at,
-        "expires_at": row.expires_at,
-        "options": row.options,
-        "fault": row.fault,
-        "sheets": (row.reading or {}).get("sheets", []),
-        "reading": None if row.fault else row.reading,
-    }

@@ -1,9 +1,9 @@
-"""A staged workbook becomes several datasets, one for each chosen sheet."""
+"""Accept sheets of a staged workbook as versions of several datasets."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mimir.lib.errors import Invalid
 from mimir.lib.ids import uuid7
@@ -21,6 +21,7 @@ from projects.datasets.upload_storage import (
 )
 from projects.models import DatasetVersion, StagedUpload
 from projects.parsing import runner
+from projects.parsing.messages import Options
 from projects.storage import artifacts
 from projects.storage.quota import storage_demand
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SheetDataset:
-    """A sheet, and the dataset that it becomes a version of."""
+    """A sheet and the dataset that receives it as a version."""
 
     sheet: str
     name: str
@@ -44,10 +45,13 @@ def upload_accept_sheets(
     user: "User",
     make_current: bool = True,
 ) -> list[DatasetVersion]:
-    """The next version of each dataset, from its sheet: all of them or none. In the order of `datasets`.
+    """Create the next version of each dataset from its sheet: all of them or none.
 
-    Each sheet is read with the upload's options; `types`, or else those of the options, hold for the sheets that have the column. Every version
-    owns a copy of the file as sent, so that each can be downloaded, counted and deleted alone.
+    Returns the versions in the order of `datasets`. Each sheet is read with the upload's options;
+    `types` (default: the types of those options) apply to the sheets that have the column. Each
+    version owns a copy of the uploaded file, so that each can be downloaded, counted and deleted
+    alone.
+
     Raises: Invalid, QuotaExceeded, ProjectArchived, runner.Unreadable, runner.Busy, Conflict.
     """
     _check(datasets)
@@ -64,14 +68,14 @@ def upload_accept_sheets(
         ) as found,
     ):
         stored = _stored(upload, path, found)
-    made = []
+    new_versions = []
     for index, (one, reading) in enumerate(zip(datasets, found, strict=True)):
         copy, table = stored[index]
         facts = {**reading_facts(reading), **file_facts(copy or upload), **table_facts(table)}
-        made.append(NewVersion(one.name, uuid7() if index else upload.id, facts))
+        new_versions.append(NewVersion(one.name, uuid7() if index else upload.id, facts))
     discard = [one for pair in stored for one in pair]
     return versions_commit(
-        project, made, user, discard=discard, make_current=make_current, staged=upload.id
+        project, new_versions, user, discard=discard, make_current=make_current, staged=upload.id
     )
 
 
@@ -80,11 +84,14 @@ def _check(datasets: Sequence[SheetDataset]) -> None:
         check_name(one.name)
     name, count = Counter(one.name for one in datasets).most_common(1)[0]
     if count > 1:
-        message = f"{count} sheets have the dataset name {name}. Give each a name of its own, or read them into one table with the option sheets."
+        message = (
+            f"{count} sheets have the dataset name {name}. Use a different name for each,"
+            " or read them into one table with the option sheets."
+        )
         raise Invalid(message, detail={"datasets": message})
 
 
-def _options(upload: StagedUpload, sheet: str, types: dict[str, str] | None) -> dict[str, Any]:
+def _options(upload: StagedUpload, sheet: str, types: dict[str, str] | None) -> Options:
     kept = {name: value for name, value in upload.options.items() if name != "sheets"}
     return {**kept, "sheet": sheet, **({} if types is None else {"types": types})}
 
@@ -92,7 +99,10 @@ def _options(upload: StagedUpload, sheet: str, types: dict[str, str] | None) -> 
 def _stored(
     upload: StagedUpload, path: str, found: Sequence[runner.ReadFile]
 ) -> list[tuple[artifacts.Stored | None, artifacts.Stored | None]]:
-    """Store a table for each sheet, and a copy of the file for each but the first one, which takes the upload's own."""
+    """Store a table for each sheet, and a copy of the file for each but the first one.
+
+    The first version takes over the uploaded file itself.
+    """
     stored: list[tuple[artifacts.Stored | None, artifacts.Stored | None]] = []
     kept: list[str] = []
     for index, reading in enumerate(found):

@@ -1,4 +1,4 @@
-"""What uploads have in common when they become dataset versions: the local file, stored tables, and the transaction that numbers versions."""
+"""Steps that turn an upload into dataset versions: local file, stored tables, transaction."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ class NewVersion:
 
 @contextlib.contextmanager
 def upload_file(upload: StagedUpload) -> Iterator[str]:
-    """The path of a staged file on this machine. Raises: Conflict."""
+    """Provide the path of a staged file on this machine. Raises: Conflict."""
     with contextlib.ExitStack() as stack:
         try:
             path = stack.enter_context(artifacts.local_path(upload.storage_key))
@@ -39,7 +39,7 @@ def upload_file(upload: StagedUpload) -> Iterator[str]:
                 pass
         except FileNotFoundError as error:
             raise Conflict(
-                "The file of this upload is not in the artifact storage any more. Upload it again.",
+                "The file of this upload is no longer in the artifact storage. Upload it again.",
                 code="content_missing",
             ) from error
         yield path
@@ -48,7 +48,7 @@ def upload_file(upload: StagedUpload) -> Iterator[str]:
 def table_save(
     project: Project, found: runner.ReadFile, *, also: Sequence[str] = ()
 ) -> artifacts.Stored | None:
-    """Store the table under a key of its own; where that fails, the objects `also` are discarded too."""
+    """Store the table under a new key. If that fails, delete the objects `also`, too."""
     if found.table is None:
         return None
     try:
@@ -61,7 +61,7 @@ def table_save(
 
 
 def reading_facts(found: runner.ReadFile) -> dict[str, Any]:
-    """The fields of a version that say how its file was read."""
+    """Return the fields of a version that describe how its file was read."""
     return {
         "format": found.format,
         "packing": found.packing,
@@ -73,13 +73,13 @@ def reading_facts(found: runner.ReadFile) -> dict[str, Any]:
 
 
 def file_facts(file: artifacts.Stored | StagedUpload) -> dict[str, Any]:
-    """The fields of a version that name its file as sent."""
+    """Return the fields of a version that describe its uploaded file."""
     key = file.storage_key if isinstance(file, StagedUpload) else file.key
     return {"size_bytes": file.size_bytes, "sha256": file.sha256, "storage_key": key}
 
 
 def table_facts(table: artifacts.Stored | None) -> dict[str, Any]:
-    """The fields of a version that name its table."""
+    """Return the fields of a version that describe its table."""
     if table is None:
         return {}
     return {
@@ -91,7 +91,7 @@ def table_facts(table: artifacts.Stored | None) -> dict[str, Any]:
 
 def versions_commit(
     project: Project,
-    made: Sequence[NewVersion],
+    new_versions: Sequence[NewVersion],
     user: "User",
     *,
     discard: Sequence[artifacts.Stored | None],
@@ -99,17 +99,19 @@ def versions_commit(
     staged: UUID | None = None,
     follows: int = 0,
 ) -> list[DatasetVersion]:
-    """One short transaction that gives all versions their numbers, or none; the staged upload ends in it. They are returned in the order of `made`.
+    """Give all versions their numbers in one short transaction, and end the staged upload in it.
 
-    Datasets are locked by name, so that two callers do not wait for each other. Objects `discard` are deleted when it is refused.
+    Returns the versions in the order of `new_versions`. Datasets are locked in the order of their
+    names, so that two callers cannot deadlock. If the transaction is refused, the objects `discard`
+    are deleted.
     """
     by_id: dict[UUID, DatasetVersion] = {}
     try:
         with transaction.atomic():
             demand_active(Project.objects.get(id=project.id))
             if staged and not StagedUpload.objects.filter(id=staged).delete()[0]:
-                raise Conflict("This upload was accepted or deleted meanwhile.", code="upload_gone")
-            for one in sorted(made, key=lambda one: one.name):
+                raise Conflict("This upload was already accepted or deleted.", code="upload_gone")
+            for one in sorted(new_versions, key=lambda one: one.name):
                 facts = {**one.facts, "source": VersionSource.UPLOAD, "created_by": user}
                 by_id[one.id] = version_create(
                     project=project,
@@ -124,4 +126,4 @@ def versions_commit(
             if stored is not None:
                 artifacts.discard(stored.key)
         raise
-    return [by_id[one.id] for one in made]
+    return [by_id[one.id] for one in new_versions]

@@ -1,4 +1,4 @@
-"""Staged uploads: a file is sent once, its reading is looked at and changed, then it becomes a dataset version or is removed."""
+"""REST views of staged uploads: send a file once, check its reading, then accept or delete it."""
 
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from mimir.api.views import ApiView, caller, validated
 from projects.core.access import project_for
 from projects.datasets import shapes, upload_shapes
 from projects.datasets.read import dataset_version_before
+from projects.datasets.upload_bodies import staged_upload
 from projects.datasets.upload_forms import form_options
 from projects.datasets.upload_sheets import SheetDataset, upload_accept_sheets
 from projects.datasets.uploads_read import upload_get, uploads_of
@@ -50,7 +51,10 @@ class UploadsView(ApiView):
         },
     )
     def get(self, request: Request, slug: str) -> Response:
-        """Your uploads that are not accepted yet, newest first. `reading` is null here: read one upload for it."""
+        """List your uploads that are not accepted, newest first.
+
+        `reading` is null here: read one upload for it.
+        """
         user = caller(request)
         page = paginate(
             uploads_of(project=project_for(user, slug, Role.MAINTAINER), user=user),
@@ -59,9 +63,7 @@ class UploadsView(ApiView):
         )
         return Response(
             {
-                "results": [
-                    {**upload_shapes.staged_upload(row), "reading": None} for row in page.results
-                ],
+                "results": [{**staged_upload(row), "reading": None} for row in page.results],
                 "next": page.next,
             }
         )
@@ -72,14 +74,17 @@ class UploadsView(ApiView):
         responses={201: upload_shapes.StagedUploadShape, **errors(400, 403, 404, 409, 413, 429)},
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Send a file without making a version of it. It expires after a day. A file that cannot be read is kept, with its `fault`."""
+        """Upload a file without creating a version. It expires after a day.
+
+        A file that cannot be read is kept, with its `fault`.
+        """
         user = caller(request)
         project = project_for(user, slug, Role.MAINTAINER)
         body = validated(upload_shapes.StageRequest, request)
         file = body["file"]
         sent = UploadedFile(file.name or "", file.file, file.temporary_file_path(), file.size)
         upload = upload_stage(project=project, upload=sent, options=form_options(body), user=user)
-        return Response(upload_shapes.staged_upload(upload), status=201)
+        return Response(staged_upload(upload), status=201)
 
 
 class UploadView(ApiView):
@@ -90,8 +95,8 @@ class UploadView(ApiView):
         responses={200: upload_shapes.StagedUploadShape, **errors(403, 404)},
     )
     def get(self, request: Request, slug: str, upload_id: UUID) -> Response:
-        """What was found in it when it was last read."""
-        return Response(upload_shapes.staged_upload(_upload(request, slug, upload_id)))
+        """Read the result of its last reading."""
+        return Response(staged_upload(_upload(request, slug, upload_id)))
 
     @extend_schema(
         operation_id="uploads_change",
@@ -105,17 +110,17 @@ class UploadView(ApiView):
         changed = upload_read_again(
             upload=upload, options=read_options(body["options"]), sample=body["sample"]
         )
-        return Response(upload_shapes.staged_upload(changed))
+        return Response(staged_upload(changed))
 
     @extend_schema(operation_id="uploads_delete", responses={204: None, **errors(403, 404)})
     def delete(self, request: Request, slug: str, upload_id: UUID) -> Response:
-        """Remove it and its file."""
+        """Delete the upload and its file."""
         upload_delete(upload=_upload(request, slug, upload_id))
         return Response(status=204)
 
 
 class UploadAcceptView(ApiView):
-    """A staged upload becomes a dataset version."""
+    """Accept a staged upload as a dataset version."""
 
     @extend_schema(
         operation_id="uploads_accept",
@@ -123,9 +128,11 @@ class UploadAcceptView(ApiView):
         responses={201: shapes.DatasetCreated, **errors(400, 403, 404, 409, 413, 429)},
     )
     def post(self, request: Request, slug: str, upload_id: UUID) -> Response:
-        """Read all of the file with its options and store it as the next version of the dataset `name`. The upload then no longer exists.
+        """Store the upload as the next version of the dataset `name`.
 
-        With `append_to` the new version has the rows of that version and below them those of the file, which must have the same columns.
+        The whole file is read with its options. The upload then no longer exists. With `append_to`,
+        the new version has the rows of that version, then those of the file, which must have the
+        same columns.
         """
         upload = _upload(request, slug, upload_id)
         body = validated(upload_shapes.UploadAccept, request)
@@ -140,14 +147,14 @@ class UploadAcceptView(ApiView):
             if body["append_to"] is None
             else upload_append(**given, to=body["append_to"])
         )
-        made = shapes.dataset_version_detail(
+        created = shapes.dataset_version_detail(
             version, {}, before=dataset_version_before(version), uses=None
         )
-        return Response({"name": body["name"], "version": made}, status=201)
+        return Response({"name": body["name"], "version": created}, status=201)
 
 
 class UploadAcceptSheetsView(ApiView):
-    """Sheets of a staged workbook become dataset versions."""
+    """Accept sheets of a staged workbook as dataset versions."""
 
     @extend_schema(
         operation_id="uploads_accept_sheets",
@@ -155,9 +162,10 @@ class UploadAcceptSheetsView(ApiView):
         responses={201: upload_shapes.DatasetsCreated, **errors(400, 403, 404, 409, 413, 429)},
     )
     def post(self, request: Request, slug: str, upload_id: UUID) -> Response:
-        """Store each sheet as the next version of its dataset: all of them or none. The upload then no longer exists.
+        """Store each sheet as the next version of its dataset: all of them or none.
 
-        All sheets are read with the upload's other options. Each version has a copy of the file as sent, which counts in the project's quota.
+        The upload then no longer exists. All sheets are read with the upload's other options. Each
+        version has a copy of the uploaded file, which counts towards the project's quota.
         """
         upload = _upload(request, slug, upload_id)
         body = validated(upload_shapes.UploadAcceptSheets, request)
@@ -173,7 +181,7 @@ class UploadAcceptSheetsView(ApiView):
             user=caller(request),
             make_current=body["make_current"],
         )
-        made = [
+        created = [
             {
                 "name": one["name"],
                 "version": shapes.dataset_version_detail(
@@ -182,4 +190,4 @@ class UploadAcceptSheetsView(ApiView):
             }
             for one, version in zip(body["datasets"], versions, strict=True)
         ]
-        return Response({"datasets": made}, status=201)
+        return Response({"datasets": created}, status=201)

@@ -1,4 +1,4 @@
-"""Reads of staged uploads: each user sees their own that have not expired."""
+"""Queries of staged uploads. Each user sees their own uploads that have not expired."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 def uploads_of(*, project: Project, user: "User") -> "QuerySet[StagedUpload, StagedUpload]":
-    """The user's staged uploads in a project, to be ordered by `-id`."""
+    """Return the user's staged uploads in a project. The caller orders by `-id`."""
     return StagedUpload.objects.filter(
         project=project, created_by=user, expires_at__gt=utc_now()
     ).select_related("project")
 
 
 def upload_get(*, project: Project, user: "User", upload_id: UUID) -> StagedUpload:
-    """One of them. Raises: NotFound."""
+    """Return one of the user's staged uploads. Raises: NotFound."""
     upload = uploads_of(project=project, user=user).filter(id=upload_id).first()
     if upload is None:
-        raise NotFound("There is no such upload. It was accepted or deleted, or it expired.")
+        raise NotFound("There is no such upload. It was accepted or deleted, or it has expired.")
     return upload

@@ -1,10 +1,10 @@
-"""Uploads: a file becomes a dataset version at once, or is staged first, so that its reading can be looked at and changed."""
+"""Uploads: a file becomes a dataset version, or is staged to check its reading first."""
 
 import contextlib
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 
@@ -29,6 +29,7 @@ from projects.datasets.upload_storage import (
 from projects.datasets.write import current_version_changed
 from projects.models import DataFormat, DatasetVersion, Project, StagedUpload
 from projects.parsing import runner
+from projects.parsing.messages import ColumnInfo, Options, WarningInfo
 from projects.storage import artifacts
 from projects.storage.quota import QuotaExceeded, storage_demand
 
@@ -39,13 +40,13 @@ EXPIRES_AFTER = dt.timedelta(hours=24)
 STAGED_MAX_OF_USER = 10  # in one project, not expired
 PREVIEW_ROWS = 100
 FILE_NAME_CHARACTERS = 300
-COLUMNS_NAMED_MAX = 6  # of columns that differ, in a message
+COLUMNS_NAMED_MAX = 6  # columns that a message lists
 _DETECT = ReadOptions()
 
 
 @dataclass(frozen=True, slots=True)
 class UploadedFile:
-    """A file that was sent: its name, its open content, and where it lies on this machine."""
+    """An uploaded file: its name, open content and local path."""
 
     name: str
     file: IO[bytes]
@@ -54,7 +55,7 @@ class UploadedFile:
 
 
 def read_options(raw: dict[str, Any]) -> ReadOptions:
-    """Checked reading options. Raises: Invalid, which names each bad option."""
+    """Return checked reading options. Raises: Invalid, with each bad option."""
     try:
         return options_of(raw)
     except BadOptions as error:
@@ -73,12 +74,14 @@ def dataset_upload(
     options: ReadOptions = _DETECT,
     make_current: bool = True,
 ) -> DatasetVersion:
-    """The next version of dataset `name` from an uploaded file, which lies at `path` on this machine.
+    """Create the next version of dataset `name` from an uploaded file, which is at `path` locally.
 
-    The file is read first, in a bounded process, then the file and its table are stored, then one short transaction gives the version its
-    number: nothing is left of a file that cannot be read. An object whose transaction was refused is deleted; one whose commit has no known
-    end is left to `unreferenced_objects_sweep`, since its row may exist. The same content again is a new version.
-    Without `make_current` the version that was current stays so.
+    The file is read first, in a limited process; then the file and its table are stored; then one
+    short transaction allocates the number. A file that cannot be read leaves nothing. An object
+    whose transaction was refused is deleted. If the result of the commit is unknown, its row may
+    exist: the object is left to `unreferenced_objects_sweep`. The same content again is a new
+    version. Without `make_current`, the current version stays.
+
     Raises: Invalid, TooLarge, QuotaExceeded, ProjectArchived, runner.Unreadable, runner.Busy.
     """
     check_name(name)
@@ -95,20 +98,21 @@ def dataset_upload(
     ):
         stored = artifacts.put(artifacts.object_key(project.id, version_id), file)
         table = table_save(project, found, also=[stored.key])
-    made = NewVersion(
+    new_version = NewVersion(
         name, version_id, {**reading_facts(found), **file_facts(stored), **table_facts(table)}
     )
     return versions_commit(
-        project, [made], user, discard=[stored, table], make_current=make_current
+        project, [new_version], user, discard=[stored, table], make_current=make_current
     )[0]
 
 
 def upload_stage(
     *, project: Project, upload: UploadedFile, options: ReadOptions, user: "User"
 ) -> StagedUpload:
-    """Store a file and read it with `options`; it expires after a day. A file that cannot be read is kept with its fault.
+    """Store a file and read it with `options`. It expires after a day.
 
-    Raises: Invalid, TooLarge, QuotaExceeded, ProjectArchived, Conflict, runner.Unreadable for an empty file, runner.Busy.
+    A file that cannot be read is kept with its fault. Raises: Invalid, TooLarge, QuotaExceeded,
+    ProjectArchived, Conflict, runner.Unreadable for an empty file, runner.Busy.
     """
     demand_active(project)
     _check_size(project, upload.size_bytes)
@@ -117,7 +121,7 @@ def upload_stage(
     ).count()
     if staged >= STAGED_MAX_OF_USER:
         raise Conflict(
-            f"You have {staged} uploads that are not accepted yet. Accept or delete one.",
+            f"You have {staged} uploads that are not accepted. Accept or delete one first.",
             code="too_many_uploads",
         )
     upload_id = uuid7()
@@ -141,7 +145,10 @@ def upload_stage(
 
 
 def upload_read_again(*, upload: StagedUpload, options: ReadOptions, sample: bool) -> StagedUpload:
-    """Read a staged file with other options, all of it or its beginning. Raises: runner.Busy, Conflict."""
+    """Read a staged file with other options, completely or only its beginning.
+
+    Raises: runner.Busy, Conflict.
+    """
     connection_release()
     with upload_file(upload) as path:
         owner = runner.Owner(str(upload.created_by_id), str(upload.project_id))
@@ -156,7 +163,7 @@ def upload_read_again(*, upload: StagedUpload, options: ReadOptions, sample: boo
 def upload_accept(
     *, upload: StagedUpload, name: str, user: "User", make_current: bool = True
 ) -> DatasetVersion:
-    """The next version of dataset `name` from a staged file, read with its options. Accepting twice gives 404 the second time.
+    """Create the next version of dataset `name` from a staged file, read with its options.
 
     Raises: Invalid, ProjectArchived, runner.Unreadable, runner.Busy, Conflict.
     """
@@ -171,22 +178,30 @@ def upload_accept(
         ) as found,
     ):
         table = table_save(upload.project, found)
-    made = NewVersion(
+    new_version = NewVersion(
         name, upload.id, {**reading_facts(found), **file_facts(upload), **table_facts(table)}
     )
     return versions_commit(
-        upload.project, [made], user, discard=[table], staged=upload.id, make_current=make_current
+        upload.project,
+        [new_version],
+        user,
+        discard=[table],
+        staged=upload.id,
+        make_current=make_current,
     )[0]
 
 
 def upload_append(
     *, upload: StagedUpload, name: str, to: int, user: "User", make_current: bool = True
 ) -> DatasetVersion:
-    """The next version of dataset `name`: the rows of its current version, number `to`, and below them those of a staged file.
+    """Create the next version of dataset `name`: its current rows, then those of a staged file.
 
-    The file is read with the types of that version's columns, as far as its options do not name others, and must have the same columns. The
-    two tables become one Parquet file; the file as sent is not kept.
-    Raises: NotFound, Conflict, Invalid, QuotaExceeded, ProjectArchived, ContentMissing, runner.Unreadable, runner.Busy.
+    `to` is the number of the current version. The file is read with the types of that version's
+    columns unless its options name others, and must have the same columns. The result is one
+    Parquet file; the uploaded file is not kept.
+
+    Raises: NotFound, Conflict, Invalid, QuotaExceeded, ProjectArchived, ContentMissing,
+    runner.Unreadable, runner.Busy.
     """
     project = upload.project
     demand_active(project)
@@ -220,10 +235,10 @@ def upload_append(
         "reading": found.options,
         "warnings": warnings,
     }
-    made = NewVersion(name, upload.id, {**facts, **file_facts(stored)})
+    new_version = NewVersion(name, upload.id, {**facts, **file_facts(stored)})
     versions = versions_commit(
         project,
-        [made],
+        [new_version],
         user,
         discard=[stored],
         staged=upload.id,
@@ -234,10 +249,10 @@ def upload_append(
     return versions[0]
 
 
-def _rows_added(version: int, before: int, rows: int) -> dict[str, Any]:
-    """The warning that says of what a version was made."""
+def _rows_added(version: int, before: int, rows: int) -> WarningInfo:
+    """Return the warning that states from which rows the version was built."""
     counts = [f"{count:,} {'row' if count == 1 else 'rows'}" for count in (rows, before)]
-    message = f"{counts[0]} of the file added below {counts[1]} of version {version}."
+    message = f"Added {counts[0]} of the file below {counts[1]} of version {version}."
     return {
         "code": "rows_added",
         "params": {"version": version, "before": before, "rows": rows},
@@ -245,8 +260,8 @@ def _rows_added(version: int, before: int, rows: int) -> dict[str, Any]:
     }
 
 
-def _options_like(base: DatasetVersion, upload: StagedUpload) -> dict[str, Any]:
-    """The upload's options, with the types of the version's columns where they name none."""
+def _options_like(base: DatasetVersion, upload: StagedUpload) -> Options:
+    """Return the upload's options, completed with the types of the version's columns."""
     reading = upload.reading or {}
     if reading.get("format") in (DataFormat.PARQUET, DataFormat.ARROW):
         return dict(upload.options)
@@ -263,31 +278,37 @@ def _options_like(base: DatasetVersion, upload: StagedUpload) -> dict[str, Any]:
     )
 
 
-def _check_same_columns(base: DatasetVersion, schema: list[dict[str, Any]]) -> None:
-    """Raises: Invalid, which names the columns that differ."""
-    changes = column_changes(base.schema, schema)
+def _check_same_columns(base: DatasetVersion, schema: list[ColumnInfo]) -> None:
+    """Check that the file has the columns of the version. Raises: Invalid, with the differences."""
+    changes = column_changes(base.schema, cast("list[dict[str, str]]", schema))
     if changes:
         named = " ".join(change.message for change in changes[:COLUMNS_NAMED_MAX])
-        message = f"The rows cannot be added to version {base.number}: {named} Choose types that fit, or import the file as a version of its own."
+        message = (
+            f"Cannot add the rows to version {base.number}: {named}"
+            " Choose matching types, or import the file as a separate version."
+        )
         raise Invalid(message, detail={"append_to": message})
 
 
 def upload_delete(*, upload: StagedUpload) -> None:
-    """Remove a staged upload and its file, unless it was accepted meanwhile."""
+    """Delete a staged upload and its file, unless it was accepted meanwhile."""
     deleted, _ = StagedUpload.objects.filter(id=upload.id).delete()
     if deleted and not DatasetVersion.objects.filter(id=upload.id).exists():
         artifacts.discard(upload.storage_key)
 
 
 def expired_uploads_sweep() -> int:
-    """Delete staged uploads that have expired; the sweep of objects removes their files. Returns how many."""
+    """Delete expired uploads; return their number. The sweep of objects deletes their files."""
     deleted, _ = StagedUpload.objects.filter(expires_at__lt=utc_now()).delete()
     return deleted
 
 
 def _check_size(project: Project, size_bytes: int) -> None:
     if size_bytes > settings.ENV.max_upload_bytes:
-        message = f"The file is larger than {settings.ENV.max_upload_bytes} bytes. Split it, or upload it as Parquet."
+        message = (
+            f"The file is larger than {settings.ENV.max_upload_bytes} bytes."
+            " Split it, or upload it as Parquet."
+        )
         raise TooLarge(message, detail={"file": message})
     if size_bytes == 0:
         raise runner.Unreadable("The file is empty.", detail={"file": "The file is empty."})
@@ -300,7 +321,7 @@ def _check_size(project: Project, size_bytes: int) -> None:
 
 @contextlib.contextmanager
 def _at_file() -> Iterator[None]:
-    """A fault of the file is also the request field's."""
+    """Report a fault of the file at the request field `file`, too."""
     try:
         yield
     except runner.Unreadable as error:
@@ -316,7 +337,10 @@ def _file_name(name: str) -> str:
 def _inspected(
     path: str, options: ReadOptions, owner: runner.Owner, *, sample: bool
 ) -> tuple[dict[str, Any] | None, str]:
-    """What was found, as `reading` of a staged upload, or why it cannot be read; then the sheets stay, so that another one can be chosen."""
+    """Return the reading of a file for a staged upload, or the reason why it cannot be read.
+
+    After a failure, the reading still has the sheets, so that the user can choose another one.
+    """
     scratch = artifacts.scratch_dir()
     try:
         found = runner.inspect(

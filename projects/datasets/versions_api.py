@@ -1,4 +1,4 @@
-"""One version of a dataset: what changed in it, what needs it, and its deletion."""
+"""REST view of one dataset version: its changes, its uses and its deletion."""
 
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
@@ -26,7 +26,10 @@ class DatasetVersionView(ApiView):
         responses={200: shapes.DatasetVersionDetail, **NOT_MODIFIED, **errors(404)},
     )
     def get(self, request: Request, slug: str, name: str, number: str) -> Response:
-        """The version, its column changes since the version before it, and what keeps it from being deleted."""
+        """Read the version, its column changes and its uses.
+
+        Changes are since the previous version. The uses prevent its deletion.
+        """
         version = dataset_version_get(
             project=project_for(caller(request), slug), name=name, number=version_number(number)
         )
@@ -47,7 +50,10 @@ class DatasetVersionView(ApiView):
         responses={204: OpenApiResponse(description="Deleted."), **errors(403, 404, 409, 412)},
     )
     def delete(self, request: Request, slug: str, name: str, number: str) -> Response:
-        """Delete a version that nothing needs, with its file. 409 `in_use` for the current version and for one that something needs."""
+        """Delete an unused version with its file.
+
+        409 `in_use` for the current version and for a version in use.
+        """
         version = dataset_version_get(
             project=project_for(caller(request), slug, Role.MAINTAINER),
             name=name,

@@ -1,4 +1,4 @@
-"""Undo an upload: choose the current version of a dataset, delete a version or a dataset that nothing needs."""
+"""Choose the current version of a dataset; delete an unused version or dataset."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -15,22 +15,25 @@ from projects.storage import artifacts
 
 
 class InUse(Conflict):
-    """Something needs what was to be deleted; `detail` lists it. Answered with 409."""
+    """The object is in use and cannot be deleted; `detail` lists the uses. Answered with 409."""
 
     code = "in_use"
 
 
 def dataset_etag(dataset: Dataset) -> str:
-    """Changes with each new version and each choice of the current one."""
+    """Return an ETag that changes with each new version and each choice of the current one."""
     return f'"{dataset.id.hex}-{dataset.latest_number}-{dataset.current}"'
 
 
 def dataset_set_current(
     *, dataset: Dataset, number: int, etags: Preconditions | None = None
 ) -> Dataset:
-    """Make version `number` the one that jobs read when they name none. The next new version becomes current again.
+    """Make version `number` current: jobs that name no version read it.
 
-    Raises: NotFound, PreconditionFailed when `etags` is given and lacks the present one, ProjectArchived.
+    The next new version becomes current again.
+
+    Raises: NotFound, PreconditionFailed if `etags` does not contain the present ETag,
+    ProjectArchived.
     """
     demand_active(dataset.project)
     with transaction.atomic():
@@ -49,9 +52,10 @@ def dataset_set_current(
 def dataset_version_delete(
     *, dataset: Dataset, number: int, etags: Preconditions | None = None
 ) -> None:
-    """Delete a version that nothing needs, with its file. Its number is never given again.
+    """Delete an unused version with its file. Its number is never reused.
 
     The file of a version that a job wrote is an artifact of that job and is deleted with the job.
+
     Raises: NotFound, InUse, PreconditionFailed, ProjectArchived.
     """
     demand_active(dataset.project)
@@ -63,7 +67,8 @@ def dataset_version_delete(
         check_etag(dataset_etag(locked), etags)
         if number == locked.current:
             raise InUse(
-                f"Version {number} is the current version. Make another version current first, or delete the dataset.",
+                f"Version {number} is the current version. Make another version current first,"
+                " or delete the dataset.",
                 detail={"uses": []},
             )
         _refuse_used(
@@ -75,7 +80,10 @@ def dataset_version_delete(
 
 
 def dataset_delete(*, dataset: Dataset, etags: Preconditions | None = None) -> None:
-    """Delete a dataset that nothing needs, with all its versions and their files. Raises: as `dataset_version_delete`."""
+    """Delete an unused dataset with all its versions and their files.
+
+    Raises: NotFound, InUse, PreconditionFailed, ProjectArchived.
+    """
     demand_active(dataset.project)
     with _raced(), transaction.atomic():
         locked = _locked(dataset)
@@ -115,7 +123,10 @@ def _refuse_used(uses: Sequence[Use], what: str) -> None:
 
 
 def _delete(versions: Sequence[DatasetVersion]) -> None:
-    """Delete uploaded files after the commit. A file that stays behind when this process dies is found by the sweep of objects."""
+    """Delete uploaded files after the commit.
+
+    If this process dies before that, the sweep of objects finds them.
+    """
     uploaded = [version for version in versions if version.source == VersionSource.UPLOAD]
     keys = [key for version in uploaded for key in (version.storage_key, version.table_key) if key]
 
@@ -128,10 +139,8 @@ def _delete(versions: Sequence[DatasetVersion]) -> None:
 
 @contextlib.contextmanager
 def _raced() -> Iterator[None]:
-    """A job that was submitted meanwhile keeps what it reads: foreign keys are checked at the commit."""
+    """Turn a foreign key error of the commit into InUse: a job was submitted meanwhile."""
     try:
         yield
     except (IntegrityError, ProtectedError) as error:
-        raise InUse(
-            "A job began to use it just now. Read its uses again.", detail={"uses": []}
-        ) from error
+        raise InUse("A new job uses it. Read its uses again.", detail={"uses": []}) from error

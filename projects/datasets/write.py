@@ -1,4 +1,4 @@
-"""Dataset versions: the next number of a dataset, and versions from the outcome of a job."""
+"""Create dataset versions: allocate the next number, and record the results of jobs."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -27,13 +27,15 @@ def dataset_version_from_job(
     sha256: str,
     user: "User | None",
 ) -> DatasetVersion:
-    """The next version of dataset `name` from a job's artifact, inside the caller's transaction.
+    """Create the next version of dataset `name` from a job's artifact, in the caller's transaction.
 
-    Takes the dataset's row lock until that commits: a caller that makes several goes by name, or two of them wait for each other.
-    An archived project takes what its running jobs make. Raises: Invalid for a name that cannot be a dataset's.
+    Locks the dataset's row until the commit: a caller that creates several versions must go by
+    name, or two callers can deadlock. An archived project accepts the results of its running jobs.
+
+    Raises: Invalid for an invalid dataset name.
     """
     if not transaction.get_connection().in_atomic_block:
-        raise RuntimeError("a job's dataset version belongs to the transaction that ends the job")
+        raise RuntimeError("create a job's dataset version in the transaction that ends the job")
     check_name(name)
     return version_create(
         project=project,
@@ -59,9 +61,9 @@ def version_create(
     follows: int = 0,
     **facts: Any,
 ) -> DatasetVersion:
-    """Allocate the next number under the dataset's row lock; create the dataset when it is new.
+    """Allocate the next number under the dataset's row lock; create the dataset if it is new.
 
-    Raises: Conflict, when version `follows` is given and is not the current one any more.
+    Raises: Conflict if `follows` is given and is no longer the current version.
     """
     dataset = _dataset_locked(project, name)
     if follows and dataset.current != follows:
@@ -77,13 +79,19 @@ def version_create(
 
 
 def current_version_changed(name: str, number: int) -> Conflict:
-    """What to say to a change that builds on version `number` when another version is current."""
-    message = f"Version {number} is not the current version of dataset {name}. Look at the current version, then add the rows to that one."
+    """Return the error for a change that builds on version `number` when another one is current."""
+    message = (
+        f"Version {number} is not the current version of dataset {name}."
+        " Check the current version, then add the rows to that one."
+    )
     return Conflict(message, code="current_version_changed", detail={"append_to": message})
 
 
 def _dataset_locked(project: Project, name: str) -> Dataset:
-    """The dataset's row, locked until the transaction ends; created when it is new. Somebody may delete it between the two statements."""
+    """Return the dataset's row, locked until the transaction ends; create it if it is new.
+
+    Another request can delete it between the two statements, so this tries again.
+    """
     while True:
         Dataset.objects.bulk_create([Dataset(project=project, name=name)], ignore_conflicts=True)
         dataset = Dataset.objects.select_for_update().filter(project=project, name=name).first()

@@ -1,4 +1,4 @@
-"""The members of a project."""
+"""REST views of the members of a project."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 def _user(username: str) -> "User":
-    """The user of an address. Raises: NotFound."""
+    """Return the user of a path. Raises: NotFound."""
     found = _user_or_none(username)
     if found is None:
         raise NotFound(_no_user(username), detail={"username": "does not exist"})
@@ -47,7 +47,7 @@ def _user(username: str) -> "User":
 
 
 def _user_of_body(username: str) -> "User":
-    """Raises: Invalid: 404 would say that the project is not there."""
+    """Return the user of a body. Raises: Invalid, since 404 would mean a missing project."""
     found = _user_or_none(username)
     if found is None:
         raise Invalid(_no_user(username), detail={"username": _no_user(username)})
@@ -67,7 +67,7 @@ def _no_user(username: str) -> str:
 
 
 class MembersView(ApiView):
-    """Everybody who may do something here."""
+    """The members of a project."""
 
     @extend_schema(
         operation_id="members_list",
@@ -75,7 +75,7 @@ class MembersView(ApiView):
         responses={200: listing("MemberList", shapes.Member), **errors(400, 404)},
     )
     def get(self, request: Request, slug: str) -> Response:
-        """Who may what here, by user name."""
+        """List members and their roles by user name."""
         project = project_for(caller(request), slug)
         page = paginate(
             Membership.objects.filter(project=project).select_related("user"),
@@ -92,7 +92,7 @@ class MembersView(ApiView):
         responses={201: shapes.Member, **errors(400, 403, 404, 409)},
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Make a user a member. 400 for a user who does not exist, 409 for one who is a member already."""
+        """Make a user a member. 400 for an unknown user, 409 for an existing member."""
         project = project_for(caller(request), slug, Role.MAINTAINER)
         body = validated(shapes.MemberAddRequest, request)
         return Response(
@@ -106,7 +106,11 @@ class MembersView(ApiView):
 
 
 class MemberView(ApiView):
-    """One member. The last maintainer can be taken away, or given a lesser role, by a site administrator alone: 409 for everybody else."""
+    """One member.
+
+    Only a site administrator can remove the last maintainer or lower their role: 409 for all
+    others.
+    """
 
     @extend_schema(
         operation_id="members_read",
@@ -114,7 +118,7 @@ class MemberView(ApiView):
         responses={200: shapes.Member, **NOT_MODIFIED, **errors(404)},
     )
     def get(self, request: Request, slug: str, username: str) -> Response:
-        """The member's role."""
+        """Read the member's role."""
         project = project_for(caller(request), slug)
         return _member(member_get(project=project, user=_user(username)))
 
@@ -157,10 +161,10 @@ class MemberView(ApiView):
         operation_id="members_remove",
         parameters=[IF_MATCH],
         request=None,
-        responses={204: OpenApiResponse(description="Not a member."), **errors(403, 404, 409, 412)},
+        responses={204: OpenApiResponse(description="Removed."), **errors(403, 404, 409, 412)},
     )
     def delete(self, request: Request, slug: str, username: str) -> Response:
-        """End a membership; harmless when there is none."""
+        """End a membership, if there is one."""
         project = project_for(caller(request), slug, Role.MAINTAINER)
         user = get_user_model().objects.filter(username=username).first()
         if user is not None:

@@ -1,6 +1,7 @@
-"""Bodies of members."""
+"""Request and response bodies of members."""
 
-from typing import Any
+import datetime as dt
+from typing import Any, TypedDict
 
 from rest_framework import serializers
 
@@ -27,6 +28,14 @@ class Member(_Any):
     created_at = serializers.DateTimeField()
 
 
-def member(row: Membership) -> dict[str, Any]:
-    """A member and what they may."""
+class MemberBody(TypedDict):
+    """A member of a project."""
+
+    username: str
+    role: str
+    created_at: dt.datetime
+
+
+def member(row: Membership) -> MemberBody:
+    """Return a member with their role."""
     return {"username": row.user.get_username(), "role": row.role, "created_at": row.created_at}

@@ -1,7 +1,8 @@
-"""Who is a member of a project, and as what.
+"""Write memberships of a project.
 
-A project keeps a maintainer: the last one can be taken away by a site administrator alone. Changes of one project's members come one
-after the other, under the project's row lock, so that two maintainers cannot take each other away at once.
+A project always has a maintainer: only a site administrator can remove the last one. Changes of one
+project's members run one after another under the project's row lock, so that two maintainers cannot
+remove each other at the same time.
 """
 
 from typing import TYPE_CHECKING
@@ -18,15 +19,15 @@ if TYPE_CHECKING:
 
 
 def member_add(*, project: Project, user: "User", role: Role) -> Membership:
-    """Make `user` a member. Raises: Conflict for one who is."""
+    """Make `user` a member. Raises: Conflict for an existing member."""
     with transaction.atomic():
-        membership, made = Membership.objects.get_or_create(
+        membership, is_new = Membership.objects.get_or_create(
             project=project, user=user, defaults={"role": role}
         )
-        if made:
+        if is_new:
             _record(AuditKind.MEMBER_ADDED, membership, role=role)
-    if not made:
-        fault = f"is a member already, with the role {membership.role}: change that instead"
+    if not is_new:
+        fault = f"is already a member, with the role {membership.role}. Change the role instead"
         raise Conflict(
             f"{user.get_username()} {fault}.", code="member_exists", detail={"username": fault}
         )
@@ -34,28 +35,35 @@ def member_add(*, project: Project, user: "User", role: Role) -> Membership:
 
 
 def member_etag(membership: Membership) -> str:
-    """Changes with the role, and with a new membership of the same user."""
+    """Return an ETag that changes with the role, and with a new membership of the same user."""
     return f'"{membership.role}.{membership.created_at:%Y%m%d%H%M%S%f}"'
 
 
 def member_get(*, project: Project, user: "User") -> Membership:
-    """Raises: NotFound."""
+    """Return the membership of `user`. Raises: NotFound."""
     membership = (
         Membership.objects.filter(project=project, user=user).select_related("user").first()
     )
     if membership is None:
-        raise NotFound(f"{user.get_username()} is not a member of this project: add them.")
+        raise NotFound(
+            f"{user.get_username()} is not a member of this project. Add the user first."
+        )
     return membership
 
 
 def member_change(
     *, project: Project, user: "User", role: Role, by: "User", etags: Preconditions | None = None
 ) -> Membership:
-    """Change a member's role. Raises: NotFound for nobody's membership, Conflict for the last maintainer's, PreconditionFailed."""
+    """Change a member's role.
+
+    Raises: NotFound without a membership, Conflict for the last maintainer, PreconditionFailed.
+    """
     with transaction.atomic():
         membership = _locked(project, user)
         if membership is None:
-            raise NotFound(f"{user.get_username()} is not a member of this project: add them.")
+            raise NotFound(
+                f"{user.get_username()} is not a member of this project. Add the user first."
+            )
         check_etag(member_etag(membership), etags)
         return _set(membership, role, by)
 
@@ -63,9 +71,9 @@ def member_change(
 def member_set(
     *, project: Project, user: "User", role: Role, by: "User", etags: Preconditions | None = None
 ) -> Membership:
-    """Make `user` a member with `role`, or change the role they have.
+    """Make `user` a member with `role`, or change their role.
 
-    Raises: Conflict for the last maintainer's, PreconditionFailed.
+    Raises: Conflict for the last maintainer, PreconditionFailed.
     """
     with transaction.atomic():
         membership = _locked(project, user)
@@ -80,7 +88,10 @@ def member_set(
 def member_remove(
     *, project: Project, user: "User", by: "User", etags: Preconditions | None = None
 ) -> None:
-    """End a membership; harmless when there is none. Raises: Conflict for the last maintainer's, PreconditionFailed."""
+    """End a membership, if there is one.
+
+    Raises: Conflict for the last maintainer, PreconditionFailed.
+    """
     with transaction.atomic():
         membership = _locked(project, user)
         check_etag(member_etag(membership) if membership else None, etags)
@@ -91,7 +102,7 @@ def member_remove(
 
 
 def _locked(project: Project, user: "User") -> Membership | None:
-    """The membership, with the project's row locked until the transaction ends."""
+    """Return the membership, with the project's row locked until the transaction ends."""
     Project.objects.select_for_update().get(id=project.id)
     return Membership.objects.filter(project=project, user=user).select_related("user").first()
 
@@ -118,6 +129,7 @@ def _demand_another_maintainer(membership: Membership, by: "User") -> None:
     )
     if membership.role == Role.MAINTAINER and not by.is_superuser and not others.exists():
         raise Conflict(
-            f"{membership.user.get_username()} is the last maintainer of this project. Make somebody else a maintainer first.",
+            f"{membership.user.get_username()} is the last maintainer of this project."
+            " Make another member a maintainer first.",
             code="last_maintainer",
         )

@@ -1,4 +1,4 @@
-"""Models: list, versions with everything known of them, download."""
+"""REST views of trained models: list, details of a version, download."""
 
 from typing import IO
 
@@ -37,7 +37,7 @@ class ModelsView(ApiView):
         responses={200: listing("ModelList", shapes.ModelShape), **errors(400, 404)},
     )
     def get(self, request: Request, slug: str) -> Response:
-        """Every model with its newest version, by name."""
+        """List every model with its newest version, by name."""
         page = paginate(
             model_latest_versions(project=project_for(caller(request), slug)),
             request,
@@ -64,7 +64,7 @@ class ModelView(ApiView):
         responses={200: shapes.ModelVersions, **errors(400, 404)},
     )
     def get(self, request: Request, slug: str, name: str) -> Response:
-        """Its versions, newest first."""
+        """List its versions, newest first."""
         model = model_get(project=project_for(caller(request), slug), name=name)
         page = paginate(model_versions(model=model), request, keys=("-number",))
         origins = version_origins(VersionKind.MODEL, [row.id for row in page.results])
@@ -93,7 +93,7 @@ class ModelVersionView(ApiView):
         responses={200: shapes.ModelVersionDetail, **errors(404)},
     )
     def get(self, request: Request, slug: str, name: str, number: str) -> Response:
-        """How it was trained, how good it is, what it takes and gives."""
+        """Read training settings, metrics and signature of a version."""
         version = _version(request, slug, name, number)
         return Response(
             shapes.model_version_detail(version, version_origins(VersionKind.MODEL, [version.id]))
@@ -101,13 +101,16 @@ class ModelVersionView(ApiView):
 
 
 class ModelContentView(ApiView):
-    """A download."""
+    """The file of a version."""
 
     @extend_schema(
         operation_id="models_content", parameters=DOWNLOAD, responses=download_responses(MEDIA_TYPE)
     )
     def get(self, request: Request, slug: str, name: str, number: str) -> HttpResponseBase:
-        """The model as a skops file. Load it with a fixed list of trusted types, as every worker does."""
+        """Download the model as a skops file.
+
+        Load it with a fixed list of trusted types, as every worker does.
+        """
         version = _version(request, slug, name, number)
 
         def open_file() -> IO[bytes]:

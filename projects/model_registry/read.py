@@ -1,4 +1,4 @@
-"""Reads of models and their versions."""
+"""Queries of models and their versions."""
 
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 
 
 def model_latest_versions(*, project: Project) -> "Versions":
-    """The newest version of every model of `project`, each with its model and author. To be ordered by `model__name`."""
+    """Return the newest version of every model of `project`, with model and author.
+
+    The caller orders by `model__name`.
+    """
     return _listed().filter(model__project=project, number=F("model__latest_number"))
 
 
 def model_get(*, project: Project, name: str) -> Model:
-    """Raises: NotFound."""
+    """Return a model by its name. Raises: NotFound."""
     model = Model.objects.filter(project=project, name=name, latest_number__gt=0).first()
     if model is None:
         raise NotFound(f"There is no model {name} in this project.")
@@ -26,24 +29,24 @@ def model_get(*, project: Project, name: str) -> Model:
 
 
 def model_versions(*, model: Model) -> "Versions":
-    """All versions of `model`, to be ordered by `-number`."""
+    """Return all versions of `model`. The caller orders by `-number`."""
     return _listed().filter(model=model)
 
 
 def model_version_find(
     *, project: Project, name: str, number: int | None = None
 ) -> ModelVersion | None:
-    """One version by number, the newest without one; None when it is not there. One query."""
+    """Return a version by its number, by default the newest; None if missing. One query."""
     versions = _versions().filter(model__project=project, model__name=name)
     return versions.filter(number=F("model__latest_number") if number is None else number).first()
 
 
 def model_version_get(*, project: Project, name: str, number: int | None = None) -> ModelVersion:
-    """The same. Raises: NotFound."""
+    """Return a version by its number, by default the newest. Raises: NotFound."""
     version = model_version_find(project=project, name=name, number=number)
     if version is None:
         raise NotFound(
-            f"There is no {name}{f' version {number}' if number else ''} among this project's models."
+            f"There is no model {name}{f' version {number}' if number else ''} in this project."
         )
     return version
 
@@ -53,14 +56,18 @@ def _versions() -> "Versions":
 
 
 def _listed() -> "Versions":
-    """Without what only one version's page shows: the plots and the signature of a wide table are large."""
+    """Return versions without the fields that only the page of one version shows.
+
+    Plots and signature of a wide table are large.
+    """
     return _versions().defer(
         "plots", "signature", "training", "libraries", "hyperparameters", "training_data__schema"
     )
 
 
 def content_missing(version: ModelVersion) -> ContentMissing:
-    """What to say when the storage does not have a version's file."""
+    """Return the error for a version without a file in the storage."""
     return ContentMissing(
-        f"The file of {version.model.name} version {version.number} is not in the artifact storage. Tell an administrator."
+        f"The file of {version.model.name} version {version.number} is not in the artifact storage."
+        " Tell an administrator."
     )

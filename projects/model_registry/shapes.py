@@ -1,22 +1,18 @@
-"""Bodies of models and their versions."""
+"""Response bodies of models and their versions."""
 
+import datetime as dt
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
 
 from rest_framework import serializers
 
-from projects.datasets.shapes import version_ref
+from projects.datasets.shapes import VersionRef, VersionRefBody, version_ref
 from projects.models import (
     ModelVersion,
 )
 
 _Any = serializers.Serializer[Any]
-
-
-class VersionRef(_Any):
-    name = serializers.CharField()
-    version = serializers.IntegerField()
 
 
 class ModelVersionShape(_Any):
@@ -25,19 +21,19 @@ class ModelVersionShape(_Any):
     algorithm = serializers.CharField()
     target = serializers.CharField()
     metrics = serializers.DictField(
-        child=serializers.FloatField(allow_null=True), help_text="On the held-out part."
+        child=serializers.FloatField(allow_null=True), help_text="On the held-out set."
     )
     baseline = serializers.DictField(
         child=serializers.FloatField(allow_null=True),
-        help_text="The same metrics of a trivial model.",
+        help_text="The same metrics of a baseline model.",
     )
     size_bytes = serializers.IntegerField()
     sha256 = serializers.CharField()
-    training_data = VersionRef(help_text="The dataset version it learnt from.")
+    training_data = VersionRef(help_text="The dataset version used for training.")
     created_at = serializers.DateTimeField()
     created_by = serializers.CharField(allow_null=True)
     job = serializers.UUIDField(
-        allow_null=True, help_text="The job that trained it; null when that job is kept no longer."
+        allow_null=True, help_text="The job that trained it; null if that job was deleted."
     )
 
 
@@ -48,18 +44,20 @@ class Importance(_Any):
 
 class ModelVersionDetail(ModelVersionShape):
     name = serializers.CharField()
-    hyperparameters = serializers.DictField(help_text="As in scikit-learn.")
+    hyperparameters = serializers.DictField(help_text="Names and values as in scikit-learn.")
     signature = serializers.DictField(
-        help_text='{"features": [{"name", "kind", "type"}], "target": {"name", "type"}, "task", "classes"?}'
+        help_text='{"features": [{"name", "kind", "type"}], "target": {"name", "type"}, "task",'
+        ' "classes"?}'
     )
     plots = serializers.DictField(
-        help_text="As data. Regression: predicted_actual, residuals. Classification: confusion, roc, precision_recall, calibration."
+        help_text="Data of plots. Regression: predicted_actual, residuals."
+        " Classification: confusion, roc, precision_recall, calibration."
     )
     training = serializers.DictField(help_text="Rows, split, seed, seconds.")
     libraries = serializers.DictField(
-        child=serializers.CharField(), help_text="Versions of what trained it."
+        child=serializers.CharField(), help_text="Versions of the libraries that trained it."
     )
-    importance = Importance(many=True, help_text="How much each feature matters, most first.")
+    importance = Importance(many=True, help_text="Feature importance, highest first.")
 
 
 class ModelShape(_Any):
@@ -75,8 +73,44 @@ class ModelVersions(_Any):
     next = serializers.CharField(allow_null=True)
 
 
-def model_version(row: ModelVersion, origins: Mapping[UUID, UUID]) -> dict[str, Any]:
-    """One version of a model; `origins` names the jobs that made versions."""
+class ImportanceBody(TypedDict):
+    """The importance of one feature."""
+
+    feature: str
+    value: float
+
+
+class ModelVersionBody(TypedDict):
+    """A version of a model in a list."""
+
+    number: int
+    task: str
+    algorithm: str
+    target: str
+    metrics: dict[str, float | None]
+    baseline: dict[str, float | None]
+    size_bytes: int
+    sha256: str
+    training_data: VersionRefBody
+    created_at: dt.datetime
+    created_by: str | None
+    job: UUID | None
+
+
+class ModelVersionDetailBody(ModelVersionBody):
+    """A version of a model with all details."""
+
+    name: str
+    hyperparameters: dict[str, Any]
+    signature: dict[str, Any]
+    plots: dict[str, Any]
+    training: dict[str, Any]
+    libraries: dict[str, str]
+    importance: list[ImportanceBody]
+
+
+def model_version(row: ModelVersion, origins: Mapping[UUID, UUID]) -> ModelVersionBody:
+    """Return one version of a model. `origins` names the jobs that created versions."""
     return {
         "number": row.number,
         "task": row.task,
@@ -93,8 +127,8 @@ def model_version(row: ModelVersion, origins: Mapping[UUID, UUID]) -> dict[str, 
     }
 
 
-def model_version_detail(row: ModelVersion, origins: Mapping[UUID, UUID]) -> dict[str, Any]:
-    """The same with all that is known of it. Importance is kept among the plots and shown beside them."""
+def model_version_detail(row: ModelVersion, origins: Mapping[UUID, UUID]) -> ModelVersionDetailBody:
+    """Return a version with all details. Feature importance is stored among the plots."""
     return {
         **model_version(row, origins),
         "name": row.model.name,

@@ -1,4 +1,4 @@
-"""Model versions come into being: from a job's outcome."""
+"""Record trained models from the results of jobs."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +23,16 @@ def model_version_from_job(
     report: dict[str, Any],
     user: "User | None",
 ) -> ModelVersion:
-    """The next version of model `name` from a job's artifact, inside the caller's transaction.
+    """Create the next version of model `name` from a job's artifact, in the caller's transaction.
 
-    `report` holds what is known of it: task, algorithm, target, hyperparameters, signature, metrics, baseline, plots, training, libraries.
-    Takes the model's row lock until the transaction commits. An archived project takes what its running jobs make.
-    Raises: Invalid for a name that cannot be a model's.
+    `report` has task, algorithm, target, hyperparameters, signature, metrics, baseline, plots,
+    training and libraries. Locks the model's row until the commit. An archived project accepts the
+    results of its running jobs.
+
+    Raises: Invalid for an invalid model name.
     """
     if not transaction.get_connection().in_atomic_block:
-        raise RuntimeError("a job's model version belongs to the transaction that ends the job")
+        raise RuntimeError("create a job's model version in the transaction that ends the job")
     check_name(name)
     Model.objects.bulk_create([Model(project=project, name=name)], ignore_conflicts=True)
     model = Model.objects.select_for_update().get(project=project, name=name)

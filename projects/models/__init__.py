@@ -1,4 +1,8 @@
-"""Rows of projects, their members and the immutable versions of what they hold."""
+"""Django models of projects, their members, their contents and access tokens.
+
+Tables and constraints only: no logic in `save()`, managers or signals. Every package of this app
+and jobs may import them from here.
+"""
 
 from projects.models.audit_event import AuditEvent, AuditKind
 from projects.models.datasets import (

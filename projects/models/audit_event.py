@@ -1,4 +1,4 @@
-"""Who did what to access: the audit trail."""
+"""The audit trail of access: actor, action, subject."""
 
 from django.conf import settings
 from django.db import models
@@ -24,7 +24,7 @@ class AuditKind(models.TextChoices):
 
 
 class AuditEvent(models.Model):
-    """One act. Names are kept beside the keys: the trail outlives users and projects."""
+    """One action. Names are stored beside keys: the trail outlives users and projects."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     at = models.DateTimeField(auto_now_add=True)
@@ -33,11 +33,10 @@ class AuditEvent(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
     actor_name = models.CharField(max_length=150)
-    address = models.CharField(max_length=45)  # the client's; empty for our own commands
+    address = models.CharField(max_length=45)  # of the client; empty for a command
     project_slug = models.CharField(max_length=63)
-    subject = models.CharField(
-        max_length=300
-    )  # whom or what it was done to: a user's name, a token's
+    # The name of the user, token or other object of the action.
+    subject = models.CharField(max_length=300)
     detail = models.JSONField(default=dict)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Datasets: a named line of versions, each an immutable file."""
+"""Datasets with their immutable versions, staged uploads and column statistics."""
 
 from django.conf import settings
 from django.db import models
@@ -23,11 +23,13 @@ class DataFormat(models.TextChoices):
 
 
 class Dataset(models.Model):
-    """A named line of versions. `latest_number` is the highest number given so far, 0 before the first version; numbers are never reused.
+    """A named sequence of versions.
 
-    The current version is the one that a reader gets who names no version. It is the newest one, unless a maintainer chose another:
-    `current_number` holds that choice, valid while `latest_number` equals `current_set_at`. So each new version becomes current by
-    itself, also when a release that does not know these two columns writes it.
+    `latest_number` is the highest number so far, 0 before the first version. Numbers are never
+    reused. A reader that names no version gets the current one. It is the newest, unless a
+    maintainer chose another: `current_number` holds that choice, valid while `latest_number` equals
+    `current_set_at`. So each new version becomes current, even if a release without these two
+    columns writes it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -51,16 +53,17 @@ class Dataset(models.Model):
 
     @property
     def current(self) -> int:
-        """Number of the current version, 0 while there is none."""
+        """Number of the current version, 0 if there is none."""
         chosen = self.current_number if self.current_set_at == self.latest_number else None
         return self.latest_number if chosen is None else chosen
 
 
 class DatasetVersion(models.Model):
-    """One immutable content: a file in the artifact storage and what is known of it.
+    """An immutable file in the artifact storage with its schema and the options of its reading.
 
-    `storage_key` is the file as it was sent. `table_key` is the Parquet file that everything else reads; empty where the file as sent is
-    Parquet, and for versions uploaded before tables were stored, which are read from the file as sent.
+    `storage_key` is the uploaded file. `table_key` is the Parquet file that all readers use. It is
+    empty if the uploaded file is Parquet, and for versions of releases that stored no tables; these
+    are read from the uploaded file.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -72,18 +75,15 @@ class DatasetVersion(models.Model):
     size_bytes = models.BigIntegerField()
     sha256 = models.CharField(max_length=64)
     storage_key = models.CharField(max_length=300)
-    packing = models.CharField(
-        max_length=16, blank=True, default="", db_default=""
-    )  # gzip, zstd, zip… of the file as sent
+    # Compression of the uploaded file: gzip, zstd, zip…
+    packing = models.CharField(max_length=16, blank=True, default="", db_default="")
     table_key = models.CharField(max_length=300, blank=True, default="", db_default="")
     table_size_bytes = models.BigIntegerField(default=0, db_default=0)
     table_sha256 = models.CharField(max_length=64, blank=True, default="", db_default="")
-    reading = models.JSONField(
-        default=dict, db_default=Value({}, models.JSONField())
-    )  # the options it was read with
-    warnings = models.JSONField(
-        default=list, db_default=Value([], models.JSONField())
-    )  # [{"code", "params", "message"}]
+    # The options in effect when the file was read.
+    reading = models.JSONField(default=dict, db_default=Value({}, models.JSONField()))
+    # [{"code", "params", "message"}]
+    warnings = models.JSONField(default=list, db_default=Value([], models.JSONField()))
     source = models.CharField(max_length=16, choices=VersionSource)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
@@ -106,9 +106,10 @@ class DatasetVersion(models.Model):
 
 
 class StagedUpload(models.Model):
-    """A file that was sent and not yet accepted as a dataset version: its reading can be looked at and changed until it expires.
+    """An uploaded file that is not accepted as a dataset version yet. It expires.
 
-    `storage_key` is the object of the later version: accepting copies nothing. `fault` says why it could not be read with `options`.
+    `storage_key` becomes the object of the version: accepting copies nothing. `fault` is the reason
+    why the file cannot be read with `options`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -120,8 +121,8 @@ class StagedUpload(models.Model):
     size_bytes = models.BigIntegerField()
     sha256 = models.CharField(max_length=64)
     storage_key = models.CharField(max_length=300)
-    options = models.JSONField(default=dict)  # what the user chose
-    reading = models.JSONField(null=True)  # what was found, see projects/datasets/uploads_write.py
+    options = models.JSONField(default=dict)  # chosen by the user
+    reading = models.JSONField(null=True)  # result of the last reading, see `UploadReading`
     fault = models.TextField(blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
@@ -129,12 +130,10 @@ class StagedUpload(models.Model):
     class Meta:
         ordering = ("-id",)
         indexes = (
-            models.Index(
-                fields=("expires_at",), name="staged_upload_expires"
-            ),  # the sweep asks which have expired
-            models.Index(
-                fields=("storage_key",), name="staged_upload_object"
-            ),  # the sweep of objects asks who needs one
+            # For the sweep of expired uploads.
+            models.Index(fields=("expires_at",), name="staged_upload_expires"),
+            # For the sweep of objects: which of them are referenced.
+            models.Index(fields=("storage_key",), name="staged_upload_object"),
         )
 
     def __str__(self) -> str:
@@ -142,13 +141,11 @@ class StagedUpload(models.Model):
 
 
 class DatasetProfile(models.Model):
-    """What the columns of one version hold: computed once, since a version never changes. `fault` says why that could not be done."""
+    """Column statistics of a version, computed once. `fault` is the reason for missing ones."""
 
     version = models.OneToOneField(
         DatasetVersion, on_delete=models.CASCADE, primary_key=True, related_name="profile"
     )
-    columns = models.JSONField(
-        default=list
-    )  # in column order: see projects/parsing/column_profile.py
+    columns = models.JSONField(default=list)  # see projects/parsing/column_profile.py
     fault = models.TextField(blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)

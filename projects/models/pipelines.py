@@ -1,4 +1,4 @@
-"""Pipelines: a named line of versions, each an immutable definition."""
+"""Pipelines: named sequences of versions, each an immutable definition."""
 
 from django.conf import settings
 from django.db import models
@@ -27,7 +27,7 @@ class Pipeline(models.Model):
 
 
 class PipelineVersion(models.Model):
-    """One immutable definition."""
+    """An immutable definition."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     pipeline = models.ForeignKey(Pipeline, on_delete=models.CASCADE, related_name="versions")

@@ -13,7 +13,7 @@ class ProjectStatus(models.TextChoices):
 
 
 class Role(models.TextChoices):
-    """What a member may do; each role may do what the ones before it may. The order is in `access.py`."""
+    """Roles of members. Each includes the rights of the previous ones; see `core/access.py`."""
 
     VIEWER = "viewer", "Viewer"
     OPERATOR = "operator", "Operator"

@@ -1,4 +1,4 @@
-"""Tokens that open the API."""
+"""Access tokens of the API, and deactivations of users."""
 
 from django.conf import settings
 from django.db import models
@@ -13,7 +13,7 @@ class TokenKind(models.TextChoices):
 
 
 class AccessToken(models.Model):
-    """A bearer token of a user: of a sign-in, or made for a program. Only its SHA-256 is kept."""
+    """A bearer token of a session or of a program. Only its SHA-256 is stored."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(
@@ -21,33 +21,32 @@ class AccessToken(models.Model):
     )
     kind = models.CharField(max_length=16, choices=TokenKind)
     name = models.CharField(max_length=200, blank=True, default="")
-    digest = models.CharField(
-        max_length=64, unique=True
-    )  # hex SHA-256 of the token; found by it at each request
-    hint = models.CharField(max_length=8)  # its last characters, to tell tokens apart in a list
+    # Hex SHA-256 of the token. Each request looks it up.
+    digest = models.CharField(max_length=64, unique=True)
+    hint = models.CharField(max_length=8)  # the last characters, to distinguish tokens in a list
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)
-    # The API token it was made with: it ends with that one.
+    # The API token that created it. It ends together with that one.
     parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="children")
-    # Of the password it was made under (`projects.users.passwords`); empty: made by an earlier release, stamped at its next use.
+    # Stamp of the password at its creation (`projects.users.passwords`). A token of an earlier
+    # release has none and gets one at its next use.
     password_stamp = models.CharField(max_length=64, db_default="", default="")
-    # Of a session, where it was begun: what its user tells it by.
+    # Address and client of the sign-in, by which a user identifies a session.
     address = models.CharField(max_length=45, db_default="", default="")
     client = models.CharField(max_length=200, db_default="", default="")  # User-Agent
 
     class Meta:
         ordering = (F("created_at").desc(),)
-        indexes = (
-            models.Index(fields=("expires_at",), name="token_expiry"),
-        )  # for the sweep of expired tokens
+        # For the sweep of expired tokens.
+        indexes = (models.Index(fields=("expires_at",), name="token_expiry"),)
 
     def __str__(self) -> str:
         return f"{self.kind} token …{self.hint} of {self.user}"
 
 
 class Deactivation(models.Model):
-    """How many times a user was deactivated. Password links that were made before the last time are not valid."""
+    """Number of deactivations of a user. Password links from before the last one are invalid."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,

@@ -1,4 +1,4 @@
-"""Trained models: a named line of versions, each an immutable file with what is known of it."""
+"""Trained models: named sequences of versions, each an immutable file with its metadata."""
 
 from django.conf import settings
 from django.db import models
@@ -9,7 +9,7 @@ from projects.models.projects import Project
 
 
 class Model(models.Model):
-    """A named line of versions; `latest_number` is 0 until the first one is there."""
+    """A named sequence of versions. `latest_number` is 0 before the first one."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="models")
@@ -28,7 +28,7 @@ class Model(models.Model):
 
 
 class ModelVersion(models.Model):
-    """One trained model: a skops file in the artifact storage, and everything that is known of how it came to be."""
+    """A trained model: a skops file in the artifact storage, with settings, data and metrics."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="versions")
@@ -37,14 +37,13 @@ class ModelVersion(models.Model):
     algorithm = models.CharField(max_length=64)
     target = models.CharField(max_length=1000)
     hyperparameters = models.JSONField(default=dict)
-    signature = models.JSONField()  # what it takes and gives: see mimir/lib/schemas/signature.py
-    metrics = models.JSONField()  # {name: value} on the held-out part
-    baseline = models.JSONField()  # the same names, of a trivial model
-    plots = models.JSONField(default=dict)  # as data: see jobs/worker/ml_training/plots.py
-    training = models.JSONField(
-        default=dict
-    )  # {"train_rows", "test_rows", "test_size", "seed", "seconds", …}
-    libraries = models.JSONField(default=dict)  # {name: version} of what trained it
+    signature = models.JSONField()  # inputs and output: see mimir/lib/schemas/signature.py
+    metrics = models.JSONField()  # {name: value} on the held-out set
+    baseline = models.JSONField()  # the same names, of a baseline model
+    plots = models.JSONField(default=dict)  # data of plots: see jobs/worker/ml_training/plots.py
+    # {"train_rows", "test_rows", "test_size", "seed", "seconds", …}
+    training = models.JSONField(default=dict)
+    libraries = models.JSONField(default=dict)  # {name: version} of the training libraries
     training_data = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="+")
     size_bytes = models.BigIntegerField()
     sha256 = models.CharField(max_length=64)
@@ -59,9 +58,8 @@ class ModelVersion(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("model", "number"), name="model_version_number_once"),
         )
-        indexes = (
-            models.Index(fields=("storage_key",), name="model_version_object"),
-        )  # the sweep of objects asks who needs one
+        # For the sweep of objects: which of them are referenced.
+        indexes = (models.Index(fields=("storage_key",), name="model_version_object"),)
 
     def __str__(self) -> str:
         return f"{self.model} v{self.number}"

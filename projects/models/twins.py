@@ -1,8 +1,9 @@
-"""Digital twins: entities with typed properties, whose every state is kept.
+"""Digital twins: entities with typed properties and a complete history.
 
-A twin's history is a line of revisions; a revision is a set of changes, each of one field of one entity in one of two layers: what
-updates report, and what operators set over it. A state at a revision is the last change of each field up to it. The newest state also
-stands on the entities themselves, so that lists need not be computed.
+The history of a twin is a sequence of revisions. A revision is a set of changes, each of one field
+of one entity in one of two layers: values that updates report, and manual values of operators. The
+state at a revision is the last change of each field up to it. The newest state is stored on the
+entities, too, so that lists need no computation.
 """
 
 from django.conf import settings
@@ -15,7 +16,7 @@ from projects.models.projects import Project
 
 
 class RevisionKind(models.TextChoices):
-    """What made a revision. `edit` touches the overlay alone, so that it makes no running update's base stale."""
+    """The cause of a revision. `edit` changes manual values only, so running updates stay valid."""
 
     UPDATE = "update", "Update"
     EDIT = "edit", "Edit"
@@ -23,7 +24,7 @@ class RevisionKind(models.TextChoices):
 
 
 class ChangeLayer(models.TextChoices):
-    """Which field of an entity changed: its being there, a reported value, or a value an operator set over it."""
+    """The kind of field that changed: the status, a reported value or a manual value."""
 
     STATUS = "status", "Status"
     REPORTED = "reported", "Reported"
@@ -32,24 +33,21 @@ class ChangeLayer(models.TextChoices):
 
 class EntityStatus(models.TextChoices):
     PRESENT = "present", "Present"
-    MISSING = "missing", "Missing"  # an update with missing=mark did not name it
-    REMOVED = (
-        "removed",
-        "Removed",
-    )  # an update with missing=delete did not name it; its history and its overlay stay
+    MISSING = "missing", "Missing"  # absent from an update with missing=mark
+    # Absent from an update with missing=delete. History and manual values stay.
+    REMOVED = "removed", "Removed"
 
 
 class Twin(models.Model):
-    """A named twin; `latest_revision` is 0 until something is known of it."""
+    """A named twin. `latest_revision` is 0 before the first revision."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="twins")
     name = models.CharField(max_length=200)
     definition_number = models.PositiveIntegerField(default=0)
     latest_revision = models.PositiveIntegerField(default=0)
-    base_revision = models.PositiveIntegerField(
-        default=0
-    )  # the newest that is not an edit: what an update has to have seen
+    # The newest revision that is not an edit. An update is valid only if it started from it.
+    base_revision = models.PositiveIntegerField(default=0)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -66,7 +64,10 @@ class Twin(models.Model):
 
 
 class TwinDefinition(models.Model):
-    """One immutable definition: entity types, their keys, properties and relations. See mimir/lib/schemas/twin.py."""
+    """An immutable definition: entity types, their keys, properties and relations.
+
+    See mimir/lib/schemas/twin.py.
+    """
 
     twin = models.ForeignKey(Twin, on_delete=models.CASCADE, related_name="definitions")
     number = models.PositiveIntegerField()
@@ -84,20 +85,21 @@ class TwinDefinition(models.Model):
 
 
 class TwinRevision(models.Model):
-    """One step of a twin's history, immutable; what it changed is in its `changes`."""
+    """An immutable step of a twin's history. Its changes are in `changes`."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     twin = models.ForeignKey(Twin, on_delete=models.CASCADE, related_name="revisions")
     number = models.PositiveIntegerField()
     kind = models.CharField(max_length=16, choices=RevisionKind)
     definition_number = models.PositiveIntegerField()
+    # Of an update.
     dataset_version = models.ForeignKey(
         DatasetVersion, null=True, on_delete=models.PROTECT, related_name="+"
-    )  # of an update
+    )
     created = models.PositiveIntegerField(default=0)  # entities
     changed = models.PositiveIntegerField(default=0)
     removed = models.PositiveIntegerField(default=0)
-    note = models.CharField(max_length=1000, blank=True, default="")  # why an operator edited
+    note = models.CharField(max_length=1000, blank=True, default="")  # reason of an edit
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -114,7 +116,10 @@ class TwinRevision(models.Model):
 
 
 class Entity(models.Model):
-    """One thing of a twin, with its newest state. `reported` and `overlay`: {property: {"value", "revision"}}."""
+    """An entity of a twin, with its newest state.
+
+    `reported` and `overlay`: {property: {"value", "revision"}}.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     twin = models.ForeignKey(Twin, on_delete=models.CASCADE, related_name="entities")
@@ -125,23 +130,25 @@ class Entity(models.Model):
     reported = models.JSONField(default=dict)
     overlay = models.JSONField(default=dict)
     created_revision = models.PositiveIntegerField()
-    changed_revision = models.PositiveIntegerField()  # the last one that changed anything of it
+    changed_revision = models.PositiveIntegerField()  # the last one with a change of the entity
 
     class Meta:
         ordering = ("type", "key")
+        # Its index also serves the list by type and key.
         constraints = (
             models.UniqueConstraint(fields=("twin", "type", "key"), name="entity_key_once"),
-        )  # also the list by type and key
+        )
 
     def __str__(self) -> str:
         return f"{self.type} {self.key}"
 
 
 class Change(models.Model):
-    """One field of one entity after one revision. `value` null with `present` false: the field has no value any more."""
+    """One field of one entity after one revision. `present` false: the field has no value."""
 
     revision = models.ForeignKey(TwinRevision, on_delete=models.CASCADE, related_name="changes")
-    # The entity's own twin, for the index below; the entity's key vouches for it. No index of its own: those below begin with them.
+    # The twin of the entity, for the index below. The entity's foreign key guarantees it. The twin
+    # and the entity have no index of their own: the indexes below begin with them.
     twin = models.ForeignKey(
         Twin, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
     )
@@ -150,22 +157,21 @@ class Change(models.Model):
     )
     number = models.PositiveIntegerField()  # the revision's
     layer = models.CharField(max_length=16, choices=ChangeLayer)
-    property = models.CharField(
-        max_length=100, blank=True, default=""
-    )  # empty in the layer `status`
+    # Empty in the layer `status`.
+    property = models.CharField(max_length=100, blank=True, default="")
     present = models.BooleanField(default=True)
     value = models.JSONField(null=True)
 
     class Meta:
         ordering = (F("number").desc(), "id")
         constraints = (
+            # Its index also serves the history of an entity.
             models.UniqueConstraint(
                 fields=("entity", "layer", "property", "number"), name="change_once_per_revision"
-            ),  # also a history
+            ),
             models.CheckConstraint(
                 condition=Q(present=True) | Q(value__isnull=True), name="change_absent_has_no_value"
             ),
         )
-        indexes = (
-            models.Index(fields=("twin", "number"), name="change_of_twin"),
-        )  # the diff of two revisions
+        # For the difference of two revisions.
+        indexes = (models.Index(fields=("twin", "number"), name="change_of_twin"),)

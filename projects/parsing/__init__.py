@@ -1,5 +1,7 @@
-"""Parsing of what users upload, outside web: `runner` starts one bounded child process for each file, `child` is that process, `profile`
-the part of it that describes columns.
+"""Parsing of uploaded files and SQL outside the server process.
 
-Law: no Django and no model in here. `child` and `profile` import the standard library, DuckDB and `mimir.lib`; nobody else imports them.
+`runner` reads table files and `definition_check` checks pipeline definitions. Both run `child` in a
+process with limits of time and memory (`child_process`, `slots`). `child` and the modules that it
+imports (`sandbox`, `binding`, `bind_errors`, `column_facts`, `column_profile`, `definition_child`)
+run in that process only: no server module imports them. Nothing here imports Django or its models.
 """

@@ -1,26 +1,26 @@
-"""Our words for what DuckDB's binder reports: a sentence without its subject, with the place in the query and a suggestion. Pure."""
+"""Errors of DuckDB's binder as sentences without a subject, with a place and a suggestion. Pure."""
 
 import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 
 _LINE = re.compile(r"^LINE (\d+): (.*)\n( *)\^", re.MULTILINE)
-_FIRST_LINE = 2  # the query stands in brackets, after a line break
+_FIRST_LINE = 2  # `DESCRIBE SELECT * FROM (` is line 1, the query begins on line 2
 _NAME = r'"((?:[^"]|"")*)"'
 
 Known = Mapping[str, list[str]]
-_Words = Callable[["re.Match[str]", Known], str]
+_Phrase = Callable[["re.Match[str]", Known], str]
 
 
 def bind_message(complaint: str, *, known: Known, query: str) -> str:
-    """`known`: column names of each table that the query reads."""
+    """Translate an error. `known` has the column names of each table that the query reads."""
     text = complaint.split("\n\nLINE")[0]
-    for pattern, words in _RULES:
+    for pattern, phrase in _RULES:
         match = re.search(pattern, text)
         if match:
-            return f"{words(match, known)}{_where(complaint, query)}"
+            return f"{phrase(match, known)}{_where(complaint, query)}"
     first = re.sub(r"^[\w ]*Error: ", "", text.splitlines()[0])[:300] if text.strip() else ""
-    return f"does not fit its tables{_where(complaint, query)}: {first}"
+    return f"does not match its tables{_where(complaint, query)}: {first}"
 
 
 def _where(complaint: str, query: str) -> str:
@@ -68,12 +68,18 @@ def _engine_suggestion(text: str) -> str:
 
 
 def _call(match: "re.Match[str]", _known: Known) -> str:
-    """`sum(VARCHAR)` or `+(BIGINT, DATE)`."""
+    """Describe a call such as `sum(VARCHAR)` or `+(BIGINT, DATE)`."""
     name, types = match[1].strip('"'), match[2].replace("_LITERAL", "")
     if not re.match(r"\w", name):
         parts = [part.strip() for part in types.split(",")]
-        return f"uses {name} on {' and '.join(parts)}, which is not possible. Convert the values with CAST"
-    return f"calls {name}({types}), and {name}() does not accept these types. Convert the values with CAST"
+        return (
+            f"uses {name} on {' and '.join(parts)}, which is not possible."
+            " Convert the values with CAST"
+        )
+    return (
+        f"calls {name}({types}), and {name}() does not accept these types."
+        " Convert the values with CAST"
+    )
 
 
 def _no_table(match: "re.Match[str]", known: Known) -> str:
@@ -87,19 +93,22 @@ def _missing_function(match: "re.Match[str]", _known: Known) -> str:
 
 
 def _grouping(match: "re.Match[str]", _known: Known) -> str:
-    return f'selects column "{match[1]}" beside an aggregate: add it to GROUP BY, or use any_value("{match[1]}")'
+    return (
+        f'selects column "{match[1]}" beside an aggregate: add it to GROUP BY,'
+        f' or use any_value("{match[1]}")'
+    )
 
 
-def _words(template: str) -> _Words:
-    """`{1}`, `{2}`…: the groups of the match."""
+def _phrase(template: str) -> _Phrase:
+    """Return a phrase; `{1}`, `{2}`… stand for the groups of the match."""
     return lambda match, _known: template.format(match[0], *match.groups())
 
 
-_RULES: tuple[tuple[str, _Words], ...] = (
+_RULES: tuple[tuple[str, _Phrase], ...] = (
     (rf"Referenced column {_NAME} not found in FROM", _column),
     (
         rf"Referenced column {_NAME} was not found because the FROM clause is missing",
-        _words('names column "{1}" where no table is read'),
+        _phrase('names column "{1}" where no table is read'),
     ),
     (rf"Table {_NAME} does not have a column named {_NAME}", _column_of),
     (rf"Column {_NAME} in (?:EXCLUDE|REPLACE|RENAME) list not found", _column),
@@ -107,40 +116,40 @@ _RULES: tuple[tuple[str, _Words], ...] = (
     (rf"Referenced table {_NAME} not found", _no_table),
     (r"Table with name (.+?) does not exist", _no_table),
     (r"Function with name (.+?) does not exist", _missing_function),
-    (r"Type with name (.+?) does not exist", _words("names {1}, which is not a type")),
+    (r"Type with name (.+?) does not exist", _phrase("names {1}, which is not a type")),
     (r"No function matches the given name and argument types '(.+?)\((.*)\)'", _call),
     (r'Could not choose a best candidate function for the function call "(.+?)\((.*)\)"', _call),
     (
         r'Macro "(.+?)"\(\) does not support the supplied arguments',
-        _words("calls {1}() with arguments that it does not accept"),
+        _phrase("calls {1}() with arguments that it does not accept"),
     ),
     (rf"column {_NAME} must appear in the GROUP BY", _grouping),
     (
         rf"Ambiguous reference to column name {_NAME} \(use: (.*)\)",
-        _words('names column "{1}", which several tables have: write {2}'),
+        _phrase('names column "{1}", which several tables have: write {2}'),
     ),
     (
         r"Set operations can only apply",
-        _words("combines queries with different numbers of columns by UNION, INTERSECT or EXCEPT"),
+        _phrase("combines queries with different numbers of columns by UNION, INTERSECT or EXCEPT"),
     ),
     (
         r"Subquery returns (\d+) columns",
-        _words("uses a subquery with {1} columns as one value: select one column in it"),
+        _phrase("uses a subquery with {1} columns as one value: select one column in it"),
     ),
     (
         r"(WHERE|GROUP BY|JOIN) clause cannot contain ([a-z ]+)",
-        _words("uses {2} in {1}: use HAVING or QUALIFY, or a subquery"),
+        _phrase("uses {2} in {1}: use HAVING or QUALIFY, or a subquery"),
     ),
     (
         r"Values were not provided for the following",
-        _words("has a parameter (?, $1 or $name): a step has no parameters"),
+        _phrase("has a parameter (?, $1 or $name): a step has no parameters"),
     ),
     (
         r'No matching columns found that match regex "(.*)"',
-        _words("selects COLUMNS('{1}'), which no column matches"),
+        _phrase("selects COLUMNS('{1}'), which no column matches"),
     ),
     (
         r"UNNEST\(\) can only be applied to",
-        _words("uses unnest() on a value that is not a list or a struct"),
+        _phrase("uses unnest() on a value that is not a list or a struct"),
     ),
 )

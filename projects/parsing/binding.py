@@ -1,8 +1,9 @@
-"""Binds the SQL of a checked definition to the columns its tables have now. Part of the parsing child.
+"""Bind the SQL of a checked definition to the present columns of its tables. Runs in the child.
 
-Each known table becomes an empty DuckDB table; each SQL step is described over them, in the order of the run, and its columns become the
-next table. Nothing is executed and no data is read. What is not known before a run (the columns behind a URL or of a command's tables)
-is reported as not checked, with the steps that depend on it.
+Each known table becomes an empty DuckDB table. Each SQL step is described over them in the order of
+the run, and its columns become the next table. Nothing is executed and no data is read. Columns
+that are unknown before a run (of a URL, or of a command's tables) are reported as not checked, with
+the steps that depend on them.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,10 +17,11 @@ from mimir.lib.schemas.sqlparser import without_end
 from mimir.lib.schemas.steptype import Columns
 from mimir.lib.tables import identifier
 from projects.parsing.bind_errors import bind_message
+from projects.parsing.messages import ReadReference, StepCheck
 
 CHECKED, FAILED, NOT_CHECKED = "checked", "failed", "not_checked"
 COLUMNS_MAX = 20_000  # in all tables of a definition
-# What a type becomes when a step's table is written as Parquet and read again.
+# The type of a column after a step's table was written as Parquet and read again.
 _STORED = {
     "HUGEINT": "BIGINT",
     "UHUGEINT": "BIGINT",
@@ -34,22 +36,22 @@ Schema = list[tuple[str, str]]
 
 @dataclass(slots=True)
 class Bound:
-    """`steps`: {"id", "uses", "status", "message"} of each step, in the order of the run."""
+    """Result of binding. `steps` has one entry for each step, in the order of the run."""
 
     faults: list[FieldError] = field(default_factory=list)
-    steps: list[dict[str, str]] = field(default_factory=list)
+    steps: list[StepCheck] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class _Tables:
-    """Columns by table name. Those of `unknown` are not known before the run; each says why."""
+    """Columns by table name, and the tables in `unknown`, each with the reason."""
 
     connection: Any
     columns: dict[str, Schema] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, schema: Schema) -> str:
-        """An empty table. Why it cannot be made, or an empty text."""
+        """Create an empty table. Return why that is not possible, or an empty text."""
         import duckdb
 
         if sum(map(len, self.columns.values())) + len(schema) > COLUMNS_MAX:
@@ -65,11 +67,15 @@ class _Tables:
 
 def bind(
     definition: dict[str, Any],
-    reads: Mapping[str, Any],
+    reads: Mapping[str, ReadReference],
     writes: Mapping[str, int],
     note_place: Callable[[str], None],
 ) -> Bound:
-    """`reads`: of each read step of a dataset {"version", "columns"} or {"missing"}; `writes`: the newest number of a dataset, 0 for none."""
+    """Bind all SQL steps; `note_place` is called with the path of each step before its work.
+
+    `reads` describes the dataset version of each read step; `writes` maps a dataset that is written
+    to its newest version number, 0 for a new dataset.
+    """
     import duckdb
 
     config: Any = {
@@ -95,7 +101,7 @@ def _bind_step(
     path: str,
     tables: _Tables,
     faults: list[FieldError],
-    reads: Mapping[str, Any],
+    reads: Mapping[str, ReadReference],
     writes: Mapping[str, int],
 ) -> tuple[str, str]:
     match step.type.columns:
@@ -131,17 +137,24 @@ def _source(step: Step, tables: _Tables) -> tuple[str, str]:
 
 
 def _dataset(
-    step: Step, path: str, tables: _Tables, faults: list[FieldError], reads: Mapping[str, Any]
+    step: Step,
+    path: str,
+    tables: _Tables,
+    faults: list[FieldError],
+    reads: Mapping[str, ReadReference],
 ) -> tuple[str, str]:
     if "dataset" not in step.options:
         tables.unknown[step.id] = f"the columns of {step.id} are known only after its URL is read"
         return NOT_CHECKED, step.type.unchecked
-    found = reads.get(step.id, {})
-    if "columns" not in found:
+    found = reads.get(step.id)
+    if found is None or "columns" not in found:
         tables.unknown[step.id] = f"the dataset of step {step.id} does not exist"
-        message = str(found.get("missing", "was not looked up"))
+        message = found.get("missing", "") if found else "was not looked up"
         faults.append(
-            FieldError(f"{path}.{'version' if found.get('other_version') else 'dataset'}", message)
+            FieldError(
+                f"{path}.{'version' if found and found.get('other_version') else 'dataset'}",
+                message,
+            )
         )
         return FAILED, message
     schema = [(str(column["name"]), str(column["type"])) for column in found["columns"]]
@@ -171,7 +184,7 @@ def _sql(step: Step, path: str, tables: _Tables, faults: list[FieldError]) -> tu
         tables.unknown[step.id] = f"step {step.id} needs more memory to check than is allowed"
         return (
             NOT_CHECKED,
-            "only its syntax was checked: the rest needs more memory than a check may use",
+            "only its syntax was checked: the rest exceeds the memory limit of a check",
         )
     except duckdb.Error as error:
         message = bind_message(
@@ -191,7 +204,7 @@ def _sql(step: Step, path: str, tables: _Tables, faults: list[FieldError]) -> tu
     if why:
         tables.unknown[step.id] = why
     columns = f"{len(schema)} column{'s' if len(schema) != 1 else ''}"
-    return CHECKED, f"its SQL fits the columns of its tables, and gives {columns}"
+    return CHECKED, f"its SQL matches the columns of its tables and returns {columns}"
 
 
 def _stored(kind: str) -> str:
@@ -201,7 +214,7 @@ def _stored(kind: str) -> str:
 
 
 def nearest(name: str, names: list[str]) -> str:
-    """The name most like `name`, or an empty text."""
+    """Return the most similar of `names`, or an empty text."""
     folded = {other.casefold(): other for other in names}
     found = get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.5)
     return folded[found[0]] if found else ""

@@ -1,4 +1,7 @@
-"""Answers and refusals kept for a while, by what they depend on: a text or file that was refused once costs nothing the second time."""
+"""Cache of answers and refusals by the content that they depend on.
+
+A text or file that was refused once costs nothing the second time.
+"""
 
 import threading
 import time
@@ -11,7 +14,10 @@ Value = TypeVar("Value")
 
 @dataclass(slots=True)
 class ExpiringCache(Generic[Value]):
-    """The newest values by key, at most `entries` of them and `weight` in all, each for `seconds`. Safe for threads."""
+    """The newest values by key: at most `entries`, of at most `weight` in all, each for `seconds`.
+
+    Thread-safe.
+    """
 
     entries: int
     weight: int
@@ -21,7 +27,7 @@ class ExpiringCache(Generic[Value]):
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, key: str) -> Value | None:
-        """The value, or None where there is none or it is too old."""
+        """Return the value, or None if there is none or it is too old."""
         with self._lock:
             found = self._kept.get(key)
             if found is None:
@@ -33,7 +39,7 @@ class ExpiringCache(Generic[Value]):
             return found[2]
 
     def put(self, key: str, value: Value, weight: int = 1) -> None:
-        """Keep `value`, unless it alone is heavier than all that may be kept."""
+        """Store `value`, unless it alone exceeds the maximum weight."""
         if weight > self.weight:
             return
         with self._lock:
@@ -45,7 +51,7 @@ class ExpiringCache(Generic[Value]):
                 self._drop(next(iter(self._kept)))
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all values."""
         with self._lock:
             self._kept.clear()
             self._total = 0

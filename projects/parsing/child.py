@@ -1,16 +1,18 @@
-"""The process that opens what a user sent: table files, and the SQL of definitions. Run by `child_process.py`, never imported.
+"""The process that opens user input: table files, and the SQL of definitions.
 
-`python -m projects.parsing.child <scratch folder>` reads `request.json` there and writes `answer.json` there: {"ok": {…}}, or
-{"fault": "<sentence for the user>", "passing": whether a later try may succeed}, or {"out_of_memory": true}. A bug in a parser is contained:
-no network where the kernel allows dropping it, no file but the one named (DuckDB's external access is off), 256 MB and one thread for
-DuckDB, limits of time, memory and file size (`sandbox.py`), no secret in its environment.
+`child_process.py` runs it as `python -m projects.parsing.child <scratch folder>`; no module imports
+it. It reads `request.json` in that folder and writes `answer.json` (see `messages.py`). A bug in a
+parser is contained: no network if the kernel allows dropping it, no file but the named one
+(DuckDB's external access is off), 256 MB and one thread for DuckDB, limits of time, memory and file
+size (`sandbox.py`), no secret in the environment.
 """
 
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mimir.lib.inspection import DiskFull, read_head, run_sql
 from mimir.lib.reading.options import options_of
@@ -18,15 +20,32 @@ from mimir.lib.reading.read import Reading, read_table
 from mimir.lib.tables import Column, NotATable, identifier, quoted, scan_sql
 from projects.parsing.column_facts import add_facts
 from projects.parsing.column_profile import Budget, described
+from projects.parsing.messages import (
+    Answer,
+    ColumnInfo,
+    ConvertRequest,
+    DefinitionRequest,
+    DefinitionResult,
+    JoinRequest,
+    JoinResult,
+    ProfileRequest,
+    ProfileResult,
+    ReadEachRequest,
+    ReadEachResult,
+    ReadRequest,
+    ReadResult,
+    RowsAndCells,
+    RowsRequest,
+    RowsResult,
+    WarningInfo,
+)
 from projects.parsing.sandbox import confine
 
-MEMORY_LIMIT, READ_MEMORY_LIMIT = (
-    "256MB",
-    "512MB",
-)  # a table of 2000 columns is read and written within the larger one
+MEMORY_LIMIT = "256MB"
+READ_MEMORY_LIMIT = "512MB"  # enough to read and write a table of 2000 columns
 CELL_CHARACTERS = 2_000  # of one cell in a preview
-PREVIEW_CHARACTERS = 1_000_000  # of a whole preview, so that wide rows do not make a huge answer
-ROW_GROUP_ROWS = 20_480  # of Parquet that we write: a group is held in memory until it is written
+PREVIEW_CHARACTERS = 1_000_000  # of a whole preview; wide rows would make a huge answer
+ROW_GROUP_ROWS = 20_480  # of written Parquet: a group is held in memory until it is complete
 _PLAIN = (
     "BOOLEAN",
     "TINYINT",
@@ -43,11 +62,11 @@ _PLAIN = (
 
 
 def main(scratch: Path) -> None:
-    """Do what `request.json` asks; the answer is written whole or not at all."""
+    """Run the operation of `request.json`. The answer is written completely or not at all."""
     request = json.loads((scratch / "request.json").read_text())
     confine(request["limits"])
     try:
-        answer: dict[str, Any] = {"ok": _OPERATIONS[request["operation"]](scratch, request)}
+        answer: Answer = {"ok": _OPERATIONS[request["operation"]](scratch, request)}
     except NotATable as error:
         answer = {
             "fault": error.message,
@@ -69,8 +88,8 @@ def _connect(
     folder: str = "",
     memory: str = MEMORY_LIMIT,
 ) -> Any:
-    """DuckDB that may open `paths`, what is in `folder` and its own scratch folder, and nothing else."""
-    import duckdb  # after `confine`: a new user namespace needs a process with one thread
+    """Open DuckDB with access to `paths`, to `folder` and to its scratch folder, nothing else."""
+    import duckdb  # after `confine`: only a process with one thread can unshare its user namespace
 
     connection = duckdb.connect(
         database,
@@ -85,8 +104,8 @@ def _connect(
     temporary.mkdir(exist_ok=True)
     for setting in (
         "TimeZone = 'UTC'",
-        "disabled_optimizers = 'common_subexpressions'",  # its time grows with the square of the columns
-        "parquet_metadata_cache = true",  # a profile asks once or twice for each column
+        "disabled_optimizers = 'common_subexpressions'",  # takes quadratic time
+        "parquet_metadata_cache = true",  # a profile runs one or two queries for each column
         f"allowed_paths = [{', '.join(quoted(path) for path in paths)}]",
         f"allowed_directories = [{quoted(folder) if folder else ''}]",
         f"temp_directory = {quoted(str(temporary))}",
@@ -98,8 +117,11 @@ def _connect(
     return connection
 
 
-def _read(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
-    """What is in a file nobody has looked at yet; with `write`, also its table, in `work/table.parquet` unless the file is the table."""
+def _read(scratch: Path, request: ReadRequest) -> ReadResult:
+    """Read a file of unknown format. With `write`, also store its table in `work/table.parquet`.
+
+    A file that is already a Parquet table is not written again.
+    """
     work = scratch / "work"
     work.mkdir()
 
@@ -110,17 +132,20 @@ def _read(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     found = read_table(
         connect, path, work, options, write=request["write"], sample=request["sample"]
     )
-    beginning = {}
+    beginning: RowsAndCells = {"rows": [], "cells": []}
     if request["rows"]:
         beginning = _beginning(found, request["rows"])
         add_facts(found)
-    if found.table == work / "unpacked":  # last, since rows are read from it
+    if found.table == work / "unpacked":  # renamed last: rows are read from it
         found.table = found.table.rename(work / "table.parquet")
-    return {**_read_facts(found, path), **beginning}
+    return {**_read_result(found, path), **beginning}
 
 
-def _read_each(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
-    """The same file read with several options, one after the other: the tables are `table-0.parquet`, `table-1.parquet`… in the scratch folder."""
+def _read_each(scratch: Path, request: ReadEachRequest) -> ReadEachResult:
+    """Read one file with several options.
+
+    The tables are `table-0.parquet`, `table-1.parquet`… in the scratch folder.
+    """
     work, path, readings = scratch / "work", Path(request["path"]), []
 
     def connect(files: list[str], folder: str) -> Any:
@@ -137,7 +162,7 @@ def _read_each(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
             if options.sheet not in error.message:
                 error.message = f"Sheet {options.sheet}: {error.message}"
             raise
-        readings.append(_read_facts(found, path))
+        readings.append(_read_result(found, path))
         found.connection.close()
         if readings[-1]["has_table"] and found.table:
             found.table.rename(scratch / f"table-{index}.parquet")
@@ -145,14 +170,14 @@ def _read_each(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     return {"readings": readings}
 
 
-def _read_facts(found: Reading, path: Path) -> dict[str, Any]:
+def _read_result(found: Reading, path: Path) -> ReadResult:
     return {
         "format": found.format,
         "packing": found.packing,
         "options": found.options,
-        "schema": found.schema,
+        "schema": cast("list[ColumnInfo]", found.schema),
         "row_count": found.row_count,
-        "warnings": found.warnings,
+        "warnings": cast("list[WarningInfo]", found.warnings),
         "complete": found.complete,
         "lines": found.lines,
         "choices": found.choices,
@@ -160,8 +185,8 @@ def _read_facts(found: Reading, path: Path) -> dict[str, Any]:
     }
 
 
-def _beginning(found: Reading, limit: int) -> dict[str, Any]:
-    """The first rows as they are stored, and as they are in the file."""
+def _beginning(found: Reading, limit: int) -> RowsAndCells:
+    """Return the first rows, typed and as text of the file."""
     columns = [Column(column["name"], column["type"]) for column in found.schema]
     shown = ", ".join(_shown(column) for column in columns)
     rows = run_sql(found.connection, f"SELECT {shown} FROM ({found.rows_sql}) LIMIT {limit}")
@@ -173,7 +198,7 @@ def _beginning(found: Reading, limit: int) -> dict[str, Any]:
 
 
 def _bounded(found: list[tuple[Any, ...]]) -> list[list[Any]]:
-    """Rows as JSON values, as many as a preview may hold."""
+    """Convert rows to JSON values, at most PREVIEW_CHARACTERS in all."""
     rows: list[list[Any]] = []
     budget = PREVIEW_CHARACTERS
     for row in found:
@@ -185,12 +210,12 @@ def _bounded(found: list[tuple[Any, ...]]) -> list[list[Any]]:
     return rows
 
 
-def _schema(request: dict[str, Any]) -> list[Column]:
+def _schema(request: RowsRequest | ConvertRequest | JoinRequest | ProfileRequest) -> list[Column]:
     return [Column(column["name"], column["type"]) for column in request["schema"]]
 
 
-def _rows(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
-    """The first rows, as JSON values; long cells are cut, and rows are left out when the answer grows too large."""
+def _rows(scratch: Path, request: RowsRequest) -> RowsResult:
+    """Return the first rows as JSON values. Long cells are cut; a large answer has fewer rows."""
     path, schema, limit = request["path"], _schema(request), request["limit"]
     connection = _connect(scratch, path)
     source = scan_sql(
@@ -203,7 +228,7 @@ def _rows(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown(column: Column) -> str:
-    """SQL for a cell as JSON can hold it: numbers and truth values as they are, everything else as bounded text."""
+    """Return SQL for a cell as JSON: numbers and booleans as they are, other values as cut text."""
     name = identifier(column.name)
     if column.type in _PLAIN:
         return name
@@ -221,8 +246,8 @@ def _value(value: Any) -> Any:
     return value
 
 
-def _convert(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
-    """The same table as CSV or Parquet, in `output` in the scratch folder."""
+def _convert(scratch: Path, request: ConvertRequest) -> dict[str, str]:
+    """Write the table as CSV or Parquet to `output` in the scratch folder."""
     path, output = request["path"], str(scratch / "output")
     connection = _connect(scratch, path, output)
     source = scan_sql(
@@ -240,8 +265,11 @@ def _convert(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def _join(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
-    """The rows of a table and below them those of `added`, a Parquet file with the same columns in any order, as Parquet in `output`."""
+def _join(scratch: Path, request: JoinRequest) -> JoinResult:
+    """Write the rows of a table, then those of `added`, as Parquet to `output`.
+
+    `added` is a Parquet file with the same columns in any order.
+    """
     path, added, output = request["path"], request["added"], str(scratch / "output")
     connection = _connect(scratch, path, added, output)
     schema = _schema(request)
@@ -259,8 +287,12 @@ def _join(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     return {"row_count": int(written[0][0])}
 
 
-def _profile(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
-    """What each column holds. Text formats are parsed once, into a table on the disk: a question to one column then reads that column."""
+def _profile(scratch: Path, request: ProfileRequest) -> ProfileResult:
+    """Describe each column.
+
+    Text formats are parsed once, into a table on disk. A query for one column then reads only that
+    one.
+    """
     path, schema, budget = request["path"], _schema(request), Budget(request["profile_cpu_seconds"])
     connection = _connect(scratch, path, database=str(scratch / "table.duckdb"))
     source = f"read_parquet({quoted(path)})"
@@ -284,20 +316,20 @@ def _parse(connection: Any, sql: str, budget: Budget) -> None:
     except NotATable as error:
         if not budget.spent:
             raise
-        spent = f"reading it took {budget.seconds:.0f} seconds of computing"
+        spent = f"reading it took {budget.seconds:.0f} seconds of CPU time"
         raise NotATable(
-            f"The table is too large to describe: {spent}. A version with fewer rows can be."
+            f"The table is too large to describe: {spent}. Upload a version with fewer rows."
         ) from error
 
 
-def _definition(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
-    """What is wrong with a pipeline definition, and its graph."""
+def _definition(scratch: Path, request: DefinitionRequest) -> DefinitionResult:
+    """Check a pipeline definition and return its graph."""
     from projects.parsing.definition_child import checked
 
     return checked(scratch, request)
 
 
-_OPERATIONS = {
+_OPERATIONS: dict[str, Callable[[Path, Any], Any]] = {
     "read": _read,
     "read_each": _read_each,
     "rows": _rows,

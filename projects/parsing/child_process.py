@@ -1,4 +1,4 @@
-"""Runs one parsing child to its end, within limits of wall time, CPU time, memory and answer size."""
+"""Run one parsing child to its end, with limits on wall time, CPU time, memory and answer size."""
 
 import contextlib
 import json
@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import psutil
+
+from projects.parsing.messages import Answer, Request
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _MIB = 1024**2
@@ -25,7 +26,7 @@ _WATCH_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one child may use. `resident_bytes` is watched from outside; the child sets the others itself (`sandbox.py`)."""
+    """Limits of one child. The server watches `resident_bytes`; the child sets the others."""
 
     seconds: float
     cpu_seconds: int
@@ -33,11 +34,11 @@ class Limits:
     resident_bytes: int
     file_bytes: int
     answer_bytes: int = 16 * _MIB
-    nice: int = 0  # lower priority, for what nobody waits for at a form
+    nice: int = 0  # lower priority, for work that no form waits for
 
 
 class End(StrEnum):
-    """How a child ended."""
+    """The ways in which a child can end."""
 
     ANSWER = "answer"
     WALL_TIME = "wall_time"
@@ -49,20 +50,21 @@ class End(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`answer` is what the child wrote when `end` is ANSWER, else empty. `place`: where the child was, if it said so."""
+    """Result of a child.
+
+    `answer` is empty unless `end` is ANSWER. `place` is the last place that the child noted.
+    """
 
     end: End
     code: int
     cpu_seconds: float
-    answer: dict[str, Any]
+    answer: Answer
     place: str
 
 
 @contextmanager
-def run_child(
-    request: dict[str, Any], limits: Limits, scratch_dir: str
-) -> Iterator[tuple[Outcome, Path]]:
-    """The outcome and the child's scratch folder, which is removed at the end of the block."""
+def run_child(request: Request, limits: Limits, scratch_dir: str) -> Iterator[tuple[Outcome, Path]]:
+    """Run a child and provide its outcome and its scratch folder, which is removed afterwards."""
     scratch = Path(tempfile.mkdtemp(prefix="mimir-parse-", dir=scratch_dir))
     try:
         (scratch / "request.json").write_text(json.dumps({**request, "limits": asdict(limits)}))
@@ -95,7 +97,7 @@ def _run(scratch: Path, limits: Limits) -> Outcome:
 
 
 class _Watch:
-    """Resident bytes and CPU seconds of a process, as far as they could be read."""
+    """Resident bytes and CPU seconds of a process, as far as they can be read."""
 
     def __init__(self, pid: int) -> None:
         self._process: psutil.Process | None = None
@@ -104,7 +106,7 @@ class _Watch:
             self._process = psutil.Process(pid)
 
     def resident_bytes(self) -> int:
-        """Now; 0 where it cannot be read."""
+        """Return the present value; 0 if it cannot be read."""
         if self._process is None:
             return 0
         with contextlib.suppress(psutil.Error):
@@ -115,7 +117,7 @@ class _Watch:
 
 
 def _wait(process: subprocess.Popen[bytes], watch: _Watch, limits: Limits) -> End | None:
-    """Which limit was exceeded; None when the child ended by itself."""
+    """Wait for the end. Return the exceeded limit, or None if the child ended by itself."""
     end = time.monotonic() + limits.seconds
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -130,7 +132,8 @@ def _wait(process: subprocess.Popen[bytes], watch: _Watch, limits: Limits) -> En
 def _outcome(
     scratch: Path, limits: Limits, code: int, breach: End | None, cpu_seconds: float
 ) -> Outcome:
-    end, answer = breach or End.ANSWER, {}
+    end = breach or End.ANSWER
+    answer: Answer = {}
     path = scratch / "answer.json"
     if breach is None and code == -signal.SIGXCPU:
         end, cpu_seconds = End.CPU_TIME, float(limits.cpu_seconds)

@@ -1,4 +1,4 @@
-"""Short facts about each column of a file that was read: cells without a value, different values, the least and the greatest. Exact, or absent."""
+"""Exact facts about each column of a file: missing and distinct values, minimum and maximum."""
 
 import time
 from collections.abc import Sequence
@@ -9,11 +9,9 @@ from mimir.lib.reading.read import Reading
 from mimir.lib.tables import Column, NoMemory, NotATable, identifier
 from projects.parsing.column_profile import Budget
 
-CELLS_MAX, COLUMNS_MAX = (
-    12_000_000,
-    500,
-)  # of a table; a larger one has no facts: they would take as long as the reading
-CPU_SECONDS = 5.0  # for all columns; those that are left then have no facts
+# A larger table gets no facts: they would take as long as reading it.
+CELLS_MAX, COLUMNS_MAX = 12_000_000, 500
+CPU_SECONDS = 5.0  # for all columns; the remaining ones get no facts
 COLUMNS_A_QUERY, CELLS_A_QUERY = 20, 500_000  # a query's time grows faster than its columns
 _NUMBERS = frozenset(
     (
@@ -33,7 +31,10 @@ _TIMES = frozenset(("DATE", "TIME", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP WITH
 
 
 def add_facts(found: Reading) -> None:
-    """Add `missing`, `distinct`, `min` and `max` to the columns of `found.schema`, as far as the time allows."""
+    """Add `missing`, `distinct`, `min` and `max` to the columns of `found.schema`.
+
+    Columns for which the time is not enough get none.
+    """
     if (
         not found.complete
         or len(found.schema) > COLUMNS_MAX
@@ -58,18 +59,18 @@ def add_facts(found: Reading) -> None:
 
 
 def _facts(found: Reading, columns: Sequence[Column]) -> list[dict[str, Any]]:
-    asked = ", ".join(part for column in columns for part in _asked(column))
+    queries = ", ".join(part for column in columns for part in _fact_queries(column))
     row = iter(
         run_sql(
             found.connection,
-            f"SELECT {asked} FROM ({found.rows_of([column.name for column in columns])})",
+            f"SELECT {queries} FROM ({found.rows_of([column.name for column in columns])})",
         )[0]
     )
     return [_known(found.row_count, [next(row) for _ in range(4)]) for _ in columns]
 
 
-def _asked(column: Column) -> list[str]:
-    """SQL for values, different values, least and greatest; NULL where a type has none."""
+def _fact_queries(column: Column) -> list[str]:
+    """Return SQL for the number of values, distinct values, minimum, maximum; NULL if undefined."""
     name = identifier(column.name)
     nested = column.type.endswith("]") or column.type.startswith(("STRUCT", "MAP", "UNION"))
     distinct = "NULL" if nested else f"count(DISTINCT {name})"
@@ -81,9 +82,9 @@ def _asked(column: Column) -> list[str]:
     return [f"count({name})", distinct, *ends]
 
 
-def _known(row_count: int, asked: Sequence[Any]) -> dict[str, Any]:
-    values, distinct, low, high = asked
-    known: dict[str, Any] = {"missing": row_count - values}
+def _known(row_count: int, values: Sequence[Any]) -> dict[str, Any]:
+    present, distinct, low, high = values
+    known: dict[str, Any] = {"missing": row_count - present}
     if distinct is not None:
         known["distinct"] = distinct
     if low is not None and not any(

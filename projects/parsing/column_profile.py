@@ -1,13 +1,9 @@
-"""What each column of a table holds, with exact counts. Part of the parsing child.
+"""Description of each column of a table, with exact counts. Runs in the parsing child.
 
-A column is described as
-
-    {"name", "type", "kind": "number"|"category"|"time"|"boolean"|"other", "missing", "distinct", "min", "max", "mean", "std",
-     "histogram": {"edges": […], "counts": […]} or null, "top": [{"value", "count"}] or null}
-
-NaN counts as missing; infinite values are left out of what is computed with numbers. Every bin is [edge, next edge), the last one with
-its upper edge. `std` is of a sample. Times are ISO 8601 text, a mean of them is none. A column that could not be described within the
-bounds has its name, type and kind alone, all else null.
+NaN counts as missing; infinite values are ignored in computations with numbers. Each bin is [edge,
+next edge); the last one includes its upper edge. `std` is of a sample. Times are ISO 8601 text and
+have no mean. A column that cannot be described within the limits has name, type and kind only; all
+other fields are null.
 """
 
 import itertools
@@ -15,17 +11,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from mimir.lib.inspection import DiskFull, run_sql
 from mimir.lib.schemas.signature import kind_of
 from mimir.lib.tables import Column, NotATable, identifier
+from projects.parsing.messages import Description
 
-COLUMNS_MAX = 1000  # described; the page of a wider table names the others
+COLUMNS_MAX = 1000  # described; a wider table has only names of the others
 BINS_MAX, TOP_MAX = 20, 10
 VALUE_CHARACTERS = 200  # of one of the most common values
-_WHOLE_RANGE_MAX = 1_000_000  # whole numbers closer together than this get bins of whole width
-_LARGE = 1e150  # squares of larger numbers have no room in a double
+_WHOLE_RANGE_MAX = 1_000_000  # below it, whole numbers get bins of whole width
+_LARGE = 1e150  # squares of larger numbers overflow a double
 _NAMED_MAX = 5  # columns that a fault names
 _WATCH_SECONDS = 0.2
 _INTEGERS = frozenset(
@@ -42,11 +39,11 @@ _INTEGERS = frozenset(
     ]
 )
 
-Description = dict[str, Any]
+Facts = dict[str, Any]  # some fields of a `Description`
 
 
 class Budget:
-    """Seconds of computing that a description may take. Computing and not waiting: a busy machine must not make a table too large."""
+    """CPU seconds of a description. Wall time would make a table too large for a busy machine."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -57,7 +54,7 @@ class Budget:
 
     @contextmanager
     def watching(self, connection: Any) -> Iterator[None]:
-        """Interrupt what `connection` runs once the budget is spent."""
+        """Interrupt the query of `connection` once the budget is spent."""
         done = threading.Event()
 
         def watch() -> None:
@@ -77,14 +74,17 @@ class Budget:
 def described(
     connection: Any, source: str, schema: Sequence[Column], budget: Budget
 ) -> tuple[list[Description], str]:
-    """Each column of the SQL table `source`, in order, and a sentence for people about those that are left out, or empty."""
+    """Describe each column of the SQL table `source`, in order.
+
+    Returns the descriptions and a sentence about omitted columns, or an empty text.
+    """
     row_count = int(run_sql(connection, f"SELECT count(*) FROM {source}")[0][0])
     found: list[Description] = []
     refused: list[str] = []
     late = 0
     for index, column in enumerate(schema):
         kind = kind_of(column.type) or "other"
-        facts: Description = {}
+        facts: Facts = {}
         if index < COLUMNS_MAX and not budget.spent:
             try:
                 facts = _DESCRIBERS[kind](connection, source, column, row_count)
@@ -95,11 +95,11 @@ def described(
                     refused.append(column.name)
         if not facts and index < COLUMNS_MAX and budget.spent:
             late += 1
-        found.append({**_blank(column, kind), **facts})
+        found.append(cast("Description", {**_blank(column, kind), **facts}))
     return found, _fault(len(schema), late, refused, budget)
 
 
-def _blank(column: Column, kind: str) -> Description:
+def _blank(column: Column, kind: str) -> Facts:
     nothing = dict.fromkeys(
         ("missing", "distinct", "min", "max", "mean", "std", "histogram", "top")
     )
@@ -113,18 +113,20 @@ def _fault(columns: int, late: int, refused: Sequence[str], budget: Budget) -> s
     if late:
         described_columns = min(columns, COLUMNS_MAX) - late
         sentences.append(
-            f"The table is too large to describe whole: {described_columns} of {columns} columns took {budget.seconds:.0f} seconds of computing. "
-            "A version with fewer rows or columns can be."
+            f"The table is too large to describe completely: {described_columns} of {columns}"
+            f" columns took {budget.seconds:.0f} seconds of CPU time."
+            " Upload a version with fewer rows or columns."
         )
     if refused:
         more = f" and {len(refused) - _NAMED_MAX} more" if len(refused) > _NAMED_MAX else ""
         sentences.append(
-            f"Too much for the memory of a description, or of a type that has none: {', '.join(refused[:_NAMED_MAX])}{more}."
+            "Not described, for lack of memory or because of the type:"
+            f" {', '.join(refused[:_NAMED_MAX])}{more}."
         )
     return " ".join(sentences)
 
 
-def _number(connection: Any, source: str, column: Column, row_count: int) -> Description:
+def _number(connection: Any, source: str, column: Column, row_count: int) -> Facts:
     name = identifier(column.name)
     if column.type in _INTEGERS:
         value, finite, there = name, f"{name} IS NOT NULL", f"{name} IS NOT NULL"
@@ -159,12 +161,12 @@ def _number(connection: Any, source: str, column: Column, row_count: int) -> Des
 
 
 def _finite(number: float) -> float | None:
-    """JSON has no infinity."""
+    """Return None for infinity, which JSON does not have."""
     return number if number - number == 0 else None
 
 
-def _time(connection: Any, source: str, column: Column, row_count: int) -> Description:
-    """As whole numbers: days of dates, microseconds of times."""
+def _time(connection: Any, source: str, column: Column, row_count: int) -> Facts:
+    """Describe dates as whole days and times as whole microseconds."""
     name = identifier(column.name)
     zoned = column.type.startswith("TIMESTAMP") and (
         "TIME ZONE" in column.type or "TZ" in column.type
@@ -181,7 +183,8 @@ def _time(connection: Any, source: str, column: Column, row_count: int) -> Descr
     finite = f"isfinite({instant})"
     row = run_sql(
         connection,
-        f"SELECT count({name}), count(DISTINCT {name}), min({value}) FILTER ({finite}), max({value}) FILTER ({finite}) FROM {source}",
+        f"SELECT count({name}), count(DISTINCT {name}), min({value}) FILTER ({finite}),"
+        f" max({value}) FILTER ({finite}) FROM {source}",
     )[0]
     facts = {"missing": row_count - row[0], "distinct": row[1]}
     if row[2] is None:
@@ -200,7 +203,10 @@ def _time(connection: Any, source: str, column: Column, row_count: int) -> Descr
 
 
 def _edges(low: Any, high: Any) -> list[Any]:
-    """The edges of at most `BINS_MAX` bins. Whole numbers that are not far apart get bins with equally many of them in each."""
+    """Return the edges of at most BINS_MAX bins.
+
+    Whole numbers in a small range get bins that hold equally many of them.
+    """
     if isinstance(low, int):
         span = high - low
         if span < _WHOLE_RANGE_MAX:
@@ -217,28 +223,32 @@ def _edges(low: Any, high: Any) -> list[Any]:
 def _binned(
     connection: Any, counted: str, value: str, edges: Sequence[Any], *more: str
 ) -> list[Any]:
-    """First what `more` asks, then the number of values in each bin."""
+    """Return the results of the SQL expressions `more`, then the number of values in each bin."""
     reached = [f"count(*) FILTER ({value} >= {_literal(edge)})" for edge in edges[1:-1]]
     row = run_sql(connection, f"SELECT {', '.join([*more, 'count(*)', *reached])} FROM {counted}")[
         0
     ]
-    asked, above = row[: len(more)], [*row[len(more) :], 0]
-    return [*asked, *(first - second for first, second in itertools.pairwise(above))]
+    results, above = row[: len(more)], [*row[len(more) :], 0]
+    return [*results, *(first - second for first, second in itertools.pairwise(above))]
 
 
 def _literal(number: Any) -> str:
     return f"CAST('{number!r}' AS DOUBLE)" if isinstance(number, float) else str(number)
 
 
-def _category(connection: Any, source: str, column: Column, row_count: int) -> Description:
+def _category(connection: Any, source: str, column: Column, row_count: int) -> Facts:
     name = identifier(column.name)
-    grouped = f"SELECT {name} AS value, count(*) AS times FROM {source} WHERE {name} IS NOT NULL GROUP BY {name}"
+    grouped = (
+        f"SELECT {name} AS value, count(*) AS times FROM {source}"
+        f" WHERE {name} IS NOT NULL GROUP BY {name}"
+    )
     text = f"left(CAST(value AS VARCHAR), {VALUE_CHARACTERS + 1})"
     first = f"SELECT {text} AS text, times FROM grouped ORDER BY times DESC, value LIMIT {TOP_MAX}"
     row = run_sql(
         connection,
         f"WITH grouped AS MATERIALIZED ({grouped}) "
-        f"SELECT count(*), coalesce(sum(times), 0), (SELECT list([text, times::VARCHAR]) FROM ({first})) FROM grouped",
+        "SELECT count(*), coalesce(sum(times), 0),"
+        f" (SELECT list([text, times::VARCHAR]) FROM ({first})) FROM grouped",
     )[0]
     top = [{"value": _shown(value), "count": int(times)} for value, times in row[2] or []]
     return {"missing": row_count - int(row[1]), "distinct": row[0], "top": top}
@@ -249,13 +259,13 @@ def _shown(text: str) -> str:
     return text if len(text) <= VALUE_CHARACTERS else text[:VALUE_CHARACTERS] + "…"
 
 
-def _other(connection: Any, source: str, column: Column, row_count: int) -> Description:
+def _other(connection: Any, source: str, column: Column, row_count: int) -> Facts:
     name = identifier(column.name)
     row = run_sql(connection, f"SELECT count({name}), count(DISTINCT {name}) FROM {source}")[0]
     return {"missing": row_count - row[0], "distinct": row[1]}
 
 
-_DESCRIBERS: dict[str, Callable[[Any, str, Column, int], Description]] = {
+_DESCRIBERS: dict[str, Callable[[Any, str, Column, int], Facts]] = {
     "number": _number,
     "category": _category,
     "boolean": _category,

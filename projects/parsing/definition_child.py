@@ -1,26 +1,27 @@
-"""Checks a pipeline definition. Part of the parsing child: here its SQL is parsed and bound."""
+"""Check of a pipeline definition in the parsing child, which parses and binds its SQL."""
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from mimir.lib.schemas.field_errors import FieldError
 from mimir.lib.schemas.pipeline import check_definition, graph
 from mimir.lib.schemas.sqlparser import BadQuery, parse_query
 from mimir.lib.schemas.steps import queries
 from projects.parsing.binding import bind
+from projects.parsing.messages import DefinitionRequest, DefinitionResult, FaultInfo, GraphInfo
 
 
-def checked(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
-    """{"faults", "data_faults", "steps", "graph"}: what does not hold for any data, and what does not fit the data of now.
+def checked(scratch: Path, request: DefinitionRequest) -> DefinitionResult:
+    """Return the faults of a definition, the faults of its data, and its graph.
 
-    A definition with `faults` cannot be saved; it has no graph, and its data are not looked at.
+    A definition with `faults` cannot be saved. It has no graph, and its data are not checked.
     """
     definition = request["definition"]
     _parse_each(scratch, definition)
     faults = check_definition(definition)
     if faults:
         return {
-            "faults": [asdict(fault) for fault in faults],
+            "faults": [_fault(fault) for fault in faults],
             "data_faults": [],
             "steps": [],
             "graph": {"nodes": [], "edges": []},
@@ -30,14 +31,21 @@ def checked(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     )
     return {
         "faults": [],
-        "data_faults": [asdict(fault) for fault in bound.faults],
+        "data_faults": [_fault(fault) for fault in bound.faults],
         "steps": bound.steps,
-        "graph": graph(definition),
+        "graph": cast("GraphInfo", graph(definition)),
     }
 
 
+def _fault(fault: FieldError) -> FaultInfo:
+    return {"path": fault.path, "message": fault.message, "detail": fault.detail}
+
+
 def _parse_each(scratch: Path, definition: Any) -> None:
-    """Parse each query once, with a note of its place, by which the server names the step should the parser not come back."""
+    """Parse each query once, after a note of its place.
+
+    If the parser crashes, the server names the step from that note.
+    """
     refused = ""
     for place, query in queries(definition):
         note_place(scratch, place)
@@ -50,5 +58,5 @@ def _parse_each(scratch: Path, definition: Any) -> None:
 
 
 def note_place(scratch: Path, path: str) -> None:
-    """Which field is being worked on."""
+    """Write down the path of the field that is being checked."""
     (scratch / "place").write_text(path)

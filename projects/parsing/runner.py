@@ -1,6 +1,6 @@
-"""Reads table files in parsing children, and turns how a child ended into an answer or a sentence for the user.
+"""Read table files in parsing children, and turn the end of a child into a result or an error.
 
-How many children run, and for whom, is in `slots.py`. A refusal is remembered by content, so that a file that used up its limits once
+`slots.py` limits the children. A refusal is cached by content: a file that used up its limits once
 does not use them again.
 """
 
@@ -18,6 +18,18 @@ from mimir.lib.disks import storage_problem
 from mimir.lib.errors import MimirError
 from projects.parsing.cache import ExpiringCache
 from projects.parsing.child_process import End, Limits, Outcome, run_child
+from projects.parsing.messages import (
+    ColumnInfo,
+    ColumnType,
+    Description,
+    FileRequest,
+    Options,
+    ProfileRequest,
+    ReadRequest,
+    ReadResult,
+    TableRequest,
+    WarningInfo,
+)
 from projects.parsing.slots import WAIT_SECONDS, Busy, Kind, Owner, file_slots
 
 __all__ = [
@@ -33,13 +45,12 @@ __all__ = [
 
 SECONDS_MAX = 60
 CPU_SECONDS_MAX = 50
-PROFILE_CPU_SECONDS = 40.0  # a description ends itself with what it has
-RESIDENT_BYTES_MAX = (
-    768 * 1024**2
-)  # DuckDB keeps to 256 MB itself; this is for what escapes its accounting
-ADDRESS_BYTES_MAX = 1280 * 1024**2  # some 250 MiB of it are libraries and reserved memory
-FILE_BYTES_MAX = 2 * 1024**3  # a converted copy, or what DuckDB spills
-# Of what time was used up although others were computing: from here on it was the file and not the machine.
+PROFILE_CPU_SECONDS = 40.0  # a description then returns the columns it has
+# DuckDB limits itself to 256 MB; the rest is memory outside its accounting.
+RESIDENT_BYTES_MAX = 768 * 1024**2
+ADDRESS_BYTES_MAX = 1280 * 1024**2  # about 250 MiB of it are libraries and reserved memory
+FILE_BYTES_MAX = 2 * 1024**3  # a converted copy, or a spill file of DuckDB
+# A reader with at least this CPU time hit its time limit because of the file, not the machine.
 OWN_CPU_SECONDS = 25.0
 _NOBODY = Owner()
 _slots = file_slots()
@@ -49,46 +60,50 @@ _refused_sizes: ExpiringCache[bool] = ExpiringCache(entries=2000, weight=2000, s
 
 
 class Unreadable(MimirError):
-    """The file cannot be read as a table; the message says why. Answered with 400. `sheets` are those of a workbook."""
+    """The file cannot be read as a table; the message says why. Answered with 400.
+
+    `sheets` are those of a workbook.
+    """
 
     status, code = 400, "unreadable_file"
     sheets: Sequence[dict[str, Any]] = ()
 
     def again(self) -> "Unreadable":
-        """The same refusal for another request."""
+        """Return the same refusal for another request."""
         error = type(self)(self.message, detail=self.detail)
         error.sheets = self.sheets
         return error
 
 
 class Interrupted(Unreadable):
-    """The reader was stopped by the clock or from outside: at another time the same file may be readable."""
+    """The reader was stopped by the clock or from outside. The same file may be readable later."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableFile:
-    """A file on this machine's disk, and what is known of it. `key` identifies its content and schema; empty: unknown."""
+    """A local table file. `key` identifies its content and schema; it is empty if unknown."""
 
     path: str
     format: str
-    schema: list[dict[str, str]]
+    schema: list[ColumnType]
     key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadFile:
-    """What reading a file found. `options` are the ones that were used, detected or chosen.
+    """Result of reading a file. `options` are the ones in effect, detected or chosen.
 
-    `table` is a Parquet file with the rows; None where the file itself is that, or where none was asked for. `rows` and `cells` are the first
-    rows, typed and as they are in the file. `complete` is false where only the beginning was read.
+    `table` is a Parquet file with the rows, or None if the file itself is one or if no table was
+    requested. `rows` and `cells` are the first rows, typed and as text of the file. `complete` is
+    false if only the beginning was read.
     """
 
     format: str
     packing: str
     options: dict[str, Any]
-    schema: list[dict[str, Any]]
+    schema: list[ColumnInfo]
     row_count: int
-    warnings: list[dict[str, Any]]
+    warnings: list[WarningInfo]
     complete: bool
     lines: list[str]
     choices: dict[str, list[dict[str, Any]]]
@@ -99,7 +114,7 @@ class ReadFile:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The first rows as JSON values; `truncated` says that there are more."""
+    """The first rows as JSON values. `truncated`: there are more."""
 
     rows: list[list[Any]]
     truncated: bool
@@ -107,23 +122,28 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What each column holds (see `profile.py`), and a sentence about what could not be described, or empty."""
+    """Description of each column (see `column_profile.py`). `fault` is about omitted columns, or
+    empty.
+    """
 
-    columns: list[dict[str, Any]]
+    columns: list[Description]
     fault: str
 
 
 def inspect(
     path: str,
     *,
-    options: dict[str, Any],
+    options: Options,
     rows: int,
     sample: bool = False,
     scratch_dir: str,
     owner: Owner = _NOBODY,
 ) -> ReadFile:
-    """What is in the file at `path`, with its first `rows` rows. `sample`: only its beginning is read. Raises: Unreadable, Busy."""
-    request = {
+    """Read a file with its first `rows` rows; with `sample` only its beginning.
+
+    Raises: Unreadable, Busy.
+    """
+    request: ReadRequest = {
         "operation": "read",
         "path": path,
         "options": options,
@@ -137,10 +157,13 @@ def inspect(
 
 @contextlib.contextmanager
 def imported(
-    path: str, *, options: dict[str, Any], scratch_dir: str, owner: Owner = _NOBODY
+    path: str, *, options: Options, scratch_dir: str, owner: Owner = _NOBODY
 ) -> Iterator[ReadFile]:
-    """What is in the file at `path`, and its table, which is removed at the end of the block. Raises: Unreadable, Busy."""
-    request = {
+    """Read a file and provide its table, which is removed after the block.
+
+    Raises: Unreadable, Busy.
+    """
+    request: ReadRequest = {
         "operation": "read",
         "path": path,
         "options": options,
@@ -156,10 +179,12 @@ def imported(
 
 @contextlib.contextmanager
 def imported_each(
-    path: str, readings: Sequence[dict[str, Any]], *, scratch_dir: str, owner: Owner = _NOBODY
+    path: str, readings: Sequence[Options], *, scratch_dir: str, owner: Owner = _NOBODY
 ) -> Iterator[list[ReadFile]]:
-    """What reading the file with each of these options finds, with its table; all within the limits of one reading. Types of columns that a
-    table lacks are left out. The tables are removed at the end of the block. Raises: Unreadable, Busy.
+    """Read a file once for each of `readings`, and provide the results with their tables.
+
+    The limits of one reading hold for all together. Types of columns that a table does not have are
+    ignored. The tables are removed after the block. Raises: Unreadable, Busy.
     """
     with _child(
         {"operation": "read_each", "path": path, "readings": list(readings)},
@@ -173,22 +198,41 @@ def imported_each(
         ]
 
 
-def _read_file(answer: dict[str, Any], table: Path | None) -> ReadFile:
-    facts = {name: value for name, value in answer.items() if name != "has_table"}
-    return ReadFile(**{"rows": [], "cells": [], **facts, "table": table})
+def _read_file(result: ReadResult, table: Path | None) -> ReadFile:
+    return ReadFile(
+        format=result["format"],
+        packing=result["packing"],
+        options=result["options"],
+        schema=result["schema"],
+        row_count=result["row_count"],
+        warnings=result["warnings"],
+        complete=result["complete"],
+        lines=result["lines"],
+        choices=result["choices"],
+        rows=result.get("rows", []),
+        cells=result.get("cells", []),
+        table=table,
+    )
 
 
 def preview(table: TableFile, *, limit: int, scratch_dir: str, owner: Owner = _NOBODY) -> Preview:
-    """The first `limit` rows. Raises: Unreadable, Busy."""
+    """Return the first `limit` rows. Raises: Unreadable, Busy."""
     with _child(
-        {"operation": "rows", "limit": limit, **_known(table)}, scratch_dir, Kind.PREVIEW, owner
+        {"operation": "rows", "limit": limit, **_table_fields(table)},
+        scratch_dir,
+        Kind.PREVIEW,
+        owner,
     ) as (answer, _):
         return Preview(rows=answer["rows"], truncated=answer["truncated"])
 
 
 def profile(table: TableFile, *, scratch_dir: str, owner: Owner = _NOBODY) -> Profile:
-    """What each column holds. Raises: Unreadable, Interrupted, Busy."""
-    request = {"operation": "profile", "profile_cpu_seconds": PROFILE_CPU_SECONDS, **_known(table)}
+    """Describe each column. Raises: Unreadable, Interrupted, Busy."""
+    request: ProfileRequest = {
+        "operation": "profile",
+        "profile_cpu_seconds": PROFILE_CPU_SECONDS,
+        **_table_fields(table),
+    }
     with _child(request, scratch_dir, Kind.LONG, owner) as (answer, _):
         return Profile(columns=answer["columns"], fault=answer["fault"])
 
@@ -197,9 +241,12 @@ def profile(table: TableFile, *, scratch_dir: str, owner: Owner = _NOBODY) -> Pr
 def converted(
     table: TableFile, *, to: str, scratch_dir: str, owner: Owner = _NOBODY
 ) -> Iterator[Path]:
-    """The table as `csv` or `parquet` in a file that is removed at the end of the block. Raises: Unreadable, Busy."""
+    """Provide the table as `csv` or `parquet` in a file that is removed after the block.
+
+    Raises: Unreadable, Busy.
+    """
     with _child(
-        {"operation": "convert", "to": to, **_known(table)}, scratch_dir, Kind.LONG, owner
+        {"operation": "convert", "to": to, **_table_fields(table)}, scratch_dir, Kind.LONG, owner
     ) as (_, scratch):
         yield scratch / "output"
 
@@ -208,35 +255,37 @@ def converted(
 def joined(
     table: TableFile, added: str, *, scratch_dir: str, owner: Owner = _NOBODY
 ) -> Iterator[tuple[Path, int]]:
-    """The rows of `table` and below them those of the Parquet file `added`, which has the same columns: a Parquet file that is removed at the
-    end of the block, and how many rows it has. Raises: Unreadable, Busy.
+    """Provide the rows of `table`, then those of `added`, as a Parquet file with its row count.
+
+    `added` is a Parquet file with the same columns. The result is removed after the block. Raises:
+    Unreadable, Busy.
     """
     with _child(
-        {"operation": "join", "added": added, **_known(table)}, scratch_dir, Kind.LONG, owner
+        {"operation": "join", "added": added, **_table_fields(table)}, scratch_dir, Kind.LONG, owner
     ) as (answer, scratch):
         yield scratch / "output", answer["row_count"]
 
 
-def _known(table: TableFile) -> dict[str, Any]:
+def _table_fields(table: TableFile) -> TableRequest:
     return {"path": table.path, "format": table.format, "schema": table.schema, "key": table.key}
 
 
 @contextlib.contextmanager
 def _child(
-    request: dict[str, Any], scratch_dir: str, kind: Kind, owner: Owner
-) -> Iterator[tuple[dict[str, Any], Path]]:
-    _raise_remembered(request)
+    request: FileRequest, scratch_dir: str, kind: Kind, owner: Owner
+) -> Iterator[tuple[Any, Path]]:
+    _raise_cached_refusal(request)
     with contextlib.ExitStack() as stack:
         with _slots.held(kind, owner, WAIT_SECONDS):
-            _raise_remembered(request)  # one that waited for another reader of the same content
+            _raise_cached_refusal(request)  # a reader of the same content may have ended meanwhile
             outcome, scratch = stack.enter_context(run_child(request, _limits(kind), scratch_dir))
         if outcome.end is End.CRASH and (full := storage_problem(scratch_dir)) is not None:
-            raise full  # not the file's fault
+            raise full  # the disk and not the file is the cause
         try:
             answer = _answer(outcome)
         except Unreadable as error:
             if _repeats(outcome):
-                _remember(request, error)
+                _cache_refusal(request, error)
             raise
         yield answer, scratch
 
@@ -252,8 +301,8 @@ def _limits(kind: Kind) -> Limits:
     )
 
 
-def _answer(outcome: Outcome) -> dict[str, Any]:
-    """Raises: Unreadable, Interrupted, Busy."""
+def _answer(outcome: Outcome) -> Any:
+    """Return the child's result. Raises: Unreadable, Interrupted, Busy."""
     advice = "Split it, or upload it as Parquet."
     match outcome.end:
         case End.WALL_TIME:
@@ -261,14 +310,15 @@ def _answer(outcome: Outcome) -> dict[str, Any]:
             raise kind(f"Reading the file took longer than {SECONDS_MAX} seconds. {advice}")
         case End.CPU_TIME:
             raise Unreadable(
-                f"Reading the file took more than {CPU_SECONDS_MAX} seconds of computing. {advice}"
+                f"Reading the file took more than {CPU_SECONDS_MAX} seconds of CPU time. {advice}"
             )
         case End.MEMORY:
             raise Unreadable(f"Reading the file took more memory than is allowed. {advice}")
         case End.CRASH:
             crashed = Interrupted if outcome.code < 0 else Unreadable
             raise crashed(
-                f"The file made its reader stop (exit {outcome.code}). It may be damaged: check it, or save it in another format."
+                f"The file crashed its reader (exit code {outcome.code}). It may be damaged."
+                " Check it, or save it in another format."
             )
         case End.ANSWER_SIZE:
             raise Unreadable("The file's description is too large. Use fewer or simpler columns.")
@@ -281,32 +331,35 @@ def _answer(outcome: Outcome) -> dict[str, Any]:
         )
         error.sheets = answer.get("sheets", [])
         raise error
-    found: dict[str, Any] = answer["ok"]
-    return found
+    return answer["ok"]
 
 
 def _repeats(outcome: Outcome) -> bool:
-    """Whether the same content would end so again. A child that failed by itself, or was killed from outside, may do better next time."""
+    """Return whether the same content would end like this again.
+
+    A child that failed by itself, or was killed from outside, may succeed next time.
+    """
     return outcome.end is not End.CRASH or (outcome.code < 0 and outcome.code != -signal.SIGKILL)
 
 
-def _raise_remembered(request: dict[str, Any]) -> None:
+def _raise_cached_refusal(request: FileRequest) -> None:
     key = _content_key(request, only_if_refused=True)
     error = key and (_refusals.get(key) or _interruptions.get(key))
     if error:
         raise error.again()
 
 
-def _remember(request: dict[str, Any], error: Unreadable) -> None:
+def _cache_refusal(request: FileRequest, error: Unreadable) -> None:
     key = _content_key(request)
     if key:
         (_interruptions if isinstance(error, Interrupted) else _refusals).put(key, error.again())
 
 
-def _content_key(request: dict[str, Any], *, only_if_refused: bool = False) -> str:
-    """What the answer to `request` depends on; empty where that is not known.
+def _content_key(request: FileRequest, *, only_if_refused: bool = False) -> str:
+    """Return the key of everything the answer depends on; empty if unknown.
 
-    A file without a key is hashed. `only_if_refused`: not before a file of its size was refused, so that most files are read once only.
+    A file without a key is hashed. With `only_if_refused` this happens only if a file of that size
+    was refused before, so that most files are read once only.
     """
     content = request.get("key", "")
     if not content and not os.path.isfile(request["path"]):

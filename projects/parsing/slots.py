@@ -1,7 +1,8 @@
-"""Who may run a parsing child now: a few at once in all, so many of each kind, so many for one user and one project.
+"""Limits on concurrent parsing children: in all, for each kind, for each user and each project.
 
-One slot is kept for uploads and one more for previews, so that long descriptions and conversions cannot block other people's work.
-Waiting is bounded too: a user with several requests waiting is refused at once.
+One slot is reserved for uploads and another for uploads and previews, so that long descriptions and
+conversions cannot block other people. Waiting is limited, too: the server refuses a user with
+several waiting requests immediately.
 """
 
 import threading
@@ -19,13 +20,13 @@ _RETRY_SECONDS = 5.0
 
 
 class Busy(TooMany):
-    """Too many files or definitions are being read at this moment, or this machine has no room to read one. Answered with 429."""
+    """Too many files are being read, or this machine has no space for one. Answered with 429."""
 
     code = "busy"
 
 
 class Kind(StrEnum):
-    """What a child is started for."""
+    """The purpose of a child."""
 
     UPLOAD = "upload"
     PREVIEW = "preview"
@@ -35,7 +36,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who asks, and for which project. Empty: not limited by it."""
+    """The user and the project of a request. An empty value is not limited."""
 
     user: str = ""
     project: str = ""
@@ -43,9 +44,10 @@ class Owner:
 
 @dataclass(slots=True)
 class Slots:
-    """`total` children at once. `shares`: the most children of these kinds together. `each`: the most of one kind for one user or project.
+    """At most `total` children at once.
 
-    `waiting`: the most requests of one user that wait at the same time.
+    `shares` limits the children of several kinds together, `each` those of one kind for one user or
+    project, and `waiting` the requests of one user that wait at the same time.
     """
 
     total: int
@@ -59,7 +61,7 @@ class Slots:
 
     @contextmanager
     def held(self, kind: Kind, owner: Owner, wait_seconds: float) -> Iterator[None]:
-        """One slot for the time of the block. Raises: Busy."""
+        """Hold one slot for the duration of the block. Raises: Busy."""
         self._acquire(kind, owner, wait_seconds)
         try:
             yield
@@ -73,7 +75,7 @@ class Slots:
         with self._changed:
             if owner.user and self._waiting[owner.user] >= self.waiting:
                 raise Busy(
-                    "Several of your requests are waiting already. Try again when they are done.",
+                    "Several of your requests are already waiting. Try again when they are done.",
                     retry_after_seconds=_RETRY_SECONDS,
                 )
             self._waiting[owner.user] += 1
@@ -91,7 +93,7 @@ class Slots:
                     del self._waiting[owner.user]
 
     def _free(self, kind: Kind, owner: Owner) -> bool:
-        if sum(self._running.values()) >= self.total or self._own_are_busy(kind, owner):
+        if sum(self._running.values()) >= self.total or self._owner_is_busy(kind, owner):
             return False
         return all(
             sum(self._running[member] for member in members) < most
@@ -99,7 +101,7 @@ class Slots:
             if kind in members
         )
 
-    def _own_are_busy(self, kind: Kind, owner: Owner) -> bool:
+    def _owner_is_busy(self, kind: Kind, owner: Owner) -> bool:
         return any(self._owned[key] >= self.each[kind] for key in _keys(kind, owner))
 
     def _count(self, kind: Kind, owner: Owner, change: int) -> None:
@@ -110,9 +112,12 @@ class Slots:
                 del self._owned[key]
 
     def _reason(self, kind: Kind, owner: Owner) -> str:
-        if self._own_are_busy(kind, owner):
-            return "Other requests of yours, or of this project, are still being read. Try again when they are done."
-        return "Many files are being read right now. Try again in a few seconds."
+        if self._owner_is_busy(kind, owner):
+            return (
+                "Other files of yours, or of this project, are still being read."
+                " Try again when they are done."
+            )
+        return "Too many files are being read. Try again in a few seconds."
 
 
 def _keys(kind: Kind, owner: Owner) -> list[tuple[Kind, str, str]]:
@@ -124,7 +129,7 @@ def _keys(kind: Kind, owner: Owner) -> list[tuple[Kind, str, str]]:
 
 
 def file_slots() -> Slots:
-    """Of children that read table files: four at once; one is kept for uploads, one more for uploads and previews."""
+    """Return slots for reading table files: one for uploads only, one for uploads and previews."""
     not_uploads = frozenset({Kind.PREVIEW, Kind.LONG})
     return Slots(
         4,
@@ -134,5 +139,5 @@ def file_slots() -> Slots:
 
 
 def definition_slots() -> Slots:
-    """Of children that check definitions: they are small and end within seconds, so they have slots of their own."""
+    """Return slots for checks of definitions. These are small and end within seconds."""
     return Slots(3, (), {Kind.DEFINITION: 1})

@@ -1,6 +1,4 @@
-"""Pipelines: check, save, list."""
-
-from typing import Any
+"""REST views of pipelines: step types, check, save, list."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -42,7 +40,7 @@ class StepTypesView(ApiView):
         return Response({"results": [_step_type(step) for step in STEP_TYPES.values()]})
 
 
-def _step_type(step: StepType) -> dict[str, Any]:
+def _step_type(step: StepType) -> shapes.StepTypeBody:
     return {
         "name": step.name,
         "title": step.title,
@@ -62,7 +60,7 @@ class PipelinesView(ApiView):
         responses={200: listing("PipelineList", shapes.PipelineShape), **errors(400, 404)},
     )
     def get(self, request: Request, slug: str) -> Response:
-        """Every pipeline with its newest version, by name."""
+        """List every pipeline with its newest version, by name."""
         page = paginate(
             pipeline_latest_versions(project=project_for(caller(request), slug)),
             request,
@@ -89,10 +87,12 @@ class PipelinesView(ApiView):
         },
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Save a definition as the next version of the pipeline of that name. `If-Match`: the ETag of the version that was edited.
+        """Save a definition as the next version of the pipeline of that name.
 
-        201: a version was created. 200: the definition is that of the current version, which is answered; nothing was created.
-        SQL that does not fit the datasets and columns of now is saved, with `warnings`: data may come later.
+        `If-Match`: the ETag of the version that was edited. 201: a version was created. 200: the
+        definition equals the current version, which is returned; nothing was created. SQL that does
+        not match the present datasets and columns is saved, with `warnings`: the data can follow
+        later.
         """
         project = project_for(caller(request), slug, Role.MAINTAINER)
         body = validated(shapes.PipelineRequest, request)
@@ -119,7 +119,7 @@ class PipelinesView(ApiView):
 
 
 class PipelineValidateView(ApiView):
-    """A check that saves nothing."""
+    """Validation of a definition without saving it."""
 
     @extend_schema(
         operation_id="pipelines_validate",
@@ -127,9 +127,9 @@ class PipelineValidateView(ApiView):
         responses={200: shapes.DefinitionCheck, **errors(400, 404, 413, 429)},
     )
     def post(self, request: Request, slug: str) -> Response:
-        """What is wrong with a definition, each error with its path, what was checked of each step, and the graph of the steps.
+        """Validate a definition: errors with their paths, the check of each step, and the graph.
 
-        SQL is bound to the columns that the datasets of this project have now; no data is read.
+        SQL is bound to the present columns of this project's datasets. No data is read.
         """
         project = project_for(caller(request), slug)
         definition = validated(shapes.DefinitionRequest, request)["definition"]
@@ -148,7 +148,7 @@ class PipelineValidateView(ApiView):
         )
 
 
-def _fault(fault: FieldError) -> dict[str, str]:
+def _fault(fault: FieldError) -> shapes.FaultBody:
     return {"path": fault.path, "message": fault.message, "detail": fault.detail}
 
 
@@ -161,7 +161,7 @@ class PipelineView(ApiView):
         responses={200: shapes.PipelineVersions, **NOT_MODIFIED, **errors(400, 404)},
     )
     def get(self, request: Request, slug: str, name: str) -> Response:
-        """Its versions, newest first."""
+        """List its versions, newest first."""
         pipeline = pipeline_get(project=project_for(caller(request), slug), name=name)
         page = paginate(pipeline_versions(pipeline=pipeline), request, keys=("-number",))
         versions = [shapes.pipeline_version(row) for row in page.results]

@@ -1,4 +1,4 @@
-"""What a pipeline definition would find in its project now: the columns of the versions it reads, and the datasets it writes to."""
+"""Data that a pipeline definition refers to: columns it reads, datasets it writes."""
 
 from difflib import get_close_matches
 from typing import Any
@@ -6,15 +6,21 @@ from typing import Any
 from mimir.lib.schemas.references import DatasetReference, step_reference
 from projects.datasets.read import dataset_version_find
 from projects.models import Dataset, Project
+from projects.parsing.messages import ReadReference
 
-NAMES_MAX = 5000  # of datasets among which a similar name is looked for
+NAMES_MAX = 5000  # dataset names that are searched for a similar one
 
 
-def definition_data(*, project: Project, definition: Any) -> tuple[dict[str, Any], dict[str, int]]:
-    """(reads, writes) as `projects.parsing.binding.bind` takes them. Any JSON value is accepted: its shape was not checked yet."""
-    reads: dict[str, Any] = {}
+def definition_data(
+    *, project: Project, definition: Any
+) -> tuple[dict[str, ReadReference], dict[str, int]]:
+    """Return (reads, writes) as `projects.parsing.binding.bind` expects them.
+
+    Accepts any JSON value, because the structure is not checked yet.
+    """
+    reads: dict[str, ReadReference] = {}
     written: set[str] = set()
-    found: dict[tuple[str, int | None], dict[str, Any]] = {}
+    found: dict[tuple[str, int | None], ReadReference] = {}
     for reference in _references(definition):
         dataset, version = reference.dataset, reference.version
         if "\x00" in dataset or not dataset.isprintable():
@@ -31,7 +37,8 @@ def definition_data(*, project: Project, definition: Any) -> tuple[dict[str, Any
     for step_reads in reads.values():
         if step_reads.get("missing") and step_reads["dataset"] in written:
             step_reads["missing"] += (
-                ". A write step of this pipeline creates it, but a run reads what exists when it is submitted"
+                ". A write step of this pipeline creates it, but a run reads versions that exist"
+                " when it is submitted"
             )
     names = Dataset.objects.filter(
         project=project, name__in=written, latest_number__gt=0
@@ -45,7 +52,7 @@ def _references(definition: Any) -> list[DatasetReference]:
     return [reference for reference in found if reference is not None]
 
 
-def _read(project: Project, dataset: str, version: int | None) -> dict[str, Any]:
+def _read(project: Project, dataset: str, version: int | None) -> ReadReference:
     row = dataset_version_find(project=project, name=dataset, number=version)
     if row is not None:
         return {
@@ -55,7 +62,10 @@ def _read(project: Project, dataset: str, version: int | None) -> dict[str, Any]
         }
     newest = Dataset.objects.filter(project=project, name=dataset, latest_number__gt=0).first()
     if newest is not None:
-        message = f"names version {version} of dataset {dataset}, which does not exist: the newest is {newest.latest_number}"
+        message = (
+            f"names version {version} of dataset {dataset}, which does not exist:"
+            f" the newest is {newest.latest_number}"
+        )
         return {"dataset": dataset, "missing": message, "other_version": True}
     names = Dataset.objects.filter(project=project, latest_number__gt=0).values_list(
         "name", flat=True

@@ -1,4 +1,4 @@
-"""Reads of pipelines and their versions."""
+"""Queries of pipelines and their versions."""
 
 from typing import TYPE_CHECKING
 
@@ -12,14 +12,17 @@ if TYPE_CHECKING:
 
 
 def pipeline_latest_versions(*, project: Project) -> "Versions":
-    """The newest version of every pipeline of `project`, each with its pipeline and author. To be ordered by `pipeline__name`."""
+    """Return the newest version of every pipeline of `project`, with pipeline and author.
+
+    The caller orders by `pipeline__name`.
+    """
     return PipelineVersion.objects.filter(
         pipeline__project=project, number=F("pipeline__latest_number")
     ).select_related("pipeline", "created_by")
 
 
 def pipeline_get(*, project: Project, name: str) -> Pipeline:
-    """Raises: NotFound."""
+    """Return a pipeline by its name. Raises: NotFound."""
     pipeline = Pipeline.objects.filter(project=project, name=name, latest_number__gt=0).first()
     if pipeline is None:
         raise NotFound(f"There is no pipeline {name} in this project.")
@@ -27,7 +30,7 @@ def pipeline_get(*, project: Project, name: str) -> Pipeline:
 
 
 def pipeline_versions(*, pipeline: Pipeline) -> "Versions":
-    """All versions of `pipeline`, to be ordered by `-number`."""
+    """Return all versions of `pipeline`. The caller orders by `-number`."""
     return PipelineVersion.objects.filter(pipeline=pipeline).select_related(
         "pipeline", "created_by"
     )
@@ -36,7 +39,7 @@ def pipeline_versions(*, pipeline: Pipeline) -> "Versions":
 def pipeline_version_find(
     *, project: Project, name: str, number: int | None = None
 ) -> PipelineVersion | None:
-    """One version by number, the newest without one; None when it is not there. One query."""
+    """Return a version by its number, by default the newest; None if missing. One query."""
     versions = PipelineVersion.objects.filter(
         pipeline__project=project, pipeline__name=name
     ).select_related("pipeline", "created_by")
@@ -48,10 +51,10 @@ def pipeline_version_find(
 def pipeline_version_get(
     *, project: Project, name: str, number: int | None = None
 ) -> PipelineVersion:
-    """The same. Raises: NotFound."""
+    """Return a version by its number, by default the newest. Raises: NotFound."""
     version = pipeline_version_find(project=project, name=name, number=number)
     if version is None:
         raise NotFound(
-            f"There is no {name}{f' version {number}' if number else ''} among this project's pipelines."
+            f"There is no pipeline {name}{f' version {number}' if number else ''} in this project."
         )
     return version

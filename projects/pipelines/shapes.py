@@ -1,6 +1,7 @@
-"""Bodies of pipelines and their versions."""
+"""Request and response bodies of pipelines and their versions."""
 
-from typing import Any
+import datetime as dt
+from typing import Any, TypedDict
 
 from rest_framework import serializers
 
@@ -21,7 +22,7 @@ class PipelineRequest(_Any):
 
 class DefinitionRequest(_Any):
     definition = serializers.JSONField(
-        allow_null=True, help_text="Any JSON: what is wrong with it is the answer."
+        allow_null=True, help_text="Any JSON value. The answer lists its faults."
     )
 
 
@@ -50,7 +51,7 @@ class StepTypeShape(_Any):
 
     name = serializers.CharField(help_text="The value of `uses` in a step.")
     title = serializers.CharField()
-    help = serializers.CharField(help_text="What the step does, in one or two sentences.")
+    help = serializers.CharField(help_text="Description of the step in one or two sentences.")
     fields = serializers.DictField(help_text="The JSON Schema of `with` in a step.")  # type: ignore[assignment]
     example = serializers.DictField(help_text="An example of `with`.")
     makes = serializers.ChoiceField(
@@ -65,10 +66,10 @@ class StepTypes(_Any):
 
 
 class FaultShape(_Any):
-    path = serializers.CharField(help_text="Of the bad field, such as steps[1].with.query.")
+    path = serializers.CharField(help_text="Path of the field, such as steps[1].with.query.")
     message = serializers.CharField()
     detail = serializers.CharField(
-        required=False, help_text="The SQL engine's own words, where the message translates them."
+        required=False, help_text="The original message of the SQL engine, if there is one."
     )
 
 
@@ -87,7 +88,8 @@ class Graph(_Any):
 class CheckFault(FaultShape):
     kind = serializers.ChoiceField(
         choices=["definition", "data"],
-        help_text="definition: forbids saving. data: does not fit the datasets and columns of now; it can be saved, a job would fail.",
+        help_text="definition: cannot be saved. data: does not match the present datasets and"
+        " columns; it can be saved, but a job would fail.",
     )
 
 
@@ -96,7 +98,7 @@ class CheckedStep(_Any):
     uses = serializers.CharField()
     status = serializers.ChoiceField(choices=["checked", "failed", "not_checked"])
     message = serializers.CharField(
-        help_text="What was checked, what is wrong, or why it is not checked."
+        help_text="The result of the check, or why the step is not checked."
     )
 
 
@@ -105,23 +107,51 @@ class DefinitionCheck(_Any):
     can_be_saved = serializers.BooleanField(help_text="No error of kind definition.")
     errors = CheckFault(many=True)  # type: ignore[assignment]
     steps = CheckedStep(
-        many=True, help_text="In the order of the run; empty while an error forbids saving."
+        many=True, help_text="In the order of the run; empty if the definition cannot be saved."
     )
-    summary = serializers.CharField(help_text="What was checked and what was not, in words.")
+    summary = serializers.CharField(help_text="A sentence about checked and unchecked parts.")
     graph = Graph()
 
 
 class PipelineSavedShape(PipelineShape):
     created = serializers.BooleanField(
-        help_text="False: the definition is that of the current version already, and no version was created."
+        help_text="false: the definition equals the current version; no version was created."
     )
     warnings = FaultShape(
-        many=True, help_text="What does not fit the datasets and columns of now: a job would fail."
+        many=True, help_text="Mismatches with the present datasets and columns: a job would fail."
     )
 
 
-def pipeline_version(row: PipelineVersion) -> dict[str, Any]:
-    """One version of a pipeline."""
+class PipelineVersionBody(TypedDict):
+    """A version of a pipeline."""
+
+    number: int
+    definition: Any
+    created_at: dt.datetime
+    created_by: str | None
+
+
+class StepTypeBody(TypedDict):
+    """One type of pipeline step."""
+
+    name: str
+    title: str
+    help: str
+    fields: dict[str, Any]
+    example: dict[str, Any]
+    makes: str
+
+
+class FaultBody(TypedDict):
+    """An error of a definition. `detail` is empty without a message of the SQL engine."""
+
+    path: str
+    message: str
+    detail: str
+
+
+def pipeline_version(row: PipelineVersion) -> PipelineVersionBody:
+    """Return one version of a pipeline."""
     return {
         "number": row.number,
         "definition": row.definition,

@@ -1,4 +1,4 @@
-"""Pipelines are checked and saved; each save of a changed definition is a version of its own and never changes."""
+"""Check and save pipelines. Each changed definition is a new version that never changes."""
 
 import json
 from dataclasses import dataclass, field
@@ -17,6 +17,7 @@ from projects.core.connection import connection_release
 from projects.core.names import check_name
 from projects.models import Pipeline, PipelineVersion, Project
 from projects.parsing import definition_check
+from projects.parsing.messages import GraphInfo, StepCheck, empty_graph
 from projects.parsing.slots import Owner
 from projects.pipelines.definition_data import definition_data
 from projects.storage import artifacts
@@ -29,21 +30,22 @@ _NAMED_MAX = 5
 
 @dataclass(frozen=True, slots=True)
 class PipelineCheck:
-    """`faults` forbid saving; `data_faults` are what does not fit the project's data now: a job would fail.
+    """Result of a check.
 
-    `steps`: what was checked of each step, and what was not (see `definition_check.Checked`). `summary`: the same in a few sentences.
+    `faults` forbid saving; with `data_faults` a job would fail. `steps` has the result of each step
+    (see `definition_check.Checked`), `summary` the same in a few sentences.
     """
 
     faults: list[FieldError]
     data_faults: list[FieldError] = field(default_factory=list)
-    steps: list[dict[str, str]] = field(default_factory=list)
-    graph: dict[str, Any] = field(default_factory=dict)
+    steps: list[StepCheck] = field(default_factory=list)
+    graph: GraphInfo = field(default_factory=empty_graph)
     summary: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineSaved:
-    """`created` is false where the definition was that of the newest version already. `check`: with what does not fit the data now."""
+    """Result of saving. `created` is false if the definition equals the newest version."""
 
     version: PipelineVersion
     created: bool
@@ -51,7 +53,10 @@ class PipelineSaved:
 
 
 def pipeline_check(*, project: Project, definition: Any, user: "User | None") -> PipelineCheck:
-    """Check a definition against its rules and the project's data, in a parsing child. Raises: TooLarge, Busy."""
+    """Check a definition, and its references to the project's data, in a parsing child.
+
+    Raises: TooLarge, Busy.
+    """
     _check_size(definition)
     reads, writes = definition_data(project=project, definition=definition)
     connection_release()
@@ -71,7 +76,7 @@ def pipeline_check(*, project: Project, definition: Any, user: "User | None") ->
 
 
 def pipeline_etag(number: int) -> str:
-    """Changes with every version."""
+    """Return an ETag that changes with every version."""
     return f'"{number}"'
 
 
@@ -83,10 +88,13 @@ def pipeline_save(
     user: "User | None",
     etags: Preconditions | None = None,
 ) -> PipelineSaved:
-    """The next version of pipeline `name`, which is created when it is new. The newest definition again creates no version.
+    """Save the next version of pipeline `name`, which is created if it is new.
 
-    `etags`, when given, must contain the newest version's: two people who edit do not overwrite each other.
-    Raises: Invalid with `definition.<path>` of each fault, TooLarge, Busy, ProjectArchived, PreconditionFailed.
+    The newest definition again creates no version. `etags`, if given, must contain the newest
+    version's, so that two editors cannot overwrite each other.
+
+    Raises: Invalid with `definition.<path>` of each fault, TooLarge, Busy, ProjectArchived,
+    PreconditionFailed.
     """
     check_name(name)
     demand_active(project)
@@ -119,7 +127,10 @@ def pipeline_save(
 
 
 def _text(definition: Any) -> str:
-    """Equal texts are equal definitions, whatever the order of keys; 1 and 1.0 and true differ."""
+    """Return a canonical text of a definition, to compare two of them.
+
+    The order of keys does not matter; 1, 1.0 and true differ.
+    """
     return json.dumps(definition, sort_keys=True)
 
 
@@ -136,10 +147,13 @@ def _check_size(definition: Any) -> None:
         )
 
 
-def _summary(faults: list[FieldError], steps: list[dict[str, str]]) -> str:
-    """What was checked and what was not, in words."""
+def _summary(faults: list[FieldError], steps: list[StepCheck]) -> str:
+    """Return a few sentences about the checked and the unchecked parts."""
     if faults:
-        return "Checked: the structure of the definition and the syntax of its SQL. Not checked until the errors are corrected: datasets, columns."
+        return (
+            "Checked: the structure of the definition and the syntax of its SQL."
+            " Not checked until the errors are fixed: datasets, columns."
+        )
     columns = [STEP_TYPES[step["uses"]].columns for step in steps]
     checked = [
         kind for kind, step in zip(columns, steps, strict=True) if step["status"] != "not_checked"

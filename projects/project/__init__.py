@@ -1,1 +1,1 @@
-"""The project itself: create, update, list."""
+"""The project itself: create, update, list. Its contents have packages of their own."""

@@ -1,4 +1,4 @@
-"""Projects."""
+"""REST views of projects."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -22,7 +22,7 @@ def _answer(project: Project, role: str, status: int = 200) -> Response:
 
 
 class ProjectsView(ApiView):
-    """The projects you may see."""
+    """Projects that you can see."""
 
     @extend_schema(
         operation_id="projects_list",
@@ -30,7 +30,7 @@ class ProjectsView(ApiView):
         responses={200: listing("ProjectList", shapes.ProjectShape), **errors(400)},
     )
     def get(self, request: Request) -> Response:
-        """Every project you are a member of, by slug."""
+        """List every project of which you are a member, by slug."""
         page = paginate(projects_visible_to(caller(request)), request, keys=("slug",))
         return Response(
             {
@@ -45,7 +45,7 @@ class ProjectsView(ApiView):
         responses={201: shapes.ProjectShape, **errors(400, 409, 413)},
     )
     def post(self, request: Request) -> Response:
-        """A new project; you are its maintainer."""
+        """Create a project. You become its maintainer."""
         project = project_create(user=caller(request), **validated(shapes.ProjectRequest, request))
         return _answer(project, Role.MAINTAINER, 201)
 
@@ -59,14 +59,15 @@ class ProjectView(ApiView):
         responses={200: shapes.ProjectDetail, **NOT_MODIFIED, **errors(404)},
     )
     def get(self, request: Request, slug: str) -> Response:
-        """The project, with your role in it."""
+        """Read the project, with your role in it."""
         project = project_for(caller(request), slug)
         most = stored_bytes_max(project)
-        quota = {"stored_bytes": stored_bytes(project), "stored_bytes_max": most or None}
-        return Response(
-            {**shapes.project(project, fetched_role(project)), **quota},
-            headers={"ETag": project_etag(project)},
-        )
+        body: shapes.ProjectDetailBody = {
+            **shapes.project(project, fetched_role(project)),
+            "stored_bytes": stored_bytes(project),
+            "stored_bytes_max": most or None,
+        }
+        return Response(body, headers={"ETag": project_etag(project)})
 
     @extend_schema(
         operation_id="projects_update",
@@ -75,7 +76,10 @@ class ProjectView(ApiView):
         responses={200: shapes.ProjectShape, **errors(400, 403, 404, 409, 412)},
     )
     def patch(self, request: Request, slug: str) -> Response:
-        """Change name, description or status. An archived project starts no jobs and takes no changes until it is active again."""
+        """Change name, description or status.
+
+        An archived project starts no jobs and cannot be changed until it is active again.
+        """
         project = project_for(caller(request), slug, Role.MAINTAINER)
         role = fetched_role(project)
         changed = project_update(

@@ -1,6 +1,7 @@
-"""Bodies of projects."""
+"""Request and response bodies of projects."""
 
-from typing import Any
+import datetime as dt
+from typing import Any, TypedDict
 
 from rest_framework import serializers
 
@@ -34,21 +35,39 @@ class ProjectShape(_Any):
     name = serializers.CharField()
     description = serializers.CharField()
     status = serializers.ChoiceField(choices=ProjectStatus.choices)
-    role = serializers.ChoiceField(choices=Role.choices, help_text="Yours.")
+    role = serializers.ChoiceField(choices=Role.choices, help_text="Your role.")
     created_at = serializers.DateTimeField()
 
 
 class ProjectDetail(ProjectShape):
     stored_bytes = serializers.IntegerField(
-        help_text="Of uploaded dataset versions and of all artifacts of jobs."
+        help_text="Bytes of uploaded dataset versions and of all artifacts of jobs."
     )
     stored_bytes_max = serializers.IntegerField(
         allow_null=True, help_text="The quota; null: no limit. An administrator can change it."
     )
 
 
-def project(row: Project, role: str) -> dict[str, Any]:
-    """A project, with the caller's role in it."""
+class ProjectBody(TypedDict):
+    """A project."""
+
+    slug: str
+    name: str
+    description: str
+    status: str
+    role: str
+    created_at: dt.datetime
+
+
+class ProjectDetailBody(ProjectBody):
+    """A project with its quota."""
+
+    stored_bytes: int
+    stored_bytes_max: int | None
+
+
+def project(row: Project, role: str) -> ProjectBody:
+    """Return a project with the caller's role in it."""
     return {
         "slug": row.slug,
         "name": row.name,

@@ -1,4 +1,4 @@
-"""Projects come into being and change."""
+"""Create and update projects."""
 
 from types import EllipsisType
 from typing import TYPE_CHECKING
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def project_create(*, slug: str, name: str, description: str = "", user: "User") -> Project:
-    """A new project, whose creator is its first maintainer. Raises: Invalid, QuotaExceeded, Conflict for a slug that is taken."""
+    """Create a project. Its creator is its first maintainer.
+
+    Raises: Invalid, QuotaExceeded, Conflict for a slug that is in use.
+    """
     check_slug(slug)
     try:
         with transaction.atomic():
@@ -30,15 +33,15 @@ def project_create(*, slug: str, name: str, description: str = "", user: "User")
             Membership.objects.create(project=project, user=user, role=Role.MAINTAINER)
     except IntegrityError as error:
         raise Conflict(
-            f"The slug {slug} is taken. Choose another one.",
+            f"The slug {slug} is already in use. Choose another one.",
             code="slug_taken",
-            detail={"slug": "is taken, choose another one"},
+            detail={"slug": "is already in use. Choose another one"},
         ) from error
     return project
 
 
 def project_etag(project: Project) -> str:
-    """Changes with every change of the project."""
+    """Return an ETag that changes with every change of the project."""
     return f'"{project.updated_at:%Y%m%d%H%M%S%f}"'
 
 
@@ -51,9 +54,12 @@ def project_update(
     stored_bytes_max: int | EllipsisType | None = ...,
     etags: Preconditions | None = None,
 ) -> Project:
-    """Change what is given. An archived project takes only its return to `active`, other changes with it.
+    """Change the given fields.
 
-    Raises: PreconditionFailed when `etags` is given and lacks the present one; ProjectArchived, Invalid.
+    An archived project accepts only its activation, together with other changes.
+
+    Raises: PreconditionFailed if `etags` does not contain the present ETag, ProjectArchived,
+    Invalid.
     """
     with transaction.atomic():
         locked = Project.objects.select_for_update().get(id=project.id)
@@ -64,7 +70,8 @@ def project_update(
         locked.description = locked.description if description is None else description
         locked.status = locked.status if status is None else ProjectStatus(status)
         if not isinstance(stored_bytes_max, EllipsisType):
-            locked.stored_bytes_max = stored_bytes_max  # by administrators only; None: the default
+            # Only administrators pass it. None: the default.
+            locked.stored_bytes_max = stored_bytes_max
         locked.save(
             update_fields=["name", "description", "status", "stored_bytes_max", "updated_at"]
         )
@@ -73,5 +80,5 @@ def project_update(
 
 def _name(name: str) -> str:
     if not name.strip():
-        raise Invalid("name: a project needs a name.", detail={"name": "may not be empty"})
+        raise Invalid("name: must not be empty.", detail={"name": "must not be empty"})
     return name.strip()

@@ -140,7 +140,10 @@ def discard(key: str) -> None:
 
 
 def metadata(key: str) -> ObjectMetadata:
-    """Return size and modification time, with short timeouts. Raises: FileNotFoundError, OSError."""
+    """Return size and modification time, with short timeouts.
+
+    Raises: FileNotFoundError, OSError.
+    """
     storage = backend()
     if isinstance(storage, Bucket):
         return storage.metadata(key)

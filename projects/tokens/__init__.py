@@ -1,1 +1,5 @@
-"""Sessions and API tokens: sign in and out, one's own password and sessions."""
+"""Sessions and API tokens: sign in and out, your own password and sessions.
+
+`write` creates, identifies and ends tokens; `api` and `account_api` are the REST views. Passwords
+and lockout are in `projects.users`.
+"""

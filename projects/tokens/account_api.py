@@ -1,4 +1,4 @@
-"""One's own password and sessions."""
+"""REST views of your own password and sessions."""
 
 from typing import Any
 from uuid import UUID
@@ -22,12 +22,15 @@ from projects.users.lockout import client_network, locked
 from projects.users.passwords import password_change, sessions_end
 
 OTHERS = OpenApiParameter(
-    "others", OpenApiTypes.BOOL, description="true: the session of this request goes on."
+    "others", OpenApiTypes.BOOL, description="true: keep the session of this request."
 )
 
 
 def verified(request: HttpRequest, username: str, password: str) -> Any:
-    """The user whose password this is, or None. Raises: TooMany, after too many wrong ones, and while too many sign in at once."""
+    """Return the user with this name and password, or None.
+
+    Raises: TooMany after too many wrong passwords, and during too many concurrent sign-ins.
+    """
     credentials = {"username": username, "password": password}
     if AxesProxyHandler.is_locked(request, credentials):
         raise locked()
@@ -35,7 +38,7 @@ def verified(request: HttpRequest, username: str, password: str) -> Any:
 
 
 def token_of(request: Request) -> AccessToken:
-    """The row of the token this request came with."""
+    """Return the row of the token of this request."""
     token: Any = request.auth
     assert isinstance(token, AccessToken)
     return token
@@ -50,18 +53,21 @@ class PasswordView(ApiView):
         responses={200: shapes.PasswordChanged, **errors(400, 429)},
     )
     def post(self, request: Request) -> Response:
-        """Change your password. Every session but this one ends, and every API token unless `end_tokens` is false."""
+        """Change your password.
+
+        All other sessions end, and all API tokens unless `end_tokens` is false.
+        """
         body = validated(shapes.PasswordRequest, request)
         user = caller(request)
         if verified(request._request, user.get_username(), body["current_password"]) is None:
             raise Invalid(
-                "current_password: it is wrong.",
+                "current_password: it is wrong. Enter your current password.",
                 detail={"current_password": "is wrong"},
                 code="bad_credentials",
             )
         if body["new_password"] == body["current_password"]:
             raise Invalid(
-                "new_password: it is the current one.",
+                "new_password: it is the current one. Choose a different password.",
                 detail={"new_password": "is the current one"},
             )
         ended = password_change(
@@ -75,7 +81,7 @@ class PasswordView(ApiView):
 
 
 class SessionsView(ApiView):
-    """Where you are signed in."""
+    """Your sessions."""
 
     @extend_schema(
         operation_id="sessions_list",
@@ -83,7 +89,10 @@ class SessionsView(ApiView):
         responses={200: listing("SessionList", shapes.Session), **errors(400)},
     )
     def get(self, request: Request) -> Response:
-        """Your sessions, newest first. Sessions of the admin are not among them; `DELETE` ends those too."""
+        """List your sessions, newest first, without those of the admin.
+
+        `DELETE` ends the sessions of the admin, too.
+        """
         rows = AccessToken.objects.filter(user=caller(request), kind=TokenKind.SESSION)
         page = paginate(rows, request, keys=("-created_at", "-id"))
         return Response(
@@ -100,7 +109,7 @@ class SessionsView(ApiView):
         responses={200: shapes.SessionsEnded, **errors(400)},
     )
     def delete(self, request: Request) -> Response:
-        """Sign out everywhere: all your sessions end, those of the admin too. API tokens go on."""
+        """Sign out everywhere: end all your sessions, also in the admin. API tokens stay valid."""
         keep = token_of(request) if self.query.get("others") else None
         return Response({"ended_sessions": sessions_end(user=caller(request), keep=keep)})
 
@@ -111,7 +120,7 @@ class SessionDetailView(ApiView):
     @extend_schema(
         operation_id="sessions_end",
         request=None,
-        responses={204: OpenApiResponse(description="It ends now."), **errors(404)},
+        responses={204: OpenApiResponse(description="Ended."), **errors(404)},
     )
     def delete(self, request: Request, session_id: UUID) -> Response:
         """End one session."""

@@ -1,4 +1,4 @@
-"""Signing in and out, and tokens for programs."""
+"""REST views for signing in and out, and for API tokens."""
 
 from typing import Any
 from uuid import UUID
@@ -31,7 +31,7 @@ from projects.users.lockout import client_network
 
 
 class SessionView(ApiView):
-    """The sign-in itself."""
+    """The present session."""
 
     parser_classes = (SmallJSONParser,)
 
@@ -39,7 +39,7 @@ class SessionView(ApiView):
         return [AllowAny() if self.request.method == "POST" else IsAuthenticated()]
 
     def get_authenticators(self) -> Any:
-        # An old token in the header must not keep anybody from signing in again.
+        # An invalid token in the header must not prevent signing in again.
         return (
             []
             if self.request is not None and self.request.method == "POST"
@@ -53,8 +53,10 @@ class SessionView(ApiView):
         auth=[],
     )
     def post(self, request: Request) -> Response:
-        """Sign in. After ten wrong passwords for a user name from one address, 40 from one address or 100 for one name: 429 for a quarter of an
-        hour. While too many sign in at once: 429 for some seconds.
+        """Sign in.
+
+        429 for 15 minutes after ten wrong passwords for a user name from one address, 40 from one
+        address or 100 for one name. 429 for some seconds during too many concurrent sign-ins.
         """
         body = validated(shapes.SessionRequest, request)
         django_request = request._request
@@ -65,16 +67,16 @@ class SessionView(ApiView):
                 "The user name or the password is wrong.", code="bad_credentials"
             )
         user_logged_in.send(sender=type(user), request=django_request, user=user)
-        made = session_create(
+        created = session_create(
             user=user,
             address=django_request.META.get("REMOTE_ADDR") or "",
             client=django_request.headers.get("User-Agent", ""),
         )
-        return Response({"token": made.token, "expires_at": made.row.expires_at}, status=201)
+        return Response({"token": created.token, "expires_at": created.row.expires_at}, status=201)
 
     @extend_schema(operation_id="session_read", responses={200: shapes.SessionInfo, **errors()})
     def get(self, request: Request) -> Response:
-        """Who this token belongs to, and until when."""
+        """Read the user and the expiry of this token."""
         return Response(
             {
                 "username": request.user.get_username(),
@@ -89,7 +91,7 @@ class SessionView(ApiView):
         responses={204: OpenApiResponse(description="Signed out."), **errors(409)},
     )
     def delete(self, request: Request) -> Response:
-        """Sign out: the token ends now."""
+        """Sign out: end this session."""
         session_delete(session=token_of(request))
         return Response(status=204)
 
@@ -103,7 +105,7 @@ class TokensView(ApiView):
         responses={200: listing("TokenList", shapes.Token), **errors(400)},
     )
     def get(self, request: Request) -> Response:
-        """Your tokens, newest first; never the tokens themselves."""
+        """List your tokens, newest first, without their secrets."""
         rows = AccessToken.objects.filter(user=caller(request), kind=TokenKind.API)
         page = paginate(rows, request, keys=("-created_at", "-id"))
         return Response({"results": [shapes.token(row) for row in page.results], "next": page.next})
@@ -114,15 +116,15 @@ class TokensView(ApiView):
         responses={201: shapes.TokenCreated, **errors(400, 429)},
     )
     def post(self, request: Request) -> Response:
-        """A token for a program; shown once."""
+        """Create an API token. It is shown once."""
         body = validated(shapes.TokenRequest, request)
-        made = token_create(
+        created = token_create(
             user=caller(request),
             name=body["name"],
             expires_at=body.get("expires_at"),
-            made_with=token_of(request),
+            parent=token_of(request),
         )
-        return Response({**shapes.token(made.row), "token": made.token}, status=201)
+        return Response({**shapes.token(created.row), "token": created.token}, status=201)
 
 
 class TokenView(ApiView):
@@ -134,7 +136,7 @@ class TokenView(ApiView):
         responses={200: shapes.Token, **NOT_MODIFIED, **errors(404)},
     )
     def get(self, request: Request, token_id: UUID) -> Response:
-        """What is known of it; never the token itself."""
+        """Read a token, without its secret."""
         row = token_get(user=caller(request), token_id=token_id)
         return Response(shapes.token(row), headers={"ETag": token_etag(row)})
 
@@ -142,9 +144,9 @@ class TokenView(ApiView):
         operation_id="tokens_delete",
         parameters=[IF_MATCH],
         request=None,
-        responses={204: OpenApiResponse(description="It ends now."), **errors(404, 412)},
+        responses={204: OpenApiResponse(description="Deleted."), **errors(404, 412)},
     )
     def delete(self, request: Request, token_id: UUID) -> Response:
-        """Delete a token: it opens nothing any more."""
+        """Delete a token. It becomes invalid immediately."""
         token_delete(user=caller(request), token_id=token_id, etags=preconditions(request))
         return Response(status=204)

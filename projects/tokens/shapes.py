@@ -1,6 +1,8 @@
-"""Bodies of sessions, passwords and API tokens."""
+"""Request and response bodies of sessions, passwords and API tokens."""
 
-from typing import Any
+import datetime as dt
+from typing import Any, TypedDict
+from uuid import UUID
 
 from rest_framework import serializers
 
@@ -23,7 +25,7 @@ class SessionCreated(_Any):
 
 class SessionInfo(_Any):
     username = serializers.CharField()
-    is_staff = serializers.BooleanField(help_text="May open the admin.")
+    is_staff = serializers.BooleanField(help_text="Has access to Django admin.")
     expires_at = serializers.DateTimeField(allow_null=True)
 
 
@@ -32,9 +34,9 @@ class Session(_Any):
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True)
-    address = serializers.CharField(help_text="Of whoever signed in.")
-    client = serializers.CharField(help_text="Its User-Agent.")
-    current = serializers.BooleanField(help_text="The one of this request.")
+    address = serializers.CharField(help_text="IP address of the sign-in.")
+    client = serializers.CharField(help_text="User-Agent of the sign-in.")
+    current = serializers.BooleanField(help_text="The session of this request.")
 
 
 class SessionsEnded(_Any):
@@ -47,7 +49,7 @@ class PasswordRequest(_Any):
         max_length=1000, trim_whitespace=False, help_text="At least 12 characters."
     )
     end_tokens = serializers.BooleanField(
-        required=False, default=True, help_text="End your API tokens too."
+        required=False, default=True, help_text="End your API tokens, too."
     )
 
 
@@ -73,8 +75,31 @@ class TokenCreated(Token):
     token = serializers.CharField(help_text="Shown once.")
 
 
-def session(row: AccessToken, current: AccessToken) -> dict[str, Any]:
-    """A session as its user sees it."""
+class SessionBody(TypedDict):
+    """A session."""
+
+    id: UUID
+    created_at: dt.datetime
+    expires_at: dt.datetime | None
+    last_used_at: dt.datetime | None
+    address: str
+    client: str
+    current: bool
+
+
+class TokenBody(TypedDict):
+    """An API token without its secret."""
+
+    id: UUID
+    name: str
+    hint: str
+    created_at: dt.datetime
+    expires_at: dt.datetime | None
+    last_used_at: dt.datetime | None
+
+
+def session(row: AccessToken, current: AccessToken) -> SessionBody:
+    """Return a session for its user."""
     return {
         "id": row.id,
         "created_at": row.created_at,
@@ -86,8 +111,8 @@ def session(row: AccessToken, current: AccessToken) -> dict[str, Any]:
     }
 
 
-def token(row: AccessToken) -> dict[str, Any]:
-    """An API token, without the token."""
+def token(row: AccessToken) -> TokenBody:
+    """Return an API token without its secret."""
     return {
         "id": row.id,
         "name": row.name,

@@ -1,4 +1,7 @@
-"""Bearer tokens: of a sign-in, or made for a program. The token itself is given out once; only its SHA-256 is kept."""
+"""Bearer tokens of sessions and of programs.
+
+A token is shown once; only its SHA-256 is stored.
+"""
 
 import datetime as dt
 import hashlib
@@ -22,22 +25,24 @@ from projects.users.passwords import access_end, password_stamp
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-USED_EVERY = dt.timedelta(
-    minutes=1
-)  # `last_used_at` is this exact: a write at each request would cost more than it tells
+# Accuracy of `last_used_at`: a write at each request would cost more than it is worth.
+USED_EVERY = dt.timedelta(minutes=1)
 TOKENS_MAX = 200  # API tokens of one user
 
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A token's row, and the token, which nobody can read again."""
+    """A token's row, and its secret, which cannot be read again."""
 
     row: AccessToken
     token: str
 
 
 def session_create(*, user: "User", address: str = "", client: str = "") -> NewToken:
-    """A session token that expires after `SESSION_HOURS`. `address` and `client` (User-Agent) are what its user tells it by."""
+    """Create a session token that expires after `SESSION_HOURS`.
+
+    `address` and `client` (User-Agent) identify the session in its user's list.
+    """
     expires_at = utc_now() + dt.timedelta(hours=settings.ENV.session_hours)
     return _create(
         user=user,
@@ -49,41 +54,42 @@ def session_create(*, user: "User", address: str = "", client: str = "") -> NewT
 
 
 def token_create(
-    *, user: "User", name: str, expires_at: dt.datetime | None, made_with: AccessToken | None = None
+    *, user: "User", name: str, expires_at: dt.datetime | None, parent: AccessToken | None = None
 ) -> NewToken:
-    """An API token. One made with another API token does not outlive that one, and ends with it. Raises: Invalid, TooMany."""
+    """Create an API token.
+
+    A token created with another API token expires and ends with that one. Raises: Invalid, TooMany.
+    """
     if not name.strip():
         raise Invalid(
-            "name: a token needs a name, to know it again by.", detail={"name": "may not be empty"}
+            "name: must not be empty. Name the token after its use.",
+            detail={"name": "must not be empty"},
         )
-    if (
-        made_with is not None
-        and made_with.kind == TokenKind.API
-        and made_with.expires_at is not None
-    ):
-        if expires_at is not None and expires_at > made_with.expires_at:
-            rule = "may not be later than that of the token this is made with"
+    if parent is not None and parent.kind == TokenKind.API and parent.expires_at is not None:
+        if expires_at is not None and expires_at > parent.expires_at:
+            rule = "must not be later than the expiry of the token that creates it"
             raise Invalid(f"expires_at: {rule}.", detail={"expires_at": rule})
-        expires_at = expires_at or made_with.expires_at
+        expires_at = expires_at or parent.expires_at
     if expires_at is not None and expires_at <= utc_now():
         raise Invalid(
-            "expires_at: has to be in the future.", detail={"expires_at": "has to be in the future"}
+            "expires_at: must be in the future.", detail={"expires_at": "must be in the future"}
         )
     if AccessToken.objects.filter(user=user, kind=TokenKind.API).count() >= TOKENS_MAX:
-        raise TooMany(f"You have {TOKENS_MAX} tokens. Delete some that you no longer use.")
-    parent = made_with if made_with is not None and made_with.kind == TokenKind.API else None
+        raise TooMany(f"You have {TOKENS_MAX} tokens, the maximum. Delete unused ones first.")
+    if parent is not None and parent.kind != TokenKind.API:
+        parent = None
     with transaction.atomic():
-        made = _create(
+        created = _create(
             user=user, kind=TokenKind.API, name=name.strip(), expires_at=expires_at, parent=parent
         )
         audit_record(
             AuditKind.TOKEN_CREATED,
             actor=user,
-            subject=made.row.name,
-            id=str(made.row.id),
-            hint=made.row.hint,
+            subject=created.row.name,
+            id=str(created.row.id),
+            hint=created.row.hint,
         )
-    return made
+    return created
 
 
 def _create(
@@ -103,14 +109,18 @@ def _create(
 
 
 def _digest(token: str) -> str:
-    """Looked up by digest, so that the time of a look-up says nothing about the token."""
+    """Return the SHA-256 of a token.
+
+    The time of a look-up by digest reveals nothing about the token.
+    """
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def token_identify(token: str) -> Identity | None:
-    """Whose token it is; None for one that is unknown, expired, of an earlier password, or of a user who may not sign in.
+    """Return the identity of a valid token, else None.
 
-    Notes its use, once a minute. A token that is found to be over is deleted, so that nothing revives it.
+    A token is invalid if it is unknown, expired, older than the password, or of a deactivated user.
+    The last two kinds are deleted, so that nothing can revive them. Records the use once a minute.
     """
     now = utc_now()
     valid = Q(expires_at=None) | Q(expires_at__gt=now)
@@ -126,17 +136,20 @@ def token_identify(token: str) -> Identity | None:
     elif row.password_stamp != stamp:
         AccessToken.objects.filter(id=row.id, password_stamp=row.password_stamp).delete()
         return None
-    unnoted = Q(last_used_at=None) | Q(last_used_at__lte=now - USED_EVERY)
+    outdated = Q(last_used_at=None) | Q(last_used_at__lte=now - USED_EVERY)
     if row.last_used_at is None or row.last_used_at <= now - USED_EVERY:
-        AccessToken.objects.filter(unnoted, id=row.id).update(last_used_at=now)
+        AccessToken.objects.filter(outdated, id=row.id).update(last_used_at=now)
     return Identity(user=row.user, token=row)
 
 
 def session_delete(*, session: AccessToken) -> None:
-    """End a sign-in; harmless the second time. Raises: Conflict for a token that is no sign-in: it would go on opening."""
+    """End a session. Calling it twice is harmless.
+
+    Raises: Conflict for an API token, which would stay valid.
+    """
     if session.kind != TokenKind.SESSION:
         raise Conflict(
-            "This is an API token, not a sign-in: DELETE /api/v1/tokens/<id>/ takes it back.",
+            "This is an API token, not a session. Delete it with DELETE /api/v1/tokens/<id>/.",
             code="not_a_session",
         )
     with transaction.atomic():
@@ -162,7 +175,7 @@ def session_end(*, user: "User", session_id: UUID) -> None:
 
 
 def token_get(*, user: "User", token_id: UUID) -> AccessToken:
-    """One of the user's API tokens. Raises: NotFound."""
+    """Return one of the user's API tokens. Raises: NotFound."""
     found = AccessToken.objects.filter(id=token_id, user=user, kind=TokenKind.API).first()
     if found is None:
         raise NotFound("You have no such token.")
@@ -170,12 +183,12 @@ def token_get(*, user: "User", token_id: UUID) -> AccessToken:
 
 
 def token_etag(token: AccessToken) -> str:
-    """A token never changes: it is there, or not any more."""
+    """Return the ETag of a token. A token never changes, so it is constant."""
     return f'"{token.id}"'
 
 
 def token_delete(*, user: "User", token_id: UUID, etags: Preconditions | None = None) -> None:
-    """Take back one of the user's API tokens. Raises: NotFound, PreconditionFailed."""
+    """Delete one of the user's API tokens. Raises: NotFound, PreconditionFailed."""
     with transaction.atomic():
         found = token_get(user=user, token_id=token_id)
         check_etag(token_etag(found), etags)

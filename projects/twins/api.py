@@ -1,4 +1,4 @@
-"""Twins: definitions, entities, revisions. An operator's edits are in `entities.py`."""
+"""REST views of twins: definitions, revisions, states, differences. Entities: `entities_api.py`."""
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -34,7 +34,10 @@ TYPE = OpenApiParameter("type", OpenApiTypes.STR, description="Only entities of 
 
 
 def twin_for(request: Request, slug: str, name: str, need: Role = Role.VIEWER) -> Twin:
-    """A twin of a project in which the caller may `need`. Raises: NotFound, PermissionDenied."""
+    """Return a twin of a project in which the caller has the role `need`.
+
+    Raises: NotFound, PermissionDenied.
+    """
     return twin_get(project=project_for(caller(request), slug, need), name=name)
 
 
@@ -47,7 +50,7 @@ class TwinsView(ApiView):
         responses={200: listing("TwinList", shapes.TwinShape), **errors(400, 404)},
     )
     def get(self, request: Request, slug: str) -> Response:
-        """By name."""
+        """List every twin by name."""
         page = paginate(
             twin_list(project=project_for(caller(request), slug)), request, keys=("name",)
         )
@@ -65,7 +68,7 @@ class TwinsView(ApiView):
         responses={201: shapes.TwinDetail, **errors(400, 403, 404, 409, 413)},
     )
     def post(self, request: Request, slug: str) -> Response:
-        """A twin by its definition; jobs of type digital_twin_update fill it."""
+        """Create a twin from its definition. Jobs of type digital_twin_update then fill it."""
         project = project_for(caller(request), slug, Role.MAINTAINER)
         body = validated(shapes.TwinRequest, request)
         twin = twin_create(
@@ -81,7 +84,7 @@ def _detail(twin: Twin, *, status: int = 200) -> Response:
 
 
 class TwinValidateView(ApiView):
-    """A check that saves nothing."""
+    """Validation of a definition without saving it."""
 
     @extend_schema(
         operation_id="twins_validate",
@@ -89,7 +92,7 @@ class TwinValidateView(ApiView):
         responses={200: shapes.TwinDefinitionCheck, **errors(400, 404, 413)},
     )
     def post(self, request: Request, slug: str) -> Response:
-        """What is wrong with a definition, each fault with its path in it."""
+        """Validate a definition; return each fault with its path."""
         project_for(caller(request), slug)
         check = twin_check(
             definition=validated(shapes.TwinDefinitionRequest, request)["definition"]
@@ -107,12 +110,12 @@ class TwinView(ApiView):
         responses={200: shapes.TwinDetail, **NOT_MODIFIED, **errors(404)},
     )
     def get(self, request: Request, slug: str, name: str) -> Response:
-        """With its definition, whose number is the ETag."""
+        """Read a twin with its definition. The ETag is the number of the definition."""
         return _detail(twin_for(request, slug, name))
 
 
 class TwinDefinitionView(ApiView):
-    """A twin's definition."""
+    """The definition of a twin."""
 
     @extend_schema(
         operation_id="twins_define",
@@ -121,9 +124,11 @@ class TwinDefinitionView(ApiView):
         responses={200: shapes.TwinDetail, **errors(400, 403, 404, 409, 412, 413)},
     )
     def put(self, request: Request, slug: str, name: str) -> Response:
-        """The next definition, as a revision. Values that no longer fit are removed; a running update's base is stale after this.
+        """Save the next definition, as a revision.
 
-        Where a property with values gets another unit, `unit_changes` must say what to do with them: 409 `unit_changed` without it.
+        Values that do not match it are removed. A running update then has a stale base. If a
+        property with values gets another unit, `unit_changes` must say what happens to them: 409
+        `unit_changed` without it.
         """
         twin = twin_for(request, slug, name, Role.MAINTAINER)
         body = validated(shapes.TwinDefinitionChange, request)
@@ -147,7 +152,7 @@ class RevisionsView(ApiView):
         responses={200: listing("TwinRevisionList", shapes.RevisionShape), **errors(400, 404)},
     )
     def get(self, request: Request, slug: str, name: str) -> Response:
-        """Newest first."""
+        """List revisions, newest first."""
         page = paginate(
             revision_list(twin=twin_for(request, slug, name)), request, keys=("-number",)
         )
@@ -163,7 +168,7 @@ def _revision(twin: Twin, text: str) -> int:
 
 
 class StateView(ApiView):
-    """A twin as it was."""
+    """The state of a twin at a revision."""
 
     @extend_schema(
         operation_id="twins_state",
@@ -171,7 +176,10 @@ class StateView(ApiView):
         responses={200: shapes.StateShape, **errors(400, 404)},
     )
     def get(self, request: Request, slug: str, name: str, number: str) -> Response:
-        """Every entity at a revision, with what was reported and what operators had set over it. A page may be short, and not be the last."""
+        """List every entity at a revision, with reported values and manual values.
+
+        A page can be short without being the last one.
+        """
         twin = twin_for(request, slug, name)
         at = _revision(twin, number)
         page = paginate(
@@ -187,7 +195,7 @@ class StateView(ApiView):
 
 
 class DiffView(ApiView):
-    """What happened between two revisions."""
+    """The difference of two revisions."""
 
     @extend_schema(
         operation_id="twins_diff",
@@ -204,13 +212,16 @@ class DiffView(ApiView):
         responses={200: shapes.DiffShape, **errors(400, 404)},
     )
     def get(self, request: Request, slug: str, name: str, number: str) -> Response:
-        """What has to be done to this revision to make it the other one, earlier or later. A page may be short, and not be the last."""
+        """List the changes that turn this revision into the other one.
+
+        The other revision can be earlier or later. A page can be short without being the last one.
+        """
         twin = twin_for(request, slug, name)
         wanted = self.query.get("to")
         if not wanted:
             raise Invalid(
-                "to: has to be the number of a revision, or latest.",
-                detail={"to": "has to be the number of a revision"},
+                "to: must be the number of a revision, or latest.",
+                detail={"to": "must be the number of a revision, or latest"},
             )
         first, second = _revision(twin, number), _revision(twin, wanted)
         page = paginate(

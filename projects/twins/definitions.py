@@ -1,4 +1,4 @@
-"""A twin is made by its definition; a new definition takes away what no longer fits it."""
+"""Create twins and change their definitions. A change removes values that no longer match."""
 
 import json
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ _BATCH = 2000
 
 
 class UnitChanges(StrEnum):
-    """What to do with values whose property gets another unit."""
+    """The ways to treat values whose property gets another unit."""
 
     KEEP = "keep"
     REMOVE = "remove"
@@ -39,7 +39,7 @@ class UnitChanges(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _UnitChange:
-    """A property of an entity type with another unit. `path`: of the new unit in the definition."""
+    """A property of an entity type with another unit. `path` is the new unit's path."""
 
     type: str
     property: str
@@ -50,25 +50,28 @@ class _UnitChange:
 
 @dataclass(frozen=True, slots=True)
 class TwinCheck:
-    """What is wrong with a definition, each with its path in it."""
+    """Result of a validation: the faults of a definition, each with its path."""
 
     faults: list[FieldError]
 
 
 def twin_check(*, definition: Any) -> TwinCheck:
-    """Check a definition without saving it; paths begin inside it. Raises: TooLarge."""
+    """Validate a definition without saving it. Paths begin inside it. Raises: TooLarge."""
     _check_size(definition)
     found = check_twin_definition(definition, "")
     return TwinCheck([FieldError(fault.path.removeprefix("."), fault.message) for fault in found])
 
 
 def twin_etag(number: int) -> str:
-    """Of a twin's definition: changes with each one that is saved."""
+    """Return the ETag of a twin's definition. It changes with each definition that is saved."""
     return f'"{number}"'
 
 
 def twin_create(*, project: Project, name: str, definition: Any, user: "User") -> Twin:
-    """A twin of which nothing is known yet. Raises: Invalid, TooLarge, ProjectArchived, Conflict for a name that is taken."""
+    """Create a twin without entities.
+
+    Raises: Invalid, TooLarge, ProjectArchived, Conflict for a name that is in use.
+    """
     check_name(name)
     demand_active(project)
     _demand_good(definition)
@@ -82,7 +85,7 @@ def twin_create(*, project: Project, name: str, definition: Any, user: "User") -
             )
     except IntegrityError as error:
         raise Conflict(
-            f"There is a twin {name} already: change its definition, or take another name.",
+            f"The twin {name} already exists. Change its definition, or choose another name.",
             code="twin_exists",
         ) from error
     return twin
@@ -96,13 +99,16 @@ def twin_definition_change(
     etags: Preconditions | None = None,
     unit_changes: UnitChanges | None = None,
 ) -> Twin:
-    """The next definition, as a revision: values of fields that are gone or of another type now are taken away, entities of types that
-    are gone removed. The same definition again changes nothing.
+    """Save the next definition, as a revision. The same definition again changes nothing.
 
-    `etags`, when given, has to hold the present one's: two people who edit do not pass each other by. A running update's base is stale
-    after this. `unit_changes`: what to do with values whose property has another unit now; nothing converts numbers. Without it such a
-    definition is not saved. Raises: Invalid with `definition.<path>` of each fault, Conflict `unit_changed`, TooLarge, ProjectArchived,
-    PreconditionFailed.
+    Values of missing fields and of fields with another type are removed, and so are entities of
+    missing types. A running update then has a stale base. `etags`, if given, must contain the
+    present definition's, so that two editors cannot overwrite each other. `unit_changes` says what
+    happens to values whose property gets another unit; numbers are never converted. Without it,
+    such a definition is not saved.
+
+    Raises: Invalid with `definition.<path>` of each fault, Conflict `unit_changed`, TooLarge,
+    ProjectArchived, PreconditionFailed.
     """
     demand_active(twin.project)
     _demand_good(definition)
@@ -133,7 +139,7 @@ def twin_definition_change(
 
 
 def _unit_changes(before: dict[str, Any], after: dict[str, Any]) -> list[_UnitChange]:
-    """The properties that stay, of the same type, with another unit."""
+    """Return the properties that keep their type and get another unit."""
     found = []
     for index, kind in enumerate(after["types"]):
         old = entity_type(before, kind["name"])
@@ -147,7 +153,10 @@ def _unit_changes(before: dict[str, Any], after: dict[str, Any]) -> list[_UnitCh
 
 
 def _demand_no_values(twin: Twin, changed: list[_UnitChange]) -> None:
-    """Raises: Conflict with the number of values of each property whose unit changes, where there are any."""
+    """Check that no property in `changed` has values.
+
+    Raises: Conflict with the number of values of each such property.
+    """
     detail = {}
     for change in changed:
         there = Entity.objects.filter(twin=twin, type=change.type)
@@ -158,15 +167,16 @@ def _demand_no_values(twin: Twin, changed: list[_UnitChange]) -> None:
         if reported + manual:
             old = f"in {change.old}" if change.old else "without a unit"
             values = "value was" if reported + manual == 1 else "values were"
-            of_these = f", {manual} of them set by hand" if manual else ""
+            of_these = f", {manual} of them manually" if manual else ""
             new = change.new or "no unit"
             detail[change.path] = (
-                f"{reported + manual:,} {values} given {old}{of_these}. Saving does not convert them to {new}"
+                f"{reported + manual:,} {values} given {old}{of_these}."
+                f" Saving does not convert them to {new}"
             )
     if detail:
         message = (
-            "The unit of a property changes that has values. Choose: keep the numbers, which are then read in the new unit, or remove the values "
-            "(unit_changes: keep or remove)."
+            "The unit of a property with values changes. Choose whether to keep the numbers, which"
+            " then count in the new unit, or to remove the values (unit_changes: keep or remove)."
         )
         raise Conflict(message, code="unit_changed", detail=detail)
 
@@ -199,7 +209,7 @@ def _fit(draft: Draft, entity: Entity, definition: dict[str, Any]) -> None:
 
 
 def _fits(field: Field | None, value: Any) -> bool:
-    """Whether the field can hold the value just as it stands."""
+    """Return whether the field accepts the value without conversion."""
     if field is None:
         return False
     try:

@@ -1,4 +1,7 @@
-"""What an update works on: a twin's newest reported state, as a file of JSON lines (docs/reference/worker-protocol.md)."""
+"""The input of an update: the reported state of a twin as JSON lines.
+
+See docs/reference/worker-protocol.md.
+"""
 
 import hashlib
 import json
@@ -18,7 +21,7 @@ _BATCH = 2000
 
 @dataclass(frozen=True, slots=True)
 class StateDocument:
-    """An open file that is gone when it is closed, its size and its SHA-256 in hex."""
+    """An open temporary file, its size and its SHA-256 in hex. Closing it deletes it."""
 
     file: IO[bytes]
     size_bytes: int
@@ -26,11 +29,15 @@ class StateDocument:
 
 
 def twin_state_document(*, twin_id: UUID, type: str) -> StateDocument:
-    """The entities of `type`, by key, under one line that names the revision and the definition they stand at.
+    """Write the entities of `type`, by key, below one line with the revision and the definition.
 
-    Not held in memory, and of one moment: the twin's row is shared-locked while its entities are read, so that no revision comes between.
+    The document is streamed to disk. It shows one moment: the twin's row is share-locked while its
+    entities are read, so no revision can intervene.
     """
-    file: IO[bytes] = tempfile.TemporaryFile(dir=artifacts.scratch_dir(), prefix="mimir-twin-")  # noqa: SIM115 - the answer closes it
+    # The response closes the file.
+    file: IO[bytes] = tempfile.TemporaryFile(  # noqa: SIM115
+        dir=artifacts.scratch_dir(), prefix="mimir-twin-"
+    )
     digest = hashlib.sha256()
     with transaction.atomic():
         for line in _lines(twin_id, type):

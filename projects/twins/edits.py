@@ -1,4 +1,4 @@
-"""What an operator knows better: values over the reported ones, which no update overwrites."""
+"""Manual values of operators. They override reported values, and no update overwrites them."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ NOTE_CHARACTERS_MAX = 1000
 
 
 def entity_etag(entity: Entity) -> str:
-    """Changes with each revision that changes anything of the entity, edits included."""
+    """Return an ETag that changes with each revision of the entity, edits included."""
     return f'"{entity.id}.{entity.changed_revision}"'
 
 
@@ -32,13 +32,16 @@ def overlay_edit(
     user: "User",
     etags: Preconditions | None = None,
 ) -> Entity:
-    """Set values over what updates report; None takes an edit away. One revision, or none when nothing differs.
+    """Set manual values over reported ones; None removes a manual value.
 
-    Raises: PreconditionFailed; NotFound for an entity that is not there, Invalid with `values.<property>` of each fault, ProjectArchived.
+    Writes one revision, or none if nothing changes.
+
+    Raises: PreconditionFailed, NotFound for a missing entity, Invalid with `values.<property>` of
+    each fault, ProjectArchived.
     """
     demand_active(twin.project)
     if "\x00" in note or len(note) > NOTE_CHARACTERS_MAX:
-        rule = f"has to have at most {NOTE_CHARACTERS_MAX} characters and no U+0000"
+        rule = f"must have at most {NOTE_CHARACTERS_MAX} characters and no NUL character"
         raise Invalid(f"note: {rule}.", detail={"note": rule})
     with transaction.atomic():
         locked = twin_lock(twin.id)
@@ -48,7 +51,7 @@ def overlay_edit(
             .first()
         )
         if entity is None:
-            raise NotFound(f"There is no {type} {key} in {twin.name}.")
+            raise NotFound(f"There is no {type} {key} in the twin {twin.name}.")
         check_etag(entity_etag(entity), etags)
         draft = Draft(locked)
         for name, value in _checked(locked, type, values).items():
@@ -67,14 +70,16 @@ def _checked(twin: Twin, type: str, values: dict[str, Any]) -> dict[str, Any]:
     faults: dict[str, str] = {}
     for name, value in values.items():
         if name not in fields:
-            faults[f"values.{name}"] = f"is no property of {type}: it has {', '.join(fields)}"
+            faults[f"values.{name}"] = (
+                f"is not a property of {type}. Its properties: {', '.join(fields)}"
+            )
             continue
         try:
             checked[name] = None if value is None else checked_value(fields[name], value)
         except BadValue as error:
             faults[f"values.{name}"] = str(error)
     if faults or not values:
-        detail = faults or {"values": "has to name at least one property"}
+        detail = faults or {"values": "must name at least one property"}
         raise Invalid(
             " ".join(f"{path}: {message}." for path, message in detail.items()), detail=detail
         )

@@ -1,4 +1,4 @@
-"""Entities as they stand now, and what changed of one."""
+"""Queries of the present entities of a twin, and the changes of one entity."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from projects.twins.sources import Source, sources_of
 
 @dataclass(frozen=True, slots=True)
 class ValueDetail:
-    """A property or relation of an entity: what is reported and what an operator set over it, each with its source."""
+    """A property or relation of an entity: reported and manual value, each with its source."""
 
     field: Field
     reported: Any
@@ -23,13 +23,13 @@ class ValueDetail:
 
     @property
     def value(self) -> Any:
-        """What holds: the edit, where there is one."""
+        """The value in effect: the manual value, if there is one."""
         return self.edited if self.edit else self.reported
 
 
 @dataclass(frozen=True, slots=True)
 class EntityDetail:
-    """An entity with everything that is known of its values, in the definition's order."""
+    """An entity with all values and their sources, in the order of the definition."""
 
     entity: Entity
     values: list[ValueDetail]
@@ -38,7 +38,10 @@ class EntityDetail:
 def entity_list(
     *, twin: Twin, type: str | None = None, text: str | None = None
 ) -> "QuerySet[Entity, Entity]":
-    """Those that are there or missing, to be ordered by `type`, `key`. `text` is looked for in the key."""
+    """Return entities that are present or missing; `text` is searched in the key.
+
+    The caller orders by `type`, `key`.
+    """
     entities = Entity.objects.filter(twin=twin).exclude(status=EntityStatus.REMOVED)
     if type:
         entities = entities.filter(type=type)
@@ -46,15 +49,15 @@ def entity_list(
 
 
 def entity_get(*, twin: Twin, type: str, key: str) -> Entity:
-    """Also one that was removed: its history stays. Raises: NotFound."""
+    """Return an entity, removed ones included: their history stays. Raises: NotFound."""
     entity = Entity.objects.filter(twin=twin, type=type, key=key).first()
     if entity is None:
-        raise NotFound(f"There is no {type} {key} in {twin.name}.")
+        raise NotFound(f"There is no {type} {key} in the twin {twin.name}.")
     return entity
 
 
 def entity_detail(*, twin: Twin, entity: Entity) -> EntityDetail:
-    """Its values with their sources."""
+    """Return the values of an entity with their sources."""
     definition = TwinDefinition.objects.get(twin=twin, number=twin.definition_number).definition
     kind = entity_type(definition, entity.type)
     held = [*entity.reported.values(), *entity.overlay.values()]
@@ -75,6 +78,9 @@ def entity_detail(*, twin: Twin, entity: Entity) -> EntityDetail:
 
 
 def entity_changes(*, entity: Entity, name: str | None = None) -> "QuerySet[Change, Change]":
-    """All that changed of it, or of one property in both layers; to be ordered by `-number`, `-id`."""
+    """Return all changes of an entity, or those of one property in both layers.
+
+    The caller orders by `-number`, `-id`.
+    """
     changes = Change.objects.filter(entity=entity)
     return changes.filter(property=name) if name else changes

@@ -1,7 +1,8 @@
-"""Entities of twins: as they stand, where each value came from, edits over them.
+"""REST views of entities: present values, their sources, manual values, history.
 
-An entity has two addresses: by path, where its key may hold slashes as they are, and by query (`entity/?type=&key=`), for keys that no
-path can carry through every proxy, with `//`, `..` or a backslash.
+An entity has two addresses: by path, in which its key can contain slashes, and by query
+(`entity/?type=&key=`), for keys that not every proxy passes in a path: with `//`, `..` or a
+backslash.
 """
 
 from collections.abc import Mapping
@@ -33,7 +34,7 @@ _HISTORY = listing("EntityHistory", shapes.ChangeShape)
 _PROPERTY = OpenApiParameter(
     "property",
     OpenApiTypes.STR,
-    description="Only of this property; left out: of all, and of the entity itself.",
+    description="Only changes of this property. Default: all properties and the status.",
 )
 
 
@@ -44,14 +45,14 @@ class EntitiesView(ApiView):
         operation_id="twins_entities",
         parameters=[
             TYPE,
-            OpenApiParameter("q", OpenApiTypes.STR, description="In the key."),
+            OpenApiParameter("q", OpenApiTypes.STR, description="Text to search in the key."),
             CURSOR,
             LIMIT,
         ],
         responses={200: listing("EntityList", shapes.EntityShape), **errors(400, 404)},
     )
     def get(self, request: Request, slug: str, name: str) -> Response:
-        """As they stand, by type and key; removed ones are left out."""
+        """List the present entities by type and key, without removed ones."""
         twin = twin_for(request, slug, name)
         entities = entity_list(
             twin=twin, type=self.query.get("type") or None, text=self.query.get("q") or None
@@ -62,13 +63,13 @@ class EntitiesView(ApiView):
         )
 
 
-def _named(asked: Mapping[str, Any], type: str | None, key: str | None) -> tuple[str, str]:
-    """Type and key, from the path or else from the query. Raises: Invalid."""
+def _named(query: Mapping[str, Any], type: str | None, key: str | None) -> tuple[str, str]:
+    """Return type and key, from the path or else from the query. Raises: Invalid."""
     if type is not None and key is not None:
         return type, key
-    found = {name: asked.get(name) for name in ("type", "key")}
+    found = {name: query.get(name) for name in ("type", "key")}
     missing = {
-        name: "is missing: it names the entity" for name, value in found.items() if not value
+        name: "is missing. It identifies the entity" for name, value in found.items() if not value
     }
     if missing:
         raise Invalid(
@@ -77,8 +78,8 @@ def _named(asked: Mapping[str, Any], type: str | None, key: str | None) -> tuple
     return str(found["type"]), str(found["key"])
 
 
-def _entity(asked: Mapping[str, Any], twin: Twin, type: str | None, key: str | None) -> Entity:
-    kind, name = _named(asked, type, key)
+def _entity(query: Mapping[str, Any], twin: Twin, type: str | None, key: str | None) -> Entity:
+    kind, name = _named(query, type, key)
     return entity_get(twin=twin, type=kind, key=name)
 
 
@@ -105,13 +106,13 @@ class EntityView(ApiView):
         type: str | None = None,
         key: str | None = None,
     ) -> Response:
-        """Each value with its source; an edit beside what is reported."""
+        """Read each value with its source, and manual values beside reported ones."""
         twin = twin_for(request, slug, name)
         return _detail(twin, _entity(self.query, twin, type, key))
 
 
 class OverlayView(ApiView):
-    """Edits over what updates report."""
+    """Manual values of an entity."""
 
     @extend_schema(
         operation_id="twins_edit",
@@ -127,7 +128,7 @@ class OverlayView(ApiView):
         type: str | None = None,
         key: str | None = None,
     ) -> Response:
-        """Set values that no update overwrites; null takes an edit away. A revision of its own."""
+        """Set values that no update overwrites; null removes a manual value. Creates a revision."""
         twin = twin_for(request, slug, name, Role.OPERATOR)
         kind, entity_key = _named(self.query, type, key)
         body = validated(shapes.OverlayRequest, request)
@@ -144,7 +145,7 @@ class OverlayView(ApiView):
 
 
 class HistoryView(ApiView):
-    """What became of an entity's values."""
+    """The history of an entity's values."""
 
     @extend_schema(
         operation_id="twins_history",
@@ -159,7 +160,7 @@ class HistoryView(ApiView):
         type: str | None = None,
         key: str | None = None,
     ) -> Response:
-        """Each change with its source, newest first."""
+        """List each change with its source, newest first."""
         twin = twin_for(request, slug, name)
         entity = _entity(self.query, twin, type, key)
         page = paginate(
@@ -174,7 +175,7 @@ class HistoryView(ApiView):
 
 
 class EntityByQueryView(EntityView):
-    """The same, named by the query."""
+    """One entity, addressed by the query."""
 
     @extend_schema(
         operation_id="twins_entity_by_query",
@@ -182,12 +183,12 @@ class EntityByQueryView(EntityView):
         responses={200: shapes.EntityDetailShape, **NOT_MODIFIED, **errors(400, 404)},
     )
     def get(self, request: Request, slug: str, name: str) -> Response:  # type: ignore[override]
-        """Each value with its source; an edit beside what is reported."""
+        """Read each value with its source, and manual values beside reported ones."""
         return super().get(request, slug, name)
 
 
 class OverlayByQueryView(OverlayView):
-    """The same, named by the query."""
+    """Manual values of an entity, addressed by the query."""
 
     @extend_schema(
         operation_id="twins_edit_by_query",
@@ -196,12 +197,12 @@ class OverlayByQueryView(OverlayView):
         responses={200: shapes.EntityDetailShape, **errors(400, 403, 404, 409, 412)},
     )
     def patch(self, request: Request, slug: str, name: str) -> Response:  # type: ignore[override]
-        """Set values that no update overwrites; null takes an edit away. A revision of its own."""
+        """Set values that no update overwrites; null removes a manual value. Creates a revision."""
         return super().patch(request, slug, name)
 
 
 class HistoryByQueryView(HistoryView):
-    """The same, named by the query."""
+    """The history of an entity's values, addressed by the query."""
 
     @extend_schema(
         operation_id="twins_history_by_query",
@@ -209,5 +210,5 @@ class HistoryByQueryView(HistoryView):
         responses={200: _HISTORY, **errors(400, 404)},
     )
     def get(self, request: Request, slug: str, name: str) -> Response:  # type: ignore[override]
-        """Each change with its source, newest first."""
+        """List each change with its source, newest first."""
         return super().get(request, slug, name)

@@ -1,4 +1,4 @@
-"""Twins, their definitions, their revisions."""
+"""Queries of twins, their definitions and their revisions."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TwinFacts:
-    """A twin's newest definition, how many entities each type has, and when it changed last."""
+    """The newest definition of a twin, its number of entities by type, and its last change."""
 
     definition: dict[str, Any]
     entities: dict[str, int]
@@ -24,12 +24,12 @@ class TwinFacts:
 
 
 def twin_list(*, project: Project) -> "QuerySet[Twin, Twin]":
-    """To be ordered by `name`."""
+    """Return the twins of a project. The caller orders by `name`."""
     return Twin.objects.filter(project=project).select_related("created_by")
 
 
 def twin_get(*, project: Project, name: str) -> Twin:
-    """With its project. Raises: NotFound."""
+    """Return a twin with its project. Raises: NotFound."""
     twin = (
         Twin.objects.filter(project=project, name=name)
         .select_related("created_by", "project")
@@ -41,7 +41,7 @@ def twin_get(*, project: Project, name: str) -> Twin:
 
 
 def twin_definition_find(*, project: Project, name: str) -> TwinDefinition | None:
-    """The newest definition of a twin, with its twin; None when there is no such twin."""
+    """Return the newest definition of a twin, with its twin; None if there is no such twin."""
     newest = TwinDefinition.objects.filter(
         twin__project=project, twin__name=name, number=F("twin__definition_number")
     )
@@ -49,7 +49,7 @@ def twin_definition_find(*, project: Project, name: str) -> TwinDefinition | Non
 
 
 def twin_facts(twins: Sequence[Twin]) -> "dict[UUID, TwinFacts]":
-    """By the twin's id; three queries, however many twins."""
+    """Return the facts of each twin by its id, with three queries for any number of twins."""
     ids = [twin.id for twin in twins]
     definitions = dict(
         TwinDefinition.objects.filter(
@@ -77,16 +77,19 @@ def twin_facts(twins: Sequence[Twin]) -> "dict[UUID, TwinFacts]":
 
 
 def revision_list(*, twin: Twin) -> "QuerySet[TwinRevision, TwinRevision]":
-    """To be ordered by `-number`."""
+    """Return the revisions of a twin. The caller orders by `-number`."""
     return TwinRevision.objects.filter(twin=twin).select_related(
         "created_by", "dataset_version__dataset"
     )
 
 
 def revision_get(*, twin: Twin, number: int) -> int:
-    """The number, if the twin has such a revision; 0 is the twin before anything was known of it. Raises: NotFound."""
+    """Return `number` if the twin has such a revision. 0 is the twin before its first revision.
+
+    Raises: NotFound.
+    """
     if not 0 <= number <= twin.latest_revision:
         raise NotFound(
-            f"{twin.name} has no revision {number}: its newest is {twin.latest_revision}."
+            f"The twin {twin.name} has no revision {number}. Its newest is {twin.latest_revision}."
         )
     return number

@@ -1,19 +1,32 @@
-"""Rows of twins as the API shows them: JSON-ready dicts."""
+"""Bodies of twins, built from rows and query results."""
 
 from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
+from projects.datasets.shapes import VersionRefBody
 from projects.models import Change, Entity, Twin, TwinRevision
+from projects.twins.bodies import (
+    ChangeBody,
+    EntityBody,
+    EntityDetailBody,
+    EntityDiffBody,
+    EntityStateBody,
+    FieldChangeBody,
+    RevisionBody,
+    SourceBody,
+    TwinBody,
+    TwinTypeBody,
+    ValueBody,
+)
 from projects.twins.entities import EntityDetail, ValueDetail
 from projects.twins.read import TwinFacts
 from projects.twins.sources import Source, source_of
 from projects.twins.states import EntityState, FieldChange
 
 
-def twin(row: Twin, facts: TwinFacts) -> dict[str, Any]:
-    """A twin without its definition."""
-    types = [
+def twin(row: Twin, facts: TwinFacts) -> TwinBody:
+    """Return a twin without its definition."""
+    types: list[TwinTypeBody] = [
         {
             "name": kind["name"],
             "title": kind.get("title", ""),
@@ -32,8 +45,8 @@ def twin(row: Twin, facts: TwinFacts) -> dict[str, Any]:
     }
 
 
-def entity(row: Entity) -> dict[str, Any]:
-    """An entity with the values that hold."""
+def entity(row: Entity) -> EntityBody:
+    """Return an entity with its values in effect."""
     held = {**row.reported, **row.overlay}
     return {
         "type": row.type,
@@ -45,8 +58,8 @@ def entity(row: Entity) -> dict[str, Any]:
     }
 
 
-def entity_detail(detail: EntityDetail) -> dict[str, Any]:
-    """An entity with each value's source."""
+def entity_detail(detail: EntityDetail) -> EntityDetailBody:
+    """Return an entity with the source of each value."""
     row = detail.entity
     return {
         "type": row.type,
@@ -58,7 +71,7 @@ def entity_detail(detail: EntityDetail) -> dict[str, Any]:
     }
 
 
-def _value(found: ValueDetail) -> dict[str, Any]:
+def _value(found: ValueDetail) -> ValueBody:
     return {
         "property": found.field.name,
         "title": found.field.title,
@@ -72,8 +85,8 @@ def _value(found: ValueDetail) -> dict[str, Any]:
     }
 
 
-def source(found: Source) -> dict[str, Any]:
-    """Who set a value."""
+def source(found: Source) -> SourceBody:
+    """Return the revision that set a value."""
     return {
         "revision": found.revision,
         "kind": found.kind,
@@ -85,12 +98,12 @@ def source(found: Source) -> dict[str, Any]:
     }
 
 
-def _dataset(found: Source) -> dict[str, Any] | None:
+def _dataset(found: Source) -> VersionRefBody | None:
     return {"name": found.dataset[0], "version": found.dataset[1]} if found.dataset else None
 
 
-def change(row: Change, sources: Mapping[int, Source]) -> dict[str, Any]:
-    """One step of a property's history."""
+def change(row: Change, sources: Mapping[int, Source]) -> ChangeBody:
+    """Return one change of a property."""
     return {
         "property": row.property,
         "layer": row.layer,
@@ -100,8 +113,8 @@ def change(row: Change, sources: Mapping[int, Source]) -> dict[str, Any]:
     }
 
 
-def revision(row: TwinRevision, jobs: Mapping[UUID, UUID]) -> dict[str, Any]:
-    """A revision; `jobs` names those that made revisions."""
+def revision(row: TwinRevision, jobs: Mapping[UUID, UUID]) -> RevisionBody:
+    """Return a revision. `jobs` names the jobs that created revisions."""
     found = source_of(row, jobs.get(row.id))
     return {
         "number": row.number,
@@ -118,8 +131,8 @@ def revision(row: TwinRevision, jobs: Mapping[UUID, UUID]) -> dict[str, Any]:
     }
 
 
-def entity_state(row: Entity, state: EntityState) -> dict[str, Any]:
-    """An entity at a revision."""
+def entity_state(row: Entity, state: EntityState) -> EntityStateBody:
+    """Return an entity at a revision."""
     return {
         "type": row.type,
         "key": row.key,
@@ -131,9 +144,9 @@ def entity_state(row: Entity, state: EntityState) -> dict[str, Any]:
 
 def entity_diff(
     row: Entity, old: EntityState | None, new: EntityState | None, changes: list[FieldChange]
-) -> dict[str, Any]:
-    """What differs of an entity between two revisions."""
-    fields = [
+) -> EntityDiffBody:
+    """Return the difference of an entity between two revisions."""
+    fields: list[FieldChangeBody] = [
         {"layer": item.layer, "property": item.property, "old": item.old, "new": item.new}
         for item in changes
     ]

@@ -1,7 +1,7 @@
-"""One revision in the making: what changes of which entity, and how it is written at the end, all at once.
+"""A draft of the next revision: collects changes of entities and writes all of them at the end.
 
-Rows go in by COPY and by UPDATE from arrays: an update of 50,000 entities is some hundred thousand changes, and the twin's row is locked
-meanwhile.
+Rows are written by COPY, and by UPDATE from arrays: an update of 50,000 entities has some hundred
+thousand changes, and the twin's row is locked meanwhile.
 """
 
 import json
@@ -29,18 +29,28 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 _BATCH = 5000
-_ENTITY_COLUMNS = "id, twin_id, type, key, status, status_revision, reported, overlay, created_revision, changed_revision"
+_ENTITY_COLUMNS = (
+    "id, twin_id, type, key, status, status_revision, reported, overlay,"
+    " created_revision, changed_revision"
+)
 _CHANGE_COLUMNS = "revision_id, twin_id, entity_id, number, layer, property, present, value"
 
 
 def twin_lock(twin_id: "UUID") -> Twin:
-    """The twin's row, locked until the transaction ends: its revisions are written one after another. Raises: Twin.DoesNotExist."""
+    """Lock the twin's row until the transaction ends: revisions are written one after another.
+
+    Raises: Twin.DoesNotExist.
+    """
     return Twin.objects.select_for_update().get(id=twin_id)
 
 
 @dataclass(slots=True)
 class Draft:
-    """The next revision of a locked twin. Its methods change the given entities and note each change; nothing is written before `write`."""
+    """The next revision of a locked twin.
+
+    Its methods change the given entities in memory and record each change. Only `write` writes
+    rows.
+    """
 
     twin: Twin
     id: "UUID" = field(default_factory=uuid7)
@@ -53,16 +63,16 @@ class Draft:
 
     @property
     def number(self) -> int:
-        """The number it will have."""
+        """The number of the revision."""
         return self.twin.latest_revision + 1
 
     @property
     def empty(self) -> bool:
-        """Whether nothing has changed."""
+        """Whether there is no change."""
         return not self._changes
 
     def create(self, type: str, key: str) -> Entity:
-        """A new entity without values."""
+        """Return a new entity without values."""
         entity = Entity(
             twin=self.twin,
             type=type,
@@ -76,7 +86,11 @@ class Draft:
         return entity
 
     def status(self, entity: Entity, status: EntityStatus) -> bool:
-        """Whether that changed anything. What is removed has no reported values any more; its overlay waits for it to come again."""
+        """Set the status; return whether that is a change.
+
+        A removed entity loses its reported values. Its manual values stay until it is present
+        again.
+        """
         if entity.status == status:
             return False
         if status == EntityStatus.REMOVED:
@@ -86,11 +100,11 @@ class Draft:
         return True
 
     def report(self, entity: Entity, name: str, value: Any) -> bool:
-        """Set a reported value; None: it has none. Whether that changed anything."""
+        """Set a reported value, or remove it with None; return whether that is a change."""
         return self._set(entity, entity.reported, ChangeLayer.REPORTED, name, value)
 
     def overlay(self, entity: Entity, name: str, value: Any) -> bool:
-        """Set a value over the reported one; None takes it away. Whether that changed anything."""
+        """Set a manual value, or remove it with None; return whether that is a change."""
         return self._set(entity, entity.overlay, ChangeLayer.OVERLAY, name, value)
 
     def _set(
@@ -138,11 +152,12 @@ class Draft:
         dataset_version: DatasetVersion | None = None,
         note: str = "",
     ) -> TwinRevision:
-        """The revision and all its changes, inside the caller's transaction. An edit leaves the base of updates as it is."""
+        """Write the revision and all its changes, in the caller's transaction.
+
+        An edit does not change the base of updates.
+        """
         if not transaction.get_connection().in_atomic_block:
-            raise RuntimeError(
-                "a revision is written in the transaction that holds the twin's lock"
-            )
+            raise RuntimeError("write a revision in the transaction that holds the twin's lock")
         revision = TwinRevision.objects.create(
             id=self.id,
             twin=self.twin,
@@ -167,7 +182,7 @@ class Draft:
 
 
 def _same(before: Any, after: Any) -> bool:
-    """1 and 1.0 are one number; true is not 1."""
+    """Compare as JSON: 1 and 1.0 are the same number, true is not 1."""
     return before == after and isinstance(before, bool) == isinstance(after, bool)
 
 
@@ -196,11 +211,12 @@ def _copy(model: type[Any], columns: str, rows: Iterable[tuple[Any, ...]]) -> No
 
 
 def _update(entities: list[Entity]) -> None:
-    """The changed columns of many entities, some thousand in one statement."""
+    """Update the changed columns of many entities, some thousand in one statement."""
     statement = f"""
         UPDATE {Entity._meta.db_table} AS entity
-        SET status = given.status, status_revision = given.status_revision, reported = given.reported::jsonb,
-            overlay = given.overlay::jsonb, changed_revision = given.changed_revision
+        SET status = given.status, status_revision = given.status_revision,
+            reported = given.reported::jsonb, overlay = given.overlay::jsonb,
+            changed_revision = given.changed_revision
         FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::text[], %s::text[], %s::int[])
             AS given(id, status, status_revision, reported, overlay, changed_revision)
         WHERE entity.id = given.id

@@ -1,4 +1,4 @@
-"""Bodies of twins. Output serializers are the OpenAPI document's; `shapes_twins.py` builds the dicts."""
+"""Request and response bodies of twins. `rendering.py` builds the responses."""
 
 from typing import Any
 
@@ -6,23 +6,24 @@ from rest_framework import serializers
 
 from mimir.api.fields import ObjectField, PatternField
 from projects.core.names import NAME_PATTERN, NAME_RULE
-from projects.model_registry.shapes import VersionRef
+from projects.datasets.shapes import VersionRef
 from projects.models import ChangeLayer, EntityStatus, RevisionKind
 
 _Any = serializers.Serializer[Any]
-_VALUE = "As the property's type has it; null: no value."
+_VALUE = "A value of the property's type; null: no value."
 
 
 class TwinRequest(_Any):
     name = PatternField(NAME_PATTERN, NAME_RULE)
     definition = ObjectField(
-        help_text='{"types": [{"name", "title"?, "key": {"name"}, "properties": […], "relations"?: […]}]}'
+        help_text='{"types": [{"name", "title"?, "key": {"name"}, "properties": […],'
+        ' "relations"?: […]}]}'
     )
 
 
 class TwinDefinitionRequest(_Any):
     definition = serializers.JSONField(
-        allow_null=True, help_text="Any JSON: what is wrong with it is the answer."
+        allow_null=True, help_text="Any JSON value. The answer lists its faults."
     )
 
 
@@ -31,7 +32,8 @@ class TwinDefinitionChange(_Any):
     unit_changes = serializers.ChoiceField(
         choices=["keep", "remove"],
         required=False,
-        help_text="For values whose property gets another unit: keep the numbers, or remove the values. Needed only then (409 unit_changed).",
+        help_text="For values whose property gets another unit: keep the numbers, or remove the"
+        " values. Required only in that case (409 unit_changed).",
     )
 
 
@@ -56,7 +58,7 @@ class TwinShape(_Any):
     created_at = serializers.DateTimeField()
     created_by = serializers.CharField(allow_null=True)
     types = TwinTypeShape(many=True)
-    revision = serializers.IntegerField(help_text="The newest; 0: nothing is known of it yet.")
+    revision = serializers.IntegerField(help_text="The newest revision; 0: there is none yet.")
     definition_number = serializers.IntegerField()
     updated_at = serializers.DateTimeField(allow_null=True)
 
@@ -71,10 +73,10 @@ class EntityShape(_Any):
     status = serializers.ChoiceField(choices=EntityStatus.choices)
     changed_revision = serializers.IntegerField()
     values = serializers.DictField(
-        help_text="{property: what holds: an operator's edit, where there is one}"
+        help_text="{property: value in effect}. A manual value overrides the reported one."
     )
     overlay = serializers.ListField(
-        child=serializers.CharField(), help_text="The properties with an edit."
+        child=serializers.CharField(), help_text="The properties with a manual value."
     )
 
 
@@ -99,7 +101,7 @@ class ValueShape(_Any):
         help_text="number, integer, string, boolean, date, datetime or relation"
     )
     unit = serializers.CharField(allow_blank=True)
-    to = serializers.CharField(allow_blank=True, help_text="Of a relation: the type it leads to.")
+    to = serializers.CharField(allow_blank=True, help_text="Of a relation: the type of its target.")
     value = serializers.JSONField(allow_null=True, help_text=_VALUE)
     reported = serializers.JSONField(allow_null=True, help_text=_VALUE)
     source = SourceShape(allow_null=True)  # type: ignore[assignment]
@@ -117,10 +119,14 @@ class EntityDetailShape(_Any):
 
 class OverlayRequest(_Any):
     values = serializers.DictField(
-        help_text="{property: value over the reported one; null takes the edit away}"
+        help_text="{property: manual value}. null removes the manual value."
     )
     note = serializers.CharField(
-        max_length=1000, required=False, allow_blank=True, default="", help_text="Why, for others."
+        max_length=1000,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="The reason, for others.",
     )
 
 
@@ -179,5 +185,5 @@ class DiffShape(_Any):
     to = serializers.IntegerField()
 
     def get_fields(self) -> Any:
-        """`from` is a word of Python's."""
+        """Add `from`, which is a keyword of Python."""
         return {"from": serializers.IntegerField(), **super().get_fields()}

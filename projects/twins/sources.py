@@ -1,4 +1,4 @@
-"""Who set a value: the revision that did, with its dataset version, its job, its person."""
+"""Sources of values: the revision, with its dataset version, its job and its user."""
 
 import datetime as dt
 from collections.abc import Collection
@@ -11,7 +11,7 @@ from projects.models import Twin, TwinRevision
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A revision as the source of a value. `dataset`: name and version of what an update read."""
+    """A revision as the source of a value. `dataset`: name and version that an update read."""
 
     revision: int
     kind: str
@@ -23,7 +23,7 @@ class Source:
 
 
 def sources_of(*, twin: Twin, numbers: Collection[int]) -> dict[int, Source]:
-    """By the revision's number; two queries."""
+    """Return the sources by revision number, with two queries."""
     rows = list(
         TwinRevision.objects.filter(twin=twin, number__in=set(numbers)).select_related(
             "created_by", "dataset_version__dataset"
@@ -34,7 +34,7 @@ def sources_of(*, twin: Twin, numbers: Collection[int]) -> dict[int, Source]:
 
 
 def source_of(row: TwinRevision, job: UUID | None) -> Source:
-    """A revision that was fetched with its author and its dataset."""
+    """Return the source of a revision that was fetched with its author and its dataset."""
     version = row.dataset_version
     return Source(
         revision=row.number,

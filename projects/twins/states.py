@@ -1,4 +1,7 @@
-"""The state of entities at a revision: the last change of each field up to it; and what differs between two."""
+"""States of entities at a revision, and the differences of two states.
+
+The state is the last change of each field up to that revision.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +24,7 @@ class EntityState:
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """What differs of one field; None: no value."""
+    """The change of one field. None: no value."""
 
     layer: ChangeLayer
     property: str
@@ -32,13 +35,19 @@ class FieldChange:
 def entities_until(
     *, twin: Twin, number: int, type: str | None = None
 ) -> "QuerySet[Entity, Entity]":
-    """Those that had been there by revision `number`, to be ordered by `type`, `key`."""
+    """Return entities that were created up to revision `number`.
+
+    The caller orders by `type`, `key`.
+    """
     entities = Entity.objects.filter(twin=twin, created_revision__lte=number)
     return entities.filter(type=type) if type else entities
 
 
 def entities_between(*, twin: Twin, first: int, second: int) -> "QuerySet[Entity, Entity]":
-    """Those that changed after the earlier of two revisions and up to the later, to be ordered by `type`, `key`."""
+    """Return entities with a change after the earlier revision, up to the later one.
+
+    The caller orders by `type`, `key`.
+    """
     low, high = sorted((first, second))
     touched = Change.objects.filter(
         twin=twin, entity=OuterRef("pk"), number__gt=low, number__lte=high
@@ -47,7 +56,7 @@ def entities_between(*, twin: Twin, first: int, second: int) -> "QuerySet[Entity
 
 
 def states_at(*, entities: Sequence[Entity], number: int) -> dict[UUID, EntityState]:
-    """By id; an entity that was not there, or removed, has none. One query."""
+    """Return the states by entity id, by one query. A missing or removed entity has none."""
     last = (
         Change.objects.filter(entity__in=[entity.id for entity in entities], number__lte=number)
         .order_by("entity_id", "layer", "property", "-number")
@@ -70,7 +79,7 @@ def states_at(*, entities: Sequence[Entity], number: int) -> dict[UUID, EntitySt
 
 
 def states_differ(old: EntityState | None, new: EntityState | None) -> list[FieldChange]:
-    """Each field that differs; a state that is None has no field at all."""
+    """Return each field that differs. None is a state without fields."""
     before, after = _fields(old), _fields(new)
     changes = []
     for layer, name in sorted(before.keys() | after.keys()):

@@ -1,4 +1,4 @@
-"""What a job reports of entities becomes a revision, in the transaction that ends the job."""
+"""Apply the entity reports of a job as a revision, in the transaction that ends the job."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ _BATCH = 5000
 
 
 class StaleBase(Conflict):
-    """The twin has moved on since the update read it."""
+    """The twin changed after the update read it."""
 
     code = "stale_base"
 
 
 @dataclass(frozen=True, slots=True)
 class EntityReport:
-    """What is new of one entity: values by property (None: no value any more), or else its status."""
+    """Changes of one entity: values by property (None removes the value), or its status."""
 
     key: str
     values: dict[str, Any]
@@ -36,7 +36,7 @@ class EntityReport:
 
 @dataclass(frozen=True, slots=True)
 class TwinUpdated:
-    """The revision that was made, None when nothing differed, and the newest number after it."""
+    """The new revision, or None if nothing changed, and the newest number after it."""
 
     revision: TwinRevision | None
     number: int
@@ -51,13 +51,16 @@ def twin_update_apply(
     dataset_version: DatasetVersion,
     user: "User | None",
 ) -> TwinUpdated:
-    """One revision with what differs, or none, inside the caller's transaction. Keys are unique among `reports`; values are checked.
+    """Write one revision with the differences, or none, in the caller's transaction.
 
-    Raises: StaleBase when a revision other than an edit came after `base_revision`; Invalid for more entities than a twin may have.
+    Keys are unique among `reports`; values are checked.
+
+    Raises: StaleBase if a revision other than an edit came after `base_revision`; Invalid for more
+    entities than a twin can have.
     """
     twin = twin_lock(twin_id)
     if twin.base_revision != base_revision:
-        raise StaleBase(_what_came(twin.base_revision, base_revision, twin_id))
+        raise StaleBase(_stale_message(twin.base_revision, base_revision, twin_id))
     draft = Draft(twin)
     rest = iter(reports)
     while batch := list(islice(rest, _BATCH)):
@@ -80,15 +83,15 @@ def _apply(draft: Draft, type: str, entity: Entity | None, report: EntityReport)
     if report.status != EntityStatus.PRESENT:
         _gone(draft, entity, report.status)
         return
-    came = entity is None or entity.status == EntityStatus.REMOVED
+    is_new = entity is None or entity.status == EntityStatus.REMOVED
     if entity is None:
         entity = draft.create(type, report.key)
-    elif came:
+    elif is_new:
         draft.created += draft.status(entity, EntityStatus.PRESENT)
-    touched = False if came else draft.status(entity, EntityStatus.PRESENT)
+    touched = False if is_new else draft.status(entity, EntityStatus.PRESENT)
     for name, value in report.values.items():
         touched |= draft.report(entity, name, value)
-    draft.changed += touched and not came
+    draft.changed += touched and not is_new
 
 
 def _gone(draft: Draft, entity: Entity | None, status: EntityStatus) -> None:
@@ -108,20 +111,24 @@ def _check_count(draft: Draft) -> None:
     )
     if draft.created and count > limit:
         raise Invalid(
-            f"The twin would have {count:,} entities, and {limit:,} is the most (TWIN_ENTITIES_MAX). Update it from fewer rows.",
+            f"The twin would have {count:,} entities. The limit is {limit:,} (TWIN_ENTITIES_MAX)."
+            " Update it from fewer rows.",
             detail={"twin": f"at most {limit} entities"},
         )
 
 
-def _what_came(newest: int, base: int, twin_id: "UUID") -> str:
-    made = (
+def _stale_message(newest: int, base: int, twin_id: "UUID") -> str:
+    kind = (
         TwinRevision.objects.filter(twin_id=twin_id, number=newest)
         .values_list("kind", flat=True)
         .first()
     )
-    what = (
+    reason = (
         "its definition was changed"
-        if made == RevisionKind.DEFINITION
-        else "another update came first"
+        if kind == RevisionKind.DEFINITION
+        else "another update was applied first"
     )
-    return f"The twin changed while this job worked on it: {what} (it stands at revision {newest}, this job began from {base}). Run it again."
+    return (
+        f"The twin changed while this job was running: {reason}. Its revision is now {newest};"
+        f" this job started from {base}. Run the job again."
+    )

@@ -1,6 +1,4 @@
-"""Users, for site administrators, and the public end of the link with which a user sets a password."""
-
-from typing import Any
+"""REST views of users for site administrators, and the public view of a password link."""
 
 from django.contrib.auth.models import User
 from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
@@ -34,12 +32,12 @@ from projects.users.write import (
 SEARCH = OpenApiParameter(
     "q",
     {"type": "string", "maxLength": 150},
-    description="A part of the user name or e-mail address.",
+    description="Text to search in user name and e-mail address.",
 )
 
 
-def _user_dict(user: User) -> dict[str, Any]:
-    """A user as administrators see it. `project_count` is there on rows of `_with_projects`."""
+def _user_body(user: User) -> shapes.UserBody:
+    """Return a user as administrators see it. Rows of `_with_projects` have `project_count`."""
     known: int | None = getattr(user, "project_count", None)
     return {
         "username": user.username,
@@ -67,15 +65,15 @@ def _with_projects() -> "QuerySet[User, User]":
 
 
 def _answer(user: User, status: int = 200) -> Response:
-    return Response(_user_dict(user), status=status, headers={"ETag": user_etag(user)})
+    return Response(_user_body(user), status=status, headers={"ETag": user_etag(user)})
 
 
-def _link_dict(link: PasswordLink) -> dict[str, Any]:
+def _link_body(link: PasswordLink) -> shapes.PasswordLinkBody:
     return {"uid": link.uid, "token": link.token, "path": link.path, "expires_at": link.expires_at}
 
 
 class UsersView(ApiView):
-    """Everybody who can sign in, or could."""
+    """All users, active and deactivated."""
 
     @extend_schema(
         operation_id="users_list",
@@ -89,7 +87,7 @@ class UsersView(ApiView):
         responses={200: listing("UserList", shapes.UserShape), **errors(400, 403)},
     )
     def get(self, request: Request) -> Response:
-        """Users by name. For site administrators."""
+        """List users by name. For site administrators."""
         demand_administrator(request, ONLY_ADMINISTRATORS)
         rows = _with_projects()
         if self.query.get("q"):
@@ -100,7 +98,7 @@ class UsersView(ApiView):
             if name in self.query:
                 rows = rows.filter(**{column: self.query[name]})
         page = paginate(rows, request, keys=("username",))
-        return Response({"results": [_user_dict(row) for row in page.results], "next": page.next})
+        return Response({"results": [_user_body(row) for row in page.results], "next": page.next})
 
     @extend_schema(
         operation_id="users_create",
@@ -108,12 +106,15 @@ class UsersView(ApiView):
         responses={201: shapes.UserCreated, **errors(400, 403, 409)},
     )
     def post(self, request: Request) -> Response:
-        """Create a user. The answer holds, once, a link with which the user sets a password within 24 hours."""
+        """Create a user. The answer contains a link to set a password.
+
+        The link is shown once and valid for 24 hours.
+        """
         demand_administrator(request, ONLY_ADMINISTRATORS)
         user = user_create(**validated(shapes.UserRequest, request))
         link = password_link_create(user=user)
         return Response(
-            {**_user_dict(user), "password_link": _link_dict(link)},
+            {**_user_body(user), "password_link": _link_body(link)},
             status=201,
             headers={"ETag": user_etag(user)},
         )
@@ -128,7 +129,7 @@ class UserView(ApiView):
         responses={200: shapes.UserShape, **NOT_MODIFIED, **errors(403, 404)},
     )
     def get(self, request: Request, username: str) -> Response:
-        """One user. For site administrators."""
+        """Read one user. For site administrators."""
         demand_administrator(request, ONLY_ADMINISTRATORS)
         return _answer(user_get(username=username))
 
@@ -139,7 +140,10 @@ class UserView(ApiView):
         responses={200: shapes.UserShape, **errors(400, 403, 404, 409, 412)},
     )
     def patch(self, request: Request, username: str) -> Response:
-        """Change what is given. Taking access away ends sessions and API tokens. 409 for your own deactivation and the last administrator."""
+        """Change the given fields. Removing access ends sessions and API tokens.
+
+        409 for deactivating yourself, and for the last administrator.
+        """
         demand_administrator(request, ONLY_ADMINISTRATORS)
         changes = validated(shapes.UserChange, request)
         return _answer(
@@ -153,7 +157,7 @@ class UserView(ApiView):
 
 
 class ResetLinkView(ApiView):
-    """A new password for a user who has none or forgot it."""
+    """A link to set a new password, for users without one."""
 
     @extend_schema(
         operation_id="users_reset_link",
@@ -161,15 +165,18 @@ class ResetLinkView(ApiView):
         responses={201: shapes.PasswordLinkShape, **errors(400, 403, 404, 409)},
     )
     def post(self, request: Request, username: str) -> Response:
-        """Make a one-time link, shown once and valid for 24 hours. Password, sessions and tokens remain until it is used."""
+        """Create a one-time link, shown once and valid for 24 hours.
+
+        Password, sessions and tokens stay valid until it is used.
+        """
         demand_administrator(request, ONLY_ADMINISTRATORS)
         return Response(
-            _link_dict(password_link_create(user=user_get(username=username))), status=201
+            _link_body(password_link_create(user=user_get(username=username))), status=201
         )
 
 
 class PasswordLinkView(ApiView):
-    """The link itself, for whoever was given it."""
+    """A one-time link to set a password. Public."""
 
     parser_classes = (SmallJSONParser,)
     permission_classes = (AllowAny,)
@@ -182,7 +189,10 @@ class PasswordLinkView(ApiView):
         auth=[],
     )
     def post(self, request: Request) -> Response:
-        """Set a password with a one-time link; sessions and API tokens of the user end. Without `new_password`: only check the link."""
+        """Set a password with a one-time link. Sessions and API tokens of the user end.
+
+        Without `new_password`, only check the link.
+        """
         body = validated(shapes.PasswordLinkRequest, request)
         uid, token, new_password = body["uid"], body["token"], body.get("new_password")
         user = password_link_check(uid=uid, token=token)

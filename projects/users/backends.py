@@ -1,4 +1,4 @@
-"""Signing in by user name and password, for the API and for the admin."""
+"""Authentication by user name and password, for the API and for the admin."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class PasswordBackend(ModelBackend):
-    """Django's own backend with its hash in the pool of `projects.users.hashing`. A user who is unknown, or may not sign in, takes as long."""
+    """Django's backend with the hash computed in the pool of `projects.users.hashing`.
+
+    Unknown and deactivated users take the same time as others.
+    """
 
     def authenticate(
         self,
@@ -25,7 +28,11 @@ class PasswordBackend(ModelBackend):
         password: str | None = None,
         **_: Any,
     ) -> "User | None":
-        """The user, or None. Raises: TooMany, for an address or a name with too many failures, and while too many sign in at once."""
+        """Return the user, or None.
+
+        Raises: TooMany after too many failures of an address or a name, and during too many
+        concurrent sign-ins.
+        """
         if username is None or password is None:
             return None
         if request is not None:
@@ -43,7 +50,10 @@ class PasswordBackend(ModelBackend):
 
 
 def _verified(password: str, encoded: str | None) -> tuple[bool, bool]:
-    """Whether the password is right, and whether its hash should be made anew. One hash is made in any case."""
+    """Return whether the password is correct, and whether its hash is outdated.
+
+    Exactly one hash is computed in all cases, so that the time says nothing about the user.
+    """
     if encoded is None:
         make_password(password)
         return False, False

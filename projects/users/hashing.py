@@ -1,7 +1,8 @@
-"""Password hashing, a few at a time on threads of low priority, so that sign-ins of strangers slow nobody who is signed in.
+"""Password hashing, a few at a time on threads with low priority.
 
-A hash takes a quarter of a second of a core. While it runs no database connection is held. Beyond WAITING_MAX sign-ins, or SIGN_INS_AT_ONCE
-of one address, the answer is 429 at once.
+A hash takes a quarter of a second of one core. Sign-ins of strangers must not slow down signed-in
+users. No database connection is held during a hash. Beyond WAITING_MAX sign-ins, or
+SIGN_INS_AT_ONCE of one address, the answer is 429 immediately.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ from mimir.lib.clients import SIGN_INS_AT_ONCE
 from mimir.lib.errors import TooMany
 
 AT_ONCE = 2
-WAITING_MAX = 12  # hashes that run or wait, of everybody
+WAITING_MAX = 12  # hashes that run or wait, of all clients
 RETRY_SECONDS = 2
 NICENESS = 10
 
@@ -32,21 +33,30 @@ _waiting: Counter[str] = Counter()
 
 
 def hashed(address: str, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-    """What `function`, which hashes a password, returns. `address`: the client's, or "" for our own commands. Raises: TooMany."""
+    """Call `function`, which hashes a password, in the pool and return its result.
+
+    `address` is the client's, or "" for a command. Raises: TooMany.
+    """
     with hash_slot(address):
         give_connection_back()
         return _pool().submit(function, *arguments, **named).result()
 
 
 def give_connection_back() -> None:
-    """Return this thread's database connection to the pool; the next query takes another. Not inside a transaction."""
+    """Return this thread's database connection to the pool, unless it is in a transaction.
+
+    The next query takes another one.
+    """
     if not connection.in_atomic_block:
         connection.close()
 
 
 @contextlib.contextmanager
 def hash_slot(address: str) -> Iterator[None]:
-    """Reserve a place in the queue for a hash, for this thread. Reserved first, it refuses a burst before any query. Raises: TooMany."""
+    """Reserve a place in the queue for this thread. Raises: TooMany.
+
+    A place that is reserved before any query refuses a burst without load on the database.
+    """
     if getattr(_held, "slot", False):
         yield
         return
@@ -75,6 +85,6 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def _lower_priority() -> None:
-    """Of this thread alone, where the system has priorities of threads (Linux)."""
+    """Lower the priority of this thread, on systems that have one for threads (Linux)."""
     with contextlib.suppress(OSError, AttributeError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -1,7 +1,8 @@
-"""Too many wrong passwords: what is counted, for whom the sign-in is locked, and what is answered while that lasts.
+"""Lockout after wrong passwords: counting, locking, and the answer while it is locked.
 
-django-axes counts for a user name from one address (AXES_FAILURE_LIMIT). From the same rows this module counts for an address whatever the
-names (one password tried on many users) and for a name whatever the addresses (one user tried from many machines).
+django-axes counts for a user name from one address (AXES_FAILURE_LIMIT). From the same rows, this
+module counts for an address with any name (one password tried on many users) and for a name from
+any address (one user attacked from many machines).
 """
 
 import datetime as dt
@@ -22,9 +23,9 @@ NAME_FAILURES_MAX = 100
 
 
 def locked() -> TooMany:
-    """The error while a sign-in is locked."""
+    """Return the error while a sign-in is locked."""
     return TooMany(
-        "Too many wrong passwords. Wait a quarter of an hour.",
+        "Too many wrong passwords. Try again in 15 minutes.",
         code="locked",
         retry_after_seconds=LOCKED_SECONDS,
     )
@@ -33,12 +34,15 @@ def locked() -> TooMany:
 def locked_out(
     request: HttpRequest, original_response: Any = None, credentials: Any = None
 ) -> HttpResponse:
-    """django-axes' AXES_LOCKOUT_CALLABLE: replaces the answer to the wrong password that was one too many."""
+    """Replace the answer to the last allowed wrong password.
+
+    django-axes calls it as AXES_LOCKOUT_CALLABLE.
+    """
     return refused(request, locked())
 
 
 def refused(request: HttpRequest, error: TooMany) -> HttpResponse:
-    """The answer for a sign-in that is not tried: JSON for the API, text for the admin's form."""
+    """Return the answer to a refused sign-in: JSON for the API, text for the form of the admin."""
     if request.path.startswith("/api/"):
         return error_response(error)
     return HttpResponse(
@@ -50,9 +54,10 @@ def refused(request: HttpRequest, error: TooMany) -> HttpResponse:
 
 
 def client_network(request: HttpRequest) -> str | None:
-    """django-axes' AXES_CLIENT_IP_CALLABLE: the client's address, of IPv6 its /64, as one client has all of that.
+    """Return the client's address; for IPv6 its /64, which belongs to one client.
 
-    The address is the connection's or the one that the frontend proved; headers that anybody can write are not looked at.
+    django-axes calls it as AXES_CLIENT_IP_CALLABLE. It is the address of the connection, or the one
+    that the frontend proved. Headers that any client can write are ignored.
     """
     try:
         address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))
@@ -64,7 +69,7 @@ def client_network(request: HttpRequest) -> str | None:
 
 
 def demand_attempts_left(request: HttpRequest, username: str) -> None:
-    """Let a sign-in be tried. Raises: TooMany, when its address or its user name has had too many wrong passwords."""
+    """Check that the address and the user name have attempts left. Raises: TooMany."""
     recent = AccessAttempt.objects.filter(
         attempt_time__gt=utc_now() - dt.timedelta(seconds=LOCKED_SECONDS)
     )

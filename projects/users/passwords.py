@@ -1,7 +1,8 @@
-"""Passwords, and what ends with them: a changed password ends sessions and tokens, a deactivated user loses them for good.
+"""Passwords and the access that depends on them.
 
-A session or token remembers a stamp of the password it was made under; one with another stamp is not valid any more. So a password may be
-changed anywhere (here, in the admin, by a command) and nothing has to be told of it.
+A changed password ends sessions and tokens; a deactivated user loses them permanently. A session or
+token stores a stamp of the password at its creation, and is invalid once the stamp differs. So code
+that changes a password (here, in the admin, in a command) need not notify anything.
 """
 
 import hashlib
@@ -28,23 +29,24 @@ _ADMIN_USER_KEY = "_auth_user_id"
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How many sessions and API tokens ended."""
+    """Numbers of ended sessions and API tokens."""
 
     sessions: int
     tokens: int
 
 
 def password_stamp(user: "User") -> str:
-    """What a session or token keeps of the password it was made under: a hash of the stored hash."""
+    """Return the stamp that a session or token stores: a hash of the stored password hash."""
     return hashlib.sha256(b"mimir password stamp\0" + user.password.encode()).hexdigest()
 
 
 def password_change(
     *, user: "User", new_password: str, keep: AccessToken, end_tokens: bool, address: str = ""
 ) -> Ended:
-    """Change a user's password; the caller has checked the current one. All sessions but `keep` end, and all API tokens with `end_tokens`.
+    """Change a user's password; the caller has checked the current one.
 
-    Raises: Invalid, for a password that is too weak.
+    All sessions but `keep` end; with `end_tokens`, all API tokens, too. Raises: Invalid for a weak
+    password.
     """
     demand_strong(new_password, user)
     encoded = hashed(address, make_password, new_password)
@@ -83,7 +85,10 @@ def demand_strong(new_password: str, user: "User") -> None:
 
 
 def password_store(*, user: "User", encoded: str) -> Ended:
-    """Store a hashed password that was set with a link. All sessions and tokens end. Takes part in the caller's transaction."""
+    """Store a hashed password that was set with a link; all sessions and tokens end.
+
+    Runs in the caller's transaction.
+    """
     user.password = encoded
     user.save(update_fields=["password"])
     tokens = _delete(AccessToken.objects.filter(user=user, kind=TokenKind.API))
@@ -100,7 +105,10 @@ def password_store(*, user: "User", encoded: str) -> Ended:
 
 
 def password_rehash(*, user: "User", password: str) -> None:
-    """Store the same password by the present hasher. Sessions and tokens go on; those of an earlier password still end."""
+    """Store the same password with the present hasher.
+
+    Its sessions and tokens stay valid; those of an earlier password stay invalid.
+    """
     before = password_stamp(user)
     encoded = hashed("", make_password, password)
     with transaction.atomic():
@@ -112,7 +120,7 @@ def password_rehash(*, user: "User", password: str) -> None:
 
 
 def sessions_end(*, user: "User", keep: AccessToken | None = None) -> int:
-    """Sign a user out everywhere, the admin included; `keep` goes on. Returns how many sessions ended."""
+    """End all sessions of a user, also in the admin, except `keep`; return their number."""
     others = AccessToken.objects.filter(user=user, kind=TokenKind.SESSION)
     if keep is not None:
         others = others.exclude(id=keep.id)
@@ -123,7 +131,10 @@ def sessions_end(*, user: "User", keep: AccessToken | None = None) -> int:
 
 
 def access_end(*, user: "User") -> Ended:
-    """End all sessions and tokens of a user who was deactivated or lost a site role, for good. Harmless the second time."""
+    """End all sessions and tokens of a user permanently, after deactivation or loss of a site role.
+
+    Calling it twice is harmless.
+    """
     with transaction.atomic():
         tokens = _delete(AccessToken.objects.filter(user=user, kind=TokenKind.API))
         sessions = _delete(AccessToken.objects.filter(user=user)) + admin_sessions_end(user=user)
@@ -134,7 +145,10 @@ def access_end(*, user: "User") -> Ended:
 
 
 def admin_sessions_end(*, user: "User") -> int:
-    """End a user's sessions of the admin. Their rows name nobody, and are few: all are read."""
+    """End a user's sessions of the admin.
+
+    Their rows have no user column, so all rows are read; there are few.
+    """
     if not (user.is_staff or Session.objects.exists()):
         return 0
     theirs = [
@@ -146,7 +160,7 @@ def admin_sessions_end(*, user: "User") -> int:
 
 
 def _delete(rows: "QuerySet[AccessToken, AccessToken]") -> int:
-    """Delete tokens, and those made with them; how many of the first."""
+    """Delete tokens and the tokens created with them; return the number of the former."""
     found = list(rows.values_list("id", flat=True))
     AccessToken.objects.filter(id__in=found).delete()
     return len(found)

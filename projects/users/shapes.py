@@ -1,6 +1,7 @@
-"""Bodies of users and of the links with which they set a password."""
+"""Request and response bodies of users and password links."""
 
-from typing import Any
+import datetime as dt
+from typing import Any, TypedDict
 
 from rest_framework import serializers
 
@@ -13,7 +14,9 @@ class UserRequest(_Any):
     username = PatternField(r"[\w.@+-]{1,150}", "1 to 150 letters, digits and @/./+/-/_")
     email = serializers.EmailField(max_length=254, required=False, allow_blank=True, default="")
     is_superuser = serializers.BooleanField(
-        required=False, default=False, help_text="Site administrator."
+        required=False,
+        default=False,
+        help_text="Site administrator: full access, also to Django admin.",
     )
 
 
@@ -22,20 +25,20 @@ class UserChange(_Any):
         required=False, help_text="false: cannot sign in; all sessions and tokens end."
     )
     is_superuser = serializers.BooleanField(
-        required=False, help_text="Site administrator; decides over Django admin, too."
+        required=False, help_text="Site administrator: full access, also to Django admin."
     )
     email = serializers.EmailField(max_length=254, required=False, allow_blank=True)
 
 
 class UserShape(_Any):
     username = serializers.CharField()
-    email = serializers.CharField(help_text="Empty: none.")
+    email = serializers.CharField(help_text="Empty if there is none.")
     is_active = serializers.BooleanField()
     is_superuser = serializers.BooleanField(help_text="Site administrator.")
-    has_password = serializers.BooleanField(help_text="false: no password was set yet.")
+    has_password = serializers.BooleanField(help_text="false: no password is set.")
     last_sign_in_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
-    projects = serializers.IntegerField(help_text="Memberships.")
+    projects = serializers.IntegerField(help_text="Number of memberships.")
 
 
 class PasswordLinkShape(_Any):
@@ -47,6 +50,28 @@ class PasswordLinkShape(_Any):
 
 class UserCreated(UserShape):
     password_link = PasswordLinkShape()
+
+
+class UserBody(TypedDict):
+    """A user."""
+
+    username: str
+    email: str
+    is_active: bool
+    is_superuser: bool
+    has_password: bool
+    last_sign_in_at: dt.datetime | None
+    created_at: dt.datetime
+    projects: int
+
+
+class PasswordLinkBody(TypedDict):
+    """A one-time link to set a password."""
+
+    uid: str
+    token: str
+    path: str
+    expires_at: dt.datetime
 
 
 class PasswordLinkRequest(_Any):

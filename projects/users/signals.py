@@ -1,4 +1,4 @@
-"""What Django tells of users: passed on to services, nothing else."""
+"""Receivers of Django's signals about users. They only call services."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ _LOST = "_mimir_lost_rights"
 
 
 def register() -> None:
-    """Called once at start."""
+    """Connect the receivers, once at start."""
     user = get_user_model()
     pre_save.connect(_before_save, sender=user, dispatch_uid="projects.before_user_save")
     post_save.connect(_after_save, sender=user, dispatch_uid="projects.after_user_save")
@@ -26,7 +26,7 @@ def register() -> None:
 
 
 def _before_save(sender: Any, instance: Any, update_fields: Any = None, **_: Any) -> None:
-    """Notice a deactivation, and a site role that is taken away."""
+    """Record a deactivation, or the loss of a site role, on the instance."""
     setattr(instance, _LOST, ())
     if instance.pk is None or (update_fields is not None and not set(_RIGHTS) & set(update_fields)):
         return

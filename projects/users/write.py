@@ -1,7 +1,8 @@
-"""Users as site administrators manage them, and the one-time links with which a user sets a password.
+"""Administration of users, and one-time links to set a password.
 
-A link is Django's password reset token: signed over the stored password, the e-mail address, the last sign-in and the number of times the user
-was deactivated. No table stores it, and it ends when one of these changes. Nobody sets another user's password.
+A link is Django's password reset token: signed over the stored password, the e-mail address, the
+last sign-in and the number of deactivations. No table stores it, and it becomes invalid when one of
+these changes. An administrator cannot set another user's password.
 """
 
 import datetime as dt
@@ -32,7 +33,7 @@ ONLY_ADMINISTRATORS = "Users are managed by site administrators."
 
 
 class _Links(PasswordResetTokenGenerator):
-    """Tokens that end for good when the user is deactivated."""
+    """Tokens that become invalid permanently when the user is deactivated."""
 
     def _make_hash_value(self, user: Any, timestamp: int) -> str:
         count = Deactivation.objects.filter(user_id=user.pk).values_list("count", flat=True).first()
@@ -45,7 +46,7 @@ _tokens = _Links()
 
 @dataclass(frozen=True, slots=True)
 class PasswordLink:
-    """The parts of a one-time link. Only the person who is given it may read it: it is never stored."""
+    """The parts of a one-time link. It is never stored; only its recipient may read it."""
 
     uid: str
     token: str
@@ -53,12 +54,12 @@ class PasswordLink:
 
     @property
     def path(self) -> str:
-        """The page where the password is set."""
+        """The page on which the password is set."""
         return f"/password/{self.uid}/{self.token}/"
 
 
 def user_get(*, username: str) -> User:
-    """Raises: NotFound."""
+    """Return a user by name. Raises: NotFound."""
     found = User.objects.filter(username=username).first()
     if found is None:
         raise _no_user(username)
@@ -66,15 +67,15 @@ def user_get(*, username: str) -> User:
 
 
 def user_etag(user: User) -> str:
-    """Changes with what `user_change` can change."""
+    """Return an ETag that changes with the fields that `user_change` changes."""
     state = f"{user.pk} {user.is_active} {user.is_superuser} {user.email}"
     return f'"{sha256(state.encode()).hexdigest()[:16]}"'
 
 
 def user_create(*, username: str, email: str = "", is_superuser: bool = False) -> User:
-    """Create a user without a password; `password_link_create` makes the link to set one.
+    """Create a user without a password. `password_link_create` returns a link to set one.
 
-    Raises: Invalid for a name that is not allowed, Conflict for one that exists, in whatever case.
+    Raises: Invalid for an invalid name, Conflict for an existing one in any case.
     """
     name = User.normalize_username(username)
     try:
@@ -87,9 +88,9 @@ def user_create(*, username: str, email: str = "", is_superuser: bool = False) -
         fault = "must contain a letter or a digit"
         raise Invalid(f"username: {fault}.", detail={"username": fault})
     exists = Conflict(
-        f"There is already a user {name}. Choose another name.",
+        f"The user {name} already exists. Choose another name.",
         code="user_exists",
-        detail={"username": "exists already"},
+        detail={"username": "already exists"},
     )
     if User.objects.filter(username__iexact=name).exists():
         raise exists
@@ -99,7 +100,7 @@ def user_create(*, username: str, email: str = "", is_superuser: bool = False) -
                 name, email, None, is_superuser=is_superuser, is_staff=is_superuser
             )
             audit_record(AuditKind.USER_CREATED, subject=name, is_superuser=is_superuser)
-    except IntegrityError as error:  # another request created it a moment ago
+    except IntegrityError as error:  # a concurrent request created it
         raise exists from error
     return user
 
@@ -107,10 +108,14 @@ def user_create(*, username: str, email: str = "", is_superuser: bool = False) -
 def user_change(
     *, username: str, changes: Mapping[str, Any], actor: User, etags: Preconditions | None = None
 ) -> User:
-    """Change `is_active`, `is_superuser` or `email`. What takes access away ends sessions and tokens at once (`projects.users.signals`).
+    """Change `is_active`, `is_superuser` or `email`.
 
-    The rows of all administrators are locked, in one order: two administrators cannot remove each other at the same time.
-    Raises: NotFound, Conflict for the last administrator and for one's own account, PermissionDenied, PreconditionFailed.
+    Removing access ends sessions and tokens immediately (`projects.users.signals`). The rows of all
+    administrators are locked in one order, so that two administrators cannot remove each other at
+    the same time.
+
+    Raises: NotFound, Conflict for the last administrator and for your own account,
+    PermissionDenied, PreconditionFailed.
     """
     with transaction.atomic():
         concerned = Q(username=username) | Q(is_superuser=True) | Q(pk=actor.pk)
@@ -161,7 +166,10 @@ def _change(user: User, changes: Mapping[str, Any], *, is_self: bool, others: li
         and not _is_administrator(user)
         and not any(_is_administrator(row) for row in others)
     ):
-        message = f"{user.username} is the last active administrator. Make somebody else an administrator first."
+        message = (
+            f"{user.username} is the last active administrator."
+            " Make another user an administrator first."
+        )
         raise Conflict(message, code="last_administrator")
 
 
@@ -170,9 +178,9 @@ def _is_administrator(user: User) -> bool:
 
 
 def password_link_create(*, user: User) -> PasswordLink:
-    """Make a one-time link to set a password. The present password and the sessions remain until it is used.
+    """Create a one-time link to set a password.
 
-    Raises: Conflict for a deactivated user, who cannot sign in.
+    Password and sessions stay valid until it is used. Raises: Conflict for a deactivated user.
     """
     if not user.is_active:
         raise Conflict(
@@ -187,13 +195,13 @@ def password_link_create(*, user: User) -> PasswordLink:
 
 
 def password_links_end(*, user: User) -> None:
-    """End the open links of a user who was deactivated, for good."""
+    """Invalidate the open links of a deactivated user permanently."""
     Deactivation.objects.get_or_create(user=user, defaults={"count": 0})
     Deactivation.objects.filter(user=user).update(count=F("count") + 1)
 
 
 def password_link_check(*, uid: str, token: str) -> User:
-    """The user of a link that is valid. Raises: Invalid, with one sentence for every reason."""
+    """Return the user of a valid link. Raises: Invalid, with the same sentence for every reason."""
     try:
         key = urlsafe_base64_decode(uid).decode("ascii")
     except ValueError:
@@ -205,9 +213,10 @@ def password_link_check(*, uid: str, token: str) -> User:
 
 
 def password_link_use(*, uid: str, token: str, new_password: str, address: str = "") -> Ended:
-    """Set the password with a link. All sessions and tokens of the user end, and the link.
+    """Set the password with a link. The link and all sessions and tokens of the user end.
 
-    Two requests with one link: the second finds it used. Raises: Invalid for a dead link or a weak password, TooMany.
+    The second of two requests with one link is refused. Raises: Invalid for an invalid link or a
+    weak password, TooMany.
     """
     user = password_link_check(uid=uid, token=token)
     demand_strong(new_password, user)
@@ -225,7 +234,8 @@ def _opens(user: User, token: str) -> bool:
 
 def _dead_link() -> Invalid:
     return Invalid(
-        "This link is not valid. It was used, has expired or is incomplete. Ask an administrator for a new one.",
+        "This link is not valid: it was used, has expired or is incomplete."
+        " Ask an administrator for a new one.",
         code="link_invalid",
     )
 

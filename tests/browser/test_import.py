@@ -173,7 +173,7 @@ def test_rows_are_added_to_the_current_version(page: Page, stack: Stack, tmp_pat
         else:
             page.get_by_role("button", name="Import 1 row").click()
         page.wait_for_url("**/datasets/grows/**")
-    expect(page.get_by_text("2 rows of the file added below 1 row of version 1.")).to_be_visible()
+    expect(page.get_by_text("Added 2 rows of the file below 1 row of version 1.")).to_be_visible()
     grid = page.get_by_role("region", name="First rows")
     expect(grid.get_by_role("row").nth(1)).to_contain_text("007")
     expect(grid.get_by_role("row")).to_have_count(4)

@@ -143,7 +143,7 @@ REQUESTS: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "ml_training",
         {**TRAINING, "features": ["state"]},
         "parameters.features",
-        "without the target",
+        "must not contain the target",
     ),
     "an algorithm of another task": (
         "ml_training",

@@ -327,7 +327,7 @@ def test_members_are_added_changed_and_removed_by_the_forms_of_their_page(
     name, last = people["stranger"].username, people["maintainer"].username
     for form, status, told in (
         ({"username": name, "role": "viewer"}, 302, ""),
-        ({"username": name, "role": "operator"}, 400, "is a member already, with the role viewer"),
+        ({"username": name, "role": "operator"}, 400, "is already a member, with the role viewer"),
         ({"username": name, "role": "operator", "change": "1"}, 302, ""),
         ({"username": "no-such-user", "role": "viewer"}, 400, "There is no user no-such-user"),
         ({"username": last, "role": "viewer", "change": "1"}, 400, "maintainer"),

@@ -82,7 +82,7 @@ def test_a_database_that_is_away_is_waited_for_and_then_named() -> None:
         timeout=60,
     )
     assert ran.returncode == 1
-    assert "look at DATABASE_URL" in ran.stderr
+    assert "Check DATABASE_URL" in ran.stderr
 
 
 @transactional

@@ -96,9 +96,8 @@ def test_sql_that_does_not_fit_its_tables_is_an_error_at_its_step(
     """As the child binds it."""
     definition = {"steps": [READ, _sql(query)]}
     assert check_definition(definition) == []
-    found = binding.bind(
-        definition, {"weather": {"version": 1, "columns": WEATHER}}, {}, lambda _path: None
-    )
+    reads: Any = {"weather": {"dataset": "weather", "version": 1, "columns": WEATHER}}
+    found = binding.bind(definition, reads, {}, lambda _path: None)
     assert [fault.path for fault in found.faults] == ["steps[1].with.query"]
     message = found.faults[0].message
     assert [part for part in said if part not in message] == [], message

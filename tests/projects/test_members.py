@@ -89,7 +89,7 @@ def test_the_last_maintainer_stays_one_unless_a_site_administrator_says_otherwis
     make.member(project, "bob", Role.OPERATOR)
     refused = ada.send(method, f"{MEMBERS}ada/", body)
     assert (refused.status_code, refused.json()["code"]) == (409, "last_maintainer")
-    assert "Make somebody else a maintainer first." in refused.json()["message"]
+    assert "Make another member a maintainer first." in refused.json()["message"]
     assert _roles(project)["ada"] == "maintainer"
     assert ada.send("PATCH", f"{MEMBERS}ada/", {"role": "maintainer"}).status_code == 200
     site = Caller(make.user("root", is_superuser=True))

@@ -112,7 +112,7 @@ def _counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     started: list[str] = []
     run = child_process.run_child
 
-    def counted(request: dict[str, Any], *others: Any) -> Any:
+    def counted(request: Any, *others: Any) -> Any:
         started.append(request["operation"])
         return run(request, *others)
 
@@ -133,7 +133,7 @@ def test_a_table_that_used_up_its_computing_time_is_not_described_again(
     for _ in range(2):
         shown = caller.get("projects/demo/datasets/t/versions/1/profile/")
         assert (shown.status_code, shown.json()["columns"]) == (200, [])
-        assert "1 seconds of computing" in shown.json()["fault"]
+        assert "1 seconds of CPU time" in shown.json()["fault"]
     assert started == ["profile"]
 
 

@@ -280,7 +280,9 @@ def test_a_table_that_takes_too_much_computing_is_told_so_for_good(
     _upload(caller, CSV)
     monkeypatch.setattr(runner, "PROFILE_CPU_SECONDS", 0.0)
     shown = _profile(caller)
-    assert shown["fault"].startswith("The table is too large to describe whole: 0 of 8 columns")
+    assert shown["fault"].startswith(
+        "The table is too large to describe completely: 0 of 8 columns"
+    )
     assert [column["missing"] for column in shown["columns"]] == [None] * 8
     monkeypatch.undo()
     assert _profile(caller) == shown

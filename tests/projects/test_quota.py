@@ -98,4 +98,4 @@ def test_artifacts_count_and_are_refused_too(settings: Any) -> None:
     with pytest.raises(TooLarge) as refused:
         artifact_room_check(attempt_id=attempt.id, size_bytes=41)
     assert refused.value.code == "artifact_limit_exceeded", "what a worker understands"
-    assert "60 bytes of 100" in refused.value.message
+    assert "60 of 100 bytes" in refused.value.message

@@ -345,7 +345,7 @@ def test_a_chosen_type_refuses_or_drops_the_cells_that_do_not_fit(tmp_path: Path
 
 
 def test_a_wide_table_is_read_within_the_limits_of_the_child(tmp_path: Path) -> None:
-    """As many columns as are accepted, within 512 MB of memory, and far from the 50 seconds of computing that a child may take."""
+    """As many columns as are accepted, within 512 MB of memory, and far from the 50 seconds of CPU time that a child may take."""
     count = 2000
     header = ",".join(f"c{number}" for number in range(count))
     content = "\n".join(
@@ -361,7 +361,7 @@ def test_a_wide_table_is_read_within_the_limits_of_the_child(tmp_path: Path) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", ["lines", "array"])
 def test_wide_json_is_read_within_the_limits_of_the_child(tmp_path: Path, layout: str) -> None:
-    """The most columns that are accepted take a small part of the 50 seconds of computing that a child may take; values are as in narrow files."""
+    """The most columns that are accepted take a small part of the 50 seconds of CPU time that a child may take; values are as in narrow files."""
     values = [
         "1",
         '"a\\"\\u00e9\\n"',

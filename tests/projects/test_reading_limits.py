@@ -25,7 +25,7 @@ def test_a_list_of_small_lists_that_python_cannot_hold_is_refused(
     outcomes: list[child_process.Outcome] = []
     answer = runner._answer
 
-    def noted(outcome: child_process.Outcome) -> dict[str, Any]:
+    def noted(outcome: child_process.Outcome) -> Any:
         outcomes.append(outcome)
         return answer(outcome)
 

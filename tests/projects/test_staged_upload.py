@@ -248,7 +248,7 @@ def test_rows_are_added_below_those_of_the_current_version(caller: Caller) -> No
     assert version["warnings"][0] == {
         "code": "rows_added",
         "params": {"version": 1, "before": 1, "rows": 2},
-        "message": "2 rows of the file added below 1 row of version 1.",
+        "message": "Added 2 rows of the file below 1 row of version 1.",
     }
     rows = caller.get("projects/demo/datasets/sales/versions/2/rows/").json()["rows"]
     assert rows == [
@@ -322,7 +322,7 @@ def test_rows_are_added_to_a_dataset_that_is_there(caller: Caller) -> None:
     answer = _accepted(caller, b"a\n1\n", append_to=1)
     assert (answer.status_code, answer.json()["message"]) == (
         404,
-        "There is no sales among this project's datasets.",
+        "There is no dataset sales in this project.",
     )
 
 

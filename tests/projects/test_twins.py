@@ -213,7 +213,7 @@ def test_a_unit_of_values_is_changed_only_with_a_choice(
         twin_definition_change(twin=twin, definition=_united(after), user=user)
     assert caught.value.code == "unit_changed"
     given = f"in {before}" if before else "without a unit"
-    message = f"3 values were given {given}, 1 of them set by hand. Saving does not convert them to {after or 'no unit'}"
+    message = f"3 values were given {given}, 1 of them manually. Saving does not convert them to {after or 'no unit'}"
     assert caught.value.detail == {"definition.types[0].properties[0].unit": message}
     assert {
         entity.key: entity.reported["p0"]["value"] for entity in Entity.objects.filter(twin=twin)

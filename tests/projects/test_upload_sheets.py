@@ -123,7 +123,7 @@ def test_a_version_can_be_read_again_from_its_own_file_and_options(caller: Calle
             [(TRIPS, "t"), (ODD, "t")],
             {},
             400,
-            "2 sheets have the dataset name t. Give each a name of its own",
+            "2 sheets have the dataset name t. Use a different name for each",
         ),
         ([(TRIPS, "t"), ("April", "u")], {}, 400, "The workbook has no sheet April."),
         ([(TRIPS, "t"), ("Empty", "u")], {}, 400, "Sheet Empty has no cells. Choose another one."),

@@ -250,7 +250,7 @@ def _redirect(*targets: str) -> Callable[[str, socket.socket], None]:
         (
             "http://" + "a" * 70 + ".example/",
             FailureReason.INVALID_INPUT,
-            "cannot be the name of a host",
+            "is not a valid host name",
         ),
         ("/again", FailureReason.INVALID_INPUT, "more than 5 redirects"),
     ],
@@ -362,10 +362,10 @@ def test_a_full_disk_is_not_the_sources_fault(serve: Serve, tmp_path: Path) -> N
     failure = _failure(serve(_body(b"a\n1\n")), Path("/dev/full"))
     assert (failure.reason, failure.message) == (
         FailureReason.DISK_FULL,
-        "it could not be kept: No space left on device",
+        "it could not be saved: No space left on device",
     )
 
 
 def test_a_compressed_answer_is_refused(serve: Serve, tmp_path: Path) -> None:
     failure = _failure(serve(_body(b"\x1f\x8b", Content_Encoding="gzip")), tmp_path / "x")
-    assert "compressed although" in failure.message
+    assert "sent a compressed response" in failure.message

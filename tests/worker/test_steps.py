@@ -244,7 +244,7 @@ def test_a_url_is_read_by_its_content(stack: Stack, web: str, path: str) -> None
             "/private",
             {},
             "invalid_input",
-            "127.0.0.2, a private or special-purpose address: an administrator can allow it in READ_URL_ALLOW",
+            "127.0.0.2, a private or special-purpose address. An administrator can allow it in READ_URL_ALLOW",
         ),
     ],
 )

@@ -1,7 +1,7 @@
-"""Reading a URL that a user wrote: http and https, public addresses only, each hop checked, bounded in size and time.
+"""Download of a user's URL: http and https, public addresses only, bounded in size and time.
 
-The address is checked after it is resolved and then connected to itself, so that a name cannot mean one address when it is checked and
-another one when it is used.
+Each redirect is checked. The connection is made to the address that was checked, so that a second
+DNS answer cannot lead elsewhere.
 """
 
 import contextlib
@@ -25,13 +25,15 @@ CONNECT_SECONDS, TOTAL_SECONDS = 30.0, 1800.0
 BYTES_MAX = 10 * 1024**3
 PIECE_BYTES = 1024 * 1024
 _TOO_LONG = f"it took longer than {TOTAL_SECONDS:.0f} s"
-_AS_IT_IS = "%/?:@!$&'()*+,;=~-._[]"  # all that a path and a query may hold; the rest is sent percent-encoded, as browsers do
+# characters allowed in a path and a query; others are percent-encoded
+_AS_IT_IS = "%/?:@!$&'()*+,;=~-._[]"
 
 
 def fetch_url(url: str, path: Path, *, allow: Sequence[str]) -> None:
-    """The body of `url` in the file `path`. `allow`: private hosts and CIDRs an administrator permits (READ_URL_ALLOW).
+    """Download `url` to the file `path`.
 
-    Raises: WorkFailed, `source_unavailable` for what another try may mend, else `invalid_input`; `disk_full`.
+    `allow`: private hosts and CIDRs from READ_URL_ALLOW. Raises: WorkFailed: `source_unavailable`
+    if a retry can help, else `invalid_input`; `disk_full`.
     """
     end = time.monotonic() + TOTAL_SECONDS
     for _ in range(REDIRECTS_MAX + 1):
@@ -56,7 +58,7 @@ def _joined(url: str, target: str) -> str:
 
 
 def _ask(url: str, path: Path, allow: Sequence[str], end: float) -> str | None:
-    """One request; where it redirects to, or None when the body is in `path`."""
+    """Send one request. Return the redirect's target, or None once the body is in `path`."""
     scheme, host, port, resource = _parts(url)
     late = threading.Event()
     try:
@@ -76,13 +78,11 @@ def _ask(url: str, path: Path, allow: Sequence[str], end: float) -> str | None:
             return None
     except (OSError, http.client.HTTPException) as error:
         why = _TOO_LONG if late.is_set() else str(error) or type(error).__name__
-        raise WorkFailed(
-            FailureReason.SOURCE_UNAVAILABLE, f"{url[:300]} did not answer as it should: {why}"
-        ) from error
+        raise WorkFailed(FailureReason.SOURCE_UNAVAILABLE, f"{url[:300]} failed: {why}") from error
 
 
 def _parts(url: str) -> tuple[str, str, int, str]:
-    """Scheme, host, port and what to ask for. Raises: WorkFailed for what is no address on the web."""
+    """Return scheme, host, port and request target. Raises: WorkFailed for another scheme."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -107,18 +107,21 @@ def _parts(url: str) -> tuple[str, str, int, str]:
 def _ended_at(
     connection: http.client.HTTPConnection, end: float, late: threading.Event
 ) -> Iterator[None]:
-    """Cut the connection at `end`: each read has its own time limit, but a source that drips keeps to that for ever."""
+    """Cut the connection at `end`.
+
+    Each read has its own timeout, but a slow source can stay below it without limit.
+    """
 
     opened = (
         connection.sock
-    )  # the connection forgets it when the answer has no length, and reads on
+    )  # http.client drops the socket for a response without a length, and keeps reading
 
     def cut() -> None:
         late.set()
         with contextlib.suppress(OSError):
             socket.socket.shutdown(
                 opened, socket.SHUT_RDWR
-            )  # not TLS's own, which would talk first
+            )  # not TLS's shutdown, which sends data first
 
     timer = threading.Timer(max(0.0, end - time.monotonic()), cut)
     timer.daemon = True
@@ -142,12 +145,12 @@ def _check(response: http.client.HTTPResponse, url: str) -> None:
     if response.getheader("Content-Encoding", "identity") != "identity":
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
-            f"{url[:300]} answers compressed although it was asked not to",
+            f"{url[:300]} sent a compressed response, which was not requested",
         )
 
 
 def _save(response: http.client.HTTPResponse, path: Path) -> int:
-    """The body in the file; its size in bytes."""
+    """Write the body to the file and return its size in bytes."""
     size = 0
     with _file(path) as file:
         while piece := response.read(PIECE_BYTES):
@@ -160,7 +163,7 @@ def _save(response: http.client.HTTPResponse, path: Path) -> int:
                 file.write(piece)
             except OSError as error:
                 raise WorkFailed(
-                    FailureReason.DISK_FULL, f"it could not be kept: {error.strerror}"
+                    FailureReason.DISK_FULL, f"it could not be saved: {error.strerror}"
                 ) from error
     return size
 
@@ -171,7 +174,7 @@ def _file(path: Path) -> Iterator[IO[bytes]]:
         file = path.open("wb", buffering=0)
     except OSError as error:
         raise WorkFailed(
-            FailureReason.DISK_FULL, f"it could not be kept: {error.strerror}"
+            FailureReason.DISK_FULL, f"it could not be saved: {error.strerror}"
         ) from error
     with file:
         yield file
@@ -190,7 +193,7 @@ def _check_whole(response: http.client.HTTPResponse, size: int, late: threading.
 def _connect(
     scheme: str, host: str, port: int, allow: Sequence[str], end: float
 ) -> http.client.HTTPConnection:
-    """A connection to an address that was checked, with the host's own name for TLS."""
+    """Connect to a checked address, with the host's own name for TLS."""
     opened = _open(_addresses(host, port, allow), port, end)
     connection: http.client.HTTPConnection
     try:
@@ -207,25 +210,25 @@ def _connect(
 
 
 def _addresses(host: str, port: int, allow: Sequence[str]) -> list[str]:
-    """What the host resolves to. Raises: WorkFailed unless every one of them may be read."""
+    """Return the addresses of a host. Raises: WorkFailed unless all of them are allowed."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError as error:
         raise WorkFailed(
-            FailureReason.INVALID_INPUT, f"{host[:300]} cannot be the name of a host"
+            FailureReason.INVALID_INPUT, f"{host[:300]} is not a valid host name"
         ) from error
     addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
     refused = [address for address in addresses if not is_allowed(host, address, allow)]
     if refused:
         raise WorkFailed(
             FailureReason.INVALID_INPUT,
-            f"{host} is at {refused[0]}, a private or special-purpose address: an administrator can allow it in READ_URL_ALLOW",
+            f"{host} is at {refused[0]}, a private or special-purpose address. An administrator can allow it in READ_URL_ALLOW",
         )
     return addresses
 
 
 def _open(addresses: Sequence[str], port: int, end: float) -> socket.socket:
-    """The first address that takes the connection: a machine may have no way to its IPv6 one. Raises: OSError."""
+    """Connect to the first reachable address: a machine can lack IPv6. Raises: OSError."""
     for address in addresses[:-1]:
         with contextlib.suppress(OSError):
             return socket.create_connection((address, port), timeout=_seconds(end))
@@ -237,7 +240,7 @@ def _seconds(end: float) -> float:
 
 
 def is_allowed(host: str, address: str, allow: Sequence[str]) -> bool:
-    """Whether `host`, which resolves to `address`, may be read: a public address, or one an administrator allows."""
+    """Whether `host` at `address` can be read: a public address, or one in READ_URL_ALLOW."""
     resolved = ipaddress.ip_address(address.partition("%")[0])
     parsed = plain(resolved)
     for entry in allow:

@@ -15,7 +15,7 @@ from mimir.lib.reading.rules import Rule, sql_text
 from mimir.lib.tables import NoMemory
 
 EXPRESSIONS_A_QUERY = 80  # expressions in one statement: each needs memory for all its parts
-LOOK_ROWS, LOOK_CELLS, LOOK_CHARACTERS = 10_000, 30, 200  # first cells of a column
+FIRST_ROWS, FIRST_CELLS, FIRST_CHARACTERS = 10_000, 30, 200  # first cells of a column
 STACK_COLUMNS, STACK_CELLS = 40, 200_000  # from this number of columns; cells at a time
 
 STACK, STACKED = "stacked_cells", "raw"
@@ -81,10 +81,10 @@ class Asker:
             group = columns[start : start + per_query]
             texts = ", ".join(f"{column.text} AS t{index}" for index, column in enumerate(group))
             lists = [
-                f"arg_min(left(t{index}, {LOOK_CHARACTERS}), place, {LOOK_CELLS}) FILTER (t{index} IS NOT NULL)"
+                f"arg_min(left(t{index}, {FIRST_CHARACTERS}), place, {FIRST_CELLS}) FILTER (t{index} IS NOT NULL)"
                 for index in range(len(group))
             ]
-            cells = f"(SELECT file_row_number AS place, {texts} FROM {self._relation} LIMIT {LOOK_ROWS})"
+            cells = f"(SELECT file_row_number AS place, {texts} FROM {self._relation} LIMIT {FIRST_ROWS})"
             found += [
                 texts or []
                 for texts in run_sql(self._connection, f"SELECT {', '.join(lists)} FROM {cells}")[0]
@@ -161,11 +161,11 @@ class StackedAsker(Asker):
         run_sql(self._connection, f"DROP TABLE IF EXISTS {STACK}")
 
     def first_cells(self, columns: Sequence[TextColumn]) -> list[list[str]]:
-        cells = f"arg_min(left(t, {LOOK_CHARACTERS}), file_row_number, {LOOK_CELLS})"
+        cells = f"arg_min(left(t, {FIRST_CHARACTERS}), file_row_number, {FIRST_CELLS})"
         found = dict(
             run_sql(
                 self._connection,
-                f"SELECT column_id, {cells} FROM {STACK} WHERE file_row_number < {LOOK_ROWS} GROUP BY 1",
+                f"SELECT column_id, {cells} FROM {STACK} WHERE file_row_number < {FIRST_ROWS} GROUP BY 1",
             )
         )
         return [found.get(self._ids[id(column)], []) for column in columns]

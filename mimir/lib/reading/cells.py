@@ -40,7 +40,7 @@ class Cells:
     choices: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # sheets, lists
     parts: list[Part] = field(default_factory=list)  # of a workbook
 
-    def row_words(self, row: int) -> str:
+    def row_label(self, row: int) -> str:
         """Return the name of a row for users: its number, as the sheet counts it."""
         part = next((part for part in reversed(self.parts) if part.row <= row), None)
         return f"row {row}" if part is None else f"row {part.line + row - part.row} of {part.label}"

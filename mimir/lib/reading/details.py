@@ -26,8 +26,8 @@ from mimir.lib.tables import NotATable
 
 COLUMNS_DETAILED = 200  # of each kind: one query each
 SAMPLE_ROWS = 2_000
-WORDS_SHOWN, CELLS_SHOWN = 4, 3
-_TYPE_WORDS = {
+EXAMPLES_SHOWN, CELLS_SHOWN = 4, 3
+_TYPE_PLURALS = {
     "BIGINT": "whole numbers",
     "DOUBLE": "numbers",
     "BOOLEAN": "true or false",
@@ -40,9 +40,9 @@ _TIME_SHAPE = (
 )
 
 
-def type_words(type_name: str) -> str:
+def type_plural(type_name: str) -> str:
     """Return the plural of a type for users."""
-    return _TYPE_WORDS.get(type_name, "dates and times")
+    return _TYPE_PLURALS.get(type_name, "dates and times")
 
 
 class Details:
@@ -127,7 +127,7 @@ class Details:
 
     def _listed(self, examples: Sequence[tuple[str, int, int]]) -> str:
         places = (
-            (shown(text), count - 1, self._cells.row_words(row)) for text, count, row in examples
+            (shown(text), count - 1, self._cells.row_label(row)) for text, count, row in examples
         )
         return ", ".join(
             f"{text} in {place}" + (f" and {others} more" if others else "")
@@ -147,7 +147,7 @@ class Details:
         if count == 0:
             return
         examples = self._examples(typed, bad)
-        cells, words = self._listed(examples), type_words(plan.wanted)
+        cells, words = self._listed(examples), type_plural(plan.wanted)
         if self._options.bad_cells == "refuse":
             unix = likely_format(examples[0][0]) if plan.wanted in UNIX_TYPES else ""
             advice = (
@@ -171,15 +171,15 @@ class Details:
     def _missing(self, plan: Planned) -> None:
         typed = plan.typed
         assert typed is not None
-        found = self._examples(typed, typed.is_missing, WORDS_SHOWN)
-        words = ", ".join(f"{shown(text)} ({self._cells.row_words(row)})" for text, _, row in found)
+        found = self._examples(typed, typed.is_missing, EXAMPLES_SHOWN)
+        words = ", ".join(f"{shown(text)} ({self._cells.row_label(row)})" for text, _, row in found)
         self._warn(
             "missing_words",
             column=plan.name,
             count=typed.missing_cells,
             total=typed.values,
             words=words,
-            type=type_words(plan.type),
+            type=type_plural(plan.type),
         )
 
     def _converted(self, plan: Planned) -> None:

@@ -13,8 +13,8 @@ from mimir.lib.reading.header import (
     Start,
     find_start,
     is_value,
-    looks_like_data,
     names_rows,
+    resembles_data,
     skipped_notice,
     usual_width,
 )
@@ -60,7 +60,7 @@ def detect(sample: str, options: ReadOptions, *, cut: bool) -> Dialect:
     dialect = Dialect(delimiter, quote, skip, warnings=warnings)
     _place_header(dialect, records, options, complete=not cut and len(records) < SAMPLE_RECORDS)
     width = len(dialect.names)
-    if width == 1 and not options.delimiter and not separator and _looks_divided(records):
+    if width == 1 and not options.delimiter and not separator and _is_divided(records):
         warnings.append(Notice("one_column", {}))
     return dialect
 
@@ -170,7 +170,7 @@ def _is_sure(score: _Score) -> bool:
     return share == 1.0 and values > 0.2 and cells >= (3 if delimiter in " :" else 2)
 
 
-def _looks_divided(records: Sequence[Row]) -> bool:
+def _is_divided(records: Sequence[Row]) -> bool:
     lines = [record.cells[0] for record in records if record.cells and record.filled]
     return (
         len(lines) > 1
@@ -223,7 +223,7 @@ def _place_header(
     dialect.names = list(first.cells)
     dialect.units_line = filled[start.units].line if start.units is not None else 0
     _name_rows(dialect, filled[start.first + 1 :], first.line)
-    if looks_like_data(first.cells, [record.cells for record in filled[start.first + 1 :]]):
+    if resembles_data(first.cells, [record.cells for record in filled[start.first + 1 :]]):
         cells = ", ".join(cell[:40] for cell in first.cells[:5])
         dialect.warnings.append(
             Notice("header_looks_like_data", {"line": first.line, "cells": cells})

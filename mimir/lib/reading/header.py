@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mimir.lib.reading.messages import Notice, shown
-from mimir.lib.reading.rules import MISSING_WORDS
+from mimir.lib.reading.rules import MISSING_TEXTS
 from mimir.lib.tables import NotATable
 
 LEADING_ROWS = 50  # maximum before the table
@@ -120,7 +120,7 @@ def names_rows(names: Sequence[str], later: Sequence[Row]) -> bool:
     )
 
 
-def looks_like_data(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+def resembles_data(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Whether the header has values of the same shape as the rows below."""
     cells = [cell.strip() for cell in header]
     if not rows or not any(map(is_value, cells)) or _has_years(cells):
@@ -152,7 +152,7 @@ def _typed(rows: Sequence[Sequence[str]]) -> list[int]:
     found = []
     for index in range(width):
         cells = [row[index].strip() for row in rows[:_TYPED_ROWS] if index < len(row)]
-        filled = [cell for cell in cells if cell and cell.lower() not in MISSING_WORDS]
+        filled = [cell for cell in cells if cell and cell.lower() not in MISSING_TEXTS]
         if filled and all(map(is_value, filled)):
             found.append(index)
     return found
@@ -164,7 +164,7 @@ def _names_columns(
     """Whether the cells are text above values: they can only be names."""
     stripped = [cell.strip() for cell in cells]
     words = [
-        bool(cell) and not is_value(cell) and cell.lower() not in MISSING_WORDS for cell in stripped
+        bool(cell) and not is_value(cell) and cell.lower() not in MISSING_TEXTS for cell in stripped
     ]
     if any(map(is_value, stripped)) and not _has_years(stripped):
         return False
@@ -217,7 +217,7 @@ def _after_comments(rows: Sequence[Row], first: int) -> int:
     named = len(last.cells) == len(rows[after].cells) and len(last.cells) > 1
     if named and not _names_columns(rows[after].cells, below):
         marked = not last.cells[0].lstrip().startswith("# ") and last.cells[0].strip() != "#"
-        if marked or looks_like_data(rows[after].cells, below) or not below:
+        if marked or resembles_data(rows[after].cells, below) or not below:
             return after - 1
     return after
 
@@ -317,7 +317,7 @@ def _promoted(rows: Sequence[Row], first: int) -> int:
     if (
         names_rows(rows[first].cells, rows[after:])
         and rows[after].gap
-        and not looks_like_data(cells, below)
+        and not resembles_data(cells, below)
     ):
         return after  # a blank line separates them
     above = [cell.strip() for cell in rows[first].cells]

@@ -18,7 +18,7 @@ def infer_types(
 ) -> None:
     """Set `rule`, `values` and the shares of every column. `relation`: FROM clause of the cells."""
     for asker, group in askers(connection, relation, columns, row_count):
-        surviving = _first_look(asker, group)
+        surviving = _check_sample(asker, group)
         waiting = list(group)
         while waiting:
             _count(asker, waiting, surviving)
@@ -27,7 +27,7 @@ def infer_types(
             ]
 
 
-def _first_look(asker: Asker, columns: Sequence[TextColumn]) -> dict[int, list[Rule]]:
+def _check_sample(asker: Asker, columns: Sequence[TextColumn]) -> dict[int, list[Rule]]:
     """Return the rules of each column that its first cells do not contradict."""
     surviving: dict[int, list[Rule]] = {}
     for column, cells in zip(columns, asker.first_cells(columns), strict=True):

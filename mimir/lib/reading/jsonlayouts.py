@@ -1,4 +1,7 @@
-"""JSON whose rows are not objects becomes JSON lines: a list of rows, and lists of values by column, as pandas and many web APIs write them."""
+"""Conversion of JSON without row objects to JSON Lines: a list of rows, or lists by column.
+
+pandas and many web APIs write these layouts.
+"""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -10,14 +13,14 @@ from mimir.lib.reading.jsonlines import Number, written
 from mimir.lib.reading.messages import Notice
 from mimir.lib.tables import COLUMNS_MAX, NotATable
 
-BYTES_MAX = 16 * 1024**2  # of a file that Python's parser holds as a whole, at many times its size
+BYTES_MAX = 16 * 1024**2  # size limit of a file for Python's parser, which uses many times its size
 _SPLIT = {"columns", "data"}, {"columns", "data", "index"}
 
 
 def write_rows(source: Path, target: Path, header_row: int | None, warnings: list[Notice]) -> bool:
-    """Write an array of arrays, or of values, as JSON lines; false where it is an array of objects. `header_row`: 1, 0 for none, or None.
+    """Write an array of arrays or values as JSON Lines; False for an array of objects.
 
-    Raises: NotATable.
+    `header_row`: 1, 0 for none, or None. Raises: NotATable.
     """
     with source.open(encoding="utf-8") as file:
         beginning = file.read(4096).lstrip()[1:].lstrip()
@@ -36,7 +39,10 @@ def write_rows(source: Path, target: Path, header_row: int | None, warnings: lis
 
 
 def write_columns(source: Path, target: Path, warnings: list[Notice]) -> bool:
-    """Write a document with a list of values for each column as JSON lines; false where it is another kind of document. Raises: NotATable."""
+    """Write a document with a list of values per column as JSON Lines.
+
+    Returns False for another kind of document. Raises: NotATable.
+    """
     if source.stat().st_size > BYTES_MAX:
         return False
     document = _parsed(source)
@@ -64,7 +70,10 @@ def write_columns(source: Path, target: Path, warnings: list[Notice]) -> bool:
 
 
 def _parsed(source: Path) -> Any:
-    """The document, each number as it is in the file; None where it is not valid JSON or has a key twice: the caller says what is wrong."""
+    """Return the document with its numbers unchanged; None for invalid JSON.
+
+    Also None for duplicate keys: the caller reports the fault.
+    """
     try:
         return json.loads(
             source.read_text("utf-8"),
@@ -85,7 +94,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _indexed(names: list[Any], rows: list[Any], index: Any) -> tuple[list[Any], list[Any]]:
-    """The table with its index as the first column, unless the index only counts the rows."""
+    """Return the table with its index as first column, unless the index only counts rows."""
     if (
         not isinstance(index, list)
         or len(index) != len(rows)
@@ -96,7 +105,7 @@ def _indexed(names: list[Any], rows: list[Any], index: Any) -> tuple[list[Any], 
 
 
 def _values(value: Any) -> list[Any] | None:
-    """The values of one column: a list without objects, or an object with the keys "0", "1", ... in this order."""
+    """Return the values of a column: a list without objects, or an object with keys "0", "1", ..."""
     if (
         isinstance(value, dict)
         and value
@@ -111,7 +120,7 @@ def _values(value: Any) -> list[Any] | None:
 
 
 def _names(rows: Sequence[Sequence[Any]]) -> bool:
-    """Whether the first row names the columns: different texts that are no values, as many as the other rows have."""
+    """Whether the first row has the column names: distinct texts, none of them a value."""
     first = rows[0]
     texts = all(
         isinstance(name, str)
@@ -126,7 +135,7 @@ def _names(rows: Sequence[Sequence[Any]]) -> bool:
 
 
 def _write(target: Path, names: Sequence[Any], rows: Iterable[Sequence[Any]]) -> None:
-    """Write each row as an object. A name that is missing is `column<number>`. Raises: NotATable."""
+    """Write each row as an object. A missing name is `column<number>`. Raises: NotATable."""
     rows = list(rows)
     width = max(len(names), max(map(len, rows), default=0))
     if width > COLUMNS_MAX:

@@ -1,4 +1,4 @@
-"""Lists in the cells of JSON rows: kept, their first item, or one row for each item."""
+"""Lists in the cells of JSON rows: kept, reduced to the first item, or one row per item."""
 
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,18 @@ from mimir.lib.reading.messages import Notice
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.tables import NotATable
 
-ROWS_MAX = 20_000_000  # after the lists are opened
+ROWS_MAX = 20_000_000  # limit after the lists are opened
 CELLS_MAX = 100_000_000  # rows times columns
-COPIED_CHARACTERS_MAX = 1024**3  # of the other columns, which are repeated for each item
-CHARACTERS_AT_ONCE = 16 * 1024**2  # of lists, whose items are all in memory at once
+COPIED_CHARACTERS_MAX = 1024**3  # size of the other columns, which are repeated for each item
+CHARACTERS_AT_ONCE = 16 * 1024**2  # size of lists, whose items are in memory together
 NAMES_SHOWN = 10
 
 
 def shape_cells(connection: Any, cells: Cells, work: Path, options: ReadOptions) -> None:
-    """Open objects and lists as the options `nested`, `lists` and `list_column` say. Raises: NotATable."""
+    """Open objects and lists, by the options `nested`, `lists` and `list_column`.
+
+    Raises: NotATable.
+    """
     if options.nested == "columns":
         open_fields(connection, cells, work)
     found = [
@@ -47,7 +50,7 @@ def shape_cells(connection: Any, cells: Cells, work: Path, options: ReadOptions)
 
 
 def _chosen(cells: Cells, found: list[int], wanted: str) -> int | None:
-    """The column whose lists become rows; None where no column has lists. Raises: NotATable."""
+    """Return the column whose lists become rows; None without lists. Raises: NotATable."""
     names = [cells.names[index] for index in found]
     listed = ", ".join(names[:NAMES_SHOWN]) + (
         f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
@@ -103,7 +106,10 @@ def _items(column: str) -> str:
 
 
 def _open_rows(connection: Any, cells: Cells, work: Path, index: int) -> None:
-    """One row for each item of a column's lists; an empty list, a missing value and any other value stay one row. Raises: NotATable."""
+    """Make one row for each item of a column's lists; other cells stay one row.
+
+    Raises: NotATable.
+    """
     column, relation = cell(index), _in_pieces(connection, cells, cell(index))
     items = _items(column)
     copied = (
@@ -158,7 +164,7 @@ def _check_size(cells: Cells, index: int, total: int, characters: int) -> None:
 
 
 def _in_pieces(connection: Any, cells: Cells, column: str) -> str:
-    """The cells as a FROM clause that gives few rows at a time where their lists are long."""
+    """Return the cells as a FROM clause that yields few rows at a time for long lists."""
     numbered = (
         f"SELECT file_row_number AS place, sum(coalesce(length({column}), 0)) OVER (ORDER BY file_row_number) // {CHARACTERS_AT_ONCE} AS piece "
         f"FROM {cells.relation}"

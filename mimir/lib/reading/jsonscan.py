@@ -1,7 +1,7 @@
-"""Top-level objects of a JSON file, one after the other, whatever stands between them: commas, brackets, comments, marks.
+"""Scan of the top-level objects of a JSON file, whatever separates them.
 
-Files that tools write nearly right (JSON lines with commas, a comma after the last element, lists one after the other) lose nothing when
-their objects are read one by one. What was not JSON is counted and reported.
+Nearly valid files (JSON Lines with commas, a comma after the last element, several lists) lose
+nothing if their objects are read one by one. Separators that are not JSON are counted and reported.
 """
 
 import json
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from mimir.lib.reading.jsonfaults import Fault, checked_object, explain, value_problem
 
-WINDOW_CHARACTERS = 16 * 1024**2  # one object
-BYTES_MAX = 256 * 1024**2  # of a file: Python reads about 50 MB a second
+WINDOW_CHARACTERS = 16 * 1024**2  # size limit of one object
+BYTES_MAX = 256 * 1024**2  # size limit of a file: Python reads about 50 MB per second
 _SPACE, _LINE_END = re.compile(r"[ \t\r\n]+"), re.compile(r"[\r\n]+")
 _COMMENT = re.compile(r"(?://|#)[^\n]*|/\*.*?\*/", re.DOTALL)
 COMMA, TRAILING, NO_COMMA, LISTS, MARK, COMMENT = (
@@ -25,7 +25,11 @@ COMMA, TRAILING, NO_COMMA, LISTS, MARK, COMMENT = (
 
 
 class Scan:
-    """One pass over a file. After `write_lines`: what stood between the objects (`oddities`: what -> line of the first), and how many there are."""
+    """One pass over a file.
+
+    After `write_lines`, `oddities` has the separators (text -> line of the first) and their
+    numbers.
+    """
 
     def __init__(self, path: Path) -> None:
         self.oddities: dict[str, int] = {}
@@ -36,15 +40,18 @@ class Scan:
         self._ended = False
 
     def write_lines(self, target: Path) -> str:
-        """Write each object as one line; what makes that impossible, or empty. Raises: Fault for a place that is not JSON, GaveUp."""
+        """Write each object as one line. Return what makes that impossible, or an empty text.
+
+        Raises: Fault for text that is not JSON, GaveUp.
+        """
         if self._path.stat().st_size > BYTES_MAX:
             raise GaveUp
         with (
             self._path.open(encoding="utf-8", newline="") as self._file,
             target.open("w", encoding="utf-8", newline="\n") as output,
         ):
-            depth = comma = False  # inside a list; a comma stands after the last object
-            listed = lists = 0  # objects in the present list
+            depth = comma = False  # inside a list; after an object, a comma follows
+            listed = lists = 0  # objects in the current list
             while (character := self._next()) is not None:
                 if character == "," and (comma or (depth and not listed) or not self.count):
                     raise self._fault("There is a comma with no object before it. Remove it.")
@@ -81,7 +88,7 @@ class Scan:
         return "" if self.count else "The file has no rows: the JSON array is empty."
 
     def _next(self) -> str | None:
-        """The next character that is no space, comment or mark; None at the end."""
+        """Return the next character that is not a space, comment or separator; None at the end."""
         while True:
             self._fill()
             if space := _SPACE.match(self._text, self._place):
@@ -128,7 +135,7 @@ class Scan:
         return problem
 
     def _position(self, place: int) -> tuple[int, int]:
-        """Line and column of a place in the window."""
+        """Return line and column of a position in the window."""
         lines = self._text.count("\n", 0, place)
         column = place - self._text.rfind("\n", 0, place) if lines else self._column + place
         return self._line + lines, column

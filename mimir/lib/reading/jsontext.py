@@ -1,4 +1,4 @@
-"""JSON becomes cells: JSON lines, arrays of objects, concatenated objects, and a list of objects inside one document."""
+"""JSON becomes cells: JSON Lines, arrays, concatenated objects, lists inside a document."""
 
 import json
 import re
@@ -21,19 +21,21 @@ from mimir.lib.reading.text import Text
 from mimir.lib.tables import COLUMNS_MAX, NoMemory, NotATable, identifier, quoted
 
 OBJECT_BYTES_MAX = 16 * 1024**2
-DOCUMENT_BYTES_MAX = 256 * 1024**2  # of one document that holds the rows in a list
+DOCUMENT_BYTES_MAX = 256 * 1024**2  # size limit of a document with the rows in a list
 LISTS_SHOWN, LIST_DEPTH_MAX = 10, 4
-WIDE_KEYS = 200  # from so many on, Python's parser needs less memory and time than one JSON function for each column
+# from this number of columns, Python's parser needs less memory and time than one JSON function per
+# column
+WIDE_KEYS = 200
 LINES_SHOWN, LINE_CHARACTERS, SAMPLE_CHARACTERS = 10, 500, 65_536
 _LAYOUTS = {"lines": "newline_delimited", "array": "array", "objects": "unstructured"}
 
 
 class _Unplaced(NotATable):
-    """A fault whose line is still to be found."""
+    """A fault without a known line."""
 
 
 def read_json(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cells:
-    """The cells of a JSON file. Raises: NotATable, which names the line or the character."""
+    """Return the cells of a JSON file. Raises: NotATable, with the line or the character."""
     try:
         cells = _read(connection, text, work, options)
     except NoMemory:
@@ -59,7 +61,10 @@ def read_json(connection: Any, text: Text, work: Path, options: ReadOptions) -> 
 
 
 def _objects(path: Path, target: Path) -> tuple[Path | None, list[Notice], str]:
-    """The objects of a file that the engine refused, as JSON lines, where only what stands between them is wrong; else what is wrong."""
+    """Return the objects of a file that the engine refused, as JSON Lines.
+
+    Only if just the separators are wrong; otherwise report the fault.
+    """
     scan = Scan(path)
     try:
         fault = scan.write_lines(target)
@@ -94,7 +99,7 @@ def _read(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cell
         path, layout = rows, "lines"
     elif options.header_row is not None:
         raise NotATable(
-            "header_row is for CSV, Excel, and JSON that is a list of lists. Leave it out for this file."
+            "header_row is for CSV, Excel, and JSON that is a list of lists. Remove it for this file."
         )
     elif layout == "document" or (options.records_path not in ("", "$")):
         path, choices = _records(connection, text.path, work, options, warnings)
@@ -144,7 +149,7 @@ def _read(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cell
 
 
 def _as_lines(connection: Any, path: Path, layout: str, source: str, work: Path) -> Path:
-    """The objects as JSON lines."""
+    """Return the objects as JSON Lines."""
     if layout == "lines":
         return path
     target = work / "objects.jsonl"
@@ -156,12 +161,15 @@ def _as_lines(connection: Any, path: Path, layout: str, source: str, work: Path)
 
 
 def _lines_sql(select: str, target: Path) -> str:
-    """A statement that writes the text of each row as a line; JSON text has no line end and no control character."""
+    """Return a statement that writes each row as a line.
+
+    JSON text has no line end and no control character.
+    """
     return f"COPY ({select}) TO {quoted(str(target))} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x1f')"
 
 
 def is_lines(path: Path) -> bool:
-    """Whether every line of the beginning is one JSON object."""
+    """Whether every line of the sample is one JSON object."""
     with path.open(encoding="utf-8", newline="") as file:
         sample = file.read(SAMPLE_CHARACTERS)
     return _layout(path, sample) == "lines" or (
@@ -170,7 +178,10 @@ def is_lines(path: Path) -> bool:
 
 
 def _layout(path: Path, sample: str) -> str:
-    """`lines`, `array`, `objects` (one after the other, over several lines) or `document`: one object that is the whole file."""
+    """Return `lines`, `array`, `objects` or `document`.
+
+    `objects`: one after another, over several lines. `document`: one object is the whole file.
+    """
     start = sample.lstrip()
     if start.startswith("["):
         return "array"
@@ -188,7 +199,10 @@ def _layout(path: Path, sample: str) -> str:
 
 
 def _ends_early(sample: str) -> bool:
-    """Whether an object of several lines ends inside the sample and another one follows, or one line of JSON lines is damaged."""
+    """Whether an object of several lines ends in the sample and another one follows.
+
+    Also for one damaged line of JSON Lines.
+    """
     try:
         _, end = json.JSONDecoder().raw_decode(sample.lstrip())
     except ValueError:
@@ -197,7 +211,7 @@ def _ends_early(sample: str) -> bool:
 
 
 def _keys(connection: Any, source: str) -> list[str]:
-    """The keys of all objects, in the order they first appear. Raises: NotATable."""
+    """Return the keys of all objects in order of first occurrence. Raises: NotATable."""
     keys = f"(SELECT json_keys(json) AS keys FROM read_json_objects({source}))"
     placed = f"SELECT unnest(keys) AS key, generate_subscripts(keys, 1) AS place FROM {keys}"
     rows = run_sql(connection, f"SELECT key, min(place) FROM ({placed}) GROUP BY key ORDER BY 2, 1")
@@ -226,7 +240,10 @@ def _keys(connection: Any, source: str) -> list[str]:
 def _records(
     connection: Any, path: Path, work: Path, options: ReadOptions, warnings: list[Notice]
 ) -> tuple[Path, list[dict[str, Any]]]:
-    """The list of rows inside one document as JSON lines; the document itself where it holds no list of objects. Raises: NotATable."""
+    """Return the list of rows in a document as JSON Lines.
+
+    The document itself if it has no list of objects. Raises: NotATable.
+    """
     size = path.stat().st_size
     if size > DOCUMENT_BYTES_MAX:
         raise NotATable(
@@ -278,7 +295,7 @@ def _longest(lists: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def _lists(connection: Any, document: str, path: str, depth: int) -> list[dict[str, Any]]:
-    """Lists of objects below `path`: {"path", "json_path", "count", "chosen"}."""
+    """Yield lists of objects below `path`: {"path", "json_path", "count", "chosen"}."""
     inner = f"SELECT json_extract(json, {quoted(path)}) AS value FROM {document}"
     keys = run_sql(
         connection,

@@ -128,7 +128,7 @@ def options_of(raw: Mapping[str, Any]) -> ReadOptions:
         faults["thousands_mark"] = "must differ from decimal_mark."
     if values.get("list_column") and values.get("lists") != "rows":
         faults.setdefault(
-            "list_column", "applies to lists rows only. Choose lists rows, or leave it out."
+            "list_column", "applies to lists rows only. Set lists to rows, or remove it."
         )
     if values.get("sheet") and values.get("sheets"):
         faults["sheets"] = (

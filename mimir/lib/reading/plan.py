@@ -13,7 +13,7 @@ from mimir.lib.reading.infer import infer_types
 from mimir.lib.reading.messages import Notice
 from mimir.lib.reading.nested import plan_nested
 from mimir.lib.reading.options import ReadOptions
-from mimir.lib.reading.rules import MISSING_WORDS, sql_text
+from mimir.lib.reading.rules import MISSING_TEXTS, sql_text
 from mimir.lib.tables import NotATable
 
 KIND_QUERY_COLUMNS = 100
@@ -48,7 +48,7 @@ def plan_columns(connection: Any, cells: Cells, options: ReadOptions) -> list[Pl
             f"types names the column {unknown[0]!r}, which is not in the file. It has {', '.join(cells.names[:20])}."
         )
     words = (
-        MISSING_WORDS
+        MISSING_TEXTS
         if options.missing_values is None
         else tuple(word.lower().strip() for word in options.missing_values if word)
     )

@@ -269,7 +269,7 @@ TEXT_RULES: tuple[Rule, ...] = (
     MONTH_NAME_TIME,
 )
 
-MISSING_WORDS = (
+MISSING_TEXTS = (
     "n/a",
     "#n/a",
     "#n/a n/a",

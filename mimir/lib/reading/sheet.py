@@ -11,7 +11,7 @@ from mimir.lib.reading.header import (
     Row,
     Start,
     find_start,
-    looks_like_data,
+    resembles_data,
     skipped_notice,
     title_end,
 )
@@ -87,7 +87,7 @@ class SheetTable:
         units = filled[start.units].line if start.units is not None else 0
         self._leading = [(at, row) for at, row in leading if at > number and at != units]
         names = [text_of(value) for value in next(row for at, row in leading if at == number)]
-        if looks_like_data(names, [[text_of(value) for value in row] for _, row in self._leading]):
+        if resembles_data(names, [[text_of(value) for value in row] for _, row in self._leading]):
             self.warnings.append(
                 Notice("header_looks_like_data", {"line": number, "cells": ", ".join(names[:5])})
             )

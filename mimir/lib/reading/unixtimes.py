@@ -12,11 +12,11 @@ _YEARS_NS = (-9_223_372_036, 9_223_372_036)  # range of 64-bit nanoseconds
 PLAUSIBLE = (1_000_000_000, 4_102_444_800)  # 2001-09-09 to 2100-01-01, in seconds
 SUGGESTED = ("unix-seconds", "unix-milliseconds")
 _MICROS_A_DAY = 86_400_000_000
-_TIME_WORDS = {
+_TIME_SUFFIXES = {
     "at", "time", "times", "timestamp", "date", "datetime", "ts", "created", "updated", "modified", "changed", "deleted", "started", "ended",
     "finished", "expires", "expired", "since", "until", "epoch", "unix", "mtime", "ctime", "atime",
 }  # fmt: skip
-_UNIT_WORDS = {
+_UNIT_SUFFIXES = {
     "s",
     "sec",
     "secs",
@@ -71,12 +71,12 @@ def names_a_time(name: str) -> bool:
     words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
     last = (
         words[-1:]
-        if words[-1:] and words[-1] in _TIME_WORDS
+        if words[-1:] and words[-1] in _TIME_SUFFIXES
         else words[-2:-1]
-        if words and words[-1] in _UNIT_WORDS
+        if words and words[-1] in _UNIT_SUFFIXES
         else []
     )
-    return bool(last) and last[0] in _TIME_WORDS
+    return bool(last) and last[0] in _TIME_SUFFIXES
 
 
 def is_plausible(text: str, name: str) -> str:

@@ -1,10 +1,11 @@
-"""A model's signature: what it takes and what it gives, and what of a table does not fit it.
+"""Signatures of models: their features and target, and checks of tables against them.
 
     {"features": [{"name", "kind": "number"|"category"|"time"|"boolean", "type": <as DuckDB names it>}],
      "target": {"name", "type"}, "task": "regression"|"classification", "classes"?: [text, …]}
 
-A feature's `kind` decides what fits: any number for a number, any text for a category. Where the type of a column is another one, its values
-decide: a type often only says which rows a file happens to have. Values may be missing everywhere: what the model does then was fitted with it.
+A feature's `kind` decides what fits: any number for a number, any text for a category. If a column
+has another type, its values decide: a type often depends on the rows of one file. Values can be
+missing everywhere: the model handles them as in its training.
 """
 
 from collections.abc import Iterable

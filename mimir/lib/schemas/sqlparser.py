@@ -130,7 +130,7 @@ def _complaint(parsed: dict[str, Any], text: str) -> BadQuery:
     if "Only SELECT" in words:
         hint = f". {_PIVOT_HINT}" if re.search(r"\b(un)?pivot\b", text, re.IGNORECASE) else ""
         return BadQuery(
-            f"must be exactly one SELECT: {_first_words(text)} is another kind of statement{hint}",
+            f"must be exactly one SELECT: {_first_keyword(text)} is another kind of statement{hint}",
             detail,
         )
     if "expression depth" in words:
@@ -162,7 +162,7 @@ def _first_line(words: str) -> str:
     return lines[0][:300] if lines else ""
 
 
-def _first_words(text: str) -> str:
+def _first_keyword(text: str) -> str:
     """Return the first keyword of a statement in upper case, such as `CREATE`."""
     bare = re.sub(r"--[^\n]*|/\*.*?\*/", " ", text[:2000], flags=re.DOTALL)
     keywords = re.findall(r"[A-Za-z]+", bare)[:1]

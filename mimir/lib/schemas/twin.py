@@ -1,11 +1,11 @@
-"""What a twin's definition may be, and what the values of its properties are.
+"""Definitions of twins, and the values of their properties.
 
     {"types": [{"name": "station", "title"?: "Station", "key": {"name": "station_id", "title"?},
                 "properties": [{"name": "temperature", "type": "number", "unit"?: "°C", "title"?}],
                 "relations"?: [{"name": "city", "to": "city", "title"?}]}]}
 
-A relation's value is the key of an entity of the type it leads to; that entity need not be there yet. Keys are text: a whole number is
-written without a point.
+A relation's value is the key of an entity of its type; that entity need not exist yet. Keys are
+text: a whole number is written without a point.
 """
 
 import datetime as dt

@@ -1,4 +1,4 @@
-"""`manage.py bootstrap_admin`: the first site administrator of a new installation."""
+"""`manage.py bootstrap_admin`: create the first site administrator of an installation."""
 
 import os
 from typing import Any
@@ -9,7 +9,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 
 class Command(BaseCommand):
-    help = "Make the first site administrator with the password in BOOTSTRAP_PASSWORD; an existing user stays as it is."
+    help = (
+        "Create the first site administrator with the password in BOOTSTRAP_PASSWORD."
+        " An existing user is not changed."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--username", default="admin")
@@ -20,10 +23,10 @@ class Command(BaseCommand):
             call_command("migrate_locked")
         users = get_user_model().objects
         if users.filter(username=options["username"]).exists():
-            self.stdout.write(f"The user {options['username']} is here already.")
+            self.stdout.write(f"The user {options['username']} already exists.")
             return
         password = os.environ.get("BOOTSTRAP_PASSWORD", "")
         if len(password) < 12:
             raise CommandError("Set BOOTSTRAP_PASSWORD to a password of at least 12 characters.")
         users.create_superuser(options["username"], password=password)
-        self.stdout.write(f"The administrator {options['username']} is made.")
+        self.stdout.write(f"Created the administrator {options['username']}.")

@@ -1,4 +1,7 @@
-"""`manage.py migrate_locked`: the migrations, by one process at a time. Every replica may run it at its start."""
+"""`manage.py migrate_locked`: apply the migrations, one process at a time.
+
+Every replica can run it at its start.
+"""
 
 import time
 from typing import Any
@@ -7,12 +10,15 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connection
 
-LOCK = 0x4D494D495241  # a number that nobody else takes: MIMIRA
+LOCK = 0x4D494D495241  # an arbitrary number for this lock: "MIMIRA" in ASCII
 REST_SECONDS = 1.0
 
 
 class Command(BaseCommand):
-    help = "Wait for the database, then apply the migrations under a lock of it: of several at once one works, the others find it done."
+    help = (
+        "Wait for the database, then apply the migrations under a lock."
+        " Of several processes, one applies them and the others find them applied."
+    )
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -20,12 +26,13 @@ class Command(BaseCommand):
             "--wait-seconds",
             type=float,
             default=600.0,
-            help="how long the database may take to answer",
+            help="maximum time to wait for the database",
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         _wait(options["wait_seconds"])
-        # The lock lies on the session that migrates: killed, it is free again and what was half done is rolled back.
+        # The migrating session holds the lock. If it is killed, PostgreSQL releases the lock and
+        # rolls back the migration.
         _lock()
         try:
             call_command("migrate", interactive=False, verbosity=0)
@@ -36,7 +43,11 @@ class Command(BaseCommand):
 
 
 def _lock() -> None:
-    """Take the lock, by polling: a session that waits in `pg_advisory_lock` holds a snapshot, for which CREATE INDEX CONCURRENTLY waits."""
+    """Take the lock by polling.
+
+    A session that waits in `pg_advisory_lock` holds a snapshot, for which CREATE INDEX CONCURRENTLY
+    waits.
+    """
     while True:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
@@ -46,7 +57,7 @@ def _lock() -> None:
 
 
 def _wait(seconds: float) -> None:
-    """Until the database answers. Raises: CommandError after `seconds`."""
+    """Wait until the database answers. Raises: CommandError after `seconds`."""
     until = time.monotonic() + seconds
     while True:
         try:
@@ -55,7 +66,8 @@ def _wait(seconds: float) -> None:
             connection.close()
             if time.monotonic() >= until:
                 raise CommandError(
-                    f"The database does not answer ({type(error).__name__}): look at DATABASE_URL and at the server."
+                    f"The database does not answer ({type(error).__name__})."
+                    " Check DATABASE_URL and the server."
                 ) from error
             time.sleep(REST_SECONDS)
         else:

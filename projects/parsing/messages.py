@@ -1,0 +1,248 @@
+"""Messages between the server and its parsing child: `request.json` and `answer.json`.
+
+Pure types, used on both sides. Each request names its operation; `Answer` wraps the result.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, NotRequired, TypedDict
+
+Options = Mapping[str, Any]  # reading options as JSON, see `mimir.lib.reading.options`
+
+
+class ColumnType(TypedDict):
+    """Name and type of a column, as stored in the schema of a version."""
+
+    name: str
+    type: str
+
+
+class ColumnInfo(ColumnType):
+    """A column of a file that was read, with facts if they are known."""
+
+    empty: NotRequired[bool]
+    missing: NotRequired[int]
+    distinct: NotRequired[int]
+    min: NotRequired[float | str]
+    max: NotRequired[float | str]
+
+
+class WarningInfo(TypedDict):
+    """A change or observation from reading a file."""
+
+    code: str
+    params: dict[str, Any]
+    message: str
+
+
+class ReadRequest(TypedDict):
+    """Read a file of unknown format; `write`: store its table; `rows`: return so many rows."""
+
+    operation: Literal["read"]
+    path: str
+    options: Options
+    write: bool
+    sample: bool
+    rows: int
+
+
+class ReadEachRequest(TypedDict):
+    """Read a file once for each of `readings`, which are reading options."""
+
+    operation: Literal["read_each"]
+    path: str
+    readings: list[Options]
+
+
+class TableRequest(TypedDict):
+    """A request about a table file, see `runner.TableFile`."""
+
+    path: str
+    format: str
+    schema: list[ColumnType]
+    key: str
+
+
+class RowsRequest(TableRequest):
+    """Return the first `limit` rows."""
+
+    operation: Literal["rows"]
+    limit: int
+
+
+class ConvertRequest(TableRequest):
+    """Write the table in the format `to`."""
+
+    operation: Literal["convert"]
+    to: str
+
+
+class JoinRequest(TableRequest):
+    """Write the rows of the table, then those of the Parquet file `added`."""
+
+    operation: Literal["join"]
+    added: str
+
+
+class ProfileRequest(TableRequest):
+    """Describe each column within `profile_cpu_seconds`."""
+
+    operation: Literal["profile"]
+    profile_cpu_seconds: float
+
+
+class ReadReference(TypedDict):
+    """The version that a read step refers to, or `missing`, the reason why there is none."""
+
+    dataset: str
+    version: NotRequired[int]
+    columns: NotRequired[list[ColumnType]]
+    missing: NotRequired[str]
+    other_version: NotRequired[bool]
+
+
+class DefinitionRequest(TypedDict):
+    """Check a pipeline definition, any JSON value; see `binding.bind`."""
+
+    operation: Literal["definition"]
+    definition: Any
+    reads: Mapping[str, ReadReference]
+    writes: Mapping[str, int]
+
+
+FileRequest = (
+    ReadRequest | ReadEachRequest | RowsRequest | ConvertRequest | JoinRequest | ProfileRequest
+)
+Request = FileRequest | DefinitionRequest
+
+
+class ReadResult(TypedDict):
+    """Result of reading a file. `rows` and `cells` are there if rows were requested."""
+
+    format: str
+    packing: str
+    options: dict[str, Any]
+    schema: list[ColumnInfo]
+    row_count: int
+    warnings: list[WarningInfo]
+    complete: bool
+    lines: list[str]
+    choices: dict[str, list[dict[str, Any]]]
+    has_table: bool
+    rows: NotRequired[list[list[Any]]]
+    cells: NotRequired[list[list[Any]]]
+
+
+class RowsAndCells(TypedDict):
+    """The first rows of a file, typed and as text of the file."""
+
+    rows: list[list[Any]]
+    cells: list[list[Any]]
+
+
+class ReadEachResult(TypedDict):
+    """Results in the order of the request."""
+
+    readings: list[ReadResult]
+
+
+class RowsResult(TypedDict):
+    """Rows as JSON values. `truncated`: the table has more."""
+
+    rows: list[list[Any]]
+    truncated: bool
+
+
+class JoinResult(TypedDict):
+    """Number of rows of the joined table."""
+
+    row_count: int
+
+
+class Histogram(TypedDict):
+    """Counts between edges. There is one more edge than there are counts."""
+
+    edges: list[Any]
+    counts: list[int]
+
+
+class CommonValue(TypedDict):
+    """A common value as text."""
+
+    value: str
+    count: int
+
+
+class Description(TypedDict):
+    """Description of a column. Unknown fields are null."""
+
+    name: str
+    type: str
+    kind: str  # number, category, time, boolean or other
+    missing: int | None
+    distinct: int | None
+    min: float | str | None
+    max: float | str | None
+    mean: float | None
+    std: float | None
+    histogram: Histogram | None
+    top: list[CommonValue] | None
+
+
+class ProfileResult(TypedDict):
+    """Description of each column, and a sentence about omitted ones."""
+
+    columns: list[Description]
+    fault: str
+
+
+class StepCheck(TypedDict):
+    """Check of one step: `status` is checked, failed or not_checked."""
+
+    id: str
+    uses: str
+    status: str
+    message: str
+
+
+class FaultInfo(TypedDict):
+    """A fault, see `mimir.lib.schemas.field_errors.FieldError`."""
+
+    path: str
+    message: str
+    detail: str
+
+
+class GraphInfo(TypedDict):
+    """The graph of a definition: nodes {"id", "uses"} and edges [from, to]."""
+
+    nodes: list[dict[str, str]]
+    edges: list[list[str]]
+
+
+def empty_graph() -> GraphInfo:
+    """Return a graph without nodes."""
+    return {"nodes": [], "edges": []}
+
+
+class DefinitionResult(TypedDict):
+    """Result of checking a definition."""
+
+    faults: list[FaultInfo]
+    data_faults: list[FaultInfo]
+    steps: list[StepCheck]
+    graph: GraphInfo
+
+
+class Answer(TypedDict, total=False):
+    """Content of `answer.json`: the result `ok`, or a fault, or `out_of_memory`.
+
+    `fault` is a sentence for users. `passing`: a retry can succeed. `detail` is the message of the
+    engine, `sheets` are those of a workbook.
+    """
+
+    ok: Any
+    fault: str
+    passing: bool
+    detail: str
+    sheets: list[dict[str, Any]]
+    out_of_memory: bool
