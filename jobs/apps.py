@@ -33,5 +33,5 @@ def _check_profiles() -> None:
         ) from None
     except (ValueError, AttributeError, TypeError):
         raise BadEnvironment(
-            ['RESOURCE_PROFILES has to map job types to {"requests": {…}, "limits": {…}}']
+            ['RESOURCE_PROFILES must map job types to {"requests": {…}, "limits": {…}}']
         ) from None

@@ -230,7 +230,8 @@ REASONS: dict[FailureReason, Reason] = {
     ),
     # Most taints are temporary: on nodes that are not ready, new, or about to be removed.
     FailureReason.UNSCHEDULABLE_TAINT: _blocked(
-        "Check the nodes' taints. A node that is not ready or is being removed has one temporarily.",
+        "Check the nodes' taints. Nodes that are not ready or about to be removed have one"
+        " temporarily.",
         Retry.SHORTAGE,
     ),
     FailureReason.UNSCHEDULABLE_VOLUME: _blocked(

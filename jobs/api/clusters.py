@@ -26,7 +26,7 @@ from mimir.api.views import ApiView, caller, demand_administrator, validated
 from mimir.lib.errors import Invalid
 from projects.core.access import project_for
 
-_ONLY = "Clusters are for site administrators."
+_ADMINISTRATORS_ONLY = "Only site administrators can manage clusters."
 _COLUMNS = {
     "jobs": "capacity_jobs",
     "cpu": "capacity_cpu_millicores",
@@ -36,7 +36,7 @@ _COLUMNS = {
 _PARSERS: dict[str, Callable[[str], int]] = {"cpu": parse_cpu, "memory": parse_memory}
 
 
-def _answer(row: Cluster, status: int = 200) -> Response:
+def _response(row: Cluster, status: int = 200) -> Response:
     return Response(clusters_as_dicts([row])[0], status=status, headers={"ETag": cluster_etag(row)})
 
 
@@ -45,19 +45,19 @@ def _columns(body: dict[str, Any], cluster: Cluster | None) -> dict[str, Any]:
 
     Raises: Invalid with every error.
     """
-    made = {name: value for name, value in body.items() if name != "capacity"}
+    columns = {name: value for name, value in body.items() if name != "capacity"}
     faults: dict[str, str] = {}
     for part, value in body.get("capacity", {}).items():
         try:
-            made[_COLUMNS[part]] = _PARSERS[part](value or "0") if part in _PARSERS else value
+            columns[_COLUMNS[part]] = _PARSERS[part](value or "0") if part in _PARSERS else value
         except ValueError as error:
             faults[f"capacity.{part}"] = str(error)
     if faults:
         raise Invalid(
-            "The cluster cannot be kept so: see the fields.",
-            detail=faults | _paths(cluster_faults(values=made, cluster=cluster)),
+            "The cluster is invalid. See the errors of its fields.",
+            detail=faults | _paths(cluster_faults(values=columns, cluster=cluster)),
         )
-    return made
+    return columns
 
 
 def _paths(faults: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class ClustersView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """List clusters by name, with their health and the capacity in use."""
-        demand_administrator(request, _ONLY)
+        demand_administrator(request, _ADMINISTRATORS_ONLY)
         page = paginate(cluster_list(), request, keys=("name",))
         return Response({"results": clusters_as_dicts(page.results), "next": page.next})
 
@@ -95,11 +95,11 @@ class ClustersView(ApiView):
         responses={201: serializers.ClusterShape, **errors(400, 403, 409)},
     )
     def post(self, request: Request) -> Response:
-        """Add a cluster. It gets jobs after its first successful check, unless `enabled` is false."""
-        demand_administrator(request, _ONLY)
+        """Add a cluster. It gets jobs once it has been reached, unless `enabled` is false."""
+        demand_administrator(request, _ADMINISTRATORS_ONLY)
         columns = _columns(validated(serializers.ClusterRequest, request), None)
         with _errors_by_field():
-            return _answer(cluster_create(actor=_actor(request), **columns), 201)
+            return _response(cluster_create(actor=_actor(request), **columns), 201)
 
 
 class ClusterView(ApiView):
@@ -111,9 +111,9 @@ class ClusterView(ApiView):
         responses={200: serializers.ClusterShape, **NOT_MODIFIED, **errors(403, 404)},
     )
     def get(self, request: Request, name: str) -> Response:
-        """Show a cluster, its health and its used capacity. Only a kubeconfig's context is shown."""
-        demand_administrator(request, _ONLY)
-        return _answer(cluster_get(name=name))
+        """Show a cluster, its health and its used capacity; of a kubeconfig, the context only."""
+        demand_administrator(request, _ADMINISTRATORS_ONLY)
+        return _response(cluster_get(name=name))
 
     @extend_schema(
         operation_id="clusters_update",
@@ -126,10 +126,10 @@ class ClusterView(ApiView):
 
         Name and launcher cannot change; context and namespace cannot change while workers exist.
         """
-        demand_administrator(request, _ONLY)
+        demand_administrator(request, _ADMINISTRATORS_ONLY)
         changes = _columns(validated(serializers.ClusterChange, request), cluster_get(name=name))
         with _errors_by_field():
-            return _answer(
+            return _response(
                 cluster_change(
                     name=name, changes=changes, actor=_actor(request), etags=preconditions(request)
                 )
@@ -141,8 +141,8 @@ class ClusterView(ApiView):
         responses={204: None, **errors(403, 404, 409, 412)},
     )
     def delete(self, request: Request, name: str) -> Response:
-        """Remove a cluster. A cluster on which jobs have run cannot be removed: disable it instead."""
-        demand_administrator(request, _ONLY)
+        """Remove a cluster. A cluster on which jobs have run cannot be removed: disable it."""
+        demand_administrator(request, _ADMINISTRATORS_ONLY)
         cluster_delete(name=name, actor=_actor(request), etags=preconditions(request))
         return Response(status=204)
 
@@ -156,7 +156,7 @@ class PlacesView(ApiView):
         responses={200: listing("PlaceList", serializers.PlaceShape), **errors(400, 404)},
     )
     def get(self, request: Request, slug: str) -> Response:
-        """List the values for `cluster` and `region` of a job. Every project can use every cluster."""
+        """List values for `cluster` and `region` of a job. Every project can use every cluster."""
         project_for(caller(request), slug)
         page = paginate(cluster_list(), request, keys=("name",))
         rows = [

@@ -25,7 +25,7 @@ from projects.storage import artifacts
 
 EVENTS_DEFAULT, EVENTS_MAX = 200, 1000
 ATTEMPT = whole_number(
-    "attempt", "The attempt's number. Default: the latest.", minimum=1, maximum=2**31 - 1
+    "attempt", "Number of the attempt. Default: the latest.", minimum=1, maximum=2**31 - 1
 )
 
 
@@ -37,11 +37,13 @@ class EventsView(ApiView):
         parameters=[
             whole_number(
                 "after",
-                "Only events with a greater seq; -n: the last n.",
+                "Only events with a greater seq. -n: the last n events.",
                 minimum=-(10**12),
                 maximum=10**12,
             ),
-            whole_number("limit", "Events of a page.", minimum=1, maximum=EVENTS_MAX),
+            whole_number(
+                "limit", "Maximum number of events on a page.", minimum=1, maximum=EVENTS_MAX
+            ),
         ],
         responses={200: listing("EventList", serializers.EventShape), **errors(400, 404)},
     )
@@ -149,7 +151,7 @@ class ArtifactView(ApiView):
                 return artifacts.open_file(row.storage_key)
             except FileNotFoundError as error:
                 message = (
-                    f"The file of {name} is not in the artifact storage. Tell an administrator."
+                    f"The file of {name} is not in the artifact storage. Inform an administrator."
                 )
                 raise MimirError(message, code="content_missing", status=500) from error
 

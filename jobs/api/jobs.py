@@ -42,13 +42,15 @@ _KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "pattern": f"^{_KEY_PATTERN}$"},
     OpenApiParameter.HEADER,
-    description="A repeated key with the same body returns the same job with 200; with another body 409.",
+    description="A repeated key with the same body returns the same job with 200,"
+    " with another body 409.",
 )
 
 _WAIT = OpenApiParameter(
     "wait",
     {"type": "number", "minimum": 0},
-    description=f"Answer when the job has ended, or after this many seconds; more than {WAIT_SECONDS_MAX:.0f} means {WAIT_SECONDS_MAX:.0f}.",
+    description="Seconds to wait for the end of the job before the response."
+    f" Values above {WAIT_SECONDS_MAX:.0f} mean {WAIT_SECONDS_MAX:.0f}.",
 )
 
 
@@ -71,7 +73,7 @@ def _job_fields(request: Request) -> JobFields:
 def _submitted(submitted: Submitted) -> Response:
     """Answer 201 with a new job, or 200 with the job that the Idempotency-Key created before."""
     return Response(
-        _shown(submitted.job),
+        _job_body(submitted.job),
         status=201 if submitted.created else 200,
         headers={"Location": f"/api/v1/jobs/{submitted.job.id}/"},
     )
@@ -88,13 +90,16 @@ class JobsView(ApiView):
                 OpenApiTypes.STR,
                 many=True,
                 enum=[status.value for status in JobStatus],
-                description="Jobs in any of these statuses: status=queued&status=running, or status=queued,running.",
+                description="Jobs in any of these statuses: status=queued&status=running,"
+                " or status=queued,running.",
             ),
             OpenApiParameter("type", OpenApiTypes.STR, enum=job_type_names()),
             OpenApiParameter(
-                "q", OpenApiTypes.STR, description="In the name, or the end of the id."
+                "q", OpenApiTypes.STR, description="Part of the name, or the end of the id."
             ),
-            OpenApiParameter("label", OpenApiTypes.STR, description="key, or key=value"),
+            OpenApiParameter(
+                "label", OpenApiTypes.STR, description="A label: `key` or `key=value`."
+            ),
             CURSOR,
             LIMIT,
         ],
@@ -103,20 +108,20 @@ class JobsView(ApiView):
     def get(self, request: Request, slug: str) -> Response:
         """List jobs, newest first."""
         project = project_for(caller(request), slug)
-        asked = self.query
+        query = self.query
         jobs = job_list(
             project=project,
-            statuses=asked.get("status", []),
-            job_type=asked.get("type"),
-            text=asked.get("q"),
-            label=asked.get("label"),
+            statuses=query.get("status", []),
+            job_type=query.get("type"),
+            text=query.get("q"),
+            label=query.get("label"),
         )
         page = paginate(jobs, request, keys=("-created_at", "-id"))
         return Response({"results": jobs_as_dicts(page.results), "next": page.next})
 
     @extend_schema(
         operation_id="jobs_submit",
-        parameters=[_KEY, flag("dry_run", "Check only; nothing is submitted.")],
+        parameters=[_KEY, flag("dry_run", "Validate the request without submitting it.")],
         request=serializers.JobRequest,
         responses={
             201: serializers.JobShape,
@@ -165,7 +170,7 @@ def _checked(checked: JobRequest) -> dict[str, Any]:
     }
 
 
-def _shown(job: Job) -> JobBody:
+def _job_body(job: Job) -> JobBody:
     return jobs_as_dicts([job])[0]
 
 
@@ -177,7 +182,8 @@ class JobCountsView(ApiView):
         responses={
             200: OpenApiResponse(
                 OpenApiTypes.OBJECT,
-                description=f"Status to number; one above {COUNTED_MAX} only says that there are more.",
+                description="Number of jobs by status. A number above"
+                f" {COUNTED_MAX} means more than {COUNTED_MAX}.",
             ),
             **errors(404),
         },
@@ -202,7 +208,7 @@ class JobView(ApiView):
         if seconds and job.status not in TERMINAL:
             _wait(job_id, seconds)
             job = job_for(caller(request), job_id)
-        return Response(_shown(job))
+        return Response(_job_body(job))
 
 
 def _wait(job_id: UUID, seconds: float) -> None:
@@ -238,7 +244,7 @@ class JobCancelView(ApiView):
         """
         job = job_for(caller(request), job_id, Role.OPERATOR)
         job_cancel(job_id=job.id, actor=f"user:{request.user.get_username()}")
-        return Response(_shown(job_for(caller(request), job_id)), status=202)
+        return Response(_job_body(job_for(caller(request), job_id)), status=202)
 
 
 class JobRetryView(ApiView):

@@ -12,7 +12,7 @@ from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, IF_MATCH, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, errors
 from mimir.api.views import ApiView, demand_administrator, validated
 
-_ONLY = "Limits are set by site administrators."
+_ADMINISTRATORS_ONLY = "Only site administrators can manage limits."
 
 
 def _shape(row: Limit) -> dict[str, object]:
@@ -29,7 +29,7 @@ class LimitsView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """List all limits and pauses."""
-        demand_administrator(request, _ONLY)
+        demand_administrator(request, _ADMINISTRATORS_ONLY)
         etag = (
             limits_etag()
             # Read before the rows: a tag older than the rows is refused later, a newer one would be
@@ -49,7 +49,7 @@ class LimitsView(ApiView):
     )
     def patch(self, request: Request) -> Response:
         """Set one limit or pause. Admission applies it at once."""
-        demand_administrator(request, _ONLY)
+        demand_administrator(request, _ADMINISTRATORS_ONLY)
         body = validated(serializers.LimitChange, request)
         row = limit_set(
             actor=f"user:{request.user.get_username()}", etags=preconditions(request), **body

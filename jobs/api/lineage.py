@@ -13,7 +13,10 @@ from mimir.api.views import ApiView, caller
 from mimir.lib.errors import Invalid
 from projects.core.access import project_for
 
-_RULE = "must be dataset:<name>@<version>, model:<name>@<version> or twin:<name>@<revision>, with a number or latest after the @"
+_RULE = (
+    "must be dataset:<name>@<version>, model:<name>@<version> or twin:<name>@<revision>,"
+    " with a number or latest after the @"
+)
 _OF = re.compile(r"(dataset|model|twin):([^@\u0000]{1,200})@(latest|[0-9]{1,9})")
 _OF_SCHEMA = {"type": "string", "pattern": f"^{_OF.pattern}$", "x-rule": _RULE}
 
@@ -28,11 +31,12 @@ class LineageView(ApiView):
                 "of",
                 _OF_SCHEMA,
                 required=True,
-                description=f"The version that is asked for: {_RULE}.",
+                description=f"The version at the centre of the graph: {_RULE}.",
             )
         ],
         responses={200: serializers.LineageShape, **errors(400, 404)},
-        description=f"Everything upstream and downstream of one version: the nearest {NODES_MAX} nodes. Edges go in the direction of data.",
+        description="Everything upstream and downstream of one version:"
+        f" the nearest {NODES_MAX} nodes. Edges point in the direction of data flow.",
     )
     def get(self, request: Request, slug: str) -> Response:
         """Return the lineage graph of one version."""

@@ -23,9 +23,7 @@ def job_cancel(*, job_id: UUID, actor: str) -> Job:
         job = job_lock(job_id=job_id)
         status = JobStatus(job.status)
         if status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
-            raise Conflict(
-                f"The job has ended: it {'succeeded' if status is JobStatus.SUCCEEDED else 'failed'} before the cancel came."
-            )
+            raise Conflict(f"The job has already {status.value} and cannot be cancelled.")
         if status is JobStatus.QUEUED:
             _cancel_waiting(job, actor)
         elif status in (JobStatus.LAUNCHING, JobStatus.RUNNING):

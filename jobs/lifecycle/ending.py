@@ -13,7 +13,7 @@ from jobs.contract import EventKind, FailureReason, FinishStatus, JobStatus
 from jobs.core.transition import job_move
 from jobs.diagnosis.job import diagnose
 from jobs.diagnosis.message import DiagnosisBody
-from jobs.lifecycle.storagewait import storage_wait_told, storage_waits
+from jobs.lifecycle.storagewait import storage_wait_message, storage_waits
 from jobs.models import Attempt, Job
 from jobs.reasons import FINAL_REASONS, SHORTAGE_REASONS, UNCOUNTED_REASONS
 from mimir.lib.clock import utc_now
@@ -40,7 +40,7 @@ def attempt_end(
     `cluster_diagnosis`: diagnosis of the cluster for the same reason.
     """
     now = utc_now()
-    reason, message = _while_storage_waits(job, attempt, reason, message)
+    reason, message = _during_storage_wait(job, attempt, reason, message)
     clean = message.replace("\x00", "�")[:MESSAGE_MAX]
     diagnosis = diagnose(
         reason,
@@ -71,14 +71,14 @@ def attempt_end(
         if by_worker is not None:
             job_finish_cancelled(job=job, actor=actor)
         return JobStatus(job.status)
-    if _tries_again(job, reason, counts=counts):
+    if _is_retried(job, reason, counts=counts):
         _requeue(job, attempt, reason, diagnosis, actor, counts=counts)
     else:
         _fail(job, reason, diagnosis, actor, counts=counts)
     return JobStatus(job.status)
 
 
-def _while_storage_waits(
+def _during_storage_wait(
     job: Job, attempt: Attempt, reason: FailureReason, message: str
 ) -> tuple[FailureReason, str]:
     """Return reason and message, corrected if the attempt was waiting for the artifact storage.
@@ -89,9 +89,9 @@ def _while_storage_waits(
         return reason, message
     if reason is FailureReason.DEADLINE_EXCEEDED:
         limit = f"Its time limit of {duration_text(job.timeout_seconds)} passed"
-        return FailureReason.STORAGE_UNAVAILABLE, storage_wait_told(attempt, before=limit)
+        return FailureReason.STORAGE_UNAVAILABLE, storage_wait_message(attempt, before=limit)
     if reason is FailureReason.WORKER_LOST:
-        return reason, storage_wait_told(
+        return reason, storage_wait_message(
             attempt, before=message.removesuffix(".") or "Its worker vanished"
         )
     return reason, message
@@ -116,7 +116,7 @@ def back_off_seconds(failures: int) -> float:
     )
 
 
-def _tries_again(job: Job, reason: FailureReason, *, counts: bool) -> bool:
+def _is_retried(job: Job, reason: FailureReason, *, counts: bool) -> bool:
     if reason in FINAL_REASONS:
         return False
     if reason is FailureReason.SHUTDOWN or reason in SHORTAGE_REASONS:

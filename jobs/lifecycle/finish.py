@@ -27,8 +27,8 @@ def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
 
     Raises: Conflict `log_incomplete` with the stored end in its detail; Gone if fenced.
     """
-    whole = _log_matches(attempt_id, report)
-    outcome = _prepared(attempt_id, report)
+    log_matches = _log_matches(attempt_id, report)
+    outcome = _prepare(attempt_id, report)
     crash_point("finish.before_transaction")
     with transaction.atomic():
         job, attempt = attempt_lock(attempt_id=attempt_id)
@@ -38,21 +38,21 @@ def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
             )
         if attempt.ended_at:
             if attempt.end_status != report.status:
-                raise Gone("This attempt has ended otherwise.", code="fenced")
+                raise Gone("This attempt has already ended with another status.", code="fenced")
             return JobStatus(job.status)
         if attempt.end_status:
             return JobStatus(job.status)  # a repeated finish of an interrupted worker
         if attempt.log_end < report.log_end:
             raise Conflict(
-                "The log is not whole yet.", code="log_incomplete", detail={"end": attempt.log_end}
+                "The log is incomplete.", code="log_incomplete", detail={"end": attempt.log_end}
             )
         _close(
             job,
             attempt,
-            complete=whole and attempt.log_end == report.log_end,
+            complete=log_matches and attempt.log_end == report.log_end,
             missing=report.log_missing,
         )
-        _keep_exit(attempt, report)
+        _store_exit(attempt, report)
         status = _apply(job, attempt, report, outcome)
         crash_point("finish.before_commit")
     return status
@@ -67,7 +67,7 @@ def _log_matches(attempt_id: UUID, report: FinishReport) -> bool:
     return attempt.log_end == report.log_end and log_sha256(attempt) == report.log_sha256
 
 
-def _prepared(attempt_id: UUID, report: FinishReport) -> Any:
+def _prepare(attempt_id: UUID, report: FinishReport) -> Any:
     """Return the checked outcome of a success, or its refusal.
 
     Runs before the transaction: uploaded files do not change.
@@ -85,7 +85,9 @@ def _prepared(attempt_id: UUID, report: FinishReport) -> Any:
 
 def _close(job: Job, attempt: Attempt, *, complete: bool, missing: str) -> None:
     marker = missing or (
-        None if complete else "The stored log is not what the worker sent: its checksum differs."
+        None
+        if complete
+        else "The stored log differs from the worker's log: the checksums do not match."
     )
     log_close(attempt=attempt, complete=marker is None, marker=marker)
     event_add(
@@ -97,7 +99,7 @@ def _close(job: Job, attempt: Attempt, *, complete: bool, missing: str) -> None:
     )
 
 
-def _keep_exit(attempt: Attempt, report: FinishReport) -> None:
+def _store_exit(attempt: Attempt, report: FinishReport) -> None:
     attempt.exit_code = report.exit_code
     attempt.exit_signal = report.exit_signal
     if report.peak_memory_bytes is not None:
@@ -108,7 +110,7 @@ def _keep_exit(attempt: Attempt, report: FinishReport) -> None:
 def _apply(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> JobStatus:
     actor = f"worker:{attempt.id}"
     if job.status == JobStatus.CANCELLING:
-        # Whatever the report says: the artifacts stay, the outcome is not applied.
+        # Independent of the report: the artifacts stay, the outcome is not applied.
         attempt.ended_at = utc_now()
         attempt.end_status = report.status
         attempt.reason = FailureReason.CANCELLED

@@ -26,14 +26,14 @@ def claim_inputs(job: Job) -> list[dict[str, Any]]:
         kind: model.objects.in_bulk([row["id"] for row in job.inputs if row["kind"] == kind])
         for kind, model in _VERSIONS.items()
     }
-    answer = []
+    inputs = []
     for row in job.inputs:
         public = {key: value for key, value in row.items() if key != "id"}
         facts = (
             _FACTS[row["kind"]](rows[row["kind"]][UUID(row["id"])]) if row["kind"] in rows else {}
         )
-        answer.append({**public, **facts})
-    return answer
+        inputs.append({**public, **facts})
+    return inputs
 
 
 def input_content(job: Job, name: str) -> InputContent:
@@ -101,7 +101,10 @@ def _model(version: ModelVersion) -> dict[str, Any]:
     }
 
 
-_CHANGED = "The file of {} version {} is not the one that was stored: its size differs. Use another version and inform an administrator."
+_CHANGED = (
+    "The file of {} version {} is not the one that was stored: its size differs."
+    " Use another version and inform an administrator."
+)
 _VERSIONS: dict[str, Any] = {
     "dataset": DatasetVersion,
     "pipeline": PipelineVersion,

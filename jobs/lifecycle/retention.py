@@ -26,12 +26,12 @@ _skipped: dict[
 def retention_apply() -> int:
     """Delete one batch; return the number of jobs deleted plus jobs whose events were deleted."""
     env = settings.ENV
-    gone = 0
+    deleted = 0
     if env.retention_jobs_days:
-        gone += _jobs(utc_now() - dt.timedelta(days=env.retention_jobs_days))
+        deleted += _jobs(utc_now() - dt.timedelta(days=env.retention_jobs_days))
     if env.retention_events_days:
-        gone += _events(utc_now() - dt.timedelta(days=env.retention_events_days))
-    return gone
+        deleted += _events(utc_now() - dt.timedelta(days=env.retention_events_days))
+    return deleted
 
 
 def _jobs(before: dt.datetime) -> int:
@@ -44,14 +44,14 @@ def _jobs(before: dt.datetime) -> int:
     broken.
     """
     _forget_skipped()
-    given_up = Q(
+    abandoned = Q(
         gone_at__lt=before, log_object__isnull=False, cluster__unreachable_since__lt=before
     )
     ids = list(
         Job.objects.filter(finished_at__lt=before)
         .exclude(id__in=JobOutput.objects.values("job_id"))
         .exclude(
-            id__in=Attempt.objects.filter(~given_up, cleaned_up_at__isnull=True).values("job_id")
+            id__in=Attempt.objects.filter(~abandoned, cleaned_up_at__isnull=True).values("job_id")
         )
         .exclude(id__in=list(_skipped))
         .order_by("finished_at")
@@ -91,7 +91,7 @@ def _deleted_alone(job_id: UUID) -> bool:
         _delete([job_id])
     except (ProtectedError, RestrictedError, IntegrityError) as error:
         log.warning(
-            "an ended job is kept: other rows need it",
+            "ended job not deleted: other rows refer to it",
             job_id=str(job_id),
             error=type(error).__name__,
             detail=str(error)[:300],

@@ -19,7 +19,7 @@ def job_retry(*, job: Job, user: "User | None", idempotency_key: str | None = No
     Raises: Conflict if `job` has not ended; the errors of `job_submit`.
     """
     if not is_terminal(JobStatus(job.status)):
-        raise Conflict("The job has not ended: cancel it first, or submit another one.")
+        raise Conflict("The job has not ended. Cancel it first, or submit a new job.")
     limits = from_dict(job.resources).limits
     resources: RequestedResources = {
         "cpu": format_cpu(limits.cpu_millicores),

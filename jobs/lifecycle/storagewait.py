@@ -27,11 +27,11 @@ log = structlog.get_logger(__name__)
 
 ACTOR = "orchestrator"
 PROBLEMS = {  # error code -> problem, without a full stop
-    "storage_full": "the disk for files is full",
-    "storage_read_only": "the disk for files cannot be written",
-    "storage_unavailable": "the storage for files does not answer",
+    "storage_full": "the artifact storage is full",
+    "storage_read_only": "the artifact storage is read-only",
+    "storage_unavailable": "the artifact storage does not answer",
 }
-AGAIN = "The storage takes files again: the job continues."
+RECOVERED = "The artifact storage is available again. The job continues."
 
 
 @contextmanager
@@ -43,13 +43,13 @@ def storage_watched(attempt: Attempt) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        known = as_mimir_error(error)
-        if known is not None and known.code in PROBLEMS:
+        problem = as_mimir_error(error)
+        if problem is not None and problem.code in PROBLEMS:
             with suppress(
                 Error
                 # The database may be on the same disk. The worker's next retry records the wait.
             ):
-                _wait_record(attempt.id, PROBLEMS[known.code])
+                _wait_record(attempt.id, PROBLEMS[problem.code])
         raise
     if storage_waits(attempt):
         _wait_end(attempt.id)
@@ -60,7 +60,7 @@ def storage_waits(attempt: Attempt) -> bool:
     return _wait_of(attempt) is not None
 
 
-def storage_wait_told(attempt: Attempt, *, before: str) -> str:
+def storage_wait_message(attempt: Attempt, *, before: str) -> str:
     """Return the message of an attempt that ended while it waited for the storage.
 
     `before`: the cause of the end, without a full stop.
@@ -68,7 +68,7 @@ def storage_wait_told(attempt: Attempt, *, before: str) -> str:
     wait = _wait_of(attempt)
     assert wait is not None
     since = time_text(dt.datetime.fromisoformat(wait["since"]), utc_now())
-    return f"{before} while it waited for the storage since {since}: {wait['problem']}."
+    return f"{before} while it waited for the artifact storage since {since}: {wait['problem']}."
 
 
 def _wait_of(attempt: Attempt) -> dict[str, Any] | None:
@@ -88,17 +88,17 @@ def _wait_record(attempt_id: UUID, problem: str) -> None:
         before = _wait_of(attempt)
         if before is not None and before["problem"] == problem:
             return
-        told = storage_wait(problem)
+        diagnosis = storage_wait(problem)
         since = utc_now().isoformat() if before is None else before["since"]
-        attempt.waits_for = {**told, "since": since, "problem": problem}
+        attempt.waits_for = {**diagnosis, "since": since, "problem": problem}
         attempt.save(update_fields=["waits_for"])
-        Job.objects.filter(id=job.id).update(message=told["summary"], diagnosis=told)
+        Job.objects.filter(id=job.id).update(message=diagnosis["summary"], diagnosis=diagnosis)
         if before is not None:
             feed.publish_job(job_id=job.id, project_id=job.project_id)
         else:
-            data = {"category": told["category"], "summary": told["summary"]}
+            data = {"category": diagnosis["category"], "summary": diagnosis["summary"]}
             event_add(job=job, attempt=attempt.number, kind=EventKind.WAITS, actor=ACTOR, data=data)
-    log.warning("a job waits for the artifact storage", attempt_id=str(attempt_id), problem=problem)
+    log.warning("job waits for the artifact storage", attempt_id=str(attempt_id), problem=problem)
 
 
 def _wait_end(attempt_id: UUID) -> None:
@@ -114,10 +114,10 @@ def _wait_end(attempt_id: UUID) -> None:
             attempt=attempt.number,
             kind=EventKind.NOTICE,
             actor=ACTOR,
-            data={"message": AGAIN},
+            data={"message": RECOVERED},
         )
 
 
 def _runs(job: Job, attempt: Attempt) -> bool:
-    open_still = attempt.claim_id is not None and not (attempt.fenced_at or attempt.ended_at)
-    return job.status == JobStatus.RUNNING and job.attempt == attempt.number and open_still
+    is_open = attempt.claim_id is not None and not (attempt.fenced_at or attempt.ended_at)
+    return job.status == JobStatus.RUNNING and job.attempt == attempt.number and is_open

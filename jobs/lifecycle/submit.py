@@ -118,7 +118,7 @@ def job_check(
     profile = _profile(job_type, request.get("resources"), faults)
     inputs = _inputs(project, job_type, parameters, fixed_inputs, faults)
     if faults or profile is None:
-        raise Invalid("The job cannot be accepted: see the fields.", detail=faults)
+        raise Invalid("The job is invalid. See the errors of its fields.", detail=faults)
     return JobRequest(
         type=job_type,
         parameters=parameters,
@@ -191,8 +191,8 @@ def job_submit(
     queued_max = settings.ENV.queued_jobs_per_project
     if queued_count(project_id=project.id) >= queued_max:
         raise TooMany(
-            f"{queued_max} jobs of this project wait already (QUEUED_JOBS_PER_PROJECT):"
-            " submit when some have started.",
+            f"The queue of this project is full: {queued_max} jobs wait"
+            " (QUEUED_JOBS_PER_PROJECT). Submit again when some have started.",
             retry_after_seconds=30,
         )
     digest = "" if idempotency_key is None else request_digest(identity)
@@ -211,7 +211,7 @@ def job_submit(
 
 def _deleted(versions: list[str]) -> Conflict:
     return Conflict(
-        f"Deleted and not available any more: {', '.join(versions)}. Submit a new job with another version.",
+        f"Deleted: {', '.join(versions)}. Submit a new job with another version.",
         code="input_deleted",
     )
 
@@ -222,8 +222,10 @@ def profiles() -> dict[str, Profile]:
     On the process launcher they are capped to the capacity of the machine.
     """
     text = settings.ENV.resource_profiles
-    here = machine() if settings.ENV.launcher == LauncherKind.PROCESS else None
-    return profiles_with(json.loads(text) if text else {}, builtin=builtin_profiles(), machine=here)
+    capacity = machine() if settings.ENV.launcher == LauncherKind.PROCESS else None
+    return profiles_with(
+        json.loads(text) if text else {}, builtin=builtin_profiles(), machine=capacity
+    )
 
 
 def _insert(
@@ -283,7 +285,7 @@ def _earlier(
     job = Job.objects.filter(project=project, created_by=user, idempotency_key=key).first()
     if job is not None and not is_same_request(job.idempotency_digest, request):
         raise Conflict(
-            "This Idempotency-Key was used with another body: use a new key for a new job.",
+            "This Idempotency-Key was used with another body. Use a new key for a new job.",
             code="idempotency_conflict",
             detail={"job": str(job.id)},
         )

@@ -75,7 +75,7 @@ class Follower(AsyncJsonWebsocketConsumer):
             await super().dispatch(message)
         else:
             log.warning(
-                "a message on the channel layer was rejected: it is not a hint",
+                "channel layer message rejected: not a hint",
                 type=str(message.get("type"))[:40],
             )
 
@@ -104,7 +104,7 @@ class Follower(AsyncJsonWebsocketConsumer):
         except OSError:
             return  # the client has disconnected: the usual end
         except Exception:
-            log.exception("a follower failed: its client comes again")
+            log.exception("follower failed: its client reconnects")
             await self._close(FAILED, "")
 
     async def _close(self, code: int, reason: str) -> None:
@@ -142,7 +142,8 @@ class Follower(AsyncJsonWebsocketConsumer):
             self._joined = True
         except Exception as error:  # any exception of the layer and its client library
             log.warning(
-                "no hints for a follower: it compares every 5 s", error=type(error).__name__
+                "joining the groups failed: the follower compares every 5 s",
+                error=type(error).__name__,
             )
 
     def join(self, *groups: str) -> None:
@@ -172,10 +173,10 @@ class Follower(AsyncJsonWebsocketConsumer):
         headers = dict(self.scope["headers"])
         kind, _, token = headers.get(b"authorization", b"").partition(b" ")
         if kind.lower() != b"bearer" or not token.isascii():
-            raise NotAuthenticated("Sign in first: this needs Authorization: Bearer <token>.")
+            raise NotAuthenticated("Sign in first: send Authorization: Bearer <token>.")
         return identify(token.strip().decode("ascii")).user
 
-    def asked(self) -> dict[str, str]:
+    def query(self) -> dict[str, str]:
         """Return the query parameters; of a repeated one, the last value."""
         return {
             key: values[-1]

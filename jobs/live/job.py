@@ -34,11 +34,13 @@ class JobFollower(Follower):
 
     async def open(self) -> None:
         self.job_id = self.path_id("job_id")
-        asked = self.asked()
+        query = self.query()
         self.position = Position(
-            _whole(asked, "after") or 0, _whole(asked, "attempt"), _whole(asked, "offset") or 0
+            _whole_number(query, "after") or 0,
+            _whole_number(query, "attempt"),
+            _whole_number(query, "offset") or 0,
         )
-        self.shown: dict[str, Any] | None = None
+        self.sent: dict[str, Any] | None = None
         self.join(JOB_GROUP(self.job_id), PROJECT_GROUP(await in_database(self._project_id)()))
 
     async def feed_hint(self, message: dict[str, Any]) -> None:
@@ -72,8 +74,8 @@ class JobFollower(Follower):
                 job_id=self.job_id, after=self.position.after, limit=EVENTS_AT_ONCE
             )
             for event in page.events:
-                shown = event_dict(event)
-                await self.send_json({**shown, "kind": "event", "event": shown["kind"]})
+                body = event_dict(event)
+                await self.send_json({**body, "kind": "event", "event": body["kind"]})
                 self.position.after = event.seq
             if not page.events:
                 self.position.after = last  # retention deleted them
@@ -102,12 +104,12 @@ class JobFollower(Follower):
             self.position.offset = end
 
     async def _job(self, compare: bool) -> None:
-        shown = await in_database(self._shown)()
-        if shown != self.shown:
-            self.shown = shown
-            await self.send_json({"kind": "job", "job": shown})
+        body = await in_database(self._job_body)()
+        if body != self.sent:
+            self.sent = body
+            await self.send_json({"kind": "job", "job": body})
 
-    def _shown(self) -> JobBody:
+    def _job_body(self) -> JobBody:
         return jobs_as_dicts([job_for(self.user(), self.job_id)])[0]
 
     def _at_end(self, state: LiveState) -> bool:
@@ -131,8 +133,8 @@ def _frame(attempt_id: UUID, offset: int) -> tuple[str, int]:
     return data.decode("utf-8", "replace"), offset + len(data)
 
 
-def _whole(asked: dict[str, str], name: str) -> int | None:
-    text = asked.get(name, "")
+def _whole_number(query: dict[str, str], name: str) -> int | None:
+    text = query.get(name, "")
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 15):

@@ -59,7 +59,8 @@ def find_dataset(
     if version is None:
         path = "parameters.version" if number else "parameters.dataset"
         faults[path] = (
-            f"there is no dataset {numbered(name, number)} here: upload it, or run what makes it"
+            f"there is no dataset {numbered(name, number)} here: upload it, or run the job that"
+            " creates it"
         )
     return version
 

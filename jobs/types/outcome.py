@@ -133,9 +133,7 @@ def open_artifact(artifact: Artifact) -> IO[bytes]:
             )
         return artifacts.open_file(artifact.storage_key)
     except FileNotFoundError as error:
-        raise refused_protocol(
-            f"{artifact.name} is not in the artifact storage any more"
-        ) from error
+        raise refused_protocol(f"{artifact.name} is no longer in the artifact storage") from error
 
 
 def read_json(artifact: Artifact, *, bytes_max: int) -> dict[str, Any]:

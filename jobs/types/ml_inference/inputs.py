@@ -78,5 +78,5 @@ def _check_keys(
     if clash:
         faults["parameters.keys"] = (
             f"{clash[0]} is the name of a column that the prediction adds:"
-            " name the columns to keep, without it"
+            " list the columns to keep without it"
         )

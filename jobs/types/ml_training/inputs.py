@@ -25,7 +25,7 @@ def resolve(project: Project, parameters: dict[str, Any], faults: Faults) -> lis
     types = column_types(version)
     target = parameters["target"]
     if version.row_count == 0:
-        faults["parameters.dataset"] = f"{version} has no rows: there is nothing to learn from"
+        faults["parameters.dataset"] = f"{version} has no rows to train on"
     check_column(target, types, "parameters.target", faults)
     for index, name in enumerate(parameters.get("features", [])):
         path = f"parameters.features[{index}]"

@@ -53,7 +53,7 @@ def report_fault(report: Mapping[str, Any], parameters: Mapping[str, Any]) -> st
         return "names an unknown task or algorithm"
     wanted = {key: parameters[key] for key in ("target", "task", "algorithm") if key in parameters}
     if any(report[key] != value for key, value in wanted.items()):
-        return f"is about another {' or '.join(wanted)} than the job's"
+        return f"has another {' or '.join(wanted)} than the job's"
     return _metrics_fault(report) or _signature_fault(report)
 
 
@@ -86,7 +86,7 @@ def _signature_fault(report: Mapping[str, Any]) -> str:
         not signature.keys() <= {"features", "target", "task", "classes"}
         or signature.get("task") != report["task"]
     ):
-        return "has a signature of another shape"
+        return "has a signature with unexpected fields"
     if (
         not isinstance(features, list)
         or not features
@@ -100,7 +100,7 @@ def _signature_fault(report: Mapping[str, Any]) -> str:
     ):
         return "has a signature with another target"
     if not isinstance(target["type"], str) or kind_of(target["type"]) is None:
-        return "has a signature with a target no model can have"
+        return "has a signature with an unsupported type of target"
     if report["task"] == REGRESSION:
         return "" if classes is None else "has classes although it is a regression"
     texts = (
