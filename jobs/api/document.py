@@ -124,9 +124,8 @@ def _type(value: Any) -> str:
 def _one_type(kind: str, values: list[Any]) -> dict[str, Any]:
     """Return a schema of `values`, which all have the JSON type `kind`.
 
-    Generators cannot create an enum of fractional numbers. Such values are described by their
-    range,
-    and the service validates them.
+    Generators cannot create an enum of fractional numbers. Such values are described by
+    their range, and the service validates them.
     """
     if kind == "null":
         return {"type": "null"}

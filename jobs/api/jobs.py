@@ -239,8 +239,7 @@ class JobCancelView(ApiView):
         """Cancel a job.
 
         A waiting job is cancelled at once. A running job gets a stop request and is killed after
-        the grace
-        period. 409 if the job has succeeded or failed.
+        the grace period. 409 if the job has succeeded or failed.
         """
         job = job_for(caller(request), job_id, Role.OPERATOR)
         job_cancel(job_id=job.id, actor=f"user:{request.user.get_username()}")

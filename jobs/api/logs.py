@@ -96,13 +96,15 @@ class LogView(ApiView):
     def get(self, request: Request, job_id: UUID) -> HttpResponseBase:
         """Return stored bytes: lines of `<RFC 3339 time> stdout|stderr F|P <text>`.
 
-        Byte ranges are supported, except for more than 4 MiB of raw text. Headers, all in stored
-        bytes:
-        Log-Offset: start of the response. Log-Line: number of the line at the start, from 1. Log-
-        Next:
-        offset of the next request. Log-End: current end. Log-Complete: the end is final and nothing
-        is
-        missing.
+        Byte ranges are supported, except for more than 4 MiB of raw text.
+
+        Headers, in stored bytes:
+
+        - Log-Offset: start of the response.
+        - Log-Line: number of the first line, from 1.
+        - Log-Next: offset of the next request.
+        - Log-End: current end.
+        - Log-Complete: whether the end is final and nothing is missing.
         """
         attempt = attempt_of(job=job_for(caller(request), job_id), number=self.query.get("attempt"))
         if attempt is None:
@@ -138,8 +140,7 @@ def _representation(
     """Return the part as a downloadable representation.
 
     Logs are append-only, so two offsets identify their bytes in the ETag. `read(start, length)`
-    reads
-    any bytes of the part; it is given only if their number is known in advance.
+    reads any bytes of the part; it is given only if their number is known in advance.
     """
     stored = part.next_offset - part.offset
     body = b"".join(part.chunks) if stored <= IN_MEMORY_BYTES else None

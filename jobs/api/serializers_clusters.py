@@ -39,7 +39,7 @@ def _quantity(parse: Callable[[str], int]) -> Callable[[str], None]:
     return check
 
 
-class CapacityAsked(_Any):
+class CapacityRequest(_Any):
     jobs = WholeNumberField(
         0, CAPACITIES["capacity_jobs"], required=False, help_text="Maximum number of workers."
     )
@@ -125,7 +125,7 @@ class ClusterChange(_Any):
         help_text="Seconds without a heartbeat after which a worker of an unreachable cluster"
         " counts as lost. Default: 600.",
     )
-    capacity = CapacityAsked(required=False)
+    capacity = CapacityRequest(required=False)
 
 
 class ClusterRequest(ClusterChange):
@@ -133,7 +133,7 @@ class ClusterRequest(ClusterChange):
     launcher = serializers.CharField(
         required=False, default=LauncherKind.KUBERNETES.value, help_text="Must be kubernetes."
     )
-    capacity = CapacityAsked()
+    capacity = CapacityRequest()
 
 
 class CapacityShape(_Any):

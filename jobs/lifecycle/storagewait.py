@@ -45,10 +45,8 @@ def storage_watched(attempt: Attempt) -> Iterator[None]:
     except Exception as error:
         problem = as_mimir_error(error)
         if problem is not None and problem.code in PROBLEMS:
-            with suppress(
-                Error
-                # The database may be on the same disk. The worker's next retry records the wait.
-            ):
+            # The database may be on the same disk. The worker's next retry records the wait.
+            with suppress(Error):
                 _wait_record(attempt.id, PROBLEMS[problem.code])
         raise
     if storage_waits(attempt):

@@ -41,7 +41,7 @@ class Outcome(Protocol[Prepared]):
         """Write the outcome and return the job's public result. Raises: OutcomeRefused."""
 
 
-class MadeVersion(serializers.Serializer[Any]):
+class CreatedVersion(serializers.Serializer[Any]):
     """A dataset version in a public result."""
 
     name = serializers.CharField()

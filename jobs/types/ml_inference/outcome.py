@@ -6,8 +6,8 @@ from rest_framework import serializers
 
 from jobs.models import Attempt, Job
 from jobs.types.outcome import (
+    CreatedVersion,
     DatasetOutput,
-    MadeVersion,
     check_dataset,
     refused_protocol,
     write_dataset,
@@ -17,7 +17,7 @@ from jobs.types.outcome import (
 class MlInferenceResult(serializers.Serializer[Any]):
     """Public result of a job."""
 
-    datasets = MadeVersion(many=True)
+    datasets = CreatedVersion(many=True)
     rows = serializers.IntegerField()
 
 

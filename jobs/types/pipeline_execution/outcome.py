@@ -8,8 +8,8 @@ from rest_framework import serializers
 
 from jobs.models import Attempt, Job
 from jobs.types.outcome import (
+    CreatedVersion,
     DatasetOutput,
-    MadeVersion,
     check_dataset,
     refused_protocol,
     write_dataset,
@@ -32,7 +32,7 @@ class StepResult(serializers.Serializer[Any]):
 class PipelineExecutionResult(serializers.Serializer[Any]):
     """Public result of a job."""
 
-    datasets = MadeVersion(many=True)
+    datasets = CreatedVersion(many=True)
     steps = StepResult(many=True)
 
 
@@ -60,9 +60,8 @@ def prepare(job: Job, attempt: Attempt, result: dict[str, Any]) -> PipelineResul
 
 def apply(job: Job, attempt: Attempt, prepared: PipelineResult) -> dict[str, Any]:
     """Write the dataset versions. Raises: OutcomeRefused."""
-    # Sorted by name: jobs that write the same datasets lock them in the same order, which prevents
-    # a
-    # deadlock.
+    # Sorted by name: jobs that write the same datasets lock them in the same order, which
+    # prevents a deadlock.
     versions = {
         id(output): write_dataset(job, output)
         for output in sorted(prepared.outputs, key=lambda output: output["dataset"])
