@@ -1,4 +1,4 @@
-"""Jobs in Django admin: rows to read. Cancel and retry go through the services; no form writes a status."""
+"""Jobs in Django admin, read-only. Cancel and retry call the services; no form writes a status."""
 
 import datetime as dt
 import re
@@ -42,11 +42,15 @@ from projects.models import Project
 
 ID_END = re.compile(
     r"[0-9a-fA-F]{8}|[0-9a-fA-F]{12}|[0-9a-fA-F-]{13,36}"
-)  # as pages show them, or whole
+    # An id or its end as pages show it.
+)
 
 
 class Recent(admin.SimpleListFilter):
-    """By a stretch of time, which the index over the list's order serves; a hierarchy of dates would read them all."""
+    """Filter by submission time, served by the index of the list's order.
+
+    A date hierarchy would scan the table.
+    """
 
     title, parameter_name = "submitted", "submitted"
     DAYS = {"1": "in the last day", "7": "in the last 7 days", "30": "in the last 30 days"}
@@ -115,7 +119,7 @@ class JobAdmin(LongTable):
     list_select_related = ("project",)
     list_filter = ("status", JobType, Reason, Recent)
     ordering = ("-created_at", "-id")  # type: ignore[assignment]
-    search_help_text = "An id or its end, a project's slug, or a part of a title"
+    search_help_text = "Job id or its end, project slug, or part of a title"
     inlines = (Inputs, Outputs)
     actions = ("cancel", "retry")
 
@@ -128,9 +132,9 @@ class JobAdmin(LongTable):
             lambda job: job_cancel(job_id=job.id, actor=f"admin:{request.user}"),
         )
 
-    @admin.action(description="Run the selected jobs again")
+    @admin.action(description="Retry the selected jobs")
     def retry(self, request: HttpRequest, queryset: "QuerySet[Job]") -> None:
-        user = cast(User, request.user)  # the admin needs a signed-in user
+        user = cast(User, request.user)  # the admin requires a signed-in user
         self._each(request, queryset, "submitted again", lambda job: job_retry(job=job, user=user))
 
     def _each(self, request: HttpRequest, queryset: "QuerySet[Job]", done: str, act: Any) -> None:
@@ -157,9 +161,9 @@ class JobAdmin(LongTable):
 
 
 class OfJob(LongTable):
-    """Rows that belong to a job, found by its id."""
+    """Rows of a job, searched by the job's id."""
 
-    search_help_text = "The id of a job, whole"
+    search_help_text = "Complete job id"
     job = "job_id"
 
     def found(self, queryset: "QuerySet[Any]", text: str) -> "QuerySet[Any]":
@@ -180,7 +184,7 @@ class AttemptAdmin(OfJob):
         "gone_at",
     )
     exclude = ("claim_id", "log_index")
-    search_help_text = "The id of a job, or the name of a worker: whole"
+    search_help_text = "Complete job id or worker name"
 
     def found(self, queryset: "QuerySet[Any]", text: str) -> "QuerySet[Any]":
         return (
@@ -229,37 +233,39 @@ class MetricTotalAdmin(ReadOnly):
 
 
 class LimitForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Says at the field what the service would refuse."""
+    """Form that shows the errors of the service at their fields."""
 
     def clean(self) -> Any:
-        asked = {"scope": self.instance.scope, "key": self.instance.key, **(super().clean() or {})}
+        values = {"scope": self.instance.scope, "key": self.instance.key, **(super().clean() or {})}
         try:
-            limit_check(scope=asked["scope"], key=asked["key"], max_jobs=asked.get("max_jobs"))
+            limit_check(scope=values["scope"], key=values["key"], max_jobs=values.get("max_jobs"))
         except Invalid as error:
             for name, message in error.detail.items():
                 self.add_error(name if name in self.fields else None, f"{name} {message}")
-        return asked
+        return values
 
 
 class ClusterForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Says at the field what the service would refuse."""
+    """Form that shows the errors of the service at their fields."""
 
     orchestrator_url = forms.CharField(
-        max_length=500, required=False
-    )  # a URL as the service judges it
+        max_length=500,
+        required=False,
+        # The service validates the URL.
+    )
 
     def clean(self) -> Any:
-        asked = super().clean() or {}
+        values = super().clean() or {}
         changed = {
             name: value
-            for name, value in asked.items()
+            for name, value in values.items()
             if self.instance._state.adding or name in self.changed_data
         }
         for name, message in cluster_faults(
             values=changed, cluster=None if self.instance._state.adding else self.instance
         ).items():
             self.add_error(name if name in self.fields else None, message)
-        return asked
+        return values
 
 
 @admin.register(Cluster)
@@ -297,7 +303,7 @@ class ClusterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         }
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """One by one, and those alone that nothing refers to."""
+        """Allow deletion of single clusters without references only."""
         return (
             obj is not None
             and cluster_is_free(name=obj.name)
@@ -305,36 +311,39 @@ class ClusterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         )
 
     def save_model(self, request: HttpRequest, obj: Cluster, form: Any, change: bool) -> None:
-        """By the services, and only what was changed here: the reconciler writes the same row."""
-        asked = {
+        """Save through the services, changed fields only: the reconciler writes the same row."""
+        changes = {
             name: form.cleaned_data[name]
             for name in form.cleaned_data
             if not change or name in form.changed_data
         }
         if change:
-            cluster_change(name=obj.name, changes=asked, actor=f"admin:{request.user}")
+            cluster_change(name=obj.name, changes=changes, actor=f"admin:{request.user}")
         else:
-            cluster_create(actor=f"admin:{request.user}", **asked)
+            cluster_create(actor=f"admin:{request.user}", **changes)
 
     def delete_model(self, request: HttpRequest, obj: Cluster) -> None:
         cluster_delete(name=obj.name, actor=f"admin:{request.user}")
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return self._told(
+        return self._with_error_message(
             request, lambda: super(ClusterAdmin, self).changeform_view(request, *args, **kwargs)
         )
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return self._told(
+        return self._with_error_message(
             request, lambda: super(ClusterAdmin, self).delete_view(request, *args, **kwargs)
         )
 
-    def _told(self, request: HttpRequest, act: Callable[[], Any]) -> Any:
-        """What shows only while the row is locked, such as workers that are there, is said above the form; nothing was changed."""
+    def _with_error_message(self, request: HttpRequest, act: Callable[[], Any]) -> Any:
+        """Run `act`; on an error of the service, show it above the form. Nothing was changed then.
+
+        Some errors appear only while the row is locked, for example workers that still exist.
+        """
         try:
             return act()
         except MimirError as error:
-            self.message_user(request, f"Nothing was changed. {error.message}", messages.ERROR)
+            self.message_user(request, f"No changes saved. {error.message}", messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 
 
@@ -348,7 +357,7 @@ class LimitAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return (*self.readonly_fields, "scope", "key") if obj is not None else self.readonly_fields
 
     def save_model(self, request: HttpRequest, obj: Limit, form: Any, change: bool) -> None:
-        """By the service, which checks the key and wakes admission."""
+        """Save through the service, which checks the key and wakes admission."""
         row = limit_set(
             scope=obj.scope,
             key=obj.key,

@@ -20,7 +20,7 @@ class JobsConfig(AppConfig):
 
 
 def _check_profiles() -> None:
-    """Raises: BadEnvironment. At the start, not at somebody's first submit."""
+    """Check RESOURCE_PROFILES at startup, before the first submit. Raises: BadEnvironment."""
     from jobs.lifecycle.submit import profiles
     from mimir.env import BadEnvironment
     from mimir.lib.errors import Invalid
@@ -33,5 +33,5 @@ def _check_profiles() -> None:
         ) from None
     except (ValueError, AttributeError, TypeError):
         raise BadEnvironment(
-            ['RESOURCE_PROFILES has to map job types to {"requests": {…}, "limits": {…}}']
+            ['RESOURCE_PROFILES must map job types to {"requests": {…}, "limits": {…}}']
         ) from None

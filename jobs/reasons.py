@@ -19,7 +19,7 @@ class Origin(StrEnum):
 
 
 class Retry(StrEnum):
-    """What the orchestrator does after an attempt that ended with a reason."""
+    """Retry policy after an attempt that ended with a reason."""
 
     FINAL = "final"  # a retry cannot help: the job fails at once
     COUNTED = "counted"  # retried up to the job's `max_attempts`
@@ -38,10 +38,10 @@ class Actor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """What the product knows about one failure reason.
+    """Policy and remedy of one failure reason.
 
     `is_wait`: a worker can wait for it and still start. `retry_launch`: a launch that the cluster
-    refused for it is sent again. `remedy`: one sentence for overviews of many jobs.
+    refused for it is retried. `remedy`: one sentence for overviews of many jobs.
     """
 
     origin: Origin
@@ -79,7 +79,7 @@ def _cluster(
     *,
     is_wait: bool = False,
 ) -> Reason:
-    """A cluster ended the worker."""
+    """Return the policy of a reason for which a cluster ended the worker."""
     return Reason(Origin.CLUSTER, retry, actor, remedy, is_wait)
 
 
@@ -91,7 +91,7 @@ def _blocked(
     is_wait: bool = True,
     retry_launch: bool = False,
 ) -> Reason:
-    """A cluster keeps the worker from starting."""
+    """Return the policy of a reason for which a cluster does not start the worker."""
     return Reason(Origin.CLUSTER, retry, actor, remedy, is_wait, retry_launch)
 
 
@@ -228,9 +228,10 @@ REASONS: dict[FailureReason, Reason] = {
     FailureReason.UNSCHEDULABLE_SELECTOR: _blocked(
         "Label a node to match the cluster's node selector, or correct the selector."
     ),
-    # Most taints are temporary: of nodes that are not ready, new, or about to be removed.
+    # Most taints are temporary: on nodes that are not ready, new, or about to be removed.
     FailureReason.UNSCHEDULABLE_TAINT: _blocked(
-        "Check the nodes' taints. A node that is not ready or is being removed has one temporarily.",
+        "Check the nodes' taints. Nodes that are not ready or about to be removed have one"
+        " temporarily.",
         Retry.SHORTAGE,
     ),
     FailureReason.UNSCHEDULABLE_VOLUME: _blocked(
@@ -360,7 +361,7 @@ UNKNOWN_REMEDY = "This release does not know the reason: open one of the jobs."
 
 
 def reason_of(name: str) -> FailureReason | None:
-    """Return the reason with this stored name; None for one of another release."""
+    """Return the reason with this stored name; None for a reason of another release."""
     try:
         return FailureReason(name)
     except ValueError:
@@ -368,6 +369,6 @@ def reason_of(name: str) -> FailureReason | None:
 
 
 def remedy(name: str) -> str:
-    """Return the remedy of a stored reason; a general sentence for one of another release."""
+    """Return the remedy of a stored reason; a general sentence for a reason of another release."""
     reason = reason_of(name)
     return REASONS[reason].remedy if reason is not None else UNKNOWN_REMEDY

@@ -1,5 +1,5 @@
-"""The two HTTP APIs of jobs: the public one for people and programs, the worker's for attempts.
+"""Two HTTP APIs of jobs: the public API for users and programs, and the worker API.
 
-A view checks the body and the permission, calls one function and serialises the answer. Views
-hold no transaction and no rule.
+A view validates the body and the permission, calls one function and serialises its result. Views
+contain no transactions and no business rules.
 """

@@ -1,4 +1,4 @@
-"""Clusters for site administrators, and their names and regions for users who submit jobs."""
+"""Clusters for site administrators; names and regions of clusters for users who submit jobs."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ from mimir.api.views import ApiView, caller, demand_administrator, validated
 from mimir.lib.errors import Invalid
 from projects.core.access import project_for
 
-_ONLY = "Clusters are for site administrators."
+_ADMINISTRATORS_ONLY = "Only site administrators can manage clusters."
 _COLUMNS = {
     "jobs": "capacity_jobs",
     "cpu": "capacity_cpu_millicores",
@@ -36,32 +36,32 @@ _COLUMNS = {
 _PARSERS: dict[str, Callable[[str], int]] = {"cpu": parse_cpu, "memory": parse_memory}
 
 
-def _answer(row: Cluster, status: int = 200) -> Response:
+def _response(row: Cluster, status: int = 200) -> Response:
     return Response(clusters_as_dicts([row])[0], status=status, headers={"ETag": cluster_etag(row)})
 
 
 def _columns(body: dict[str, Any], cluster: Cluster | None) -> dict[str, Any]:
-    """Return the row's columns for a body. Capacity is in quantities; null means unlimited.
+    """Return the row's columns for a request body. Capacity is in quantities; null means unlimited.
 
-    Raises: Invalid with every fault.
+    Raises: Invalid with every error.
     """
-    made = {name: value for name, value in body.items() if name != "capacity"}
+    columns = {name: value for name, value in body.items() if name != "capacity"}
     faults: dict[str, str] = {}
     for part, value in body.get("capacity", {}).items():
         try:
-            made[_COLUMNS[part]] = _PARSERS[part](value or "0") if part in _PARSERS else value
+            columns[_COLUMNS[part]] = _PARSERS[part](value or "0") if part in _PARSERS else value
         except ValueError as error:
             faults[f"capacity.{part}"] = str(error)
     if faults:
         raise Invalid(
-            "The cluster cannot be kept so: see the fields.",
-            detail=faults | _paths(cluster_faults(values=made, cluster=cluster)),
+            "The cluster is invalid. See the errors of its fields.",
+            detail=faults | _paths(cluster_faults(values=columns, cluster=cluster)),
         )
-    return made
+    return columns
 
 
 def _paths(faults: Mapping[str, Any]) -> dict[str, Any]:
-    """Faults by the body's paths in the place of the columns' names."""
+    """Return the errors by field path of the body instead of by column name."""
     paths = {column: f"capacity.{part}" for part, column in _COLUMNS.items()}
     return {paths.get(name, name): fault for name, fault in faults.items()}
 
@@ -76,7 +76,7 @@ def _errors_by_field() -> Iterator[None]:
 
 
 class ClustersView(ApiView):
-    """Where workers are launched."""
+    """All clusters."""
 
     @extend_schema(
         operation_id="clusters_list",
@@ -85,7 +85,7 @@ class ClustersView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """List clusters by name, with their health and the capacity in use."""
-        demand_administrator(request, _ONLY)
+        demand_administrator(request, _ADMINISTRATORS_ONLY)
         page = paginate(cluster_list(), request, keys=("name",))
         return Response({"results": clusters_as_dicts(page.results), "next": page.next})
 
@@ -95,11 +95,11 @@ class ClustersView(ApiView):
         responses={201: serializers.ClusterShape, **errors(400, 403, 409)},
     )
     def post(self, request: Request) -> Response:
-        """Add a cluster. It gets work as soon as it has been reached, unless `enabled` is false."""
-        demand_administrator(request, _ONLY)
+        """Add a cluster. It gets jobs once it has been reached, unless `enabled` is false."""
+        demand_administrator(request, _ADMINISTRATORS_ONLY)
         columns = _columns(validated(serializers.ClusterRequest, request), None)
         with _errors_by_field():
-            return _answer(cluster_create(actor=_actor(request), **columns), 201)
+            return _response(cluster_create(actor=_actor(request), **columns), 201)
 
 
 class ClusterView(ApiView):
@@ -111,9 +111,9 @@ class ClusterView(ApiView):
         responses={200: serializers.ClusterShape, **NOT_MODIFIED, **errors(403, 404)},
     )
     def get(self, request: Request, name: str) -> Response:
-        """Show a cluster with its health and the capacity in use. Only the context of a kubeconfig."""
-        demand_administrator(request, _ONLY)
-        return _answer(cluster_get(name=name))
+        """Show a cluster, its health and its used capacity; of a kubeconfig, the context only."""
+        demand_administrator(request, _ADMINISTRATORS_ONLY)
+        return _response(cluster_get(name=name))
 
     @extend_schema(
         operation_id="clusters_update",
@@ -122,11 +122,14 @@ class ClusterView(ApiView):
         responses={200: serializers.ClusterShape, **errors(400, 403, 404, 409, 412)},
     )
     def patch(self, request: Request, name: str) -> Response:
-        """Change what is given. Name and launcher stay; context and namespace too while workers are there."""
-        demand_administrator(request, _ONLY)
+        """Change the given fields.
+
+        Name and launcher cannot change; context and namespace cannot change while workers exist.
+        """
+        demand_administrator(request, _ADMINISTRATORS_ONLY)
         changes = _columns(validated(serializers.ClusterChange, request), cluster_get(name=name))
         with _errors_by_field():
-            return _answer(
+            return _response(
                 cluster_change(
                     name=name, changes=changes, actor=_actor(request), etags=preconditions(request)
                 )
@@ -139,13 +142,13 @@ class ClusterView(ApiView):
     )
     def delete(self, request: Request, name: str) -> Response:
         """Remove a cluster. A cluster on which jobs have run cannot be removed: disable it."""
-        demand_administrator(request, _ONLY)
+        demand_administrator(request, _ADMINISTRATORS_ONLY)
         cluster_delete(name=name, actor=_actor(request), etags=preconditions(request))
         return Response(status=204)
 
 
 class PlacesView(ApiView):
-    """Where a project's jobs may ask to run."""
+    """Clusters and regions that a project's jobs can request."""
 
     @extend_schema(
         operation_id="places_list",
@@ -153,7 +156,7 @@ class PlacesView(ApiView):
         responses={200: listing("PlaceList", serializers.PlaceShape), **errors(400, 404)},
     )
     def get(self, request: Request, slug: str) -> Response:
-        """The names and regions that `cluster` and `region` of a job may hold. Every project may use every cluster."""
+        """List values for `cluster` and `region` of a job. Every project can use every cluster."""
         project_for(caller(request), slug)
         page = paginate(cluster_list(), request, keys=("name",))
         rows = [

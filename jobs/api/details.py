@@ -25,7 +25,7 @@ from projects.storage import artifacts
 
 EVENTS_DEFAULT, EVENTS_MAX = 200, 1000
 ATTEMPT = whole_number(
-    "attempt", "The attempt's number. Default: the latest.", minimum=1, maximum=2**31 - 1
+    "attempt", "Number of the attempt. Default: the latest.", minimum=1, maximum=2**31 - 1
 )
 
 
@@ -37,16 +37,18 @@ class EventsView(ApiView):
         parameters=[
             whole_number(
                 "after",
-                "Only events with a greater seq; -n: the last n.",
+                "Only events with a greater seq. -n: the last n events.",
                 minimum=-(10**12),
                 maximum=10**12,
             ),
-            whole_number("limit", "Events of a page.", minimum=1, maximum=EVENTS_MAX),
+            whole_number(
+                "limit", "Maximum number of events on a page.", minimum=1, maximum=EVENTS_MAX
+            ),
         ],
         responses={200: listing("EventList", serializers.EventShape), **errors(400, 404)},
     )
     def get(self, request: Request, job_id: UUID) -> Response:
-        """In order, from the one after `after`; of the last n with `after=-n`."""
+        """List events in order, from the one after `after`; the last n with `after=-n`."""
         job = job_for(caller(request), job_id)
         after = self.query.get("after", 0)
         after = max(after if after >= 0 else job.event_seq + after, 0)
@@ -63,7 +65,7 @@ class EventsView(ApiView):
 
 
 class AttemptsView(ApiView):
-    """The tries of a job."""
+    """Attempts of a job."""
 
     @extend_schema(
         operation_id="jobs_attempts",
@@ -71,7 +73,7 @@ class AttemptsView(ApiView):
         responses={200: listing("AttemptList", serializers.AttemptShape), **errors(400, 404)},
     )
     def get(self, request: Request, job_id: UUID) -> Response:
-        """Each launched worker, in order."""
+        """List attempts in order: one per launched worker."""
         job = job_for(caller(request), job_id)
         page = paginate(attempts_of(job=job).select_related("cluster"), request, keys=("number",))
         return Response(
@@ -105,7 +107,7 @@ def _memory_limit(job: Job, row: Attempt) -> int:
 
 
 class ArtifactsView(ApiView):
-    """The files a job left."""
+    """Artifacts of a job."""
 
     @extend_schema(
         operation_id="jobs_artifacts",
@@ -113,7 +115,7 @@ class ArtifactsView(ApiView):
         responses={200: listing("ArtifactList", serializers.ArtifactShape), **errors(400, 404)},
     )
     def get(self, request: Request, job_id: UUID) -> Response:
-        """Those of its latest attempt, by name."""
+        """List the artifacts of the latest attempt by name."""
         job = job_for(caller(request), job_id)
         page = paginate(artifacts_of(job=job), request, keys=("name",))
         rows = [
@@ -130,7 +132,7 @@ class ArtifactsView(ApiView):
 
 
 class ArtifactView(ApiView):
-    """One file."""
+    """One artifact."""
 
     @extend_schema(
         operation_id="jobs_artifact",
@@ -138,7 +140,10 @@ class ArtifactView(ApiView):
         responses=download_responses("application/octet-stream"),
     )
     def get(self, request: Request, job_id: UUID, name: str) -> HttpResponseBase:
-        """As an attachment, whatever type its worker named. The ETag is the SHA-256 of the bytes; byte ranges are answered."""
+        """Download an artifact as an attachment, whatever media type its worker declared.
+
+        The ETag is the SHA-256 of the bytes. Byte ranges are supported.
+        """
         row = artifact_get(job=job_for(caller(request), job_id), name=name)
 
         def open_file() -> IO[bytes]:
@@ -146,7 +151,7 @@ class ArtifactView(ApiView):
                 return artifacts.open_file(row.storage_key)
             except FileNotFoundError as error:
                 message = (
-                    f"The file of {name} is not in the artifact storage. Tell an administrator."
+                    f"The file of {name} is not in the artifact storage. Inform an administrator."
                 )
                 raise MimirError(message, code="content_missing", status=500) from error
 
@@ -163,7 +168,7 @@ class ArtifactView(ApiView):
 
 
 class UsageView(ApiView):
-    """Resource use of a worker."""
+    """Resource usage of a worker."""
 
     @extend_schema(
         operation_id="jobs_usage",
@@ -171,7 +176,7 @@ class UsageView(ApiView):
         responses={200: serializers.Usage, **errors(400, 404)},
     )
     def get(self, request: Request, job_id: UUID) -> Response:
-        """Memory and CPU over time, at most 500 points; a peak is never thinned away."""
+        """Return memory and CPU over time, at most 500 points. Downsampling keeps the peaks."""
         job = job_for(caller(request), job_id)
         attempt = attempt_of(job=job, number=self.query.get("attempt"))
         if attempt is None:

@@ -1,6 +1,6 @@
-"""The OpenAPI document's request of a job: one shape for each type, made from the schemas that judge its parameters.
+"""Job requests in the OpenAPI document: one schema per type, from the validating schemas.
 
-What JSON Schema does not define (`x-…`, our own formats) stays in the document: a reader may ignore it.
+Keywords outside JSON Schema (`x-…`, custom formats) stay in the document: readers ignore them.
 """
 
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ from jobs.types.registry import SPECS
 
 
 class JobRequestDocument(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """`type` tells which parameters belong to a request."""
+    """Schema of `JobRequest`, with `type` as the discriminator of `parameters`."""
 
     target_class = "jobs.api.serializers.JobRequest"
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
-        """One component for each type, with the fields that all have."""
+        """Return one component per type, each with the common fields."""
         common = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
         mapping = {name: self._request(auto_schema.registry, name, common) for name in SPECS}
         return {
@@ -73,10 +73,11 @@ def _one_of(variants: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def in_openapi(schema: Any) -> Any:
-    """A schema of ours as a reader outside of Python takes it.
+    """Return a schema in the form that readers other than Python accept.
 
-    OpenAPI 3.1 is JSON Schema 2020-12. Two things differ: `\\Z` is Python's alone, and generators of clients cannot make a type of an
-    `enum` whose values are of several types, so that it is written as one schema for each.
+    OpenAPI 3.1 uses JSON Schema 2020-12. Two things differ: `\\Z` exists in Python only, and client
+    generators cannot create a type for an `enum` with values of several types. Such an enum becomes
+    one schema per type.
     """
     if isinstance(schema, list):
         return [in_openapi(part) for part in schema]
@@ -97,7 +98,7 @@ def in_openapi(schema: Any) -> Any:
 
 
 def in_ecma_patterns(schema: Any) -> Any:
-    r"""Return a schema whose patterns end with `$`, as JSON Schema has it, not with Python's `\Z`."""
+    r"""Return a schema whose patterns end with `$`, as in JSON Schema, instead of Python's `\Z`."""
     if isinstance(schema, list):
         return [in_ecma_patterns(part) for part in schema]
     if not isinstance(schema, dict):
@@ -109,7 +110,7 @@ def in_ecma_patterns(schema: Any) -> Any:
 
 
 def _type(value: Any) -> str:
-    """JSON's name of a value's type."""
+    """Return the JSON name of a value's type."""
     names: dict[type, str] = {
         str: "string",
         bool: "boolean",
@@ -121,7 +122,11 @@ def _type(value: Any) -> str:
 
 
 def _one_type(kind: str, values: list[Any]) -> dict[str, Any]:
-    """No generator makes a type of numbers with fractions: their range stands for them, and the service says which it takes."""
+    """Return a schema of `values`, which all have the JSON type `kind`.
+
+    Generators cannot create an enum of fractional numbers. Such values are described by
+    their range, and the service validates them.
+    """
     if kind == "null":
         return {"type": "null"}
     if kind == "number" and not all(isinstance(value, int) for value in values):

@@ -1,4 +1,4 @@
-"""The job types of this release, for forms and for titles in lists."""
+"""Job types of this release, for forms and for titles in lists."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from jobs.types.spec import JobTypeSpec
 from mimir.api.schema import IF_NONE_MATCH, NOT_MODIFIED, errors, listing
 from mimir.api.views import ApiView
 
-_ETAG = '"1"'  # completed with a hash of the answer, which depends on settings only
+_ETAG = '"1"'  # extended by a hash of the response, which depends on settings only
 
 
 class JobTypesView(ApiView):

@@ -1,4 +1,4 @@
-"""Submitting, listing, watching, cancelling and repeating jobs."""
+"""Submit, list, wait for, cancel and retry jobs."""
 
 import re
 import time
@@ -42,18 +42,20 @@ _KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "pattern": f"^{_KEY_PATTERN}$"},
     OpenApiParameter.HEADER,
-    description="A repeated key with the same body returns the same job with 200; with another body 409.",
+    description="A repeated key with the same body returns the same job with 200,"
+    " with another body 409.",
 )
 
 _WAIT = OpenApiParameter(
     "wait",
     {"type": "number", "minimum": 0},
-    description=f"Answer when the job has ended, or after this many seconds; more than {WAIT_SECONDS_MAX:.0f} means {WAIT_SECONDS_MAX:.0f}.",
+    description="Seconds to wait for the end of the job before the response."
+    f" Values above {WAIT_SECONDS_MAX:.0f} mean {WAIT_SECONDS_MAX:.0f}.",
 )
 
 
 def idempotency_key(request: Request) -> str | None:
-    """The header's value. Raises: Invalid."""
+    """Return the value of the header `Idempotency-Key`, or None. Raises: Invalid."""
     key = request.headers.get("Idempotency-Key")
     if key is not None and not re.fullmatch(_KEY_PATTERN, key):
         rule = "must be 1 to 200 printable ASCII characters"
@@ -71,14 +73,14 @@ def _job_fields(request: Request) -> JobFields:
 def _submitted(submitted: Submitted) -> Response:
     """Answer 201 with a new job, or 200 with the job that the Idempotency-Key created before."""
     return Response(
-        _shown(submitted.job),
+        _job_body(submitted.job),
         status=201 if submitted.created else 200,
         headers={"Location": f"/api/v1/jobs/{submitted.job.id}/"},
     )
 
 
 class JobsView(ApiView):
-    """The jobs of a project."""
+    """Jobs of a project."""
 
     @extend_schema(
         operation_id="jobs_list",
@@ -88,35 +90,38 @@ class JobsView(ApiView):
                 OpenApiTypes.STR,
                 many=True,
                 enum=[status.value for status in JobStatus],
-                description="Jobs in any of these statuses: status=queued&status=running, or status=queued,running.",
+                description="Jobs in any of these statuses: status=queued&status=running,"
+                " or status=queued,running.",
             ),
             OpenApiParameter("type", OpenApiTypes.STR, enum=job_type_names()),
             OpenApiParameter(
-                "q", OpenApiTypes.STR, description="In the name, or the end of the id."
+                "q", OpenApiTypes.STR, description="Part of the name, or the end of the id."
             ),
-            OpenApiParameter("label", OpenApiTypes.STR, description="key, or key=value"),
+            OpenApiParameter(
+                "label", OpenApiTypes.STR, description="A label: `key` or `key=value`."
+            ),
             CURSOR,
             LIMIT,
         ],
         responses={200: listing("JobList", serializers.JobShape), **errors(400, 404)},
     )
     def get(self, request: Request, slug: str) -> Response:
-        """Newest first."""
+        """List jobs, newest first."""
         project = project_for(caller(request), slug)
-        asked = self.query
+        query = self.query
         jobs = job_list(
             project=project,
-            statuses=asked.get("status", []),
-            job_type=asked.get("type"),
-            text=asked.get("q"),
-            label=asked.get("label"),
+            statuses=query.get("status", []),
+            job_type=query.get("type"),
+            text=query.get("q"),
+            label=query.get("label"),
         )
         page = paginate(jobs, request, keys=("-created_at", "-id"))
         return Response({"results": jobs_as_dicts(page.results), "next": page.next})
 
     @extend_schema(
         operation_id="jobs_submit",
-        parameters=[_KEY, flag("dry_run", "Check only; nothing is submitted.")],
+        parameters=[_KEY, flag("dry_run", "Validate the request without submitting it.")],
         request=serializers.JobRequest,
         responses={
             201: serializers.JobShape,
@@ -129,7 +134,7 @@ class JobsView(ApiView):
         },
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Submit a job. 200 instead of 201: the Idempotency-Key has created it before."""
+        """Submit a job. 200 instead of 201: the job exists, created with this Idempotency-Key."""
         project = project_for(caller(request), slug, Role.OPERATOR)
         fields = _job_fields(request)
         if self.query.get("dry_run"):
@@ -165,25 +170,26 @@ def _checked(checked: JobRequest) -> dict[str, Any]:
     }
 
 
-def _shown(job: Job) -> JobBody:
+def _job_body(job: Job) -> JobBody:
     return jobs_as_dicts([job])[0]
 
 
 class JobCountsView(ApiView):
-    """Numbers for tabs and tiles."""
+    """Job counts for tabs and tiles."""
 
     @extend_schema(
         operation_id="jobs_counts",
         responses={
             200: OpenApiResponse(
                 OpenApiTypes.OBJECT,
-                description=f"Status to number; one above {COUNTED_MAX} only says that there are more.",
+                description="Number of jobs by status. A number above"
+                f" {COUNTED_MAX} means more than {COUNTED_MAX}.",
             ),
             **errors(404),
         },
     )
     def get(self, request: Request, slug: str) -> Response:
-        """How many jobs of the project stand in each status."""
+        """Count the project's jobs by status."""
         return Response(job_counts(project=project_for(caller(request), slug)))
 
 
@@ -196,17 +202,20 @@ class JobView(ApiView):
         responses={200: serializers.JobShape, **errors(400, 404)},
     )
     def get(self, request: Request, job_id: UUID) -> Response:
-        """Where it stands, why, and what it came to."""
+        """Show the job's status, its reason and its result."""
         job = job_for(caller(request), job_id)
         seconds = min(self.query.get("wait", 0.0), WAIT_SECONDS_MAX)
         if seconds and job.status not in TERMINAL:
             _wait(job_id, seconds)
             job = job_for(caller(request), job_id)
-        return Response(_shown(job))
+        return Response(_job_body(job))
 
 
 def _wait(job_id: UUID, seconds: float) -> None:
-    """Until the job has ended. Holds no database connection while it sleeps: many may wait."""
+    """Wait until the job has ended.
+
+    Holds no database connection while sleeping, because many requests may wait at once.
+    """
     end = time.monotonic() + seconds
     pause, longest = WAIT_PAUSE_SECONDS
     while (left := end - time.monotonic()) > 0:
@@ -219,7 +228,7 @@ def _wait(job_id: UUID, seconds: float) -> None:
 
 
 class JobCancelView(ApiView):
-    """Asking a job to stop."""
+    """Cancellation of a job."""
 
     @extend_schema(
         operation_id="jobs_cancel",
@@ -227,14 +236,18 @@ class JobCancelView(ApiView):
         responses={202: serializers.JobShape, **errors(403, 404, 409)},
     )
     def post(self, request: Request, job_id: UUID) -> Response:
-        """A waiting job is cancelled at once; a running one is asked to stop, and ended after a grace. 409 once it succeeded or failed."""
+        """Cancel a job.
+
+        A waiting job is cancelled at once. A running job gets a stop request and is killed after
+        the grace period. 409 if the job has succeeded or failed.
+        """
         job = job_for(caller(request), job_id, Role.OPERATOR)
         job_cancel(job_id=job.id, actor=f"user:{request.user.get_username()}")
-        return Response(_shown(job_for(caller(request), job_id)), status=202)
+        return Response(_job_body(job_for(caller(request), job_id)), status=202)
 
 
 class JobRetryView(ApiView):
-    """Running an ended job again."""
+    """Retry of an ended job."""
 
     @extend_schema(
         operation_id="jobs_retry",
@@ -247,25 +260,28 @@ class JobRetryView(ApiView):
         },
     )
     def post(self, request: Request, job_id: UUID) -> Response:
-        """Submit a new job with the same request and inputs. 200: the key has created it before."""
+        """Submit a new job with the same request and inputs. 200: created with this key before."""
         job = job_for(caller(request), job_id, Role.OPERATOR)
         key = idempotency_key(request)
         return _submitted(job_retry(job=job, user=caller(request), idempotency_key=key))
 
 
 class JobDismissalView(ApiView):
-    """Hiding a failure from one's own list of what needs attention."""
+    """Dismissal of a failure from the user's own list "Needs attention"."""
 
     @extend_schema(
         operation_id="jobs_dismiss", request=None, responses={204: None, **errors(404, 409)}
     )
     def put(self, request: Request, job_id: UUID) -> Response:
-        """The caller's project summaries do not show this failure any more; a newer failure of the same work is shown again."""
+        """Hide this failure from the caller's project summaries.
+
+        A newer failure of the same work is shown again.
+        """
         failure_dismiss(job=job_for(caller(request), job_id), user=caller(request))
         return Response(status=204)
 
     @extend_schema(operation_id="jobs_dismiss_undo", responses={204: None, **errors(404)})
     def delete(self, request: Request, job_id: UUID) -> Response:
-        """Show it again."""
+        """Show the failure again."""
         failure_restore(job=job_for(caller(request), job_id), user=caller(request))
         return Response(status=204)

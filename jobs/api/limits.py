@@ -12,7 +12,7 @@ from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, IF_MATCH, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, errors
 from mimir.api.views import ApiView, demand_administrator, validated
 
-_ONLY = "Limits are set by site administrators."
+_ADMINISTRATORS_ONLY = "Only site administrators can manage limits."
 
 
 def _shape(row: Limit) -> dict[str, object]:
@@ -20,7 +20,7 @@ def _shape(row: Limit) -> dict[str, object]:
 
 
 class LimitsView(ApiView):
-    """Limits and pauses that admission applies beside the capacity of the clusters."""
+    """Limits and pauses that admission applies in addition to the capacity of the clusters."""
 
     @extend_schema(
         operation_id="limits_list",
@@ -29,10 +29,12 @@ class LimitsView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """List all limits and pauses."""
-        demand_administrator(request, _ONLY)
+        demand_administrator(request, _ADMINISTRATORS_ONLY)
         etag = (
             limits_etag()
-        )  # before the rows: an older tag than the rows is refused, a newer one would pass
+            # Read before the rows: a tag older than the rows is refused later, a newer one would be
+            # accepted.
+        )
         page = paginate(Limit.objects.all(), request, keys=("scope", "key"))
         return Response(
             {"results": [_shape(row) for row in page.results], "next": page.next},
@@ -47,7 +49,7 @@ class LimitsView(ApiView):
     )
     def patch(self, request: Request) -> Response:
         """Set one limit or pause. Admission applies it at once."""
-        demand_administrator(request, _ONLY)
+        demand_administrator(request, _ADMINISTRATORS_ONLY)
         body = validated(serializers.LimitChange, request)
         row = limit_set(
             actor=f"user:{request.user.get_username()}", etags=preconditions(request), **body

@@ -1,4 +1,4 @@
-"""Lineage: which jobs and versions lie between what."""
+"""Lineage graph of a version: jobs and versions upstream and downstream."""
 
 import re
 
@@ -13,7 +13,10 @@ from mimir.api.views import ApiView, caller
 from mimir.lib.errors import Invalid
 from projects.core.access import project_for
 
-_RULE = "must be dataset:<name>@<version>, model:<name>@<version> or twin:<name>@<revision>, with a number or latest after the @"
+_RULE = (
+    "must be dataset:<name>@<version>, model:<name>@<version> or twin:<name>@<revision>,"
+    " with a number or latest after the @"
+)
 _OF = re.compile(r"(dataset|model|twin):([^@\u0000]{1,200})@(latest|[0-9]{1,9})")
 _OF_SCHEMA = {"type": "string", "pattern": f"^{_OF.pattern}$", "x-rule": _RULE}
 
@@ -28,14 +31,15 @@ class LineageView(ApiView):
                 "of",
                 _OF_SCHEMA,
                 required=True,
-                description=f"The version that is asked for: {_RULE}.",
+                description=f"The version at the centre of the graph: {_RULE}.",
             )
         ],
         responses={200: serializers.LineageShape, **errors(400, 404)},
-        description=f"Everything upstream and downstream of one version: the nearest {NODES_MAX} nodes. Edges go in the direction of data.",
+        description="Everything upstream and downstream of one version:"
+        f" the nearest {NODES_MAX} nodes. Edges point in the direction of data flow.",
     )
     def get(self, request: Request, slug: str) -> Response:
-        """The graph around one version."""
+        """Return the lineage graph of one version."""
         project = project_for(caller(request), slug)
         kind, name, number = _parsed(self.query.get("of", ""))
         found = lineage_of(project=project, kind=kind, name=name, number=number)
@@ -50,7 +54,7 @@ class LineageView(ApiView):
 
 
 def _parsed(of: str) -> tuple[NodeKind, str, int | None]:
-    """Raises: Invalid."""
+    """Parse `of` into kind, name and number; None means the latest. Raises: Invalid."""
     match = _OF.fullmatch(of)
     if match is None:
         raise Invalid(f"of: {_RULE}.", detail={"of": _RULE})

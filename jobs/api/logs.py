@@ -1,4 +1,4 @@
-"""The log of a job: any bytes of it, the whole streamed, and searched on the server."""
+"""Log of a job: any part of it, the whole as a stream, and search on the server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -31,11 +31,14 @@ _QUERY = {
     "pattern": rf"^[^\n\u0000]{{1,{QUERY_CHARS_MAX}}}$",
     "x-rule": _QUERY_RULE,
 }
-AT_ONCE_BYTES = 4 * 1024 * 1024  # up to here an answer is built whole, which is faster
+IN_MEMORY_BYTES = 4 * 1024 * 1024  # smaller responses are built in memory, which is faster
 
 
 class ChunkStream(StreamingHttpResponse):
-    """Streams pieces that are read from the database as they are sent, each by a thread that gives its connection back."""
+    """Stream of chunks that are read from the database while they are sent.
+
+    Each chunk is read in a thread, which closes its database connection afterwards.
+    """
 
     def __init__(self, pieces: Iterator[bytes], **kwargs: Any) -> None:
         self._pieces = pieces
@@ -56,7 +59,7 @@ class ChunkStream(StreamingHttpResponse):
 
 
 class LogView(ApiView):
-    """The bytes of a log."""
+    """Log of an attempt."""
 
     @extend_schema(
         operation_id="jobs_log",
@@ -64,51 +67,61 @@ class LogView(ApiView):
             ATTEMPT,
             whole_number(
                 "offset",
-                "Stored bytes from the start; negative: from the end.",
+                "Start, in stored bytes. Negative: from the end.",
                 minimum=-(2**48),
                 maximum=2**48,
             ),
             whole_number(
-                "limit", "Stored bytes at most. Default: all, streamed.", minimum=0, maximum=2**48
+                "limit",
+                "Maximum number of stored bytes. Default: all, streamed.",
+                minimum=0,
+                maximum=2**48,
             ),
             OpenApiParameter(
                 "format",
                 OpenApiTypes.STR,
                 enum=["cri", "raw"],
-                description="raw: what the workload wrote, without the prefixes. Default: cri.",
+                description="raw: output of the workload without the prefixes. Default: cri.",
             ),
             OpenApiParameter(
                 "stream",
                 OpenApiTypes.STR,
                 enum=["stdout", "stderr"],
-                description="With format=raw: this stream only.",
+                description="Only this stream. Requires format=raw.",
             ),
             *DOWNLOAD,
         ],
         responses=download_responses("text/plain", type=OpenApiTypes.STR),
     )
     def get(self, request: Request, job_id: UUID) -> HttpResponseBase:
-        """Stored bytes: lines of `<RFC 3339 time> stdout|stderr F|P <text>`. Byte ranges are answered, but not of more than 4 MiB of raw text.
+        """Return stored bytes: lines of `<RFC 3339 time> stdout|stderr F|P <text>`.
 
-        Headers, all in stored bytes: Log-Offset where the answer begins, Log-Line the number of the line there (from 1), Log-Next where
-        to go on, Log-End the end by now, Log-Complete whether the end is fixed and nothing is missing.
+        Byte ranges are supported, except for more than 4 MiB of raw text.
+
+        Headers, in stored bytes:
+
+        - Log-Offset: start of the response.
+        - Log-Line: number of the first line, from 1.
+        - Log-Next: offset of the next request.
+        - Log-End: current end.
+        - Log-Complete: whether the end is final and nothing is missing.
         """
         attempt = attempt_of(job=job_for(caller(request), job_id), number=self.query.get("attempt"))
         if attempt is None:
             return download(request, _representation(LogSlice(0, 1, 0, 0, False, iter(())), "none"))
-        return download(request, _asked_part(self.query, attempt))
+        return download(request, _requested_part(self.query, attempt))
 
 
-def _asked_part(asked: Mapping[str, Any], attempt: Attempt) -> Representation:
-    """The part of a log that is asked for."""
-    offset, limit, stream = asked.get("offset", 0), asked.get("limit"), asked.get("stream")
-    if asked.get("format") == "raw":
+def _requested_part(query: Mapping[str, Any], attempt: Attempt) -> Representation:
+    """Return the requested part of a log. Raises: Invalid."""
+    offset, limit, stream = query.get("offset", 0), query.get("limit"), query.get("stream")
+    if query.get("format") == "raw":
         part = log_read_raw(
             attempt=attempt, offset=offset, limit=limit, stream=cast("Stream | None", stream)
         )
         return _representation(part, f"{attempt.id}.raw.{stream or 'both'}")
     if stream:
-        raise Invalid("stream: needs format=raw.", detail={"stream": "needs format=raw"})
+        raise Invalid("stream: requires format=raw.", detail={"stream": "requires format=raw"})
     part = log_read(attempt=attempt, offset=offset, limit=limit)
 
     def read(start: int, length: int) -> Iterator[bytes]:
@@ -124,9 +137,13 @@ def _asked_part(asked: Mapping[str, Any], attempt: Attempt) -> Representation:
 def _representation(
     part: LogSlice, name: str, read: Callable[[int, int], Iterator[bytes]] | None = None
 ) -> Representation:
-    """Bytes of a log only ever follow others, so that two offsets name them. `read`: any of its bytes, where their number is known."""
+    """Return the part as a downloadable representation.
+
+    Logs are append-only, so two offsets identify their bytes in the ETag. `read(start, length)`
+    reads any bytes of the part; it is given only if their number is known in advance.
+    """
     stored = part.next_offset - part.offset
-    body = b"".join(part.chunks) if stored <= AT_ONCE_BYTES else None
+    body = b"".join(part.chunks) if stored <= IN_MEMORY_BYTES else None
     size = len(body) if body is not None else stored if read is not None else None
 
     def send(start: int, length: int | None) -> HttpResponse | StreamingHttpResponse:
@@ -155,7 +172,7 @@ def _representation(
 
 
 def _first(pieces: Iterator[bytes], length: int) -> Iterator[bytes]:
-    """The first `length` bytes of `pieces`."""
+    """Yield the first `length` bytes of `pieces`."""
     left = length
     for piece in pieces:
         yield piece[:left]
@@ -165,7 +182,7 @@ def _first(pieces: Iterator[bytes], length: int) -> Iterator[bytes]:
 
 
 class LogSearchView(ApiView):
-    """Finding a text in a log."""
+    """Search in a log."""
 
     @extend_schema(
         operation_id="jobs_log_search",
@@ -173,21 +190,25 @@ class LogSearchView(ApiView):
             OpenApiParameter(
                 "q",
                 _QUERY,
-                description=f"A literal text, without case, 1 to {QUERY_CHARS_MAX} characters.",
+                description=f"Literal text, case-insensitive, 1 to {QUERY_CHARS_MAX} characters.",
             ),
-            flag("errors", "Instead of q: lines that look like errors."),
+            flag("errors", "Find lines that look like errors, instead of q."),
             ATTEMPT,
-            whole_number("cursor", "From `next` of the page before.", minimum=0, maximum=2**48),
+            whole_number("cursor", "From `next` of the previous page.", minimum=0, maximum=2**48),
         ],
         responses={200: serializers.SearchShape, **errors(400, 404)},
     )
     def get(self, request: Request, job_id: UUID) -> Response:
-        """Lines that hold the text, in order; a bounded piece of work: go on at `next`, also when `results` is empty."""
+        """Return lines that contain the text, in order.
+
+        One request searches a bounded part of the log. Continue at `next`, even if `results` is
+        empty.
+        """
         attempt = attempt_of(job=job_for(caller(request), job_id), number=self.query.get("attempt"))
-        query = _query(self.query)
+        text = _search_text(self.query)
         if attempt is None:
             return Response({"results": [], "next": None, "searched_fraction": 1.0})
-        page = log_search(attempt=attempt, query=query, offset=self.query.get("cursor", 0))
+        page = log_search(attempt=attempt, query=text, offset=self.query.get("cursor", 0))
         rows = [
             {
                 "offset": match.offset,
@@ -207,21 +228,21 @@ class LogSearchView(ApiView):
         )
 
 
-def _query(asked: Mapping[str, Any]) -> str | None:
-    if asked.get("errors"):
-        if "q" in asked:
+def _search_text(query: Mapping[str, Any]) -> str | None:
+    if query.get("errors"):
+        if "q" in query:
             raise Invalid(
                 "q: cannot be combined with errors.", detail={"q": "cannot be combined with errors"}
             )
         return None
-    if "q" not in asked:
-        raise Invalid("q: is missing. Give it, or errors=true.", detail={"q": "is missing"})
-    return str(asked["q"])
+    if "q" not in query:
+        raise Invalid("q: is missing. Set q or errors=true.", detail={"q": "is missing"})
+    return str(query["q"])
 
 
 def _next(request: Request, offset: int | None) -> str | None:
     if offset is None:
         return None
-    asked = request.query_params.copy()
-    asked["cursor"] = str(offset)
-    return f"{request.path}?{asked.urlencode()}"
+    query = request.query_params.copy()
+    query["cursor"] = str(offset)
+    return f"{request.path}?{query.urlencode()}"

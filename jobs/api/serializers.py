@@ -1,11 +1,11 @@
-"""Bodies of the public API. Output serializers are the OpenAPI document's."""
+"""Bodies of the public API. Output serializers are used in the OpenAPI document only."""
 
 from typing import Any
 
 from rest_framework import serializers
 
 from jobs.admission.limits import MAX_JOBS
-from jobs.api import document as _document  # noqa: F401 - registers the request's shapes with the OpenAPI generator
+from jobs.api import document as _document  # noqa: F401 - registers an OpenAPI extension
 from jobs.api.serializers_results import ResultField
 from jobs.contract import EventKind, JobStatus, Priority
 from jobs.lifecycle.submit import ATTEMPTS_MAX, TIMEOUT_SECONDS_MAX
@@ -31,20 +31,21 @@ class JobRequest(_Any):
         choices=[priority.value for priority in Priority],
         required=False,
         allow_null=True,
-        help_text="By default: "
+        help_text="Default by type: "
         + ", ".join(f"{name} {spec.default_priority.value}" for name, spec in SPECS.items()),
     )
     resources = serializers.DictField(
         required=False,
         allow_null=True,
-        help_text='Limits: {"cpu": "2", "memory": "4Gi", "gpu": 0}. Amounts above the usual limit of the type are requested as well.',
+        help_text='Limits: {"cpu": "2", "memory": "4Gi", "gpu": 0}. A limit above the default'
+        " of the type raises the request too.",
     )
     timeout_seconds = WholeNumberField(
         1,
         TIMEOUT_SECONDS_MAX,
         required=False,
         allow_null=True,
-        help_text="Of each attempt, from its claim.",
+        help_text="Time limit of each attempt, from its claim.",
     )
     max_attempts = WholeNumberField(1, ATTEMPTS_MAX, required=False, allow_null=True)
     cluster = serializers.CharField(
@@ -67,19 +68,19 @@ class NextStep(_Any):
     label = serializers.CharField()  # type: ignore[assignment]
     patch = serializers.DictField(
         allow_null=True,
-        help_text="Fields of a new request that differ; {}: unchanged; null: a person acts first.",
+        help_text="Changed fields of a new request. {}: no change. null: a person must act first.",
     )
     actor = serializers.ChoiceField(
         choices=[each.value for each in (Actor.NOBODY, Actor.USER, Actor.ADMINISTRATOR)],
-        help_text="Who acts: the user, an administrator, or nobody (waiting is enough).",
+        help_text="Person who must act: the user, an administrator, or nobody (waiting is enough).",
     )
 
 
 class Diagnosis(_Any):
-    category = serializers.CharField(help_text="The failure reason, or what the job waits for.")
+    category = serializers.CharField(help_text="The failure reason or the waiting reason.")
     code = serializers.CharField(help_text="The category, with a suffix for its exact cause.")
     params = serializers.DictField(
-        help_text="Facts of the cause that the texts name. Names and values depend on the code."
+        help_text="Values used in the texts. Their names depend on the code."
     )
     summary = serializers.CharField()
     detail = serializers.CharField()
@@ -107,14 +108,15 @@ class Away(_Any):
     )
     cluster = serializers.CharField()
     since = serializers.DateTimeField(
-        help_text="Time of the first failed request to the cluster; for a node, the worker's last heartbeat."
+        help_text="Time of the first failed request to the cluster; for a node, time of the"
+        " worker's last heartbeat."
     )
     heard_at = serializers.DateTimeField(
-        allow_null=True, help_text="The worker's last heartbeat; null: it has not reported yet."
+        allow_null=True, help_text="Time of the worker's last heartbeat; null: none yet."
     )
     lost_at = serializers.DateTimeField(
         allow_null=True,
-        help_text="Estimated time at which it counts as lost; null: when its launch timeout ends.",
+        help_text="Estimated time at which the worker counts as lost; null: at its launch timeout.",
     )
     detail = serializers.CharField()
 
@@ -143,10 +145,10 @@ class JobShape(_Any):
     type = serializers.ChoiceField(choices=job_type_names())
     status = serializers.ChoiceField(choices=[status.value for status in JobStatus])
     status_label = serializers.CharField(
-        help_text="The status for people, with the attempt number from the second attempt on."
+        help_text="Readable status, with the attempt number from the second attempt on."
     )
     status_text = serializers.CharField(
-        help_text="One sentence for people: progress, waiting reason, failure or result."
+        help_text="One readable sentence: progress, waiting reason, failure or result."
     )
     reason = serializers.CharField()
     message = serializers.CharField()
@@ -154,7 +156,7 @@ class JobShape(_Any):
     priority = serializers.ChoiceField(choices=[priority.value for priority in Priority])
     parameters = serializers.DictField()
     inputs = serializers.ListField(
-        child=serializers.DictField(), help_text="Every version it reads, fixed at submit."
+        child=serializers.DictField(), help_text="Versions that the job reads, fixed at submit."
     )
     resources = Resources()
     timeout_seconds = serializers.IntegerField()
@@ -166,25 +168,28 @@ class JobShape(_Any):
     max_attempts = serializers.IntegerField()
     cluster = serializers.CharField(
         allow_null=True,
-        help_text="The requested cluster; null: any. The attempts show where it ran.",
+        help_text="The requested cluster; null: any. Attempts have the actual cluster.",
     )
     region = serializers.CharField(allow_null=True, help_text="The requested region; null: any.")
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
     cancel_requested_at = serializers.DateTimeField(allow_null=True)
-    result = ResultField(allow_null=True, help_text="Of a job that succeeded; by its type.")
+    result = ResultField(
+        allow_null=True, help_text="Result of a succeeded job. Its schema depends on the type."
+    )
     waiting = Waiting(allow_null=True)
     away = Away(
         allow_null=True,
-        help_text="Of a live job whose cluster or node does not answer and whose worker is silent; null: all is well.",
+        help_text="Set for a live job whose cluster or node is unreachable and whose worker sends"
+        " no heartbeats.",
     )
     retry_of = serializers.UUIDField(allow_null=True)
 
 
 class JobTypeShape(_Any):
     type = serializers.ChoiceField(choices=job_type_names())
-    title = serializers.CharField(help_text="Such as `Training`.")
+    title = serializers.CharField(help_text="For example `Training`.")
     icon = serializers.CharField(help_text="Name of its icon in the web pages.")
     summary = serializers.CharField(help_text="Purpose of the type, in a few words.")
     heading = serializers.CharField(help_text="Heading of the parameters in a form.")
@@ -193,21 +198,24 @@ class JobTypeShape(_Any):
         help_text="Title of a job without a name. `{model}` stands for the parameter `model`."
     )
     subject = serializers.ChoiceField(
-        choices=KINDS, allow_null=True, help_text="The parameter that names what a job is about."
+        choices=KINDS,
+        allow_null=True,
+        help_text="The parameter with the name of the job's subject.",
     )
     output = serializers.CharField(
-        allow_null=True, help_text="The parameter that names what a job writes a new version of."
+        allow_null=True,
+        help_text="The parameter with the name of the object that gets a new version.",
     )
     parameters = serializers.DictField(
         help_text="JSON Schema (2020-12) of `parameters`. Keywords that begin with `x-` are hints"
         " for forms."
     )
-    resources = Resources(help_text="Unless a job asks for others.")
+    resources = Resources(help_text="Defaults of the type.")
     default_priority = serializers.ChoiceField(choices=[priority.value for priority in Priority])
     reads = serializers.ListField(child=serializers.ChoiceField(choices=KINDS))
     produces = serializers.ListField(
         child=serializers.ChoiceField(choices=KINDS),
-        help_text="Kinds of which a successful job writes a new version.",
+        help_text="Kinds of objects that get a new version from a successful job.",
     )
 
 
@@ -237,12 +245,12 @@ class ArtifactShape(_Any):
     size_bytes = serializers.IntegerField()
     sha256 = serializers.CharField()
     media_type = serializers.CharField()
-    url = serializers.CharField(help_text="A path.")
+    url = serializers.CharField(help_text="Path of the file.")
 
 
 class AttemptShape(_Any):
     number = serializers.IntegerField()
-    cluster = serializers.CharField(help_text="Where its worker runs, or ran.")
+    cluster = serializers.CharField(help_text="Cluster of its worker.")
     reason = serializers.CharField()
     message = serializers.CharField()
     created_at = serializers.DateTimeField()
@@ -254,14 +262,14 @@ class AttemptShape(_Any):
     exit_signal = serializers.IntegerField(allow_null=True)
     peak_memory_bytes = serializers.IntegerField(allow_null=True)
     memory_limit_bytes = serializers.IntegerField()
-    counts = serializers.BooleanField(help_text="It used up one of the job's attempts.")
+    counts = serializers.BooleanField(help_text="Whether it used up one of the job's attempts.")
     log_end = serializers.IntegerField()
     log_complete = serializers.BooleanField()
 
 
 class MatchShape(_Any):
-    offset = serializers.IntegerField(help_text="Where the line begins, in stored bytes.")
-    line = serializers.IntegerField(help_text="From 1.")
+    offset = serializers.IntegerField(help_text="Start of the line, in stored bytes.")
+    line = serializers.IntegerField(help_text="Line number, from 1.")
     text = serializers.CharField()
     match_start = serializers.IntegerField()
     match_length = serializers.IntegerField()
@@ -285,33 +293,35 @@ class Usage(_Any):
 
 
 class LineageNode(_Any):
-    id = serializers.CharField(help_text="dataset:weather@1, twin:town@3 (a revision), job:<id>, …")
+    id = serializers.CharField(
+        help_text="For example dataset:weather@1, twin:town@3 (a revision), job:<id>."
+    )
     kind = serializers.ChoiceField(choices=[kind.value for kind in NodeKind])
     name = serializers.CharField(allow_blank=True)
     version = serializers.IntegerField(allow_null=True, help_text="null for a job.")
     job_type = serializers.ChoiceField(
-        choices=job_type_names(), allow_null=True, help_text="Of a job."
+        choices=job_type_names(), allow_null=True, help_text="Set for a job."
     )
     status = serializers.ChoiceField(
-        choices=[status.value for status in JobStatus], allow_null=True, help_text="Of a job."
+        choices=[status.value for status in JobStatus], allow_null=True, help_text="Set for a job."
     )
     at = serializers.DateTimeField(help_text="Time of creation or submission.")
     by = serializers.CharField(allow_null=True)
 
 
 class LineageEdge(_Any):
-    to = serializers.CharField(help_text="A node's id.")
+    to = serializers.CharField(help_text="Id of a node.")
 
     def get_fields(self) -> dict[str, Any]:
-        """Add `from`, which cannot be an attribute of a class."""
-        return {"from": serializers.CharField(help_text="A node's id."), **super().get_fields()}
+        """Add `from`, which is a keyword and cannot be a class attribute."""
+        return {"from": serializers.CharField(help_text="Id of a node."), **super().get_fields()}
 
 
 class LineageShape(_Any):
     of = serializers.CharField(help_text="Id of the requested node.")
     nodes = LineageNode(many=True)
     edges = LineageEdge(many=True)
-    truncated = serializers.BooleanField(help_text="More nodes exist, further away.")
+    truncated = serializers.BooleanField(help_text="Whether more distant nodes exist.")
 
 
 class LimitShape(_Any):
@@ -320,7 +330,7 @@ class LimitShape(_Any):
         max_length=63,
         allow_blank=True,
         default="",
-        help_text="Empty, a job type, or a project's slug.",
+        help_text="Empty, a job type or a project's slug.",
     )
     max_jobs = serializers.IntegerField(allow_null=True, required=False, default=None)
     paused = serializers.BooleanField(required=False, default=False)

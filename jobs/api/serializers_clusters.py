@@ -1,4 +1,4 @@
-"""Bodies of clusters. Output serializers are the OpenAPI document's."""
+"""Bodies of the clusters API. Output serializers are used in the OpenAPI document only."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,14 +21,14 @@ from jobs.models import ModelCache
 from mimir.api.fields import ObjectField, PatternField, WholeNumberField
 
 _Any = serializers.Serializer[Any]
-_SELECTOR = '{"label": "value"}, which a node must have'
+_SELECTOR = '{"label": "value"}. A node must have these labels'
 _TOLERATIONS = (
-    'As Kubernetes has them: [{"key", "operator", "value", "effect", "tolerationSeconds"}]'
+    'In the form of Kubernetes: [{"key", "operator", "value", "effect", "tolerationSeconds"}]'
 )
 
 
 def _quantity(parse: Callable[[str], int]) -> Callable[[str], None]:
-    """A validator: the text must be a quantity that `parse` reads."""
+    """Return a validator of quantities that `parse` accepts."""
 
     def check(text: str) -> None:
         try:
@@ -39,28 +39,28 @@ def _quantity(parse: Callable[[str], int]) -> Callable[[str], None]:
     return check
 
 
-class CapacityAsked(_Any):
+class CapacityRequest(_Any):
     jobs = WholeNumberField(
-        0, CAPACITIES["capacity_jobs"], required=False, help_text="Workers at once."
+        0, CAPACITIES["capacity_jobs"], required=False, help_text="Maximum number of workers."
     )
     cpu = serializers.CharField(
         required=False,
         allow_null=True,
         max_length=40,
         validators=[_quantity(parse_cpu)],
-        help_text="For example 16 or 500m; null: not limited.",
+        help_text="For example 16 or 500m; null: unlimited.",
     )
     memory = serializers.CharField(
         required=False,
         allow_null=True,
         max_length=40,
         validators=[_quantity(parse_memory)],
-        help_text="For example 64Gi; null: not limited.",
+        help_text="For example 64Gi; null: unlimited.",
     )
     gpu = WholeNumberField(0, CAPACITIES["capacity_gpus"], required=False)
 
     def to_internal_value(self, data: Any) -> Any:
-        """A misspelt amount must not pass for no limit."""
+        """Reject unknown keys: a misspelt amount must not be read as "no limit"."""
         others = (
             sorted(str(name) for name in data if name not in self.fields)
             if isinstance(data, dict)
@@ -68,84 +68,90 @@ class CapacityAsked(_Any):
         )
         if others:
             raise serializers.ValidationError(
-                {name: [f"is not an amount: use {', '.join(self.fields)}"] for name in others}
+                {name: [f"is not a resource. Use {', '.join(self.fields)}"] for name in others}
             )
         return super().to_internal_value(data)
 
 
 class ClusterChange(_Any):
     enabled = serializers.BooleanField(
-        required=False, help_text="false: no new work is launched; running jobs continue."
+        required=False, help_text="false: no new workers are launched; running jobs continue."
     )
     region = PatternField(VALUE.pattern, VALUE_RULE, required=False, allow_blank=True)
     context = serializers.CharField(  # type: ignore[assignment]
         required=False,
         allow_blank=True,
-        help_text="Of KUBECONFIG_FILE; empty: the cluster that Mimir runs in.",
+        help_text="Context in KUBECONFIG_FILE. Empty: the cluster that Mimir runs in.",
     )
     namespace = PatternField(
         f"({NAME.pattern})?",
         NAME_RULE,
         required=False,
         allow_blank=True,
-        help_text="Of its workers; empty: WORKER_NAMESPACE.",
+        help_text="Namespace of its workers. Empty: WORKER_NAMESPACE.",
     )
     orchestrator_url = serializers.CharField(
         required=False,
         allow_blank=True,
-        help_text="As its workers reach us; empty: ORCHESTRATOR_URL.",
+        help_text="URL at which its workers reach Mimir. Empty: ORCHESTRATOR_URL.",
     )
     model_cache = serializers.ChoiceField(
         choices=[kind.value for kind in ModelCache],
         required=False,
-        help_text=f"{ModelCache.EMPTY_DIR.value}, or {ModelCache.CLAIM.value}: model-cache-pvc of its namespace.",
+        help_text=f"{ModelCache.EMPTY_DIR.value}, or {ModelCache.CLAIM.value}: the volume claim"
+        " model-cache-pvc of its namespace.",
     )
-    node_selector = ObjectField(required=False, help_text=f"Of every worker: {_SELECTOR}.")
+    node_selector = ObjectField(
+        required=False, help_text=f"Node selector of every worker: {_SELECTOR}."
+    )
     tolerations = serializers.ListField(
         child=serializers.JSONField(),
         max_length=ENTRIES_MAX,
         required=False,
-        help_text=f"Of every worker. {_TOLERATIONS}.",
+        help_text=f"Tolerations of every worker. {_TOLERATIONS}.",
     )
     gpu_node_selector = ObjectField(
-        required=False, help_text="Of workers with GPUs, beside those of every worker."
+        required=False, help_text="Additional node selector of workers with GPUs."
     )
     gpu_tolerations = serializers.ListField(
         child=serializers.JSONField(),
         max_length=ENTRIES_MAX,
         required=False,
-        help_text="Of workers with GPUs, beside those of every worker.",
+        help_text="Additional tolerations of workers with GPUs.",
     )
     away_grace_seconds = WholeNumberField(
         *GRACE_SECONDS,
         required=False,
-        help_text="Seconds without a heartbeat, while the cluster does not answer, after which a worker counts as lost. Default: 600.",
+        help_text="Seconds without a heartbeat after which a worker of an unreachable cluster"
+        " counts as lost. Default: 600.",
     )
-    capacity = CapacityAsked(required=False)
+    capacity = CapacityRequest(required=False)
 
 
 class ClusterRequest(ClusterChange):
     name = PatternField(NAME.pattern, NAME_RULE)
     launcher = serializers.CharField(
-        required=False, default=LauncherKind.KUBERNETES.value, help_text="kubernetes"
+        required=False, default=LauncherKind.KUBERNETES.value, help_text="Must be kubernetes."
     )
-    capacity = CapacityAsked()
+    capacity = CapacityRequest()
 
 
 class CapacityShape(_Any):
-    jobs = serializers.IntegerField(help_text="Workers.")
-    cpu = serializers.CharField(allow_null=True, help_text="null: not limited.")
-    memory = serializers.CharField(allow_null=True, help_text="null: not limited.")
+    jobs = serializers.IntegerField(help_text="Number of workers.")
+    cpu = serializers.CharField(allow_null=True, help_text="null: unlimited.")
+    memory = serializers.CharField(allow_null=True, help_text="null: unlimited.")
     gpu = serializers.IntegerField()
 
 
 class HealthShape(_Any):
     state = serializers.ChoiceField(choices=[state.value for state in Health])
     reached_at = serializers.DateTimeField(
-        allow_null=True, help_text="When its workers were last listed."
+        allow_null=True, help_text="Time of the last successful list of its workers."
     )
     unreachable_since = serializers.DateTimeField(allow_null=True)
-    message = serializers.CharField(help_text="Why it does not answer; empty while it does.")
+    message = serializers.CharField(
+        help_text="Cause of the failed requests; empty while it is reachable."
+    )
 
 
 class ClusterShape(_Any):
@@ -162,16 +168,17 @@ class ClusterShape(_Any):
     gpu_node_selector = serializers.DictField(child=serializers.CharField())
     gpu_tolerations = serializers.ListField(child=serializers.DictField())
     away_grace_seconds = serializers.IntegerField(
-        help_text="A worker counts as lost after so many seconds without a sign of it or of its cluster."
+        help_text="Seconds without a heartbeat after which a worker of an unreachable cluster"
+        " counts as lost."
     )
     capacity = CapacityShape()
-    used = CapacityShape(help_text="Held by workers until they are seen gone.")
+    used = CapacityShape(help_text="Held by workers until they are observed gone.")
     health = HealthShape()
 
 
 class PlaceShape(_Any):
     name = serializers.CharField()
-    region = serializers.CharField(help_text="Empty: in none.")
+    region = serializers.CharField(help_text="Empty: no region.")
     enabled = serializers.BooleanField(
-        help_text="false: a job that asks for it waits until an administrator switches it on."
+        help_text="false: a job that requests it waits until an administrator enables it."
     )

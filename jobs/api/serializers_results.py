@@ -1,4 +1,4 @@
-"""Results of succeeded jobs in the API document. Their shapes stand beside the outcomes."""
+"""Results of succeeded jobs in the OpenAPI document. Each type's `outcome` defines its schema."""
 
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
@@ -14,4 +14,4 @@ from jobs.types.outcome import result_shapes
     )
 )
 class ResultField(serializers.DictField):
-    """The result of a job that succeeded; its shape depends on the type."""
+    """Result of a succeeded job; its schema depends on the type."""

@@ -1,4 +1,4 @@
-"""A project at a glance."""
+"""Summary of a project."""
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -12,7 +12,7 @@ from projects.core.access import project_for
 
 
 class SummaryView(ApiView):
-    """The home page's data."""
+    """Data of the project's home page."""
 
     @extend_schema(
         operation_id="projects_summary", responses={200: serializers_summary.Summary, **errors(404)}

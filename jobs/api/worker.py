@@ -1,4 +1,7 @@
-"""The worker API: docs/reference/worker-protocol.md. Untrusted input with limits; a token opens its own attempt and nothing else."""
+"""Worker API, specified in docs/reference/worker-protocol.md.
+
+Input is untrusted and limited. A token gives access to its own attempt only.
+"""
 
 import datetime as dt
 import hashlib
@@ -30,8 +33,8 @@ from jobs.lifecycle.claim import attempt_claim
 from jobs.lifecycle.finish import attempt_finish
 from jobs.lifecycle.inputs_read import input_content
 from jobs.lifecycle.report import (
+    artifact_limits_check,
     artifact_record,
-    artifact_room_check,
     events_record,
     heartbeat_record,
 )
@@ -50,7 +53,7 @@ EVENTS_PER_REQUEST = 200
 _Any = serializers.Serializer[Any]
 
 
-class Bytes(BaseParser):
+class UnparsedBody(BaseParser):
     """Parse nothing: views read the body in bounded pieces."""
 
     media_type = "*/*"
@@ -118,10 +121,13 @@ class WorkerView(ApiView):
     permission_classes = (AllowAny,)
 
     def attempt(self, request: Request, attempt_id: UUID) -> Attempt:
-        """The attempt whose claim the token belongs to. Raises: NotAuthenticated, for a missing attempt too."""
+        """Return the attempt to whose claim the token belongs.
+
+        Raises: NotAuthenticated, also for a missing attempt.
+        """
         attempt = Attempt.objects.select_related("job").filter(id=attempt_id).first()
         if attempt is None or not is_session_token(attempt, _token(request)):
-            raise NotAuthenticated("This token does not open this attempt.")
+            raise NotAuthenticated("The token is not valid for this attempt.")
         return attempt
 
 
@@ -130,7 +136,7 @@ class ClaimView(WorkerView):
 
     def post(self, request: Request, attempt_id: UUID) -> Response:
         if not is_launch_token(attempt_id, _token(request)):
-            raise NotAuthenticated("This token does not open this attempt.")
+            raise NotAuthenticated("The token is not valid for this attempt.")
         body = validated(ClaimRequest, request, others_ignored=True)
         answer = attempt_claim(
             attempt_id=attempt_id, claim_id=body["claim_id"], host=body["hostname"]
@@ -173,9 +179,9 @@ def _aware(at: dt.datetime) -> dt.datetime:
 
 
 class WorkerLogView(WorkerView):
-    """Bytes of the log. Also of a fenced attempt, until its log is closed."""
+    """Log bytes of the attempt. A fenced attempt can append too, until its log is closed."""
 
-    parser_classes = (Bytes,)
+    parser_classes = (UnparsedBody,)
 
     def post(self, request: Request, attempt_id: UUID) -> Response:
         attempt = self.attempt(request, attempt_id)
@@ -195,52 +201,56 @@ class WorkerLogView(WorkerView):
 class WorkerArtifactView(WorkerView):
     """Artifact of the attempt."""
 
-    parser_classes = (Bytes,)
+    parser_classes = (UnparsedBody,)
 
     def put(self, request: Request, attempt_id: UUID, name: str) -> Response:
         attempt = self.attempt(request, attempt_id)
         name, role = unquote(name), request.query_params.get("role", ArtifactRole.ARTIFACT)
         if not re.fullmatch(ARTIFACT_NAME_PATTERN, name):
             raise Invalid(
-                f"An artifact's name has to match {ARTIFACT_NAME_PATTERN}.",
-                detail={"name": "is not allowed"},
+                f"The artifact's name must match {ARTIFACT_NAME_PATTERN}.",
+                detail={"name": f"must match {ARTIFACT_NAME_PATTERN}"},
             )
         if role not in {member.value for member in ArtifactRole}:
             known = ", ".join(ArtifactRole)
-            raise Invalid(f"role is one of {known}.", detail={"role": f"one of {known}"})
+            raise Invalid(
+                f"role must be one of {known}.", detail={"role": f"must be one of {known}"}
+            )
         if attempt.fenced_at or attempt.ended_at:
             raise Gone(
                 "This attempt is fenced: another attempt runs, or the job has ended.", code="fenced"
             )
         with storage_watched(attempt):
-            artifact, kept = self._stored(request, attempt, name, ArtifactRole(role))
+            artifact, is_new = self._stored(request, attempt, name, ArtifactRole(role))
         answer = {
             "name": artifact.name,
             "size_bytes": artifact.size_bytes,
             "sha256": artifact.sha256,
         }
-        return Response(answer, status=201 if kept else 200)
+        return Response(answer, status=201 if is_new else 200)
 
     def _stored(
         self, request: Request, attempt: Attempt, name: str, role: ArtifactRole
     ) -> tuple[Artifact, bool]:
-        """Return the artifact and whether it is new."""
+        """Store the body; return the artifact and whether it is new. Raises: MimirError."""
         size = _declared(request)
-        artifact_room_check(attempt_id=attempt.id, size_bytes=size)
+        artifact_limits_check(attempt_id=attempt.id, size_bytes=size)
         artifacts.check_space(size)
         body = _Body(request, settings.ENV.artifact_bytes_max)
         key = artifacts.write(f"{ARTIFACTS}/{attempt.job.project_id}/{attempt.id}/{uuid4()}", body)
-        kept = True  # also when a commit has no known end: its row may be there, and an object without one is swept
+        # Also kept if the outcome of the commit is unknown: the row may exist. An object without a
+        # row is deleted by the sweep.
+        keep_object = True
         try:
             sha256 = body.digest.hexdigest()
             if sha256 != request.headers.get("X-Content-SHA256", "").lower():
                 raise MimirError(
-                    "The bytes are not those of X-Content-SHA256.",
+                    "The bytes do not match X-Content-SHA256.",
                     code="sha256_mismatch",
                     status=422,
                 )
             artifacts.sync(key)
-            artifact, kept = artifact_record(
+            artifact, is_new = artifact_record(
                 attempt_id=attempt.id,
                 name=name,
                 role=role,
@@ -249,13 +259,14 @@ class WorkerArtifactView(WorkerView):
                 sha256=sha256,
                 media_type=request.headers.get("Content-Type", "application/octet-stream"),
             )
+            keep_object = is_new
         except MimirError:
-            kept = False
+            keep_object = False
             raise
         finally:
-            if not kept:
+            if not keep_object:
                 artifacts.discard(key)
-        return artifact, kept
+        return artifact, is_new
 
 
 def _declared(request: Request) -> int:
@@ -264,7 +275,7 @@ def _declared(request: Request) -> int:
 
 
 class _Body(File):  # type: ignore[type-arg]
-    """A request's body as a file to be stored: hashed, counted and limited while it is copied."""
+    """File view of a request body: hashes, counts and limits the bytes while they are copied."""
 
     def __init__(self, request: Request, limit: int) -> None:
         super().__init__(None, name="content")
@@ -305,7 +316,7 @@ class WorkerInputView(WorkerView):
 
 
 class FinishView(WorkerView):
-    """The end of the attempt."""
+    """Finish of the attempt."""
 
     def post(self, request: Request, attempt_id: UUID) -> Response:
         attempt = self.attempt(request, attempt_id)

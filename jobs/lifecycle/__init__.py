@@ -1,5 +1,5 @@
-"""Writes over a job's life: submit, resolve inputs, claim, report, finish, cancel, retry, retention.
+"""Writes during a job's life: submit, claim, report, finish, cancel, retry and retention.
 
-Keyword-only arguments and short transactions without network calls; events and hints are
-published on commit. Imported by the APIs, the reconciler and the commands.
+Functions have keyword-only arguments and short transactions without network calls. Events and
+hints are published on commit. Imported by the APIs, the reconciler and the commands.
 """

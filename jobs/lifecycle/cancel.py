@@ -1,4 +1,4 @@
-"""Cancellation: of a waiting job at once; a worker is told to stop and has a grace period.
+"""Cancellation: immediate for a waiting job; a worker gets a stop request and a grace period.
 
 The reconciler ends an attempt whose grace period is over.
 """
@@ -15,7 +15,7 @@ from mimir.lib.errors import Conflict
 
 
 def job_cancel(*, job_id: UUID, actor: str) -> Job:
-    """Cancel a job, if it is not cancelled already.
+    """Cancel a job. Does nothing if it is already cancelled.
 
     Raises: Conflict if it has succeeded or failed.
     """
@@ -23,9 +23,7 @@ def job_cancel(*, job_id: UUID, actor: str) -> Job:
         job = job_lock(job_id=job_id)
         status = JobStatus(job.status)
         if status in (JobStatus.SUCCEEDED, JobStatus.FAILED):
-            raise Conflict(
-                f"The job has ended: it {'succeeded' if status is JobStatus.SUCCEEDED else 'failed'} before the cancel came."
-            )
+            raise Conflict(f"The job has already {status.value} and cannot be cancelled.")
         if status is JobStatus.QUEUED:
             _cancel_waiting(job, actor)
         elif status in (JobStatus.LAUNCHING, JobStatus.RUNNING):

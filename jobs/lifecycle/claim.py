@@ -19,9 +19,9 @@ from mimir.lib.errors import Conflict, Gone, NotFound
 
 
 def attempt_claim(*, attempt_id: UUID, claim_id: UUID, host: str) -> dict[str, Any]:
-    """Claim an attempt; return the answer of docs/reference/worker-protocol.md.
+    """Claim an attempt; return the response of docs/reference/worker-protocol.md.
 
-    A repeated claim with the same `claim_id` gets the same answer.
+    A repeated claim with the same `claim_id` gets the same response.
     Raises: NotFound; Gone if fenced or ended (checked first); Conflict `already_claimed` for
     another `claim_id`.
     """
@@ -29,7 +29,7 @@ def attempt_claim(*, attempt_id: UUID, claim_id: UUID, host: str) -> dict[str, A
         try:
             job, attempt = attempt_lock(attempt_id=attempt_id)
         except Attempt.DoesNotExist:
-            raise NotFound("There is no such attempt.") from None
+            raise NotFound("This attempt does not exist.") from None
         if attempt.fenced_at or attempt.ended_at:
             raise Gone(
                 "This attempt is fenced: another attempt runs, or the job has ended.", code="fenced"
@@ -38,7 +38,7 @@ def attempt_claim(*, attempt_id: UUID, claim_id: UUID, host: str) -> dict[str, A
             _claim(job, attempt, claim_id, host)
         elif attempt.claim_id != claim_id:
             raise Conflict("Another worker has claimed this attempt.", code="already_claimed")
-    return _answer(job, attempt)
+    return _response(job, attempt)
 
 
 def _claim(job: Job, attempt: Attempt, claim_id: UUID, host: str) -> None:
@@ -55,14 +55,14 @@ def _claim(job: Job, attempt: Attempt, claim_id: UUID, host: str) -> None:
         diagnosis=None,
     )
     if not moved:
-        raise Gone("This attempt is fenced: its job does not wait for it.", code="fenced")
+        raise Gone("This attempt is fenced: its job is not launching it.", code="fenced")
     attempt.claim_id = claim_id
     attempt.claimed_at = attempt.heartbeat_at = now
     attempt.save(update_fields=["claim_id", "claimed_at", "heartbeat_at"])
     launch_count(job=job, attempt=attempt)
 
 
-def _answer(job: Job, attempt: Attempt) -> dict[str, Any]:
+def _response(job: Job, attempt: Attempt) -> dict[str, Any]:
     assert attempt.claim_id is not None
     inputs = claim_inputs(job)
     reads_model = any(item["kind"] == "model" for item in inputs)
@@ -77,7 +77,7 @@ def _answer(job: Job, attempt: Attempt) -> dict[str, Any]:
         },
         "limits": {
             **worker_limits(job=job, attempt=attempt)._asdict(),
-            # Workers of version 0.1.0 require these, and use neither.
+            # Workers of version 0.1.0 require these keys but do not use them.
             "artifact_count": settings.ENV.artifact_count_max,
             "result_bytes": settings.ENV.result_bytes_max,
         },
@@ -90,7 +90,7 @@ def _answer(job: Job, attempt: Attempt) -> dict[str, Any]:
 
 
 def worker_limits(*, job: Job, attempt: Attempt) -> WorkerLimits:
-    """Return the limits of an attempt, on the process launcher cut to the machine's capacity."""
+    """Return the limits of an attempt, capped to the machine on the process launcher."""
     env = settings.ENV
     limits = clamped(from_dict(job.resources).limits, launcher=attempt.cluster.launcher)
     return WorkerLimits(

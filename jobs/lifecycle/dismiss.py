@@ -1,4 +1,7 @@
-"""Hide a failed job from one user's "Needs attention", and show it again. Nobody else's list changes."""
+"""Hide a failed job from one user's "Needs attention", or show it again.
+
+The lists of other users do not change.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def failure_dismiss(*, job: Job, user: "User") -> None:
-    """Hide it; twice is as good as once. Raises: Conflict for a job that did not fail."""
+    """Hide a failure from the user. Idempotent. Raises: Conflict for a job that did not fail."""
     if job.status != JobStatus.FAILED:
         raise Conflict("Only a failed job can be dismissed.", code="not_failed")
     DismissedFailure.objects.bulk_create(
@@ -20,5 +23,5 @@ def failure_dismiss(*, job: Job, user: "User") -> None:
 
 
 def failure_restore(*, job: Job, user: "User") -> None:
-    """Show it again."""
+    """Show a dismissed failure again. Idempotent."""
     DismissedFailure.objects.filter(user=user, job=job).delete()

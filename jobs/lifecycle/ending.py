@@ -1,7 +1,7 @@
 """End of an attempt without success: its job is cancelled, fails, or returns to the queue.
 
-Only the orchestrator retries. Infrastructure failures do not use up the user's attempts, but have
-a bound of their own. An orderly shutdown and a shortage of capacity count against neither.
+Only the orchestrator retries. Infrastructure failures are limited separately and do not use up the
+user's attempts. An orderly shutdown and a capacity shortage count against neither limit.
 """
 
 import datetime as dt
@@ -13,7 +13,7 @@ from jobs.contract import EventKind, FailureReason, FinishStatus, JobStatus
 from jobs.core.transition import job_move
 from jobs.diagnosis.job import diagnose
 from jobs.diagnosis.message import DiagnosisBody
-from jobs.lifecycle.storagewait import storage_wait_told, storage_waits
+from jobs.lifecycle.storagewait import storage_wait_message, storage_waits
 from jobs.models import Attempt, Job
 from jobs.reasons import FINAL_REASONS, SHORTAGE_REASONS, UNCOUNTED_REASONS
 from mimir.lib.clock import utc_now
@@ -35,12 +35,12 @@ def attempt_end(
 ) -> JobStatus:
     """End a live attempt and move its job; return the job's status. The caller holds both locks.
 
-    `by_worker`: the status of the worker's own finish. Without it the attempt is fenced, and later
+    `by_worker`: the status in the worker's finish. Without it the attempt is fenced, and later
     requests of its worker are refused.
-    `cluster_diagnosis`: the cluster's, for the same reason.
+    `cluster_diagnosis`: diagnosis of the cluster for the same reason.
     """
     now = utc_now()
-    reason, message = _while_storage_waits(job, attempt, reason, message)
+    reason, message = _during_storage_wait(job, attempt, reason, message)
     clean = message.replace("\x00", "�")[:MESSAGE_MAX]
     diagnosis = diagnose(
         reason,
@@ -71,27 +71,27 @@ def attempt_end(
         if by_worker is not None:
             job_finish_cancelled(job=job, actor=actor)
         return JobStatus(job.status)
-    if _tries_again(job, reason, counts=counts):
+    if _is_retried(job, reason, counts=counts):
         _requeue(job, attempt, reason, diagnosis, actor, counts=counts)
     else:
         _fail(job, reason, diagnosis, actor, counts=counts)
     return JobStatus(job.status)
 
 
-def _while_storage_waits(
+def _during_storage_wait(
     job: Job, attempt: Attempt, reason: FailureReason, message: str
 ) -> tuple[FailureReason, str]:
-    """Return reason and message of an attempt that may wait for the artifact storage.
+    """Return reason and message, corrected if the attempt was waiting for the artifact storage.
 
-    A time limit that passes during such a wait is not the job's fault.
+    A timeout during such a wait is not the job's fault.
     """
     if not storage_waits(attempt):
         return reason, message
     if reason is FailureReason.DEADLINE_EXCEEDED:
         limit = f"Its time limit of {duration_text(job.timeout_seconds)} passed"
-        return FailureReason.STORAGE_UNAVAILABLE, storage_wait_told(attempt, before=limit)
+        return FailureReason.STORAGE_UNAVAILABLE, storage_wait_message(attempt, before=limit)
     if reason is FailureReason.WORKER_LOST:
-        return reason, storage_wait_told(
+        return reason, storage_wait_message(
             attempt, before=message.removesuffix(".") or "Its worker vanished"
         )
     return reason, message
@@ -116,7 +116,7 @@ def back_off_seconds(failures: int) -> float:
     )
 
 
-def _tries_again(job: Job, reason: FailureReason, *, counts: bool) -> bool:
+def _is_retried(job: Job, reason: FailureReason, *, counts: bool) -> bool:
     if reason in FINAL_REASONS:
         return False
     if reason is FailureReason.SHUTDOWN or reason in SHORTAGE_REASONS:

@@ -23,12 +23,12 @@ from mimir.lib.errors import Conflict, Gone
 
 
 def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
-    """Accept the end of an attempt; return its job's status. A repeated report is accepted again.
+    """Accept the finish report of an attempt; return its job's status. Idempotent.
 
     Raises: Conflict `log_incomplete` with the stored end in its detail; Gone if fenced.
     """
-    whole = _log_matches(attempt_id, report)
-    outcome = _prepared(attempt_id, report)
+    log_matches = _log_matches(attempt_id, report)
+    outcome = _prepare(attempt_id, report)
     crash_point("finish.before_transaction")
     with transaction.atomic():
         job, attempt = attempt_lock(attempt_id=attempt_id)
@@ -38,28 +38,28 @@ def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
             )
         if attempt.ended_at:
             if attempt.end_status != report.status:
-                raise Gone("This attempt has ended otherwise.", code="fenced")
+                raise Gone("This attempt has already ended with another status.", code="fenced")
             return JobStatus(job.status)
         if attempt.end_status:
-            return JobStatus(job.status)  # a repeated finish of a worker that was asked to stop
+            return JobStatus(job.status)  # a repeated finish of an interrupted worker
         if attempt.log_end < report.log_end:
             raise Conflict(
-                "The log is not whole yet.", code="log_incomplete", detail={"end": attempt.log_end}
+                "The log is incomplete.", code="log_incomplete", detail={"end": attempt.log_end}
             )
         _close(
             job,
             attempt,
-            complete=whole and attempt.log_end == report.log_end,
+            complete=log_matches and attempt.log_end == report.log_end,
             missing=report.log_missing,
         )
-        _keep_exit(attempt, report)
+        _store_exit(attempt, report)
         status = _apply(job, attempt, report, outcome)
         crash_point("finish.before_commit")
     return status
 
 
 def _log_matches(attempt_id: UUID, report: FinishReport) -> bool:
-    """Return whether the stored log is the reported one.
+    """Return whether the stored log is the reported log.
 
     Runs before the transaction: a log is long, and stored bytes do not change.
     """
@@ -67,7 +67,7 @@ def _log_matches(attempt_id: UUID, report: FinishReport) -> bool:
     return attempt.log_end == report.log_end and log_sha256(attempt) == report.log_sha256
 
 
-def _prepared(attempt_id: UUID, report: FinishReport) -> Any:
+def _prepare(attempt_id: UUID, report: FinishReport) -> Any:
     """Return the checked outcome of a success, or its refusal.
 
     Runs before the transaction: uploaded files do not change.
@@ -85,7 +85,9 @@ def _prepared(attempt_id: UUID, report: FinishReport) -> Any:
 
 def _close(job: Job, attempt: Attempt, *, complete: bool, missing: str) -> None:
     marker = missing or (
-        None if complete else "The stored log is not what the worker sent: its checksum differs."
+        None
+        if complete
+        else "The stored log differs from the worker's log: the checksums do not match."
     )
     log_close(attempt=attempt, complete=marker is None, marker=marker)
     event_add(
@@ -97,7 +99,7 @@ def _close(job: Job, attempt: Attempt, *, complete: bool, missing: str) -> None:
     )
 
 
-def _keep_exit(attempt: Attempt, report: FinishReport) -> None:
+def _store_exit(attempt: Attempt, report: FinishReport) -> None:
     attempt.exit_code = report.exit_code
     attempt.exit_signal = report.exit_signal
     if report.peak_memory_bytes is not None:
@@ -108,7 +110,7 @@ def _keep_exit(attempt: Attempt, report: FinishReport) -> None:
 def _apply(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> JobStatus:
     actor = f"worker:{attempt.id}"
     if job.status == JobStatus.CANCELLING:
-        # Whatever it came to: its artifacts stay, its outcome is not applied.
+        # Independent of the report: the artifacts stay, the outcome is not applied.
         attempt.ended_at = utc_now()
         attempt.end_status = report.status
         attempt.reason = FailureReason.CANCELLED
@@ -119,7 +121,8 @@ def _apply(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> Jo
         return _succeed(job, attempt, report, outcome)
     reason = report.reason or FailureReason.WORKLOAD_FAILED
     if report.status is FinishStatus.CANCELLED:
-        reason = FailureReason.INTERRUPTED  # nobody asked for a cancel: its surroundings stopped it
+        # No user requested a cancel: the worker's environment stopped it.
+        reason = FailureReason.INTERRUPTED
     if reason is FailureReason.INTERRUPTED and attempt.cluster.launcher == LauncherKind.KUBERNETES:
         return _interrupted(job, attempt, report)
     return attempt_end(
@@ -134,7 +137,7 @@ def _apply(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> Jo
 
 
 def _interrupted(job: Job, attempt: Attempt, report: FinishReport) -> JobStatus:
-    """Record the worker's finish; leave the end to the reconciler.
+    """Record the worker's finish. The reconciler ends the attempt later.
 
     Only the cluster knows whether an eviction, a preemption or a person stopped the worker.
     """
@@ -149,7 +152,7 @@ def _succeed(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> 
     try:
         if isinstance(outcome, OutcomeRefused):
             raise outcome
-        with transaction.atomic():  # a savepoint: a refused outcome leaves nothing half-written
+        with transaction.atomic():  # a savepoint: a refused outcome must leave no partial writes
             result: dict[str, Any] = outcome_apply(job=job, attempt=attempt, prepared=outcome)
             crash_point("outcome.inside")
     except OutcomeRefused as refused:

@@ -1,8 +1,8 @@
-"""Comparison of a request with the one that used its Idempotency-Key before. Pure.
+"""Comparison of a request with the earlier request of the same Idempotency-Key. Pure.
 
 A job stores a digest of its request. Version 2 is `v2:` and a hash of a canonical form without
 empty fields: a field that a later release adds is empty in older requests and changes no digest.
-Version 1, which version 0.1.0 stored, is a hex digest of the fields as they were sent.
+Version 1, stored by release 0.1.0, is a hex digest of the fields as they were sent.
 """
 
 import base64
@@ -23,7 +23,7 @@ def request_digest(request: Mapping[str, Any]) -> str:
 
 
 def is_same_request(stored_digest: str, request: Mapping[str, Any]) -> bool:
-    """Return whether a job's stored digest, of either version, is that of `request`."""
+    """Return whether a job's stored digest, of either version, is the digest of `request`."""
     version_2 = stored_digest.startswith(_V2)
     expected = request_digest(request) if version_2 else _digest_v1(request)
     return hmac.compare_digest(stored_digest, expected)

@@ -1,4 +1,4 @@
-"""Inputs of a job as rows. Each type's `inputs.resolve` (`jobs/types/`) finds them at submit."""
+"""Inputs of a job as rows. Each type's `inputs.resolve` (`jobs/types/`) resolves them at submit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ def deleted_inputs(rows: Sequence[InputRow]) -> list[str]:
 
 
 def input_rows_create(job: Job) -> None:
-    """Insert one `JobInput` per input, which a version's page finds its users by.
+    """Insert one `JobInput` per input, for queries of a version's users.
 
     Runs in the transaction that inserts the job.
     """

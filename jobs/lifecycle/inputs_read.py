@@ -21,19 +21,19 @@ class InputContent:
 
 
 def claim_inputs(job: Job) -> list[dict[str, Any]]:
-    """Return `inputs` of the claim's answer (docs/reference/worker-protocol.md)."""
+    """Return `inputs` of the claim's response (docs/reference/worker-protocol.md)."""
     rows = {
         kind: model.objects.in_bulk([row["id"] for row in job.inputs if row["kind"] == kind])
         for kind, model in _VERSIONS.items()
     }
-    answer = []
+    inputs = []
     for row in job.inputs:
         public = {key: value for key, value in row.items() if key != "id"}
         facts = (
             _FACTS[row["kind"]](rows[row["kind"]][UUID(row["id"])]) if row["kind"] in rows else {}
         )
-        answer.append({**public, **facts})
-    return answer
+        inputs.append({**public, **facts})
+    return inputs
 
 
 def input_content(job: Job, name: str) -> InputContent:
@@ -72,7 +72,10 @@ def public_inputs(job: Job) -> list[dict[str, Any]]:
 
 
 def _stored(version: Any) -> tuple[str, int, str]:
-    """Return key, size and SHA-256 of the stored object; a dataset version's Parquet table if any."""
+    """Return key, size and SHA-256 of the stored object.
+
+    For a dataset version, this is its Parquet table, if it has one.
+    """
     if isinstance(version, DatasetVersion) and version.table_key:
         return version.table_key, version.table_size_bytes, version.table_sha256
     return version.storage_key, version.size_bytes, version.sha256
@@ -98,7 +101,10 @@ def _model(version: ModelVersion) -> dict[str, Any]:
     }
 
 
-_CHANGED = "The file of {} version {} is not the one that was stored: its size differs. Use another version and inform an administrator."
+_CHANGED = (
+    "The file of {} version {} is not the one that was stored: its size differs."
+    " Use another version and inform an administrator."
+)
 _VERSIONS: dict[str, Any] = {
     "dataset": DatasetVersion,
     "pipeline": PipelineVersion,

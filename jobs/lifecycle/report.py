@@ -1,4 +1,4 @@
-"""Heartbeats, events and artifacts of a running worker. Untrusted, limited to its own attempt."""
+"""Heartbeats, events and artifacts of a running worker. Untrusted; limited to its own attempt."""
 
 import datetime as dt
 import json
@@ -34,7 +34,7 @@ def heartbeat_record(
 ) -> dict[str, Any]:
     """Record a heartbeat; return {"cancel", "timeout_at"}. Raises: Gone.
 
-    The time is the database's, whose clock also measures the age of heartbeats.
+    The time comes from the database, whose clock also measures the age of heartbeats.
     """
     live = Attempt.objects.filter(_LIVE, id=attempt_id)
     if not live.update(
@@ -82,7 +82,8 @@ def events_record(*, attempt_id: UUID, events: Sequence[WorkerEvent]) -> int:
             return attempt.event_n
         if new[-1].n > settings.ENV.event_count_max:
             raise TooLarge(
-                f"An attempt may report {settings.ENV.event_count_max} events (EVENT_COUNT_MAX)."
+                f"An attempt can report at most {settings.ENV.event_count_max} events"
+                " (EVENT_COUNT_MAX)."
             )
         _set_progress(job, new)
         events_add(
@@ -100,17 +101,18 @@ def _check_events(events: Sequence[WorkerEvent]) -> None:
     for event in events:
         if event.kind not in WORKER_EVENT_KINDS:
             raise Invalid(
-                f"A worker does not report {event.kind}.",
-                detail={"kind": "is not one of a worker's kinds"},
+                f"Workers cannot report events of kind {event.kind}.",
+                detail={"kind": "is not an event kind of workers"},
             )
         if len(json.dumps(event.data)) > settings.ENV.event_bytes_max:
             raise TooLarge(
-                f"An event's data may have {settings.ENV.event_bytes_max} bytes (EVENT_BYTES_MAX)."
+                f"An event's data can have at most {settings.ENV.event_bytes_max} bytes"
+                " (EVENT_BYTES_MAX)."
             )
 
 
 def _clamped(at: dt.datetime, attempt: Attempt) -> dt.datetime:
-    """Clamp the time of an event between claim and now: a worker's clock may be wrong."""
+    """Clamp an event's time to the interval from claim to now: worker clocks may be wrong."""
     now = utc_now()
     return max(min(at, now), attempt.claimed_at or now)
 
@@ -142,8 +144,10 @@ def artifact_record(
 ) -> tuple[Artifact, bool]:
     """Record a stored file as an artifact; return it and whether it is new.
 
-    A repeated name and sha256 returns the stored artifact: the caller deletes its new file.
-    Raises: Gone; Conflict `artifact_exists` for other bytes under a stored name; TooLarge over a limit.
+    For a repeated name and SHA-256, the stored artifact is returned and the caller deletes its new
+    file.
+    Raises: Gone; Conflict `artifact_exists` for other bytes under a stored name; TooLarge over a
+    limit.
     """
     with transaction.atomic():
         _job, attempt = attempt_lock(attempt_id=attempt_id)
@@ -153,10 +157,11 @@ def artifact_record(
         if stored is not None:
             if stored.sha256 != sha256 or stored.role != role:
                 raise Conflict(
-                    f"The artifact {name} is stored with other bytes.", code="artifact_exists"
+                    f"The artifact {name} is already stored with different bytes.",
+                    code="artifact_exists",
                 )
             return stored, False
-        artifact_room_check(attempt_id=attempt_id, size_bytes=size_bytes)
+        artifact_limits_check(attempt_id=attempt_id, size_bytes=size_bytes)
         try:
             artifact = Artifact.objects.create(
                 attempt=attempt,
@@ -167,26 +172,26 @@ def artifact_record(
                 sha256=sha256,
                 media_type=media_type[:200],
             )
-        except IntegrityError as error:  # the attempt is locked: only a defect leads here
+        except IntegrityError as error:  # unreachable without a defect: the attempt is locked
             raise MimirError(
                 "The artifact could not be recorded.", status=500, code="internal"
             ) from error
     return artifact, True
 
 
-def artifact_room_check(*, attempt_id: UUID, size_bytes: int) -> None:
+def artifact_limits_check(*, attempt_id: UUID, size_bytes: int) -> None:
     """Check the attempt's artifact limits. Raises: TooLarge `artifact_limit_exceeded`."""
     env = settings.ENV
-    held = Artifact.objects.filter(attempt_id=attempt_id).aggregate(
+    stored = Artifact.objects.filter(attempt_id=attempt_id).aggregate(
         count=Count("id"), size=Coalesce(Sum("size_bytes"), 0)
     )
     if (
-        held["count"] >= env.artifact_count_max
-        or held["size"] + size_bytes > env.artifact_bytes_max
+        stored["count"] >= env.artifact_count_max
+        or stored["size"] + size_bytes > env.artifact_bytes_max
     ):
         raise TooLarge(
-            f"An attempt can store {env.artifact_count_max} artifacts of {env.artifact_bytes_max} bytes together"
-            " (ARTIFACT_COUNT_MAX, ARTIFACT_BYTES_MAX).",
+            f"An attempt can store at most {env.artifact_count_max} artifacts with"
+            f" {env.artifact_bytes_max} bytes in total (ARTIFACT_COUNT_MAX, ARTIFACT_BYTES_MAX).",
             code="artifact_limit_exceeded",
         )
     try:

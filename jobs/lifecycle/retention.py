@@ -19,18 +19,19 @@ BATCH = 200
 SKIP_SECONDS = 3600.0
 _skipped: dict[
     UUID, float
-] = {}  # jobs that something protects, and until when they are not tried again
+    # Jobs protected by other rows, and the monotonic time of the next attempt to delete them.
+] = {}
 
 
 def retention_apply() -> int:
-    """Delete one batch; return the number of deleted jobs and event lists."""
+    """Delete one batch; return the number of jobs deleted plus jobs whose events were deleted."""
     env = settings.ENV
-    gone = 0
+    deleted = 0
     if env.retention_jobs_days:
-        gone += _jobs(utc_now() - dt.timedelta(days=env.retention_jobs_days))
+        deleted += _jobs(utc_now() - dt.timedelta(days=env.retention_jobs_days))
     if env.retention_events_days:
-        gone += _events(utc_now() - dt.timedelta(days=env.retention_events_days))
-    return gone
+        deleted += _events(utc_now() - dt.timedelta(days=env.retention_events_days))
+    return deleted
 
 
 def _jobs(before: dt.datetime) -> int:
@@ -39,17 +40,18 @@ def _jobs(before: dt.datetime) -> int:
     A worker on a cluster that stays unreachable does not protect its job: if the cluster returns,
     its object has no attempt and is removed as an orphan.
 
-    Rows first: a file without a row is swept later, a row without its file would be a broken promise.
+    Rows are deleted first: a file without a row is swept later, but a row without its file would be
+    broken.
     """
     _forget_skipped()
-    given_up = Q(
+    abandoned = Q(
         gone_at__lt=before, log_object__isnull=False, cluster__unreachable_since__lt=before
     )
     ids = list(
         Job.objects.filter(finished_at__lt=before)
         .exclude(id__in=JobOutput.objects.values("job_id"))
         .exclude(
-            id__in=Attempt.objects.filter(~given_up, cleaned_up_at__isnull=True).values("job_id")
+            id__in=Attempt.objects.filter(~abandoned, cleaned_up_at__isnull=True).values("job_id")
         )
         .exclude(id__in=list(_skipped))
         .order_by("finished_at")
@@ -84,12 +86,12 @@ def _delete(ids: Sequence[UUID]) -> None:
 
 
 def _deleted_alone(job_id: UUID) -> bool:
-    """Delete one job; return whether it worked. A protected job is skipped for a while."""
+    """Delete one job; return whether it was deleted. A protected job is skipped for a while."""
     try:
         _delete([job_id])
     except (ProtectedError, RestrictedError, IntegrityError) as error:
         log.warning(
-            "an ended job is kept: other rows need it",
+            "ended job not deleted: other rows refer to it",
             job_id=str(job_id),
             error=type(error).__name__,
             detail=str(error)[:300],

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def job_retry(*, job: Job, user: "User | None", idempotency_key: str | None = None) -> Submitted:
-    """Submit a new job like `job`, with `retry_of` set.
+    """Submit a new job with the request and inputs of `job`, and with `retry_of` set.
 
     Raises: Conflict if `job` has not ended; the errors of `job_submit`.
     """
     if not is_terminal(JobStatus(job.status)):
-        raise Conflict("The job has not ended: cancel it first, or submit another one.")
+        raise Conflict("The job has not ended. Cancel it first, or submit a new job.")
     limits = from_dict(job.resources).limits
     resources: RequestedResources = {
         "cpu": format_cpu(limits.cpu_millicores),

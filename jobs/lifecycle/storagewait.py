@@ -1,7 +1,8 @@
-"""A running job that waits for the artifact storage: it is full, read-only or does not answer, and the worker retries.
+"""Wait of a running job for the artifact storage: full, read-only or unreachable.
 
-The wait stands at the attempt (`waits_for`) and at the job (`message`, `diagnosis`) while it lasts. The worker cannot say it: a request that is
-refused before its body is read may look like a broken connection to it.
+The worker retries meanwhile. The wait is stored in the attempt (`waits_for`) and in the job
+(`message`, `diagnosis`) until it ends. The worker cannot report it: a request refused before its
+body is read may look like a broken connection to the worker.
 """
 
 import datetime as dt
@@ -25,46 +26,54 @@ from mimir.lib.formatting import time_text
 log = structlog.get_logger(__name__)
 
 ACTOR = "orchestrator"
-PROBLEMS = {  # code of the error -> what is wrong, without a full stop
-    "storage_full": "the disk for files is full",
-    "storage_read_only": "the disk for files cannot be written",
-    "storage_unavailable": "the storage for files does not answer",
+PROBLEMS = {  # error code -> problem, without a full stop
+    "storage_full": "the artifact storage is full",
+    "storage_read_only": "the artifact storage is read-only",
+    "storage_unavailable": "the artifact storage does not answer",
 }
-AGAIN = "The storage takes files again: the job continues."
+RECOVERED = "The artifact storage is available again. The job continues."
 
 
 @contextmanager
 def storage_watched(attempt: Attempt) -> Iterator[None]:
-    """Record that `attempt` waits for the storage when the block fails because of it, and that the wait is over when the block succeeds."""
+    """Record the start of a storage wait if the block fails because of the storage.
+
+    If the block succeeds, the end of the wait is recorded.
+    """
     try:
         yield
     except Exception as error:
-        known = as_mimir_error(error)
-        if known is not None and known.code in PROBLEMS:
-            with suppress(
-                Error
-            ):  # the database may be on the same disk; the worker's next try records it
-                _wait_record(attempt.id, PROBLEMS[known.code])
+        problem = as_mimir_error(error)
+        if problem is not None and problem.code in PROBLEMS:
+            # The database may be on the same disk. The worker's next retry records the wait.
+            with suppress(Error):
+                _wait_record(attempt.id, PROBLEMS[problem.code])
         raise
     if storage_waits(attempt):
         _wait_end(attempt.id)
 
 
 def storage_waits(attempt: Attempt) -> bool:
-    """Whether the worker of `attempt` waits for the storage."""
+    """Return whether the worker of `attempt` waits for the storage."""
     return _wait_of(attempt) is not None
 
 
-def storage_wait_told(attempt: Attempt, *, before: str) -> str:
-    """Why an attempt ended that waited for the storage: `before` is what ended it, without a full stop."""
+def storage_wait_message(attempt: Attempt, *, before: str) -> str:
+    """Return the message of an attempt that ended while it waited for the storage.
+
+    `before`: the cause of the end, without a full stop.
+    """
     wait = _wait_of(attempt)
     assert wait is not None
     since = time_text(dt.datetime.fromisoformat(wait["since"]), utc_now())
-    return f"{before} while it waited for the storage since {since}: {wait['problem']}."
+    return f"{before} while it waited for the artifact storage since {since}: {wait['problem']}."
 
 
 def _wait_of(attempt: Attempt) -> dict[str, Any] | None:
-    """The stored wait: the diagnosis with "since" and "problem"; None when the attempt does not wait for the storage."""
+    """Return the stored wait, or None if the attempt does not wait for the storage.
+
+    It is a diagnosis with the extra keys "since" and "problem".
+    """
     found: dict[str, Any] | None = attempt.waits_for
     return found if found and found["category"] == FailureReason.STORAGE_UNAVAILABLE else None
 
@@ -77,17 +86,17 @@ def _wait_record(attempt_id: UUID, problem: str) -> None:
         before = _wait_of(attempt)
         if before is not None and before["problem"] == problem:
             return
-        told = storage_wait(problem)
+        diagnosis = storage_wait(problem)
         since = utc_now().isoformat() if before is None else before["since"]
-        attempt.waits_for = {**told, "since": since, "problem": problem}
+        attempt.waits_for = {**diagnosis, "since": since, "problem": problem}
         attempt.save(update_fields=["waits_for"])
-        Job.objects.filter(id=job.id).update(message=told["summary"], diagnosis=told)
+        Job.objects.filter(id=job.id).update(message=diagnosis["summary"], diagnosis=diagnosis)
         if before is not None:
             feed.publish_job(job_id=job.id, project_id=job.project_id)
         else:
-            data = {"category": told["category"], "summary": told["summary"]}
+            data = {"category": diagnosis["category"], "summary": diagnosis["summary"]}
             event_add(job=job, attempt=attempt.number, kind=EventKind.WAITS, actor=ACTOR, data=data)
-    log.warning("a job waits for the artifact storage", attempt_id=str(attempt_id), problem=problem)
+    log.warning("job waits for the artifact storage", attempt_id=str(attempt_id), problem=problem)
 
 
 def _wait_end(attempt_id: UUID) -> None:
@@ -103,10 +112,10 @@ def _wait_end(attempt_id: UUID) -> None:
             attempt=attempt.number,
             kind=EventKind.NOTICE,
             actor=ACTOR,
-            data={"message": AGAIN},
+            data={"message": RECOVERED},
         )
 
 
 def _runs(job: Job, attempt: Attempt) -> bool:
-    open_still = attempt.claim_id is not None and not (attempt.fenced_at or attempt.ended_at)
-    return job.status == JobStatus.RUNNING and job.attempt == attempt.number and open_still
+    is_open = attempt.claim_id is not None and not (attempt.fenced_at or attempt.ended_at)
+    return job.status == JobStatus.RUNNING and job.attempt == attempt.number and is_open

@@ -47,7 +47,7 @@ class RequestedResources(TypedDict, total=False):
 
 
 class JobFields(TypedDict):
-    """The fields of a submit request. An absent field and None mean the default."""
+    """Fields of a submit request. An absent field and None mean the default."""
 
     type: str
     parameters: dict[str, Any]
@@ -63,7 +63,7 @@ class JobFields(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """A submitted job; `created` is False if an earlier request with its key created it."""
+    """A submitted job. `created` is False if an earlier request with the same key created it."""
 
     job: Job
     created: bool
@@ -71,7 +71,7 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """A valid request with all defaults and inputs resolved, as a job's row stores it."""
+    """A valid request with all defaults and inputs resolved, as the job's row stores it."""
 
     type: str
     parameters: dict[str, Any]
@@ -93,10 +93,10 @@ def job_check(
     fixed_inputs: Sequence[InputRow] | None = None,
     **request: Unpack[JobFields],
 ) -> JobRequest:
-    """Return the valid request with its inputs resolved; writes nothing.
+    """Return the valid request with its inputs resolved. Writes nothing.
 
-    `fixed_inputs`: the inputs of the job that is run again.
-    Raises: Invalid with every bad field's path; Conflict for an archived project.
+    `fixed_inputs`: inputs of the retried job.
+    Raises: Invalid with the path of every bad field; Conflict for an archived project.
     """
     if project.status == ProjectStatus.ARCHIVED:
         raise Conflict(
@@ -118,7 +118,7 @@ def job_check(
     profile = _profile(job_type, request.get("resources"), faults)
     inputs = _inputs(project, job_type, parameters, fixed_inputs, faults)
     if faults or profile is None:
-        raise Invalid("The job cannot be accepted: see the fields.", detail=faults)
+        raise Invalid("The job is invalid. See the errors of its fields.", detail=faults)
     return JobRequest(
         type=job_type,
         parameters=parameters,
@@ -146,7 +146,7 @@ def _inputs(
     fixed: Sequence[InputRow] | None,
     faults: dict[str, str],
 ) -> Inputs:
-    """Return the fixed inputs, or those that valid parameters name. Raises: Conflict."""
+    """Return the fixed inputs, or those named by valid parameters. Raises: Conflict."""
     inputs = inputs_of(fixed or [])
     if gone := deleted_inputs(inputs.rows):
         raise _deleted(gone)
@@ -178,9 +178,9 @@ def job_submit(
     fixed_inputs: Sequence[InputRow] | None = None,
     **request: Unpack[JobFields],
 ) -> Submitted:
-    """Check the request and insert a job, or return the job that the key has created before.
+    """Check the request and insert a job, or return the job created earlier with the same key.
 
-    `fixed_inputs`: the inputs of `retry_of`, which a retry reads again.
+    `fixed_inputs`: inputs of `retry_of`, which a retry reads again.
     Raises: Invalid; TooMany; Conflict (archived project, deleted input, or
     `idempotency_conflict` if the key was used with another request).
     """
@@ -191,8 +191,8 @@ def job_submit(
     queued_max = settings.ENV.queued_jobs_per_project
     if queued_count(project_id=project.id) >= queued_max:
         raise TooMany(
-            f"{queued_max} jobs of this project wait already (QUEUED_JOBS_PER_PROJECT):"
-            " submit when some have started.",
+            f"The queue of this project is full: {queued_max} jobs wait"
+            " (QUEUED_JOBS_PER_PROJECT). Submit again when some have started.",
             retry_after_seconds=30,
         )
     digest = "" if idempotency_key is None else request_digest(identity)
@@ -211,19 +211,21 @@ def job_submit(
 
 def _deleted(versions: list[str]) -> Conflict:
     return Conflict(
-        f"Deleted and not available any more: {', '.join(versions)}. Submit a new job with another version.",
+        f"Deleted: {', '.join(versions)}. Submit a new job with another version.",
         code="input_deleted",
     )
 
 
 def profiles() -> dict[str, Profile]:
-    """Return the profiles in force: built-in ones, changed by RESOURCE_PROFILES.
+    """Return the effective profiles: the built-in ones, changed by RESOURCE_PROFILES.
 
-    On the process launcher they are cut to the capacity of the machine.
+    On the process launcher they are capped to the capacity of the machine.
     """
     text = settings.ENV.resource_profiles
-    here = machine() if settings.ENV.launcher == LauncherKind.PROCESS else None
-    return profiles_with(json.loads(text) if text else {}, builtin=builtin_profiles(), machine=here)
+    capacity = machine() if settings.ENV.launcher == LauncherKind.PROCESS else None
+    return profiles_with(
+        json.loads(text) if text else {}, builtin=builtin_profiles(), machine=capacity
+    )
 
 
 def _insert(
@@ -277,13 +279,13 @@ def _insert(
 def _earlier(
     project: Project, user: "User | None", key: str | None, request: Mapping[str, Any]
 ) -> Job | None:
-    """Return the job that this key has created, if any. Raises: Conflict for another request."""
+    """Return the job created with this key, if any. Raises: Conflict for another request."""
     if key is None:
         return None
     job = Job.objects.filter(project=project, created_by=user, idempotency_key=key).first()
     if job is not None and not is_same_request(job.idempotency_digest, request):
         raise Conflict(
-            "This Idempotency-Key was used with another body: use a new key for a new job.",
+            "This Idempotency-Key was used with another body. Use a new key for a new job.",
             code="idempotency_conflict",
             detail={"job": str(job.id)},
         )

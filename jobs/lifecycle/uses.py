@@ -33,10 +33,10 @@ def job_uses_of_datasets(candidate: Candidate, limit: int) -> list[Use]:
 def _output_use(row: JobOutput) -> Use:
     if row.model_version is not None:
         kind, name, number = "model", row.model_version.model.name, row.model_version.number
-        return Use(kind, name, number, f"Model {name} version {number} was made from it.")
+        return Use(kind, name, number, f"Model {name} version {number} was created from it.")
     if row.dataset_version is not None:
         kind, name, number = "dataset", row.dataset_version.dataset.name, row.dataset_version.number
-        return Use(kind, name, number, f"Dataset {name} version {number} was made from it.")
+        return Use(kind, name, number, f"Dataset {name} version {number} was created from it.")
     assert row.twin_revision is not None, "the table's constraint names exactly one"
     kind, name, number = "twin", row.twin_revision.twin.name, row.twin_revision.number
-    return Use(kind, name, number, f"Revision {number} of twin {name} was made from it.")
+    return Use(kind, name, number, f"Revision {number} of twin {name} was created from it.")

@@ -21,7 +21,7 @@ class WorkerEvent:
 class FinishReport:
     """Finish report of a worker. `log_end` (bytes) and `log_sha256` cover the whole stored log.
 
-    `log_missing`: a sentence about output that was lost; empty if the log is complete.
+    `log_missing`: a sentence about lost output; empty if the log is complete.
     """
 
     status: FinishStatus

@@ -1,1 +1,1 @@
-"""WebSockets: the live view of one job and of a project's jobs."""
+"""WebSockets: live updates of one job and of a project's jobs."""

@@ -1,7 +1,9 @@
-"""The sockets: one job followed event by event and byte by byte; a project's list, latest wins.
+"""Base WebSocket consumer of live updates.
 
-The store is the truth. A hint on the channel layer only says "look again"; every 5 s a follower looks anyway, since the last message has no
-successor to reveal its loss. Accepted first, then closed with a code a browser can read: 4400, 4401, 4403, 4404.
+The database is the source of truth. A hint on the channel layer only requests a comparison with
+it. Every 5 s a follower compares without a hint, because the loss of the last hint cannot be
+detected. A connection is accepted before it is closed with an error, because browsers can read the
+close code only then: 4400, 4401, 4403 or 4404.
 """
 
 import asyncio
@@ -23,7 +25,7 @@ from mimir.lib.errors import MimirError, NotAuthenticated, NotFound, PermissionD
 log = structlog.get_logger(__name__)
 
 COMPARE_SECONDS = 5.0
-HINTED_MAX = 10_000  # jobs that wait to be looked at; of more, the comparison finds the rest
+HINTED_MAX = 10_000  # hinted jobs; the comparison finds changes of further jobs
 ACCEPTED_TYPES = ("websocket.connect", "websocket.receive", "websocket.disconnect", "feed.hint")
 UUID_TEXT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 CODES: dict[type[MimirError], int] = {
@@ -62,15 +64,18 @@ class Follower(AsyncJsonWebsocketConsumer):
     async def receive(
         self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any
     ) -> None:
-        """Clients have nothing to say."""
+        """Ignore messages of the client."""
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """Handle the server's messages and our hint. Channels would call any method that a message names, `send_json` included."""
+        """Handle messages of the server and hints.
+
+        Channels would call any method that a message names, `send_json` included.
+        """
         if message.get("type") in ACCEPTED_TYPES:
             await super().dispatch(message)
         else:
             log.warning(
-                "a message on the channel layer was rejected: it is not a hint",
+                "channel layer message rejected: not a hint",
                 type=str(message.get("type"))[:40],
             )
 
@@ -97,17 +102,17 @@ class Follower(AsyncJsonWebsocketConsumer):
         except asyncio.CancelledError:
             raise
         except OSError:
-            return  # the client is gone: that is how most of them leave
+            return  # the client has disconnected: the usual end
         except Exception:
-            log.exception("a follower failed: its client comes again")
+            log.exception("follower failed: its client reconnects")
             await self._close(FAILED, "")
 
     async def _close(self, code: int, reason: str) -> None:
-        with contextlib.suppress(Exception):  # the client may be gone already
+        with contextlib.suppress(Exception):  # the client may have disconnected
             await self.close(code=code, reason=reason[:120])
 
     async def _follow(self) -> None:
-        """Rounds until there is no more to say: at each hint, and every COMPARE_SECONDS."""
+        """Run rounds until one returns True: at each hint, and every COMPARE_SECONDS."""
         while True:
             self.wake.clear()
             compare = time.monotonic() - self._compared_at >= COMPARE_SECONDS
@@ -125,16 +130,20 @@ class Follower(AsyncJsonWebsocketConsumer):
                 )
 
     async def _join(self) -> None:
-        """Join the groups, again after it failed: Redis may be away, and then the comparing alone has to do."""
+        """Join the groups; retried at the next comparison.
+
+        While Redis is unavailable, the comparisons alone find the changes.
+        """
         if self._joined:
             return
         try:
             for group in self._groups:
                 await asyncio.wait_for(self.channel_layer.group_add(group, self.channel_name), 1.0)
             self._joined = True
-        except Exception as error:  # whatever the layer and its client library raise
+        except Exception as error:  # any exception of the layer and its client library
             log.warning(
-                "no hints for a follower: it compares every 5 s", error=type(error).__name__
+                "joining the groups failed: the follower compares every 5 s",
+                error=type(error).__name__,
             )
 
     def join(self, *groups: str) -> None:
@@ -142,15 +151,18 @@ class Follower(AsyncJsonWebsocketConsumer):
         self._groups = groups
 
     async def open(self) -> None:
-        """Read what the client asked for. Raises: MimirError."""
+        """Read path and query of the request. Raises: MimirError."""
         raise NotImplementedError
 
     async def check_right(self) -> None:
-        """Check access. Raises: MimirError if the client has none, or has lost it."""
+        """Check access. Raises: MimirError if the user has none, or has lost it."""
         raise NotImplementedError
 
     async def round(self, *, compare: bool) -> bool:
-        """Send what is new; whether that was the end. `compare`: trust no hint, look at the store."""
+        """Send changes; return whether the stream has ended.
+
+        `compare`: read the database instead of relying on hints.
+        """
         raise NotImplementedError
 
     def user(self) -> Any:
@@ -161,11 +173,11 @@ class Follower(AsyncJsonWebsocketConsumer):
         headers = dict(self.scope["headers"])
         kind, _, token = headers.get(b"authorization", b"").partition(b" ")
         if kind.lower() != b"bearer" or not token.isascii():
-            raise NotAuthenticated("Sign in first: this needs Authorization: Bearer <token>.")
+            raise NotAuthenticated("Sign in first: send Authorization: Bearer <token>.")
         return identify(token.strip().decode("ascii")).user
 
-    def asked(self) -> dict[str, str]:
-        """The query's values."""
+    def query(self) -> dict[str, str]:
+        """Return the query parameters; of a repeated one, the last value."""
         return {
             key: values[-1]
             for key, values in parse_qs(
@@ -174,7 +186,7 @@ class Follower(AsyncJsonWebsocketConsumer):
         }
 
     def path_id(self, name: str) -> UUID:
-        """A UUID of the path. Raises: NotFound."""
+        """Return a UUID from the path. Raises: NotFound."""
         try:
             return UUID(str(self.scope["url_route"]["kwargs"][name]))
         except ValueError:

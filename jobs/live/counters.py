@@ -1,4 +1,4 @@
-"""Counters of a job and ends of its logs, which followers compare. Two small queries."""
+"""Event counter of a job and log ends of its attempts, for followers. Two small queries."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -9,7 +9,7 @@ from jobs.models import Attempt, Job
 
 @dataclass(frozen=True, slots=True)
 class LiveLog:
-    """How far the log of one attempt has come."""
+    """State of the log of one attempt."""
 
     attempt_id: UUID
     number: int
@@ -21,7 +21,10 @@ class LiveLog:
 
 @dataclass(frozen=True, slots=True)
 class LiveState:
-    """A job as its followers compare themselves with it. `logs` are those of the attempts from the one followed on, in order."""
+    """State of a job, for comparison by its followers.
+
+    `logs`: logs of the followed attempt and of later ones, in order.
+    """
 
     project_id: UUID
     event_seq: int
@@ -34,9 +37,10 @@ class LiveState:
 
 
 def live_state(*, job_id: UUID, attempt: int | None) -> LiveState:
-    """The state of a job, with the logs from `attempt` on (None: the latest only). Raises: Job.DoesNotExist.
+    """Return the state of a job with the logs from `attempt` on. None: the latest log only.
 
-    The job is read before its attempts: an attempt seen with an ended job is its last one.
+    The job is read before its attempts: the last attempt read with an ended job is its last one.
+    Raises: Job.DoesNotExist.
     """
     job = Job.objects.values("project_id", "event_seq", "status").get(id=job_id)
     rows = Attempt.objects.filter(job_id=job_id)

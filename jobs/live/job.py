@@ -1,4 +1,7 @@
-"""`/ws/jobs/<id>/?after=<seq>&attempt=<n>&offset=<bytes>`: every event once and in order, every log byte once, then `end`."""
+"""`/ws/jobs/<id>/?after=<seq>&attempt=<n>&offset=<bytes>`: live updates of one job.
+
+Sends every event once and in order, every log byte once, then `end`.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +22,7 @@ FRAME_BYTES = 128 * 1024
 
 @dataclass(slots=True)
 class Position:
-    """How far a client has come. `attempt` None: the latest, whichever that is when the first round looks."""
+    """Position of a client. `attempt` None: the latest attempt at the first round."""
 
     after: int = 0
     attempt: int | None = None
@@ -27,19 +30,21 @@ class Position:
 
 
 class JobFollower(Follower):
-    """Follows one job."""
+    """Consumer that follows one job."""
 
     async def open(self) -> None:
         self.job_id = self.path_id("job_id")
-        asked = self.asked()
+        query = self.query()
         self.position = Position(
-            _whole(asked, "after") or 0, _whole(asked, "attempt"), _whole(asked, "offset") or 0
+            _whole_number(query, "after") or 0,
+            _whole_number(query, "attempt"),
+            _whole_number(query, "offset") or 0,
         )
-        self.shown: dict[str, Any] | None = None
+        self.sent: dict[str, Any] | None = None
         self.join(JOB_GROUP(self.job_id), PROJECT_GROUP(await in_database(self._project_id)()))
 
     async def feed_hint(self, message: dict[str, Any]) -> None:
-        """The project's hints are about any of its jobs."""
+        """Ignore hints of the project that do not name this job."""
         jobs = message.get("jobs")
         if isinstance(jobs, list) and str(self.job_id) in jobs:
             await super().feed_hint(message)
@@ -52,7 +57,7 @@ class JobFollower(Follower):
         return job_for(self.user(), self.job_id).project_id
 
     async def round(self, *, compare: bool) -> bool:
-        """Events, then the log, then the job: who hears that it ended has what came before."""
+        """Send events, then logs, then the job: a client gets its output before its end."""
         state = await in_database(live_state)(job_id=self.job_id, attempt=self.position.attempt)
         await self._events(state.event_seq)
         await self._logs(state)
@@ -69,14 +74,14 @@ class JobFollower(Follower):
                 job_id=self.job_id, after=self.position.after, limit=EVENTS_AT_ONCE
             )
             for event in page.events:
-                shown = event_dict(event)
-                await self.send_json({**shown, "kind": "event", "event": shown["kind"]})
+                body = event_dict(event)
+                await self.send_json({**body, "kind": "event", "event": body["kind"]})
                 self.position.after = event.seq
             if not page.events:
-                self.position.after = last  # retention took them
+                self.position.after = last  # retention deleted them
 
     async def _logs(self, state: LiveState) -> None:
-        """The attempt it is at, then each later one from its beginning."""
+        """Send the log of the current attempt, then each later log from its start."""
         for live in state.logs:
             if self.position.attempt is not None and live.number < self.position.attempt:
                 continue
@@ -85,7 +90,7 @@ class JobFollower(Follower):
             self.position.attempt = live.number
             await self._log(live)
             if not live.closed:
-                return  # a later attempt begins when this one's log has its end
+                return  # a later attempt starts after the end of this log
 
     async def _log(self, live: LiveLog) -> None:
         while self.position.offset < live.end:
@@ -99,12 +104,12 @@ class JobFollower(Follower):
             self.position.offset = end
 
     async def _job(self, compare: bool) -> None:
-        shown = await in_database(self._shown)()
-        if shown != self.shown:
-            self.shown = shown
-            await self.send_json({"kind": "job", "job": shown})
+        body = await in_database(self._job_body)()
+        if body != self.sent:
+            self.sent = body
+            await self.send_json({"kind": "job", "job": body})
 
-    def _shown(self) -> JobBody:
+    def _job_body(self) -> JobBody:
         return jobs_as_dicts([job_for(self.user(), self.job_id)])[0]
 
     def _at_end(self, state: LiveState) -> bool:
@@ -118,15 +123,18 @@ class JobFollower(Follower):
 
 
 def _frame(attempt_id: UUID, offset: int) -> tuple[str, int]:
-    """Whole lines from `offset` on as text, and where they end. Bytes that are no UTF-8 are shown as U+FFFD."""
+    """Return whole lines from `offset` on as text, and their end.
+
+    Bytes that are not UTF-8 become U+FFFD.
+    """
     part = log_read(attempt=Attempt(id=attempt_id), offset=offset, limit=FRAME_BYTES)
     data = b"".join(part.chunks)
     data = data[: data.rfind(b"\n") + 1]
     return data.decode("utf-8", "replace"), offset + len(data)
 
 
-def _whole(asked: dict[str, str], name: str) -> int | None:
-    text = asked.get(name, "")
+def _whole_number(query: dict[str, str], name: str) -> int | None:
+    text = query.get(name, "")
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 15):

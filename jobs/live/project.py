@@ -1,4 +1,7 @@
-"""`/ws/projects/<slug>/`: a snapshot of the newest jobs, then each one that changed. Latest wins: what came between is not told."""
+"""`/ws/projects/<slug>/`: a snapshot of the newest jobs, then each changed job.
+
+Only the latest state is sent: intermediate states are skipped.
+"""
 
 import asyncio
 from typing import Any
@@ -11,12 +14,12 @@ from jobs.queries.shapes import JobBody
 from projects.core.access import project_for
 
 SNAPSHOT_JOBS = 100
-WAITING_SHOWN = 100  # queued jobs whose position is sent again at each comparison
+WAITING_COMPARED = 100  # queued jobs whose position is sent again at each comparison
 GATHER_SECONDS = 0.2  # changes within this time are sent together
 
 
 class ProjectFollower(Follower):
-    """Follows the jobs of one project."""
+    """Consumer that follows the jobs of one project."""
 
     async def open(self) -> None:
         self.slug = str(self.scope["url_route"]["kwargs"]["slug"])
@@ -24,7 +27,7 @@ class ProjectFollower(Follower):
         self.waiting: dict[UUID, Any] = {}
         self.away: dict[UUID, Any] = {}
         self.counts: dict[str, int] = {}
-        self.told = False
+        self.snapshot_sent = False
         project = await in_database(self._project)()
         self.project_id = project.id
         self.join(PROJECT_GROUP(project.id))
@@ -36,9 +39,9 @@ class ProjectFollower(Follower):
         await in_database(self._project)()
 
     async def round(self, *, compare: bool) -> bool:
-        if not self.told:
+        if not self.snapshot_sent:
             await self.send_json(await in_database(self._snapshot)())
-            self.told = True
+            self.snapshot_sent = True
             return False
         if not compare:
             await asyncio.sleep(GATHER_SECONDS)
@@ -47,10 +50,10 @@ class ProjectFollower(Follower):
         for job in jobs:
             await self.send_json({"kind": "job", "job": job})
         if jobs:
-            await self._tell_counts()
+            await self._send_counts()
         return False
 
-    async def _tell_counts(self) -> None:
+    async def _send_counts(self) -> None:
         counts = await in_database(self._counts)()
         if counts != self.counts:
             self.counts = counts
@@ -64,28 +67,32 @@ class ProjectFollower(Follower):
         self.positions = recent_positions(project_id=project.id, limit=SNAPSHOT_JOBS)
         self.counts = job_counts(project=project)
         jobs = list(job_list(project=project).order_by("-created_at", "-id")[:SNAPSHOT_JOBS])
-        shown = jobs_as_dicts(jobs)
+        bodies = jobs_as_dicts(jobs)
         self.waiting = {
-            UUID(job["id"]): job["waiting"] for job in shown if job["status"] == JobStatus.QUEUED
+            UUID(job["id"]): job["waiting"] for job in bodies if job["status"] == JobStatus.QUEUED
         }
-        self.away = {UUID(job["id"]): job["away"] for job in shown if job["away"]}
-        return {"kind": "snapshot", "jobs": shown, "counts": self.counts}
+        self.away = {UUID(job["id"]): job["away"] for job in bodies if job["away"]}
+        return {"kind": "snapshot", "jobs": bodies, "counts": self.counts}
 
     def _changed(self, hinted: set[str], compare: bool) -> list[JobBody]:
-        """Return the jobs to send: hinted ones, and at a comparison those that have changed."""
+        """Return the jobs to send: hinted ones, and at a comparison the changed ones."""
         ids = {UUID(text) for text in hinted if text}
         if compare:
             now = recent_positions(project_id=self.project_id, limit=SNAPSHOT_JOBS)
             ids |= {job_id for job_id, seq in now.items() if self.positions.get(job_id) != seq}
-            ids |= set(list(self.waiting)[:WAITING_SHOWN]) | set(list(self.away)[:WAITING_SHOWN])
+            ids |= set(list(self.waiting)[:WAITING_COMPARED]) | set(
+                list(self.away)[:WAITING_COMPARED]
+            )
         if not ids:
             return []
         jobs = jobs_by_id(project_id=self.project_id, ids=list(ids))
         moved = {job.id for job in jobs if self.positions.get(job.id) != job.event_seq}
         self.positions.update({job.id: job.event_seq for job in jobs})
-        shown = jobs_as_dicts(jobs)
-        told = [job for job in shown if UUID(job["id"]) in moved or self._differs_from_sent(job)]
-        for job in shown:
+        bodies = jobs_as_dicts(jobs)
+        to_send = [
+            job for job in bodies if UUID(job["id"]) in moved or self._differs_from_sent(job)
+        ]
+        for job in bodies:
             if job["away"]:
                 self.away[UUID(job["id"])] = job["away"]
             else:
@@ -94,7 +101,7 @@ class ProjectFollower(Follower):
                 self.waiting[UUID(job["id"])] = job["waiting"]
             else:
                 self.waiting.pop(UUID(job["id"]), None)
-        return told
+        return to_send
 
     def _differs_from_sent(self, job: JobBody) -> bool:
         """Return whether queue position or reachability differ from the last message."""

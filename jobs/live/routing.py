@@ -11,8 +11,8 @@ from jobs.live.project import ProjectFollower
 from mimir.lib.errors import NotFound
 
 
-class Nowhere(Follower):
-    """No such socket."""
+class UnknownPath(Follower):
+    """Consumer of unknown paths."""
 
     async def open(self) -> None:
         raise NotFound("Not found.")
@@ -21,7 +21,7 @@ class Nowhere(Follower):
 _routes: list[Any] = [
     path("ws/jobs/<str:job_id>/", JobFollower.as_asgi()),
     path("ws/projects/<str:slug>/", ProjectFollower.as_asgi()),
-    re_path(r"^.*$", Nowhere.as_asgi()),
+    re_path(r"^.*$", UnknownPath.as_asgi()),
 ]
 websocket_routes = _routes
 websocket_application = URLRouter(_routes)

@@ -1,8 +1,8 @@
 """Inputs of a job, fixed at submit: every attempt and every retry reads the same versions.
 
 Each type's `inputs.py` has `resolve(project, parameters, faults) -> list[InputRow]`. It looks up
-the versions that the parameters name and checks what the parameters say about them (columns,
-types, signatures), so that a user gets these faults at submit and not from a worker.
+the versions that the parameters name and checks the parameters against them (columns, types,
+signatures). Users therefore get these errors at submit and not from a worker.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ class InputRow(TypedDict):
     A twin has no version: an update works on the newest revision at its claim.
     """
 
-    name: str  # as the worker asks for it
+    name: str  # name in the worker's request
     kind: Literal["dataset", "pipeline", "model", "twin"]
     id: str
     dataset: NotRequired[str]
@@ -34,18 +34,18 @@ class InputRow(TypedDict):
 
 
 class ResolveInputs(Protocol):
-    """The function `resolve` of a type's `inputs.py`."""
+    """Signature of `resolve` in a type's `inputs.py`."""
 
     def __call__(
         self, project: Project, parameters: dict[str, Any], faults: Faults
     ) -> list[InputRow]:
-        """Return the inputs; put what does not fit the project into `faults`."""
+        """Return the inputs; add errors to `faults`."""
 
 
 def inputs_resolve(
     *, job_type: str, project: Project, parameters: dict[str, Any], faults: Faults
 ) -> list[InputRow]:
-    """Return the inputs of a job whose parameters fit their schema."""
+    """Return the inputs of a job whose parameters match their schema."""
     resolve: ResolveInputs = import_module(f"jobs.types.{job_type}.inputs").resolve
     return resolve(project, parameters, faults)
 
@@ -53,13 +53,14 @@ def inputs_resolve(
 def find_dataset(
     project: Project, parameters: Mapping[str, Any], faults: Faults
 ) -> DatasetVersion | None:
-    """Return the version that the parameters `dataset` and `version` name."""
+    """Return the version named by the parameters `dataset` and `version`; None adds an error."""
     name, number = parameters["dataset"], parameters.get("version")
     version = dataset_version_find(project=project, name=name, number=number)
     if version is None:
         path = "parameters.version" if number else "parameters.dataset"
         faults[path] = (
-            f"there is no dataset {numbered(name, number)} here: upload it, or run what makes it"
+            f"there is no dataset {numbered(name, number)} here: upload it, or run the job that"
+            " creates it"
         )
     return version
 
@@ -92,7 +93,7 @@ def column_profiles(version: DatasetVersion) -> dict[str, dict[str, Any]]:
 
 
 def check_column(name: str, types: Mapping[str, str], path: str, faults: Faults) -> bool:
-    """Return whether the column exists; otherwise add a fault at `path`."""
+    """Return whether the column exists; otherwise add an error at `path`."""
     if name in types:
         return True
     faults[path] = f"there is no column {name}: the dataset has {shortened(types)}"
@@ -105,7 +106,7 @@ def is_usable(column_type: str) -> bool:
 
 
 def shortened(names: Iterable[str]) -> str:
-    """Return the first names as text, with the number of the others."""
+    """Return the first names as text, and the number of the others."""
     listed = list(names)
     more = f" and {len(listed) - NAMES_SHOWN} more" if len(listed) > NAMES_SHOWN else ""
     return ", ".join(listed[:NAMES_SHOWN]) + more

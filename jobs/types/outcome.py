@@ -2,7 +2,7 @@
 
 `outcome_prepare` checks the worker's result before any transaction. `outcome_apply` writes it in
 the transaction that makes the job `succeeded`. The worker's result is untrusted: a type refuses
-it with `OutcomeRefused`, and then the job fails with that reason and nothing is written.
+it with `OutcomeRefused`; then the job fails with that reason and nothing is written.
 """
 
 import json
@@ -25,11 +25,14 @@ Prepared = TypeVar("Prepared")
 
 
 class Outcome(Protocol[Prepared]):
-    """The module `outcome` of a type. `RESULT` describes the public result in the API document."""
+    """Interface of a type's module `outcome`.
+
+    `RESULT` describes the public result in the OpenAPI document.
+    """
 
     @property
     def RESULT(self) -> type[serializers.Serializer[Any]]:  # noqa: N802 - a constant of a module
-        """Return the shape of the public result."""
+        """Return the serializer of the public result."""
 
     def prepare(self, job: Job, attempt: Attempt, result: dict[str, Any]) -> Prepared:
         """Return the checked result of the worker. Raises: OutcomeRefused."""
@@ -38,7 +41,7 @@ class Outcome(Protocol[Prepared]):
         """Write the outcome and return the job's public result. Raises: OutcomeRefused."""
 
 
-class MadeVersion(serializers.Serializer[Any]):
+class CreatedVersion(serializers.Serializer[Any]):
     """A dataset version in a public result."""
 
     name = serializers.CharField()
@@ -53,7 +56,7 @@ class Column(TypedDict):
 
 
 class DatasetOutput(TypedDict):
-    """A checked dataset of a result."""
+    """A checked dataset in a result."""
 
     dataset: str
     artifact: Artifact
@@ -62,7 +65,7 @@ class DatasetOutput(TypedDict):
 
 
 class OutcomeRefused(Exception):
-    """The result cannot be applied. `reason` and `message` become the job's."""
+    """Refusal of a result. `reason` and `message` become the job's."""
 
     def __init__(
         self, reason: FailureReason, message: str, detail: dict[str, Any] | None = None
@@ -76,7 +79,7 @@ def _outcome(job: Job) -> Outcome[Any]:
 
 
 def result_shapes() -> list[type[serializers.Serializer[Any]]]:
-    """Return the shape of the public result of each type."""
+    """Return the serializer of each type's public result."""
     return [import_module(f"jobs.types.{name}.outcome").RESULT for name in job_type_names()]
 
 
@@ -95,7 +98,7 @@ def outcome_apply(*, job: Job, attempt: Attempt, prepared: Any) -> dict[str, Any
 
 
 def refused_protocol(fault: str) -> OutcomeRefused:
-    """Return the refusal of a result that no worker of this product sends."""
+    """Return the refusal of a result that violates the worker protocol."""
     return OutcomeRefused(FailureReason.PROTOCOL, f"The worker's result cannot be used: {fault}.")
 
 
@@ -105,7 +108,7 @@ def refused_input(error: MimirError) -> OutcomeRefused:
 
 
 def artifact_of(attempt: Attempt, name: object, role: ArtifactRole) -> Artifact:
-    """Return the artifact that this attempt uploaded with `role`. Raises: OutcomeRefused."""
+    """Return an artifact that this attempt uploaded with `role`. Raises: OutcomeRefused."""
     artifact = (
         Artifact.objects.filter(attempt=attempt, name=name, role=role).first()
         if isinstance(name, str)
@@ -130,9 +133,7 @@ def open_artifact(artifact: Artifact) -> IO[bytes]:
             )
         return artifacts.open_file(artifact.storage_key)
     except FileNotFoundError as error:
-        raise refused_protocol(
-            f"{artifact.name} is not in the artifact storage any more"
-        ) from error
+        raise refused_protocol(f"{artifact.name} is no longer in the artifact storage") from error
 
 
 def read_json(artifact: Artifact, *, bytes_max: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The job types of this release, found as the packages beside this module."""
+"""Job types of this release, found as the packages next to this module."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -14,7 +14,10 @@ from mimir.lib.schemas.field_errors import FieldError
 
 
 def _find_specs() -> dict[str, JobTypeSpec]:
-    """Import the spec of every package. Raises: RuntimeError if a name is not its package's."""
+    """Import the spec of every package.
+
+    Raises: RuntimeError if a spec and its package have different names.
+    """
     found: list[JobTypeSpec] = []
     for module in iter_modules(jobs.types.__path__):
         if module.ispkg:
@@ -41,10 +44,10 @@ def builtin_profiles() -> dict[str, Profile]:
 def derived_title(
     job_type: str, parameters: Mapping[str, Any], *, of_producer: bool = False
 ) -> str:
-    """Return the title of a job without a name, made from its text parameters.
+    """Return the title of a job without a name, derived from its text parameters.
 
-    `of_producer`: the title of all runs with the same result. A type that this release does not
-    know gives its own name.
+    `of_producer`: return the title of all runs with the same result. The title of a type unknown to
+    this release is the name of the type.
     """
     spec = SPECS.get(job_type)
     if spec is None:
@@ -55,10 +58,10 @@ def derived_title(
 
 
 def check_parameters(job_type: str, parameters: Any) -> list[FieldError]:
-    """Return the faults of a request's parameters, with paths that begin with `parameters`.
+    """Return the errors in a request's parameters, with paths that begin with `parameters`.
 
-    Covers what needs no database. What the parameters name (a dataset, its columns) is checked
-    by the type's `inputs.resolve`.
+    Needs no database. The type's `inputs.resolve` checks the objects that the parameters name (a
+    dataset, its columns).
     """
     spec = SPECS[job_type]
     return jsonschema.check(spec.parameters, parameters, "parameters") or spec.check(parameters)

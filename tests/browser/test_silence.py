@@ -48,14 +48,14 @@ def test_a_running_job_says_that_it_waits_for_the_storage(
     stack: Stack, page: Page, gated: Callable[..., GatedJob]
 ) -> None:
     job = gated().running()
-    told = json.dumps(storage_wait("the disk for files is full"))
+    told = json.dumps(storage_wait("the artifact storage is full"))
     rows(stack, WAITS, told, told, job.id)
     page.goto(job.path)
     why = page.locator("#job-why")
-    expect(why.get_by_role("heading")).to_have_text("Waiting: the disk for files is full.")
+    expect(why.get_by_role("heading")).to_have_text("Waiting: the artifact storage is full.")
     expect(why).to_contain_text("continues by itself")
     page.goto("/projects/demo/jobs/")
-    expect(page.get_by_role("table")).to_contain_text("Waiting: the disk for files is full.")
+    expect(page.get_by_role("table")).to_contain_text("Waiting: the artifact storage is full.")
     rows(
         stack,
         "UPDATE jobs_job SET message = '', diagnosis = NULL WHERE id = %s RETURNING 1",

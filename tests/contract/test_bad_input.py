@@ -173,7 +173,7 @@ REQUESTS: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "digital_twin_update",
         {**UPDATE, "twin": "nobody"},
         "parameters.twin",
-        "make it, with a definition, first",
+        "create it with a definition first",
     ),
     "an entity type that is not there": (
         "digital_twin_update",

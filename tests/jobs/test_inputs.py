@@ -302,7 +302,7 @@ def test_an_update_without_a_column_called_like_a_property_says_how_to_name_them
     _version(dataset, 1, columns=[("id", "BIGINT"), ("breeze", "DOUBLE")])
     with pytest.raises(Invalid) as refused:
         _submit(project, "digital_twin_update", {**UPDATE, "dataset": "other"})
-    assert "say which column each is read from" in refused.value.detail["parameters.properties"]
+    assert "choose a column for each property" in refused.value.detail["parameters.properties"]
     assert _submit(
         project,
         "digital_twin_update",

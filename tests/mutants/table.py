@@ -187,12 +187,12 @@ TABLE = (
     Mutant(
         "outcome outside the transaction",
         "jobs/lifecycle/finish.py",
-        "    whole = _log_matches(attempt_id, report)\n",
-        """    whole = _log_matches(attempt_id, report)
+        "    log_matches = _log_matches(attempt_id, report)\n",
+        """    log_matches = _log_matches(attempt_id, report)
     if report.status is FinishStatus.SUCCEEDED:
         with transaction.atomic():
             early_job, early_attempt = attempt_lock(attempt_id=attempt_id)
-            outcome_apply(job=early_job, attempt=early_attempt, prepared=_prepared(attempt_id, report))
+            outcome_apply(job=early_job, attempt=early_attempt, prepared=_prepare(attempt_id, report))
 """,
         "tests/jobs/test_finish.py::test_nothing_of_an_outcome_stays_when_its_transaction_fails",
     ),

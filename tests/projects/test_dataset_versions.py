@@ -145,9 +145,9 @@ def test_what_something_needs_is_not_deleted_and_the_answer_names_it(
                 made = {"model_version": make.model_version(version)}
             JobOutput.objects.create(job=job, **made)
             expected = (
-                "Dataset out version 1 was made from it"
+                "Dataset out version 1 was created from it"
                 if need == "made"
-                else "Model fan version 1 was made from it"
+                else "Model fan version 1 was created from it"
             )
     answer = caller.send("DELETE", f"{BASE}t/versions/1/", b"")
     assert (answer.status_code, answer.json()["code"]) == (409, "in_use")

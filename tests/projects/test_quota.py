@@ -8,7 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from jobs.contract import ArtifactRole
-from jobs.lifecycle.report import artifact_room_check
+from jobs.lifecycle.report import artifact_limits_check
 from jobs.models import Artifact
 from mimir.lib.errors import TooLarge
 from projects.models import Project
@@ -83,7 +83,7 @@ def test_a_project_stores_so_many_bytes_and_an_administrator_raises_it(
 def test_artifacts_count_and_are_refused_too(settings: Any) -> None:
     attempt = make.claimed()
     settings.ENV = dataclasses.replace(settings.ENV, project_bytes_max=100)
-    artifact_room_check(attempt_id=attempt.id, size_bytes=60)
+    artifact_limits_check(attempt_id=attempt.id, size_bytes=60)
     Artifact.objects.create(
         attempt=attempt,
         name="x",
@@ -94,8 +94,8 @@ def test_artifacts_count_and_are_refused_too(settings: Any) -> None:
         storage_key="x",
     )
     quota._recent_bytes.clear()
-    artifact_room_check(attempt_id=attempt.id, size_bytes=40)
+    artifact_limits_check(attempt_id=attempt.id, size_bytes=40)
     with pytest.raises(TooLarge) as refused:
-        artifact_room_check(attempt_id=attempt.id, size_bytes=41)
+        artifact_limits_check(attempt_id=attempt.id, size_bytes=41)
     assert refused.value.code == "artifact_limit_exceeded", "what a worker understands"
     assert "60 of 100 bytes" in refused.value.message

@@ -23,16 +23,20 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 DATA = b"PAR1"
 DISKS = [
-    (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), 507, "Waiting: the disk for files is full."),
+    (
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+        507,
+        "Waiting: the artifact storage is full.",
+    ),
     (
         OSError(errno.EROFS, os.strerror(errno.EROFS)),
         503,
-        "Waiting: the disk for files cannot be written.",
+        "Waiting: the artifact storage is read-only.",
     ),
     (
         StorageAway("the bucket does not answer"),
         503,
-        "Waiting: the storage for files does not answer.",
+        "Waiting: the artifact storage does not answer.",
     ),
 ]
 
@@ -160,9 +164,9 @@ def test_a_time_limit_that_passes_meanwhile_names_the_disk_and_does_not_count(
     )
     assert job.reason == job.diagnosis["category"] == FailureReason.STORAGE_UNAVAILABLE
     assert job.message.startswith(
-        "Its time limit of 1 min passed while it waited for the storage since "
+        "Its time limit of 1 min passed while it waited for the artifact storage since "
     )
-    assert job.message.endswith("the disk for files is full.")
+    assert job.message.endswith("the artifact storage is full.")
 
 
 def test_without_tries_left_the_failure_names_the_disk(
@@ -176,7 +180,7 @@ def test_without_tries_left_the_failure_names_the_disk(
         == JobStatus.FAILED
     )
     job = _job(attempt)
-    assert (job.attempts_used, "the disk for files is full" in job.message) == (0, True)
+    assert (job.attempts_used, "the artifact storage is full" in job.message) == (0, True)
 
 
 def test_a_time_limit_after_the_storage_works_again_is_the_job_s_own(

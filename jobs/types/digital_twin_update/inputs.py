@@ -21,7 +21,7 @@ def resolve(project: Project, parameters: dict[str, Any], faults: Faults) -> lis
     definition = twin_definition_find(project=project, name=parameters["twin"])
     if definition is None:
         faults["parameters.twin"] = (
-            f"there is no twin {parameters['twin']} here: make it, with a definition, first"
+            f"there is no twin {parameters['twin']} here: create it with a definition first"
         )
     version = find_dataset(project, parameters, faults)
     if definition is None or version is None:
@@ -47,14 +47,14 @@ def resolve(project: Project, parameters: dict[str, Any], faults: Faults) -> lis
 def _check_properties(
     entity: dict[str, Any], parameters: dict[str, Any], types: dict[str, str], faults: Faults
 ) -> None:
-    """Check the mapping of properties to columns, or that some column matches by name."""
+    """Check the mapping of properties to columns, or that a column matches by name."""
     fields = fields_of(entity)
     mapping = parameters.get("properties")
     if mapping is None:
         if not set(fields) & set(types):
             faults["parameters.properties"] = (
-                f"no column of {parameters['dataset']} is called like a property of"
-                f" {entity['name']}: say which column each is read from"
+                f"no column of {parameters['dataset']} has the name of a property of"
+                f" {entity['name']}: choose a column for each property"
             )
         return
     for name, column in mapping.items():

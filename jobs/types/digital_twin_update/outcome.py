@@ -1,4 +1,4 @@
-"""Outcome of `digital_twin_update`: the changes against the base become a revision."""
+"""Outcome of `digital_twin_update`: the changes to the base become a revision."""
 
 import json
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ RESULT = DigitalTwinUpdateResult
 
 @dataclass(frozen=True, slots=True)
 class TwinUpdate:
-    """The checked changes of one update."""
+    """Checked changes of one update."""
 
     twin_id: UUID
     base_revision: int
@@ -117,7 +117,7 @@ def _reports(artifact: Artifact, fields: dict[str, Field]) -> list[EntityReport]
     """Read the changes line by line, in ascending order of keys. Raises: OutcomeRefused."""
     reports: list[EntityReport] = []
     last = ""
-    count_max = 2 * settings.ENV.twin_entities_max  # all removed, and as many created
+    count_max = 2 * settings.ENV.twin_entities_max  # all entities removed, and as many created
     with open_artifact(artifact) as file:
         while line := file.readline(_LINE_BYTES_MAX):
             report = _report(line, fields)
@@ -135,7 +135,7 @@ def _reports(artifact: Artifact, fields: dict[str, Field]) -> list[EntityReport]
 
 
 def _report(line: bytes, fields: dict[str, Field]) -> EntityReport:
-    """Return the change of one line. Raises: OutcomeRefused."""
+    """Parse the change in one line. Raises: OutcomeRefused."""
     try:
         found = json.loads(line)
         key = checked_key(found["key"])

@@ -10,7 +10,7 @@ PARAMETERS = object_schema(
     {
         "twin": existing_name("twin", "Twin"),
         "dataset": existing_name(
-            "dataset", "Dataset", "One row for each entity, or several with Latest by."
+            "dataset", "Dataset", "One row per entity, or several with Latest by."
         ),
         "version": {**VERSION, "x-of": "dataset"},
         "type": {
@@ -27,7 +27,7 @@ PARAMETERS = object_schema(
             "title": "Key column",
             "format": "column",
             "x-of": "dataset",
-            "description": "The column with each row's entity key.",
+            "description": "Column with the key of each row's entity.",
         },
         "properties": {
             "type": "object",
@@ -37,7 +37,8 @@ PARAMETERS = object_schema(
             "maxProperties": 1000,
             "format": "property-columns",
             "x-of": "twin",
-            "description": "Each property or relation, and the column it is read from. Empty: those whose column has the same name.",
+            "description": "Column of each property or relation. Empty: columns with the name of a"
+            " property.",
         },
         "latest_by": {
             **COLUMN,
@@ -45,14 +46,16 @@ PARAMETERS = object_schema(
             "format": "column",
             "x-of": "dataset",
             "x-none": "one row for each entity",
-            "description": "Where several rows name an entity, the row with the largest value of this column counts, such as a time.",
+            "description": "If several rows have the same key, the row with the largest value"
+            " in this column is used. For example a time.",
         },
         "missing": {
             "type": "string",
             "title": "Entities without a row",
             "enum": ["keep", "mark", "delete"],
             "default": "keep",
-            "description": "keep leaves them as they are, mark shows them as missing, delete removes them; their history stays.",
+            "description": "keep: no change. mark: shown as missing. delete: removed, with"
+            " their history kept.",
         },
     },
 )
@@ -63,8 +66,8 @@ SPEC = JobTypeSpec(
     order=4,
     title="Twin update",
     icon="digital_twin_update",
-    summary="Bring a twin up to date",
-    heading="What to update",
+    summary="Update a twin from data",
+    heading="Twin and data",
     button="Run twin update",
     job_title="Update {twin} from {dataset}",
     subject="twin",

@@ -1,4 +1,4 @@
-"""Inputs of `ml_inference`: the model version and a dataset version that fits its signature."""
+"""Inputs of `ml_inference`: the model version and a dataset version that matches its signature."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def resolve(project: Project, parameters: dict[str, Any], faults: Faults) -> lis
         faults["parameters.version" if number else "parameters.model"] = (
             f"there is no model {numbered(parameters['model'], number)} here: train it first"
         )
-    # `version` is the model's: the dataset is read at its newest version.
+    # `version` belongs to the model. The dataset is read at its newest version.
     version = find_dataset(project, {"dataset": parameters["dataset"]}, faults)
     if model is None or version is None:
         return []
@@ -78,5 +78,5 @@ def _check_keys(
     if clash:
         faults["parameters.keys"] = (
             f"{clash[0]} is the name of a column that the prediction adds:"
-            " name the columns to keep, without it"
+            " list the columns to keep without it"
         )

@@ -6,8 +6,8 @@ from rest_framework import serializers
 
 from jobs.models import Attempt, Job
 from jobs.types.outcome import (
+    CreatedVersion,
     DatasetOutput,
-    MadeVersion,
     check_dataset,
     refused_protocol,
     write_dataset,
@@ -17,7 +17,7 @@ from jobs.types.outcome import (
 class MlInferenceResult(serializers.Serializer[Any]):
     """Public result of a job."""
 
-    datasets = MadeVersion(many=True)
+    datasets = CreatedVersion(many=True)
     rows = serializers.IntegerField()
 
 
@@ -25,7 +25,7 @@ RESULT = MlInferenceResult
 
 
 def prepare(job: Job, attempt: Attempt, result: dict[str, Any]) -> DatasetOutput:
-    """Return the output, which must be the dataset that the job names. Raises: OutcomeRefused."""
+    """Return the output, which must be the dataset named by the job. Raises: OutcomeRefused."""
     output = check_dataset(attempt, result.get("output"))
     if output["dataset"] != job.parameters["output"]:
         raise refused_protocol("it names another dataset than the job's output")

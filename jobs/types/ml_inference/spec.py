@@ -13,7 +13,7 @@ PARAMETERS = object_schema(
         "dataset": existing_name(
             "dataset",
             "Dataset",
-            "The rows to predict for; its newest version is fixed when the job is submitted.",
+            "Rows to predict. The newest version at submit time is used.",
         ),
         "output": new_name("Output", "The dataset that gets a new version with the predictions."),
         "keys": {
@@ -24,15 +24,17 @@ PARAMETERS = object_schema(
             "uniqueItems": True,
             "format": "columns",
             "x-of": "dataset",
-            "description": "Columns of the dataset to keep beside each prediction. Empty: all of them.",
+            "description": "Columns of the dataset to keep with each prediction. Empty: all"
+            " columns.",
         },
         "missing_columns": {
             "type": "string",
             "title": "Missing columns",
             "enum": ["refuse", "empty"],
             "x-advanced": True,
-            "description": "What to do when the dataset lacks a feature of the model. empty: predict as if it had no value. "
-            "Automatic: refuse, but for JSON, where a key without a value may be absent.",
+            "description": "Behaviour if the dataset lacks a feature of the model. refuse:"
+            " reject the job. empty: predict with missing values. Automatic: refuse, except for"
+            " JSON, where keys without a value may be absent.",
         },
     },
 )
@@ -44,7 +46,7 @@ SPEC = JobTypeSpec(
     title="Prediction",
     icon="ml_inference",
     summary="Apply a model to data",
-    heading="What to predict",
+    heading="Model and data",
     button="Run prediction",
     job_title="Predict with {model} for {dataset}",
     subject="model",

@@ -25,7 +25,7 @@ def resolve(project: Project, parameters: dict[str, Any], faults: Faults) -> lis
     types = column_types(version)
     target = parameters["target"]
     if version.row_count == 0:
-        faults["parameters.dataset"] = f"{version} has no rows: there is nothing to learn from"
+        faults["parameters.dataset"] = f"{version} has no rows to train on"
     check_column(target, types, "parameters.target", faults)
     for index, name in enumerate(parameters.get("features", [])):
         path = f"parameters.features[{index}]"
@@ -50,7 +50,7 @@ def resolve(project: Project, parameters: dict[str, Any], faults: Faults) -> lis
 
 
 def _check_time_split(parameters: dict[str, Any], types: dict[str, str], faults: Faults) -> None:
-    """Check that a split by time has one column to order the rows by."""
+    """Check that a split by time has a column that orders the rows."""
     if parameters.get("split") != "time":
         return
     times = [name for name in types if kind_of(types[name]) == "time"]
@@ -90,7 +90,8 @@ def target_fault(
         )
     tops = [str(item["value"]) for item in (profile or {}).get("top") or []]
     if tops and 2 * sum(map(_is_numeric, tops)) >= len(tops):
-        return ""  # may be text because of a few cells only: the worker checks every cell
+        # The column may be text because of a few cells only. The worker checks every cell.
+        return ""
     return text_target_fault(name).removesuffix(".")
 
 

@@ -36,7 +36,7 @@ RESULT = MlTrainingResult
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """The model's file and its checked report."""
+    """The model's artifact and its checked report."""
 
     artifact: Artifact
     report: TrainingReport

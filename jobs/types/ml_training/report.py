@@ -1,4 +1,4 @@
-"""Check of the report that a training worker sends beside its model. The report is untrusted."""
+"""Validation of the untrusted report that a training worker sends with its model."""
 
 import math
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _OBJECTS = frozenset(
 
 
 class TrainingReport(TypedDict):
-    """A report that `report_fault` accepts; docs/worker-protocol.md describes the fields."""
+    """Report accepted by `report_fault`. docs/reference/worker-protocol.md describes the fields."""
 
     task: str
     algorithm: str
@@ -34,7 +34,7 @@ class TrainingReport(TypedDict):
 def report_fault(report: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
     """Return the first reason to refuse the report; empty if it is valid.
 
-    `parameters`: those of the job, whose target, task and algorithm the report must repeat.
+    `parameters`: the job's. The report must repeat their target, task and algorithm.
     """
     if report.keys() != _TEXTS | _OBJECTS:
         return f"must hold {', '.join(sorted(_TEXTS | _OBJECTS))}"
@@ -53,12 +53,12 @@ def report_fault(report: Mapping[str, Any], parameters: Mapping[str, Any]) -> st
         return "names an unknown task or algorithm"
     wanted = {key: parameters[key] for key in ("target", "task", "algorithm") if key in parameters}
     if any(report[key] != value for key, value in wanted.items()):
-        return f"is about another {' or '.join(wanted)} than the job's"
+        return f"has another {' or '.join(wanted)} than the job's"
     return _metrics_fault(report) or _signature_fault(report)
 
 
 def _metrics_fault(report: Mapping[str, Any]) -> str:
-    """Return the fault of `metrics` and `baseline`; empty if there is none."""
+    """Return the error in `metrics` and `baseline`; empty if there is none."""
     known = {metric.name for metric in metrics_of(report["task"])}
     metrics, baseline = report["metrics"], report["baseline"]
     if not metrics or not metrics.keys() <= known or metrics.keys() != baseline.keys():
@@ -72,9 +72,9 @@ def _metrics_fault(report: Mapping[str, Any]) -> str:
 
 
 def _signature_fault(report: Mapping[str, Any]) -> str:
-    """Return the fault of the signature; empty if there is none.
+    """Return the error in the signature; empty if there is none.
 
-    The signature is compared with every table that the model predicts for.
+    Predictions compare every table with the signature.
     """
     signature = report["signature"]
     features, target, classes = (
@@ -86,7 +86,7 @@ def _signature_fault(report: Mapping[str, Any]) -> str:
         not signature.keys() <= {"features", "target", "task", "classes"}
         or signature.get("task") != report["task"]
     ):
-        return "has a signature of another shape"
+        return "has a signature with unexpected fields"
     if (
         not isinstance(features, list)
         or not features
@@ -100,7 +100,7 @@ def _signature_fault(report: Mapping[str, Any]) -> str:
     ):
         return "has a signature with another target"
     if not isinstance(target["type"], str) or kind_of(target["type"]) is None:
-        return "has a signature with a target no model can have"
+        return "has a signature with an unsupported type of target"
     if report["task"] == REGRESSION:
         return "" if classes is None else "has classes although it is a regression"
     texts = (

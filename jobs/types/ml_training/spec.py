@@ -14,14 +14,14 @@ from mimir.lib.schemas.parameters import COLUMN, VERSION, existing_name, new_nam
 PARAMETERS = object_schema(
     ("dataset", "target", "model"),
     {
-        "dataset": existing_name("dataset", "Dataset", "The rows to learn from."),
+        "dataset": existing_name("dataset", "Dataset", "Rows for training and evaluation."),
         "version": {**VERSION, "x-of": "dataset"},
         "target": {
             **COLUMN,
             "title": "Target",
             "format": "column",
             "x-of": "dataset",
-            "description": "The column to predict.",
+            "description": "Column to predict.",
         },
         "features": {
             "type": "array",
@@ -32,7 +32,8 @@ PARAMETERS = object_schema(
             "uniqueItems": True,
             "format": "columns",
             "x-of": "dataset",
-            "description": "The columns to predict from. Empty: every other column that a model can use.",
+            "description": "Columns to predict from. Empty: every other column of a supported"
+            " type.",
         },
         "exclude": {
             "type": "array",
@@ -43,7 +44,8 @@ PARAMETERS = object_schema(
             "uniqueItems": True,
             "format": "columns",
             "x-of": "dataset",
-            "description": "Columns that are not features, such as identifiers or what is known only after the target is.",
+            "description": "Columns that are not features, for example identifiers, or values"
+            " that are known only after the target.",
         },
         "model": new_name(
             "Model", "A new name creates a model; an existing model gets a new version."
@@ -52,14 +54,15 @@ PARAMETERS = object_schema(
             "type": "string",
             "title": "Task",
             "enum": ["regression", "classification"],
-            "description": "Automatic: classification for text, true and false; regression for numbers.",
+            "description": "Automatic: classification for text and true/false, regression for"
+            " numbers.",
         },
         "algorithm": {
             "type": "string",
             "title": "Algorithm",
             "enum": list(HYPERPARAMETERS),
             "default": "hist_gradient_boosting",
-            "description": "linear is for regression, logistic for classification, the others for both.",
+            "description": "linear: regression only. logistic: classification only. Others: both.",
         },
         "hyperparameters": {
             "type": "object",
@@ -67,15 +70,17 @@ PARAMETERS = object_schema(
             "x-advanced": True,
             "x-of": "algorithm",
             "x-variants": HYPERPARAMETERS,
-            "description": "Of the algorithm, named as in scikit-learn. What is not given keeps its default.",
+            "description": "Hyperparameters of the algorithm, named as in scikit-learn. Empty"
+            " fields keep their defaults.",
         },
         "rare_classes": {
             "type": "string",
             "title": "Classes with one row",
             "enum": ["drop", "group", "refuse"],
             "x-advanced": True,
-            "description": "drop: do not use these rows. group: one class of all of them (text targets). refuse: fail the job. "
-            "Automatic: drop at most 10 % of the rows, else refuse.",
+            "description": "drop: ignore these rows. group: combine them into one class (text"
+            " targets). refuse: fail the job. Automatic: drop at most 10 % of the rows, otherwise"
+            " refuse.",
         },
         "split": {
             "type": "string",
@@ -83,7 +88,8 @@ PARAMETERS = object_schema(
             "enum": ["random", "time"],
             "default": "random",
             "x-advanced": True,
-            "description": "random: rows are held out at random, stratified by class. time: the latest rows are held out, for forecasts.",
+            "description": "random: random held-out set, stratified by class. time: the latest"
+            " rows are held out, for forecasts.",
         },
         "time_column": {
             **COLUMN,
@@ -92,7 +98,8 @@ PARAMETERS = object_schema(
             "x-of": "dataset",
             "x-none": "Automatic",
             "x-advanced": True,
-            "description": "For split time: dates, times or numbers that order the rows. Automatic: the only column of dates or times.",
+            "description": "For split time: column of dates, times or numbers that orders the rows."
+            " Automatic: the only column of dates or times.",
         },
         "test_size": {
             "type": "number",
@@ -101,7 +108,8 @@ PARAMETERS = object_schema(
             "maximum": 0.5,
             "default": 0.25,
             "x-advanced": True,
-            "description": "Share of the rows that the model does not learn from, and on which it is evaluated.",
+            "description": "Fraction of the rows in the held-out set, on which the model is"
+            " evaluated.",
         },
         "seed": {
             "type": "integer",
@@ -110,14 +118,14 @@ PARAMETERS = object_schema(
             "maximum": 2**32 - 1,
             "default": 0,
             "x-advanced": True,
-            "description": "The same seed on the same data gives the same split and the same model.",
+            "description": "The same seed and data give the same split and the same model.",
         },
     },
 )
 
 
 def _check(parameters: Mapping[str, Any]) -> list[FieldError]:
-    """Return the faults between fields."""
+    """Return the errors that involve several fields."""
     algorithm = parameters.get("algorithm", "hist_gradient_boosting")
     faults = []
     only = {"linear": "regression", "logistic": "classification"}.get(algorithm)
@@ -163,8 +171,8 @@ SPEC = JobTypeSpec(
     order=2,
     title="Training",
     icon="ml_training",
-    summary="Make a model version",
-    heading="What to learn",
+    summary="Train a model",
+    heading="Data and model",
     button="Run training",
     job_title="Train {model} on {dataset}",
     subject="model",

@@ -10,7 +10,7 @@ from projects.pipelines.read import pipeline_version_find
 
 
 def resolve(project: Project, parameters: dict[str, Any], faults: Faults) -> list[InputRow]:
-    """Return the pipeline, and one input per reading step, named like the step."""
+    """Return the pipeline and one input per reading step, with the step's name."""
     number = parameters.get("version")
     pipeline = pipeline_version_find(project=project, name=parameters["pipeline"], number=number)
     if pipeline is None:
@@ -31,8 +31,8 @@ def resolve(project: Project, parameters: dict[str, Any], faults: Faults) -> lis
         version = dataset_version_find(project=project, name=dataset, number=wanted)
         if version is None:
             faults["parameters.pipeline"] = (
-                f"step {step} reads dataset {numbered(dataset, wanted)}, which is not here:"
-                " upload it, or run what makes it"
+                f"step {step} reads dataset {numbered(dataset, wanted)}, which does not exist:"
+                " upload it, or run the job that creates it"
             )
             continue
         rows.append(dataset_row(step, version))

@@ -8,8 +8,8 @@ from rest_framework import serializers
 
 from jobs.models import Attempt, Job
 from jobs.types.outcome import (
+    CreatedVersion,
     DatasetOutput,
-    MadeVersion,
     check_dataset,
     refused_protocol,
     write_dataset,
@@ -32,7 +32,7 @@ class StepResult(serializers.Serializer[Any]):
 class PipelineExecutionResult(serializers.Serializer[Any]):
     """Public result of a job."""
 
-    datasets = MadeVersion(many=True)
+    datasets = CreatedVersion(many=True)
     steps = StepResult(many=True)
 
 
@@ -41,7 +41,7 @@ RESULT = PipelineExecutionResult
 
 @dataclass(frozen=True, slots=True)
 class PipelineResult:
-    """Checked outputs, and for each step its known fields."""
+    """Checked outputs, and the known fields of each step."""
 
     outputs: list[DatasetOutput]
     steps: list[dict[str, str | int | float | None]]
@@ -60,8 +60,8 @@ def prepare(job: Job, attempt: Attempt, result: dict[str, Any]) -> PipelineResul
 
 def apply(job: Job, attempt: Attempt, prepared: PipelineResult) -> dict[str, Any]:
     """Write the dataset versions. Raises: OutcomeRefused."""
-    # Sorted by name: two jobs that write the same datasets take their locks in the same order,
-    # which excludes a deadlock.
+    # Sorted by name: jobs that write the same datasets lock them in the same order, which
+    # prevents a deadlock.
     versions = {
         id(output): write_dataset(job, output)
         for output in sorted(prepared.outputs, key=lambda output: output["dataset"])
@@ -74,7 +74,7 @@ def apply(job: Job, attempt: Attempt, prepared: PipelineResult) -> dict[str, Any
 
 
 def _steps(steps: object) -> list[dict[str, str | int | float | None]]:
-    """Return the known fields of each step, without values of other types."""
+    """Return the known fields of each step. Values of other types are dropped."""
     if not isinstance(steps, list):
         return []
     return [
