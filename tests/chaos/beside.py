@@ -25,7 +25,7 @@ import os, time
 os.environ["DJANGO_SETTINGS_MODULE"] = "mimir.settings.orchestrator"
 import django
 django.setup()
-from jobs.reconcile import reconcile_once
+from jobs.reconcile.once import reconcile_once
 from jobs.clusters.rows import cluster_ensure, launcher_of
 while True:
     cluster = cluster_ensure()

@@ -18,7 +18,8 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "mimir.settings.orchestrator"
 import django
 django.setup()
 from redis import Redis
-from jobs import dispatcher, queue
+from jobs.core import queue
+from jobs.dispatch import dispatcher
 nowhere = Redis.from_url(os.environ["NOWHERE"])
 queue.connection = lambda: nowhere
 dispatcher.run(threading.Event())

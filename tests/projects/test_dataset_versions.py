@@ -192,7 +192,9 @@ def test_edits_hold_the_etag_and_need_a_maintainer(caller: Caller, project: Proj
     tag = caller.get(f"{BASE}t/")["ETag"]
     upload(caller, b"a\n2\n")
     stale = {"If-Match": tag}
-    assert caller.send("PATCH", f"{BASE}t/", {"current_version": 1}, headers=stale).status_code == 412
+    assert (
+        caller.send("PATCH", f"{BASE}t/", {"current_version": 1}, headers=stale).status_code == 412
+    )
     assert caller.send("DELETE", f"{BASE}t/", b"", headers=stale).status_code == 412
     assert caller.send("DELETE", f"{BASE}t/versions/1/", b"", headers=stale).status_code == 412
     operator = Caller(make.member(project, "olga", Role.OPERATOR))
