@@ -9,17 +9,16 @@ import datetime as dt
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from queue import Empty, SimpleQueue
-from typing import Any
 from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db import connection
+from django.db.models import Q
 
 from jobs.clusters.launchers.base import (
     Launched,
@@ -30,18 +29,13 @@ from jobs.clusters.launchers.base import (
     LaunchSpec,
     LaunchUncertain,
 )
-from jobs.clusters.machine import clamped
 from jobs.clusters.rows import launcher_of
-from jobs.contract import EventKind, FailureReason, JobStatus
-from jobs.core import feed
-from jobs.core.resources import from_dict
-from jobs.core.tokens import launch_token
-from jobs.core.transition import attempt_lock
+from jobs.contract import JobStatus
 from jobs.diagnosis.kubernetes import not_answered_yet
-from jobs.lifecycle.ending import attempt_end, back_off_seconds
+from jobs.dispatch.launch_outcome import defer_launch, end_refused, record_launched
+from jobs.dispatch.launch_spec import launch_spec
 from jobs.models import Attempt, Cluster
 from jobs.reconcile.apply import wait_record
-from jobs.reconcile.decide import capacity_wait
 from mimir.lib.clock import utc_now
 from mimir.lib.crash import crash_point
 
@@ -214,7 +208,7 @@ def _requests(attempt_ids: Sequence[UUID]) -> Iterator[_LaunchRequest]:
         cluster = clusters[row.cluster_id]
         remote = cluster.launcher == LauncherKind.KUBERNETES
         yield _LaunchRequest(
-            row.id, row.cluster_id, launchers[row.cluster_id], _spec(row, cluster), remote
+            row.id, row.cluster_id, launchers[row.cluster_id], launch_spec(row, cluster), remote
         )
 
 
@@ -304,7 +298,7 @@ def _write(answers: Sequence[_LaunchResult]) -> None:
     sweep.
     """
     try:
-        _record(
+        record_launched(
             {
                 each.attempt_id: each.outcome
                 for each in answers
@@ -313,7 +307,7 @@ def _write(answers: Sequence[_LaunchResult]) -> None:
         )
         for each in answers:
             if isinstance(each.outcome, LaunchRefused):
-                _refused(each.attempt_id, each.outcome)
+                end_refused(each.attempt_id, each.outcome)
             elif isinstance(each.outcome, Exception):
                 _later(each.attempt_id, each.outcome)
     except Exception:
@@ -323,7 +317,7 @@ def _write(answers: Sequence[_LaunchResult]) -> None:
 
 def _later(attempt_id: UUID, error: Exception) -> None:
     log.warning("launch deferred", attempt_id=str(attempt_id), error=str(error)[:300])
-    _try_later(attempt_id, seconds=error.seconds if isinstance(error, LaunchLater) else None)
+    defer_launch(attempt_id, seconds=error.seconds if isinstance(error, LaunchLater) else None)
     if isinstance(error, LaunchUncertain) and error.diagnosis is not None:
         wait_record(attempt_id=attempt_id, wait=error.diagnosis, actor=ACTOR)
 
@@ -340,123 +334,3 @@ def _still_wanted(attempt_id: UUID) -> bool:
         claim_id__isnull=True,
         job__status=JobStatus.LAUNCHING,
     ).exists()
-
-
-def _spec(row: Any, cluster: Cluster) -> LaunchSpec:
-    """Build the launch specification from the columns that `_requests` reads."""
-    env = settings.ENV
-    limits = clamped(from_dict(row.job__resources).limits, launcher=cluster.launcher)
-    return LaunchSpec(
-        name=row.name,
-        job_id=str(row.job_id),
-        job_type=row.job__type,
-        attempt_id=str(row.id),
-        attempt=row.number,
-        project_id=str(row.job__project_id),
-        token=launch_token(row.id),
-        orchestrator_url=cluster.orchestrator_url or env.orchestrator_url,
-        cpu_millicores=limits.cpu_millicores,
-        memory_bytes=limits.memory_bytes,
-        gpu_count=limits.gpus,
-        priority=row.job__priority,
-        requested_cpu_millicores=row.cpu_millicores,
-        requested_memory_bytes=row.memory_bytes,
-        active_deadline_seconds=_active_deadline(row.number, row.job__timeout_seconds),
-        extra_env={"REDIS_URL": env.worker_redis_url} if env.worker_redis_url else {},
-    )
-
-
-def _active_deadline(number: int, timeout_seconds: int) -> int:
-    """Return the seconds after which the cluster itself ends the worker, later than our own deadlines."""
-    env = settings.ENV
-    slack = max(600, env.launch_timeout)  # time to start for a worker that waited for capacity
-    return (
-        int(capacity_wait(number, env.launch_timeout)) + timeout_seconds + env.worker_grace + slack
-    )
-
-
-def _record(launched: Mapping[UUID, Launched]) -> None:
-    """Store the workers' uids and one event each in one transaction.
-
-    Jobs are locked in id order.
-    """
-    if not launched:
-        return
-    ids = list(launched)
-    rows = [launched[each] for each in ids]
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_LOCK, [ids])
-        cursor.execute(
-            _RECORD,
-            [
-                ids,
-                [row.uid for row in rows],
-                [row.adopted for row in rows],
-                utc_now(),
-                EventKind.LAUNCHED.value,
-                ACTOR,
-            ],
-        )
-        feed.publish_jobs(cursor.fetchall())
-
-
-_LOCK = """
-SELECT id FROM jobs_job
-WHERE id IN (SELECT job_id FROM jobs_attempt WHERE id = ANY(%s::uuid[]))
-ORDER BY id FOR NO KEY UPDATE
-"""
-# Bulk form of `transition.event_add`: the seq comes from the job's counter, whose row is locked.
-_RECORD = """
-WITH launched AS (
-    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::bool[]) AS launched (id, uid, adopted),
-        (SELECT %s::timestamptz AS at) AS moment
-), recorded AS (
-    UPDATE jobs_attempt AS attempt SET uid = launched.uid, launched_at = launched.at FROM launched
-    WHERE attempt.id = launched.id AND attempt.uid = ''
-    RETURNING
-        attempt.job_id, attempt.number, attempt.name, launched.uid, launched.adopted, launched.at
-), counted AS (
-    UPDATE jobs_job AS job SET event_seq = event_seq + 1 FROM recorded
-    WHERE job.id = recorded.job_id
-    RETURNING job.id, job.event_seq, job.project_id
-), event AS (
-    INSERT INTO jobs_jobevent (job_id, seq, at, attempt, kind, actor, data)
-    SELECT counted.id, counted.event_seq, recorded.at, recorded.number, %s, %s,
-        jsonb_build_object('name', recorded.name, 'uid', recorded.uid, 'adopted', recorded.adopted)
-    FROM recorded JOIN counted ON counted.id = recorded.job_id
-)
-SELECT id, project_id FROM counted
-"""
-
-
-def _refused(attempt_id: UUID, refused: LaunchRefused) -> None:
-    """End the attempt of a refused launch, unless it is claimed or already ended."""
-    with transaction.atomic():
-        job, attempt = attempt_lock(attempt_id=attempt_id)
-        if (
-            attempt.claim_id
-            or attempt.fenced_at
-            or attempt.ended_at
-            or job.status != JobStatus.LAUNCHING
-        ):
-            return
-        reason = FailureReason(refused.reason or FailureReason.LAUNCH_FAILED)
-        attempt_end(
-            job=job,
-            attempt=attempt,
-            reason=reason,
-            actor=ACTOR,
-            message=str(refused),
-            cluster_diagnosis=refused.diagnosis,
-        )
-
-
-def _try_later(attempt_id: UUID, *, seconds: float | None = None) -> None:
-    """Defer the launch to a later sweep, after `seconds` if the cluster named a time."""
-    attempt = Attempt.objects.filter(id=attempt_id).first()
-    if attempt is not None:
-        wait = back_off_seconds(attempt.launch_failures + 1) if seconds is None else seconds
-        Attempt.objects.filter(id=attempt_id).update(
-            launch_failures=F("launch_failures") + 1,
-            launch_not_before=utc_now() + dt.timedelta(seconds=wait),
-        )

@@ -136,12 +136,12 @@ def test_a_create_that_lands_after_the_job_ended_and_after_clean_up(run: World) 
 def test_the_uid_of_a_deleted_twin_recorded_late(run: World) -> None:
     """The first object was deleted and the attempt launched again, when the first answer is recorded: presence is judged by the attempt."""
     answers: list[dict[UUID, Launched]] = []
-    with mock.patch("jobs.dispatch.launch._record", answers.append):
+    with mock.patch("jobs.dispatch.launch.record_launched", answers.append):
         run.rounds_of(1, workers_act=False)
         run.fake.delete_job(run.attempt().name)
         run.rounds_of(1, workers_act=False)
     first = next(each for each in answers if each)
-    launch._record(first)
+    launch.record_launched(first)
     attempt = run.attempt()
     assert attempt.uid == first[attempt.id].uid
     assert attempt.uid not in {each.job_uid for each in run.fake.ledger(running=True)}, (

@@ -363,7 +363,7 @@ def world(
         stack.enter_context(mock.patch("jobs.dispatch.launch.launcher_of", made.launcher_of))
         for gap in ("jobs.liveness.uptime.GAP_SECONDS", "jobs.clusters.rows.ASKED_GAP_SECONDS"):
             stack.enter_context(mock.patch(gap, 2 * PACE[-1]))  # so far apart are rounds
-        stack.enter_context(mock.patch("jobs.dispatch.launch._record", _forgetful(made)))
+        stack.enter_context(mock.patch("jobs.dispatch.launch.record_launched", _forgetful(made)))
         _submit(made)
         yield made
 
@@ -390,7 +390,7 @@ def _submit(made: World) -> None:
 
 def _forgetful(made: World) -> Any:
     """The record of launches, without those whose dispatcher dies between the answer and the record: each once."""
-    real = launch._record
+    real = launch.record_launched
 
     def record(launched: Any) -> None:
         kept = {}

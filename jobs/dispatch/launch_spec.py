@@ -1,0 +1,47 @@
+"""Launch specification of a worker, from its attempt and cluster."""
+
+from typing import Any
+
+from django.conf import settings
+
+from jobs.clusters.launchers.base import (
+    LaunchSpec,
+)
+from jobs.clusters.machine import clamped
+from jobs.core.resources import from_dict
+from jobs.core.tokens import launch_token
+from jobs.models import Cluster
+from jobs.reconcile.decide import capacity_wait
+
+
+def launch_spec(row: Any, cluster: Cluster) -> LaunchSpec:
+    """Build the launch specification from the columns that `_requests` reads."""
+    env = settings.ENV
+    limits = clamped(from_dict(row.job__resources).limits, launcher=cluster.launcher)
+    return LaunchSpec(
+        name=row.name,
+        job_id=str(row.job_id),
+        job_type=row.job__type,
+        attempt_id=str(row.id),
+        attempt=row.number,
+        project_id=str(row.job__project_id),
+        token=launch_token(row.id),
+        orchestrator_url=cluster.orchestrator_url or env.orchestrator_url,
+        cpu_millicores=limits.cpu_millicores,
+        memory_bytes=limits.memory_bytes,
+        gpu_count=limits.gpus,
+        priority=row.job__priority,
+        requested_cpu_millicores=row.cpu_millicores,
+        requested_memory_bytes=row.memory_bytes,
+        active_deadline_seconds=_active_deadline(row.number, row.job__timeout_seconds),
+        extra_env={"REDIS_URL": env.worker_redis_url} if env.worker_redis_url else {},
+    )
+
+
+def _active_deadline(number: int, timeout_seconds: int) -> int:
+    """Return the seconds after which the cluster itself ends the worker, later than our own deadlines."""
+    env = settings.ENV
+    slack = max(600, env.launch_timeout)  # time to start for a worker that waited for capacity
+    return (
+        int(capacity_wait(number, env.launch_timeout)) + timeout_seconds + env.worker_grace + slack
+    )
