@@ -22,8 +22,8 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402
 
 from jobs.live.routing import websocket_application  # noqa: E402
 from jobs.liveness.answering import beat_forever  # noqa: E402
-from mimir.api.limits import with_limits  # noqa: E402
 from mimir.api.port_access import PortAccess, rules  # noqa: E402
+from mimir.api.request_limits import with_limits  # noqa: E402
 from mimir.lib.background_task import BackgroundTask  # noqa: E402
 
 get_channel_layer()  # registers its counters, so that /metrics has them before the first WebSocket

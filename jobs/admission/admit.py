@@ -21,7 +21,7 @@ from jobs.core.bulk import insert_many
 from jobs.core.locks import ADMISSION_LOCK
 from jobs.core.resources import from_dict
 from jobs.core.transition import job_move, jobs_move
-from jobs.diagnosis.job import never_fits
+from jobs.diagnosis.failures import never_fits
 from jobs.models import Attempt, Job
 from mimir.lib.clock import utc_now
 from mimir.lib.crash import crash_point

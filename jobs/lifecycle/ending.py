@@ -11,7 +11,7 @@ from django.conf import settings
 
 from jobs.contract import EventKind, FailureReason, FinishStatus, JobStatus
 from jobs.core.transition import job_move
-from jobs.diagnosis.job import diagnose
+from jobs.diagnosis.failures import diagnose
 from jobs.diagnosis.message import DiagnosisBody
 from jobs.lifecycle.storagewait import storage_wait_message, storage_waits
 from jobs.models import Attempt, Job

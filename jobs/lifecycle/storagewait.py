@@ -17,7 +17,7 @@ from django.db import Error, transaction
 from jobs.contract import EventKind, FailureReason, JobStatus
 from jobs.core import feed
 from jobs.core.transition import attempt_lock, event_add
-from jobs.diagnosis.job import storage_wait
+from jobs.diagnosis.failures import storage_wait
 from jobs.models import Attempt, Job
 from mimir.api.errors import as_mimir_error
 from mimir.lib.clock import utc_now

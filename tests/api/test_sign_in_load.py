@@ -19,7 +19,7 @@ from django.db import connection, connections
 from django.test import Client, RequestFactory
 from django.test.client import MULTIPART_CONTENT
 
-from mimir.api.limits import with_limits
+from mimir.api.request_limits import with_limits
 from mimir.lib.clients import SIGN_INS_AT_ONCE
 from mimir.lib.errors import TooMany
 from projects.tokens.write import session_create

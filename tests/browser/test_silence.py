@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from jobs.diagnosis.job import storage_wait
+from jobs.diagnosis.failures import storage_wait
 from tests.browser.gated import GatedJob
 from tests.chaos.beside import rows
 from tests.support.stack import Stack

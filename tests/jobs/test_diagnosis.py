@@ -1,7 +1,7 @@
 """Texts of a diagnosis."""
 
 from jobs.contract import FailureReason
-from jobs.diagnosis.job import diagnose
+from jobs.diagnosis.failures import diagnose
 
 RESOURCES = {"requests": {"memory_bytes": 2**28}, "limits": {"memory_bytes": 2**28}}
 

@@ -14,7 +14,7 @@ from jobs.admission.admit import admit_once
 from jobs.admission.waiting import job_waiting
 from jobs.clusters.rows import cluster_ensure
 from jobs.contract import ArtifactRole, FailureReason, JobStatus, WaitRule
-from jobs.diagnosis.job import diagnose
+from jobs.diagnosis.failures import diagnose
 from jobs.dispatch.launch import attempts_launch
 from jobs.lifecycle.inputs_read import input_content
 from jobs.lifecycle.retry import job_retry

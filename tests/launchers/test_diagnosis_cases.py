@@ -3,7 +3,7 @@
 import pytest
 
 from jobs.contract import FailureReason
-from jobs.diagnosis.job import diagnose as diagnose_attempt
+from jobs.diagnosis.failures import diagnose as diagnose_attempt
 from jobs.diagnosis.kubernetes import (
     Diagnosis,
     diagnose,
