@@ -173,7 +173,7 @@ def test_the_users_page_says_why_an_action_is_refused(stack: Stack, api: Api) ->
         ({"username": "no-such-user", "then": "link"}, "There is no user no-such-user"),
         ({"username": boss.username, "then": "delete"}, "Unknown action"),
         ({"username": "bad name"}, "1 to 150 letters"),
-        ({"username": boss.username.upper()}, "Exists already"),
+        ({"username": boss.username.upper()}, "Already exists"),
         ({"username": ""}, "Enter a user name"),
     ):
         answer = boss.send(page, **fields)

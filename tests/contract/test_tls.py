@@ -311,7 +311,7 @@ def test_a_job_is_run_again_and_cancelled_by_actions(
     assert (first["id"], again["retry_of"], again["status"]) == (job, job, "queued")
     # A refusal of the service is shown and changes nothing.
     assert _act(boss, "cancel", ran["id"]).status_code == 302
-    assert "has ended" in boss.client.get("/admin/jobs/job/").text
+    assert "has already succeeded" in boss.client.get("/admin/jobs/job/").text
     assert api.get(f"jobs/{ran['id']}/")["status"] == "succeeded"
     api("POST", f"jobs/{again['id']}/cancel/")
 
@@ -347,7 +347,7 @@ def test_a_project_made_in_the_admin_has_a_slug_the_api_accepts(boss: Admin, api
         {"slug": "Not_A_Slug", "name": "N", "status": "active", **inline},
     )
     assert refused.status_code == 200
-    assert "small letters" in refused.text
+    assert "lower-case letters" in refused.text
     made = boss.form(
         "/admin/projects/project/add/",
         {"slug": "by-admin", "name": "N", "status": "active", **inline},
