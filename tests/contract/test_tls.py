@@ -347,7 +347,7 @@ def test_a_project_made_in_the_admin_has_a_slug_the_api_accepts(boss: Admin, api
         {"slug": "Not_A_Slug", "name": "N", "status": "active", **inline},
     )
     assert refused.status_code == 200
-    assert "small letters" in refused.text
+    assert "lower-case letters" in refused.text
     made = boss.form(
         "/admin/projects/project/add/",
         {"slug": "by-admin", "name": "N", "status": "active", **inline},

@@ -1,17 +1,22 @@
-"""Workers as processes of this machine, with nobody as their parent. It isolates nothing: for laptops and trusted users.
+"""Workers as processes of this machine, detached from their starter. For laptops and trusted users.
 
-A worker is a folder `<WORKERS_DIR>/<name>`:
+Processes are not isolated from each other. A worker is a folder `<WORKERS_DIR>/<name>`:
 
-    worker.json   {"attempt_id", "uid", "installation", "name", "created_at"}, written before anything is started
-    lock          flock held by the starter, then by the supervisor that inherits the descriptor: held means alive, whatever died since
-    pid           its first process's pid, valid only while the lock is held: a guardian, whose child the supervisor is
-    exit.json     how it ended (docs/reference/worker-protocol.md); lock free without it means the worker is lost
-    spool/        log bytes not accepted yet, one file a segment, named by its start offset
+    worker.json   {"attempt_id", "uid", "installation", "name", "created_at"},
+                  written before any process starts
+    lock          flock held by the starter, then by the supervisor, which inherits the
+                  descriptor: while it is held the worker is alive, whatever else has died
+    pid           pid of its first process, the guardian and parent of the supervisor;
+                  valid only while the lock is held
+    exit.json     how it ended (docs/reference/worker-protocol.md); with a free lock and
+                  without this file the worker is lost
+    spool/        log bytes not accepted yet, one file per segment, named by its start offset
     data/         scratch
     console.log   the supervisor's own stderr
 
-The supervisor's stdout goes nowhere here: on Kubernetes it is what the pod log keeps for a dead supervisor, here `spool/` does that, and a
-second copy of every log on disk would help nobody.
+The supervisor's stdout is discarded. On Kubernetes it is the pod log, from which the log of a
+dead supervisor is read; here `spool/` serves that purpose, and a second copy of every log on disk
+would have no use.
 """
 
 import contextlib
@@ -46,20 +51,18 @@ from mimir.lib.crash import crash_point
 from mimir.lib.disks import FULL, READ_ONLY, unwritable
 
 SOURCE_DIR = Path(__file__).resolve().parents[3]
-# No site-packages: the supervisor needs the standard library only, and starts in half the time.
+# Without site-packages: the supervisor needs the standard library only, and starts in half the
+# time.
 WORKER_ARGV = (sys.executable, "-S", "-m", "jobs.worker")
-DISK_RETRY_SECONDS = 5.0  # before a launch that found no space is tried again
+DISK_RETRY_SECONDS = 5.0  # before a launch is retried after the disk was full
 START_SECONDS, START_PAUSE_SECONDS = 20.0, 0.003
-LOCK_TRIES, LOCK_PAUSE_SECONDS = (
-    40,
-    0.005,
-)  # somebody who only looks holds the lock for microseconds
+LOCK_TRIES, LOCK_PAUSE_SECONDS = 40, 0.005  # a test of the lock holds it for microseconds
 GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "MIMIR_CRASH_POINTS", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 class ProcessLauncher:
-    """The launcher of a machine that runs its own workers. See `base.Launcher` for what each method promises."""
+    """Launcher of a machine that runs its own workers. See `base.Launcher` for the methods."""
 
     def __init__(
         self, workers_dir: Path, *, installation: str, argv: Sequence[str] = WORKER_ARGV
@@ -78,11 +81,11 @@ class ProcessLauncher:
             problem = error if isinstance(error, OSError) else unwritable(self._root)
             if problem is None or problem.errno not in FULL | READ_ONLY:
                 raise
-            told = not_stored_yet(str(problem)).body()
+            diagnosis = not_stored_yet(str(problem)).body()
             raise LaunchLater(
                 f"the worker's folder cannot be written: {problem}",
                 seconds=DISK_RETRY_SECONDS,
-                diagnosis=told,
+                diagnosis=diagnosis,
             ) from error
 
     def _launch(self, spec: LaunchSpec, still_wanted: Callable[[], bool]) -> Launched:
@@ -98,7 +101,11 @@ class ProcessLauncher:
     def _start(
         self, folder: Path, spec: LaunchSpec, descriptor: int, still_wanted: Callable[[], bool]
     ) -> Launched:
-        """Under the lock: nobody else can start this worker, so what the row and the folder say now holds."""
+        """Start the worker, or adopt it if it has ended already. The caller holds its lock.
+
+        With the lock held no other starter can start this worker, and the row and the folder are
+        current.
+        """
         self._refuse_other(folder, spec)
         identity = _read_json(folder / "worker.json")
         if (folder / "exit.json").exists():
@@ -122,9 +129,12 @@ class ProcessLauncher:
         return Launched(str(identity["uid"]), adopted=adopted)
 
     def _spawn(self, folder: Path, spec: LaunchSpec, descriptor: int) -> None:
-        """Run the worker's first stage, which forks itself off and ends; the fork keeps the locked descriptor."""
+        """Run the worker's first stage, which forks the worker and exits.
+
+        The fork keeps the locked descriptor.
+        """
         (folder / "data").mkdir(exist_ok=True, mode=0o700)
-        # The pid of an earlier start may belong to another process by now.
+        # The pid of an earlier start may belong to another process now.
         (folder / "pid").unlink(missing_ok=True)
         with (folder / "console.log").open("ab") as console:
             try:
@@ -149,7 +159,10 @@ class ProcessLauncher:
             raise LaunchUncertain(f"the worker's start ended with {code}: {tail}")
 
     def _environment(self, folder: Path, spec: LaunchSpec, descriptor: int) -> dict[str, str]:
-        """Built from nothing: no database, no Redis, no secret of ours reaches a worker."""
+        """Return the environment of a worker, built from an allowlist.
+
+        It contains no database address, no Redis address and no secret of the orchestrator.
+        """
         data = folder / "data"
         return {
             **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
@@ -224,10 +237,10 @@ class ProcessLauncher:
                 _remove(folder)
 
     def prepare(self) -> None:
-        """Nothing to wait for."""
+        """Do nothing: there is nothing to wait for."""
 
     def close(self) -> None:
-        """Nothing goes on in the background."""
+        """Do nothing: there is no background work."""
 
     def wait_for_change(self, timeout_seconds: float) -> bool:
         end = time.monotonic() + timeout_seconds
@@ -244,7 +257,10 @@ class ProcessLauncher:
         return frozenset((folder.name, _is_locked(folder)) for folder, _identity in self._folders())
 
     def _folders(self) -> Iterator[tuple[Path, dict[str, Any]]]:
-        """Worker folders that bear our label. One without worker.json was never started: its starter died, or is about to write it."""
+        """Yield the folders of this installation's workers, with the content of their worker.json.
+
+        A folder without worker.json has no worker: its starter died, or is about to write the file.
+        """
         for entry in os.scandir(self._root):
             if not entry.is_dir(follow_symlinks=False) or entry.name.startswith("."):
                 continue
@@ -262,7 +278,10 @@ class ProcessLauncher:
         return folder if own else None
 
     def _unnamed_folder(self, name: str) -> Path | None:
-        """A folder without worker.json: its starter is about to write it or died before, or a clean-up was killed half-way."""
+        """Return the worker's folder if it has no worker.json, else None.
+
+        Its starter is about to write the file, died before that, or a clean-up was killed half-way.
+        """
         folder = self._root / name
         return folder if folder.is_dir() and not (folder / "worker.json").exists() else None
 
@@ -273,19 +292,27 @@ class ProcessLauncher:
             self._installation,
         ):
             raise LaunchRefused(
-                f"A worker named {spec.name} of another attempt or installation is there: an administrator has to remove {folder}."
+                f"A worker named {spec.name} of another attempt or installation "
+                f"exists: an administrator must remove {folder}."
             )
 
     def _uid_of_living(self, folder: Path) -> str:
-        """The uid of a worker whose lock is held; its starter writes it before it starts anything."""
+        """Return the uid of a worker whose lock is held.
+
+        Its starter writes the uid before it starts any process.
+        """
         uid = _read_json(folder / "worker.json").get("uid")
         if not uid:
-            raise LaunchUncertain("another starter is just making this worker")
+            raise LaunchUncertain("another starter is creating this worker")
         return str(uid)
 
 
 def _gpus(count: int) -> dict[str, str]:
-    """A worker that asked for no GPU sees none; one that did sees those we see ourselves: nothing here divides them."""
+    """Return the GPU variables of a worker's environment.
+
+    Without a requested GPU the worker sees none. Otherwise it sees all GPUs of this process,
+    which are not divided between workers.
+    """
     return (
         {name: os.environ[name] for name in GPU_VARIABLES if name in os.environ}
         if count
@@ -294,9 +321,10 @@ def _gpus(count: int) -> dict[str, str]:
 
 
 def spooled(spool: Path, offset: int) -> bytes:
-    """Whole stored lines of a worker's spool from stored `offset` on, at most one chunk; empty when there are none.
+    """Return whole stored lines of a worker's spool from stored `offset` on.
 
-    Each file of the folder holds the stored bytes from the offset in its name on; files follow one another without gaps.
+    At most one chunk; empty if there are none. Each file of the folder holds the stored bytes from
+    the offset in its name on. The files follow one another without gaps.
     """
     with contextlib.suppress(OSError):
         starts = sorted(int(name) for name in os.listdir(spool) if name.isdigit())
@@ -311,7 +339,10 @@ def spooled(spool: Path, offset: int) -> bytes:
 
 
 def _code_of(starter: subprocess.Popen[bytes]) -> int | None:
-    """How the first stage ended; None when it took too long and was killed. `Popen.wait` with a time-out looks only every 50 ms."""
+    """Return the exit code of the first stage; None when it timed out and was killed.
+
+    `Popen.wait` with a timeout polls only every 50 ms.
+    """
     end = time.monotonic() + START_SECONDS
     while starter.poll() is None:
         if time.monotonic() > end:
@@ -324,7 +355,10 @@ def _code_of(starter: subprocess.Popen[bytes]) -> int | None:
 
 @contextlib.contextmanager
 def _lock(folder: Path) -> Iterator[int | None]:
-    """The folder's lock as an inheritable-by-choice descriptor, or None while a worker or another starter holds it."""
+    """Lock the folder and yield the lock's descriptor, which a child process can inherit.
+
+    Yields None while a worker or another starter holds the lock.
+    """
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         for tries_left in range(LOCK_TRIES, 0, -1):
@@ -339,11 +373,14 @@ def _lock(folder: Path) -> Iterator[int | None]:
                 yield descriptor
                 return
     finally:
-        os.close(descriptor)  # a worker that inherited it goes on holding the lock
+        os.close(descriptor)  # a worker that inherited it still holds the lock
 
 
 def _is_locked(folder: Path) -> bool:
-    """Whether somebody holds the lock. Looks with a shared lock, so that two who look do not see each other."""
+    """Return whether the lock is held.
+
+    Tests with a shared lock: two concurrent tests do not conflict.
+    """
     try:
         descriptor = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -358,7 +395,10 @@ def _is_locked(folder: Path) -> bool:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a worker's folder; worker.json last, so that what a killed clean-up leaves is still known to be ours."""
+    """Remove a worker's folder, with worker.json last.
+
+    If the clean-up is killed, the rest of the folder still identifies its worker.
+    """
     for entry in os.scandir(folder):
         if entry.is_dir(follow_symlinks=False):
             shutil.rmtree(entry.path, ignore_errors=True)
@@ -412,7 +452,7 @@ def _time(value: object) -> dt.datetime | None:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    """The object in a small file; empty when it is not there, or is not whole."""
+    """Return the object in a small file; empty if the file is missing or incomplete."""
     try:
         value = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -421,7 +461,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Written, fsynced, renamed: a reader sees all of it or nothing."""
+    """Write the file atomically: write, fsync, rename."""
     temporary = path.with_suffix(".new")
     with temporary.open("w") as file:
         json.dump(value, file)
