@@ -1,18 +1,6 @@
 """Workers as processes of this machine, detached from their starter. For laptops and trusted users.
 
-Processes are not isolated from each other. A worker is a folder `<WORKERS_DIR>/<name>`:
-
-    worker.json   {"attempt_id", "uid", "installation", "name", "created_at"},
-                  written before any process starts
-    lock          flock held by the starter, then by the supervisor, which inherits the
-                  descriptor: while it is held the worker is alive, whatever else has died
-    pid           pid of its first process, the guardian and parent of the supervisor;
-                  valid only while the lock is held
-    exit.json     how it ended (docs/reference/worker-protocol.md); with a free lock and
-                  without this file the worker is lost
-    spool/        log bytes not accepted yet, one file per segment, named by its start offset
-    data/         scratch
-    console.log   the supervisor's own stderr
+Processes are not isolated from each other. Each worker has a folder (`worker_folder`).
 
 The supervisor's stdout is discarded. On Kubernetes it is the pod log, from which the log of a
 dead supervisor is read; here `spool/` serves that purpose, and a second copy of every log on disk
@@ -21,22 +9,20 @@ would have no use.
 
 import contextlib
 import datetime as dt
-import fcntl
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import psutil
 
-from jobs.clusters.launchers import processes
+from jobs.clusters.launchers import processes, worker_folder
 from jobs.clusters.launchers.base import (
     Launched,
     LaunchLater,
@@ -45,7 +31,6 @@ from jobs.clusters.launchers.base import (
     LaunchUncertain,
     Observation,
 )
-from jobs.contract import LOG_CHUNK_BYTES_MAX
 from jobs.diagnosis.kubernetes import not_stored_yet
 from mimir.lib.crash import crash_point
 from mimir.lib.disks import FULL, READ_ONLY, unwritable
@@ -56,7 +41,6 @@ SOURCE_DIR = Path(__file__).resolve().parents[3]
 WORKER_ARGV = (sys.executable, "-S", "-m", "jobs.worker")
 DISK_RETRY_SECONDS = 5.0  # before a launch is retried after the disk was full
 START_SECONDS, START_PAUSE_SECONDS = 20.0, 0.003
-LOCK_TRIES, LOCK_PAUSE_SECONDS = 40, 0.005  # a test of the lock holds it for microseconds
 GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "MIMIR_CRASH_POINTS", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -93,7 +77,7 @@ class ProcessLauncher:
         folder.mkdir(exist_ok=True, mode=0o700)
         self._refuse_other(folder, spec)
         crash_point("launch.before_lock")
-        with _lock(folder) as descriptor:
+        with worker_folder.lock(folder) as descriptor:
             if descriptor is None:
                 return Launched(self._uid_of_living(folder), adopted=True)
             return self._start(folder, spec, descriptor, still_wanted)
@@ -107,7 +91,7 @@ class ProcessLauncher:
         current.
         """
         self._refuse_other(folder, spec)
-        identity = _read_json(folder / "worker.json")
+        identity = worker_folder.read_json(folder / "worker.json")
         if (folder / "exit.json").exists():
             return Launched(str(identity.get("uid", "")), adopted=True)
         if not still_wanted():
@@ -123,7 +107,7 @@ class ProcessLauncher:
                 "name": spec.name,
                 "created_at": dt.datetime.now(dt.UTC).isoformat(),
             }
-            _write_json(folder / "worker.json", identity)
+            worker_folder.write_json(folder / "worker.json", identity)
         crash_point("launch.between_lock_and_fork")
         self._spawn(folder, spec, descriptor)
         return Launched(str(identity["uid"]), adopted=adopted)
@@ -185,8 +169,8 @@ class ProcessLauncher:
     def observe(self) -> list[Observation]:
         found, dead = [], []
         for folder, identity in self._folders():
-            if _is_locked(folder):
-                found.append(_alive(folder, identity))
+            if worker_folder.is_locked(folder):
+                found.append(worker_folder.observe_alive(folder, identity))
             else:
                 dead.append((folder, identity))
         if dead:
@@ -197,12 +181,16 @@ class ProcessLauncher:
                     for pid in left.get(identity["attempt_id"], [])
                     if not processes.is_zombie(pid)
                 ]
-                found.append(_dead(folder, identity, len(pids)))
+                found.append(worker_folder.observe_dead(folder, identity, len(pids)))
         return found
 
     def terminate(self, name: str, attempt_id: str, *, grace_seconds: float) -> None:
         folder = self._own_folder(name, attempt_id)
-        pid = _first_process(folder) if folder is not None and _is_locked(folder) else None
+        pid = (
+            worker_folder.first_process(folder)
+            if folder is not None and worker_folder.is_locked(folder)
+            else None
+        )
         if pid is not None and grace_seconds > 0:
             with contextlib.suppress(psutil.Error):
                 psutil.Process(pid).send_signal(signal.SIGTERM)
@@ -213,7 +201,7 @@ class ProcessLauncher:
 
     def is_gone(self, name: str, attempt_id: str) -> bool:
         folder = self._own_folder(name, attempt_id) or self._unnamed_folder(name)
-        if folder is not None and _is_locked(folder):
+        if folder is not None and worker_folder.is_locked(folder):
             return False
         return not any(
             not processes.is_zombie(pid) for pid in processes.bearers().get(attempt_id, [])
@@ -221,7 +209,7 @@ class ProcessLauncher:
 
     def tail(self, name: str, attempt_id: str, *, after: bytes, offset: int) -> Iterator[bytes]:  # noqa: ARG002 - offsets are known here
         folder = self._own_folder(name, attempt_id)
-        while folder is not None and (piece := spooled(folder / "spool", offset)):
+        while folder is not None and (piece := worker_folder.spooled(folder / "spool", offset)):
             yield piece
             offset += len(piece)
 
@@ -232,9 +220,9 @@ class ProcessLauncher:
         folder = self._own_folder(name, attempt_id) or self._unnamed_folder(name)
         if folder is None or not self.is_gone(name, attempt_id):
             return
-        with _lock(folder) as descriptor:
+        with worker_folder.lock(folder) as descriptor:
             if descriptor is not None:
-                _remove(folder)
+                worker_folder.remove(folder)
 
     def prepare(self) -> None:
         """Do nothing: there is nothing to wait for."""
@@ -254,7 +242,9 @@ class ProcessLauncher:
         return False
 
     def _signature(self) -> frozenset[tuple[str, bool]]:
-        return frozenset((folder.name, _is_locked(folder)) for folder, _identity in self._folders())
+        return frozenset(
+            (folder.name, worker_folder.is_locked(folder)) for folder, _identity in self._folders()
+        )
 
     def _folders(self) -> Iterator[tuple[Path, dict[str, Any]]]:
         """Yield the folders of this installation's workers, with the content of their worker.json.
@@ -264,13 +254,13 @@ class ProcessLauncher:
         for entry in os.scandir(self._root):
             if not entry.is_dir(follow_symlinks=False) or entry.name.startswith("."):
                 continue
-            identity = _read_json(Path(entry.path) / "worker.json")
+            identity = worker_folder.read_json(Path(entry.path) / "worker.json")
             if identity.get("installation") == self._installation and identity.get("attempt_id"):
                 yield Path(entry.path), identity
 
     def _own_folder(self, name: str, attempt_id: str) -> Path | None:
         folder = self._root / name
-        identity = _read_json(folder / "worker.json")
+        identity = worker_folder.read_json(folder / "worker.json")
         own = (
             identity.get("installation") == self._installation
             and identity.get("attempt_id") == attempt_id
@@ -286,7 +276,7 @@ class ProcessLauncher:
         return folder if folder.is_dir() and not (folder / "worker.json").exists() else None
 
     def _refuse_other(self, folder: Path, spec: LaunchSpec) -> None:
-        identity = _read_json(folder / "worker.json")
+        identity = worker_folder.read_json(folder / "worker.json")
         if identity and (identity.get("attempt_id"), identity.get("installation")) != (
             spec.attempt_id,
             self._installation,
@@ -301,7 +291,7 @@ class ProcessLauncher:
 
         Its starter writes the uid before it starts any process.
         """
-        uid = _read_json(folder / "worker.json").get("uid")
+        uid = worker_folder.read_json(folder / "worker.json").get("uid")
         if not uid:
             raise LaunchUncertain("another starter is creating this worker")
         return str(uid)
@@ -320,24 +310,6 @@ def _gpus(count: int) -> dict[str, str]:
     )
 
 
-def spooled(spool: Path, offset: int) -> bytes:
-    """Return whole stored lines of a worker's spool from stored `offset` on.
-
-    At most one chunk; empty if there are none. Each file of the folder holds the stored bytes from
-    the offset in its name on. The files follow one another without gaps.
-    """
-    with contextlib.suppress(OSError):
-        starts = sorted(int(name) for name in os.listdir(spool) if name.isdigit())
-        begin = max((start for start in starts if start <= offset), default=None)
-        if begin is None:
-            return b""
-        with (spool / f"{begin:020d}").open("rb") as file:
-            file.seek(offset - begin)
-            piece = file.read(LOG_CHUNK_BYTES_MAX)
-        return piece[: piece.rfind(b"\n") + 1]
-    return b""
-
-
 def _code_of(starter: subprocess.Popen[bytes]) -> int | None:
     """Return the exit code of the first stage; None when it timed out and was killed.
 
@@ -351,120 +323,3 @@ def _code_of(starter: subprocess.Popen[bytes]) -> int | None:
             return None
         time.sleep(START_PAUSE_SECONDS)
     return starter.returncode
-
-
-@contextlib.contextmanager
-def _lock(folder: Path) -> Iterator[int | None]:
-    """Lock the folder and yield the lock's descriptor, which a child process can inherit.
-
-    Yields None while a worker or another starter holds the lock.
-    """
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        for tries_left in range(LOCK_TRIES, 0, -1):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if tries_left == 1:
-                    yield None
-                    return
-                time.sleep(LOCK_PAUSE_SECONDS)
-            else:
-                yield descriptor
-                return
-    finally:
-        os.close(descriptor)  # a worker that inherited it still holds the lock
-
-
-def _is_locked(folder: Path) -> bool:
-    """Return whether the lock is held.
-
-    Tests with a shared lock: two concurrent tests do not conflict.
-    """
-    try:
-        descriptor = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def _remove(folder: Path) -> None:
-    """Remove a worker's folder, with worker.json last.
-
-    If the clean-up is killed, the rest of the folder still identifies its worker.
-    """
-    for entry in os.scandir(folder):
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path, ignore_errors=True)
-        elif entry.name not in ("worker.json", "lock"):
-            Path(entry.path).unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _first_process(folder: Path) -> int | None:
-    with contextlib.suppress(OSError, ValueError):
-        return int((folder / "pid").read_text())
-    return None
-
-
-def _alive(folder: Path, identity: Mapping[str, Any]) -> Observation:
-    return Observation(
-        name=folder.name,
-        attempt_id=identity["attempt_id"],
-        uid=str(identity.get("uid", "")),
-        alive=True,
-        started_at=_time(identity.get("created_at")),
-    )
-
-
-def _dead(folder: Path, identity: Mapping[str, Any], left: int) -> Observation:
-    ended = _read_json(folder / "exit.json")
-    return Observation(
-        name=folder.name,
-        attempt_id=identity["attempt_id"],
-        uid=str(identity.get("uid", "")),
-        alive=False,
-        processes=left,
-        exit_code=_whole(ended.get("code")),
-        signal=_whole(ended.get("signal")),
-        reason=str(ended.get("reason") or ("" if ended else "worker_lost")),
-        message=str(ended.get("message") or "")[:2000],
-        peak_memory_bytes=_whole(ended.get("peak_memory_bytes")),
-        started_at=_time(identity.get("created_at")),
-    )
-
-
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _time(value: object) -> dt.datetime | None:
-    try:
-        return dt.datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    """Return the object in a small file; empty if the file is missing or incomplete."""
-    try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write the file atomically: write, fsync, rename."""
-    temporary = path.with_suffix(".new")
-    with temporary.open("w") as file:
-        json.dump(value, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
