@@ -368,7 +368,7 @@ def test_a_cluster_is_added_changed_switched_off_and_taken_away_by_forms(
     etag = re.search(r'name="etag" value="([^"]+)"', boss.get(page).text)
     assert etag
     assert boss.send(page, {"then": "off"}).headers["Location"] == page
-    assert "Switched off" in boss.get(page).text
+    assert "Disabled" in boss.get(page).text
     late = boss.send(page, {**form, "region": "us", "etag": html.unescape(etag[1])})
     assert (late.status_code, "Someone changed the cluster" in late.text) == (400, True)
     etag = re.search(r'name="etag" value="([^"]+)"', late.text)
