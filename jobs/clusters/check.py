@@ -1,4 +1,4 @@
-"""What a cluster's row may hold. A fault says what would fit, under the column's name."""
+"""Validation of the columns of a cluster row. An error states the allowed values."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -13,19 +13,21 @@ from django.conf import settings
 from jobs.clusters.launchers.base import LauncherKind
 from jobs.models import ModelCache
 
-NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # a DNS label, as Kubernetes has them
+NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # a DNS label, as in Kubernetes
 VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _PREFIX = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-_RESERVED = ("new",)  # an address beside the names
+_RESERVED = ("new",)  # the path segment of the "add a cluster" page
 NAME_RULE = (
-    "1 to 63 small letters, digits and dashes, beginning and ending with a letter or a digit"
+    "1 to 63 lower-case letters, digits and dashes, starting and ending with a letter or a digit"
 )
-VALUE_RULE = "at most 63 letters, digits, dashes, dots and underscores, beginning and ending with a letter or a digit"
+VALUE_RULE = (
+    "at most 63 letters, digits, dashes, dots and underscores, "
+    "starting and ending with a letter or a digit"
+)
 ENTRIES_MAX, URL_MAX, CONTEXT_MAX, CONFIG_BYTES_MAX = 32, 500, 253, 1_000_000
-GRACE_SECONDS = (
-    60,
-    7 * 86400,
-)  # a shorter one would give up workers for a restart of the API server and a lost route at once
+# Minimum and maximum. With a shorter grace, a restart of the API server together with a lost
+# network route would end workers.
+GRACE_SECONDS = (60, 7 * 86400)
 CAPACITIES = {
     "capacity_jobs": 1_000_000,
     "capacity_cpu_millicores": 10**12,
@@ -44,7 +46,7 @@ ONLY_KUBERNETES = (
 
 
 class Effect(StrEnum):
-    """What a node does to pods that do not tolerate its taint."""
+    """Effect of a node's taint on pods that do not tolerate it."""
 
     NO_SCHEDULE = "NoSchedule"
     PREFER_NO_SCHEDULE = "PreferNoSchedule"
@@ -52,17 +54,17 @@ class Effect(StrEnum):
 
 
 class Operator(StrEnum):
-    """How a toleration compares."""
+    """Comparison that a toleration uses."""
 
     EXISTS = "Exists"
     EQUAL = "Equal"
 
 
 def name_fault(name: object) -> str:
-    """Empty where it may be a cluster's name."""
+    """Return the error of a cluster's name; empty if it is valid."""
     if name in _RESERVED:
         return f"{name} is reserved"
-    return "" if _is_label(name) else f"has to have {NAME_RULE}"
+    return "" if _is_label(name) else f"must have {NAME_RULE}"
 
 
 def _is_label(value: object) -> bool:
@@ -70,73 +72,79 @@ def _is_label(value: object) -> bool:
 
 
 def launcher_fault(launcher: object) -> str:
-    """What is wrong with the launcher of a new row; empty where nothing is."""
+    """Return the error of a new row's launcher; empty if it is valid."""
     if launcher == LauncherKind.PROCESS:
-        return "runs workers on this machine alone, which has its cluster already: use kubernetes"
+        return "runs workers on this machine only, which already has a cluster: use kubernetes"
     tests = (
         settings.ENV.launcher == LauncherKind.MEMORY and settings.ENV.environment != "production"
     )
     if launcher == LauncherKind.KUBERNETES or (launcher == LauncherKind.MEMORY and tests):
         return ""
-    return "has to be kubernetes"
+    return "must be kubernetes"
 
 
 def column_faults(values: Mapping[str, Any], *, launcher: str) -> dict[str, str]:
-    """What is wrong with `values`, by column; those that are not among them are not looked at."""
+    """Return the errors of `values` by column. Columns that `values` lacks are not checked."""
     faults = {name: _COLUMNS[name](value) for name, value in values.items() if name in _COLUMNS}
     if launcher != LauncherKind.KUBERNETES:
         faults |= {
-            name: "belongs to a kubernetes cluster: leave it empty"
+            name: "requires the kubernetes launcher: leave it empty"
             for name in ONLY_KUBERNETES
             if values.get(name)
         }
         if values.get("model_cache") == ModelCache.CLAIM:
-            faults["model_cache"] = "a claim belongs to a kubernetes cluster: use empty_dir"
+            faults["model_cache"] = "claim requires the kubernetes launcher: use empty_dir"
     return {name: fault for name, fault in faults.items() if fault}
 
 
 def contexts_of(path: str) -> list[str]:
-    """The names of a kubeconfig's contexts, and nothing else of what it holds. Raises: ValueError with what is wrong with the file."""
+    """Return the names of a kubeconfig's contexts, and no other content of it.
+
+    Raises: ValueError naming the fault of the file.
+    """
     try:
         with Path(path).open("rb") as file:
             loaded = yaml.safe_load(file.read(CONFIG_BYTES_MAX))
         return [str(one["name"]) for one in loaded["contexts"]]
     except OSError as error:
         raise ValueError(
-            f"the file of KUBECONFIG_FILE cannot be read here ({error.strerror}): mount it for the web process too"
+            f"the file of KUBECONFIG_FILE cannot be read here ({error.strerror}): "
+            "mount it in the web process, too"
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise ValueError("the file of KUBECONFIG_FILE is no kubeconfig with contexts") from error
+        raise ValueError("the file of KUBECONFIG_FILE is not a kubeconfig with contexts") from error
 
 
 def _context(value: object) -> str:
     if not isinstance(value, str) or len(value) > CONTEXT_MAX or not value.isprintable():
-        return f"has to be the name of a context, of at most {CONTEXT_MAX} characters"
+        return f"must be the name of a context, of at most {CONTEXT_MAX} characters"
     if not value:
         return ""
     if not settings.ENV.kubeconfig_file:
-        return "needs KUBECONFIG_FILE, the mounted file that has the context; empty: the cluster that Mimir runs in"
+        return (
+            "requires KUBECONFIG_FILE, a mounted file with this context. "
+            "Empty: the cluster that Mimir runs in"
+        )
     try:
         names = contexts_of(settings.ENV.kubeconfig_file)
     except ValueError as error:
         return str(error)
-    return (
-        ""
-        if value in names
-        else f"is not a context of KUBECONFIG_FILE: use {', '.join(names[:20]) or 'none, it has no contexts'}"
-    )
+    if value in names:
+        return ""
+    choices = ", ".join(names[:20]) or "none, as it has no contexts"
+    return f"is not a context of KUBECONFIG_FILE: use {choices}"
 
 
 def _namespace(value: object) -> str:
     return (
         ""
         if value == "" or _is_label(value)
-        else f"has to be a namespace: {NAME_RULE}; empty: WORKER_NAMESPACE"
+        else f"must be a namespace: {NAME_RULE}. Empty: WORKER_NAMESPACE"
     )
 
 
 def _region(value: object) -> str:
-    return "" if isinstance(value, str) and VALUE.fullmatch(value) else f"has to have {VALUE_RULE}"
+    return "" if isinstance(value, str) and VALUE.fullmatch(value) else f"must have {VALUE_RULE}"
 
 
 def _url(value: object) -> str:
@@ -149,37 +157,37 @@ def _url(value: object) -> str:
         or not value.isprintable()
         or " " in value
     ):
-        return f"has to be a URL of at most {URL_MAX} characters"
+        return f"must be a URL of at most {URL_MAX} characters"
     try:
         parts = urlsplit(value)
         _ = parts.port
     except ValueError:
-        return "has to be a URL"
+        return "must be a URL"
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        return "has to begin with http:// or https:// and name a host"
+        return "must begin with http:// or https:// and name a host"
     if parts.username or parts.password or parts.query or parts.fragment:
-        return "may have neither a user, nor a query, nor a fragment"
+        return "must not have a user, a query or a fragment"
     return ""
 
 
 def _choice(*allowed: str) -> Callable[[object], str]:
-    return lambda value: "" if value in allowed else f"has to be one of {', '.join(allowed)}"
+    return lambda value: "" if value in allowed else f"must be one of {', '.join(allowed)}"
 
 
 def _switch(value: object) -> str:
-    return "" if isinstance(value, bool) else "has to be true or false"
+    return "" if isinstance(value, bool) else "must be true or false"
 
 
 def _count(most: int, *, least: int = 0) -> Callable[[object], str]:
     def fault(value: object) -> str:
         whole = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-        return "" if whole else f"has to be a whole number from {least} to {most}"
+        return "" if whole else f"must be a whole number from {least} to {most}"
 
     return fault
 
 
 def _label(key: object) -> bool:
-    """Whether it may be a label's key: a name, perhaps behind a domain and a slash."""
+    """Return whether `key` is a valid label key: a name, optionally after a domain and a slash."""
     prefix, slash, name = key.rpartition("/") if isinstance(key, str) else ("", "", "")
     return bool(
         name
@@ -190,18 +198,20 @@ def _label(key: object) -> bool:
 
 def _selector(value: object) -> str:
     if not isinstance(value, dict) or len(value) > ENTRIES_MAX:
-        return f"has to be an object of at most {ENTRIES_MAX} labels"
+        return f"must be an object of at most {ENTRIES_MAX} labels"
     for key, text in value.items():
         if not _label(key):
-            return f"{str(key)[:100]} is no label's key: a name such as disk, or with a domain as example.com/disk"
+            return (
+                f"{str(key)[:100]} is not a label key: use a name such as disk, or example.com/disk"
+            )
         if not isinstance(text, str) or not VALUE.fullmatch(text):
-            return f"the value of {key[:100]} has to have {VALUE_RULE}"
+            return f"the value of {key[:100]} must have {VALUE_RULE}"
     return ""
 
 
 def _tolerations(value: object) -> str:
     if not isinstance(value, list) or len(value) > ENTRIES_MAX:
-        return f"has to be a list of at most {ENTRIES_MAX} tolerations"
+        return f"must be a list of at most {ENTRIES_MAX} tolerations"
     faults = (
         f"number {at}: {fault}" for at, one in enumerate(value, 1) if (fault := _toleration(one))
     )
@@ -212,29 +222,29 @@ _PARTS = ("key", "operator", "value", "effect", "tolerationSeconds")
 
 
 def _toleration(one: object) -> str:
-    """As the API server judges one."""
+    """Return the error of one toleration, by the rules of the API server; empty if it is valid."""
     if not isinstance(one, dict) or not one.keys() <= set(_PARTS):
-        return f"has to be an object of {', '.join(_PARTS)}"
+        return f"must be an object of {', '.join(_PARTS)}"
     key, text, effect = one.get("key", ""), one.get("value", ""), one.get("effect", "")
     operator, seconds = one.get("operator", Operator.EQUAL), one.get("tolerationSeconds")
     whole = isinstance(seconds, int) and not isinstance(seconds, bool) and abs(seconds) < 2**63
     rules = (
-        (key == "" or _label(key), "key has to be a label's key"),
-        (operator in tuple(Operator), f"operator has to be one of {', '.join(Operator)}"),
-        (key != "" or operator == Operator.EXISTS, "without a key the operator has to be Exists"),
-        (isinstance(text, str) and bool(VALUE.fullmatch(text)), f"value has to have {VALUE_RULE}"),
+        (key == "" or _label(key), "key must be a label key"),
+        (operator in tuple(Operator), f"operator must be one of {', '.join(Operator)}"),
+        (key != "" or operator == Operator.EXISTS, "operator must be Exists if the key is empty"),
+        (isinstance(text, str) and bool(VALUE.fullmatch(text)), f"value must have {VALUE_RULE}"),
         (
             operator != Operator.EXISTS or text == "",
-            "with the operator Exists the value has to be empty",
+            "value must be empty if the operator is Exists",
         ),
         (
             effect in ("", *Effect),
-            f"effect has to be one of {', '.join(Effect)}, or empty for each",
+            f"effect must be one of {', '.join(Effect)}, or empty for all effects",
         ),
-        (seconds is None or whole, "tolerationSeconds has to be a whole number"),
+        (seconds is None or whole, "tolerationSeconds must be a whole number"),
         (
             seconds is None or effect == Effect.NO_EXECUTE,
-            "tolerationSeconds belongs to the effect NoExecute",
+            "tolerationSeconds requires the effect NoExecute",
         ),
     )
     return next((fault for fits, fault in rules if not fits), "")
@@ -254,4 +264,4 @@ _COLUMNS: dict[str, Callable[[object], str]] = {
     **{name: _count(most) for name, most in CAPACITIES.items()},
     "away_grace_seconds": _count(GRACE_SECONDS[1], least=GRACE_SECONDS[0]),
 }
-COLUMNS = tuple(_COLUMNS)  # what may be edited
+COLUMNS = tuple(_COLUMNS)  # the editable columns

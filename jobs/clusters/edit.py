@@ -1,6 +1,7 @@
-"""Administrators' clusters: made, changed, taken away. Each wakes admission: what it allows starts at once.
+"""Administrators' changes of clusters: create, change and remove.
 
-All of it holds the admission lock, so that no pass places a worker on a cluster while it is moved or taken away.
+Each change holds the admission lock: an admission pass cannot place a worker on a cluster while
+the cluster is moved or removed. Each change wakes admission, and takes effect at once.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from django.db import IntegrityError, connection, transaction
 
 from jobs.clusters.check import COLUMNS, column_faults, launcher_fault, name_fault
 from jobs.clusters.launchers.base import LauncherKind
-from jobs.clusters.listing import NOT_YET, OWN, cluster_get, cluster_is_free
+from jobs.clusters.listing import NOT_OBSERVED, OWN, cluster_get, cluster_is_free
 from jobs.core import queue
 from jobs.core.locks import ADMISSION_LOCK
 from jobs.models import Attempt, Cluster
@@ -22,11 +23,14 @@ from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Invalid
 
 log = structlog.get_logger(__name__)
-WHERE = ("context", "namespace")  # where its workers are: may not move while some are there
+WHERE = ("context", "namespace")  # the location of its workers; fixed while some exist
 
 
 def cluster_faults(*, values: Mapping[str, Any], cluster: Cluster | None = None) -> dict[str, str]:
-    """What is wrong with `values`, by column. `cluster`: the row they change, None for a new one. Writes nothing."""
+    """Return the errors of `values` by column. Writes nothing.
+
+    `cluster`: the row to change; None for a new one.
+    """
     launcher = (
         cluster.launcher
         if cluster is not None
@@ -41,16 +45,17 @@ def cluster_faults(*, values: Mapping[str, Any], cluster: Cluster | None = None)
 def cluster_create(
     *, name: str, actor: str, launcher: str = LauncherKind.KUBERNETES, **values: Any
 ) -> Cluster:
-    """A new row, which gets work once the reconciler has reached it.
+    """Create a cluster. It gets work once the reconciler has reached it.
 
-    `values`: its columns, each optional but `capacity_jobs`; no CPU or no memory: not limited there.
+    `values`: its columns, all optional except `capacity_jobs`. A missing CPU or memory means
+    no limit of that amount.
 
-    Raises: Invalid, Conflict for a name that is taken.
+    Raises: Invalid; Conflict when the name is taken.
     """
-    asked = {"capacity_cpu_millicores": 0, "capacity_memory_bytes": 0, **_cut(values)}
-    faults = cluster_faults(values={"name": name, "launcher": launcher, **asked})
-    if "capacity_jobs" not in asked:
-        faults["capacity_jobs"] = "has to be given: how many workers may be there at once"
+    columns = {"capacity_cpu_millicores": 0, "capacity_memory_bytes": 0, **_cut(values)}
+    faults = cluster_faults(values={"name": name, "launcher": launcher, **columns})
+    if "capacity_jobs" not in columns:
+        faults["capacity_jobs"] = "is required: how many workers may run at once"
     if faults:
         raise Invalid("The cluster cannot be added: see the fields.", detail=faults)
     try:
@@ -60,8 +65,8 @@ def cluster_create(
                 name=name,
                 launcher=launcher,
                 unreachable_since=utc_now(),
-                unreachable_message=NOT_YET,
-                **asked,
+                unreachable_message=NOT_OBSERVED,
+                **columns,
             )
             transaction.on_commit(queue.wake_all, robust=True)
     except IntegrityError as error:
@@ -78,31 +83,38 @@ def cluster_create(
 def cluster_change(
     *, name: str, changes: Mapping[str, Any], actor: str, etags: Preconditions | None = None
 ) -> Cluster:
-    """Change the given columns of a row; what the loops write is left alone.
+    """Change the given columns of a cluster; columns written by the loops stay.
 
-    Raises: NotFound, Invalid; PreconditionFailed when `etags` is given and lacks the present one; Conflict for another context or
-    namespace while workers are where it points now.
+    Raises: NotFound, Invalid; PreconditionFailed when `etags` is given and lacks the current one;
+    Conflict for another context or namespace while workers exist at the current one.
     """
     with transaction.atomic():
         _hold_admission()
         row = cluster_get(name=name, lock=True)
         check_etag(cluster_etag(row), etags)
-        asked = {
+        columns = {
             column: value
             for column, value in _cut(changes).items()
             if getattr(row, column) != value
         }
-        faults = cluster_faults(values=asked, cluster=row)
+        faults = cluster_faults(values=columns, cluster=row)
         if faults:
             raise Invalid("The cluster cannot be changed: see the fields.", detail=faults)
         moved = {
-            column: "may not change while workers are there" for column in WHERE if column in asked
+            column: "cannot change while workers run there" for column in WHERE if column in columns
         }
         if moved and Attempt.objects.filter(cluster=row, cleaned_up_at__isnull=True).exists():
-            message = f"Workers are on {name}, where it points now: switch it off and wait until they have ended, or add another cluster."
+            message = (
+                f"Workers run at the current context and namespace of {name}. "
+                "Disable it and wait until they have ended, or add another cluster."
+            )
             raise Conflict(message, code="cluster_in_use", detail=moved)
-        written = asked | (
-            {"reached_at": None, "unreachable_since": utc_now(), "unreachable_message": NOT_YET}
+        written = columns | (
+            {
+                "reached_at": None,
+                "unreachable_since": utc_now(),
+                "unreachable_message": NOT_OBSERVED,
+            }
             if moved
             else {}
         )
@@ -111,14 +123,15 @@ def cluster_change(
         if written:
             row.save(update_fields=sorted(written))
         transaction.on_commit(queue.wake_all, robust=True)
-    log.info("cluster changed", cluster=name, actor=actor, columns=sorted(asked))
+    log.info("cluster changed", cluster=name, actor=actor, columns=sorted(columns))
     return row
 
 
 def cluster_delete(*, name: str, actor: str, etags: Preconditions | None = None) -> None:
-    """Take a row away that no attempt refers to. A job that asks for it waits and says so.
+    """Remove a cluster that no attempt refers to. A job that requests it waits and says so.
 
-    Raises: NotFound, PreconditionFailed; Conflict while an attempt refers to it, and for the installation's own.
+    Raises: NotFound, PreconditionFailed; Conflict while an attempt refers to it, and for the
+    installation's own cluster.
     """
     with transaction.atomic():
         _hold_admission()
@@ -126,26 +139,24 @@ def cluster_delete(*, name: str, actor: str, etags: Preconditions | None = None)
         check_etag(cluster_etag(row), etags)
         if not cluster_is_free(name=name):
             why = (
-                "is the installation's own cluster, made anew at each start"
+                "is the installation's own cluster, created at each start"
                 if name == OWN
-                else "has attempts of jobs that refer to it"
+                else "has attempts that refer to it"
             )
-            raise Conflict(
-                f"The cluster {name} {why}: switch it off instead.", code="cluster_in_use"
-            )
+            raise Conflict(f"The cluster {name} {why}. Disable it instead.", code="cluster_in_use")
         row.delete()
         transaction.on_commit(queue.wake_all, robust=True)
-    log.info("cluster taken away", cluster=name, actor=actor)
+    log.info("cluster removed", cluster=name, actor=actor)
 
 
 def cluster_etag(cluster: Cluster) -> str:
-    """Changes with every change that somebody makes, not with what the loops write."""
-    told = json.dumps([getattr(cluster, column) for column in COLUMNS], sort_keys=True)
-    return f'"{hashlib.sha256(told.encode()).hexdigest()[:32]}"'
+    """Return the ETag of the editable columns; columns written by the loops do not change it."""
+    state = json.dumps([getattr(cluster, column) for column in COLUMNS], sort_keys=True)
+    return f'"{hashlib.sha256(state.encode()).hexdigest()[:32]}"'
 
 
 def _cut(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns among `values`, without the spaces around texts and the slash behind a URL."""
+    """Return the known columns of `values`, with stripped texts and no slash at a URL's end."""
     cut = {
         name: value.strip() if isinstance(value, str) else value
         for name, value in values.items()

@@ -1,4 +1,4 @@
-"""Clusters: as administrators see them, with health and room, and the names and regions that anybody's job may ask for."""
+"""Reads of clusters: health and used capacity for administrators, names and regions for jobs."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -12,25 +12,27 @@ from jobs.models import Attempt, Cluster
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import NotFound
 
-OWN = "local"  # the installation's own, which its first start makes
-NOT_YET = "not looked at yet"  # of a row that is new, or that points elsewhere now: it gets no work before it has answered
+OWN = "local"  # the installation's own cluster, created at its first start
+# Message of a row that is new or was moved; it gets no jobs before it answers. Rows hold this text
+# and it is compared, so it must not change.
+NOT_OBSERVED = "not looked at yet"
 SHOWN_MAX = 20
-STALE_SECONDS = 60.0  # without a look for so long nobody knows
+STALE_SECONDS = 60.0  # age of the last observation from which the health is unknown
 
 
 class Health(StrEnum):
-    """How a cluster stands."""
+    """Health of a cluster."""
 
     OK = "ok"
-    UNREACHABLE = "unreachable"  # it gets no new work; what runs there goes on
-    DISABLED = "disabled"  # an administrator has switched it off; what runs there goes on
-    UNKNOWN = "unknown"  # the reconciler has not looked at it lately, or not yet
+    UNREACHABLE = "unreachable"  # it gets no new jobs; running workers continue
+    DISABLED = "disabled"  # disabled by an administrator; running workers continue
+    UNKNOWN = "unknown"  # not observed yet, or not recently
 
 
 def place_faults(*, cluster: str, region: str) -> dict[str, str]:
-    """What is wrong with a place that a job asks for, by field; empty where nothing is.
+    """Return the errors of the placement that a job requests, by field; empty if it is valid.
 
-    A cluster that is switched off may be asked for: it is there, the job waits for it and says so.
+    A job may request a disabled cluster: the cluster exists, and the job waits for it and says so.
     """
     if not (cluster or region):
         return {}
@@ -40,9 +42,9 @@ def place_faults(*, cluster: str, region: str) -> dict[str, str]:
         sorted({where for _name, where in rows if where}),
     )
     if cluster and cluster not in names:
-        return {"cluster": f"there is no cluster of that name: {_told(names)}"}
+        return {"cluster": f"no cluster has that name: {_choices(names)}"}
     if region and region not in regions:
-        return {"region": f"no cluster is in that region: {_told(regions)}"}
+        return {"region": f"no cluster is in that region: {_choices(regions)}"}
     if cluster and region and (cluster, region) not in rows:
         where = dict(rows)[cluster]
         return {
@@ -53,21 +55,21 @@ def place_faults(*, cluster: str, region: str) -> dict[str, str]:
     return {}
 
 
-def _told(names: list[str]) -> str:
-    """The names there are, so that a person can choose one."""
+def _choices(names: list[str]) -> str:
+    """Return the hint that lists the existing names, at most SHOWN_MAX of them."""
     if not names:
-        return "there is none; leave it out"
+        return "there is none: leave it empty"
     more = f" and {len(names) - SHOWN_MAX} more" if len(names) > SHOWN_MAX else ""
-    return f"use {', '.join(names[:SHOWN_MAX])}{more}, or leave it out"
+    return f"use {', '.join(names[:SHOWN_MAX])}{more}, or leave it empty"
 
 
 def cluster_list() -> "QuerySet[Cluster, Cluster]":
-    """Every row, to be ordered by name."""
+    """Return all clusters; the caller orders them by name."""
     return Cluster.objects.all()
 
 
 def cluster_get(*, name: str, lock: bool = False) -> Cluster:
-    """One row, locked for a change if asked. Raises: NotFound."""
+    """Return one cluster, with `lock` locked for a change. Raises: NotFound."""
     rows = Cluster.objects.select_for_update() if lock else Cluster.objects
     row = rows.filter(name=name).first()
     if row is None:
@@ -76,12 +78,15 @@ def cluster_get(*, name: str, lock: bool = False) -> Cluster:
 
 
 def cluster_is_free(*, name: str) -> bool:
-    """Whether no attempt refers to it, so that it may be taken away. The installation's own, made at each start, never is."""
+    """Return whether the cluster can be removed: no attempt refers to it.
+
+    The installation's own cluster never can: each start creates it.
+    """
     return name != OWN and not Attempt.objects.filter(cluster=name).exists()
 
 
 def clusters_as_dicts(rows: Sequence[Cluster]) -> list[dict[str, Any]]:
-    """Clusters as administrators see them, with the room that attempts hold: one query for all."""
+    """Return clusters for the administrators' API, with the used capacity from one query."""
     held = (
         Attempt.objects.filter(cluster__in=[row.name for row in rows], gone_at__isnull=True)
         .order_by()
@@ -95,11 +100,11 @@ def clusters_as_dicts(rows: Sequence[Cluster]) -> list[dict[str, Any]]:
 
 
 def health_of(row: Cluster) -> Health:
-    """How it stands now."""
+    """Return the current health of a cluster."""
     if not row.enabled:
         return Health.DISABLED
     if row.unreachable_since is not None:
-        return Health.UNKNOWN if row.unreachable_message == NOT_YET else Health.UNREACHABLE
+        return Health.UNKNOWN if row.unreachable_message == NOT_OBSERVED else Health.UNREACHABLE
     stale = row.reached_at is None or row.reached_at < utc_now() - dt.timedelta(
         seconds=STALE_SECONDS
     )

@@ -1,4 +1,4 @@
-"""What the process launcher's machine has: a job's limits there are never more."""
+"""CPU and memory of the process launcher's machine: the upper bound of a job's limits there."""
 
 import os
 from functools import cache
@@ -9,7 +9,7 @@ from jobs.core.resources import Amounts
 
 @cache
 def machine() -> Amounts:
-    """This machine's cores and memory."""
+    """Return the CPU and memory of this machine."""
     return Amounts(
         cpu_millicores=(os.cpu_count() or 1) * 1000,
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
@@ -17,7 +17,7 @@ def machine() -> Amounts:
 
 
 def clamped(limits: Amounts, *, launcher: str) -> Amounts:
-    """`limits`, on the process launcher cut to what the machine has."""
+    """Return `limits`, reduced on the process launcher to the capacity of this machine."""
     if launcher != LauncherKind.PROCESS:
         return limits
     here = machine()

@@ -1,4 +1,4 @@
-"""Cluster rows: the default one, its launcher, and whether it answers."""
+"""Cluster rows: the default row, the launcher of a row, and the record of whether it answers."""
 
 import datetime as dt
 import json
@@ -20,16 +20,19 @@ from mimir.lib.clock import utc_now
 
 log = structlog.get_logger(__name__)
 DEFAULT = OWN
-KUBERNETES_JOBS = 100  # unless CAPACITY_JOBS says otherwise: pods that find no node wait, and a node autoscaler sees them
-ASKED_GAP_SECONDS = 120.0  # between two failed looks: longer, and nobody looked in between
+# Default of CAPACITY_JOBS: pods without a node stay pending, where a node autoscaler sees them.
+KUBERNETES_JOBS = 100
+# Between two failed observations. After a longer gap nobody observed the cluster in between.
+OBSERVATION_GAP_SECONDS = 120.0
 _launchers: dict[str, tuple[tuple[str, LauncherSettings], Launcher]] = {}
-_making = threading.Lock()
+_launchers_lock = threading.Lock()
 
 
 def cluster_ensure() -> Cluster:
-    """The default cluster's row, made at the first start.
+    """Return the default cluster's row; the first start creates it.
 
-    On the process launcher the room is worker slots: what jobs request of CPU and memory is recorded, and limits are clamped to the machine.
+    On the process launcher, capacity is worker slots: CPU and memory requests of jobs are recorded
+    only, and their limits are reduced to those of the machine.
     """
     env = settings.ENV
     slots = env.capacity_jobs or (
@@ -52,9 +55,12 @@ def cluster_ensure() -> Cluster:
 
 
 def cluster_configure() -> None:
-    """At the dispatcher's start: CAPACITY_* in the environment, where set, win over the row; until the next start an administrator's edit does."""
+    """Write the CAPACITY_* settings to the default cluster's row, at the dispatcher's start.
+
+    Settings override the row. An administrator's edit is effective until the next start.
+    """
     env, row = settings.ENV, cluster_ensure()
-    asked = {
+    configured = {
         "launcher": env.launcher,
         "model_cache": env.model_cache or row.model_cache,
         "capacity_jobs": env.capacity_jobs or row.capacity_jobs,
@@ -62,11 +68,14 @@ def cluster_configure() -> None:
         "capacity_memory_bytes": env.capacity_memory_bytes or row.capacity_memory_bytes,
         "capacity_gpus": env.capacity_gpus or row.capacity_gpus,
     }
-    Cluster.objects.filter(name=DEFAULT).exclude(**asked).update(**asked)
+    Cluster.objects.filter(name=DEFAULT).exclude(**configured).update(**configured)
 
 
 def launcher_of(cluster: Cluster) -> Launcher:
-    """The launcher for a cluster: one a process, since it holds connections and watches; another one once the row says otherwise."""
+    """Return the launcher of a cluster, replaced when the row's settings change.
+
+    One instance per process: a launcher holds connections and watches.
+    """
     wanted = cluster.launcher, _launcher_settings(cluster)
     if cluster.launcher != LauncherKind.KUBERNETES:
         wanted = (
@@ -77,32 +86,33 @@ def launcher_of(cluster: Cluster) -> Launcher:
                 template=WorkerTemplate(wanted[1].installation, image=""),
             ),
         )
-    with _making:
-        made = _launchers.get(cluster.name)
-        if made is None or made[0] != wanted:
-            if made is not None:
-                made[1].close()
-            made = _launchers[cluster.name] = wanted, launcher_for(*wanted)
-        return made[1]
+    with _launchers_lock:
+        current = _launchers.get(cluster.name)
+        if current is None or current[0] != wanted:
+            if current is not None:
+                current[1].close()
+            current = _launchers[cluster.name] = wanted, launcher_for(*wanted)
+        return current[1]
 
 
 def launchers_prepare() -> None:
-    """Have the launchers of all clusters ready for their first launch. One that cannot be is told of by that launch."""
+    """Prepare the launchers of all enabled clusters for their first launch.
+
+    A failure is only logged here: the launch reports it.
+    """
     for cluster in Cluster.objects.filter(enabled=True):
         try:
             launcher_of(cluster).prepare()
-        except Exception as error:  # whatever a row, a kubeconfig or a credential plugin brings
-            log.warning(
-                "a cluster's launcher is not ready", cluster=cluster.name, error=str(error)[:300]
-            )
+        except Exception as error:  # any error of a row, a kubeconfig or a credential plugin
+            log.warning("launcher preparation failed", cluster=cluster.name, error=str(error)[:300])
 
 
 def launcher_forget(name: str) -> None:
-    """Close the launcher of a cluster whose row is gone."""
-    with _making:
-        made = _launchers.pop(name, None)
-    if made is not None:
-        made[1].close()
+    """Close the launcher of a cluster whose row was removed."""
+    with _launchers_lock:
+        current = _launchers.pop(name, None)
+    if current is not None:
+        current[1].close()
 
 
 def _launcher_settings(cluster: Cluster) -> LauncherSettings:
@@ -140,7 +150,10 @@ def _launcher_settings(cluster: Cluster) -> LauncherSettings:
 
 
 def cluster_reached(*, cluster: Cluster) -> bool:
-    """Its list succeeded; whether it was away until now. Writes at most once in a second."""
+    """Record a successful list; return whether the cluster was unreachable before.
+
+    Writes at most once per second.
+    """
     now = utc_now()
     back = Cluster.objects.filter(name=cluster.name, unreachable_since__isnull=False).update(
         reached_at=now,
@@ -155,7 +168,10 @@ def cluster_reached(*, cluster: Cluster) -> bool:
 
 
 def cluster_unreachable(*, cluster: Cluster, message: str) -> None:
-    """Its list failed: it gets no new work. What runs there is not declared dead by this, but the time is counted."""
+    """Record a failed list: the cluster gets no new work.
+
+    Its workers are not declared lost by this, but the outage is counted.
+    """
     Cluster.objects.filter(name=cluster.name, unreachable_since__isnull=True).update(
         unreachable_since=utc_now(), away_seconds=0.0, away_web_seconds=None
     )
@@ -165,12 +181,13 @@ def cluster_unreachable(*, cluster: Cluster, message: str) -> None:
             {
                 "message": message[:1000].replace("\x00", ""),
                 "name": cluster.name,
-                "gap": ASKED_GAP_SECONDS,
+                "gap": OBSERVATION_GAP_SECONDS,
             },
         )
 
 
-# By the count of web's uptime: what web was not up for is no silence, and what nobody asked for is no absence.
+# Measured by web's uptime counter: time in which web was down does not count as silence, and time
+# in which nobody observed the cluster does not count as an outage.
 _STILL_AWAY = """
 UPDATE jobs_cluster AS cluster SET
     unreachable_message = %(message)s,

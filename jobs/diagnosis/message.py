@@ -74,7 +74,7 @@ WAIT = Step("No action needed: wait", actor=Actor.NOBODY)
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What people read about one cause.
+    """User-facing message of one cause.
 
     `code` is the reason, with a suffix where a reason has several causes. `waiting`: the summary
     is a clause that follows "Waiting:" while the worker waits, and "Never started:" afterwards.

@@ -1,6 +1,8 @@
-"""What a worker leaves for its launcher where it could not tell the orchestrator: `exit.json`, or its container's last word.
+"""Exit report that a worker leaves for its launcher when it could not reach the orchestrator. Pure.
 
-Pure. The words are untrusted: user code runs as the same user, and a container that printed instead has its last lines in the same place.
+It is the file `exit.json`, or the termination message of its container. Its text is untrusted:
+user code runs as the same user, and the termination message of a container that wrote no report
+holds its last log lines.
 """
 
 import json
@@ -12,8 +14,11 @@ MESSAGE_MAX = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class LastWord:
-    """How the worker ended by its own account. `reason` is empty where the orchestrator was told, or the attempt was fenced."""
+class ExitReport:
+    """How the worker ended, as it reported itself.
+
+    `reason` is empty if the orchestrator received the report, or the attempt was fenced.
+    """
 
     code: int
     reason: str = ""
@@ -23,25 +28,32 @@ class LastWord:
     log_end: int | None = None
 
 
-def read_last_word(text: object) -> LastWord | None:
-    """The last word in a container's `state.terminated.message`; None where something else stands there, as its last lines of log."""
+def read_exit_report(text: object) -> ExitReport | None:
+    """Return the report in a container's `state.terminated.message`.
+
+    None if it holds something else, such as the last log lines.
+    """
     try:
-        said = json.loads(text) if isinstance(text, str) else None
+        loaded = json.loads(text) if isinstance(text, str) else None
     except ValueError:
         return None
-    if not isinstance(said, dict) or (code := _whole(said.get("code"))) is None or "at" not in said:
+    if (
+        not isinstance(loaded, dict)
+        or (code := _whole(loaded.get("code"))) is None
+        or "at" not in loaded
+    ):
         return None
-    given = str(said.get("reason") or "")
+    given = str(loaded.get("reason") or "")
     reason = given if given in tuple(FailureReason) or not given else str(FailureReason.WORKER_LOST)
-    message = str(said.get("message") or "").replace("\0", "\N{REPLACEMENT CHARACTER}")[
+    message = str(loaded.get("message") or "").replace("\0", "\N{REPLACEMENT CHARACTER}")[
         :MESSAGE_MAX
     ]
-    facts = {name: _whole(said.get(name)) for name in ("signal", "peak_memory_bytes", "log_end")}
-    return LastWord(code, reason, message, **facts)
+    facts = {name: _whole(loaded.get(name)) for name in ("signal", "peak_memory_bytes", "log_end")}
+    return ExitReport(code, reason, message, **facts)
 
 
 def _whole(value: object) -> int | None:
-    """A whole number that a database column holds."""
+    """Return a whole number that fits a database column; None for any other value."""
     return (
         value
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63

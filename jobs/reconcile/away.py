@@ -1,4 +1,4 @@
-"""Attempts of a cluster that does not answer: record who is silent, end who stays silent.
+"""Attempts of an unreachable cluster: record silent workers, and end those that stay silent.
 
 Silence is measured by web's uptime (`jobs.liveness.uptime`), so that our own outages do not count:
 the cluster's as `Cluster.away_seconds`, a worker's from the uptime at which its last heartbeat was

@@ -25,6 +25,6 @@ def lease_take(*, name: str, holder: str, seconds: float) -> bool:
 
 
 def lease_release(*, name: str, holder: str) -> None:
-    """Release the lease, so that the next process can take it at once."""
+    """Release the lease: the next process can take it at once."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM jobs_lease WHERE name = %s AND holder = %s", [name, holder])

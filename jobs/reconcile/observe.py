@@ -131,7 +131,7 @@ def _placed(state: WorkerState | None, evidence: Evidence) -> WorkerState | None
 
 
 def _interrupted(row: AttemptView, observation: Observation | None) -> bool:
-    """Whether the worker reported a stop signal, to us or in its container's last word."""
+    """Whether the worker reported a stop signal, to us or in its exit report."""
     unexplained = observation is None or observation.reason in ("", FailureReason.WORKER_LOST)
     return (observation is not None and observation.reason == FailureReason.INTERRUPTED) or (
         row.interrupted_at is not None and unexplained

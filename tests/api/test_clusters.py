@@ -169,7 +169,7 @@ def test_a_context_has_to_be_one_of_the_mounted_file(boss: Caller, kubeconfig: P
 
     assert told() == "is not a context of KUBECONFIG_FILE: use eu, us"
     kubeconfig.write_text("token: hush-hush\n")
-    assert told() == "the file of KUBECONFIG_FILE is no kubeconfig with contexts"
+    assert told() == "the file of KUBECONFIG_FILE is not a kubeconfig with contexts"
     kubeconfig.unlink()
     assert "cannot be read here" in told()
 
@@ -238,7 +238,7 @@ def test_a_cluster_with_attempts_stays_and_its_workers_keep_it_where_it_is(
     assert moved.status_code == 409, moved.content
     assert set(moved.json()["detail"]) == {"context", "namespace"}
     gone = boss.send("DELETE", "clusters/eu-1/")
-    assert (gone.status_code, gone.json()["code"], "switch it off" in gone.json()["message"]) == (
+    assert (gone.status_code, gone.json()["code"], "Disable it" in gone.json()["message"]) == (
         409,
         "cluster_in_use",
         True,
@@ -275,7 +275,7 @@ def test_a_cluster_is_not_taken_away_under_a_pass_that_is_placing_work_on_it(bos
         waited = _somebody_waits(thread)
         admit_once()
     thread.join()
-    assert waited, "it was taken away although a pass held the admission lock"
+    assert waited, "it was removed although a pass held the admission lock"
     assert (answers, Attempt.objects.get().cluster_id) == ([409], "eu-1")
 
 

@@ -359,8 +359,8 @@ def test_a_cluster_is_added_changed_switched_off_and_taken_away_by_forms(
     )
     assert (bad.status_code, "Enter a whole number, for example 8." in bad.text) == (400, True)
     for wrong, told in (
-        ({"name": "By form"}, "Must be 1 to 63 small letters"),
-        ({"tolerations": '{"key": "a b"}'}, "Number 1: key has to be a label"),
+        ({"name": "By form"}, "Must be 1 to 63 lower-case letters"),
+        ({"tolerations": '{"key": "a b"}'}, "Number 1: key must be a label"),
     ):
         bad = boss.send(new, {**form, **wrong})
         assert (bad.status_code, told in bad.text) == (400, True), told
@@ -368,7 +368,7 @@ def test_a_cluster_is_added_changed_switched_off_and_taken_away_by_forms(
     etag = re.search(r'name="etag" value="([^"]+)"', boss.get(page).text)
     assert etag
     assert boss.send(page, {"then": "off"}).headers["Location"] == page
-    assert "Switched off" in boss.get(page).text
+    assert "Disabled" in boss.get(page).text
     late = boss.send(page, {**form, "region": "us", "etag": html.unescape(etag[1])})
     assert (late.status_code, "Someone changed the cluster" in late.text) == (400, True)
     etag = re.search(r'name="etag" value="([^"]+)"', late.text)
@@ -386,4 +386,4 @@ def test_a_cluster_is_added_changed_switched_off_and_taken_away_by_forms(
     assert boss.send(page, {"then": "remove"}).headers["Location"] == "/system/clusters/"
     assert boss.get(page).status_code == 404
     kept = boss.send("/system/clusters/local/", {"then": "remove"})
-    assert (kept.status_code, "switch it off instead" in kept.text) == (400, True)
+    assert (kept.status_code, "Disable it instead" in kept.text) == (400, True)

@@ -116,7 +116,7 @@ def test_a_form_offers_a_place_only_where_there_is_one_to_choose() -> None:
     ).names
     assert [choice.label for choice in names["cluster"]] == [
         "local",
-        "eu-1 (eu, switched off: the job would wait)",
+        "eu-1 (eu, disabled: the job would wait)",
     ]
     assert [choice.value for choice in names["region"]] == ["eu"]
 

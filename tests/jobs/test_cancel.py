@@ -68,7 +68,9 @@ def test_a_worker_that_does_not_heed_is_ended_after_the_grace(settings: object) 
     make.settle()
     attempt.refresh_from_db()
     assert attempt.fenced_at is not None
-    assert make.launcher().workers == {} or not make.launcher().workers[attempt.name].seen.alive
+    assert (
+        make.launcher().workers == {} or not make.launcher().workers[attempt.name].observation.alive
+    )
     make.settle()
     assert _status(attempt.job_id) == JobStatus.CANCELLED
 

@@ -205,7 +205,7 @@ def test_a_launch_without_a_sure_answer_is_repeated_and_meets_itself() -> None:
     attempts_launch(attempts_to_launch())
     attempt.refresh_from_db()
     assert (len(launcher.workers), len(launcher.launches)) == (1, 2)
-    assert attempt.uid == launcher.workers[attempt.name].seen.uid
+    assert attempt.uid == launcher.workers[attempt.name].observation.uid
 
 
 def test_a_refused_launch_fails_the_attempt_only_while_nobody_has_claimed_it() -> None:

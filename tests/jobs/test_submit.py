@@ -99,9 +99,9 @@ def test_a_place_that_is_not_there_is_refused_with_those_that_are() -> None:
     refused = {
         ("moon", None): (
             "cluster",
-            "there is no cluster of that name: use eu-1, eu-2, us-1, or leave it out",
+            "no cluster has that name: use eu-1, eu-2, us-1, or leave it empty",
         ),
-        (None, "moon"): ("region", "no cluster is in that region: use eu, us, or leave it out"),
+        (None, "moon"): ("region", "no cluster is in that region: use eu, us, or leave it empty"),
         ("eu-1", "us"): ("region", "the cluster eu-1 is in eu"),
     }
     for (cluster, region), (field, message) in refused.items():

@@ -1,4 +1,7 @@
-"""What the reconciler decides about a worker that a cluster shows so: the whole way from the objects to the end of an attempt, without rows."""
+"""Decision of the reconciler for a worker, from Kubernetes objects to the end of its attempt.
+
+No database rows are involved.
+"""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -30,7 +33,7 @@ Objects = Sequence[Mapping[str, Any]]
 def row_of(
     *, claimed: bool, created_at: dt.datetime, attempt_id: UUID | None = None
 ) -> AttemptView:
-    """The row of the attempt, as it was before the look."""
+    """Return the attempt's row as it was before the observation."""
     attempt_id = attempt_id or uuid4()
     return AttemptView(
         id=attempt_id,
@@ -52,7 +55,7 @@ def row_of(
 def observed(
     job: Mapping[str, Any] | None, pods: Objects, events: Objects, nodes: Objects | None
 ) -> Observation | None:
-    """What the launcher's mirrors show of the one worker; None where it shows neither Job nor pod."""
+    """Return the observation of the worker; None without its Job and pods."""
     jobs = [observation.cut_job(_marked(job))] if job else []
     own_pods = [observation.cut_pod(_marked(pod)) for pod in pods]
     own_events = [
@@ -68,7 +71,7 @@ def observed(
 
 
 def _marked(each: Mapping[str, Any]) -> dict[str, Any]:
-    """The object as one of our workers'."""
+    """Return the object with the labels and annotations of a worker."""
     meta = each.get("metadata") or {}
     labels = {
         observation.JOB_NAME: str(meta.get("name", "")).rpartition("-")[0],
@@ -93,12 +96,12 @@ def decided(
     claimed: bool,
     seconds: float = 60,
 ) -> tuple[Action, WorkerState | None]:
-    """The reconciler's action, `seconds` after the admission."""
+    """Return the reconciler's action and the worker's state `seconds` after admission."""
     now = dt.datetime.now(dt.UTC)
     row = row_of(claimed=claimed, created_at=now - dt.timedelta(seconds=seconds))
     seen = observed(job, pods, events, nodes)
     with patch.object(observe, "resources_of", lambda _id: None):
-        shown, _told = observe.diagnosed_state(row, seen, FakeLauncher(), tuple)
+        shown, _diagnosis = observe.diagnosed_state(row, seen, FakeLauncher(), tuple)
     if shown is not None:
         shown = replace(shown, placed_at=None)
     return decide(row, shown, now=now, times=TIMES), shown
@@ -112,15 +115,18 @@ def decision(
     *,
     claimed: bool,
 ) -> str:
-    """What the end of the attempt means for its job; of one that waits, what its end by the launch time limit would mean."""
-    action, _sight = decided(job, pods, events, nodes, claimed=claimed)
+    """Return the consequence for the job when the attempt ends.
+
+    While the worker waits, the consequence of its end at the launch timeout.
+    """
+    action, _state = decided(job, pods, events, nodes, claimed=claimed)
     if action.verb is Verb.NOTHING and not claimed:
-        action, _sight = decided(job, pods, events, nodes, claimed=claimed, seconds=100_000)
+        action, _state = decided(job, pods, events, nodes, claimed=claimed, seconds=100_000)
     return consequence(action, claimed=claimed)
 
 
 def consequence(action: Action, *, claimed: bool) -> str:
-    """As `services.ending` decides by the reason."""
+    """Return the consequence of an action by its reason, as `jobs.lifecycle.ending` decides."""
     if action.verb is not Verb.END:
         return NOTHING
     reason = FailureReason(action.reason or "")

@@ -1,4 +1,4 @@
-"""Objects of Kubernetes as the API server answers them, with what a test does not name left out."""
+"""Kubernetes objects as the API server returns them, with the fields that tests use."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ T0 = "2026-11-25T10:00:00Z"
 
 
 def at(seconds: int) -> str:
-    """A time, `seconds` (below 3600) after the Job's creation."""
+    """Return a time `seconds` (below 3600) after the Job's creation."""
     return f"2026-11-25T10:{seconds // 60:02d}:{seconds % 60:02d}Z"
 
 
 def job(*conditions: tuple[str, str, str], deadline: int = 3600, **status: Any) -> dict[str, Any]:
-    """A Job; `conditions` are (type, reason, message) that hold."""
+    """Return a Job; `conditions` are true ones as (type, reason, message)."""
     return {
         "metadata": {"name": JOB, "uid": "job-uid", "creationTimestamp": T0},
         "spec": {
@@ -64,7 +64,10 @@ def pod(
     created: int = 0,
     **status: Any,
 ) -> dict[str, Any]:
-    """A pod whose one container is in `state` ({"waiting": {…}} and so on). `deleting`: it has a deletionTimestamp."""
+    """Return a pod with its container in `state`, such as {"waiting": {…}}.
+
+    `deleting`: it has a deletionTimestamp.
+    """
     deleting = status.pop("deleting", False)
     conditions = [
         {"type": kind, "status": value, "reason": why, "message": words}
@@ -126,7 +129,7 @@ def event(
     name: str = "",
     last: int | None = None,
 ) -> dict[str, Any]:
-    """An event, as old ones are: with whole seconds."""
+    """Return an event with times in whole seconds, as of the older events API."""
     name = name or {"Pod": POD, "Job": JOB}.get(kind, "other")
     return {
         "involvedObject": {"kind": kind, "name": name},

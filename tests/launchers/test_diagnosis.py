@@ -1,4 +1,8 @@
-"""What is told of each recorded case: a real API server and kubelet (1.34) made them, `case.md` says how and what a user should be told."""
+"""Diagnoses of recorded cases.
+
+A real API server and kubelet (1.34) produced the objects. `case.md` describes how, and the
+expected explanation.
+"""
 
 import json
 from pathlib import Path
@@ -18,7 +22,8 @@ from jobs.diagnosis.kubernetes import (
 RECORDED = Path(__file__).parent / "recorded"
 R = FailureReason
 
-# case, moment: the category, a word of a step that the user can take, words that have to be told; None where there is nothing to say
+# (case, moment): the category, a word of a step for the user, required words; None without a
+# diagnosis
 EXPECTED: dict[tuple[str, str], tuple[R, str, tuple[str, ...]] | None] = {
     ("admission-podsecurity", "1-waiting"): (
         R.POD_SECURITY,
@@ -146,8 +151,13 @@ def _read(case: str, moment: str, name: str) -> Any:
     return found.get("items", found)
 
 
-def _told(case: str, moment: str, *, cut: bool = False, before: bool = False) -> Diagnosis | None:
-    """`cut`: from what is remembered alone. `before`: the pods of earlier moments are kept."""
+def _diagnosed(
+    case: str, moment: str, *, cut: bool = False, before: bool = False
+) -> Diagnosis | None:
+    """Diagnose a moment of a case.
+
+    `cut`: from stored objects only. `before`: with the stored pods of earlier moments.
+    """
     job, pods, events = (_read(case, moment, name) for name in ("job", "pods", "events"))
     moments = sorted(path.name for path in (RECORDED / case).iterdir() if path.is_dir())
     earlier = moments[: moments.index(moment)] if before else []
@@ -172,7 +182,7 @@ def test_every_moment_of_every_recorded_case_has_its_expectation() -> None:
 def test_a_recorded_case_gets_its_category_and_a_step_to_take(
     case: str, moment: str, cut: bool, before: bool
 ) -> None:
-    found, expected = _told(case, moment, cut=cut, before=before), EXPECTED[case, moment]
+    found, expected = _diagnosed(case, moment, cut=cut, before=before), EXPECTED[case, moment]
     if expected is None:
         assert found is None
         return
@@ -191,7 +201,8 @@ def test_a_recorded_case_gets_its_category_and_a_step_to_take(
 
 def test_a_pull_that_failed_is_the_same_while_it_is_tried_and_while_it_waits() -> None:
     first, second = (
-        _told("image-not-found", moment) for moment in ("1-err-image-pull", "2-image-pull-back-off")
+        _diagnosed("image-not-found", moment)
+        for moment in ("1-err-image-pull", "2-image-pull-back-off")
     )
     assert first is not None
     assert second is not None

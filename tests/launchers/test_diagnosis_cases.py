@@ -1,4 +1,4 @@
-"""What is told of cases in the words that clusters use: at least one for each category."""
+"""Diagnoses of constructed cases with messages as clusters write them, at least one per category."""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""What is told of whatever can happen on the fake cluster: there, too, causes and their traces follow each other as on a real one."""
+"""Diagnoses of every event that the fake cluster can produce.
+
+Its causes and their traces follow the order of a real cluster.
+"""
 
 import json
 from typing import Any
@@ -24,7 +27,7 @@ PATH = "/apis/batch/v1/namespaces/mimir-aip/jobs"
 
 
 class Watched:
-    """A cluster with one worker, `one`, and what a reconciler has kept of its pods."""
+    """Cluster with one worker, `one`, and the pods that a reconciler has stored."""
 
     def __init__(self, script: PodScript) -> None:
         self.cluster = Cluster(Settings(nodes=("node1",)))

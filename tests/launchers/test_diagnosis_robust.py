@@ -1,4 +1,7 @@
-"""No input makes a diagnosis raise, none of a worker's secrets is kept, and what is unknown is told in the cluster's own words."""
+"""Robustness of the diagnosis against any input.
+
+It never raises, never stores a worker's secrets, and quotes the cluster for unknown causes.
+"""
 
 import copy
 import json
@@ -99,7 +102,7 @@ def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def _mutilated(scene: Any, path: tuple[Any, ...], value: Any) -> Any:
-    """`scene` with `value` at `path`; without the key where `value` is Ellipsis."""
+    """Return `scene` with `value` at `path`; without the key if `value` is Ellipsis."""
     if not path:
         return scene
     changed = copy.deepcopy(scene)

@@ -1,4 +1,7 @@
-"""Explanations and decisions for messages of other versions and distributions: `variants/` holds recorded moments with their replaced words."""
+"""Diagnoses and decisions for messages of other versions and distributions.
+
+`variants/` holds recorded moments with replaced words.
+"""
 
 import json
 from dataclasses import dataclass
@@ -28,7 +31,10 @@ TOLERATE, TRUST = "toleration", "Install the registry's certificate authority"
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """`says` and `never` are words of summary, detail and steps together. `moment`: the last one counts."""
+    """Expected words in summary, detail and steps (`says`), and forbidden ones (`never`).
+
+    `moment`: the last one counts.
+    """
 
     category: R
     says: tuple[str, ...]
@@ -132,7 +138,7 @@ def _read(case: str, moment: str, name: str) -> Any:
 
 
 def _objects(case: str) -> tuple[Any, Any, Any, Any]:
-    """Job, pods, events and nodes of the last moment."""
+    """Return the Job, pods, events and nodes of the last moment."""
     moment = max(path.name for path in (VARIANTS / case).iterdir() if path.is_dir())
     job, pods, events, nodes = (
         _read(case, moment, name) for name in ("job", "pods", "events", "nodes")
@@ -228,8 +234,8 @@ def test_nobody_is_told_to_tolerate_a_state_of_a_node(case: Case) -> None:
     assert TOLERATE not in words_of(found)
 
 
-def test_a_last_word_says_that_it_was_our_worker() -> None:
-    """A database restored from a backup does not know of the claim: the image is not called wrong."""
+def test_an_exit_report_shows_that_it_was_our_worker() -> None:
+    """A database restored from a backup lacks the claim: the image must not be blamed."""
     pod = kube.terminated(
         0, "Completed", '{"code": 0, "at": "2026-11-25T10:00:50+00:00"}', phase="Succeeded"
     )

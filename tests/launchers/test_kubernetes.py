@@ -1,4 +1,4 @@
-"""The Kubernetes launcher against an API server over HTTP: made once, adopted, followed, joined, removed."""
+"""Kubernetes launcher against an API server over HTTP: create once, adopt, follow, join, remove."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator
@@ -240,7 +240,7 @@ def test_events_of_the_volume_claim_reach_its_workers(fake: FakeKubernetes) -> N
 def test_a_worker_is_gone_when_its_own_container_has_ended(
     fake: FakeKubernetes, launcher: KubernetesLauncher
 ) -> None:
-    """An injected sidecar that does not end holds no slot, and goes with its Job."""
+    """An injected sidecar that keeps running holds no slot, and is removed with its Job."""
     spec = _spec()
     fake.script(sidecar=True)
     _launch(launcher, spec)
@@ -417,7 +417,7 @@ def test_the_rest_of_a_log_comes_from_the_pod(
 def test_an_answer_that_is_none_of_kubernetes_says_nothing(
     launcher: KubernetesLauncher, monkeypatch: pytest.MonkeyPatch, body: bytes
 ) -> None:
-    """A proxy in between answers 200 to everything: that nothing is there must not be read out of it."""
+    """A proxy that answers 200 to every request must not make workers look gone."""
     spec = _spec()
     _launch(launcher, spec)
     launcher.observe()
@@ -425,7 +425,7 @@ def test_an_answer_that_is_none_of_kubernetes_says_nothing(
         "jobs.clusters.launchers.kubernetes.client.Api.request",
         lambda *_given, **_more: Answer(200, body),
     )
-    with pytest.raises(OSError, match="something that is no"):
+    with pytest.raises(OSError, match="an object that is not a"):
         launcher.observe()
-    with pytest.raises(OSError, match="something that is no"):
+    with pytest.raises(OSError, match="an object that is not a"):
         launcher.is_gone(spec.name, spec.attempt_id)

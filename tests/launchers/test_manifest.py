@@ -1,4 +1,4 @@
-"""The worker's Job object, byte for byte as it was agreed, and as an API server takes it."""
+"""Job object of a worker: its exact content, accepted by an API server."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The process launcher: one worker a name whatever happens twice, alive by its lock, gone only when nothing of it is left."""
+"""Process launcher: one worker per name, alive by its lock, gone when no process is left."""
 
 import json
 import os
@@ -18,8 +18,9 @@ from jobs.clusters.launchers.base import LaunchRefused, LaunchSpec, LaunchUncert
 from jobs.clusters.launchers.process import ProcessLauncher
 from tests.support.stack import wait_for
 
-# A stand-in for the supervisor: notes that it was started, forks itself off as it does, starts a workload, waits.
-# The note comes before the fork: a launch returns after it, so that a second start cannot be overlooked.
+# Stand-in for the supervisor: records its start, forks like the real one, starts a workload and
+# waits. It records the start before the fork, because a launch returns after it and a second start
+# must not be missed.
 _WORKER = """
 import os, subprocess, sys, time
 folder = os.environ["WORKER_DIR"]
@@ -168,7 +169,7 @@ def test_terminate_without_grace_ends_the_whole_tree(launcher: ProcessLauncher) 
 def test_a_starter_that_holds_the_lock_is_not_gone_before_it_has_named_its_worker(
     launcher: ProcessLauncher,
 ) -> None:
-    """It has read that its attempt is wanted and is about to start it: whoever frees the room now lets two run."""
+    """The starter is about to start the worker: released capacity would allow a second one."""
     spec = _spec()
     during: list[bool] = []
 
@@ -181,7 +182,7 @@ def test_a_starter_that_holds_the_lock_is_not_gone_before_it_has_named_its_worke
 
 
 def test_a_start_never_leaves_the_pid_of_the_one_before_it(launcher: ProcessLauncher) -> None:
-    """That number may belong to anybody by now: between lock and fork there is none to send a signal to."""
+    """The pid may belong to another process: between lock and fork no signal may be sent to it."""
     spec = _spec()
     bystander = subprocess.Popen(["sleep", "600"])
     folder = launcher._root / spec.name
@@ -256,7 +257,7 @@ def test_a_change_is_noticed_without_waiting_for_the_next_look(launcher: Process
 
 
 def test_nobody_is_the_parent_of_a_worker(tmp_path: Path) -> None:
-    """The starter may die: the worker continues, and the next starter sees it alive."""
+    """A worker survives its starter, and the next starter finds it alive."""
     code = f"""
 import sys
 from pathlib import Path

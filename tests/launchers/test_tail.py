@@ -1,4 +1,4 @@
-"""Joining a pod's log to what is stored: nothing twice, nothing lost that is still there, and a lost part is told."""
+"""Joining of a pod's log to the stored log: no duplicate, no avoidable loss, a marker for a gap."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ def _line(number: int, text: bytes = b"x") -> bytes:
 
 
 def _after(stored: bytes) -> bytes:
-    """The last stored bytes, as the reconciler reads them."""
+    """Return the last stored bytes, as the reconciler reads them."""
     return stored[-JOIN_BYTES:]
 
 
@@ -40,7 +40,7 @@ def test_what_was_not_delivered_follows(delivered: int) -> None:
 def test_lines_that_are_all_alike_are_joined_by_the_offset(
     texts: list[bytes], delivered: int
 ) -> None:
-    """A loop prints the same line a thousand times within one read: all bear one time."""
+    """A loop prints the same line many times within one read: all lines have the same time."""
     lines = [_line(0, text) for text in texts]
     assert _rest(lines, b"".join(lines[:delivered])) == b"".join(lines[delivered:])
 

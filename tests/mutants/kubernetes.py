@@ -6,7 +6,7 @@ KUBERNETES = (
     Mutant(
         "what a late look does not show is gone",
         "jobs/clusters/launchers/kubernetes/launcher.py",
-        """        jobs, pods = self._asked(name, attempt_id)
+        """        jobs, pods = self._fetched(name, attempt_id)
         return observation.has_ended(jobs, pods, lost_before=lost_before)
 """,
         """        return observation.has_ended(jobs, pods, lost_before=lost_before)
@@ -72,11 +72,11 @@ KUBERNETES = (
     Mutant(
         "a watch that breaks is not made good by a list",
         "jobs/clusters/launchers/kubernetes/mirror.py",
-        """                    "a watch broke: listing again", resource=self.resource, error=str(error)[:300]
+        """                    "watch broke: listing again", resource=self.resource, error=str(error)[:300]
                 )
                 self._list_again()
 """,
-        """                    "a watch broke: listing again", resource=self.resource, error=str(error)[:300]
+        """                    "watch broke: listing again", resource=self.resource, error=str(error)[:300]
                 )
                 return
 """,

@@ -77,7 +77,7 @@ TABLE = (
     Mutant(
         "no adopt on AlreadyExists",
         "jobs/clusters/launchers/process.py",
-        """        with _lock(folder) as descriptor:
+        """        with worker_folder.lock(folder) as descriptor:
             if descriptor is None:
                 return Launched(self._uid_of_living(folder), adopted=True)
             return self._start(folder, spec, descriptor, still_wanted)
@@ -297,11 +297,11 @@ TABLE = (
         "a starter that holds the lock counts as gone",
         "jobs/clusters/launchers/process.py",
         """        folder = self._own_folder(name, attempt_id) or self._unnamed_folder(name)
-        if folder is not None and _is_locked(folder):
+        if folder is not None and worker_folder.is_locked(folder):
             return False
 """,
         """        folder = self._own_folder(name, attempt_id)
-        if folder is not None and _is_locked(folder):
+        if folder is not None and worker_folder.is_locked(folder):
             return False
 """,
         "tests/launchers/test_process.py::test_a_starter_that_holds_the_lock_is_not_gone_before_it_has_named_its_worker",

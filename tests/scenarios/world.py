@@ -361,7 +361,10 @@ def world(
         stack.callback(launcher.close)
         made = World(fake, clock, dice, launcher, cluster, Workers(fake, dice, {}), scenarios)
         stack.enter_context(mock.patch("jobs.dispatch.launch.launcher_of", made.launcher_of))
-        for gap in ("jobs.liveness.uptime.GAP_SECONDS", "jobs.clusters.rows.ASKED_GAP_SECONDS"):
+        for gap in (
+            "jobs.liveness.uptime.GAP_SECONDS",
+            "jobs.clusters.rows.OBSERVATION_GAP_SECONDS",
+        ):
             stack.enter_context(mock.patch(gap, 2 * PACE[-1]))  # so far apart are rounds
         stack.enter_context(mock.patch("jobs.dispatch.launch.record_launched", _forgetful(made)))
         _submit(made)

@@ -193,7 +193,9 @@ def test_a_launch_without_disk_says_what_it_waits_for_and_is_tried_again_soon(
         if place == "mkdir":
             patched.setattr(Path, "mkdir", _raising(errno.ENOSPC))
         elif place == "identity":
-            patched.setattr("jobs.clusters.launchers.process._write_json", _raising(errno.ENOSPC))
+            patched.setattr(
+                "jobs.clusters.launchers.worker_folder.write_json", _raising(errno.ENOSPC)
+            )
         else:  # the worker's first stage ends: it could not write
             patched.setattr("jobs.clusters.launchers.process._code_of", lambda _starter: 1)
             patched.setattr(tempfile, "TemporaryFile", _raising(errno.ENOSPC))

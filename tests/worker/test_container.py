@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from jobs.diagnosis.termination import LastWord, read_last_word
+from jobs.diagnosis.termination import ExitReport, read_exit_report
 from jobs.worker import cgroup
 from tests.support.images import lay_out
 from tests.support.orchestrator import Orchestrator
@@ -43,7 +43,7 @@ class Container:
         return (self.folder / "stderr").read_text()
 
     @property
-    def last_word(self) -> dict[str, Any]:
+    def exit_report(self) -> dict[str, Any]:
         """Return Kubernetes' termination message of the container."""
         said: dict[str, Any] = json.loads((self.folder / "termination-log").read_text())
         return said
@@ -121,8 +121,8 @@ def test_five_variables_are_enough_and_its_stdout_is_the_log_byte_for_byte(start
     assert b" stdout F one\n" in out
     assert b" stderr F two\n" in out
     assert out == container.orchestrator.log
-    assert container.last_word["code"] == 0
-    assert container.last_word["log_end"] == len(out)
+    assert container.exit_report["code"] == 0
+    assert container.exit_report["log_end"] == len(out)
     assert str(container.folder / "data") in out.decode()
     assert b"JOB_TOKEN" not in container.orchestrator.artifacts["environment"]
 
@@ -133,7 +133,7 @@ def test_a_job_that_failed_is_no_failure_of_its_container(start: Start) -> None:
     code, _ = container.end()
     assert container.orchestrator.accepted is not None
     assert (code, container.orchestrator.accepted["reason"]) == (0, "exit_code")
-    assert "reason" not in container.last_word
+    assert "reason" not in container.exit_report
 
 
 def test_the_clusters_sigterm_is_told_as_what_it_is(start: Start) -> None:
@@ -162,7 +162,7 @@ def test_sigterm_before_the_claim_ends_it_at_once(start: Start) -> None:
     assert container.orchestrator.finishes == []
 
 
-def test_an_end_that_could_not_be_told_is_the_containers_last_word(start: Start) -> None:
+def test_an_undelivered_end_is_in_the_containers_exit_report(start: Start) -> None:
     container = start(
         "echo one; exit 3",
         answers={name: lambda _body: (503, {}) for name in ("logs", "finish")},
@@ -171,9 +171,9 @@ def test_an_end_that_could_not_be_told_is_the_containers_last_word(start: Start)
     code, out = container.end()
     assert code == 5
     assert b" stdout F one\n" in out
-    said = read_last_word((container.folder / "termination-log").read_text())
+    said = read_exit_report((container.folder / "termination-log").read_text())
     assert said is not None
-    assert said == LastWord(
+    assert said == ExitReport(
         5,
         "exit_code",
         "Step run failed: the command ended with exit code 3",
@@ -183,13 +183,13 @@ def test_an_end_that_could_not_be_told_is_the_containers_last_word(start: Start)
     )
 
 
-def test_a_last_word_is_never_longer_than_what_is_kept_of_it(start: Start) -> None:
+def test_an_exit_report_never_exceeds_the_stored_length(start: Start) -> None:
     """A message of the orchestrator's that JSON writes six bytes a character of."""
     refused = 400, {"code": "invalid", "message": "\x01" * 3000, "detail": {}}
     container = start(answers={"finish": lambda _body: refused})
     assert container.end()[0] == 5
     assert (container.folder / "termination-log").stat().st_size <= 4096
-    assert container.last_word["reason"] == "protocol"
+    assert container.exit_report["reason"] == "protocol"
 
 
 def test_a_scratch_folder_that_cannot_be_written_is_named_before_anything_is_claimed(

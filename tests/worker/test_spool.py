@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.clusters.launchers.process import spooled
+from jobs.clusters.launchers.worker_folder import spooled
 from jobs.contract import LOG_CHUNK_BYTES_MAX
 from jobs.worker import spool as spool_module
 from jobs.worker.spool import Spool

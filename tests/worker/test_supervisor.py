@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from jobs.clusters.launchers.process import SOURCE_DIR, spooled
+from jobs.clusters.launchers.process import SOURCE_DIR
+from jobs.clusters.launchers.worker_folder import spooled
 from tests.support.orchestrator import Orchestrator
 
 pytestmark = pytest.mark.timeout(90)

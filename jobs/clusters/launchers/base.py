@@ -65,7 +65,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """A worker object that exists. `adopted`: it existed before this call."""
+    """Worker object that exists. `adopted`: it existed before this call."""
 
     uid: str
     adopted: bool
@@ -173,7 +173,7 @@ class Launcher(Protocol):
         ...
 
     def is_gone(self, name: str, attempt_id: str) -> bool:
-        """Whether nothing of this attempt runs, and nobody is about to start it."""
+        """Return whether no process of this attempt runs and no launch of it is in progress."""
         ...
 
     def tail(self, name: str, attempt_id: str, *, after: bytes, offset: int) -> Iterator[bytes]:
@@ -193,16 +193,16 @@ class Launcher(Protocol):
         ...
 
     def wait_for_change(self, timeout_seconds: float) -> bool:
-        """Wait until a worker appears or ends, at most `timeout_seconds`; whether one did.
+        """Wait at most `timeout_seconds` until a worker appears or ends; return whether one did.
 
         Only a hint to observe sooner.
         """
         ...
 
     def prepare(self) -> None:
-        """Do in advance what the first launch would wait for. Idempotent.
+        """Do slow preparations before the first launch. Idempotent.
 
-        Raises: OSError, like the launch would.
+        Raises: OSError, as the launch would.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Which launcher a cluster's row names."""
+"""Creation of the launcher that a cluster's row names."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from jobs.clusters.launchers.process import ProcessLauncher
 
 @dataclass(frozen=True, slots=True)
 class LauncherSettings:
-    """What the launchers need to know, each its part of it."""
+    """Settings of all kinds of launchers; each uses its own part."""
 
     installation: str
     workers_dir: str
@@ -23,9 +23,9 @@ class LauncherSettings:
 
 
 def launcher_for(kind: str, settings: LauncherSettings) -> Launcher:
-    """The launcher of `kind` (kubernetes, process, memory).
+    """Create the launcher of `kind` (kubernetes, process, memory).
 
-    Raises: ValueError for a kind this release has not.
+    Raises: ValueError for a kind that this release does not have.
     """
     if kind == LauncherKind.PROCESS:
         return ProcessLauncher(Path(settings.workers_dir), installation=settings.installation)

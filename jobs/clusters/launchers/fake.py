@@ -1,6 +1,7 @@
-"""A launcher without a cluster: tests of services and of the reconciler say what its workers do.
+"""In-memory launcher for tests of services and of the reconciler, which script its workers.
 
-It keeps the promises of `base.Launcher`: idempotent by name, adopts, refuses another attempt's name, forgets only what is gone.
+It behaves as `base.Launcher` documents: idempotent by name, adopts an existing worker, refuses the
+name of another attempt, and removes only workers that are gone.
 """
 
 import threading
@@ -21,22 +22,26 @@ from jobs.clusters.launchers.base import (
 
 @dataclass(slots=True)
 class FakeWorker:
-    """One worker object and what it left."""
+    """Worker object with its stored log."""
 
     spec: LaunchSpec
-    seen: Observation
+    observation: Observation
     spool: bytes = b""
     terminations: int = 0
 
 
 class FakeLauncher:
-    """Workers in a dict. `fail_next` queues what the next launches raise; `created_though` makes the failing one create it all the same."""
+    """Launcher with its workers in a dict.
+
+    `fail_next` queues the errors of the next launches; with `created_though` the failing launch
+    creates its worker all the same.
+    """
 
     def __init__(self) -> None:
         self.workers: dict[str, FakeWorker] = {}
         self.launches: list[str] = []
-        self.shows: dict[str, Evidence] = {}  # what a cluster with pods would say of a worker
-        self.obeys = True  # whether a worker ends when asked to
+        self.shows: dict[str, Evidence] = {}  # evidence of a worker, as of a cluster with pods
+        self.obeys = True  # whether a worker ends on a stop signal
         self._failures: deque[tuple[Exception, bool]] = deque()
         self._lock = threading.RLock()
         self._changed = threading.Event()
@@ -44,7 +49,7 @@ class FakeLauncher:
     def fail_next(
         self, error: LaunchRefused | LaunchUncertain, *, created_though: bool = False
     ) -> None:
-        """Let the next launch raise `error`, perhaps after it has made the worker."""
+        """Make the next launch raise `error`, with `created_though` after it created the worker."""
         self._failures.append((error, created_though))
 
     def end(
@@ -56,11 +61,11 @@ class FakeLauncher:
         reason: str = "",
         message: str = "",
     ) -> None:
-        """The worker ends; its object stays until it is cleaned up."""
+        """End the worker; its object stays until it is cleaned up."""
         with self._lock:
             worker = self.workers[name]
-            worker.seen = replace(
-                worker.seen,
+            worker.observation = replace(
+                worker.observation,
                 alive=False,
                 processes=0,
                 exit_code=exit_code,
@@ -71,15 +76,17 @@ class FakeLauncher:
             self._changed.set()
 
     def vanish(self, name: str) -> None:
-        """The worker and its object are gone."""
+        """Remove the worker and its object."""
         with self._lock:
             del self.workers[name]
             self._changed.set()
 
     def leave_processes(self, name: str, count: int) -> None:
-        """The supervisor is dead, `count` processes of its workload are left."""
+        """Kill the supervisor and leave `count` processes of its workload."""
         with self._lock:
-            self.workers[name].seen = replace(self.workers[name].seen, alive=False, processes=count)
+            self.workers[name].observation = replace(
+                self.workers[name].observation, alive=False, processes=count
+            )
             self._changed.set()
 
     def launch(self, spec: LaunchSpec, *, still_wanted: Callable[[], bool]) -> Launched:
@@ -88,24 +95,24 @@ class FakeLauncher:
             error, created_though = self._failures.popleft() if self._failures else (None, False)
             if error is not None and not created_though:
                 raise error
-            there = self.workers.get(spec.name)
-            if there is not None and there.spec.attempt_id != spec.attempt_id:
-                raise LaunchRefused(f"A worker named {spec.name} of another attempt is there.")
-            if there is None:
+            existing = self.workers.get(spec.name)
+            if existing is not None and existing.spec.attempt_id != spec.attempt_id:
+                raise LaunchRefused(f"A worker named {spec.name} of another attempt exists.")
+            if existing is None:
                 if not still_wanted():
                     raise LaunchRefused("This attempt is not wanted any more.")
-                seen = Observation(
+                observation = Observation(
                     name=spec.name, attempt_id=spec.attempt_id, uid=str(uuid4()), alive=True
                 )
-                self.workers[spec.name] = FakeWorker(spec, seen)
+                self.workers[spec.name] = FakeWorker(spec, observation)
                 self._changed.set()
             if error is not None:
                 raise error
-            return Launched(self.workers[spec.name].seen.uid, adopted=there is not None)
+            return Launched(self.workers[spec.name].observation.uid, adopted=existing is not None)
 
     def observe(self) -> list[Observation]:
         with self._lock:
-            return [worker.seen for worker in self.workers.values()]
+            return [worker.observation for worker in self.workers.values()]
 
     def terminate(self, name: str, attempt_id: str, *, grace_seconds: float) -> None:
         with self._lock:
@@ -114,7 +121,7 @@ class FakeLauncher:
                 return
             worker.terminations += 1
             if self.obeys or grace_seconds == 0:
-                worker.seen = replace(worker.seen, alive=False, processes=0)
+                worker.observation = replace(worker.observation, alive=False, processes=0)
                 self._changed.set()
 
     def is_gone(self, name: str, attempt_id: str) -> bool:
@@ -122,7 +129,9 @@ class FakeLauncher:
             worker = self.workers.get(name)
             ours = worker is not None and worker.spec.attempt_id == attempt_id
             return not ours or (
-                worker is not None and not worker.seen.alive and worker.seen.processes == 0
+                worker is not None
+                and not worker.observation.alive
+                and worker.observation.processes == 0
             )
 
     def tail(self, name: str, attempt_id: str, *, after: bytes, offset: int) -> Iterator[bytes]:  # noqa: ARG002 - offsets are known here
@@ -149,10 +158,10 @@ class FakeLauncher:
                 del self.workers[name]
 
     def prepare(self) -> None:
-        """Nothing to wait for."""
+        """Do nothing: there is nothing to wait for."""
 
     def close(self) -> None:
-        """Nothing goes on in the background."""
+        """Do nothing: there is no background work."""
 
     def wait_for_change(self, timeout_seconds: float) -> bool:
         changed = self._changed.wait(timeout_seconds)

@@ -1,6 +1,7 @@
-"""A worker's Job object: the one place it is made. Pure.
+"""Job object of a worker. Pure; the only place that builds it.
 
-`docs/reference/worker-protocol.md` says what the container finds; `LaunchSpec` is one worker, `WorkerTemplate` what all workers of a cluster share.
+`docs/reference/worker-protocol.md` specifies the container's environment. `LaunchSpec` describes
+one worker, `WorkerTemplate` the settings that all workers of a cluster share.
 """
 
 from collections.abc import Mapping
@@ -19,16 +20,17 @@ SERVICE_ACCOUNT = "mimir-worker"
 MODEL_CACHE_CLAIM = "model-cache-pvc"
 DATA_DIR, MODELS_DIR, TMP_DIR = "/app/data", "/app/models", "/tmp"  # noqa: S108 - a mount of the container's own
 TMP_BYTES = 512 * 2**20
-LOG_BYTES = 2**30  # of a container's log files on its node, which count as its ephemeral storage
+# Log files of a container on its node; they count as its ephemeral storage.
+LOG_BYTES = 2**30
 DISK_REQUEST_BYTES = 128 * 2**20
-STOP_SECONDS = 30  # between SIGTERM and SIGKILL
-KEPT_SECONDS = 300  # a finished Job, if nobody cleans up
+STOP_SECONDS = 30  # from SIGTERM to SIGKILL
+KEPT_SECONDS = 300  # lifetime of a finished Job that nobody cleans up
 GPU, DISK = "nvidia.com/gpu", "ephemeral-storage"
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerTemplate:
-    """What the workers of one cluster share. Sizes in bytes."""
+    """Settings that all workers of one cluster share. Sizes in bytes."""
 
     installation: str
     image: str
@@ -46,15 +48,15 @@ class WorkerTemplate:
 
 
 def selector(installation: str) -> str:
-    """The label selector of every worker object of this installation."""
+    """Return the label selector of all worker objects of this installation."""
     return f"app={APP},component={COMPONENT},{INSTALLATION}={installation}"
 
 
 def worker_job(spec: LaunchSpec, template: WorkerTemplate) -> Object:
-    """The Job (batch/v1) of one attempt, without a namespace.
+    """Return the Job (batch/v1) of one attempt, without a namespace.
 
-    One pod and no second one: nothing but the orchestrator retries. A disruption fails the Job: with `Ignore` its controller would start
-    a pod in our back, whose claim is refused.
+    It has exactly one pod: only the orchestrator retries. A disruption fails the Job. With `Ignore`
+    the Job controller would start a replacement pod without our knowledge, whose claim is refused.
     """
     labels = _labels(spec, template)
     return {
@@ -176,9 +178,10 @@ def _environment(spec: LaunchSpec) -> dict[str, str]:
 
 
 def _resources(spec: LaunchSpec, template: WorkerTemplate) -> Object:
-    """Requests and limits. The disk limit is named, and as large as all its folders: a LimitRange's default could be smaller than they are.
+    """Return the resource requests and limits of the worker's container.
 
-    Little disk is requested, so that a node need not have room for the largest job that a worker could run.
+    The disk limit is explicit and covers all folders: the default of a LimitRange could be smaller.
+    The disk request is small: a node does not need free disk for the largest possible job.
     """
     folders = (
         template.data_bytes
@@ -205,7 +208,11 @@ def _resources(spec: LaunchSpec, template: WorkerTemplate) -> Object:
 
 
 def _model_cache(template: WorkerTemplate) -> Object:
-    """The claim that all workers share, each its project's folder of it, or a folder that goes with the worker."""
+    """Return the volume of the model cache.
+
+    Either the claim that all workers share, with a folder per project, or a folder that is removed
+    with the worker.
+    """
     if template.shared_model_cache:
         return {"persistentVolumeClaim": {"claimName": MODEL_CACHE_CLAIM}}
     return {"emptyDir": {"sizeLimit": format_memory(max(template.model_cache_bytes, 2**20))}}

@@ -1,37 +1,28 @@
-"""Workers as processes of this machine, with nobody as their parent. It isolates nothing: for laptops and trusted users.
+"""Workers as processes of this machine, detached from their starter. For laptops and trusted users.
 
-A worker is a folder `<WORKERS_DIR>/<name>`:
+Processes are not isolated from each other. Each worker has a folder (`worker_folder`).
 
-    worker.json   {"attempt_id", "uid", "installation", "name", "created_at"}, written before anything is started
-    lock          flock held by the starter, then by the supervisor that inherits the descriptor: held means alive, whatever died since
-    pid           its first process's pid, valid only while the lock is held: a guardian, whose child the supervisor is
-    exit.json     how it ended (docs/reference/worker-protocol.md); lock free without it means the worker is lost
-    spool/        log bytes not accepted yet, one file a segment, named by its start offset
-    data/         scratch
-    console.log   the supervisor's own stderr
-
-The supervisor's stdout goes nowhere here: on Kubernetes it is what the pod log keeps for a dead supervisor, here `spool/` does that, and a
-second copy of every log on disk would help nobody.
+The supervisor's stdout is discarded. On Kubernetes it is the pod log, from which the log of a
+dead supervisor is read; here `spool/` serves that purpose, and a second copy of every log on disk
+would have no use.
 """
 
 import contextlib
 import datetime as dt
-import fcntl
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import psutil
 
-from jobs.clusters.launchers import processes
+from jobs.clusters.launchers import processes, worker_folder
 from jobs.clusters.launchers.base import (
     Launched,
     LaunchLater,
@@ -40,26 +31,22 @@ from jobs.clusters.launchers.base import (
     LaunchUncertain,
     Observation,
 )
-from jobs.contract import LOG_CHUNK_BYTES_MAX
 from jobs.diagnosis.kubernetes import not_stored_yet
 from mimir.lib.crash import crash_point
 from mimir.lib.disks import FULL, READ_ONLY, unwritable
 
 SOURCE_DIR = Path(__file__).resolve().parents[3]
-# No site-packages: the supervisor needs the standard library only, and starts in half the time.
+# Without site-packages: the supervisor needs the standard library only, and starts in half the
+# time.
 WORKER_ARGV = (sys.executable, "-S", "-m", "jobs.worker")
-DISK_RETRY_SECONDS = 5.0  # before a launch that found no space is tried again
+DISK_RETRY_SECONDS = 5.0  # before a launch is retried after the disk was full
 START_SECONDS, START_PAUSE_SECONDS = 20.0, 0.003
-LOCK_TRIES, LOCK_PAUSE_SECONDS = (
-    40,
-    0.005,
-)  # somebody who only looks holds the lock for microseconds
 GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "MIMIR_CRASH_POINTS", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 class ProcessLauncher:
-    """The launcher of a machine that runs its own workers. See `base.Launcher` for what each method promises."""
+    """Launcher of a machine that runs its own workers. See `base.Launcher` for the methods."""
 
     def __init__(
         self, workers_dir: Path, *, installation: str, argv: Sequence[str] = WORKER_ARGV
@@ -78,11 +65,11 @@ class ProcessLauncher:
             problem = error if isinstance(error, OSError) else unwritable(self._root)
             if problem is None or problem.errno not in FULL | READ_ONLY:
                 raise
-            told = not_stored_yet(str(problem)).body()
+            diagnosis = not_stored_yet(str(problem)).body()
             raise LaunchLater(
                 f"the worker's folder cannot be written: {problem}",
                 seconds=DISK_RETRY_SECONDS,
-                diagnosis=told,
+                diagnosis=diagnosis,
             ) from error
 
     def _launch(self, spec: LaunchSpec, still_wanted: Callable[[], bool]) -> Launched:
@@ -90,7 +77,7 @@ class ProcessLauncher:
         folder.mkdir(exist_ok=True, mode=0o700)
         self._refuse_other(folder, spec)
         crash_point("launch.before_lock")
-        with _lock(folder) as descriptor:
+        with worker_folder.lock(folder) as descriptor:
             if descriptor is None:
                 return Launched(self._uid_of_living(folder), adopted=True)
             return self._start(folder, spec, descriptor, still_wanted)
@@ -98,9 +85,13 @@ class ProcessLauncher:
     def _start(
         self, folder: Path, spec: LaunchSpec, descriptor: int, still_wanted: Callable[[], bool]
     ) -> Launched:
-        """Under the lock: nobody else can start this worker, so what the row and the folder say now holds."""
+        """Start the worker, or adopt it if it has ended already. The caller holds its lock.
+
+        With the lock held no other starter can start this worker, and the row and the folder are
+        current.
+        """
         self._refuse_other(folder, spec)
-        identity = _read_json(folder / "worker.json")
+        identity = worker_folder.read_json(folder / "worker.json")
         if (folder / "exit.json").exists():
             return Launched(str(identity.get("uid", "")), adopted=True)
         if not still_wanted():
@@ -116,15 +107,18 @@ class ProcessLauncher:
                 "name": spec.name,
                 "created_at": dt.datetime.now(dt.UTC).isoformat(),
             }
-            _write_json(folder / "worker.json", identity)
+            worker_folder.write_json(folder / "worker.json", identity)
         crash_point("launch.between_lock_and_fork")
         self._spawn(folder, spec, descriptor)
         return Launched(str(identity["uid"]), adopted=adopted)
 
     def _spawn(self, folder: Path, spec: LaunchSpec, descriptor: int) -> None:
-        """Run the worker's first stage, which forks itself off and ends; the fork keeps the locked descriptor."""
+        """Run the worker's first stage, which forks the worker and exits.
+
+        The fork keeps the locked descriptor.
+        """
         (folder / "data").mkdir(exist_ok=True, mode=0o700)
-        # The pid of an earlier start may belong to another process by now.
+        # The pid of an earlier start may belong to another process now.
         (folder / "pid").unlink(missing_ok=True)
         with (folder / "console.log").open("ab") as console:
             try:
@@ -149,7 +143,10 @@ class ProcessLauncher:
             raise LaunchUncertain(f"the worker's start ended with {code}: {tail}")
 
     def _environment(self, folder: Path, spec: LaunchSpec, descriptor: int) -> dict[str, str]:
-        """Built from nothing: no database, no Redis, no secret of ours reaches a worker."""
+        """Return the environment of a worker, built from an allowlist.
+
+        It contains no database address, no Redis address and no secret of the orchestrator.
+        """
         data = folder / "data"
         return {
             **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
@@ -172,8 +169,8 @@ class ProcessLauncher:
     def observe(self) -> list[Observation]:
         found, dead = [], []
         for folder, identity in self._folders():
-            if _is_locked(folder):
-                found.append(_alive(folder, identity))
+            if worker_folder.is_locked(folder):
+                found.append(worker_folder.observe_alive(folder, identity))
             else:
                 dead.append((folder, identity))
         if dead:
@@ -184,12 +181,16 @@ class ProcessLauncher:
                     for pid in left.get(identity["attempt_id"], [])
                     if not processes.is_zombie(pid)
                 ]
-                found.append(_dead(folder, identity, len(pids)))
+                found.append(worker_folder.observe_dead(folder, identity, len(pids)))
         return found
 
     def terminate(self, name: str, attempt_id: str, *, grace_seconds: float) -> None:
         folder = self._own_folder(name, attempt_id)
-        pid = _first_process(folder) if folder is not None and _is_locked(folder) else None
+        pid = (
+            worker_folder.first_process(folder)
+            if folder is not None and worker_folder.is_locked(folder)
+            else None
+        )
         if pid is not None and grace_seconds > 0:
             with contextlib.suppress(psutil.Error):
                 psutil.Process(pid).send_signal(signal.SIGTERM)
@@ -200,7 +201,7 @@ class ProcessLauncher:
 
     def is_gone(self, name: str, attempt_id: str) -> bool:
         folder = self._own_folder(name, attempt_id) or self._unnamed_folder(name)
-        if folder is not None and _is_locked(folder):
+        if folder is not None and worker_folder.is_locked(folder):
             return False
         return not any(
             not processes.is_zombie(pid) for pid in processes.bearers().get(attempt_id, [])
@@ -208,7 +209,7 @@ class ProcessLauncher:
 
     def tail(self, name: str, attempt_id: str, *, after: bytes, offset: int) -> Iterator[bytes]:  # noqa: ARG002 - offsets are known here
         folder = self._own_folder(name, attempt_id)
-        while folder is not None and (piece := spooled(folder / "spool", offset)):
+        while folder is not None and (piece := worker_folder.spooled(folder / "spool", offset)):
             yield piece
             offset += len(piece)
 
@@ -219,15 +220,15 @@ class ProcessLauncher:
         folder = self._own_folder(name, attempt_id) or self._unnamed_folder(name)
         if folder is None or not self.is_gone(name, attempt_id):
             return
-        with _lock(folder) as descriptor:
+        with worker_folder.lock(folder) as descriptor:
             if descriptor is not None:
-                _remove(folder)
+                worker_folder.remove(folder)
 
     def prepare(self) -> None:
-        """Nothing to wait for."""
+        """Do nothing: there is nothing to wait for."""
 
     def close(self) -> None:
-        """Nothing goes on in the background."""
+        """Do nothing: there is no background work."""
 
     def wait_for_change(self, timeout_seconds: float) -> bool:
         end = time.monotonic() + timeout_seconds
@@ -241,20 +242,25 @@ class ProcessLauncher:
         return False
 
     def _signature(self) -> frozenset[tuple[str, bool]]:
-        return frozenset((folder.name, _is_locked(folder)) for folder, _identity in self._folders())
+        return frozenset(
+            (folder.name, worker_folder.is_locked(folder)) for folder, _identity in self._folders()
+        )
 
     def _folders(self) -> Iterator[tuple[Path, dict[str, Any]]]:
-        """Worker folders that bear our label. One without worker.json was never started: its starter died, or is about to write it."""
+        """Yield the folders of this installation's workers, with the content of their worker.json.
+
+        A folder without worker.json has no worker: its starter died, or is about to write the file.
+        """
         for entry in os.scandir(self._root):
             if not entry.is_dir(follow_symlinks=False) or entry.name.startswith("."):
                 continue
-            identity = _read_json(Path(entry.path) / "worker.json")
+            identity = worker_folder.read_json(Path(entry.path) / "worker.json")
             if identity.get("installation") == self._installation and identity.get("attempt_id"):
                 yield Path(entry.path), identity
 
     def _own_folder(self, name: str, attempt_id: str) -> Path | None:
         folder = self._root / name
-        identity = _read_json(folder / "worker.json")
+        identity = worker_folder.read_json(folder / "worker.json")
         own = (
             identity.get("installation") == self._installation
             and identity.get("attempt_id") == attempt_id
@@ -262,30 +268,41 @@ class ProcessLauncher:
         return folder if own else None
 
     def _unnamed_folder(self, name: str) -> Path | None:
-        """A folder without worker.json: its starter is about to write it or died before, or a clean-up was killed half-way."""
+        """Return the worker's folder if it has no worker.json, else None.
+
+        Its starter is about to write the file, died before that, or a clean-up was killed half-way.
+        """
         folder = self._root / name
         return folder if folder.is_dir() and not (folder / "worker.json").exists() else None
 
     def _refuse_other(self, folder: Path, spec: LaunchSpec) -> None:
-        identity = _read_json(folder / "worker.json")
+        identity = worker_folder.read_json(folder / "worker.json")
         if identity and (identity.get("attempt_id"), identity.get("installation")) != (
             spec.attempt_id,
             self._installation,
         ):
             raise LaunchRefused(
-                f"A worker named {spec.name} of another attempt or installation is there: an administrator has to remove {folder}."
+                f"A worker named {spec.name} of another attempt or installation "
+                f"exists: an administrator must remove {folder}."
             )
 
     def _uid_of_living(self, folder: Path) -> str:
-        """The uid of a worker whose lock is held; its starter writes it before it starts anything."""
-        uid = _read_json(folder / "worker.json").get("uid")
+        """Return the uid of a worker whose lock is held.
+
+        Its starter writes the uid before it starts any process.
+        """
+        uid = worker_folder.read_json(folder / "worker.json").get("uid")
         if not uid:
-            raise LaunchUncertain("another starter is just making this worker")
+            raise LaunchUncertain("another starter is creating this worker")
         return str(uid)
 
 
 def _gpus(count: int) -> dict[str, str]:
-    """A worker that asked for no GPU sees none; one that did sees those we see ourselves: nothing here divides them."""
+    """Return the GPU variables of a worker's environment.
+
+    Without a requested GPU the worker sees none. Otherwise it sees all GPUs of this process,
+    which are not divided between workers.
+    """
     return (
         {name: os.environ[name] for name in GPU_VARIABLES if name in os.environ}
         if count
@@ -293,25 +310,11 @@ def _gpus(count: int) -> dict[str, str]:
     )
 
 
-def spooled(spool: Path, offset: int) -> bytes:
-    """Whole stored lines of a worker's spool from stored `offset` on, at most one chunk; empty when there are none.
-
-    Each file of the folder holds the stored bytes from the offset in its name on; files follow one another without gaps.
-    """
-    with contextlib.suppress(OSError):
-        starts = sorted(int(name) for name in os.listdir(spool) if name.isdigit())
-        begin = max((start for start in starts if start <= offset), default=None)
-        if begin is None:
-            return b""
-        with (spool / f"{begin:020d}").open("rb") as file:
-            file.seek(offset - begin)
-            piece = file.read(LOG_CHUNK_BYTES_MAX)
-        return piece[: piece.rfind(b"\n") + 1]
-    return b""
-
-
 def _code_of(starter: subprocess.Popen[bytes]) -> int | None:
-    """How the first stage ended; None when it took too long and was killed. `Popen.wait` with a time-out looks only every 50 ms."""
+    """Return the exit code of the first stage; None when it timed out and was killed.
+
+    `Popen.wait` with a timeout polls only every 50 ms.
+    """
     end = time.monotonic() + START_SECONDS
     while starter.poll() is None:
         if time.monotonic() > end:
@@ -320,111 +323,3 @@ def _code_of(starter: subprocess.Popen[bytes]) -> int | None:
             return None
         time.sleep(START_PAUSE_SECONDS)
     return starter.returncode
-
-
-@contextlib.contextmanager
-def _lock(folder: Path) -> Iterator[int | None]:
-    """The folder's lock as an inheritable-by-choice descriptor, or None while a worker or another starter holds it."""
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        for tries_left in range(LOCK_TRIES, 0, -1):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if tries_left == 1:
-                    yield None
-                    return
-                time.sleep(LOCK_PAUSE_SECONDS)
-            else:
-                yield descriptor
-                return
-    finally:
-        os.close(descriptor)  # a worker that inherited it goes on holding the lock
-
-
-def _is_locked(folder: Path) -> bool:
-    """Whether somebody holds the lock. Looks with a shared lock, so that two who look do not see each other."""
-    try:
-        descriptor = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
-def _remove(folder: Path) -> None:
-    """Remove a worker's folder; worker.json last, so that what a killed clean-up leaves is still known to be ours."""
-    for entry in os.scandir(folder):
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path, ignore_errors=True)
-        elif entry.name not in ("worker.json", "lock"):
-            Path(entry.path).unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _first_process(folder: Path) -> int | None:
-    with contextlib.suppress(OSError, ValueError):
-        return int((folder / "pid").read_text())
-    return None
-
-
-def _alive(folder: Path, identity: Mapping[str, Any]) -> Observation:
-    return Observation(
-        name=folder.name,
-        attempt_id=identity["attempt_id"],
-        uid=str(identity.get("uid", "")),
-        alive=True,
-        started_at=_time(identity.get("created_at")),
-    )
-
-
-def _dead(folder: Path, identity: Mapping[str, Any], left: int) -> Observation:
-    ended = _read_json(folder / "exit.json")
-    return Observation(
-        name=folder.name,
-        attempt_id=identity["attempt_id"],
-        uid=str(identity.get("uid", "")),
-        alive=False,
-        processes=left,
-        exit_code=_whole(ended.get("code")),
-        signal=_whole(ended.get("signal")),
-        reason=str(ended.get("reason") or ("" if ended else "worker_lost")),
-        message=str(ended.get("message") or "")[:2000],
-        peak_memory_bytes=_whole(ended.get("peak_memory_bytes")),
-        started_at=_time(identity.get("created_at")),
-    )
-
-
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _time(value: object) -> dt.datetime | None:
-    try:
-        return dt.datetime.fromisoformat(str(value))
-    except ValueError:
-        return None
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    """The object in a small file; empty when it is not there, or is not whole."""
-    try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Written, fsynced, renamed: a reader sees all of it or nothing."""
-    temporary = path.with_suffix(".new")
-    with temporary.open("w") as file:
-        json.dump(value, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)

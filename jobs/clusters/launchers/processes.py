@@ -1,6 +1,6 @@
-"""Finding and ending operating system processes by what they bear, never by a remembered pid alone.
+"""Find and end operating system processes by their environment, never by a remembered pid alone.
 
-psutil's handles compare the start time before each signal, so that a reused pid is never hit.
+psutil compares the start time of a process before each signal, which excludes a reused pid.
 """
 
 import contextlib
@@ -14,11 +14,15 @@ import psutil
 
 _PROC = Path("/proc")
 _KEY = b"ATTEMPT_ID="
-ROUNDS = 100  # a workload that forks while it is being killed: each round stops what it sees first
+# A workload may fork while it is killed: each round stops the processes that it finds first.
+ROUNDS = 100
 
 
 def bearers() -> dict[str, list[int]]:
-    """Attempt id -> pids of the processes that bear it in their environment. Unreadable ones (other users', non-dumpable) are left out."""
+    """Return the pids of worker processes by the attempt id in their environment.
+
+    Processes with an unreadable environment (of other users, non-dumpable) are not found.
+    """
     found: dict[str, list[int]] = defaultdict(list)
     for pid in psutil.pids():
         attempt_id = _attempt_of(pid)
@@ -43,7 +47,7 @@ def _attempt_of(pid: int) -> str:
 
 
 def is_zombie(pid: int) -> bool:
-    """Whether nothing of the process runs any more but its entry."""
+    """Return whether the process has ended and only its table entry remains."""
     try:
         return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.Error:
@@ -51,7 +55,10 @@ def is_zombie(pid: int) -> bool:
 
 
 def kill_tree(pid: int) -> None:
-    """Kill a supervisor and all its descendants; the supervisor last, since what escaped its session is still its child."""
+    """Kill a supervisor and all its descendants, the supervisor last.
+
+    A process that left the supervisor's session is still its child.
+    """
     try:
         supervisor = psutil.Process(pid)
         supervisor.send_signal(signal.SIGSTOP)  # it must not start or release anything meanwhile
@@ -70,8 +77,8 @@ def kill_tree(pid: int) -> None:
 
 
 def kill_bearers(attempt_id: str) -> int:
-    """Kill every process that bears `attempt_id` until none is left; how many were seen."""
-    seen = 0
+    """Kill every process of the attempt `attempt_id`; return how many were killed."""
+    killed = 0
     for _ in range(ROUNDS):
         pids = [
             pid
@@ -79,8 +86,8 @@ def kill_bearers(attempt_id: str) -> int:
             if pid != os.getpid() and not is_zombie(pid)
         ]
         if not pids:
-            return seen
-        seen += len(pids)
+            return killed
+        killed += len(pids)
         for number in (signal.SIGSTOP, signal.SIGKILL):
             for pid in pids:
                 with contextlib.suppress(psutil.Error):
@@ -88,7 +95,7 @@ def kill_bearers(attempt_id: str) -> int:
                     if _attempt_of(pid) == attempt_id:
                         process.send_signal(number)
         time.sleep(0.002)
-    return seen
+    return killed
 
 
 def _descendants(process: psutil.Process) -> list[psutil.Process]:

@@ -84,5 +84,5 @@ def never_started_away(
 
 
 def node_silent(node: str) -> Diagnosis:
-    """Return that neither its node nor the worker was heard of within the grace period."""
+    """Return that neither the node nor the worker sent a heartbeat within the grace period."""
     return diagnosis_of(Cause(worker_end.NODE_SILENT_TOO_LONG, {"node": node}), Stage.ENDED)

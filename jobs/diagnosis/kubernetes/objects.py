@@ -1,7 +1,8 @@
-"""Reading objects of Kubernetes that may lack anything, and what is kept of them. Pure.
+"""Tolerant reading of Kubernetes objects, and their reduction for storage. Pure.
 
-What is kept is cut to the fields that a diagnosis reads: an environment, where the worker's token is, is never among them, and a value of
-it that the cluster or the worker's log repeats is taken out of their words.
+Stored objects contain only the fields that a diagnosis reads, and never the environment, which
+holds the worker's token. Secret values of the environment that the cluster or the worker's log
+repeats are removed from the texts.
 """
 
 import datetime as dt
@@ -13,40 +14,40 @@ from typing import Any
 from mimir.lib.redaction import HIDDEN, redact, redact_text
 
 Object = Mapping[str, Any]
-TEXT_MAX = 4096  # the most that a kubelet keeps of a termination message
-_ENV_VALUE_MIN = 8  # shorter values are words of everyday sentences
+TEXT_MAX = 4096  # limit of the kubelet for a termination message
+_ENV_VALUE_MIN = 8  # shorter values occur in ordinary sentences
 
 
 def mapping(value: object) -> Object:
-    """`value`, or nothing where it is no mapping."""
+    """Return `value` if it is a mapping, else an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 
 def items(value: object) -> list[Object]:
-    """The mappings of a list; none where it is no list."""
+    """Return the mappings of a list; none if it is not a list."""
     listed = value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else ()
     return [each for each in listed if isinstance(each, Mapping)]
 
 
 def text(value: object) -> str:
-    """A string, cut, of characters that a database takes; empty for anything else."""
+    """Return a string, truncated and storable in the database; empty for any other type."""
     return storable(value) if isinstance(value, str) else ""
 
 
 def whole(value: object) -> int | None:
-    """An integer; None for anything else."""
+    """Return an integer; None for any other type."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def at(source: object, *path: str) -> Object:
-    """The mapping at `path`."""
+    """Return the mapping at `path`; empty if there is none."""
     for name in path:
         source = mapping(source).get(name)
     return mapping(source)
 
 
 def instant(value: object) -> float:
-    """Seconds since 1970 of a Kubernetes time; 0 for none."""
+    """Return a Kubernetes time as seconds since 1970; 0 if there is none."""
     try:
         found = dt.datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
@@ -58,7 +59,7 @@ def instant(value: object) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event, at its latest occurrence."""
+    """Event of the cluster, at its latest occurrence."""
 
     kind: str
     name: str
@@ -67,15 +68,19 @@ class Event:
     message: str
     at: float
     order: int
-    container: str = ""  # the container of the pod that it is about; empty: the pod itself
-    reporter: str = ""  # the component that reports it, as `default-scheduler`, `karpenter`
+    container: str = ""  # container of the pod that it is about; empty: the pod itself
+    reporter: str = ""  # the reporting component, for example `default-scheduler`
 
 
 _FIELD = re.compile(r"spec\.(?:init|ephemeral)?containers\{([^}]{1,253})\}", re.I)
 
 
 def read_events(events: object) -> list[Event]:
-    """Events, the oldest first. Most times are of whole seconds: those of one second stand as the API server numbered them."""
+    """Return events, the oldest first.
+
+    Most times have a resolution of one second. Events of the same second are ordered by resource
+    version.
+    """
     found = [_event(each) for each in items(events)]
     return sorted(found, key=lambda event: (int(event.at), event.order, event.at))
 
@@ -106,7 +111,7 @@ def _event(source: Object) -> Event:
 
 
 def remember_event(event: Object) -> dict[str, Any]:
-    """What a diagnosis reads of an event."""
+    """Return an event reduced to the fields that a diagnosis reads."""
     meta, series = at(event, "metadata"), at(event, "series")
     kept = _only(
         event,
@@ -130,7 +135,10 @@ def remember_event(event: Object) -> dict[str, Any]:
 
 
 def remember(pod: Object) -> dict[str, Any]:
-    """The last state seen of a pod, cut to what a diagnosis reads: what it may keep when the pod is gone."""
+    """Return the last observed state of a pod, reduced to the fields that a diagnosis reads.
+
+    It may be stored after the pod is gone.
+    """
     status = at(pod, "status")
     kept: dict[str, Any] = {
         "metadata": _only(
@@ -158,7 +166,10 @@ def remember(pod: Object) -> dict[str, Any]:
 
 
 def remember_job(job: Object) -> dict[str, Any]:
-    """What a diagnosis reads of a Job: what it asks for, and how it stands. Never its environment."""
+    """Return a Job reduced to the fields that a diagnosis reads: requests and status.
+
+    Its environment is never included.
+    """
     spec, status = at(job, "spec"), at(job, "status")
     template = at(spec, "template", "spec")
     kept: dict[str, Any] = {
@@ -178,8 +189,8 @@ def remember_job(job: Object) -> dict[str, Any]:
         ),
     }
     kept["status"]["conditions"] = _conditions(status)
-    asked = {
-        "containers": [_asked(each) for each in items(template.get("containers"))],
+    requested = {
+        "containers": [_requested(each) for each in items(template.get("containers"))],
         "nodeSelector": _texts(template.get("nodeSelector")),
         "serviceAccountName": text(template.get("serviceAccountName")),
         "priorityClassName": text(template.get("priorityClassName")),
@@ -193,15 +204,15 @@ def remember_job(job: Object) -> dict[str, Any]:
             for each in items(template.get("tolerations"))
         ],
     }
-    asked = {name: value for name, value in asked.items() if value}
-    if asked:
-        kept["spec"]["template"] = {"spec": asked}
+    requested = {name: value for name, value in requested.items() if value}
+    if requested:
+        kept["spec"]["template"] = {"spec": requested}
     without: dict[str, Any] = _without(kept, [])
     return without
 
 
 def _only(source: object, *names: str) -> dict[str, Any]:
-    """The named scalars that are there; text is cut."""
+    """Return the named scalars that exist; text is truncated."""
     found: dict[str, Any] = {}
     for name in names:
         value = mapping(source).get(name)
@@ -213,7 +224,10 @@ def _only(source: object, *names: str) -> dict[str, Any]:
 
 
 def storable(value: str) -> str:
-    """Cut, and without NUL and halves of characters: what a worker logged is in here, and the database refuses those."""
+    """Return `value` truncated, without NUL characters and lone surrogates.
+
+    The text may contain output of a worker, and the database refuses those characters.
+    """
     return value[:TEXT_MAX].replace("\x00", "�").encode("utf-8", "replace").decode()
 
 
@@ -255,7 +269,7 @@ def _container(source: Object) -> dict[str, Any]:
     return kept
 
 
-def _asked(source: Object) -> dict[str, Any]:
+def _requested(source: Object) -> dict[str, Any]:
     kept = _only(source, "name", "image", "imagePullPolicy")
     resources = at(source, "resources")
     kept["resources"] = {name: _amounts(at(resources, name)) for name in ("requests", "limits")}
@@ -280,7 +294,7 @@ def _amounts(source: Object) -> dict[str, str]:
 
 
 def _secrets(pod: Object) -> Iterator[str]:
-    """The secret values of a pod's environment."""
+    """Yield the secret values of a pod's environment."""
     spec = at(pod, "spec")
     for group in ("initContainers", "containers"):
         for container in items(spec.get(group)):
@@ -291,7 +305,7 @@ def _secrets(pod: Object) -> Iterator[str]:
 
 
 def _without(value: Any, secrets: Sequence[str]) -> Any:
-    """The same without `secrets`, bearer tokens and passwords in URLs."""
+    """Return `value` without `secrets`, bearer tokens and passwords in URLs."""
     if isinstance(value, dict):
         return {key: _without(part, secrets) for key, part in value.items()}
     if isinstance(value, list):

@@ -1,7 +1,8 @@
-"""A pod as a diagnosis sees it, live or kept, and the one that counts of several. Pure.
+"""Pods of an attempt for a diagnosis, live or stored, the most relevant first. Pure.
 
-A pod is judged by the worker's own container. Sidecars that an admission webhook injects (Istio, Linkerd, a database proxy) may run for ever,
-fail or end with any code: that says nothing about the worker. Init containers count until the worker's container starts.
+A pod is judged by the worker's own container. Sidecars that an admission webhook injects (Istio,
+Linkerd, a database proxy) may run permanently, fail or end with any code, which says nothing about
+the worker. Init containers count until the worker's container starts.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ NEVER_RAN = frozenset({"StartError", "ContainerCannotRun"})
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition that is stated of a pod or a Job."""
+    """Condition of a pod or a Job."""
 
     holds: bool
     reason: str
@@ -28,7 +29,11 @@ NONE = Condition(False, "", "", 0.0)
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """State of one container. `kind`: waiting, running, terminated or empty. `role`: worker, init or sidecar (classic or native)."""
+    """State of one container.
+
+    `kind`: waiting, running, terminated or empty. `role`: worker, init or sidecar (classic or
+    native).
+    """
 
     name: str
     image: str
@@ -40,13 +45,14 @@ class Container:
     signal: int | None
     memory_limit: str
     role: str = "worker"
-    native: bool = False  # an init container that runs beside the worker (restartPolicy: Always)
+    # An init container that runs beside the worker (restartPolicy: Always).
+    native: bool = False
     started: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """How one pod stands. `live`: the cluster has it now."""
+    """State of one pod. `live`: it exists in the cluster now."""
 
     name: str
     uid: str
@@ -60,34 +66,37 @@ class Pod:
     raw: Object
     conditions: dict[str, Condition] = field(default_factory=dict)
     containers: tuple[Container, ...] = ()
-    acknowledged: bool = True  # the node's kubelet has taken the pod on
+    acknowledged: bool = True  # the node's kubelet has accepted the pod
 
     def disruption(self) -> Condition:
-        """Why the cluster takes the pod away (DisruptionTarget)."""
+        """Return the reason for which the cluster removes the pod (DisruptionTarget)."""
         return self.conditions.get("DisruptionTarget", NONE)
 
     def disrupted(self) -> bool:
         return self.disruption().holds
 
     def worker(self) -> Container | None:
-        """Return the worker's own container, None where the pod's status does not list it yet."""
+        """Return the worker's own container; None if the pod's status does not list it yet."""
         return next((each for each in self.containers if each.role == "worker"), None)
 
     def init(self) -> Container | None:
-        """Return the init container that the worker's container waits for: the first that has not done its part."""
+        """Return the first incomplete init container, which the worker's container waits for."""
         return next(
             (each for each in self.containers if each.role == "init" and not _is_done(each)), None
         )
 
     def ended(self) -> bool:
-        """Whether the worker's container has ended, or never will start, whatever else runs in the pod."""
+        """Return whether the worker's container has ended or never will start.
+
+        Other containers of the pod may still run.
+        """
         own = self.worker()
         return self.phase in ("Failed", "Succeeded") or (
             own is not None and own.kind == "terminated"
         )
 
     def succeeded(self) -> bool:
-        """Whether the worker's container ended with exit code 0."""
+        """Return whether the worker's container ended with exit code 0."""
         own = self.worker()
         return (
             own.exit_code == 0
@@ -100,7 +109,7 @@ class Pod:
         return own.kind == "running" if own is not None else self.phase == "Running"
 
     def ran(self) -> bool:
-        """Whether the worker's container has been started."""
+        """Return whether the worker's container was started."""
         own = self.worker()
         ended = own is not None and own.kind == "terminated"
         return self.running() or (
@@ -109,7 +118,7 @@ class Pod:
 
 
 def read_conditions(status: Object) -> dict[str, Condition]:
-    """Conditions by type."""
+    """Return the conditions of a status by type."""
     return {
         text(each.get("type")): Condition(
             each.get("status") == "True",
@@ -122,18 +131,18 @@ def read_conditions(status: Object) -> dict[str, Condition]:
 
 
 def placed_at(pods: object) -> float:
-    """Since when a pod of the attempt has had room on a node, in seconds since 1970; 0 for none."""
+    """Return when a pod of the attempt was scheduled, in seconds since 1970; 0 if none was."""
     conditions = [read_conditions(at(each, "status")).get("PodScheduled") for each in items(pods)]
     return max((each.at for each in conditions if each is not None and each.holds), default=0.0)
 
 
 def worker_runs(pod: object) -> bool:
-    """Whether the worker's own container runs in a pod."""
+    """Return whether the worker's own container runs in a pod."""
     return read_pod(pod, live=True).running() if isinstance(pod, Mapping) else False
 
 
 def read_pod(source: Object, *, live: bool) -> Pod:
-    """A pod, cut first to what is kept of one, so that live and kept ones are judged alike."""
+    """Return a pod, reduced by `remember` first: live and stored pods are judged alike."""
     kept = remember(source)
     meta, status = at(kept, "metadata"), at(kept, "status")
     return Pod(
@@ -158,7 +167,10 @@ def read_pod(source: Object, *, live: bool) -> Pod:
 
 
 def _containers(pod: Object) -> tuple[Container, ...]:
-    """All containers with their roles. The worker's own is the one named so, or the first where none bears that name."""
+    """Return all containers with their roles.
+
+    The worker's own container is the one named WORKER, or the first if none has that name.
+    """
     status = at(pod, "status")
     native = {
         text(each.get("name"))
@@ -182,7 +194,7 @@ def _containers(pod: Object) -> tuple[Container, ...]:
 
 
 def _is_done(container: Container) -> bool:
-    """Whether the containers behind an init container may start."""
+    """Return whether the containers after an init container may start."""
     return (
         container.started
         if container.native
@@ -191,7 +203,11 @@ def _is_done(container: Container) -> bool:
 
 
 def read_pods(pods: object, kept: object) -> list[Pod]:
-    """Every pod that is or was of the attempt, the newest first: of one pod the live state, of two of one second the one that stays."""
+    """Return every pod that the attempt has or had, the newest first.
+
+    Of a pod that is both live and stored, the live state counts. Of two pods created in the same
+    second, the one that is not being deleted comes first.
+    """
     live = [read_pod(each, live=True) for each in items(pods)]
     known = {pod.uid or pod.name for pod in live}
     gone = [
@@ -199,7 +215,7 @@ def read_pods(pods: object, kept: object) -> list[Pod]:
         for pod in (read_pod(each, live=False) for each in items(kept))
         if (pod.uid or pod.name) not in known
     ]
-    latest = {pod.uid or pod.name: pod for pod in gone}  # the last that was kept of a pod counts
+    latest = {pod.uid or pod.name: pod for pod in gone}  # the last stored state of a pod counts
     return sorted(
         [*live, *latest.values()],
         key=lambda pod: (pod.created_at, pod.live, not pod.deleting),

@@ -16,7 +16,7 @@ from jobs.diagnosis.kubernetes.rules_command import bad_command
 from jobs.diagnosis.kubernetes.rules_start import START_REASONS, start_cause
 from jobs.diagnosis.kubernetes.worker_spec import WorkerSpec, twice
 from jobs.diagnosis.message import Param
-from jobs.diagnosis.termination import read_last_word
+from jobs.diagnosis.termination import read_exit_report
 
 _LINES = 3  # of the end of its log
 _LINE_MAX = 300
@@ -86,7 +86,7 @@ def _without_container(pod: Pod, spec: WorkerSpec) -> Cause:
 
 
 def init_failed(container: Container, *, ended: bool) -> Cause:
-    """Return that an init container failed, so that the worker's own container never started."""
+    """Return that an init container failed: the worker's own container never started."""
     code = f"exit code {container.exit_code}" if container.exit_code is not None else "no exit code"
     params: dict[str, Param] = {
         "container": container.name,
@@ -165,7 +165,7 @@ def _crashed(number: int, container: Container, raw: str) -> Cause:
 
 def _before_claim(container: Container, spec: WorkerSpec, raw: str) -> Cause:
     """Return why the image ran without taking the job: never the user's fault."""
-    if read_last_word(container.message) is not None:
+    if read_exit_report(container.message) is not None:
         return _claim_unknown(container)
     code = container.exit_code
     params: dict[str, Param] = {
@@ -179,7 +179,7 @@ def _before_claim(container: Container, spec: WorkerSpec, raw: str) -> Cause:
 
 
 def _claim_unknown(container: Container) -> Cause:
-    """A worker that had claimed left its last word: the database is older than the claim."""
+    """Return that a claimed worker left an exit report: the database predates the claim."""
     code = f"exit code {container.exit_code}"
     raw = ", ".join(part for part in (container.reason, code) if part)
     return Cause(says.CLAIM_UNKNOWN, {"exit_code": container.exit_code}, raw)

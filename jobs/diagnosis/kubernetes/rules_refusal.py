@@ -156,7 +156,7 @@ def _resource(key: str) -> str:
 
 
 def _short(key: str, amount: str) -> str:
-    """Return the amount as the quota writes it, so that people find it; plain bytes with a unit."""
+    """Return the amount as the quota writes it, for searching; plain bytes with a unit."""
     name = key.rpartition(".")[2] if key.startswith(("requests.", "limits.")) else key
     return size_text(name, amount) if name in (MEMORY, DISK) and amount.isdigit() else amount
 

@@ -1,6 +1,6 @@
 """Rules for a pod that was removed, or is being removed. Pure.
 
-The cluster's own statement comes first, then its events, then who is left as the cause.
+The cluster's own statement comes first, then its events, then the remaining possible causes.
 """
 
 import re

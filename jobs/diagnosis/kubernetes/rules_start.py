@@ -87,7 +87,7 @@ _NETWORK = re.compile(
 
 
 def waiting_cause(reason: str, message: str, spec: WorkerSpec, image: str) -> Cause | None:
-    """Return the cause in a container's waiting reason; None for a reason that is no error."""
+    """Return the cause in a container's waiting reason; None if the reason is not an error."""
     if reason in NO_ERROR:
         return None
     if reason in IMAGE_REASONS:

@@ -1,14 +1,16 @@
-"""Taints that keep a worker off nodes: those of a node's state or of an autoscaler, which pass, and those that a person chose. Pure.
+"""Taints that keep a worker off nodes: temporary node states, and taints set by people. Pure.
 
-A taint is judged by its key: by its full name, else by its prefix. A state passes by itself, so that nobody is told to tolerate it: a worker
-that tolerates `not-ready` or `ToBeDeletedByClusterAutoscaler` is put on a node that cannot run it.
+A taint is judged by its key: by the full name, otherwise by its prefix. A node state ends by
+itself, and a diagnosis never recommends a toleration for it: a worker that tolerates `not-ready`
+or `ToBeDeletedByClusterAutoscaler` would be scheduled on a node that cannot run it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from jobs.diagnosis.kubernetes.objects import Object, at, items, text
 
-# Sources: kubernetes.io/docs/reference/labels-annotations-taints, and the documents of each autoscaler and network plugin.
+# Sources: kubernetes.io/docs/reference/labels-annotations-taints, and the documentation of each
+# autoscaler and network plugin.
 _STATES = {
     "node.kubernetes.io/not-ready": "not ready",
     "node.kubernetes.io/unreachable": "unreachable",
@@ -48,7 +50,7 @@ _PREFIXES = (
     ("remediation.medik8s.io/", "being repaired"),
     ("machineconfiguration.openshift.io/", "being updated"),
 )
-# Agents (CSI drivers, network plugins) that have not started on a new node yet end their keys so.
+# Suffixes of the keys of agents (CSI drivers, network plugins) that have not started on a new node.
 _SUFFIXES = (
     ("not-ready", "still being set up"),
     ("uninitialized", "still being set up"),
@@ -62,7 +64,8 @@ _CONTROL_PLANE = frozenset(
         "CriticalAddonsOnly",
     }
 )
-# A person may write a taint under a prefix of Karpenter's; these name what a node is for, and do not pass.
+# People may set taints under a Karpenter prefix. These keys name the purpose of a node and do not
+# end by themselves.
 _CHOSEN = frozenset(
     {
         "karpenter.sh/nodepool",
@@ -74,12 +77,12 @@ _CHOSEN = frozenset(
 
 
 def key_of(taint: str) -> str:
-    """The key of a taint as the scheduler writes it: `key: value`."""
+    """Return the key of a taint as the scheduler writes it: `key: value`."""
     return taint.partition(": ")[0].rstrip(":").strip()
 
 
 def state_of(taint: str) -> str:
-    """What a node with this taint is, where the taint passes by itself; empty for a taint that a person chose."""
+    """Return the temporary node state of a taint; empty for a taint set by people."""
     key = key_of(taint)
     if key in _STATES:
         return _STATES[key]
@@ -90,12 +93,15 @@ def state_of(taint: str) -> str:
 
 
 def is_control_plane(taint: str) -> bool:
-    """Whether the taint reserves a node for the cluster's own control plane."""
+    """Return whether the taint reserves a node for the cluster's own control plane."""
     return key_of(taint) in _CONTROL_PLANE
 
 
 def blocking(node: Object, tolerations: Sequence[Object]) -> list[str]:
-    """The taints that keep a worker with these tolerations off a node, as `key: value`. A cordoned node counts as tainted."""
+    """Return the taints that keep a worker with these tolerations off a node, as `key: value`.
+
+    A cordoned node counts as tainted.
+    """
     found = [
         f"{text(taint.get('key'))}: {text(taint.get('value'))}".rstrip(": ")
         for taint in items(at(node, "spec").get("taints"))
@@ -110,7 +116,7 @@ def blocking(node: Object, tolerations: Sequence[Object]) -> list[str]:
 def usable(
     nodes: Iterable[Object], tolerations: Sequence[Object], selector: Mapping[str, str]
 ) -> list[Object]:
-    """The nodes that a worker may be put on: without a taint that it does not tolerate, with the labels that it asks for."""
+    """Return the nodes that can take a worker: its labels match and it tolerates all taints."""
     return [
         node
         for node in nodes

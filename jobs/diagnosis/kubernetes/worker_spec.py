@@ -1,4 +1,4 @@
-"""What a worker requests from a cluster, by its pod, its Job or its row. Pure."""
+"""Resource requests of a worker, read from its pod, its Job or its row. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from jobs.diagnosis.kubernetes.quantities import CPU, MEMORY, quantity
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
-    """What one worker requests.
+    """Resource requests and placement of one worker.
 
     `requests` and `limits` use Kubernetes names and quantities: {"cpu": "500m",
     "nvidia.com/gpu": "1"}.

@@ -1,4 +1,4 @@
-"""What a case is, and words that several areas share."""
+"""Type of a case, and helpers that several areas share."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,7 @@ IMAGE = "mimir-aip/worker:1.0.0"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What the cluster shows, and what has to be told of it."""
+    """Objects of a cluster, with the expected diagnosis."""
 
     name: str
     category: R
@@ -25,13 +25,13 @@ class Case:
     kept: list[dict[str, Any]] = field(default_factory=list)
 
 
-def scheduler_told(total: int, parts: str) -> str:
-    """A scheduler's message."""
+def scheduler_message(total: int, parts: str) -> str:
+    """Return a message of the scheduler."""
     return f"0/{total} nodes are available: {parts}. preemption: 0/{total} nodes are available: {total} Preemption is not helpful for scheduling."
 
 
 def disrupted(reason: str, message: str, **changes: Any) -> dict[str, Any]:
-    """A pod that the cluster ended, and says so by its condition."""
+    """Return a pod ended by the cluster, which its condition states."""
     return kube.terminated(
         137, conditions=[("DisruptionTarget", "True", reason, message)], **changes
     )

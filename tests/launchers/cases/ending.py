@@ -4,7 +4,7 @@ from typing import Any
 
 from jobs.contract import FailureReason as R
 from tests.launchers import kube
-from tests.launchers.cases.base import ENDED, ENDING, WAITS, Case, disrupted, scheduler_told
+from tests.launchers.cases.base import ENDED, ENDING, WAITS, Case, disrupted, scheduler_message
 
 
 def _ended(name: str, category: R, pod: dict[str, Any], *words: str, **more: Any) -> Case:
@@ -392,7 +392,7 @@ ENDINGS = [
                         "PodScheduled",
                         "False",
                         "Unschedulable",
-                        scheduler_told(1, "1 node(s) were unschedulable"),
+                        scheduler_message(1, "1 node(s) were unschedulable"),
                     )
                 ],
             ),

@@ -4,7 +4,7 @@ from typing import Any
 
 from jobs.contract import FailureReason as R
 from tests.launchers import kube
-from tests.launchers.cases.base import ENDED, Case, scheduler_told
+from tests.launchers.cases.base import ENDED, Case, scheduler_message
 
 _FAILED = kube.job(
     ("Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit"), failed=1
@@ -43,7 +43,7 @@ GONE = [
     _gone(
         "deleted-unscheduled",
         R.DELETED_BY_HAND,
-        kube.unscheduled(scheduler_told(1, "1 Insufficient cpu")),
+        kube.unscheduled(scheduler_message(1, "1 Insufficient cpu")),
         [],
         "was deleted",
     ),

@@ -4,7 +4,7 @@ from typing import Any
 
 from jobs.contract import FailureReason as R
 from tests.launchers import kube
-from tests.launchers.cases.base import ENDED, WAITS, Case, scheduler_told
+from tests.launchers.cases.base import ENDED, WAITS, Case, scheduler_message
 
 
 def _unscheduled(
@@ -40,7 +40,7 @@ SCHEDULING = [
     _unscheduled(
         "busy",
         R.UNSCHEDULABLE_CPU,
-        scheduler_told(3, "3 Insufficient cpu"),
+        scheduler_message(3, "3 Insufficient cpu"),
         "1 CPU free",
         "Of 3 nodes",
         "when a node has free capacity",
@@ -49,7 +49,7 @@ SCHEDULING = [
     _unscheduled(
         "memory-beside-taints",
         R.UNSCHEDULABLE_MEMORY,
-        scheduler_told(
+        scheduler_message(
             3,
             "1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, 2 Insufficient memory",
         ),
@@ -60,7 +60,7 @@ SCHEDULING = [
     _unscheduled(
         "both-short",
         R.UNSCHEDULABLE_MEMORY,
-        scheduler_told(2, "2 Insufficient cpu, 1 Insufficient memory"),
+        scheduler_message(2, "2 Insufficient cpu, 1 Insufficient memory"),
         "64 GiB",
         "Even an empty node",
         nodes=[kube.node()],
@@ -70,7 +70,7 @@ SCHEDULING = [
     _unscheduled(
         "gpu-busy",
         R.UNSCHEDULABLE_GPU,
-        scheduler_told(
+        scheduler_message(
             2, "1 Insufficient nvidia.com/gpu, 1 node(s) didn't match Pod's node affinity/selector"
         ),
         "none of them has 1 nvidia.com/gpu free",
@@ -81,7 +81,7 @@ SCHEDULING = [
     _unscheduled(
         "gpu-tainted",
         R.UNSCHEDULABLE_TAINT,
-        scheduler_told(
+        scheduler_message(
             2,
             "1 Insufficient nvidia.com/gpu, 1 node(s) had untolerated taint {nvidia.com/gpu: present}",
         ),
@@ -91,20 +91,20 @@ SCHEDULING = [
     _unscheduled(
         "disk",
         R.UNSCHEDULABLE_DISK,
-        scheduler_told(1, "1 Insufficient ephemeral-storage"),
+        scheduler_message(1, "1 Insufficient ephemeral-storage"),
         "ephemeral",
     ),
     _unscheduled(
         "selector",
         R.UNSCHEDULABLE_SELECTOR,
-        scheduler_told(2, "2 node(s) didn't match Pod's node affinity/selector"),
+        scheduler_message(2, "2 node(s) didn't match Pod's node affinity/selector"),
         "no node has the label pool=gpu",
         selector={"pool": "gpu"},
     ),
     _unscheduled(
         "taint",
         R.UNSCHEDULABLE_TAINT,
-        scheduler_told(
+        scheduler_message(
             2,
             "1 node(s) had untolerated taint {dedicated: web}, 1 node(s) had untolerated taint {a: b}",
         ),
@@ -115,32 +115,32 @@ SCHEDULING = [
     _unscheduled(
         "taint-unnamed",
         R.UNSCHEDULABLE_TAINT,
-        scheduler_told(1, "1 node(s) had untolerated taint(s)"),
+        scheduler_message(1, "1 node(s) had untolerated taint(s)"),
         "{dedicated: web}",
         nodes=[kube.node(taints=[{"key": "dedicated", "value": "web", "effect": "NoSchedule"}])],
     ),
     _unscheduled(
         "taint-not-ready",
         R.UNSCHEDULABLE_TAINT,
-        scheduler_told(1, "1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }"),
+        scheduler_message(1, "1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }"),
         "not ready",
     ),
     _unscheduled(
         "volume-affinity",
         R.UNSCHEDULABLE_VOLUME,
-        scheduler_told(2, "2 node(s) had volume node affinity conflict"),
+        scheduler_message(2, "2 node(s) had volume node affinity conflict"),
         'claim "model-cache-pvc"',
     ),
     _unscheduled(
         "no-volume-to-bind",
         R.UNSCHEDULABLE_VOLUME,
-        scheduler_told(1, "1 node(s) didn't find available persistent volumes to bind"),
+        scheduler_message(1, "1 node(s) didn't find available persistent volumes to bind"),
         "volume",
     ),
     _unscheduled(
         "too-many-volumes",
         R.UNSCHEDULABLE_VOLUME,
-        scheduler_told(1, "1 node(s) exceed max volume count"),
+        scheduler_message(1, "1 node(s) exceed max volume count"),
         "volume",
     ),
     _unscheduled(
@@ -174,24 +174,27 @@ SCHEDULING = [
         "no volume yet",
     ),
     _unscheduled(
-        "cordoned", R.UNSCHEDULABLE, scheduler_told(1, "1 node(s) were unschedulable"), "cordoned"
+        "cordoned",
+        R.UNSCHEDULABLE,
+        scheduler_message(1, "1 node(s) were unschedulable"),
+        "cordoned",
     ),
     _unscheduled(
         "too-many-pods",
         R.UNSCHEDULABLE,
-        scheduler_told(2, "2 Too many pods"),
+        scheduler_message(2, "2 Too many pods"),
         "the maximum number of pods",
     ),
     _unscheduled(
         "spread",
         R.UNSCHEDULABLE,
-        scheduler_told(2, "2 node(s) didn't match pod topology spread constraints"),
+        scheduler_message(2, "2 node(s) didn't match pod topology spread constraints"),
         "topology spread",
     ),
     _unscheduled(
         "anti-affinity",
         R.UNSCHEDULABLE,
-        scheduler_told(2, "2 node(s) didn't match pod anti-affinity rules"),
+        scheduler_message(2, "2 node(s) didn't match pod anti-affinity rules"),
         "anti-affinity",
     ),
     _unscheduled(
@@ -203,7 +206,7 @@ SCHEDULING = [
     _unscheduled(
         "other-resource",
         R.UNSCHEDULABLE,
-        scheduler_told(1, "1 Insufficient example.com/fpga"),
+        scheduler_message(1, "1 Insufficient example.com/fpga"),
         "example.com/fpga",
     ),
     _unscheduled(
@@ -236,7 +239,7 @@ SCHEDULING = [
         R.UNSCHEDULABLE_CPU,
         WAITS,
         ("autoscaler is adding a node",),
-        [kube.unscheduled(scheduler_told(1, "1 Insufficient cpu"))],
+        [kube.unscheduled(scheduler_message(1, "1 Insufficient cpu"))],
         [kube.event("TriggeredScaleUp", "pod triggered scale-up: [{pool 1->2 (max: 5)}]")],
     ),
     Case(
@@ -244,7 +247,7 @@ SCHEDULING = [
         R.UNSCHEDULABLE_CPU,
         WAITS,
         ("autoscaler does not add a node: 1 max node group size reached",),
-        [kube.unscheduled(scheduler_told(1, "1 Insufficient cpu"))],
+        [kube.unscheduled(scheduler_message(1, "1 Insufficient cpu"))],
         [
             kube.event(
                 "NotTriggerScaleUp", "pod didn't trigger scale-up: 1 max node group size reached"
@@ -274,9 +277,9 @@ SCHEDULING = [
         R.STARTING,
         WAITS,
         ("assigned to a node (node1)", "has not confirmed it"),
-        [kube.unscheduled(scheduler_told(1, "1 Insufficient cpu"))],
+        [kube.unscheduled(scheduler_message(1, "1 Insufficient cpu"))],
         [
-            kube.event("FailedScheduling", scheduler_told(1, "1 Insufficient cpu")),
+            kube.event("FailedScheduling", scheduler_message(1, "1 Insufficient cpu")),
             kube.event("Scheduled", "Successfully assigned ns/pod to node1", seconds=30),
         ],
     ),
@@ -287,7 +290,7 @@ SCHEDULING = [
         ENDED,
         ("Never started", "nvidia.com/gpu"),
         [],
-        [kube.event("FailedScheduling", scheduler_told(1, "1 Insufficient nvidia.com/gpu"))],
+        [kube.event("FailedScheduling", scheduler_message(1, "1 Insufficient nvidia.com/gpu"))],
         kube.job(("Failed", "DeadlineExceeded", "Job was active longer than specified deadline")),
     ),
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from jobs.contract import FailureReason as R
 from tests.launchers import kube
-from tests.launchers.cases.base import ENDED, IMAGE, STUCK, WAITS, Case, scheduler_told
+from tests.launchers.cases.base import ENDED, IMAGE, STUCK, WAITS, Case, scheduler_message
 
 _FAILED = kube.job(
     ("Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit"), failed=1
@@ -537,58 +537,64 @@ TAINTS = [
     ),
     _taint(
         "taint-disk-pressure",
-        scheduler_told(1, "1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }"),
+        scheduler_message(
+            1, "1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }"
+        ),
         "short of disk",
     ),
     _taint(
         "cordoned-with-value",
-        scheduler_told(
+        scheduler_message(
             1, "1 node(s) had untolerated taint {node.kubernetes.io/unschedulable: true}"
         ),
         "cordoned",
     ),
     _taint(
         "deletion-candidate",
-        scheduler_told(
+        scheduler_message(
             1, "1 node(s) had untolerated taint {DeletionCandidateOfClusterAutoscaler: 1700000000}"
         ),
         "autoscaler",
     ),
     _taint(
         "karpenter",
-        scheduler_told(1, "1 node(s) had untolerated taint {karpenter.sh/disrupted: }"),
+        scheduler_message(1, "1 node(s) had untolerated taint {karpenter.sh/disrupted: }"),
         "being removed by the node autoscaler",
     ),
     _taint(
         "karpenter-old",
-        scheduler_told(1, "1 node(s) had untolerated taint {karpenter.sh/disruption: disrupting}"),
+        scheduler_message(
+            1, "1 node(s) had untolerated taint {karpenter.sh/disruption: disrupting}"
+        ),
         "being removed",
     ),
     _taint(
         "csi-agent",
-        scheduler_told(1, "1 node(s) had untolerated taint {ebs.csi.aws.com/agent-not-ready: }"),
+        scheduler_message(1, "1 node(s) had untolerated taint {ebs.csi.aws.com/agent-not-ready: }"),
         "still being set up",
     ),
     _taint(
         "unknown-node-state",
-        scheduler_told(1, "1 node(s) had untolerated taint {node.kubernetes.io/something-new: x}"),
+        scheduler_message(
+            1, "1 node(s) had untolerated taint {node.kubernetes.io/something-new: x}"
+        ),
         "in a state",
     ),
     _taint(
         "control-plane",
-        scheduler_told(
+        scheduler_message(
             1, "1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }"
         ),
         "Add a node for workers",
     ),
     _taint(
         "unnamed",
-        scheduler_told(1, "1 node(s) had untolerated taint(s)"),
+        scheduler_message(1, "1 node(s) had untolerated taint(s)"),
         "does not report the taints",
     ),
     _taint(
         "unnamed-not-ready",
-        scheduler_told(2, "2 node(s) had untolerated taint(s)"),
+        scheduler_message(2, "2 node(s) had untolerated taint(s)"),
         "not ready",
         "dedicated: web",
         nodes=[
@@ -613,8 +619,8 @@ def _refused_by_autoscaler(
         R.UNSCHEDULABLE_MEMORY,
         WAITS,
         ("does not add a node", *words),
-        [kube.unscheduled(scheduler_told(2, "2 Insufficient memory"))],
-        [kube.event("FailedScheduling", scheduler_told(2, "2 Insufficient memory")), event],
+        [kube.unscheduled(scheduler_message(2, "2 Insufficient memory"))],
+        [kube.event("FailedScheduling", scheduler_message(2, "2 Insufficient memory")), event],
     )
 
 

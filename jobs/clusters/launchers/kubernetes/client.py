@@ -1,6 +1,7 @@
-"""One cluster's API server over HTTP: credentials from the official client, raw JSON, a rate limit, never without TLS checks.
+"""HTTP client of one API server: raw JSON, rate limit, and TLS checks that cannot be disabled.
 
-The official client's models cost more than the requests, so that only its configuration and its connection pool are used.
+Credentials and the connection pool come from the official client. Its models are not used: they
+cost more than the requests.
 """
 
 import ipaddress
@@ -23,23 +24,23 @@ Query = Mapping[str, str | int]
 
 
 class Away(OSError):
-    """No answer, or none that says anything: what was asked may have been done, or not."""
+    """The server gave no usable answer; the request may have been executed."""
 
 
 class Unconfigured(OSError):
-    """The cluster cannot be asked: its credentials are missing or not fit to use."""
+    """No request is possible: the cluster's credentials are missing or invalid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the API server said."""
+    """Answer of the API server."""
 
     status: int
     body: bytes
     retry_after: float | None = None
 
     def json(self) -> dict[str, Any]:
-        """The body; empty for what is no JSON object."""
+        """Return the body; empty if it is not a JSON object."""
         try:
             value = json.loads(self.body)
         except ValueError:
@@ -47,7 +48,7 @@ class Answer:
         return value if isinstance(value, dict) else {}
 
     def message(self) -> str:
-        """The server's own sentence."""
+        """Return the server's error message."""
         return str(
             self.json().get("message")
             or self.body[:300].decode("utf-8", "replace")
@@ -56,7 +57,7 @@ class Answer:
 
 
 class Bucket:
-    """A token bucket: `rate` requests a second, `burst` of them at once."""
+    """Token bucket of `rate` requests per second and at most `burst` at once."""
 
     def __init__(self, rate: float, burst: int) -> None:
         self._rate, self._burst = rate, float(burst)
@@ -75,23 +76,23 @@ class Bucket:
 
 
 class Api:
-    """Requests to one API server. Safe to share between threads."""
+    """Client of one API server. Safe to share between threads."""
 
     def __init__(self, target: Target) -> None:
-        """Raises: Unconfigured."""
+        """Connect to `target`. Raises: Unconfigured."""
         self._target = target
         self._bucket = Bucket(target.qps, target.burst)
         self._configuration, manager = _connect(target)
         self.namespace = target.namespace or _own_namespace()
         self._base = self._configuration.host.rstrip("/")
         self._known: tuple[float, dict[str, str]] = (0.0, {})
-        # Asked for by the manager, the pool is looked up anew for each request: a quarter of what a request costs here.
+        # The manager would look up the pool for each request, which costs a quarter of a request.
         proxied = manager.proxy is not None
         self._pool = manager if proxied else manager.connection_from_url(self._base)
         self._root = self._base if proxied else urlsplit(self._base).path
 
     def path(self, resource: str, name: str = "", sub: str = "") -> str:
-        """The path of a namespaced resource: `jobs`, `pods`, `events`."""
+        """Return the path of a namespaced resource: `jobs`, `pods`, `events`."""
         group = "/apis/batch/v1" if resource == "jobs" else "/api/v1"
         parts = [f"{group}/namespaces/{self.namespace}/{resource}", name, sub]
         return "/".join(part for part in parts if part)
@@ -104,7 +105,10 @@ class Api:
         query: Query | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """One request and its whole answer, whatever its status. Raises: Away, Unconfigured."""
+        """Send a request and return the complete answer, whatever its status.
+
+        Raises: Away, Unconfigured.
+        """
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         response = self._send(method, path, query, data, self._target.timeout_seconds, whole=True)
         if response.status == 401:
@@ -112,29 +116,31 @@ class Api:
         return Answer(response.status, response.data, _seconds(response.headers.get("Retry-After")))
 
     def pages(self, path: str, query: Query | None = None) -> Iterator[dict[str, Any]]:
-        """A list's pages, all of one moment, from the store and not from a watch cache. Raises: Away, Unconfigured."""
+        """Yield the pages of a list, all of one resource version.
+
+        Read from the store, not from a watch cache. Raises: Away, Unconfigured.
+        """
         following = ""
         while True:
-            asked = {
+            page_query = {
                 **(query or {}),
                 "limit": PAGE,
                 **({"continue": following} if following else {}),
             }
-            answer = self.request("GET", path, query=asked)
+            answer = self.request("GET", path, query=page_query)
             if answer.status != 200:
                 raise Away(f"{path} was answered with {answer.status}: {answer.message()[:300]}")
             page = answer.json()
             if not str(page.get("kind") or "").endswith("List"):
-                raise Away(
-                    f"{path} was answered with something that is no list"
-                )  # an empty one would say that all is gone
+                # Read as an empty list, it would mean that all objects are gone.
+                raise Away(f"{path} returned an object that is not a list")
             yield page
             following = page.get("metadata", {}).get("continue", "")
             if not following:
                 return
 
     def lines(self, path: str, query: Query, *, silence_seconds: float) -> Iterator[bytes]:
-        """A streamed answer's lines as they come; ends when the server ends it. Raises: as `pieces`."""
+        """Yield the lines of a streamed answer until the server ends it. Raises: see `pieces`."""
         left = b""
         for piece in self.pieces(path, query, silence_seconds=silence_seconds):
             *lines, left = (left + piece).split(b"\n")
@@ -143,7 +149,10 @@ class Api:
             yield left
 
     def pieces(self, path: str, query: Query, *, silence_seconds: float) -> Iterator[bytes]:
-        """A streamed answer's bytes as they come. Raises: Refused, and Away, also after `silence_seconds` without a byte."""
+        """Yield the bytes of a streamed answer as they arrive.
+
+        Raises: Refused; Away, also after `silence_seconds` without a byte.
+        """
         import urllib3
 
         response = self._send("GET", path, query, None, silence_seconds, whole=False)
@@ -153,9 +162,8 @@ class Api:
                     Answer(response.status, response.read(64 * 1024, decode_content=True))
                 )
             if response.chunked:
-                yield from response.read_chunked(
-                    PIECE_BYTES
-                )  # an event a piece, at half of what read1 costs
+                # One event per piece, at half the cost of read1.
+                yield from response.read_chunked(PIECE_BYTES)
             else:
                 while piece := response.read1(PIECE_BYTES):
                     yield piece
@@ -199,17 +207,21 @@ class Api:
                 preload_content=whole,
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Away(f"{self._base} gave no answer: {_why(error)}") from error
+            raise Away(f"{self._base} did not answer: {_why(error)}") from error
 
     def _credentials(self) -> dict[str, str]:
-        """The token as it is on disk, where a service account's is renewed; read once a second, since a look costs a tenth of a request."""
+        """Return the request headers with the current token.
+
+        A service account's token is renewed on disk. It is read at most once per second: a read
+        costs a tenth of a request.
+        """
         now = time.monotonic()
         read_at, known = self._known
         if known and now - read_at < CREDENTIALS_SECONDS:
             return known
         try:
             settings = self._configuration.auth_settings()
-        except Exception as error:  # whatever a credential plugin raises
+        except Exception as error:  # any error of a credential plugin
             raise Unconfigured(
                 f"the cluster's credentials cannot be read: {type(error).__name__}"
             ) from error
@@ -219,7 +231,7 @@ class Api:
 
 
 class Refused(OSError):
-    """A streamed request was answered with a status that is not 200."""
+    """The answer to a streamed request has a status other than 200."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(f"answered with {answer.status}: {answer.message()[:300]}")
@@ -227,7 +239,10 @@ class Refused(OSError):
 
 
 def _connect(target: Target) -> tuple[Any, Any]:
-    """The official client's configuration and connection pool. Imports it: 50 MB and more than a second, so only where a cluster is asked."""
+    """Return the official client's configuration and connection pool.
+
+    Imports the official client, which takes 50 MB and over a second, only when a cluster is used.
+    """
     import os
 
     from kubernetes import client, config
@@ -248,9 +263,7 @@ def _connect(target: Target) -> tuple[Any, Any]:
                 client_configuration=configuration,
                 persist_config=False,
             )
-    except (
-        Exception
-    ) as error:  # ConfigException, OSError, YAML errors, and what credential plugins raise
+    except Exception as error:  # ConfigException, OSError, errors of YAML and of credential plugins
         where = (
             "the service account of this pod"
             if inside
@@ -262,12 +275,16 @@ def _connect(target: Target) -> tuple[Any, Any]:
 
 
 def _check_tls(configuration: Any) -> None:
-    """Refuse what would talk to anybody who answers. Plain HTTP is for this machine's own loopback, as `kubectl proxy` offers it."""
+    """Refuse a connection that does not authenticate the server.
+
+    Plain HTTP is allowed on the loopback interface only, for example to `kubectl proxy`.
+    """
     parts = urlsplit(configuration.host)
     if parts.scheme == "https":
         if not configuration.verify_ssl:
             raise Unconfigured(
-                "the kubeconfig says insecure-skip-tls-verify: give it the cluster's certificate authority instead"
+                "the kubeconfig sets insecure-skip-tls-verify: "
+                "configure the cluster's certificate authority instead"
             )
         return
     host = parts.hostname or ""
@@ -277,7 +294,7 @@ def _check_tls(configuration: Any) -> None:
         loopback = False
     if not loopback:
         raise Unconfigured(
-            f"{configuration.host} is not https: an API server is asked over TLS only"
+            f"{configuration.host} is not https: an API server is reached over TLS only"
         )
 
 

@@ -1,7 +1,7 @@
-"""Workers as Jobs of a Kubernetes cluster. See `base.Launcher` for what each method promises.
+"""Workers as Jobs of a Kubernetes cluster. See `base.Launcher` for the methods.
 
-What keeps a worker from being made twice is its name; what keeps one that runs from being taken for lost is that an absence is asked for at
-the API server itself, in a request begun after the row was read.
+A worker's name prevents a second worker of an attempt. A running worker is never taken for lost:
+its absence counts only after a request to the API server itself that began after the row was read.
 """
 
 import datetime as dt
@@ -31,11 +31,11 @@ from mimir.lib.clock import utc_now
 
 DELETE = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Foreground"}
 NODES_KEPT_SECONDS = 30.0
-RETRY_AFTER_SECONDS = 1.0  # a 429 that names no time
+RETRY_AFTER_SECONDS = 1.0  # for a 429 without Retry-After
 
 
 class KubernetesLauncher:
-    """The launcher of one cluster. `follow`: keep mirrors by watches; else each look lists."""
+    """Launcher of one cluster. `follow`: watch with mirrors; otherwise each observation lists."""
 
     def __init__(
         self,
@@ -52,99 +52,105 @@ class KubernetesLauncher:
         self._reads_nodes, self._follow, self._now = reads_nodes, follow, now
         self._lock = threading.Lock()
         self._changed = threading.Event()
-        self._made: Api | None = None
+        self._client: Api | None = None
         self._mirrors: dict[str, Mirror] = {}
         self._nodes: tuple[dt.datetime, tuple[Mapping[str, Any], ...]] | None = None
 
-    # -- making
+    # -- launch
 
     def prepare(self) -> None:
-        """The official client is a second's import."""
+        """Import the official client, which takes about one second."""
         self._api()
 
     def launch(self, spec: LaunchSpec, *, still_wanted: Callable[[], bool]) -> Launched:  # noqa: ARG002
-        """See `base.Launcher`. `still_wanted` is not asked: nothing keeps others out between the question and the request.
+        """Create the Job of a worker. See `base.Launcher`.
 
-        A worker that is made too late is refused its claim, and removed as an orphan.
+        `still_wanted` is not called: no lock protects the time between the check and the request.
+        A worker that was created too late cannot claim its job, and is removed as an orphan.
         """
         try:
             answer = self._api().request(
                 "POST", self._api().path("jobs"), body=worker_job(spec, self._template)
             )
         except Unconfigured as error:
-            raise _uncertain(f"the cluster cannot be asked: {error}") from error
+            raise _uncertain(f"the cluster cannot be reached: {error}") from error
         except Away as error:
-            return self._look(spec, str(error))
+            return self._adopt_or_retry(spec, str(error))
         if answer.status in (200, 201, 202):
             return Launched(str(answer.json().get("metadata", {}).get("uid", "")), adopted=False)
         if answer.status == 429:
             seconds = RETRY_AFTER_SECONDS if answer.retry_after is None else answer.retry_after
-            raise LaunchLater(f"the cluster asks for a pause: {answer.message()}", seconds=seconds)
+            raise LaunchLater(f"the cluster limits requests: {answer.message()}", seconds=seconds)
         if answer.status in (401, 409) or answer.status >= 500:
-            return self._look(spec, answer.message())
+            return self._adopt_or_retry(spec, answer.message())
         return self._refused(spec, answer)
 
-    def _look(self, spec: LaunchSpec, why: str) -> Launched:
-        """Perhaps it was made: what the cluster has under this name decides. Raises: LaunchUncertain, LaunchRefused.
+    def _adopt_or_retry(self, spec: LaunchSpec, why: str) -> Launched:
+        """Adopt the Job if an uncertain request created it. Raises: LaunchUncertain, LaunchRefused.
 
-        An admission webhook that does not answer is reported with status 500: the API server did answer, and names the webhook.
+        The API server reports an admission webhook that does not answer with status 500 and its
+        name.
         """
         found = self._adopted(spec)
         if found is None:
             cause = diagnosis.diagnose_refusal(why, reason="InternalError")
             if cause.category is FailureReason.ADMISSION_UNAVAILABLE:
                 raise LaunchUncertain(
-                    f"no sure answer, and no such Job yet: {why}", diagnosis=cause.body()
+                    f"outcome unknown, and no such Job yet: {why}", diagnosis=cause.body()
                 )
-            raise _uncertain(f"no sure answer, and no such Job yet: {why}")
+            raise _uncertain(f"outcome unknown, and no such Job yet: {why}")
         return found
 
     def _refused(self, spec: LaunchSpec, answer: Answer) -> Launched:
-        """403, 404, 422 and their like say no; an earlier try may have said yes all the same."""
+        """Adopt the Job of an earlier try, else raise the refusal (403, 404, 422 and similar)."""
         found = self._adopted(spec)
         if found is not None:
             return found
         raw = answer.message()
-        told = diagnosis.diagnose_refusal(raw)
-        if REASONS[told.category].retry_launch:
-            raise LaunchLater(told.summary, diagnosis=told.body())
-        if not told.stuck:
+        refusal = diagnosis.diagnose_refusal(raw)
+        if REASONS[refusal.category].retry_launch:
+            raise LaunchLater(refusal.summary, diagnosis=refusal.body())
+        if not refusal.stuck:
             raise LaunchRefused(f"The cluster refused the worker: {raw[:600]}")
-        raise LaunchRefused(told.summary, reason=told.category, diagnosis=told.body())
+        raise LaunchRefused(refusal.summary, reason=refusal.category, diagnosis=refusal.body())
 
     def _adopted(self, spec: LaunchSpec) -> Launched | None:
-        """The Job that bears this name, if it is this attempt's. Raises: LaunchUncertain, LaunchRefused."""
+        """Return the Job of this name if it belongs to this attempt; None if there is no Job.
+
+        Raises: LaunchUncertain, LaunchRefused.
+        """
         try:
             answer = self._api().request("GET", self._api().path("jobs", spec.name))
         except OSError as error:
-            raise _uncertain(f"no sure answer, and a look did not help: {error}") from error
+            raise _uncertain(f"outcome unknown, and the Job cannot be read: {error}") from error
         if answer.status == 404:
             return None
         if answer.status in (401, 403):
-            words = answer.message()
+            message = answer.message()
             raise LaunchUncertain(
-                f"the cluster does not let us look ({answer.status}): {words}",
-                diagnosis=diagnosis.not_allowed(words).body(),
+                f"reading the Job was refused ({answer.status}): {message}",
+                diagnosis=diagnosis.not_allowed(message).body(),
             )
         if answer.status != 200:
             raise _uncertain(
-                f"no sure answer, and a look was answered with {answer.status}: {answer.message()}"
+                f"outcome unknown, and reading the Job returned {answer.status}: {answer.message()}"
             )
         job = answer.json()
         if not job.get("metadata"):
             raise _uncertain(
-                "no sure answer, and a look was answered with something that is no Job"
+                "outcome unknown, and the API server returned an object that is not a Job"
             )
         if observation.attempt_id(job) != spec.attempt_id:
             raise LaunchRefused(
-                f"A Job named {spec.name} is there, and is not this attempt's. Remove it, and run the job again."
+                f"A Job named {spec.name} exists and belongs to another attempt. "
+                "Remove it and run the job again."
             )
         return Launched(str(job["metadata"].get("uid", "")), adopted=True)
 
-    # -- looking
+    # -- observation
 
     def observe(self) -> list[Observation]:
-        jobs, pods, events = self._shown("jobs"), self._shown("pods"), self._shown("events")
+        jobs, pods, events = self._objects("jobs"), self._objects("pods"), self._objects("events")
         lost_before = self._now() - self._node_grace
         return observation.observed(
             jobs.values(),
@@ -155,21 +161,24 @@ class KubernetesLauncher:
         )
 
     def is_gone(self, name: str, attempt_id: str) -> bool:
-        """Asks the API server, unless the mirrors show that it has ended: that does not change any more."""
+        """Return whether the attempt has ended, by the mirrors or by the API server.
+
+        An end that the mirrors show is final. Otherwise the API server is asked.
+        """
         lost_before = self._now() - self._node_grace
-        jobs, pods = self._known(name, attempt_id)
+        jobs, pods = self._mirrored(name, attempt_id)
         if jobs and pods and observation.has_ended(jobs, pods, lost_before=lost_before):
             return True
-        jobs, pods = self._asked(name, attempt_id)
+        jobs, pods = self._fetched(name, attempt_id)
         return observation.has_ended(jobs, pods, lost_before=lost_before)
 
     def evidence(self, name: str) -> Evidence | None:
-        job = self._shown("jobs").get(name)
+        job = self._objects("jobs").get(name)
         pods = tuple(
-            pod for pod in self._shown("pods").values() if observation.job_name(pod) == name
+            pod for pod in self._objects("pods").values() if observation.job_name(pod) == name
         )
         events = observation.events_of(
-            name, job, pods, observation.by_worker(self._shown("events").values())
+            name, job, pods, observation.by_worker(self._objects("events").values())
         )
         return Evidence(job=job, pods=pods, events=events, nodes=self._nodes_now())
 
@@ -178,19 +187,19 @@ class KubernetesLauncher:
         self._changed.clear()
         return changed
 
-    # -- ending
+    # -- removal
 
-    def terminate(self, name: str, attempt_id: str, *, grace_seconds: float) -> None:  # noqa: ARG002 - the pod's own grace stands in it
+    def terminate(self, name: str, attempt_id: str, *, grace_seconds: float) -> None:  # noqa: ARG002 - the grace is in the pod's spec
         self._delete(name, attempt_id)
 
     def clean_up(self, name: str, attempt_id: str) -> None:
         self._delete(name, attempt_id)
 
     def _delete(self, name: str, attempt_id: str) -> None:
-        """Delete the attempt's Job with its pods, and pods of it that have no Job any more. Raises: OSError."""
-        jobs, pods = self._known(name, attempt_id)
+        """Delete the attempt's Job with its pods, and its pods without a Job. Raises: OSError."""
+        jobs, pods = self._mirrored(name, attempt_id)
         if not jobs:
-            jobs, pods = self._asked(name, attempt_id)
+            jobs, pods = self._fetched(name, attempt_id)
         for job in jobs:
             if not job["metadata"].get("deletionTimestamp"):
                 self._delete_object("jobs", job)
@@ -199,19 +208,17 @@ class KubernetesLauncher:
                 self._delete_object("pods", pod)
 
     def _delete_object(self, resource: str, each: Mapping[str, Any]) -> None:
-        """By its uid: a successor of the same name stays."""
+        """Delete an object by its uid: a successor of the same name stays."""
         metadata = each["metadata"]
         body = {**DELETE, "preconditions": {"uid": metadata.get("uid", "")}}
         answer = self._api().request(
             "DELETE", self._api().path(resource, metadata["name"]), body=body
         )
         if answer.status not in (200, 202, 404, 409):
-            raise Away(
-                f"deleting {metadata['name']} was answered with {answer.status}: {answer.message()}"
-            )
+            raise Away(f"deleting {metadata['name']} returned {answer.status}: {answer.message()}")
 
     def tail(self, name: str, attempt_id: str, *, after: bytes, offset: int) -> Iterator[bytes]:
-        _jobs, pods = self._known(name, attempt_id)
+        _jobs, pods = self._mirrored(name, attempt_id)
         for pod in sorted(
             pods, key=lambda each: str(each["metadata"].get("creationTimestamp", ""))
         ):
@@ -225,20 +232,20 @@ class KubernetesLauncher:
     # -- the API server and its mirrors
 
     def _api(self) -> Api:
-        """Raises: Unconfigured."""
+        """Return the client, created on first use. Raises: Unconfigured."""
         with self._lock:
-            if self._made is None:
-                self._made = Api(self._target)
-            return self._made
+            if self._client is None:
+                self._client = Api(self._target)
+            return self._client
 
-    def _shown(self, resource: str) -> dict[str, Mapping[str, Any]]:
+    def _objects(self, resource: str) -> dict[str, Mapping[str, Any]]:
         mirror = self._mirror(resource)
         if not self._follow:
             mirror.list()
         return mirror.objects()
 
     def _mirror(self, resource: str) -> Mirror:
-        """The mirror, listed and followed from its first use on. Raises: OSError."""
+        """Return the mirror of a resource, created on first use. Raises: OSError."""
         api = self._api()
         with self._lock:
             mirror = self._mirrors.get(resource)
@@ -262,14 +269,14 @@ class KubernetesLauncher:
         return mirror
 
     def _runs(self, pod: str) -> bool:
-        """Whether a pod runs, as far as the mirror of pods knows; that one is made first."""
+        """Return whether the mirror of pods shows the pod as running; False without a mirror."""
         mirror = self._mirrors.get("pods")
         return mirror is not None and observation.runs(mirror.get(pod))
 
-    def _known(
+    def _mirrored(
         self, name: str, attempt_id: str
     ) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
-        """What the mirrors show of an attempt."""
+        """Return the Jobs and pods of an attempt from the mirrors."""
         job = self._mirror("jobs").objects().get(name)
         jobs = [job] if job is not None and observation.attempt_id(job) == attempt_id else []
         return jobs, [
@@ -278,17 +285,20 @@ class KubernetesLauncher:
             if observation.attempt_id(pod) == attempt_id
         ]
 
-    def _asked(
+    def _fetched(
         self, name: str, attempt_id: str
     ) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
-        """What the API server itself has of an attempt now. The pods after the Job: it makes none any more once it is gone."""
+        """Return the Jobs and pods of an attempt from the API server. Raises: OSError.
+
+        The Job is read before the pods: a removed Job creates no more pods.
+        """
         api = self._api()
         answer = api.request("GET", api.path("jobs", name))
         if answer.status not in (200, 404):
-            raise Away(f"a look at {name} was answered with {answer.status}: {answer.message()}")
+            raise Away(f"reading {name} returned {answer.status}: {answer.message()}")
         job = answer.json() if answer.status == 200 else {}
         if answer.status == 200 and not job.get("metadata"):
-            raise Away(f"a look at {name} was answered with something that is no Job")
+            raise Away(f"reading {name} returned an object that is not a Job")
         jobs: list[Mapping[str, Any]] = (
             [job] if job and observation.attempt_id(job) == attempt_id else []
         )
@@ -301,7 +311,10 @@ class KubernetesLauncher:
         return jobs, pods
 
     def _nodes_now(self) -> tuple[Mapping[str, Any], ...] | None:
-        """The nodes, asked for every half minute at most; None without the right to, or without an answer."""
+        """Return the nodes, read at most once per NODES_KEPT_SECONDS.
+
+        None without the permission or without an answer.
+        """
         if not self._reads_nodes:
             return None
         now = self._now()

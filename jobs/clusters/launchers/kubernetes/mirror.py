@@ -1,7 +1,8 @@
-"""What a cluster shows, kept up to date by a list and then a watch: Jobs and Pods of this installation, and events about them.
+"""Local copy of a cluster's Jobs, Pods and events, kept current by a list and a watch.
 
-A mirror may be late, and never ahead: what it shows as ended has ended, but what it does not show may be there. Who acts on an absence asks
-the API server first (`launcher.is_gone`). 410, an error in the stream, or silence mean: list again.
+A mirror may be late, but never ahead: an object shown as ended has ended, while an object that it
+does not show may exist. Code that acts on an absence asks the API server first
+(`launcher.is_gone`). After status 410, an error in the stream, or silence, it lists again.
 """
 
 import json
@@ -19,9 +20,10 @@ from jobs.clusters.launchers.kubernetes.client import Api, Away, Query, Refused
 log = structlog.get_logger(__name__)
 Object = Mapping[str, Any]
 WATCH_SECONDS = (240.0, 300.0)
-SILENCE_SECONDS = 90.0  # an API server sends a bookmark each minute
+SILENCE_SECONDS = 90.0  # an API server sends a bookmark every minute
 RETRY_SECONDS = 1.0
-# How an API server begins a change: by its type, and its object's name and version. What follows is read when somebody looks.
+# Start of a change in the stream: its type, and the name and version of its object. The rest of the
+# line is parsed on the next read of the mirror.
 _HEAD = re.compile(
     rb'\{"type":"(ADDED|MODIFIED|DELETED)","object":\{"kind":"[A-Za-z]+","apiVersion":"[a-z0-9./]+","metadata":\{"name":"([^"\\]+)"'
     rb'(?:,"generateName":"[^"\\]*")?(?:,"namespace":"[^"\\]*")?(?:,"uid":"[^"\\]*")?,"resourceVersion":"([0-9]+)"[,}]'
@@ -29,11 +31,11 @@ _HEAD = re.compile(
 
 
 class ListAgain(Exception):
-    """The watch cannot go on from where it was."""
+    """The watch cannot continue from its resource version."""
 
 
 class Mirror:
-    """The objects of one resource by name, each as `cut` leaves it. `changed` is called after each change."""
+    """Objects of one resource by name, reduced by `cut`. Calls `changed` after each change."""
 
     def __init__(
         self,
@@ -45,20 +47,19 @@ class Mirror:
     ) -> None:
         self.resource = resource
         self.error: OSError | None = None
-        self.lists = 0  # how many were begun
+        self.lists = 0  # count of lists begun
         self._api, self._query, self._cut, self._changed = api, dict(query), cut, changed
         self._objects: dict[str, Object] = {}
-        self._fresh: dict[
-            str, bytes | None
-        ] = {}  # the lines that the watch brought since somebody looked; None: it is gone
-        self._broken = False  # one of them could not be read
+        # Lines of the watch since the last read; None for a deleted object.
+        self._fresh: dict[str, bytes | None] = {}
+        self._broken = False  # one of these lines could not be parsed
         self._version = ""
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     def objects(self) -> dict[str, Object]:
-        """All of them as of now. Raises: OSError while the cluster does not answer."""
+        """Return all objects as of now. Raises: OSError while the cluster does not answer."""
         if self.error is not None:
             raise Away(f"{self.resource}: {self.error}") from self.error
         with self._lock:
@@ -66,13 +67,16 @@ class Mirror:
             return dict(self._objects)
 
     def _take_in(self) -> None:
-        """Read and cut what came, under the lock. Of an object that changed ten times between two looks only the last state is read."""
+        """Parse and cut the new lines. The caller holds the lock.
+
+        Of an object that changed several times between two reads, only the last state is parsed.
+        """
         fresh, self._fresh = self._fresh, {}
         for name, line in fresh.items():
             try:
                 kept = self._cut(_parsed(line).get("object") or {}) if line is not None else None
             except ListAgain:
-                self._broken = True  # it stays as it was until the list that follows
+                self._broken = True  # the object stays unchanged until the list that follows
                 continue
             if kept is None:
                 self._objects.pop(name, None)
@@ -80,13 +84,13 @@ class Mirror:
                 self._objects[name] = kept
 
     def get(self, name: str) -> Object | None:
-        """One of them, perhaps late."""
+        """Return one object; it may be late."""
         with self._lock:
             self._take_in()
             return self._objects.get(name)
 
     def list(self) -> None:
-        """Read all of them anew. Raises: OSError; what was known stays."""
+        """List all objects again. Raises: OSError; the mirror then stays unchanged."""
         found: dict[str, Object] = {}
         self.lists += 1
         version = ""
@@ -102,8 +106,11 @@ class Mirror:
         self._changed()
 
     def watch(self, seconds: float) -> None:
-        """Follow the changes since the last list or watch, for at most `seconds`. Raises: ListAgain, OSError."""
-        asked = {
+        """Follow the changes since the last list or watch, for at most `seconds`.
+
+        Raises: ListAgain, OSError.
+        """
+        watch_query = {
             **self._query,
             "watch": "1",
             "allowWatchBookmarks": "true",
@@ -112,7 +119,7 @@ class Mirror:
         }
         try:
             for line in self._api.lines(
-                self._api.path(self.resource), asked, silence_seconds=SILENCE_SECONDS
+                self._api.path(self.resource), watch_query, silence_seconds=SILENCE_SECONDS
             ):
                 self._apply(line)
                 if self._stop.is_set():
@@ -124,7 +131,7 @@ class Mirror:
 
     def _apply(self, line: bytes) -> None:
         if self._broken:
-            raise ListAgain("a line of the stream could not be read")
+            raise ListAgain("the watch stream holds a line that cannot be parsed")
         head = _HEAD.match(line)
         if head is not None and line.endswith(b"}}"):
             kind, name, version = head.group(1), head.group(2).decode(), head.group(3).decode()
@@ -152,14 +159,14 @@ class Mirror:
         self._changed()
 
     def follow(self) -> None:
-        """Watch on a thread of its own until `stop`. The first list has to be made before."""
+        """Watch on a separate thread until `stop`. Call `list` first."""
         self._thread = threading.Thread(
             target=self._run, name=f"watch {self.resource}", daemon=True
         )
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread at its next sign of life; nobody waits for it."""
+        """Tell the thread to end at its next event, without waiting for it."""
         self._stop.set()
 
     def _run(self) -> None:
@@ -168,30 +175,32 @@ class Mirror:
             try:
                 if self.error is not None:
                     self.list()
-                self.watch(uniform(*WATCH_SECONDS))  # noqa: S311 - so that not all clients come back at once
-                self._list_again()  # an event that never came is found by nothing else
+                self.watch(uniform(*WATCH_SECONDS))  # noqa: S311 - spreads the reconnects
+                self._list_again()  # only a list finds a lost event
             except ListAgain as again:
                 log.info(
-                    "a watch cannot go on: listing again", resource=self.resource, why=str(again)
+                    "watch cannot continue: listing again",
+                    resource=self.resource,
+                    reason=str(again),
                 )
                 self._list_again()
             except OSError as error:
                 log.warning(
-                    "a watch broke: listing again", resource=self.resource, error=str(error)[:300]
+                    "watch broke: listing again", resource=self.resource, error=str(error)[:300]
                 )
                 self._list_again()
             except Exception:
-                log.exception("a watch failed: listing again", resource=self.resource)
+                log.exception("watch failed: listing again", resource=self.resource)
                 self._list_again()
             if time.monotonic() - began < RETRY_SECONDS:
-                self._stop.wait(
-                    RETRY_SECONDS
-                )  # a server that ends every watch at once is not asked without a pause
+                # Back-off for a server that ends every watch at once.
+                self._stop.wait(RETRY_SECONDS)
 
     def _list_again(self) -> None:
         try:
             self.list()
-        except Exception as error:  # whatever it is, the thread goes on: a mirror that stands still would look like a cluster that does
+        # The thread survives any error: a stopped mirror would look like an unchanged cluster.
+        except Exception as error:
             self.error = (
                 error if isinstance(error, OSError) else Away(f"{type(error).__name__}: {error}")
             )
@@ -203,7 +212,7 @@ def _parsed(line: bytes) -> Mapping[str, Any]:
     try:
         event = json.loads(line)
     except ValueError:
-        raise ListAgain("a line of the stream is no JSON") from None
+        raise ListAgain("invalid JSON in the watch stream") from None
     if not isinstance(event, dict):
-        raise ListAgain("a line of the stream is no event")
+        raise ListAgain("the watch stream holds a line that is not an event")
     return event

@@ -1,6 +1,6 @@
-"""Kubernetes objects cut to what we read of them, and what they say of a worker. Pure.
+"""Kubernetes objects reduced to the fields in use, and observations of workers from them. Pure.
 
-A worker is judged by its own container: sidecars that the cluster adds to its pod may run on after it.
+A worker is judged by its own container: sidecars that the cluster adds to its pod may outlive it.
 """
 
 import datetime as dt
@@ -12,21 +12,23 @@ from jobs.clusters.launchers.base import Evidence, Observation
 from jobs.clusters.launchers.manifest import ATTEMPT_ID, CONTAINER
 from jobs.contract import FailureReason
 from jobs.diagnosis import kubernetes as diagnosis
-from jobs.diagnosis.termination import read_last_word
+from jobs.diagnosis.termination import read_exit_report
 
 Object = Mapping[str, Any]
 NAME = "worker-job-"
 JOB_NAME = "batch.kubernetes.io/job-name"
-UNTOLD = (
-    FailureReason.WORKER_LOST.value
-)  # its last word gives no reason, and its attempt has not ended here
+# For an exit report without a reason while the attempt has not ended in the database.
+NO_REASON = FailureReason.WORKER_LOST.value
 BEGINNING = frozenset({"Scheduled", "Pulling", "Pulled", "Created", "Started", "SuccessfulCreate"})
 ENDED = frozenset({"Complete", "Failed"})
 SHARED = frozenset({"PersistentVolumeClaim", "Node"})
 
 
 def attempt_id(each: Object) -> str:
-    """The attempt an object says it belongs to; the annotation, since who edits labels by hand seldom edits both."""
+    """Return the attempt id of an object.
+
+    The annotation comes before the label: a person who edits labels by hand seldom edits both.
+    """
     metadata = each.get("metadata") or {}
     return str(
         (metadata.get("annotations") or {}).get(ATTEMPT_ID)
@@ -36,26 +38,28 @@ def attempt_id(each: Object) -> str:
 
 
 def job_name(pod: Object) -> str:
-    """The Job a pod was made by."""
+    """Return the name of the Job that created a pod."""
     labels = (pod.get("metadata") or {}).get("labels") or {}
     return str(labels.get(JOB_NAME) or "")
 
 
 def cut_job(job: Object) -> Object:
-    """A Job without its containers' environment."""
+    """Return a Job without its containers' environment."""
     return _with_head(diagnosis.remember_job(job), job)
 
 
 def cut_pod(pod: Object) -> Object:
-    """A pod without its containers' environment: that holds the token."""
+    """Return a pod without its containers' environment, which holds the token."""
     return _with_head(diagnosis.remember(pod), pod)
 
 
 def cut_event(event: Object, runs: Callable[[str], bool]) -> Object | None:
-    """An event about a worker's Job or a pod of it, with the worker's name, or about a volume claim or a node; None for any other.
+    """Return an event about a worker, a volume claim or a node, reduced; None for any other event.
 
-    None too for how a pod came to run, once `runs` says of its name that it does: the pod says so itself. Claims and nodes are shared, so that
-    their events have no worker. Events of nodes stand in the namespace `default`, which the orchestrator may not be allowed to read.
+    An event about a worker's Job or pod gets the worker's name. Claims and nodes are shared: their
+    events have no worker. Events about the start of a pod are dropped once `runs` returns true for
+    its name, because the pod itself shows that. Events of nodes are in the namespace `default`,
+    which the orchestrator might have no permission to read.
     """
     about = event.get("involvedObject") or {}
     name = str(about.get("name") or "")
@@ -73,7 +77,10 @@ def cut_event(event: Object, runs: Callable[[str], bool]) -> Object | None:
 
 
 def runs(pod: Object | None) -> bool:
-    """Whether its containers run. Not while a sidecar runs and the worker's own does not: its events are wanted then."""
+    """Return whether the worker's container runs.
+
+    False while only a sidecar runs: the events of the pod are still needed then.
+    """
     if pod is not None and (own := _own(pod)) is not None:
         return "running" in (own.get("state") or {})
     return pod is not None and (pod.get("status") or {}).get("phase") == "Running"
@@ -100,24 +107,29 @@ def observed(
     *,
     lost_before: dt.datetime,
 ) -> list[Observation]:
-    """One line for each attempt that a Job or a pod belongs to. `lost_before`: a pod that should be gone since then is on a lost node."""
-    told = by_worker(events)
+    """Return one observation for each attempt that has a Job or a pod.
+
+    `lost_before`: a pod that was to be gone before this time is on a lost node.
+    """
+    events_by_worker = by_worker(events)
     by_attempt: dict[str, tuple[list[Object], list[Object]]] = defaultdict(lambda: ([], []))
     for job in jobs:
         by_attempt[attempt_id(job)][0].append(job)
     for pod in pods:
         by_attempt[attempt_id(pod)][1].append(pod)
-    seen = []
+    observations = []
     for each, (own_jobs, own_pods) in by_attempt.items():
         name = own_jobs[0]["metadata"]["name"] if own_jobs else job_name(own_pods[0])
         first = own_jobs[0] if own_jobs else None
-        evidence = Evidence(first, tuple(own_pods), events_of(name, first, own_pods, told), nodes)
-        seen.append(_one(each, name, evidence, lost_before))
-    return seen
+        evidence = Evidence(
+            first, tuple(own_pods), events_of(name, first, own_pods, events_by_worker), nodes
+        )
+        observations.append(_one(each, name, evidence, lost_before))
+    return observations
 
 
 def by_worker(events: Iterable[Object]) -> dict[str, list[Object]]:
-    """Events by the name of the worker that they are about; those of shared objects under the empty name."""
+    """Return events by worker name; those of shared objects under the empty name."""
     found: dict[str, list[Object]] = defaultdict(list)
     for event in events:
         found[event["worker"]].append(event)
@@ -127,7 +139,7 @@ def by_worker(events: Iterable[Object]) -> dict[str, list[Object]]:
 def events_of(
     name: str, job: Object | None, pods: Sequence[Object], events: Mapping[str, Sequence[Object]]
 ) -> tuple[Object, ...]:
-    """The events of a worker, and of the volume claims and the node that it uses."""
+    """Return the events of a worker, of its volume claims and of its node."""
     own = tuple(events.get(name, ()))
     shared = events.get("", ())
     if not shared:
@@ -143,7 +155,10 @@ def events_of(
 
 
 def _is_used(about: Object, uses: set[tuple[str, Any]], worker: str) -> bool:
-    """Whether a worker uses a shared object: by its Job's volumes, by its node, or as a claim that was made for its pod alone."""
+    """Return whether a worker uses a shared object.
+
+    A volume of its Job, its node, or a claim that was created for its pod alone.
+    """
     kind, name = str(about.get("kind")), str(about.get("name"))
     return (kind, name) in uses or (
         kind == "PersistentVolumeClaim" and name.startswith(f"{worker}-")
@@ -157,31 +172,32 @@ def _one(attempt: str, name: str, evidence: Evidence, lost_before: dt.datetime) 
         pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), default=None
     )
     end = _terminated(latest) if latest is not None and ended else {}
-    said = read_last_word(end.get("message"))
-    code = said.code if said is not None else _code(end)
+    report = read_exit_report(end.get("message"))
+    code = report.code if report is not None else _code(end)
     return Observation(
         name=name,
         attempt_id=attempt,
         uid=str(jobs[0]["metadata"].get("uid", "")) if jobs else "",
         alive=not ended,
         exit_code=code,
-        signal=said.signal
-        if said is not None
+        signal=report.signal
+        if report is not None
         else code - 128
         if code is not None and 128 < code < 160
         else None,
-        reason=(said.reason or UNTOLD) if said is not None else "",
-        message=said.message if said is not None else "",
-        peak_memory_bytes=said.peak_memory_bytes if said is not None else None,
-        node_suspected=not ended and any(map(_unsure, pods)),
+        reason=(report.reason or NO_REASON) if report is not None else "",
+        message=report.message if report is not None else "",
+        peak_memory_bytes=report.peak_memory_bytes if report is not None else None,
+        node_suspected=not ended and any(map(_is_unready, pods)),
         evidence=evidence,
     )
 
 
 def has_ended(jobs: Sequence[Object], pods: Sequence[Object], *, lost_before: dt.datetime) -> bool:
-    """Whether the worker's own container does not run, and never will.
+    """Return whether the worker's own container does not run and never will.
 
-    A Job of ours never makes a second pod: one that has ended is the end. A Job without any pod is about to make it, until it has failed.
+    A worker's Job creates only one pod, so an ended pod is final. A Job without a pod is about to
+    create it, unless it has failed.
     """
     if any(not _over(pod, lost_before) for pod in pods):
         return False
@@ -190,10 +206,11 @@ def has_ended(jobs: Sequence[Object], pods: Sequence[Object], *, lost_before: dt
     )
 
 
-def _unsure(pod: Object) -> bool:
-    """Whether it should run, and is not ready. Our container has no readiness probe: it is ready while its node is heard of.
+def _is_unready(pod: Object) -> bool:
+    """Return whether a pod should run and is not ready.
 
-    A sidecar that is not ready makes the pod unready, too: the evidence tells the two apart.
+    The worker's container has no readiness probe: it is ready while its node sends heartbeats. A
+    sidecar that is not ready makes the pod unready, too; the evidence tells the two apart.
     """
     status = pod.get("status") or {}
     ready = any(
@@ -218,13 +235,13 @@ def _finished(job: Object) -> bool:
 
 
 def _terminated(pod: Object) -> Object:
-    """How the worker's container ended; empty where it has not, or that is not known."""
+    """Return the terminated state of the worker's container; empty if there is none."""
     own = _own(pod)
     return ((own or {}).get("state") or {}).get("terminated") or {}
 
 
 def _own(pod: Object) -> Object | None:
-    """The status of the worker's own container."""
+    """Return the status of the worker's own container."""
     states = (pod.get("status") or {}).get("containerStatuses") or ()
     return next((each for each in states if each.get("name") == CONTAINER), None)
 

@@ -1,7 +1,8 @@
-"""The rest of a dead worker's log, from its pod: what the supervisor printed and could not deliver.
+"""Rest of a dead worker's log from its pod: lines printed by the supervisor and not delivered.
 
-Its stdout is the stored stream itself, line for line, so that the last stored lines are found in it and what follows is appended. The kubelet
-keeps the last files only: where the joint is not in them any more, lines are missing, and the reader is told so.
+The supervisor's stdout equals the stored stream, line for line. The last stored lines are found in
+it, and the lines that follow are appended. The kubelet keeps the last log files only: if the last
+stored lines are not in them, lines are missing, and a marker line says so.
 """
 
 import re
@@ -21,14 +22,15 @@ LOST_LINES = (
     b"mimir: Lines are missing here: the cluster had thrown this part of the worker's log away."
 )
 _LINE = re.compile(rb"[0-9T:.Z+-]{20,40} (?:stdout|stderr) [FP] [^\n]*\n")
-_LONGEST = 64 * 1024  # of a line of another form
+_LONGEST = 64 * 1024  # of a line in another format
 Lines = Callable[[], Iterator[bytes]]
 
 
 def rest(api: Api, pod: str, after: bytes, offset: int) -> Iterator[bytes]:
-    """What `pod` printed after the stored bytes, which end at `offset` with `after`: stored lines, in pieces of one chunk at most.
+    """Yield the stored lines of `pod` that follow the stored bytes, in pieces of one chunk at most.
 
-    A log that is gone has none. Raises: Away.
+    The stored bytes end at `offset` with `after`. Yields nothing if the pod log is gone.
+    Raises: Away.
     """
     try:
         yield from _batched(joined(lambda: _lines(api, pod), after, offset))
@@ -37,15 +39,16 @@ def rest(api: Api, pod: str, after: bytes, offset: int) -> Iterator[bytes]:
 
 
 def joined(read: Lines, after: bytes, offset: int) -> Iterator[bytes]:
-    """The lines that follow the stored ones; where the joint is not found, all that are newer, behind a marker.
+    """Yield the lines that follow the stored ones.
 
-    A log of which nothing is thrown away is joined by `offset`; else the first place where the lines of `after` stand is the joint. `read`
-    begins the pod's log anew each time. Lines of another form (a traceback of the supervisor, a message of native code) are not counted,
-    and are told as stderr.
+    A complete log is joined by `offset`, otherwise at the first occurrence of the lines of
+    `after`. Without an occurrence, all newer lines follow, after a marker. `read` starts the pod log from its
+    beginning. Lines in another format (a traceback of the supervisor, a message of native code) are
+    not counted, and are returned as stderr.
     """
     last = [line for line in after.splitlines(keepends=True) if _LINE.fullmatch(line)]
     if not last:
-        yield from _told(read(), b"")
+        yield from _stored_format(read(), b"")
         return
     lines = read()
     place = _place(lines, last, offset)
@@ -54,11 +57,14 @@ def joined(read: Lines, after: bytes, offset: int) -> Iterator[bytes]:
         return
     if place:
         lines = islice(read(), place, None)
-    yield from _told(lines, _stamp(last[-1]))
+    yield from _stored_format(lines, _stamp(last[-1]))
 
 
 def _place(lines: Iterator[bytes], last: list[bytes], offset: int) -> int | None:
-    """How many lines stand before the rest; 0: `lines` has just come there. None: the joint is not in it."""
+    """Return the number of lines before the rest; None if the stored lines are not in the log.
+
+    0: `lines` is already at the rest.
+    """
     window: deque[bytes] = deque(maxlen=len(last))
     total, first = 0, None
     for number, line in enumerate(lines, start=1):
@@ -67,7 +73,7 @@ def _place(lines: Iterator[bytes], last: list[bytes], offset: int) -> int | None
         total += len(line)
         window.append(line)
         if line != last[-1] or list(window) != last[-len(window) :]:
-            continue  # a log that begins within `last` has the end of it only
+            continue  # a log that begins within `last` contains only its end
         if total == offset:
             return 0
         first = first or number
@@ -85,8 +91,12 @@ def _newer(lines: Iterator[bytes], newest: bytes) -> Iterator[bytes]:
         yield line
 
 
-def _told(lines: Iterator[bytes], stamp: bytes) -> Iterator[bytes]:
-    """Lines as they are stored. One of another form bears the time of the line before it, and waits for one where there is none."""
+def _stored_format(lines: Iterator[bytes], stamp: bytes) -> Iterator[bytes]:
+    """Yield lines in the stored format.
+
+    A line in another format gets the time of the line before it, or of the next line if it is
+    first.
+    """
     waiting: list[bytes] = []
     for line in lines:
         if _LINE.fullmatch(line):
@@ -113,7 +123,10 @@ def _stamp(line: bytes) -> bytes:
 
 
 def _lines(api: Api, pod: str) -> Iterator[bytes]:
-    """The pod log's whole lines; a last one without its end was being written when the worker died."""
+    """Yield the lines of the pod log.
+
+    The worker died while it wrote a last line without an end.
+    """
     left = b""
     for piece in api.pieces(
         api.path("pods", pod, "log"), {"container": CONTAINER}, silence_seconds=SILENCE_SECONDS

@@ -13,7 +13,7 @@ from mimir.frontend.template_context import Context
 STATES = {
     "ok": ("succeeded", "reachable"),
     "unreachable": ("failed", "unreachable"),
-    "disabled": ("skipped", "switched off"),
+    "disabled": ("skipped", "disabled"),
     "unknown": ("warn", "not checked recently"),
 }
 CAPACITY = ("jobs", "cpu", "memory", "gpu")

@@ -33,7 +33,7 @@ RULES = {
     "project_paused": "Starts of this project are not paused",
     "project_archived": "The project is active",
     "cluster_unknown": "The requested cluster exists",
-    "cluster_disabled": "A cluster is switched on",
+    "cluster_disabled": "A cluster is enabled",
     "cluster_unreachable": "A cluster is reachable",
     "dispatcher_away": "The dispatcher is running",
 }

@@ -62,7 +62,7 @@ def _places(got: Got) -> dict[str, Sequence[Choice]]:
 
 def _place(row: Mapping[str, Any]) -> str:
     facts = [row["region"]] if row["region"] else []
-    facts += [] if row["enabled"] else ["switched off: the job would wait"]
+    facts += [] if row["enabled"] else ["disabled: the job would wait"]
     return f"{row['name']} ({', '.join(facts)})" if facts else str(row["name"])
 
 

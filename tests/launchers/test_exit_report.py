@@ -1,11 +1,11 @@
-"""A container's last word is read with care: user code may have written it, and without one its last lines stand there."""
+"""Exit report of a container: untrusted text, or log lines instead of a report."""
 
 import json
 from typing import Any
 
 import pytest
 
-from jobs.diagnosis.termination import LastWord, read_last_word
+from jobs.diagnosis.termination import ExitReport, read_exit_report
 
 
 def _said(**more: Any) -> str:
@@ -20,11 +20,11 @@ def test_what_the_worker_could_not_tell_is_read_from_it() -> None:
         peak_memory_bytes=2**30,
         log_end=17,
     )
-    assert read_last_word(said) == LastWord(5, "out_of_memory", "It used all.", 9, 2**30, 17)
+    assert read_exit_report(said) == ExitReport(5, "out_of_memory", "It used all.", 9, 2**30, 17)
 
 
 def test_an_end_that_was_accepted_needs_no_reason() -> None:
-    assert read_last_word(_said(log_end=0)) == LastWord(5, log_end=0)
+    assert read_exit_report(_said(log_end=0)) == ExitReport(5, log_end=0)
 
 
 NO_WORD = [
@@ -41,12 +41,12 @@ NO_WORD = [
 
 
 @pytest.mark.parametrize("text", NO_WORD)
-def test_lines_of_a_log_are_no_last_word(text: object) -> None:
-    assert read_last_word(text) is None
+def test_lines_of_a_log_are_not_an_exit_report(text: object) -> None:
+    assert read_exit_report(text) is None
 
 
 def test_what_nobody_may_say_is_not_believed() -> None:
-    said = read_last_word(
+    said = read_exit_report(
         _said(
             reason="everything_is_fine",
             message="a\0" + "x" * 9000,

@@ -1,0 +1,170 @@
+"""Folder of a worker process: its lock, its files, and the observation of its worker.
+
+A worker is a folder `<WORKERS_DIR>/<name>`:
+
+    worker.json   {"attempt_id", "uid", "installation", "name", "created_at"},
+                  written before any process starts
+    lock          flock held by the starter, then by the supervisor, which inherits the
+                  descriptor: while it is held the worker is alive, whatever else has died
+    pid           pid of its first process, the guardian and parent of the supervisor;
+                  valid only while the lock is held
+    exit.json     how it ended (docs/reference/worker-protocol.md); with a free lock and
+                  without this file the worker is lost
+    spool/        log bytes not accepted yet, one file per segment, named by its start offset
+    data/         scratch
+    console.log   the supervisor's own stderr
+"""
+
+import contextlib
+import datetime as dt
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from jobs.clusters.launchers.base import Observation
+from jobs.contract import LOG_CHUNK_BYTES_MAX
+
+LOCK_TRIES, LOCK_PAUSE_SECONDS = 40, 0.005  # `is_locked` holds the lock for microseconds
+
+
+def spooled(spool: Path, offset: int) -> bytes:
+    """Return whole stored lines of a worker's spool from stored `offset` on.
+
+    At most one chunk; empty if there are none. Each file of the folder holds the stored bytes from
+    the offset in its name on. The files follow one another without gaps.
+    """
+    with contextlib.suppress(OSError):
+        starts = sorted(int(name) for name in os.listdir(spool) if name.isdigit())
+        begin = max((start for start in starts if start <= offset), default=None)
+        if begin is None:
+            return b""
+        with (spool / f"{begin:020d}").open("rb") as file:
+            file.seek(offset - begin)
+            piece = file.read(LOG_CHUNK_BYTES_MAX)
+        return piece[: piece.rfind(b"\n") + 1]
+    return b""
+
+
+@contextlib.contextmanager
+def lock(folder: Path) -> Iterator[int | None]:
+    """Lock the folder and yield the lock's descriptor, which a child process can inherit.
+
+    Yields None while a worker or another starter holds the lock.
+    """
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        for tries_left in range(LOCK_TRIES, 0, -1):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if tries_left == 1:
+                    yield None
+                    return
+                time.sleep(LOCK_PAUSE_SECONDS)
+            else:
+                yield descriptor
+                return
+    finally:
+        os.close(descriptor)  # a worker that inherited it still holds the lock
+
+
+def is_locked(folder: Path) -> bool:
+    """Return whether the lock is held.
+
+    It tries a shared lock: concurrent calls do not conflict.
+    """
+    try:
+        descriptor = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def remove(folder: Path) -> None:
+    """Remove a worker's folder, with worker.json last.
+
+    If the clean-up is killed, the rest of the folder still identifies its worker.
+    """
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, ignore_errors=True)
+        elif entry.name not in ("worker.json", "lock"):
+            Path(entry.path).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def first_process(folder: Path) -> int | None:
+    """Return the pid of the worker's first process; valid only while the lock is held."""
+    with contextlib.suppress(OSError, ValueError):
+        return int((folder / "pid").read_text())
+    return None
+
+
+def observe_alive(folder: Path, identity: Mapping[str, Any]) -> Observation:
+    """Return the observation of a worker whose lock is held."""
+    return Observation(
+        name=folder.name,
+        attempt_id=identity["attempt_id"],
+        uid=str(identity.get("uid", "")),
+        alive=True,
+        started_at=_time(identity.get("created_at")),
+    )
+
+
+def observe_dead(folder: Path, identity: Mapping[str, Any], left: int) -> Observation:
+    """Return the observation of a worker with a free lock and `left` remaining processes."""
+    ended = read_json(folder / "exit.json")
+    return Observation(
+        name=folder.name,
+        attempt_id=identity["attempt_id"],
+        uid=str(identity.get("uid", "")),
+        alive=False,
+        processes=left,
+        exit_code=_whole(ended.get("code")),
+        signal=_whole(ended.get("signal")),
+        reason=str(ended.get("reason") or ("" if ended else "worker_lost")),
+        message=str(ended.get("message") or "")[:2000],
+        peak_memory_bytes=_whole(ended.get("peak_memory_bytes")),
+        started_at=_time(identity.get("created_at")),
+    )
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _time(value: object) -> dt.datetime | None:
+    try:
+        return dt.datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a small file; empty if the file is missing or incomplete."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write the file atomically: write, fsync, rename."""
+    temporary = path.with_suffix(".new")
+    with temporary.open("w") as file:
+        json.dump(value, file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
