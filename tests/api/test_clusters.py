@@ -307,7 +307,7 @@ def test_a_new_cluster_gets_no_work_before_it_has_answered(boss: Caller) -> None
     assert admit_once() == []
     assert (
         job_waiting([job])[job.id]["detail"]
-        == "The cluster eu-1 has not answered yet. Starts when it does."
+        == "Cluster eu-1 has not answered yet. Starts when it does."
     )
     cluster_reached(cluster=Cluster.objects.get(name="eu-1"))
     admit_once()
@@ -387,7 +387,7 @@ def test_the_admin_adds_and_changes_by_the_same_rules(boss: Caller) -> None:
     make.job(cluster="eu-1")
     admit_once()
     told = client.post(change, form | {"capacity_jobs": "9", "namespace": "other"}, follow=True)
-    assert b"Workers are on eu-1" in told.content
+    assert b"Workers run at the current context" in told.content
     assert Cluster.objects.get(name="eu-1").capacity_jobs == 7
     assert client.post("/admin/jobs/cluster/eu-1/delete/", {"post": "yes"}).status_code == 403
     Job.objects.all().delete()

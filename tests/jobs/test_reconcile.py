@@ -233,7 +233,7 @@ def test_an_orphan_with_our_label_is_ended_and_removed() -> None:
                 "attempt_id": (stray := str(uuid4())),
             }
         ),
-        seen=Observation(name="stray", attempt_id=stray, uid="x", alive=True),
+        observation=Observation(name="stray", attempt_id=stray, uid="x", alive=True),
     )
     make.reconcile(2)
     assert "stray" not in launcher.workers

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from jobs.clusters.launchers.base import Launched
 from jobs.contract import FailureReason, FinishStatus, JobStatus
-from jobs.dispatch import launch
+from jobs.dispatch import launch_outcome
 from jobs.lifecycle.cancel import job_cancel
 from jobs.lifecycle.finish import attempt_finish
 from jobs.lifecycle.values import FinishReport
@@ -141,7 +141,7 @@ def test_the_uid_of_a_deleted_twin_recorded_late(run: World) -> None:
         run.fake.delete_job(run.attempt().name)
         run.rounds_of(1, workers_act=False)
     first = next(each for each in answers if each)
-    launch.record_launched(first)
+    launch_outcome.record_launched(first)
     attempt = run.attempt()
     assert attempt.uid == first[attempt.id].uid
     assert attempt.uid not in {each.job_uid for each in run.fake.ledger(running=True)}, (

@@ -16,7 +16,7 @@ from jobs.admission.admit import admit_once
 from jobs.clusters.launchers.kubernetes.launcher import KubernetesLauncher
 from jobs.clusters.rows import cluster_ensure
 from jobs.contract import TERMINAL
-from jobs.dispatch import launch
+from jobs.dispatch import launch_outcome
 from jobs.dispatch.launch import attempts_launch, attempts_to_launch
 from jobs.lifecycle.cancel import job_cancel
 from jobs.liveness.uptime import web_beat
@@ -393,7 +393,7 @@ def _submit(made: World) -> None:
 
 def _forgetful(made: World) -> Any:
     """The record of launches, without those whose dispatcher dies between the answer and the record: each once."""
-    real = launch.record_launched
+    real = launch_outcome.record_launched
 
     def record(launched: Any) -> None:
         kept = {}
