@@ -55,6 +55,7 @@ check: $(VENV)/.dev $(VENV)/.scripts ## ruff, mypy (tests too), import contracts
 	@$(CHECK_ENV) $(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	@$(CHECK_ENV) $(PY) manage.py spectacular --validate --fail-on-warn --file /dev/null
 	@$(CHECK_ENV) $(PY) -m tests.checks.templates
+	@$(PY) -m tests.checks.language
 	@$(VENV)/scripts/node_modules/.bin/biome ci --colors=off --config-path=tests/checks/scripts static/js static/css
 	@$(VENV)/scripts/node_modules/.bin/tsc --project tests/checks/scripts
 	@$(MAKE) --no-print-directory coverage

@@ -1,4 +1,4 @@
-// What a user of the API writes with openapi-fetch. Compiled with --strict against the types generated from the served document,
+// Example client of the API with openapi-fetch. Compiled with --strict against the types generated from the served document,
 // then run against an installation: every assertion is on what the server answered.
 import createClient from "openapi-fetch";
 import type { components, paths } from "./schema.js";
