@@ -279,7 +279,7 @@ def test_a_cluster_that_is_away_says_so(fake: FakeKubernetes) -> None:
         fake.kubeconfig.read_text().replace(str(fake.port), "1")
     )
     launcher = _launcher(fake, kubeconfig_file=str(fake.kubeconfig.with_name("away")))
-    with pytest.raises(OSError, match="no answer"):
+    with pytest.raises(OSError, match="did not answer"):
         launcher.observe()
     with pytest.raises(LaunchUncertain) as waits:
         _launch(launcher, _spec())
