@@ -219,7 +219,7 @@ def test_edit_a_value_with_a_note_read_its_history_and_take_it_away(
     page.get_by_role("textbox", name="Note").fill("read by hand")
     page.get_by_role("button", name="Save values").click()
     expect(page.get_by_role("textbox", name="Flow")).to_have_attribute("aria-invalid", "true")
-    expect(page.locator("#e-v-flow")).to_contain_text("Has to be a number")
+    expect(page.locator("#e-v-flow")).to_contain_text("Must be a number")
     expect(page.get_by_role("textbox", name="Note")).to_have_value("read by hand")
     page.get_by_role("textbox", name="Flow").fill("14.25")
     page.get_by_label("Open").select_option("no")

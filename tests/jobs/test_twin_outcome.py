@@ -306,6 +306,6 @@ def test_changes_that_the_storage_has_no_more_end_the_job_with_a_sentence(twin: 
     attempt.job.refresh_from_db()
     assert (
         attempt.job.reason,
-        "changes.jsonl is not in the artifact storage any more" in attempt.job.message,
+        "changes.jsonl is no longer in the artifact storage" in attempt.job.message,
     ) == (FailureReason.PROTOCOL, True)
     assert not TwinRevision.objects.exists()

@@ -380,4 +380,4 @@ def test_what_has_no_order_is_refused_and_a_repeated_key_names_the_way_out(tmp_p
     _refused(tmp_path / "a", table, "which is text", '"01/02/2024" in row 1', latest_by="at")
     _refused(tmp_path / "b", table, "latest_by names ok, which is BOOLEAN", latest_by="ok")
     _refused(tmp_path / "c", table, "There is no column when", latest_by="when")
-    _refused(tmp_path / "d", table, "choose latest_by")
+    _refused(tmp_path / "d", table, "set latest_by")
