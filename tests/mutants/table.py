@@ -73,6 +73,17 @@ TABLE = (
         """        return True
 """,
         "tests/worker/test_modelcache.py::test_a_changed_byte_is_noticed_and_the_entry_thrown_away",
+        (
+            (
+                "jobs/worker/modelcache.py",
+                """            except (invalid_tag, ValueError):
+                return False
+""",
+                """            except (invalid_tag, ValueError):
+                plain = sealed[:-TAG_BYTES]
+""",
+            ),
+        ),
     ),
     Mutant(
         "no adopt on AlreadyExists",
