@@ -190,41 +190,29 @@ def _waiting() -> tuple[Candidate, ...]:
         )
         .order_by("queued_at", "id")
     )
-    return tuple(
-        Candidate(
-            job_id=job_id,
-            project=project,
-            type=kind,
-            priority=Priority(priority),
-            queued_at=since,
-            cpu_millicores=cpu,
-            memory_bytes=memory,
-            gpus=gpus,
-            exclusive_key=key,
-            not_before=until or 0.0,
-            previous_alive=previous_alive,
-            archived=status == ProjectStatus.ARCHIVED,
-            cluster=cluster,
-            region=region,
-            lost_on=lost_on or "",
-        )
-        for (
-            job_id,
-            project,
-            kind,
-            priority,
-            since,
-            cpu,
-            memory,
-            gpus,
-            key,
-            until,
-            previous_alive,
-            status,
-            cluster,
-            region,
-            lost_on,
-        ) in rows
+    return tuple(map(_candidate, rows))
+
+
+def _candidate(row: tuple[Any, ...]) -> Candidate:
+    """Build a candidate from the columns that `_waiting` reads, in their order."""
+    job_id, project, kind, priority, queued_at, cpu, memory, gpus, key, not_before, *more = row
+    previous_alive, status, cluster, region, lost_on = more
+    return Candidate(
+        job_id=job_id,
+        project=project,
+        type=kind,
+        priority=Priority(priority),
+        queued_at=queued_at,
+        cpu_millicores=cpu,
+        memory_bytes=memory,
+        gpus=gpus,
+        exclusive_key=key,
+        not_before=not_before or 0.0,
+        previous_alive=previous_alive,
+        archived=status == ProjectStatus.ARCHIVED,
+        cluster=cluster,
+        region=region,
+        lost_on=lost_on or "",
     )
 
 
