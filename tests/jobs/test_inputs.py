@@ -257,7 +257,7 @@ def test_run_again_reads_what_the_first_one_read_though_the_newest_would_not_fit
         ),
     ],
 )
-def test_an_input_of_another_project_is_refused_at_its_field(
+def test_an_unsuitable_input_is_refused_at_its_field(
     project: Project, kind: str, parameters: dict[str, Any], path: str, words: str
 ) -> None:
     with pytest.raises(Invalid) as refused:

@@ -254,7 +254,7 @@ def test_a_stop_of_mimir_puts_running_jobs_back_without_counting() -> None:
     assert make.launcher().workers == {}
 
 
-def test_the_log_space_of_an_attempt_without_log_is_freed_and_its_object_removed() -> None:
+def test_an_attempt_without_log_frees_its_capacity_and_object() -> None:
     attempt = make.claimed()
     make.finish(attempt)
     make.launcher().end(attempt.name)

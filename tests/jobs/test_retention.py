@@ -79,7 +79,7 @@ def test_a_job_whose_worker_is_still_there_is_kept() -> None:
     assert _left(attempt)
 
 
-def test_a_worker_lost_with_its_cluster_holds_no_capacity() -> None:
+def test_a_worker_lost_with_its_cluster_does_not_block_retention() -> None:
     attempt = _ended(cleaned=False)
     cluster_unreachable(cluster=Cluster.objects.get(), message="no route")
     assert _left(attempt), "it may come back any time"

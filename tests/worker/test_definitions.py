@@ -110,7 +110,7 @@ def test_a_bad_step_is_refused_at_its_field(step: Any, path: str) -> None:
         ),
     ],
 )
-def test_incompatible_parameters_are_refused_at_their_field(steps: list[Any], path: str) -> None:
+def test_incompatible_steps_are_refused_at_their_field(steps: list[Any], path: str) -> None:
     assert list(_faults(*steps)) == [path]
 
 
