@@ -367,38 +367,38 @@ def test_access(world: World, route: str, method: str) -> None:
 
 
 def _judge(need: str, person: str, status: int) -> None:
-    told = f"{person} got {status}, the rule is {need}"
+    mismatch = f"{person} got {status}, the rule is {need}"
     if need == PUBLIC:
-        assert status in (200, 401), told  # 401: the sign-in itself, with a wrong password
+        assert status in (200, 401), mismatch  # 401: the sign-in itself, with a wrong password
     elif need == "link":
-        assert status == 400, told  # whoever has the link may use it, and this one is wrong
+        assert status == 400, mismatch  # whoever has the link may use it, and this one is wrong
     elif need == PAGE:
         assert status == (302 if person in ("nobody", "expired", "worker") else 200), (
-            told
+            mismatch
         )  # to the sign-in page
     elif need == WORKER:
         # Calls with an empty body may be refused for that, and the claim takes the launch token: never let in, never 5xx.
-        assert (status == 401) if person != "worker" else status < 500, told
+        assert (status == 401) if person != "worker" else status < 500, mismatch
     elif person in ("nobody", "expired", "worker"):
-        assert status == 401, told
+        assert status == 401, mismatch
     elif need == "staged":
         assert status == (403 if person in ("viewer", "operator") else 404), (
-            told
+            mismatch
         )  # of maintainers only their own, and this one is nobody's
     elif need == "password":
-        assert status == 400, told  # the current one is wrong
+        assert status == 400, mismatch  # the current one is wrong
     elif need == SIGNED:
-        assert status < 300 or status == 409, told
+        assert status < 300 or status == 409, mismatch
     elif need == "own":
-        assert status in (200, 204) if person == "maintainer" else status == 404, told
+        assert status in (200, 204) if person == "maintainer" else status == 404, mismatch
     elif need == SITE:
-        assert status == 403, told
+        assert status == 403, mismatch
     elif person == "stranger":
-        assert status == 404, told
+        assert status == 404, mismatch
     elif RANK[person] < RANK[need]:
-        assert status == 403, told
+        assert status == 403, mismatch
     else:
-        assert status < 300 or status == 409, told
+        assert status < 300 or status == 409, mismatch
 
 
 @pytest.mark.parametrize(

@@ -217,13 +217,17 @@ def test_the_current_password_cannot_be_guessed_without_limit() -> None:
 
 def test_a_user_sees_and_ends_sessions() -> None:
     user, other = make.user("ada", is_staff=True), make.user("bob")
-    made = Client().post(
+    response = Client().post(
         "/api/v1/session/",
         {"username": "ada", "password": OLD},
         content_type="application/json",
         headers={"User-Agent": "Browser é 1"},
     )
-    mine, [second, api_token], [foreign, _token] = made.json()["token"], _both(user), _both(other)
+    mine, [second, api_token], [foreign, _token] = (
+        response.json()["token"],
+        _both(user),
+        _both(other),
+    )
     rows = _call(mine, "GET", "sessions/").json()["results"]
     assert [(row["current"], row["address"], row["client"]) for row in rows] == [
         (False, "", ""),

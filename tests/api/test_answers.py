@@ -43,8 +43,10 @@ def test_a_dataset_is_sent_as_csv_on_request() -> None:
     token = session_create(user=owner).token
     client = Client(headers={"Authorization": f"Bearer {token}"})
     address = "/api/v1/projects/demo/datasets/"
-    made = client.post(address, {"name": "numbers", "file": SimpleUploadedFile("n.csv", b"n\n1\n")})
-    assert made.status_code == 201
+    response = client.post(
+        address, {"name": "numbers", "file": SimpleUploadedFile("n.csv", b"n\n1\n")}
+    )
+    assert response.status_code == 201
     answer = client.get(
         f"{address}numbers/versions/latest/content/?as=csv", headers={"Accept": "text/csv"}
     )

@@ -52,10 +52,10 @@ def test_a_form_field_is_given_once(caller: Caller, name: str) -> None:
 
 
 def test_fields_of_lists_may_be_repeated_or_separated_by_commas(caller: Caller) -> None:
-    for words in (["x", "n/a"], ["x,n/a"]):
+    for missing in (["x", "n/a"], ["x,n/a"]):
         form = {
             "file": _file(),
-            "missing_values": words,
+            "missing_values": missing,
             "date_formats": ["year-first", "day-first"],
         }
         answer = caller.client.post("/api/v1/projects/demo/uploads/", form)

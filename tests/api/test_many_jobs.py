@@ -42,7 +42,7 @@ def caller() -> Caller:
     return caller
 
 
-def _asked(caller: Caller, path: str) -> tuple[Any, list[str]]:
+def _statements(caller: Caller, path: str) -> tuple[Any, list[str]]:
     """The answer, and every statement it took."""
     with CaptureQueriesContext(connection) as queries:
         answer = caller.get(path)
@@ -101,12 +101,12 @@ def _assert_by_index(statements: list[str]) -> None:
 def test_the_list_takes_six_queries_and_no_scan_of_the_table(
     caller: Caller, query: str, rows: int
 ) -> None:
-    shown, statements = _asked(caller, f"projects/many/jobs/?{query}")
+    shown, statements = _statements(caller, f"projects/many/jobs/?{query}")
     assert len(shown["results"]) == rows
     assert len(statements) <= QUERIES_MAX, statements
     _assert_by_index(statements)
     if shown["next"]:
-        further, statements = _asked(caller, shown["next"].removeprefix("/api/v1/"))
+        further, statements = _statements(caller, shown["next"].removeprefix("/api/v1/"))
         assert further["results"][0]["created_at"] <= shown["results"][-1]["created_at"]
         assert len(statements) <= QUERIES_MAX
         _assert_by_index(statements)
@@ -117,7 +117,9 @@ def test_a_job_is_found_by_the_end_of_its_id_without_a_scan(
     caller: Caller, characters: int
 ) -> None:
     job = Job.objects.filter(project__slug="many").order_by("-created_at")[77]
-    shown, statements = _asked(caller, f"projects/many/jobs/?q={str(job.id)[-characters:].upper()}")
+    shown, statements = _statements(
+        caller, f"projects/many/jobs/?q={str(job.id)[-characters:].upper()}"
+    )
     assert str(job.id) in [row["id"] for row in shown["results"]]
     _assert_by_index(statements)
 
@@ -131,13 +133,13 @@ def test_a_small_project_beside_it_is_listed_without_a_scan(caller: Caller) -> N
         "status=failed",
         "type=ml_training",
     ):
-        shown, statements = _asked(caller, f"projects/few/jobs/?{query}")
+        shown, statements = _statements(caller, f"projects/few/jobs/?{query}")
         assert {row["project"] for row in shown["results"]} <= {"few"}
         _assert_by_index(statements)
 
 
 def test_counts_end_at_their_bound(caller: Caller) -> None:
-    shown, statements = _asked(caller, "projects/many/jobs/counts/")
+    shown, statements = _statements(caller, "projects/many/jobs/counts/")
     _assert_by_index(statements)
     assert (shown["queued"], shown["running"], shown["failed"]) == (3, 0, JOBS // 20)
     assert (shown["succeeded"], shown["launching"], sorted(shown)) == (
@@ -148,7 +150,7 @@ def test_counts_end_at_their_bound(caller: Caller) -> None:
 
 
 def test_the_summary_reads_no_table_of_jobs_from_end_to_end(caller: Caller) -> None:
-    shown, statements = _asked(caller, "projects/many/summary/")
+    shown, statements = _statements(caller, "projects/many/summary/")
     assert (len(shown["attention"]), shown["counts"]["waiting"]) == (1, 3)
     assert sum(hour["succeeded"] for hour in shown["hourly"]) == shown["counts"]["succeeded"] > 1000
     assert len(statements) <= 15

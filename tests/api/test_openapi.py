@@ -66,7 +66,7 @@ RESULTS: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def served(django_db_setup: None, django_db_blocker: Any) -> dict[str, Any]:
     with django_db_blocker.unblock():
-        reader, _made = User.objects.get_or_create(username="reader-of-the-document")
+        reader, _was_created = User.objects.get_or_create(username="reader-of-the-document")
         headers = {
             "Accept": "application/json",
             "Authorization": f"Bearer {session_create(user=reader).token}",

@@ -20,13 +20,13 @@ SIGN_IN, NEEDS_FRONTEND = ("POST", "/api/v1/session/"), 403
 
 async def _shows(scope: Any, receive: Any, send: Any) -> None:
     """Answers with the scope that the application behind the entrance receives."""
-    told = {
+    body = {
         "client": (scope["client"] or [""])[0],
         "scheme": scope["scheme"],
         "headers": {name.decode(): value.decode("latin-1") for name, value in scope["headers"]},
     }
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": json.dumps(told).encode()})
+    await send({"type": "http.response.body", "body": json.dumps(body).encode()})
 
 
 async def _ask(
@@ -140,13 +140,13 @@ async def test_with_a_proof_the_person_behind_it_is_believed(method: str, path: 
         path,
         _proof(method, path) | {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "http"},
     )
-    told = answer.json()
-    assert (told["client"], told["scheme"]) == ("203.0.113.9", "https")
-    assert (told["headers"]["x-forwarded-for"], told["headers"]["x-forwarded-host"]) == (
+    body = answer.json()
+    assert (body["client"], body["scheme"]) == ("203.0.113.9", "https")
+    assert (body["headers"]["x-forwarded-for"], body["headers"]["x-forwarded-host"]) == (
         "203.0.113.9",
         "mimir.example.com",
     )
-    assert HEADER_NAME.lower() not in told["headers"]
+    assert HEADER_NAME.lower() not in body["headers"]
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "10.1.2.3", "::1", "fd00::1", "203.0.113.1"])
@@ -158,13 +158,13 @@ async def test_forwarded_headers_without_a_proof_are_not_believed_from_anywhere(
         "Forwarded": "for=6.6.6.6",
     }
     forged |= {"X-Real-IP": "6.6.6.6"}
-    told = (await _ask("GET", "/api/v1/projects/", BEARER | forged, peer=peer)).json()
-    assert (told["client"], told["scheme"], told["headers"]["x-forwarded-for"]) == (
+    body = (await _ask("GET", "/api/v1/projects/", BEARER | forged, peer=peer)).json()
+    assert (body["client"], body["scheme"], body["headers"]["x-forwarded-for"]) == (
         peer,
         "http",
         peer,
     )
-    assert "6.6.6.6" not in json.dumps(told)
+    assert "6.6.6.6" not in json.dumps(body)
 
 
 PATH = "/api/v1/session/"
@@ -204,8 +204,8 @@ async def test_the_facts_of_a_proof_cannot_be_changed() -> None:
 
 
 async def test_a_bad_proof_takes_nothing_from_a_bearer_token() -> None:
-    told = (await _ask("GET", "/api/v1/projects/", BEARER | {HEADER_NAME: "v1.1.2.3"})).json()
-    assert told["client"] == "10.1.2.3"
+    body = (await _ask("GET", "/api/v1/projects/", BEARER | {HEADER_NAME: "v1.1.2.3"})).json()
+    assert body["client"] == "10.1.2.3"
 
 
 async def test_the_key_that_is_rotated_out_is_still_accepted() -> None:

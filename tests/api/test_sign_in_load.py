@@ -70,17 +70,18 @@ def test_beyond_the_pool_sign_ins_are_refused_at_once_and_none_holds_a_connectio
 ) -> None:
     with ThreadPoolExecutor(40) as threads:
         begun, before = time.monotonic(), _connections()
-        asked = [
+        responses = [
             threads.submit(_sign_in, f"u{number}", f"192.0.2.{number}") for number in range(24)
         ]
         while (
-            sum(each.done() for each in asked) < 24 - hashing.WAITING_MAX or _connections() > before
+            sum(each.done() for each in responses) < 24 - hashing.WAITING_MAX
+            or _connections() > before
         ) and time.monotonic() - begun < 20:
             time.sleep(0.01)
-        refused = [each.result() for each in asked if each.done()]
+        refused = [each.result() for each in responses if each.done()]
         held = _connections()
         hasher.go.set()
-        statuses = sorted(each.result().status_code for each in asked)
+        statuses = sorted(each.result().status_code for each in responses)
     assert [each.status_code for each in refused] == [429] * 12
     assert {each.json()["code"] for each in refused} == {"busy"}
     assert all(int(each["Retry-After"]) > 0 for each in refused)
@@ -172,7 +173,7 @@ def test_a_forwarded_header_says_nothing_to_the_lock_out() -> None:
 @pytest.mark.parametrize("kind", ["known", "unknown", "inactive", "no password"])
 def test_every_wrong_sign_in_makes_one_hash(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The duration must not reveal whether the user exists."""
-    made: list[str] = []
+    created: list[str] = []
     user = make.user()
     if kind == "inactive":
         User.objects.filter(pk=user.pk).update(is_active=False)
@@ -182,7 +183,7 @@ def test_every_wrong_sign_in_makes_one_hash(kind: str, monkeypatch: pytest.Monke
     encode = MD5PasswordHasher.encode
 
     def counted(self: MD5PasswordHasher, *given: Any) -> str:
-        made.append("x")
+        created.append("x")
         return encode(self, *given)
 
     monkeypatch.setattr(MD5PasswordHasher, "encode", counted)
@@ -195,7 +196,7 @@ def test_every_wrong_sign_in_makes_one_hash(kind: str, monkeypatch: pytest.Monke
         )
         is None
     )
-    assert len(made) == 1
+    assert len(created) == 1
 
 
 @pytest.mark.django_db

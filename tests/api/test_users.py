@@ -41,15 +41,20 @@ def _signs_in(username: str, password: str) -> bool:
 def test_a_new_user_sets_a_password_with_a_link_that_works_once(boss: Caller) -> None:
     answer = boss.post("users/", {"username": "ines", "email": "ines@example.org"})
     assert answer.status_code == 201, answer.content
-    made = answer.json()
-    link = made.pop("password_link")
-    assert (made["username"], made["is_active"], made["is_superuser"], made["has_password"]) == (
+    created = answer.json()
+    link = created.pop("password_link")
+    assert (
+        created["username"],
+        created["is_active"],
+        created["is_superuser"],
+        created["has_password"],
+    ) == (
         "ines",
         True,
         False,
         False,
     )
-    assert made == boss.get("users/ines/").json()
+    assert created == boss.get("users/ines/").json()
     expires = dt.datetime.fromisoformat(link["expires_at"]) - utc_now()
     assert dt.timedelta(hours=23, minutes=59) < expires <= dt.timedelta(hours=24)
     assert not _signs_in("ines", "")

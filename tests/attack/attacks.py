@@ -64,21 +64,21 @@ def _huge_profile() -> bytes:
     table = pyarrow.table(
         {"text": pyarrow.DictionaryArray.from_arrays(indices, pyarrow.array(["x" * 100_000]))}
     )
-    made = io.BytesIO()
-    pyarrow.parquet.write_table(table, made, compression="zstd", row_group_size=10_000_000)
-    return made.getvalue()
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(table, buffer, compression="zstd", row_group_size=10_000_000)
+    return buffer.getvalue()
 
 
 def _at_once(count: int, ask: Callable[[int], int]) -> list[int]:
     """The statuses of requests that are made at once; 0 for none."""
 
-    def asked(number: int) -> int:
+    def send(number: int) -> int:
         with contextlib.suppress(httpx.HTTPError):
             return ask(number)
         return 0
 
     with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(asked, range(count)))
+        return list(pool.map(send, range(count)))
 
 
 def _unexpected(statuses: list[int], *expected: int) -> list[str]:
@@ -183,7 +183,7 @@ def huge_profiles(target: Target) -> list[str]:
             return member.get(path, timeout=target.hold_seconds + 20).status_code
 
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(_at_once, 3, ask)
+        responses = pool.submit(_at_once, 3, ask)
         time.sleep(2)
         with target.member() as member:
             files = {"file": ("t.csv", b"n\n1\n2\n")}
@@ -194,7 +194,7 @@ def huge_profiles(target: Target) -> list[str]:
                 files=files,
                 timeout=60,
             ).status_code
-        statuses = asked.result()
+        statuses = responses.result()
     return _unexpected(statuses, 0, 200, 400, 429) + (
         [f"an upload of 6 bytes got {uploaded}"] if uploaded != 201 else []
     )

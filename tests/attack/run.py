@@ -58,9 +58,9 @@ def table(idle: Window, rows: Iterable[Row]) -> str:
         f"{'(idle)':26}{'':>9}{'':>7}{'':>10}{'':>7}{len(idle.latencies):>7}{len(idle.failures):>8}{idle.p95() * 1000:>8.0f}{'':>7}",
     ]
     for row in rows:
-        seen, over = row.window, "; ".join(row.over) or "nothing"
+        figures, over = row.window, "; ".join(row.over) or "nothing"
         lines.append(
-            f"{row.name:26}{seen.growth('web'):>9.0f}{seen.kept('web'):>7.0f}{seen.growth('frontend'):>10.0f}{seen.kept('frontend'):>7.0f}"
-            f"{len(seen.latencies):>7}{len(seen.failures):>8}{seen.p95() * 1000:>8.0f}{seen.p95() / idle.p95():>7.1f}  {over}"
+            f"{row.name:26}{figures.growth('web'):>9.0f}{figures.kept('web'):>7.0f}{figures.growth('frontend'):>10.0f}{figures.kept('frontend'):>7.0f}"
+            f"{len(figures.latencies):>7}{len(figures.failures):>8}{figures.p95() * 1000:>8.0f}{figures.p95() / idle.p95():>7.1f}  {over}"
         )
     return "\n".join(lines)

@@ -30,10 +30,10 @@ def main(names: list[str]) -> int:
         )
         return 2
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before the start")
-    asked = names or [*BENCHMARKS, *ALONE]
-    if any(name in BENCHMARKS for name in asked):
-        _on_one_installation([name for name in asked if name in BENCHMARKS])
-    for name in asked:
+    selected = names or [*BENCHMARKS, *ALONE]
+    if any(name in BENCHMARKS for name in selected):
+        _on_one_installation([name for name in selected if name in BENCHMARKS])
+    for name in selected:
         if name in ALONE:
             ALONE[name]()
     return 0

@@ -27,12 +27,12 @@ def cpu_shown(before: Seconds, after: Seconds, count: int) -> str:
         for name, seconds in before.items()
         if name in after
     }
-    told = ", ".join(
+    summary = ", ".join(
         f"{name} {spent:.2f}"
         for name, spent in sorted(each.items(), key=lambda pair: -pair[1])
         if spent >= 0.02
     )
-    return f"{sum(each.values()):.2f} ms of CPU each: {told}"
+    return f"{sum(each.values()):.2f} ms of CPU each: {summary}"
 
 
 def _used(process: psutil.Process) -> float:

@@ -27,9 +27,9 @@ def measure(_: Stack | None = None) -> None:
     """Print the peak memory, both rates of each pair, and the median ratio."""
     with tempfile.TemporaryDirectory(prefix="mimir-inference-") as name:
         folder = Path(name)
-        made = _child("prepare", folder)
+        prepared = _child("prepare", folder)
         print(
-            f"\nInference of {ROWS:,} rows ({made['columns']} columns), {made['algorithm']}, {THREADS} threads",
+            f"\nInference of {ROWS:,} rows ({prepared['columns']} columns), {prepared['algorithm']}, {THREADS} threads",
             flush=True,
         )
         ratios, by_cpu, over = [], [], []

@@ -208,8 +208,8 @@ def _object() -> dict[str, Any]:
     """The very object that the launcher makes, as raw JSON."""
     job_id = str(uuid.uuid4())
     spec = replace(PLAIN, name=worker_name(job_id, 1), job_id=job_id, attempt_id=str(uuid.uuid4()))
-    made: dict[str, Any] = json.loads(json.dumps(worker_job(spec, TEMPLATE)))
-    return made
+    created: dict[str, Any] = json.loads(json.dumps(worker_job(spec, TEMPLATE)))
+    return created
 
 
 # One launch on an idle installation
@@ -242,12 +242,12 @@ def _idle(stack: Stack, fake: FakeKubernetes) -> None:
 
 def _created_at(fake: FakeKubernetes) -> float:
     """When the last Job was asked for, by the fake's clock, which is this machine's; 0 before."""
-    made = [
+    created = [
         each["at"]
         for each in fake.requests()
         if each["verb"] == "create" and each["resource"] == "jobs"
     ]
-    return float(made[-1]) if made else 0.0
+    return float(created[-1]) if created else 0.0
 
 
 # A restart with thousands of live workers
@@ -275,12 +275,12 @@ def _restart(stack: Stack, fake: FakeKubernetes) -> None:
         )
         seconds = time.monotonic() - began
         peak = _peak(process)
-        asked = Counter(
+        requests_by_verb = Counter(
             (each["verb"], each["resource"]) for each in fake.requests() if not each["pages_on"]
         )
         failed = _count(database, "status NOT IN ('running', 'queued')", table="jobs_job")
         again = _count(database, "number > 1")
-    lists = sum(count for (verb, _), count in asked.items() if verb == "list")
+    lists = sum(count for (verb, _), count in requests_by_verb.items() if verb == "list")
     print(f"\nthe reconciler killed and started with {LIVE:,} live workers")
     print(
         f"  {'until the first whole pass, s':<34}{seconds:9.1f}  {'ok' if seconds <= RESTART_SECONDS else 'OVER'}: at most {RESTART_SECONDS:.0f}"
@@ -292,7 +292,7 @@ def _restart(stack: Stack, fake: FakeKubernetes) -> None:
         f"  {'lists':<34}{lists:9}  {'ok' if lists <= RESTART_LISTS else 'OVER'}: at most {RESTART_LISTS}"
     )
     print(
-        f"  {'created, failed, tried again':<34}{asked['create', 'jobs']:9} {failed} {again}",
+        f"  {'created, failed, tried again':<34}{requests_by_verb['create', 'jobs']:9} {failed} {again}",
         flush=True,
     )
 

@@ -82,19 +82,19 @@ def _run(stack: Stack, pipeline: str) -> dict[str, float]:
     sent = time.time()
     answer = stack.client.post("/api/v1/projects/demo/jobs/", json=body)
     answered = time.time()
-    made = answer.raise_for_status().json()
-    visible = _first_line(stack, made["id"])
-    stack.end_of(made["id"])
+    created = answer.raise_for_status().json()
+    visible = _first_line(stack, created["id"])
+    stack.end_of(created["id"])
     wait_for(lambda: not stack.workers(), "its worker is cleaned up")
-    at = {event["kind"]: _seconds(event["at"]) for event in stack.events(made["id"])}
+    at = {event["kind"]: _seconds(event["at"]) for event in stack.events(created["id"])}
     return {
         "POST sent": sent,
-        "committed": _seconds(made["created_at"]),
+        "committed": _seconds(created["created_at"]),
         "answered": answered,
         "admitted": at["job.admitted"],
         "spawned": at["job.launched"],
         "claimed": at["job.claimed"],
-        "line written": _seconds(stack.log(made["id"]).text.split(" ", 1)[0]),
+        "line written": _seconds(stack.log(created["id"]).text.split(" ", 1)[0]),
         "line visible": visible,
     }
 

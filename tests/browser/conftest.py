@@ -48,9 +48,9 @@ def session(stack: Stack, chromium: Browser) -> StorageState:
 
 @pytest.fixture
 def watch() -> Iterator[Watch]:
-    made = Watch()
-    yield made
-    assert made.troubles == []
+    created = Watch()
+    yield created
+    assert created.troubles == []
 
 
 @pytest.fixture
@@ -58,14 +58,14 @@ def visit(stack: Stack, chromium: Browser, watch: Watch) -> Iterator[Visit]:
     """`visit(**options)`: the page of a new visitor whom nobody knows."""
     contexts: list[BrowserContext] = []
 
-    def made(**options: Any) -> Page:
+    def created(**options: Any) -> Page:
         context = context_of(chromium, stack, **options)
         contexts.append(context)
         context.set_default_timeout(PATIENCE_MS)
         watch.follow(context)
         return context.new_page()
 
-    yield made
+    yield created
     for context in contexts:
         context.close()
 
@@ -85,13 +85,13 @@ def page(member: Visit) -> Page:
 @pytest.fixture
 def gated(stack: Stack, tmp_path: Path) -> Iterator[Callable[..., GatedJob]]:
     """Jobs that a test holds in its hand; none of them stays."""
-    made: list[GatedJob] = []
+    created: list[GatedJob] = []
 
     def submitted(**fields: Any) -> GatedJob:
-        made.append(GatedJob(stack, tmp_path, **fields))
-        return made[-1]
+        created.append(GatedJob(stack, tmp_path, **fields))
+        return created[-1]
 
     yield submitted
     wait_for(stack.answers, "the installation answers")
-    for job in made:
+    for job in created:
         job.be_gone()

@@ -71,8 +71,8 @@ def test_run_again_makes_a_new_job_that_names_the_old_one(page: Page, stack: Sta
     again = _job_of(page)
     expect(page.get_by_role("link", name=job[-8:])).to_be_visible()
     expect(page.locator(".st.pill")).to_have_text("Succeeded")
-    made = stack.job(again)
-    assert (made["retry_of"], made["name"], made["labels"], made["inputs"]) == (
+    created = stack.job(again)
+    assert (created["retry_of"], created["name"], created["labels"], created["inputs"]) == (
         job,
         "repeated",
         {"team": "bikes"},
@@ -87,13 +87,13 @@ def test_run_again_makes_a_new_job_that_names_the_old_one(page: Page, stack: Sta
 def test_run_again_with_changes_opens_the_form_filled_in(
     page: Page, stack: Stack, gated: Callable[..., GatedJob]
 ) -> None:
-    asked = {
+    parameters = {
         "resources": {"cpu": "1", "memory": "512Mi"},
         "priority": "high",
         "timeout_seconds": 77,
         "max_attempts": 2,
     }
-    job = gated(name="filled in", labels={"team": "bikes", "run": "nightly"}, **asked)
+    job = gated(name="filled in", labels={"team": "bikes", "run": "nightly"}, **parameters)
     job.end()
     pipeline = stack.end_of(job.id)["parameters"]["pipeline"]
     page.goto(job.path)
@@ -114,11 +114,15 @@ def test_run_again_with_changes_opens_the_form_filled_in(
     page.locator("[name=name]").fill("filled in anew")
     page.get_by_role("button", name="Run pipeline").click()
     page.wait_for_url("**/jobs/*-*/")
-    made = stack.job(_job_of(page))
-    assert (made["name"], made["parameters"]["pipeline"], made["labels"]) == (
+    created = stack.job(_job_of(page))
+    assert (created["name"], created["parameters"]["pipeline"], created["labels"]) == (
         "filled in anew",
         pipeline,
         {"team": "bikes", "run": "nightly"},
     )
-    assert (made["priority"], made["timeout_seconds"], made["max_attempts"]) == ("high", 77, 2)
-    stack.end_of(made["id"])
+    assert (created["priority"], created["timeout_seconds"], created["max_attempts"]) == (
+        "high",
+        77,
+        2,
+    )
+    stack.end_of(created["id"])

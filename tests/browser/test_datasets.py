@@ -54,7 +54,7 @@ def test_an_upload_shows_its_progress_and_the_dataset_appears_with_a_preview(
     file = tmp_path / "bike trips.csv"
     file.write_bytes(_csv(100_000))
     saw: list[tuple[float, str]] = []
-    page.expose_function("saw", lambda seen: saw.append(tuple(seen)))
+    page.expose_function("saw", lambda event: saw.append(tuple(event)))
     page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", SLOW)
     _choose(page, stack, "uploads", file)
     expect(page.get_by_label("Name")).to_have_value("bike_trips")  # suggested by the file
@@ -69,8 +69,8 @@ def test_an_upload_shows_its_progress_and_the_dataset_appears_with_a_preview(
     expect(page.get_by_role("heading", name="bike_trips")).to_be_visible()
     preview = page.get_by_role("region", name="First rows")
     heads = preview.get_by_role("columnheader")
-    for place, words in enumerate(("row", "stationvarchar", "daydate", "tripsbigint")):
-        expect(heads.nth(place)).to_contain_text(words)
+    for place, label in enumerate(("row", "stationvarchar", "daydate", "tripsbigint")):
+        expect(heads.nth(place)).to_contain_text(label)
     expect(preview.get_by_role("row").nth(1)).to_have_text("1Pier 692026-10-010")
     expect(preview.get_by_role("row")).to_have_count(101)
     expect(page.get_by_text("first 100 of 100,000 rows")).to_be_visible()
@@ -117,10 +117,10 @@ def test_a_wrong_upload_is_pointed_out_and_undone(page: Page, stack: Stack, tmp_
 
 
 def _zipped(data: bytes) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("trips.csv", data)
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 @pytest.mark.parametrize(("pack", "word"), [(gzip.compress, "gzip"), (_zipped, "zip")])

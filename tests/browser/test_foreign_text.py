@@ -115,12 +115,12 @@ def _long(version: dict[str, Any]) -> dict[str, Any]:
 def long_names(stack: Stack) -> Iterator[dict[str, Any]]:
     """Everything with a name of 200 characters that knows no place to break."""
     slug, name = "x" * 63, LONG["name"]
-    made = stack.call(
+    created = stack.call(
         "POST",
         "/api/v1/projects/",
         json={"slug": slug, "name": LONG["project"], "description": "d" * 400},
     )
-    assert made.status_code == 201, made.text
+    assert created.status_code == 201, created.text
     base = f"/api/v1/projects/{slug}/"
     data = f"{'c' * 120},n\n{'v' * 3000},1\n".encode()
     assert (

@@ -103,9 +103,9 @@ def test_an_empty_project_loads_the_sample_and_runs_all_four_types_by_the_form(
     base = f"/api/v1/projects/{stack.project(PROJECT)}/"
     page.goto(f"/projects/{PROJECT}/")
     page.get_by_role("button", name="Load the sample").click()
-    story = page.get_by_role("region", name="The sample, step by step")
-    expect(story.locator("li .st-succeeded")).to_have_count(1)
-    run = story.get_by_role("link", name="Run pipeline")
+    steps_region = page.get_by_role("region", name="The sample, step by step")
+    expect(steps_region.locator("li .st-succeeded")).to_have_count(1)
+    run = steps_region.get_by_role("link", name="Run pipeline")
     expect(run).to_be_visible()
     assert (
         stack.call("GET", f"{base}pipelines/{sample.PIPELINE}/").json()["versions"][0]["definition"]
@@ -122,9 +122,9 @@ def test_an_empty_project_loads_the_sample_and_runs_all_four_types_by_the_form(
     _run(page, stack, prepare)
     expect(page.locator("#job-results")).to_contain_text(sample.HISTORY)
     page.goto(f"/projects/{PROJECT}/")
-    expect(story.locator("li .st-succeeded")).to_have_count(2)
+    expect(steps_region.locator("li .st-succeeded")).to_have_count(2)
     expect(page.locator("[data-newrows]")).to_be_hidden()  # nothing came since the page was opened
-    story.get_by_role("link", name=f"Train {sample.HISTORY}").click()
+    steps_region.get_by_role("link", name=f"Train {sample.HISTORY}").click()
     for name, value in learn["parameters"].items():
         if isinstance(value, str):
             expect(page.locator(f"[name='parameters.{name}']").first).to_have_value(value)
@@ -147,7 +147,7 @@ def test_an_empty_project_loads_the_sample_and_runs_all_four_types_by_the_form(
     expect(page.get_by_role("heading", level=1)).to_contain_text(str(revision))
 
     page.goto(f"/projects/{PROJECT}/")
-    expect(story).to_have_count(0)  # all steps are done
+    expect(steps_region).to_have_count(0)  # all steps are done
     expect(page.get_by_role("region", name="Needs attention")).to_contain_text(
         "Nothing needs attention"
     )
@@ -155,8 +155,8 @@ def test_an_empty_project_loads_the_sample_and_runs_all_four_types_by_the_form(
         "4"
     )
     kept = page.get_by_role("region", name="Latest results")
-    made_by = f"Update {sample.TWIN} from {sample.FORECAST}"
-    expect(kept.get_by_role("row", name=made_by)).to_contain_text(f"revision {revision}")
+    source = f"Update {sample.TWIN} from {sample.FORECAST}"
+    expect(kept.get_by_role("row", name=source)).to_contain_text(f"revision {revision}")
     history = kept.get_by_role("row", name=sample.HISTORY).filter(has_text=sample.PIPELINE)
     expect(history.get_by_role("group")).to_have_attribute("aria-label", "One run: succeeded")
     results = page.get_by_role("region", name="New results")

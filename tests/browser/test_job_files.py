@@ -35,9 +35,9 @@ STEPS: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def job(stack: Stack) -> str:
-    made = stack.submit(STEPS, project=stack.project("files"))
-    assert stack.end_of(made)["status"] == "succeeded"
-    return made
+    created = stack.submit(STEPS, project=stack.project("files"))
+    assert stack.end_of(created)["status"] == "succeeded"
+    return created
 
 
 def _open(page: Page, job: str, name: str) -> None:

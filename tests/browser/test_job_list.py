@@ -36,17 +36,17 @@ def _query(page: Page) -> dict[str, list[str]]:
 
 def test_older_leads_through_all_of_them_once_and_newest_back(page: Page, many: str) -> None:
     page.goto(many)
-    seen: list[str] = []
+    names: list[str] = []
     while True:
         expect(_rows(page)).to_have_count(PAGE)
-        seen += _names(page)
+        names += _names(page)
         older = page.get_by_role("link", name="Older")
         if not older.count():
             break
         before = page.url
         older.click()
         page.wait_for_url(partial(ne, before))
-    assert seen == [f"night {number:03d}" for number in reversed(range(500))]
+    assert names == [f"night {number:03d}" for number in reversed(range(500))]
     assert _query(page)["cursor"]
     page.get_by_role("link", name="Newest", exact=True).click()
     expect(_rows(page).first).to_contain_text("night 499")

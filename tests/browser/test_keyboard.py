@@ -12,7 +12,7 @@ from tests.support.stack import Stack
 
 TABS_MAX = 60
 # Visible focus: an outline of at least 2 px on the element or on the box around its field.
-_SEEN = """() => {
+_VISIBLE = """() => {
   const one = document.activeElement;
   if (!one || one === document.body) return "nothing has the focus";
   const outlined = (element) => {
@@ -31,7 +31,7 @@ def _tab_to(page: Page, target: Locator) -> None:
     expect(target).to_be_visible()
     for _ in range(TABS_MAX):
         page.keyboard.press("Tab")
-        assert page.evaluate(_SEEN) == ""
+        assert page.evaluate(_VISIBLE) == ""
         if target.evaluate("(one) => one === document.activeElement"):
             return
     raise AssertionError(f"{TABS_MAX} times Tab did not lead to {target}")

@@ -18,12 +18,12 @@ for number in range(1, int(sys.argv[1]) + 1):
 def job(stack: Stack) -> str:
     """A job whose log is long."""
     argv = ["python3", "-c", _PROGRAM, str(LINES), str(WANTED)]
-    made = stack.submit(
+    created = stack.submit(
         [{"id": "talk", "uses": "command", "with": {"argv": argv}}], name="much to say"
     )
-    assert stack.end_of(made)["status"] == "succeeded"
-    stack.assert_whole_log(made)
-    return made
+    assert stack.end_of(created)["status"] == "succeeded"
+    stack.assert_whole_log(created)
+    return created
 
 
 def _row(page: Page, number: int) -> Locator:

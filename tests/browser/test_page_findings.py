@@ -142,10 +142,10 @@ def test_the_log_of_a_training_tells_its_stages_and_is_never_at_odds_with_the_st
     expect(page.locator("[data-log-state]")).to_have_text("complete")
     lines = page.locator("[data-log-rows] .ln")
     expect(lines.filter(has_text="mimir: ").nth(2)).to_be_visible()
-    seen: list[list[str]] = page.evaluate("window.seen")
+    shown: list[list[str]] = page.evaluate("window.seen")
     assert [
         (status, said)
-        for status, said in seen
+        for status, said in shown
         if status == "Running" and ("starting" in said or "starts" in said)
     ] == []
 
@@ -192,15 +192,15 @@ def test_what_a_training_asks_for_fits_the_machine(
         "type": "ml_training",
         "parameters": {"dataset": "customers", "target": "churn", "model": "any"},
     }
-    asked = stack.call("POST", f"/api/v1/projects/{PROJECT}/jobs/?dry_run=1", json=body).json()[
+    checked = stack.call("POST", f"/api/v1/projects/{PROJECT}/jobs/?dry_run=1", json=body).json()[
         "resources"
     ]
-    room = page.locator("[data-dry] dt", has_text="Resources").locator("+ dd")
+    resources = page.locator("[data-dry] dt", has_text="Resources").locator("+ dd")
     cores = os.cpu_count() or 1
-    words = room.inner_text().split(" CPU")[0].split()
-    assert max(float(word) for word in words if word != "to") <= cores, words
-    assert parse_cpu(asked["cpu"]) <= 1000 * cores
-    assert parse_memory(asked["memory"]) <= psutil.virtual_memory().total
+    values = resources.inner_text().split(" CPU")[0].split()
+    assert max(float(word) for word in values if word != "to") <= cores, values
+    assert parse_cpu(checked["cpu"]) <= 1000 * cores
+    assert parse_memory(checked["memory"]) <= psutil.virtual_memory().total
 
 
 def test_a_decimal_comma_is_answered_with_the_number_to_type(
@@ -243,10 +243,10 @@ def test_a_column_that_is_text_because_of_few_cells_is_reported_and_fixed_by_one
         + "".join(f"{n},{'unknown' if n in (40, 90) else n * 2}\n" for n in range(1, 101))
     )
     _stage(page, stack, file, "amounts")
-    told = page.locator(".banner", has_text="Column amount is text because of")
-    expect(told).to_contain_text("98 of its 100 cells are numbers")
-    expect(told).to_contain_text("unknown")
-    told.get_by_role("button").first.click()
+    banner = page.locator(".banner", has_text="Column amount is text because of")
+    expect(banner).to_contain_text("98 of its 100 cells are numbers")
+    expect(banner).to_contain_text("unknown")
+    banner.get_by_role("button").first.click()
     expect(page.get_by_text("Column amount is text because of")).to_have_count(0)
     page.get_by_role("button", name="Import 100 rows").click()
     page.wait_for_url("**/datasets/amounts/**")

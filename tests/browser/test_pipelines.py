@@ -67,16 +67,18 @@ def test_invalid_json_is_shown_at_its_line_without_a_request(page: Page, stack: 
     _new(page, stack)
     broken = _text(_NUMBERS).replace('"uses": "sql",', '"uses": "sql"')
     _steps(page).fill(broken)
-    asked: list[str] = []
+    requests_sent: list[str] = []
     page.on(
         "request",
-        lambda request: asked.append(request.url) if request.resource_type != "font" else None,
+        lambda request: (
+            requests_sent.append(request.url) if request.resource_type != "font" else None
+        ),
     )
     page.get_by_role("button", name="Check").click()
     expect(page.locator("#faults li")).to_contain_text(
         f"Line {_line(broken, chr(34) + 'with')}: invalid JSON"
     )
-    assert asked == []
+    assert requests_sent == []
 
 
 def test_an_error_on_saving_is_shown_at_its_field_and_the_text_stays(
@@ -165,17 +167,17 @@ def test_what_somebody_else_saved_meanwhile_is_not_covered_up(
 
 def test_leaving_with_unsaved_text_asks_first(page: Page, stack: Stack) -> None:
     _new(page, stack)
-    asked: list[str] = []
+    dialogs: list[str] = []
 
     def dismiss(dialog: Dialog) -> None:
-        asked.append(dialog.type)
+        dialogs.append(dialog.type)
         dialog.dismiss()
 
     page.on("dialog", dismiss)
     _steps(page).press_sequentially(" ")
     page.get_by_role("link", name="Datasets").click(no_wait_after=True)
     expect(page.get_by_role("heading", name="New pipeline")).to_be_visible()
-    assert asked == ["beforeunload"]
+    assert dialogs == ["beforeunload"]
     page.evaluate(
         "document.querySelector('textarea').value = document.querySelector('textarea').defaultValue"
     )

@@ -185,7 +185,7 @@ def test_a_form_is_not_sent_for_another_user_whichever_request_caused_the_sign_i
     held: list[Route] = []
     looked: list[bool] = []
 
-    def look(route: Route) -> None:
+    def inspect_request(route: Route) -> None:
         route.fulfill(response=route.fetch())
         looked.append(True)
         while held:
@@ -194,7 +194,7 @@ def test_a_form_is_not_sent_for_another_user_whichever_request_caused_the_sign_i
     sent = _forms_sent(page)
     page.goto(f"/projects/{project}/jobs/new/?pipeline=kept")
     _end_session(page)
-    page.route("**/jobs/new/**", look)
+    page.route("**/jobs/new/**", inspect_request)
     page.route("**/session/", lambda route: route.continue_() if looked else held.append(route))
     page.route(
         "**/signin/", lambda route: route.fulfill(json={"username": "somebody-else", "csrf": "x"})

@@ -48,8 +48,8 @@ def test_a_running_job_says_that_it_waits_for_the_storage(
     stack: Stack, page: Page, gated: Callable[..., GatedJob]
 ) -> None:
     job = gated().running()
-    told = json.dumps(storage_wait("the artifact storage is full"))
-    rows(stack, WAITS, told, told, job.id)
+    wait = json.dumps(storage_wait("the artifact storage is full"))
+    rows(stack, WAITS, wait, wait, job.id)
     page.goto(job.path)
     why = page.locator("#job-why")
     expect(why.get_by_role("heading")).to_have_text("Waiting: the artifact storage is full.")

@@ -72,8 +72,8 @@ def test_a_form_that_is_refused_shows_the_errors_at_their_fields_and_keeps_what_
     memory.fill("512Mi")
     page.get_by_role("button", name="Run pipeline").click()
     page.wait_for_url("**/jobs/*-*/")
-    made = _jobs(stack, "refused at first")
-    assert [(job["labels"], job["priority"], job["resources"]["memory"]) for job in made] == [
+    created = _jobs(stack, "refused at first")
+    assert [(job["labels"], job["priority"], job["resources"]["memory"]) for job in created] == [
         ({"team": "bikes"}, "high", "512Mi")
     ]
 
@@ -152,7 +152,7 @@ def test_a_choice_updates_its_dependent_fields_and_keeps_typed_text(
     page.get_by_label("Seed").fill("42")
     page.get_by_label("Seed").blur()
     expect(page.locator("#curl")).to_contain_text('"seed": 42')
-    asked = {
+    parameters = {
         "dataset": "trips",
         "target": "rides",
         "features": ["hour"],
@@ -162,7 +162,7 @@ def test_a_choice_updates_its_dependent_fields_and_keeps_typed_text(
         "hyperparameters": {"n_estimators": 7},
         "seed": 42,
     }
-    assert _curl(page) == {"type": "ml_training", "parameters": asked}
+    assert _curl(page) == {"type": "ml_training", "parameters": parameters}
     expect(page.locator("[data-dry]")).to_contain_text("a version of model demand")
     page.locator("label", has_text="Prediction").click()
     expect(page.get_by_label("Output")).to_be_visible()

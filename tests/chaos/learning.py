@@ -124,16 +124,16 @@ def shared_twin_faults(stack: Stack, project: str, succeeded: dict[str, Any]) ->
     if [row["number"] for row in revisions] != list(range(1, len(revisions) + 1)):
         found.append(f"its revisions are numbered {[row['number'] for row in revisions]}")
     updates = [row for row in revisions if row["job"] is not None]
-    made = {
+    created = {
         job: result["revision"]
         for job, result in succeeded.items()
         if result["created"] + result["changed"] + result["removed"]
     }
     if len({row["job"] for row in updates}) != len(updates):
         found.append("a job made two revisions of it")
-    if {row["job"]: row["number"] for row in updates} != made:
+    if {row["job"]: row["number"] for row in updates} != created:
         found.append(
-            f"its revisions are {[(row['job'], row['number']) for row in updates]}, its jobs say {made}"
+            f"its revisions are {[(row['job'], row['number']) for row in updates]}, its jobs say {created}"
         )
     if updates:
         found += _state_faults(stack, project, SHARED, updates[-1]["dataset"]["version"])

@@ -52,14 +52,14 @@ def _started_order(stack: Stack) -> list[int]:
 
 def test_with_every_message_dropped_jobs_start_in_the_same_order(stack: Stack) -> None:
     """Once with all messages, once with none: every wake and launch of the run is sent, and reaches nobody."""
-    heard = _started_order(stack)
+    order_before = _started_order(stack)
     environment = {"REDIS_URL": _database(stack, 1), "NOWHERE": _database(stack, 2)}
     with (
         stopped(stack.pids("dispatcher")[0]),
         beside(stack, "dispatcher", "-c", _DEAF_DISPATCHER, **environment),
     ):
         unheard = _started_order(stack)
-    assert unheard == heard == [2, 7, 3, 6, 1, 4, 0, 5]
+    assert unheard == order_before == [2, 7, 3, 6, 1, 4, 0, 5]
 
 
 def test_a_launch_message_starts_what_a_sweep_has_admitted(stack: Stack) -> None:

@@ -61,8 +61,8 @@ NAMES = {
 
 
 def _rule(pattern: str) -> re.Pattern[str]:
-    words = pattern.replace(" ", r"\s+")
-    return re.compile(rf"(?<![\w-]){words}(?![\w-])", re.IGNORECASE)
+    spaced = pattern.replace(" ", r"\s+")
+    return re.compile(rf"(?<![\w-]){spaced}(?![\w-])", re.IGNORECASE)
 
 
 PHRASE_RULES = {rule: _rule(pattern) for rule, pattern in PHRASES.items()}

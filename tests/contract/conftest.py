@@ -184,7 +184,7 @@ class Person:
 @pytest.fixture(scope="package")
 def people(api: Api, admin: Admin, project: str) -> dict[str, Person]:
     """A member of each role in `project`, and a stranger. Users are made where administrators make them."""
-    made = {}
+    created = {}
     for name in (*ROLES, "stranger"):
         form = {
             "username": name,
@@ -199,10 +199,10 @@ def people(api: Api, admin: Admin, project: str) -> dict[str, Person]:
                 api("PUT", f"projects/{project}/members/{name}/", json={"role": name}).status_code
                 == 200
             )
-        made[name] = Person(
+        created[name] = Person(
             name, api.post("session/", {"username": name, "password": PASSWORD})["token"]
         )
-    return made
+    return created
 
 
 @pytest.fixture(scope="package")

@@ -89,12 +89,12 @@ def _strict(schema: Any) -> Any:
         return [_strict(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    made = {
+    created = {
         key: _strict(value) for key, value in schema.items() if key not in ("readOnly", "writeOnly")
     }
-    if made.get("type") in ("object", ["object", "null"]) and "properties" in made:
-        made.setdefault("additionalProperties", False)
-    return made
+    if created.get("type") in ("object", ["object", "null"]) and "properties" in created:
+        created.setdefault("additionalProperties", False)
+    return created
 
 
 def document_of(client: httpx.Client) -> Document:

@@ -236,11 +236,11 @@ class Installation:
             entry.unlink()  # a worker that has the right bytes already does not ask for them
         path, (_, size, sha256) = self.stored(), self._row()
         original = path.read_bytes()
-        made = content(original)
+        created = content(original)
         path.chmod(0o600)
-        path.write_bytes(made)
+        path.write_bytes(created)
         if row_agrees:
-            self._write(len(made), hashlib.sha256(made).hexdigest())
+            self._write(len(created), hashlib.sha256(created).hexdigest())
 
         def undo() -> None:
             path.write_bytes(original)

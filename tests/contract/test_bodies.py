@@ -27,8 +27,8 @@ def client(stack: Stack, request: pytest.FixtureRequest) -> Iterator[httpx.Clien
     headers = {"Authorization": f"Bearer {stack.described['token']}"}
     with httpx.Client(
         base_url=f"http://localhost:{port}", headers=headers, timeout=60, trust_env=False
-    ) as made:
-        yield made
+    ) as created:
+        yield created
 
 
 def _chunked(data: bytes, size: int = 7000) -> Iterator[bytes]:

@@ -61,7 +61,7 @@ def paused(api: Api) -> Iterator[str]:
 
 def test_a_job_has_every_field_from_submit_to_end(api: Api, project: str) -> None:
     resources = {"cpu": "500m", "memory": "1Gi", "gpu": 0}
-    asked = _body(
+    body = _body(
         name="Named",
         labels={"team": "blue"},
         priority="high",
@@ -69,11 +69,11 @@ def test_a_job_has_every_field_from_submit_to_end(api: Api, project: str) -> Non
         timeout_seconds=60,
         max_attempts=2,
     )
-    made = api.post(f"projects/{project}/jobs/", asked)
-    assert set(made) == set(_KEYS.split())
-    ended = api.ended(made["id"])
+    created = api.post(f"projects/{project}/jobs/", body)
+    assert set(created) == set(_KEYS.split())
+    ended = api.ended(created["id"])
     expected = {
-        "id": made["id"],
+        "id": created["id"],
         "project": project,
         "name": "Named",
         "labels": {"team": "blue"},
@@ -102,18 +102,18 @@ def test_a_job_has_every_field_from_submit_to_end(api: Api, project: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("asked", "requested"), [("512Mi", "512Mi"), ("3Gi", "2Gi"), ("8Gi", "8Gi")]
+    ("requested_value", "requested"), [("512Mi", "512Mi"), ("3Gi", "2Gi"), ("8Gi", "8Gi")]
 )
 def test_a_request_is_the_default_up_to_the_limit_and_the_full_value_above_it(
-    api: Api, project: str, asked: str, requested: str
+    api: Api, project: str, requested_value: str, requested: str
 ) -> None:
     """The profile of pipelines: 1 to 2 CPU, 2 to 4 GB."""
     checked = api.post(
-        f"projects/{project}/jobs/?dry_run=true", _body(resources={"memory": asked}), 200
+        f"projects/{project}/jobs/?dry_run=true", _body(resources={"memory": requested_value}), 200
     )
     assert checked["resources"] == {
         "cpu": "2",
-        "memory": asked,
+        "memory": requested_value,
         "gpu": 0,
         "requests": {"cpu": "1", "memory": requested, "gpu": 0},
     }
@@ -129,8 +129,8 @@ def test_a_job_asks_for_a_cluster_and_its_attempt_says_where_it_ran(api: Api, pr
     assert [row["cluster"] for row in api.every(f"jobs/{ended['id']}/attempts/")] == ["local"]
     again = api.post(f"jobs/{ended['id']}/retry/", None)
     assert (again["cluster"], again["region"]) == ("local", None)
-    for asked in ({"cluster": "moon"}, {"region": "moon"}):
-        error = api.refused("POST", path, 400, *asked, json=_body(**asked))
+    for placement in ({"cluster": "moon"}, {"region": "moon"}):
+        error = api.refused("POST", path, 400, *placement, json=_body(**placement))
         assert "local" in error["detail"].get("cluster", "local"), "it says which there are"
 
 
@@ -185,15 +185,15 @@ def test_one_key_twice_at_the_same_time_is_one_job(api: Api, project: str) -> No
 
 def test_jobs_are_listed_newest_first_and_filtered(api: Api, paused: str) -> None:
     path = f"projects/{paused}/jobs/"
-    made = [
+    created = [
         api.post(path, _body(name=f"job {number}", labels={"number": str(number)}))["id"]
         for number in range(5)
     ]
-    assert api.post(f"jobs/{made[0]}/cancel/", None, 202)["status"] == "cancelled"
-    newest = made[::-1]
+    assert api.post(f"jobs/{created[0]}/cancel/", None, 202)["status"] == "cancelled"
+    newest = created[::-1]
     assert [row["id"] for row in api.every(path, limit=2)] == newest
     assert [row["id"] for row in api.every(path, status="queued")] == newest[:-1]
-    assert [row["id"] for row in api.every(path, status="cancelled")] == [made[0]]
+    assert [row["id"] for row in api.every(path, status="cancelled")] == [created[0]]
     # A status may be repeated, and `next` keeps the filters.
     page = api(
         "GET", path, params=[("status", "queued"), ("status", "cancelled"), ("limit", "2")]
@@ -205,8 +205,8 @@ def test_jobs_are_listed_newest_first_and_filtered(api: Api, paused: str) -> Non
     assert [row["id"] for row in found] == newest
     assert [row["id"] for row in api.every(path, type="pipeline_execution")] == newest
     assert api.every(path, type="ml_training") == []
-    assert [row["id"] for row in api.every(path, label="number=3")] == [made[3]]
-    assert [row["id"] for row in api.every(path, q="job 2")] == [made[2]]
+    assert [row["id"] for row in api.every(path, label="number=3")] == [created[3]]
+    assert [row["id"] for row in api.every(path, q="job 2")] == [created[2]]
     api.refused("GET", path, 400, "status", params={"status": "ended"})
     api.refused("GET", path, 400, "type", params={"type": "nothing"})
     assert api.get(f"{path}counts/")["queued"] == 4

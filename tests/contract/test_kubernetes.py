@@ -29,14 +29,14 @@ MANIFESTS = [
 
 @pytest.fixture(scope="module")
 def fake() -> Iterator[FakeKubernetes]:
-    with FakeKubernetes(real_time=True) as made:
-        yield made
+    with FakeKubernetes(real_time=True) as created:
+        yield created
 
 
 @pytest.fixture(scope="module")
 def node(fake: FakeKubernetes) -> Iterator[RealNode]:
-    with real_node(fake) as made:
-        yield made
+    with real_node(fake) as created:
+        yield created
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +139,7 @@ def test_out_of_memory_names_the_limit_and_the_memory_to_request(
 
 
 @pytest.mark.parametrize(
-    ("start", "category", "words"),
+    ("start", "category", "text"),
     [
         (Start.IMAGE_NOT_FOUND, "image_not_found", "mimir-aip/worker"),
         (Start.QUOTA, "quota_exceeded", "quota"),
@@ -148,13 +148,13 @@ def test_out_of_memory_names_the_limit_and_the_memory_to_request(
     ],
 )
 def test_a_waiting_worker_names_its_cause_and_continues_once_it_is_fixed(
-    stack: Stack, fake: FakeKubernetes, start: Start, category: str, words: str
+    stack: Stack, fake: FakeKubernetes, start: Start, category: str, text: str
 ) -> None:
     fake.script(start=start)
     job = stack.submit("true")
     wait_for(lambda: fake.counts()["jobs"], "its Job is made")
-    made = time.monotonic()
-    told = wait_for(
+    started = time.monotonic()
+    reported = wait_for(
         lambda: (
             (shown := stack.job(job))["diagnosis"]
             and shown["diagnosis"]["category"] == category
@@ -162,10 +162,10 @@ def test_a_waiting_worker_names_its_cause_and_continues_once_it_is_fixed(
         ),
         "it is told",
     )
-    print(f"{category} told after {time.monotonic() - made:.2f} s")
-    assert told["status"] == "launching"
-    assert words in told["message"]
-    assert told["diagnosis"]["next_steps"]
+    print(f"{category} told after {time.monotonic() - started:.2f} s")
+    assert reported["status"] == "launching"
+    assert text in reported["message"]
+    assert reported["diagnosis"]["next_steps"]
     assert "job.waits" in [event["kind"] for event in stack.events(job)]
     fake.script(start=Start.RUNS)
     fake.act(f"worker-job-{job}-1", Act.START)
@@ -180,10 +180,13 @@ def test_an_unanswered_launch_is_reported_and_does_not_block_others(
     fake.fault(Fault.TIMEOUT_BEFORE_COMMIT, verb="create", resource="jobs", seconds=0.2)
     fake.fault(Fault.TIMEOUT_BEFORE_COMMIT, verb="create", resource="jobs", seconds=15)
     job = stack.submit("true")
-    told = wait_for(
+    reported = wait_for(
         lambda: (shown := stack.job(job))["diagnosis"] and shown, "the job says why it waits"
     )
-    assert (told["status"], told["diagnosis"]["category"]) == ("launching", "cluster_unreachable")
+    assert (reported["status"], reported["diagnosis"]["category"]) == (
+        "launching",
+        "cluster_unreachable",
+    )
     wait_for_sweeps(stack)
     assert fake.counts()["jobs"] == 0, "all of this while the launch hangs"
     ended = stack.end_of(job)
@@ -254,8 +257,11 @@ def _as_if_later(stack: Stack) -> None:
 def test_on_an_unreachable_cluster_a_worker_with_heartbeats_continues_and_a_silent_one_is_lost(
     stack: Stack, node: RealNode, fake: FakeKubernetes
 ) -> None:
-    heard, silent = stack.submit("echo begun; sleep 600"), stack.submit("echo begun; sleep 600")
-    _runs(stack, node, heard)
+    with_heartbeat, silent = (
+        stack.submit("echo begun; sleep 600"),
+        stack.submit("echo begun; sleep 600"),
+    )
+    _runs(stack, node, with_heartbeat)
     _runs(stack, node, silent)
     beats = "SELECT beat_at, counted_seconds FROM jobs_webuptime"
     before = rows(stack, beats)[0]
@@ -273,14 +279,17 @@ def test_on_an_unreachable_cluster_a_worker_with_heartbeats_continues_and_a_sile
             "it is away",
         )
         _long_ago(stack, silent)
-        told = wait_for(lambda: stack.job(silent)["away"], "it is told")
-        assert (told["cluster"], told["heard_at"] < told["lost_at"]) == ("local", True)
+        reported = wait_for(lambda: stack.job(silent)["away"], "it is told")
+        assert (reported["cluster"], reported["heard_at"] < reported["lost_at"]) == ("local", True)
         with closing(sign_in(stack)) as person:
             shown = person.get(f"/jobs/{silent}/").text
             assert "Its cluster and its worker do not answer" in shown
             assert "The cluster local has not answered since" in shown
-            assert "worker do not answer" not in person.get(f"/jobs/{heard}/").text
-        assert (stack.job(heard)["status"], stack.job(heard)["away"]) == ("running", None)
+            assert "worker do not answer" not in person.get(f"/jobs/{with_heartbeat}/").text
+        assert (stack.job(with_heartbeat)["status"], stack.job(with_heartbeat)["away"]) == (
+            "running",
+            None,
+        )
         _as_if_later(stack)
         ended = wait_for(
             lambda: (each := stack.attempts(silent)[0])["gone_at"] and each,
@@ -291,7 +300,7 @@ def test_on_an_unreachable_cluster_a_worker_with_heartbeats_continues_and_a_sile
             False,
             False,
         )
-        assert stack.job(heard)["status"] == "running"
+        assert stack.job(with_heartbeat)["status"] == "running"
     finally:
         fake.clear_faults()
         os.kill(container.process.pid, signal.SIGCONT)
@@ -305,8 +314,11 @@ def test_on_an_unreachable_cluster_a_worker_with_heartbeats_continues_and_a_sile
         ),
         "the old worker is gone",
     )
-    assert (stack.job(heard)["attempt"], stack.job(heard)["status"]) == (1, "running")
-    for job in (heard, silent):
+    assert (stack.job(with_heartbeat)["attempt"], stack.job(with_heartbeat)["status"]) == (
+        1,
+        "running",
+    )
+    for job in (with_heartbeat, silent):
         stack.call("POST", f"/api/v1/jobs/{job}/cancel/")
         assert stack.end_of(job)["status"] == "cancelled"
 

@@ -110,8 +110,8 @@ def test_the_summary_lists_failures_and_new_results(api: Api, trained: dict[str,
         bool(needs["summary"]),
         bool(needs["next_steps"]),
     ) == ("broken", "failed", True, True)
-    (made,) = shown["results"]
-    assert (made["kind"], made["name"], made["version"], made["job"]) == (
+    (created,) = shown["results"]
+    assert (created["kind"], created["name"], created["version"], created["job"]) == (
         "model",
         "line",
         1,

@@ -220,11 +220,11 @@ def visitors(
 @pytest.fixture(scope="module")
 def staged(project: str, people: dict[str, Person], as_user: AsUser) -> str:
     """The id of a file that the maintainer has sent and not imported."""
-    made = as_user(people["maintainer"].token)(
+    created = as_user(people["maintainer"].token)(
         "POST", f"projects/{project}/uploads/", files={"file": ("a.csv", b"a\n1\n")}
     )
-    assert made.status_code == 201, made.text
-    return str(made.json()["id"])
+    assert created.status_code == 201, created.text
+    return str(created.json()["id"])
 
 
 def _path(route: str, ran: dict[str, Any], staged: str) -> str:
@@ -255,35 +255,35 @@ def test_access_to_a_page(
             continue  # it would end the sessions of the people: test_account.py has it
         path = _path(route, ran, staged)
         answer = visitor.get(path) if method == "GET" else visitor.send(path, form or {})
-        told = f"{person} got {answer.status_code} {answer.headers.get('Location', '')}, the rule is {need}"
+        expected = f"{person} got {answer.status_code} {answer.headers.get('Location', '')}, the rule is {need}"
         out = answer.status_code == 302 and answer.headers["Location"].startswith("/signin/")
         out = out or (
             answer.status_code == 401 and 'action="/signin/"' in answer.text
         )  # a posted form is kept beside the sign-in
         if need == PUBLIC:
-            assert answer.status_code < 400, told
+            assert answer.status_code < 400, expected
         elif need == LINK:
             assert (answer.status_code, "This link is not valid" in answer.text) == (400, True), (
-                told
+                expected
             )
         elif need == FORM:
-            assert out if person == "nobody" else answer.status_code == 200, told
+            assert out if person == "nobody" else answer.status_code == 200, expected
         elif person in OUT:
-            assert out, told
+            assert out, expected
         elif need == SIGNED:
-            assert not out, told
-            assert answer.status_code in (200, 302, 400, 404, 409), told
+            assert not out, expected
+            assert answer.status_code in (200, 302, 400, 404, 409), expected
         elif need == ADMINISTRATOR:
-            assert answer.status_code == 403, told
+            assert answer.status_code == 403, expected
         elif person == "stranger":
-            assert answer.status_code == 404, told
+            assert answer.status_code == 404, expected
         elif RANK[person] < RANK[need]:
-            assert answer.status_code == 403, told
+            assert answer.status_code == 403, expected
         else:
-            assert not out, told
+            assert not out, expected
             assert answer.status_code in (
                 (404,) if route.endswith("raw/") else (200, 302, 400, 409)
-            ), told  # a text is sent to no frame
+            ), expected  # a text is sent to no frame
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_members_are_added_changed_and_removed_by_the_forms_of_their_page(
         maintainer.send("/projects/new/", {"slug": "by-form", "name": "By form"}).status_code == 302
     )
     name, last = people["stranger"].username, people["maintainer"].username
-    for form, status, told in (
+    for form, status, expected in (
         ({"username": name, "role": "viewer"}, 302, ""),
         ({"username": name, "role": "operator"}, 400, "is already a member, with the role viewer"),
         ({"username": name, "role": "operator", "change": "1"}, 302, ""),
@@ -334,7 +334,7 @@ def test_members_are_added_changed_and_removed_by_the_forms_of_their_page(
         ({"username": last, "remove": "1"}, 400, "maintainer"),
     ):
         answer = maintainer.send(page, form)
-        assert (answer.status_code, told in answer.text) == (status, True), form
+        assert (answer.status_code, expected in answer.text) == (status, True), form
     assert "you are operator" in visitors["stranger"].get("/projects/").text
     assert maintainer.send(page, {"username": name, "remove": "1"}).headers["Location"] == page
     assert visitors["stranger"].get(page).status_code == 404
@@ -356,12 +356,12 @@ def test_a_cluster_is_added_changed_disabled_and_removed_by_forms(stack: Stack, 
         new, {**form, "name": "By form", "jobs": "many", "tolerations": '{"key": "a b"}'}
     )
     assert (bad.status_code, "Enter a whole number, for example 8." in bad.text) == (400, True)
-    for wrong, told in (
+    for wrong, expected in (
         ({"name": "By form"}, "Must be 1 to 63 lower-case letters"),
         ({"tolerations": '{"key": "a b"}'}, "Number 1: key must be a label"),
     ):
         bad = boss.send(new, {**form, **wrong})
-        assert (bad.status_code, told in bad.text) == (400, True), told
+        assert (bad.status_code, expected in bad.text) == (400, True), expected
     assert boss.send(new, form).headers["Location"] == page
     etag = re.search(r'name="etag" value="([^"]+)"', boss.get(page).text)
     assert etag

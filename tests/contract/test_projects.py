@@ -15,11 +15,11 @@ CSV = b"n,word\n1,one\n2,two\n3,three\n"
 
 
 def test_a_project_is_created_read_changed_and_listed(api: Api) -> None:
-    made = api.post("projects/", {"slug": "made", "name": "Made", "description": "For a test."})
-    assert sorted(made) == ["created_at", "description", "name", "role", "slug", "status"]
-    assert (made["status"], made["role"]) == ("active", "maintainer")
+    created = api.post("projects/", {"slug": "made", "name": "Made", "description": "For a test."})
+    assert sorted(created) == ["created_at", "description", "name", "role", "slug", "status"]
+    assert (created["status"], created["role"]) == ("active", "maintainer")
     assert api.get("projects/made/") == {
-        **made,
+        **created,
         "stored_bytes": 0,
         "stored_bytes_max": 200 * 1024**3,
     }
@@ -221,12 +221,12 @@ def test_a_dataset_is_uploaded_in_versions_and_read_in_every_form(api: Api, proj
 
 def test_two_uploads_to_one_name_at_once_are_two_versions(api: Api, project: str) -> None:
     with ThreadPoolExecutor(4) as pool:
-        made = list(
+        created = list(
             pool.map(lambda number: upload(api, project, "at-once", b"n\n%d\n" % number), range(4))
         )
-    assert sorted(one["version"]["number"] for one in made) == [1, 2, 3, 4]
-    assert len({one["version"]["sha256"] for one in made}) == 4
-    for one in made:
+    assert sorted(one["version"]["number"] for one in created) == [1, 2, 3, 4]
+    assert len({one["version"]["sha256"] for one in created}) == 4
+    for one in created:
         content = api(
             "GET",
             f"projects/{project}/datasets/at-once/versions/{one['version']['number']}/content/",

@@ -102,8 +102,8 @@ def slug(generated: Generated, client: Any) -> str:
     body = generated.model("ProjectRequest")(
         slug=SLUG, name="Python client", description="ä, 한국어"
     )
-    made = generated.api("projects.projects_create").sync(client=client, body=body)
-    assert (made.slug, made.description) == (SLUG, "ä, 한국어")
+    created = generated.api("projects.projects_create").sync(client=client, body=body)
+    assert (created.slug, created.description) == (SLUG, "ä, 한국어")
     upload = generated.model("UploadRequest")(
         name="numbers", file=generated.file(NUMBERS, "numbers.csv")
     )
@@ -184,10 +184,10 @@ def test_a_job_is_submitted_waited_for_and_read(
         "client",
     ), job
     [artifact] = generated.api("jobs.jobs_artifacts").sync(job_id=job.id, client=client).results
-    made = generated.api("jobs.jobs_artifact").sync(
+    created = generated.api("jobs.jobs_artifact").sync(
         job_id=job.id, name=artifact.name, client=client
     )
-    assert made.payload.read() == b"made here"
+    assert created.payload.read() == b"made here"
     statuses = generated.model("JobsListStatusItem")
     found = generated.api("projects.jobs_list").sync(
         slug=slug, client=client, status=[statuses("succeeded"), statuses("failed")]

@@ -13,13 +13,13 @@ AsUser = Callable[[str | None], Api]
 def test_a_session_is_a_token_that_works_until_it_is_deleted(
     stack: Stack, api: Api, as_user: AsUser
 ) -> None:
-    made = api.post(
+    created = api.post(
         "session/",
         {"username": stack.described["username"], "password": stack.described["password"]},
     )
-    assert sorted(made) == ["expires_at", "token"]
-    assert dt.datetime.fromisoformat(made["expires_at"]) > dt.datetime.now(dt.UTC)
-    me = as_user(made["token"])
+    assert sorted(created) == ["expires_at", "token"]
+    assert dt.datetime.fromisoformat(created["expires_at"]) > dt.datetime.now(dt.UTC)
+    me = as_user(created["token"])
     assert me.get("session/")["username"] == stack.described["username"]
     assert me("DELETE", "session/").status_code == 204
     assert me.refused("GET", "session/", 401)["code"] == "not_authenticated"
@@ -82,16 +82,16 @@ def test_an_api_token_is_shown_once_and_works_until_it_is_deleted(
     api: Api, as_user: AsUser
 ) -> None:
     ends_at = (dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)).isoformat()
-    made = api.post("tokens/", {"name": "a program", "expires_at": ends_at})
-    program = as_user(made["token"])
+    created = api.post("tokens/", {"name": "a program", "expires_at": ends_at})
+    program = as_user(created["token"])
     assert program.get("session/")["username"]
-    [listed] = [row for row in api.every("tokens/") if row["id"] == made["id"]]
+    [listed] = [row for row in api.every("tokens/") if row["id"] == created["id"]]
     assert sorted(listed) == ["created_at", "expires_at", "hint", "id", "last_used_at", "name"]
-    assert made["token"].endswith(listed["hint"])
+    assert created["token"].endswith(listed["hint"])
     assert listed["last_used_at"] is not None
-    assert api("DELETE", f"tokens/{made['id']}/").status_code == 204
+    assert api("DELETE", f"tokens/{created['id']}/").status_code == 204
     program.refused("GET", "session/", 401)
-    api.refused("DELETE", f"tokens/{made['id']}/", 404)
+    api.refused("DELETE", f"tokens/{created['id']}/", 404)
 
 
 def test_a_token_needs_a_name_and_a_future(api: Api) -> None:
@@ -144,13 +144,13 @@ def test_nobody_gets_401_from_every_operation_but_the_sign_in(
 ) -> None:
     nobody, bad = as_user(None), as_user("mimir_session_nonsense")
     public = ("session_create", "password_link_use")
-    asked = [
+    responses = [
         operation
         for operation in document.operations
         if operation.template.startswith("/api/v1/") and operation.name not in public
     ]
-    assert len(asked) > 35
-    for operation in asked:
+    assert len(responses) > 35
+    for operation in responses:
         path = operation.template.format(**VALUES)
         for client in (nobody, bad):
             error = client.refused(operation.method, path, 401)

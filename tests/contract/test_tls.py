@@ -236,14 +236,14 @@ _PLACE |= {
     "gpu_node_selector": "{}",
     "gpu_tolerations": "[]",
 }
-_ROOM = {"capacity_jobs", "capacity_cpu_millicores", "capacity_memory_bytes", "capacity_gpus"}
+_CAPACITY = {"capacity_jobs", "capacity_cpu_millicores", "capacity_memory_bytes", "capacity_gpus"}
 _WRITABLE = {
     "/admin/jobs/cluster/": {
         "name",
         "launcher",
         "enabled",
         "away_grace_seconds",
-        *_ROOM,
+        *_CAPACITY,
         *_PLACE,
         *(f"initial-{name}" for name in _PLACE),
     },
@@ -348,11 +348,11 @@ def test_a_project_created_in_the_admin_has_a_slug_the_api_accepts(boss: Admin, 
     )
     assert refused.status_code == 200
     assert "lower-case letters" in refused.text
-    made = boss.form(
+    created = boss.form(
         "/admin/projects/project/add/",
         {"slug": "by-admin", "name": "N", "status": "active", **inline},
     )
-    assert made.status_code == 302, made.text
+    assert created.status_code == 302, created.text
     assert api.get("projects/by-admin/")["name"] == "N"
 
 

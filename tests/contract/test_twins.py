@@ -216,12 +216,12 @@ def _state(api: Api, number: int) -> dict[tuple[str, str], dict[tuple[str, str],
 
 def test_revisions_name_their_source(api: Api, jobs: list[dict[str, Any]]) -> None:
     rows = api.every(f"{T}/revisions/", limit=2)
-    made = [
+    created = [
         (row["number"], row["kind"], row["job"], row["created"], row["changed"], row["removed"])
         for row in rows
     ]
     count = len(PLAIN) + len(ODD)
-    assert made == [
+    assert created == [
         (3, "update", jobs[1]["id"], 0, 1, 1),
         (2, "edit", None, 0, 1, 0),
         (1, "update", jobs[0]["id"], count, 0, 0),

@@ -188,13 +188,15 @@ def test_a_create_whose_end_is_not_known_leaves_one_secret_that_is_used(
 
 
 def test_two_at_once_make_each_secret_once(server: Server, api: Api) -> None:
-    made: list[str] = []
-    threads = [threading.Thread(target=lambda: made.extend(secrets_ensure(api))) for _ in range(4)]
+    created: list[str] = []
+    threads = [
+        threading.Thread(target=lambda: created.extend(secrets_ensure(api))) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(made) == sorted(SECRETS)
+    assert sorted(created) == sorted(SECRETS)
 
 
 def test_a_missing_permission_is_reported_at_once_with_the_person_to_act(

@@ -55,7 +55,7 @@ def test_a_machine_without_kubectl_gets_the_install_address(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("cluster", "told"),
+    ("cluster", "expected"),
     [
         ({"version": ""}, "does not answer.*no route to host"),
         ({"version": "28+"}, "needs Kubernetes 1.29 or newer"),
@@ -63,9 +63,9 @@ def test_a_machine_without_kubectl_gets_the_install_address(tmp_path: Path) -> N
     ],
 )
 def test_an_unusable_cluster_is_refused_before_anything_is_created(
-    tmp_path: Path, cluster: dict[str, str], told: str
+    tmp_path: Path, cluster: dict[str, str], expected: str
 ) -> None:
-    with pytest.raises(Unusable, match=told):
+    with pytest.raises(Unusable, match=expected):
         Namespace(_cluster(tmp_path, **cluster))  # type: ignore[arg-type]
 
 
@@ -75,15 +75,15 @@ def test_each_run_has_a_namespace_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("named", "told"),
+    ("named", "expected"),
     [
         ({"IMAGE_PREFIX": "https://registry.test/mimir"}, "IMAGE_PREFIX"),
         ({"IMAGE_PREFIX": "a b"}, "IMAGE_PREFIX"),
         ({"TAG": "1:2"}, "TAG"),
     ],
 )
-def test_a_name_that_no_image_can_have_is_refused(named: dict[str, str], told: str) -> None:
-    with pytest.raises(Unusable, match=told):
+def test_a_name_that_no_image_can_have_is_refused(named: dict[str, str], expected: str) -> None:
+    with pytest.raises(Unusable, match=expected):
         Images.from_environment(named)
 
 

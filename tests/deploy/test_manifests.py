@@ -498,14 +498,14 @@ def _environment(container: Object) -> dict[str, str]:
 @each_overlay
 def test_no_secret_is_shipped_and_every_referenced_one_is_created(overlay: str) -> None:
     assert of_kind(overlay, "Secret") == {}
-    asked = {
+    referenced = {
         (ref["name"], ref["key"])
         for each in containers(overlay).values()
         for variable in each.get("env", [])
         if (ref := variable.get("valueFrom", {}).get("secretKeyRef")) and not ref.get("optional")
     }
-    assert asked
-    assert asked <= {(name, key) for name, make in SECRETS.items() for key in make()}
+    assert referenced
+    assert referenced <= {(name, key) for name, make in SECRETS.items() for key in make()}
 
 
 def test_everything_and_its_workers_fit_two_cores_and_six_gigabytes(tmp_path: Path) -> None:
@@ -516,17 +516,17 @@ def test_everything_and_its_workers_fit_two_cores_and_six_gigabytes(tmp_path: Pa
             "MIMIR_CONFIG": str(_config("development", tmp_path)),
         },
     )
-    room_cpu, room_memory = 1700, 5.2 * 10**9  # what a single node's own services leave
+    free_cpu, free_memory = 1700, 5.2 * 10**9  # what a single node's own services leave
     stay = [
         each["resources"] for name, each in containers("development").items() if name not in ONCE
     ]
     assert (
         sum(parse_cpu(each["requests"]["cpu"]) for each in stay) + loaded.capacity_cpu_millicores
-        <= room_cpu
+        <= free_cpu
     )
     assert (
         sum(parse_memory(each["limits"]["memory"]) for each in stay) + loaded.capacity_memory_bytes
-        <= room_memory
+        <= free_memory
     )
     for profile in profiles_with(
         json.loads(loaded.resource_profiles), builtin=builtin_profiles()
@@ -592,12 +592,12 @@ def test_with_a_bucket_nothing_is_mounted_for_artifacts_and_its_keys_go_where_it
     limit = env.load(
         "orchestrator", _environment(containers("production-s3")["orchestrator/web"])
     ).max_upload_bytes
-    room = (
+    capacity = (
         artifacts.COPIES_AT_ONCE * limit
         + CONVERSIONS_AT_ONCE * FILE_BYTES_MAX
         + spool_budget(0, limit).total_bytes
     )
-    assert parse_memory(spool["emptyDir"]["sizeLimit"]) >= room, (
+    assert parse_memory(spool["emptyDir"]["sizeLimit"]) >= capacity, (
         "two previews beside two uploads, each as large as allowed"
     )
 

@@ -38,10 +38,10 @@ def test_the_lineage_is_printed_in_the_order_in_which_jobs_built_on_each_other()
 
 
 @pytest.mark.parametrize(
-    ("ends", "words"), [(True, "`make up` starts it again"), (False, "Ctrl-C stops it")]
+    ("ends", "expected"), [(True, "`make up` starts it again"), (False, "Ctrl-C stops it")]
 )
 def test_the_last_lines_name_address_user_password_and_next_steps(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], ends: bool, words: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], ends: bool, expected: str
 ) -> None:
     places = Places(tmp_path)
     places.demo.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def test_the_last_lines_name_address_user_password_and_next_steps(
     )
     _say_where(places, ends=ends)
     printed = capsys.readouterr().out
-    for part in ("http://localhost:3000", "admin   the-password", str(places.demo), words):
+    for part in ("http://localhost:3000", "admin   the-password", str(places.demo), expected):
         assert part in printed
 
 

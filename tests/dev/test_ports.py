@@ -27,8 +27,8 @@ def test_an_invalid_port_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, tex
 def test_a_used_port_is_reported_with_the_variable_that_changes_it(
     monkeypatch: pytest.MonkeyPatch, address: tuple[int, str]
 ) -> None:
-    family, host = address
-    with socket.socket(family) as other:
+    address_family, host = address
+    with socket.socket(address_family) as other:
         try:
             other.bind((host, 0))
         except OSError:

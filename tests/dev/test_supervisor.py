@@ -38,10 +38,10 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Places:
 
 @pytest.fixture
 def supervisor(places: Places) -> Iterator[Supervisor]:
-    made = Supervisor(places)
-    yield made
-    made.stop_all()
-    made.close()
+    created = Supervisor(places)
+    yield created
+    created.stop_all()
+    created.close()
 
 
 def _service(
@@ -91,13 +91,13 @@ def test_a_process_in_a_crash_loop_waits_longer_each_time(
     running = supervisor._running[0]
     pauses: list[float] = []
 
-    def seen() -> bool:
+    def restarted() -> bool:
         supervisor.watch_once()
         if not pauses or running.pause != pauses[-1]:
             pauses.append(running.pause)
         return len(pauses) >= 3
 
-    wait_for(seen, "three pauses")
+    wait_for(restarted, "three pauses")
     assert pauses == sorted(set(pauses))
 
 

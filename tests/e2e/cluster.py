@@ -239,17 +239,19 @@ class Namespace:
 
     def show(self) -> None:
         """Print the state of the cluster to stderr."""
-        looks: list[list[str]] = [
+        commands: list[list[str]] = [
             ["get", "pods,jobs,pvc", "-o", "wide"],
             ["get", "events", "--sort-by=.lastTimestamp"],
         ]
-        looks += [["logs", what, "--all-containers", "--prefix", "--tail=40"] for what in SERVING]
-        for look in looks:
+        commands += [
+            ["logs", what, "--all-containers", "--prefix", "--tail=40"] for what in SERVING
+        ]
+        for command in commands:
             try:
-                shown: Any = self.kubectl(*look, "--request-timeout=30s")
+                shown: Any = self.kubectl(*command, "--request-timeout=30s")
             except (AssertionError, subprocess.TimeoutExpired) as error:
                 shown = error
-            print(f"--- kubectl {' '.join(look)}\n{shown}", file=sys.stderr, flush=True)
+            print(f"--- kubectl {' '.join(command)}\n{shown}", file=sys.stderr, flush=True)
 
     def remove(self) -> bool:
         """Delete it and wait until it is gone; whether it is. Says how to delete it by hand when it is not."""

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _asked_anew() -> None:
+def _forget_cached_health() -> None:
     readiness._migrated.clear()
 
 
@@ -84,10 +84,12 @@ def test_a_line_about_a_job_bears_its_id_and_that_of_the_request(
     job = submitted.json()["id"]
     Caller(owner).post(f"jobs/{job}/cancel/", None, headers={"X-Request-ID": "request-0002"})
     lines = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
-    told = {(line["event"], line.get("request_id")) for line in lines if line.get("job_id") == job}
-    assert ("job submitted", "request-0001") in told
-    assert ("job moved", "request-0002") in told
-    assert ("request_finished", "request-0002") in told
+    logged = {
+        (line["event"], line.get("request_id")) for line in lines if line.get("job_id") == job
+    }
+    assert ("job submitted", "request-0001") in logged
+    assert ("job moved", "request-0002") in logged
+    assert ("request_finished", "request-0002") in logged
 
 
 def test_lines_are_json_without_secrets() -> None:
@@ -96,14 +98,14 @@ def test_lines_are_json_without_secrets() -> None:
     from mimir.lib.logging import logging_config
 
     formatter = logging_config("info")["formatters"]["json"]
-    made = formatter["()"](
+    created = formatter["()"](
         processors=formatter["processors"], foreign_pre_chain=formatter["foreign_pre_chain"]
     )
     record = logging.LogRecord(
         "x", logging.INFO, "f", 1, "to redis://:sesame@host with Bearer abcdefghijkl", (), None
     )
     record.password = "sesame"
-    line = json.loads(made.format(record))
+    line = json.loads(created.format(record))
     assert {"event", "level", "logger", "timestamp", "password"} <= set(line)
     assert "sesame" not in json.dumps(line)
     assert "abcdefghijkl" not in json.dumps(line)

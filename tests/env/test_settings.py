@@ -203,18 +203,18 @@ def test_the_default_config_file_is_where_the_cluster_mounts_it(
     """`/app/config/config.yaml`: read when it is there, not missed when it is not."""
     mounted = tmp_path / "config.yaml"
     mounted.write_text("environment: staging\n")
-    asked: list[str] = []
+    requested: list[str] = []
 
     class Elsewhere(type(Path())):  # type: ignore[misc]
         def __new__(cls, *parts: Any) -> Any:
-            asked.append(str(parts[0]))
+            requested.append(str(parts[0]))
             return Path.__new__(
                 Path, str(mounted) if parts == ("/app/config/config.yaml",) else parts[0]
             )
 
     monkeypatch.setattr(reader, "Path", Elsewhere)
     assert load("orchestrator", NEEDED).environment == "staging"
-    assert asked == ["/app/config/config.yaml"]
+    assert requested == ["/app/config/config.yaml"]
     mounted.unlink()
     assert load("orchestrator", NEEDED).environment == "development"
 

@@ -45,11 +45,11 @@ class Faulty:
                     environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
                 )
                 self._seen = []
-            told = json.dumps(self._seen).encode()
+            body = json.dumps(self._seen).encode()
         start_response(
-            "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(told)))]
+            "200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
         )
-        return [told]
+        return [body]
 
     def _kind(self, environ: dict[str, Any]) -> str:
         method, query = environ["REQUEST_METHOD"], environ["QUERY_STRING"]

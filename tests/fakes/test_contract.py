@@ -230,17 +230,17 @@ def test_a_watch_continues_from_a_list_in_order(target: Target) -> None:
     )
     target.jobs.delete("jobs", "one", propagationPolicy="Background")
 
-    seen = []
+    types = []
     for event in target.jobs.watch(
         "jobs", version, labelSelector="app=mimir-aip", timeoutSeconds=30
     ):
-        seen.append(event)
+        types.append(event)
         if event["type"] == "DELETED":
             break
 
-    assert {_name(event["object"]) for event in seen} == {"one"}
-    assert (seen[0]["type"], seen[0]["object"]["kind"]) == ("ADDED", "Job")
-    versions = [int(event["object"]["metadata"]["resourceVersion"]) for event in seen]
+    assert {_name(event["object"]) for event in types} == {"one"}
+    assert (types[0]["type"], types[0]["object"]["kind"]) == ("ADDED", "Job")
+    versions = [int(event["object"]["metadata"]["resourceVersion"]) for event in types]
     assert versions == sorted(set(versions))
     assert versions[0] > int(version)
 
@@ -378,14 +378,14 @@ def test_deleted_in_the_foreground_the_pods_go_first(target: Target) -> None:
     answer = target.jobs.delete("jobs", _name(job), propagationPolicy="Foreground")
 
     assert answer.status == 200
-    seen = []
+    types = []
     for event in target.jobs.watch("jobs", version, timeoutSeconds=60):
-        seen.append(event)
+        types.append(event)
         if event["type"] == "DELETED":
             break
     marked = next(
         event["object"]["metadata"]
-        for event in seen
+        for event in types
         if "deletionTimestamp" in event["object"]["metadata"]
     )
     assert "foregroundDeletion" in marked["finalizers"]

@@ -218,16 +218,16 @@ def _watched(fake: FakeKubernetes, jobs: Jobs, fault: Fault | None, **fields: An
     for name in ("one", "two", "three"):
         jobs.create(plain_job(name, suspend=True))
     stream = jobs.watch("jobs", version, timeoutSeconds=5)
-    told = [next(stream)["object"]["metadata"]["name"]]
+    names = [next(stream)["object"]["metadata"]["name"]]
     fake.advance(5)
     try:
-        told += [
+        names += [
             event["object"]["metadata"].get("name") or str(event["object"]["code"])
             for event in stream
         ]
     except urllib3.exceptions.ProtocolError:
-        told.append("cut")
-    return told
+        names.append("cut")
+    return names
 
 
 ON_WATCHES = {
@@ -242,9 +242,9 @@ ON_WATCHES = {
 
 @pytest.mark.parametrize("fault", [None, *ON_WATCHES])
 def test_a_watch_under_each_fault(fake: FakeKubernetes, jobs: Jobs, fault: Fault | None) -> None:
-    told = _watched(fake, jobs, fault, **({"seconds": 30} if fault is Fault.WATCH_LATE else {}))
+    names = _watched(fake, jobs, fault, **({"seconds": 30} if fault is Fault.WATCH_LATE else {}))
 
-    assert told == (ON_WATCHES[fault] if fault else ["one", "two", "three"])
+    assert names == (ON_WATCHES[fault] if fault else ["one", "two", "three"])
 
 
 def test_late_events_come_in_order_when_their_time_has_come(
@@ -303,10 +303,10 @@ def test_a_watch_from_before_the_kept_history_gets_an_error_event(
 
 
 @pytest.mark.parametrize(
-    ("what", "told"), [("cut", "cut"), ("end", "end"), ("gone", "410"), ("silence", "end")]
+    ("what", "names"), [("cut", "cut"), ("end", "end"), ("gone", "410"), ("silence", "end")]
 )
 def test_open_watches_can_be_ended_by_hand(
-    fake: FakeKubernetes, jobs: Jobs, what: str, told: str
+    fake: FakeKubernetes, jobs: Jobs, what: str, names: str
 ) -> None:
     jobs.create(plain_job("one", suspend=True))
     stream = jobs.watch("jobs", "", timeoutSeconds=60)
@@ -319,10 +319,10 @@ def test_open_watches_can_be_ended_by_hand(
 
     try:
         event = next(stream, None)
-        seen = str(event["object"]["code"]) if event else "end"
+        outcome = str(event["object"]["code"]) if event else "end"
     except urllib3.exceptions.ProtocolError:
-        seen = "cut"
-    assert (seen, still_open) == (told, ["jobs"] if what == "silence" else [])
+        outcome = "cut"
+    assert (outcome, still_open) == (names, ["jobs"] if what == "silence" else [])
 
 
 def test_bookmarks_come_with_time_and_at_the_end(fake: FakeKubernetes, jobs: Jobs) -> None:
@@ -375,11 +375,11 @@ def test_requests_are_recorded_in_terms_of_rbac(fake: FakeKubernetes, jobs: Jobs
     jobs.get("jobs", "one")
     jobs.delete("jobs", "one", propagationPolicy="Foreground")
 
-    seen = [
+    outcome = [
         (each["verb"], each["resource"], each["name"], each["status"]) for each in fake.requests()
     ]
 
-    assert seen == [
+    assert outcome == [
         ("create", "jobs", "one", 201),
         ("list", "pods", "", 200),
         ("get", "pods/log", pod["metadata"]["name"], 200),

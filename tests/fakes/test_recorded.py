@@ -97,7 +97,7 @@ CASES = {
 
 def _as_created(job: dict[str, Any]) -> dict[str, Any]:
     """The Job as it was sent: without what the server made."""
-    made = (
+    created = (
         "controller-uid",
         "job-name",
         "batch.kubernetes.io/controller-uid",
@@ -111,7 +111,7 @@ def _as_created(job: dict[str, Any]) -> dict[str, Any]:
     labels = {
         name: value
         for name, value in spec["template"]["metadata"]["labels"].items()
-        if name not in made
+        if name not in created
     }
     spec["template"] = {**spec["template"], "metadata": {"labels": labels}}
     meta = {"name": job["metadata"]["name"], "labels": job["metadata"]["labels"]}

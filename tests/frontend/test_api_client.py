@@ -21,12 +21,12 @@ def api(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
 
 
 def test_a_request_says_who_and_which(api: Api) -> None:
-    seen = dict(
+    headers = dict(
         api.get("echo/", {"q": "a b", "status": ["queued", "running"], "none": None})["headers"]
     )
-    assert seen["authorization"] == "Bearer known"
-    assert seen["x-request-id"] == "an-id-of-a-request"
-    assert seen["x-forwarded-for"] == "203.0.113.7"
+    assert headers["authorization"] == "Bearer known"
+    assert headers["x-request-id"] == "an-id-of-a-request"
+    assert headers["x-forwarded-for"] == "203.0.113.7"
 
 
 def test_parameters_that_are_none_are_omitted(api: Api) -> None:

@@ -128,13 +128,13 @@ def test_headers_of_one_connection_stay_on_it(frontend: Frontend) -> None:
 def test_an_id_goes_through_and_comes_back(frontend: Frontend) -> None:
     with frontend.client() as client:
         answer = client.get(ECHO, headers={"X-Request-ID": "given-by-the-client"})
-        made = client.get(ECHO, headers={"X-Request-ID": "no good\tid"})
+        created = client.get(ECHO, headers={"X-Request-ID": "no good\tid"})
     assert (
         answer.headers["x-request-id"]
         == seen_headers(answer)["x-request-id"]
         == "given-by-the-client"
     )
-    assert made.headers["x-request-id"] == seen_headers(made)["x-request-id"] != "no good\tid"
+    assert created.headers["x-request-id"] == seen_headers(created)["x-request-id"] != "no good\tid"
 
 
 def test_no_token_is_logged(frontend: Frontend) -> None:

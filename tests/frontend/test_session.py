@@ -119,7 +119,7 @@ def test_a_session_that_the_api_ended_leads_to_the_sign_in_page(
 
 
 @pytest.mark.parametrize(
-    ("asked", "status", "shown"),
+    ("upstream_status", "status", "shown"),
     [
         (404, 404, "Refused as asked."),
         (403, 403, "Refused as asked."),
@@ -128,11 +128,11 @@ def test_a_session_that_the_api_ended_leads_to_the_sign_in_page(
     ],
 )
 def test_an_error_of_the_api_is_a_page(
-    browser: httpx.Client, asked: int, status: int, shown: str
+    browser: httpx.Client, upstream_status: int, status: int, shown: str
 ) -> None:
     _sign_in(browser)
     answer = browser.get(
-        f"/projects/?status={asked}", headers={"X-Request-ID": "id-of-this-request"}
+        f"/projects/?status={upstream_status}", headers={"X-Request-ID": "id-of-this-request"}
     )
     assert answer.status_code == status
     assert shown in answer.text

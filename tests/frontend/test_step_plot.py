@@ -24,8 +24,8 @@ def test_a_value_is_level_until_the_next_and_the_last_until_now() -> None:
     middle = (plot.left + plot.right) / 2
     assert line.path == f"M{float(plot.left)} 172.0H{middle}V14.0H{float(plot.right)}"
     assert line.dots == [(float(plot.left), 172.0), (middle, 14.0)]
-    assert [words for _, words in plot.ticks] == ["0", "10", "20", "30"]
-    assert [words for _, words in plot.times] == ["10 h ago", "5 h ago", "now"]
+    assert [label for _, label in plot.ticks] == ["0", "10", "20", "30"]
+    assert [label for _, label in plot.times] == ["10 h ago", "5 h ago", "now"]
 
 
 def test_where_there_is_no_value_there_is_no_line() -> None:

@@ -66,7 +66,7 @@ class Upstream:
             digest.update(message.get("body", b""))
             if not message.get("more_body"):
                 break
-        seen = {
+        request_data = {
             "method": scope["method"],
             "target": scope["raw_path"].decode()
             + ("?" + scope["query_string"].decode() if scope["query_string"] else ""),
@@ -84,7 +84,7 @@ class Upstream:
             (b"x-internal", b"1"),
             *cookies,
         ]
-        await _answer(send, 200, json.dumps(seen).encode(), own)
+        await _answer(send, 200, json.dumps(request_data).encode(), own)
 
     async def http_content(self, scope: Any, receive: Receive, send: Send) -> None:
         """A file that knows HEAD and one kind of Range."""

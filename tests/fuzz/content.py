@@ -61,14 +61,14 @@ def prepare(stack: Stack) -> Content:
 
 def _session(stack: Stack, role: str, username: str) -> str:
     """Return the token of a new user's session."""
-    made = _sent(
+    created = _sent(
         stack.client,
         "POST",
         "/api/v1/users/",
         json={"username": username, "is_superuser": role == "superuser"},
     ).json()
     password = secrets.token_urlsafe(18)
-    link = {name: made["password_link"][name] for name in ("uid", "token")}
+    link = {name: created["password_link"][name] for name in ("uid", "token")}
     with stack.client_for(None) as stranger:
         _sent(stranger, "POST", "/api/v1/password-link/", json={**link, "new_password": password})
         signed_in = _sent(

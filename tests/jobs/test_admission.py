@@ -288,10 +288,10 @@ def test_a_job_runs_only_where_it_asks_to() -> None:
 
 
 def test_an_unknown_cluster_or_region_waits_and_is_named() -> None:
-    for asked in ({"cluster": "ap-1"}, {"region": "ap"}, {"cluster": "eu-1", "region": "us"}):
-        check = admit(snap(job(1, **asked), capacities=(EU, US))).blocked[uuid.UUID(int=1)]
+    for placement in ({"cluster": "ap-1"}, {"region": "ap"}, {"cluster": "eu-1", "region": "us"}):
+        check = admit(snap(job(1, **placement), capacities=(EU, US))).blocked[uuid.UUID(int=1)]
         assert check.rule is WaitRule.CLUSTER_UNKNOWN
-        assert asked.items() <= check.facts.items()
+        assert placement.items() <= check.facts.items()
 
 
 def test_a_cluster_that_is_switched_off_and_one_that_is_away_are_two_reasons() -> None:
@@ -408,14 +408,21 @@ def test_no_pass_gives_away_more_than_there_is(
         max(Counter(each.exclusive_key for each in taken if each.exclusive_key).values(), default=0)
         <= 1
     )
-    told = {job_id for job_id, _ in decision.admitted} | set(decision.never) | set(decision.blocked)
-    assert told == set(by_id) == set(decision.order)
+    decided = (
+        {job_id for job_id, _ in decision.admitted} | set(decision.never) | set(decision.blocked)
+    )
+    assert decided == set(by_id) == set(decision.order)
 
 
 # Few sizes, so that jobs ask alike, and times on both sides of a back-off and of a reservation.
 _alike = st.builds(
-    lambda number, project, size, key, before, asked: job(
-        number, project=project, cpu_millicores=size, exclusive_key=key, not_before=before, **asked
+    lambda number, project, size, key, before, placement: job(
+        number,
+        project=project,
+        cpu_millicores=size,
+        exclusive_key=key,
+        not_before=before,
+        **placement,
     ),
     st.integers(1, 500),
     st.sampled_from("ab"),
@@ -448,10 +455,10 @@ def test_what_blocks_a_job_is_the_first_rule_that_fails_at_its_turn(
         ),
         explain=[each.job_id for each in waiting],
     )
-    asked = {each.job_id: each for each in waiting}
+    placement = {each.job_id: each for each in waiting}
     for job_id, cluster in decision.admitted:
-        assert asked[job_id].cluster in ("", cluster)
-        assert asked[job_id].region in ("", {"one": "", "two": "there"}[cluster])
+        assert placement[job_id].cluster in ("", cluster)
+        assert placement[job_id].region in ("", {"one": "", "two": "there"}[cluster])
     for job_id in decision.order:
         failing = next((check for check in decision.checks[job_id] if not check.passes), None)
         if failing is None:

@@ -138,12 +138,12 @@ def test_no_launch_is_enqueued_inside_the_transaction(monkeypatch: pytest.Monkey
     make.project()
     _slots(2)
     make.job()
-    asked: list[bool] = []
+    in_transaction: list[bool] = []
     monkeypatch.setattr(
-        queue, "launch", lambda ids, priority: asked.append(connection.in_atomic_block)
+        queue, "launch", lambda ids, priority: in_transaction.append(connection.in_atomic_block)
     )
     admit_once()
-    assert asked == [False]
+    assert in_transaction == [False]
 
 
 def test_a_limit_holds_and_the_reason_says_so() -> None:

@@ -203,7 +203,7 @@ def test_a_cluster_that_answered_another_request_loses_no_worker() -> None:
     assert Job.objects.get(id=attempt.job_id).status == JobStatus.RUNNING
 
 
-def _asked_in_vain(*, web_seconds: float) -> float:
+def _reconcile_unreachable(*, web_seconds: float) -> float:
     _web_counts(web_seconds)
     cluster_unreachable(cluster=cluster_ensure(), message="refused")
     return Cluster.objects.get().away_seconds
@@ -211,14 +211,14 @@ def _asked_in_vain(*, web_seconds: float) -> float:
 
 def test_a_cluster_counts_as_away_while_web_is_up_and_somebody_asks_it() -> None:
     cluster_ensure()
-    told = [
-        _asked_in_vain(web_seconds=seconds)
+    events = [
+        _reconcile_unreachable(web_seconds=seconds)
         for seconds in (1000, 1030, 1030, 1090, 5000, 5010, 100, 130)
     ]
-    assert told == [0, 30, 30, 90, 90, 100, 100, 130]
+    assert events == [0, 30, 30, 90, 90, 100, 100, 130]
     assert cluster_reached(cluster=cluster_ensure())
     assert not cluster_reached(cluster=cluster_ensure())
-    assert _asked_in_vain(web_seconds=200) == 0
+    assert _reconcile_unreachable(web_seconds=200) == 0
 
 
 def test_silence_and_the_next_heartbeat_of_a_worker_are_recorded() -> None:
@@ -229,8 +229,8 @@ def test_silence_and_the_next_heartbeat_of_a_worker_are_recorded() -> None:
     old = utc_now() - dt.timedelta(seconds=60)
     Attempt.objects.update(heartbeat_at=old)
     assert [away.silence_mark(cluster=cluster) for _ in range(2)] == [1, 0]
-    told = job_away([Job.objects.get()])[attempt.job_id]
-    assert (told["cluster"], told["heard_at"]) == ("local", old.isoformat())
+    events = job_away([Job.objects.get()])[attempt.job_id]
+    assert (events["cluster"], events["heard_at"]) == ("local", old.isoformat())
     _beat(attempt)
     assert [away.silence_mark(cluster=cluster) for _ in range(2)] == [1, 0]
     assert job_away([Job.objects.get()]) == {}

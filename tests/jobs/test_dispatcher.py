@@ -20,18 +20,18 @@ def test_launches_that_hang_hold_up_neither_the_sweep_nor_another_cluster(
         Cluster.objects.create(
             name=name, capacity_jobs=1, capacity_cpu_millicores=0, capacity_memory_bytes=0
         )
-    told: list[str] = []
+    reported: list[str] = []
     swept, works = threading.Event(), threading.Event()
 
     def launch(ids: Sequence[UUID]) -> None:
         (name,) = [name for name, each in due.items() if each in ids]
         if name == "hangs":
-            told.append("asked")
+            reported.append("asked")
             swept.wait(10)
             works.wait(10)
-            told.append("answered")
+            reported.append("answered")
         else:
-            told.append("launched placed")
+            reported.append("launched placed")
             works.set()
 
     monkeypatch.setattr(dispatcher, "attempts_launch", launch)
@@ -43,9 +43,9 @@ def test_launches_that_hang_hold_up_neither_the_sweep_nor_another_cluster(
     launches = dispatcher.Launches()
     dispatcher.sweep_once(launches)
     dispatcher.sweep_once(launches)
-    told.append("swept twice")
+    reported.append("swept twice")
     swept.set()
     launches.join(20)
-    assert told.count("asked") == 1, "those under way are not begun again"
-    assert told.index("swept twice") < told.index("answered")
-    assert told.index("launched placed") < told.index("answered")
+    assert reported.count("asked") == 1, "those under way are not begun again"
+    assert reported.index("swept twice") < reported.index("answered")
+    assert reported.index("launched placed") < reported.index("answered")

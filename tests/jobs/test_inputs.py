@@ -50,11 +50,11 @@ UPDATE = {"twin": "town", "dataset": "weather", "type": "day", "key": "id"}
 @pytest.fixture
 def project() -> Project:
     """With a dataset in two versions, a model and a twin."""
-    made = make.project()
-    dataset = Dataset.objects.create(project=made, name="weather", latest_number=2)
+    created = make.project()
+    dataset = Dataset.objects.create(project=created, name="weather", latest_number=2)
     for number in (1, 2):
         version = _version(dataset, number)
-    model = Model.objects.create(project=made, name="fan", latest_number=1)
+    model = Model.objects.create(project=created, name="fan", latest_number=1)
     facts = {
         "task": "regression",
         "algorithm": "linear",
@@ -67,9 +67,9 @@ def project() -> Project:
     ModelVersion.objects.create(
         model=model, number=1, signature=SIGNATURE, training_data=version, storage_key="k", **facts
     )
-    twin = Twin.objects.create(project=made, name="town", definition_number=1)
+    twin = Twin.objects.create(project=created, name="town", definition_number=1)
     TwinDefinition.objects.create(twin=twin, number=1, definition=DEFINITION)
-    return made
+    return created
 
 
 def _version(

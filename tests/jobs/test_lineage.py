@@ -256,12 +256,12 @@ def test_the_number_of_queries_grows_with_the_steps_and_not_with_the_rows(
     for number in (1, 9):
         middle = make.dataset_version(project, "middle")
         for index in range(number):
-            source, made = (
+            source, created = (
                 make.dataset_version(project, f"source{index}"),
                 make.dataset_version(project, f"made{index}"),
             )
             _job(project, reads=(source,), makes=(make.dataset_version(project, "unrelated"),))
-            _job(project, reads=(middle,), makes=(made,))
+            _job(project, reads=(middle,), makes=(created,))
         with CaptureQueriesContext(connection) as queries:
             assert (
                 len(_lineage(caller, f"dataset:middle@{middle.number}")["nodes"]) == 1 + 2 * number

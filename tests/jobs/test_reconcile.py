@@ -97,9 +97,9 @@ def test_a_worker_launched_after_the_list_began_is_not_missing() -> None:
         """Its list was made before the launch; the launch is committed before the rows are read again."""
 
         def observe(self) -> list[Observation]:
-            seen = launcher.observe()
+            observed = launcher.observe()
             attempts_launch([attempt.id])
-            return seen
+            return observed
 
         def __getattr__(self, name: str) -> object:
             return getattr(launcher, name)
@@ -118,10 +118,10 @@ def test_gone_counts_only_in_a_list_begun_after_the_fence() -> None:
         """Its list was made before the launch and the cancel; both are committed before the rows are read again."""
 
         def observe(self) -> list[Observation]:
-            seen = launcher.observe()
+            observed = launcher.observe()
             attempts_launch([attempt.id])
             job_cancel(job_id=attempt.job_id, actor="test")
-            return seen
+            return observed
 
         def __getattr__(self, name: str) -> object:
             return getattr(launcher, name)

@@ -49,8 +49,8 @@ def test_the_title_that_lists_show_is_found_whole_and_in_parts_whatever_the_case
     job = _job(kind)
     shown: Any = {"name": "", "type": job.type, "parameters": job.parameters}
     title = job_title(shown)
-    words = [title, title.upper(), title[1:-1], *title.split(), SPECS[job.type].title]
-    assert [word for word in words if not _found(job, word)] == []
+    terms = [title, title.upper(), title[1:-1], *title.split(), SPECS[job.type].title]
+    assert [word for word in terms if not _found(job, word)] == []
     assert not _found(job, title + "x")
 
 

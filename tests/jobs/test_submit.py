@@ -34,13 +34,15 @@ def test_the_dispatcher_is_woken_after_the_commit_and_not_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A message that overtakes its row wakes a dispatcher that sees nothing."""
-    seen: list[bool] = []
-    monkeypatch.setattr(queue, "wake", lambda priority: seen.append(connection.in_atomic_block))
+    in_transaction: list[bool] = []
+    monkeypatch.setattr(
+        queue, "wake", lambda priority: in_transaction.append(connection.in_atomic_block)
+    )
     make.project()
     with transaction.atomic():
         make.job()
-        inside = list(seen)
-    assert (inside, seen) == ([], [False])
+        inside = list(in_transaction)
+    assert (inside, in_transaction) == ([], [False])
 
 
 def test_a_wake_that_fails_does_not_fail_the_submit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,9 +63,9 @@ def test_a_wake_that_fails_does_not_fail_the_submit(monkeypatch: pytest.MonkeyPa
 
 def test_the_same_key_and_body_give_the_same_job() -> None:
     project = make.project()
-    asked: dict[str, Any] = {"type": "pipeline_execution", "parameters": {"pipeline": "echo"}}
-    first = job_submit(project=project, user=project.created_by, idempotency_key="k", **asked)
-    second = job_submit(project=project, user=project.created_by, idempotency_key="k", **asked)
+    submitted: dict[str, Any] = {"type": "pipeline_execution", "parameters": {"pipeline": "echo"}}
+    first = job_submit(project=project, user=project.created_by, idempotency_key="k", **submitted)
+    second = job_submit(project=project, user=project.created_by, idempotency_key="k", **submitted)
     assert (first.created, second.created, second.job) == (True, False, first.job)
     assert Job.objects.count() == 1
 
@@ -71,16 +73,16 @@ def test_the_same_key_and_body_give_the_same_job() -> None:
 def test_no_place_is_the_same_body_as_an_empty_one_and_a_place_is_another() -> None:
     """A client that repeats a request over an update sends what an older release digested."""
     project, cluster = make.project(), cluster_ensure()
-    asked: dict[str, Any] = {
+    submitted: dict[str, Any] = {
         "project": project,
         "user": project.created_by,
         "type": "pipeline_execution",
         "parameters": {"pipeline": "echo"},
     }
-    first = job_submit(idempotency_key="k", **asked).job
-    assert job_submit(idempotency_key="k", cluster=None, region="", **asked).job == first
+    first = job_submit(idempotency_key="k", **submitted).job
+    assert job_submit(idempotency_key="k", cluster=None, region="", **submitted).job == first
     with pytest.raises(Conflict):
-        job_submit(idempotency_key="k", cluster=cluster.name, **asked)
+        job_submit(idempotency_key="k", cluster=cluster.name, **submitted)
 
 
 def test_a_place_that_is_not_there_is_refused_with_those_that_are() -> None:
@@ -109,8 +111,8 @@ def test_a_place_that_is_not_there_is_refused_with_those_that_are() -> None:
             make.job(project, cluster=cluster, region=region)
         assert error.value.detail == {field: message}
     for cluster, region in (("eu-1", "eu"), (None, "us"), ("eu-2", None)):
-        made = make.job(project, cluster=cluster, region=region)
-        assert (made.cluster, made.region) == (cluster or "", region or "")
+        created = make.job(project, cluster=cluster, region=region)
+        assert (created.cluster, created.region) == (cluster or "", region or "")
 
 
 def test_a_job_run_again_asks_for_the_same_place() -> None:
@@ -125,11 +127,11 @@ def test_a_job_run_again_asks_for_the_same_place() -> None:
 
 def test_the_same_key_with_another_body_is_refused() -> None:
     project = make.project()
-    asked: dict[str, Any] = {"type": "pipeline_execution", "parameters": {"pipeline": "echo"}}
-    job_submit(project=project, user=project.created_by, idempotency_key="k", **asked)
+    submitted: dict[str, Any] = {"type": "pipeline_execution", "parameters": {"pipeline": "echo"}}
+    job_submit(project=project, user=project.created_by, idempotency_key="k", **submitted)
     with pytest.raises(Conflict) as caught:
         job_submit(
-            project=project, user=project.created_by, idempotency_key="k", **asked, name="other"
+            project=project, user=project.created_by, idempotency_key="k", **submitted, name="other"
         )
     assert caught.value.code == "idempotency_conflict"
 
@@ -226,9 +228,11 @@ def test_built_in_profiles_fit_the_machine_of_the_process_launcher() -> None:
         for amounts in (profile.requests, profile.limits):
             assert amounts.cpu_millicores <= small.cpu_millicores
             assert amounts.memory_bytes <= small.memory_bytes
-    asked = {"ml_training": {"requests": {"cpu": "4"}, "limits": {"cpu": "8", "memory": "16Gi"}}}
+    submitted = {
+        "ml_training": {"requests": {"cpu": "4"}, "limits": {"cpu": "8", "memory": "16Gi"}}
+    }
     assert (
-        profiles_with(asked, builtin=builtin_profiles(), machine=small)[
+        profiles_with(submitted, builtin=builtin_profiles(), machine=small)[
             "ml_training"
         ].requests.cpu_millicores
         == 4000

@@ -42,7 +42,7 @@ def _ended(
     *,
     hours: float = 1.0,
     seconds: float = 30.0,
-    made: Any = None,
+    created: Any = None,
     **fields: Any,
 ) -> Job:
     """A job that was submitted `hours` ago, ran for `seconds` and made a version."""
@@ -53,7 +53,7 @@ def _ended(
         "finished_at": began + dt.timedelta(seconds=seconds),
     }
     Job.objects.filter(id=job.id).update(status=status, **times, **fields)
-    for version in made or ():
+    for version in created or ():
         column = {"DatasetVersion": "dataset_version", "ModelVersion": "model_version"}.get(
             type(version).__name__, "twin_revision"
         )

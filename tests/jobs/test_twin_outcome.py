@@ -147,14 +147,14 @@ def test_a_base_that_a_new_definition_left_behind_fails_the_job_and_running_it_a
     assert job.reason == FailureReason.STALE_BASE
     assert "its definition was changed" in job.message
     assert "Its revision is now 1" in job.message
-    told = diagnose(
+    diagnosis = diagnose(
         FailureReason.STALE_BASE,
         detail={},
         resources=job.resources,
         timeout_seconds=60,
         message=job.message,
     )
-    assert told["next_steps"][0]["label"] == "Run again"
+    assert diagnosis["next_steps"][0]["label"] == "Run again"
 
     make.launcher().end(attempt.name)
     make.settle()

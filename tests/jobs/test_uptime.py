@@ -14,12 +14,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def clock() -> Iterator[VirtualClock]:
     """A web that has been up for long enough to count."""
-    made = VirtualClock(1_790_000_000.0)
-    with virtual_time(made):
+    created = VirtualClock(1_790_000_000.0)
+    with virtual_time(created):
         web_beat()
-        _beats(made, int(SETTLE_SECONDS / 2))
+        _beats(created, int(SETTLE_SECONDS / 2))
         assert _counted() == 0
-        yield made
+        yield created
 
 
 def _beats(clock: VirtualClock, count: int, seconds: float = 2.0) -> None:

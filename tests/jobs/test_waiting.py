@@ -121,17 +121,17 @@ def test_a_job_pinned_to_a_cluster_waits_for_that_one() -> None:
 
 
 def test_a_job_that_fits_nowhere_it_may_run_fails_with_the_way_out() -> None:
-    room = {"capacity_jobs": 1, "capacity_cpu_millicores": 100, "capacity_memory_bytes": 0}
-    Cluster.objects.create(name="eu-1", region="eu", launcher="memory", **room)
+    capacity = {"capacity_jobs": 1, "capacity_cpu_millicores": 100, "capacity_memory_bytes": 0}
+    Cluster.objects.create(name="eu-1", region="eu", launcher="memory", **capacity)
     places: list[tuple[dict[str, Any], str]] = [
         ({"cluster": "eu-1"}, "more than the cluster eu-1 has."),
         ({"region": "eu"}, "more than any cluster in the region eu has."),
     ]
-    for asked, told in places:
-        job = make.job(**asked)
+    for placement, expected in places:
+        job = make.job(**placement)
         admit_once()
         job.refresh_from_db()
-        assert (job.status, told in job.message) == ("failed", True), job.message
+        assert (job.status, expected in job.message) == ("failed", True), job.message
         assert job.diagnosis is not None
         assert job.diagnosis["next_steps"][-1] == {
             "label": "Run on any cluster",

@@ -70,8 +70,8 @@ def pod(
     """
     deleting = status.pop("deleting", False)
     conditions = [
-        {"type": kind, "status": value, "reason": why, "message": words}
-        for kind, value, why, words in status.pop("conditions", ())
+        {"type": kind, "status": value, "reason": why, "message": message}
+        for kind, value, why, message in status.pop("conditions", ())
     ]
     meta = {"name": name, "uid": f"uid-{name}", "creationTimestamp": at(created)}
     states = (
@@ -148,7 +148,7 @@ def node(
     taints: list[dict[str, str]] | None = None,
     **allocatable: str,
 ) -> dict[str, Any]:
-    room = {
+    capacity = {
         "cpu": "4",
         "memory": "16Gi",
         **{key.replace("__", "/").replace("_", "."): value for key, value in allocatable.items()},
@@ -156,5 +156,5 @@ def node(
     return {
         "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}},
         "spec": {"taints": taints or []},
-        "status": {"allocatable": room, "conditions": [{"type": "Ready", "status": ready}]},
+        "status": {"allocatable": capacity, "conditions": [{"type": "Ready", "status": ready}]},
     }

@@ -186,11 +186,11 @@ def test_a_recorded_case_gets_its_category_and_a_step_to_take(
     if expected is None:
         assert found is None
         return
-    category, step, words = expected
+    category, step, phrases = expected
     assert found is not None
     assert found.category is category
-    told = f"{found.summary} {found.detail}"
-    assert [word for word in words if word not in told] == []
+    text = f"{found.summary} {found.detail}"
+    assert [word for word in phrases if word not in text] == []
     assert step in " / ".join(each["label"] for each in found.next_steps)
     assert found.raw
     ended = case in ENDED or moment in ("3-final", "2-stopping")

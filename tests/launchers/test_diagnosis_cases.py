@@ -40,8 +40,10 @@ def test_a_case_gets_its_category_and_its_facts(case: Case) -> None:
     )
     assert found is not None
     assert (found.category, _stage(found)) == (case.category, case.stage)
-    told = " ".join((found.summary, found.detail, *(step["label"] for step in found.next_steps)))
-    assert [word for word in case.words if word not in told] == []
+    diagnosis = " ".join(
+        (found.summary, found.detail, *(step["label"] for step in found.next_steps))
+    )
+    assert [word for word in case.words if word not in diagnosis] == []
     assert found.next_steps
     assert found.raw or found.category is FailureReason.STARTING
     assert found.counts == (found.category not in UNCOUNTED_REASONS)
@@ -49,7 +51,7 @@ def test_a_case_gets_its_category_and_its_facts(case: Case) -> None:
     if found.waiting:
         assert REASONS[found.category].is_wait
     else:
-        assert "by itself" not in told
+        assert "by itself" not in diagnosis
         assert not found.summary.startswith("Waiting") or found.stuck
 
 
@@ -80,15 +82,15 @@ def test_every_category_of_a_cluster_is_reached() -> None:
 
 
 def test_a_right_that_is_missing_is_named() -> None:
-    told = not_allowed(
+    diagnosis = not_allowed(
         'jobs.batch is forbidden: User "system:serviceaccount:mimir:orchestrator" cannot create resource "jobs" in API group "batch"'
     )
     assert (
-        told.summary
+        diagnosis.summary
         == 'Waiting: the cluster does not let "system:serviceaccount:mimir:orchestrator" create jobs.'
     )
-    assert told.waiting
-    assert told.next_steps[0]["label"].startswith(
+    assert diagnosis.waiting
+    assert diagnosis.next_steps[0]["label"].startswith(
         "Give system:serviceaccount:mimir:orchestrator the right to create jobs"
     )
 
@@ -99,10 +101,10 @@ def test_names_of_cases_are_unique() -> None:
 
 @pytest.mark.parametrize("reason", sorted(CLUSTER_REASONS))
 def test_a_cluster_reason_has_text_without_a_cluster_message(reason: FailureReason) -> None:
-    told = diagnose_attempt(reason, resources=RESOURCES, timeout_seconds=60)
-    assert told["category"] == reason
-    assert told["summary"]
-    assert told["detail"] == remedy(reason)
+    diagnosis = diagnose_attempt(reason, resources=RESOURCES, timeout_seconds=60)
+    assert diagnosis["category"] == reason
+    assert diagnosis["summary"]
+    assert diagnosis["detail"] == remedy(reason)
 
 
 def test_the_cluster_message_is_that_of_the_attempt() -> None:
@@ -112,14 +114,14 @@ def test_the_cluster_message_is_that_of_the_attempt() -> None:
         [],
     )
     assert found is not None
-    told = diagnose_attempt(
+    diagnosis = diagnose_attempt(
         found.category,
         message="x",
         resources=RESOURCES,
         timeout_seconds=60,
         cluster_diagnosis=found.body(),
     )
-    assert told == found.body()
+    assert diagnosis == found.body()
 
 
 def test_a_cluster_message_of_another_reason_is_ignored() -> None:
@@ -129,29 +131,29 @@ def test_a_cluster_message_of_another_reason_is_ignored() -> None:
         [],
     )
     assert found is not None
-    told = diagnose_attempt(
+    diagnosis = diagnose_attempt(
         FailureReason.VANISHED,
         message="It is gone.",
         resources=RESOURCES,
         timeout_seconds=60,
         cluster_diagnosis=found.body(),
     )
-    assert told["summary"] == "It is gone."
+    assert diagnosis["summary"] == "It is gone."
 
 
 def test_memory_reported_by_the_worker_is_shown_beside_the_limit() -> None:
     found = diagnose(kube.job(failed=1), [kube.terminated(137, "OOMKilled")], [])
     assert found is not None
     facts = {"peak_bytes": 4 * 10**9}
-    told = diagnose_attempt(
+    diagnosis = diagnose_attempt(
         found.category,
         detail=facts,
         resources=RESOURCES,
         timeout_seconds=60,
         cluster_diagnosis=found.body(),
     )
-    assert told["summary"] == "Ran out of memory. Used 3.73 GiB of its 4 GiB."
-    assert "OOMKilled" in told["detail"]
+    assert diagnosis["summary"] == "Ran out of memory. Used 3.73 GiB of its 4 GiB."
+    assert "OOMKilled" in diagnosis["detail"]
 
 
 def test_a_time_limit_is_raised_from_the_jobs_own_and_not_from_the_last_resort() -> None:
@@ -161,10 +163,10 @@ def test_a_time_limit_is_raised_from_the_jobs_own_and_not_from_the_last_resort()
     )
     found = diagnose(late, [], [kube.event("Started")])
     assert found is not None
-    told = diagnose_attempt(
+    diagnosis = diagnose_attempt(
         found.category, resources=RESOURCES, timeout_seconds=60, cluster_diagnosis=found.body()
     )
-    assert told["next_steps"][0]["patch"] == {"timeout_seconds": 120}
+    assert diagnosis["next_steps"][0]["patch"] == {"timeout_seconds": 120}
 
 
 @pytest.mark.parametrize(

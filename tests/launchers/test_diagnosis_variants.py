@@ -146,7 +146,7 @@ def _objects(case: str) -> tuple[Any, Any, Any, Any]:
     return job[0] if isinstance(job, list) else job, pods, events, nodes
 
 
-def words_of(found: Diagnosis) -> str:
+def text_of(found: Diagnosis) -> str:
     return " ".join((found.summary, found.detail, *(step["label"] for step in found.next_steps)))
 
 
@@ -169,9 +169,9 @@ def test_a_variant_is_explained(case: str, cut: bool) -> None:
         found = diagnose(job, pods, events, nodes=rights, claimed=expected.claimed)
         assert found is not None
         assert found.category is expected.category
-        words = words_of(found)
-        assert [each for each in expected.says if each not in words] == []
-        assert [each for each in expected.never if each in words] == []
+        text = text_of(found)
+        assert [each for each in expected.says if each not in text] == []
+        assert [each for each in expected.never if each in text] == []
 
 
 @pytest.mark.parametrize("case", [name for name, each in EXPECTED.items() if not each.claimed])
@@ -231,7 +231,7 @@ def test_what_ends_before_the_claim_is_never_counted(case: Case) -> None:
 def test_no_advice_says_to_tolerate_a_node_condition(case: Case) -> None:
     found = diagnose(case.job, case.pods, case.events, nodes=case.nodes)
     assert found is not None
-    assert TOLERATE not in words_of(found)
+    assert TOLERATE not in text_of(found)
 
 
 def test_an_exit_report_shows_that_it_was_our_worker() -> None:

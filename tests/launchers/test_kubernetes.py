@@ -73,8 +73,11 @@ def _launch(launcher: KubernetesLauncher, spec: LaunchSpec) -> str:
     return launcher.launch(spec, still_wanted=lambda: True).uid
 
 
-def _seen(launcher: KubernetesLauncher, spec: LaunchSpec) -> Observation | None:
-    return next((seen for seen in launcher.observe() if seen.attempt_id == spec.attempt_id), None)
+def _observed(launcher: KubernetesLauncher, spec: LaunchSpec) -> Observation | None:
+    return next(
+        (observed for observed in launcher.observe() if observed.attempt_id == spec.attempt_id),
+        None,
+    )
 
 
 def _in_time(ready: Callable[[], bool]) -> bool:
@@ -89,13 +92,13 @@ def test_a_worker_is_created_observed_and_ends(
 ) -> None:
     spec = _spec()
     uid = _launch(launcher, spec)
-    seen = _seen(launcher, spec)
-    assert seen is not None
-    assert (seen.uid, seen.alive, seen.name) == (uid, True, spec.name)
+    observed = _observed(launcher, spec)
+    assert observed is not None
+    assert (observed.uid, observed.alive, observed.name) == (uid, True, spec.name)
     fake.exit(spec.name, 0)
-    seen = _seen(launcher, spec)
-    assert seen is not None
-    assert (seen.alive, seen.exit_code) == (False, 0)
+    observed = _observed(launcher, spec)
+    assert observed is not None
+    assert (observed.alive, observed.exit_code) == (False, 0)
     assert launcher.is_gone(spec.name, spec.attempt_id)
     launcher.clean_up(spec.name, spec.attempt_id)
     launcher.clean_up(spec.name, spec.attempt_id)
@@ -220,23 +223,23 @@ def test_events_of_the_volume_claim_reach_its_workers(fake: FakeKubernetes) -> N
         reason="ProvisioningFailed",
         message="not this",
     )
-    seen, without = _seen(with_claim, spec), _seen(with_claim, other)
-    assert seen is not None
-    assert seen.evidence is not None
+    observed, without = _observed(with_claim, spec), _observed(with_claim, other)
+    assert observed is not None
+    assert observed.evidence is not None
     assert without is not None
     assert without.evidence is not None
-    told = diagnose(seen.evidence.job, seen.evidence.pods, seen.evidence.events)
-    assert told is not None
-    assert told.category is FailureReason.VOLUME_UNBOUND
-    assert "failed to provision volume" in told.detail
-    assert "not this" not in told.detail
+    diagnosis = diagnose(observed.evidence.job, observed.evidence.pods, observed.evidence.events)
+    assert diagnosis is not None
+    assert diagnosis.category is FailureReason.VOLUME_UNBOUND
+    assert "failed to provision volume" in diagnosis.detail
+    assert "not this" not in diagnosis.detail
     assert not any(
         event["involvedObject"]["kind"] == "PersistentVolumeClaim"
         for event in without.evidence.events
     )
     known = with_claim.evidence(spec.name)
     assert known is not None
-    assert known.events == seen.evidence.events
+    assert known.events == observed.evidence.events
 
 
 def test_a_worker_is_gone_when_its_own_container_has_ended(
@@ -246,14 +249,14 @@ def test_a_worker_is_gone_when_its_own_container_has_ended(
     spec = _spec()
     fake.script(sidecar=True)
     _launch(launcher, spec)
-    seen = _seen(launcher, spec)
-    assert seen is not None
-    assert seen.alive
+    observed = _observed(launcher, spec)
+    assert observed is not None
+    assert observed.alive
     assert not launcher.is_gone(spec.name, spec.attempt_id)
     fake.exit(spec.name, 3)
-    seen = _seen(launcher, spec)
-    assert seen is not None
-    assert (seen.alive, seen.exit_code) == (False, 3)
+    observed = _observed(launcher, spec)
+    assert observed is not None
+    assert (observed.alive, observed.exit_code) == (False, 3)
     assert launcher.is_gone(spec.name, spec.attempt_id)
     assert fake.counts() == {"jobs": 1, "pods": 1}
     launcher.clean_up(spec.name, spec.attempt_id)
@@ -347,23 +350,23 @@ def test_a_job_without_a_pod_is_about_to_make_it(
     spec = _spec()
     fake.script(start=Start.QUOTA)
     _launch(launcher, spec)
-    seen = _seen(launcher, spec)
-    assert seen is not None
-    assert seen.alive
-    assert seen.evidence is not None
-    assert any("exceeded quota" in event["message"] for event in seen.evidence.events)
+    observed = _observed(launcher, spec)
+    assert observed is not None
+    assert observed.alive
+    assert observed.evidence is not None
+    assert any("exceeded quota" in event["message"] for event in observed.evidence.events)
 
 
 def test_the_mirror_holds_no_token(fake: FakeKubernetes) -> None:
     launcher = _launcher(fake, follow=True)
     spec = replace(_spec(), token="a-secret-token")  # noqa: S106 - made up here
     _launch(launcher, spec)
-    seen = _seen(launcher, spec)
-    assert seen is not None
-    assert seen.evidence is not None
-    assert seen.evidence.job
-    assert seen.evidence.pods
-    assert "a-secret-token" not in repr(seen)
+    observed = _observed(launcher, spec)
+    assert observed is not None
+    assert observed.evidence is not None
+    assert observed.evidence.job
+    assert observed.evidence.pods
+    assert "a-secret-token" not in repr(observed)
     launcher.close()
 
 
@@ -379,11 +382,11 @@ def test_an_interrupted_watch_continues(
     fake.watches(trouble)
     spec = _spec()
     _launch(launcher, spec)
-    assert _in_time(lambda: _seen(launcher, spec) is not None), "the new worker is not seen"
+    assert _in_time(lambda: _observed(launcher, spec) is not None), "the new worker is not seen"
     fake.exit(spec.name)
-    assert _in_time(lambda: (seen := _seen(launcher, spec)) is not None and not seen.alive), (
-        "its end is not seen"
-    )
+    assert _in_time(
+        lambda: (observed := _observed(launcher, spec)) is not None and not observed.alive
+    ), "its end is not seen"
     launcher.close()
 
 

@@ -38,12 +38,12 @@ time.sleep(600)
 
 @pytest.fixture
 def launcher(tmp_path: Path) -> Iterator[ProcessLauncher]:
-    made = ProcessLauncher(
+    launcher_created = ProcessLauncher(
         tmp_path / "workers", installation="ours", argv=[sys.executable, "-c", _WORKER]
     )
-    yield made
-    for seen in made.observe():
-        made.terminate(seen.name, seen.attempt_id, grace_seconds=0)
+    yield launcher_created
+    for observed in launcher_created.observe():
+        launcher_created.terminate(observed.name, observed.attempt_id, grace_seconds=0)
 
 
 def _spec(name: str = "worker-job-x-1", attempt_id: str = "", gpu_count: int = 0) -> LaunchSpec:
@@ -124,7 +124,7 @@ def test_a_worker_of_another_installation_is_ignored(
     with pytest.raises(LaunchRefused):
         other.launch(spec, still_wanted=lambda: True)
     other.clean_up(spec.name, spec.attempt_id)
-    assert [seen.alive for seen in launcher.observe()] == [True]
+    assert [observed.alive for observed in launcher.observe()] == [True]
 
 
 def test_what_is_not_wanted_any_more_is_not_started(launcher: ProcessLauncher) -> None:
@@ -141,10 +141,10 @@ def test_a_supervisor_that_is_killed_is_dead_but_not_gone_while_its_workload_liv
     wait_for(lambda: _ran(launcher) and launcher.observe()[0].alive, "it is alive")
     wait_for(lambda: psutil.Process(_pid(launcher, spec.name)).children(), "its workload runs")
     os.kill(_pid(launcher, spec.name), signal.SIGKILL)
-    seen = wait_for(
+    observed = wait_for(
         lambda: (found := launcher.observe()[0]) and not found.alive and found, "its lock is free"
     )
-    assert (seen.processes, seen.reason) == (1, "worker_lost")
+    assert (observed.processes, observed.reason) == (1, "worker_lost")
     assert not launcher.is_gone(spec.name, spec.attempt_id)
     launcher.clean_up(spec.name, spec.attempt_id)
     assert (launcher._root / spec.name).exists(), "it was removed while something of it lived"
@@ -267,17 +267,17 @@ ProcessLauncher(Path({str(tmp_path)!r}), installation="ours", argv=[sys.executab
 """
     subprocess.run([sys.executable, "-c", code], check=True)
     launcher = ProcessLauncher(tmp_path, installation="ours")
-    seen = launcher.observe()[0]
-    assert seen.alive
-    launcher.terminate(seen.name, seen.attempt_id, grace_seconds=0)
+    observed = launcher.observe()[0]
+    assert observed.alive
+    launcher.terminate(observed.name, observed.attempt_id, grace_seconds=0)
 
 
-@pytest.mark.parametrize(("count", "seen"), [(0, ""), (1, "3")])
+@pytest.mark.parametrize(("count", "observed"), [(0, ""), (1, "3")])
 def test_a_worker_sees_a_gpu_only_if_its_job_requests_one(
-    count: int, seen: str, launcher: ProcessLauncher, monkeypatch: pytest.MonkeyPatch
+    count: int, observed: str, launcher: ProcessLauncher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     spec = _spec(gpu_count=count)
     launcher.launch(spec, still_wanted=lambda: True)
     wait_for(lambda: _ran(launcher), "it runs")
-    assert psutil.Process(_pid(launcher, spec.name)).environ()["CUDA_VISIBLE_DEVICES"] == seen
+    assert psutil.Process(_pid(launcher, spec.name)).environ()["CUDA_VISIBLE_DEVICES"] == observed

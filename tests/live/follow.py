@@ -62,13 +62,13 @@ async def follow(
         async with connect(
             f"{base}/ws/jobs/{job}/?{query}", additional_headers=sent, max_size=None
         ) as socket:
-            seen = 0
+            received = 0
             try:
                 async for text in socket:
                     if got.take(json.loads(text)):
                         return got
-                    seen += 1
-                    if got.connections <= cuts and seen >= messages_a_time:
+                    received += 1
+                    if got.connections <= cuts and received >= messages_a_time:
                         break
             except ConnectionClosed:
                 continue

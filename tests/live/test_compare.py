@@ -38,10 +38,10 @@ async def _messages(
 
 async def test_the_end_is_found_within_six_seconds_without_any_message() -> None:
     job = await database_sync_to_async(make.job)()
-    made = await database_sync_to_async(token_create)(
+    created = await database_sync_to_async(token_create)(
         user=job.created_by, name="t", expires_at=None
     )
-    headers = [(b"authorization", f"Bearer {made.token}".encode())]
+    headers = [(b"authorization", f"Bearer {created.token}".encode())]
     socket = WebsocketCommunicator(websocket_application, f"/ws/jobs/{job.id}/", headers=headers)
     connected, _ = await socket.connect()
     assert connected

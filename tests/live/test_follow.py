@@ -156,15 +156,15 @@ async def test_a_forbidden_client_gets_a_close_code_a_browser_can_read(
 
 
 async def test_a_socket_is_closed_when_the_right_to_it_ends(stack: Stack) -> None:
-    made = (
+    created = (
         await asyncio.to_thread(stack.call, "POST", "/api/v1/tokens/", json={"name": "short"})
     ).json()
     await asyncio.to_thread(stack.project)
     closing = asyncio.create_task(
-        _close_code(stack, "/ws/projects/demo/", {"Authorization": f"Bearer {made['token']}"})
+        _close_code(stack, "/ws/projects/demo/", {"Authorization": f"Bearer {created['token']}"})
     )
     await asyncio.sleep(0.5)
-    await asyncio.to_thread(stack.call, "DELETE", f"/api/v1/tokens/{made['id']}/")
+    await asyncio.to_thread(stack.call, "DELETE", f"/api/v1/tokens/{created['id']}/")
     assert await closing == 4401
 
 
@@ -209,7 +209,7 @@ async def test_two_hundred_followers_hear_of_a_change(stack: Stack) -> None:
     """A pool of connections that each subscription holds one of would stop at a hundred."""
     await asyncio.to_thread(stack.project)
     headers = {"Authorization": f"Bearer {_token(stack)}"}
-    told = asyncio.Event()
+    ended = asyncio.Event()
 
     async def hear() -> str:
         async with connect(
@@ -221,7 +221,7 @@ async def test_two_hundred_followers_hear_of_a_change(stack: Stack) -> None:
             await asyncio.wait_for(socket.recv(), 30)
             opened.append(socket)
             if len(opened) == 200:
-                told.set()
+                ended.set()
             while True:
                 message = json.loads(await asyncio.wait_for(socket.recv(), 60))
                 if message["kind"] == "job" and message["job"]["name"] == "heard by all":
@@ -229,7 +229,7 @@ async def test_two_hundred_followers_hear_of_a_change(stack: Stack) -> None:
 
     opened: list[object] = []
     followers = [asyncio.create_task(hear()) for _ in range(200)]
-    await asyncio.wait_for(told.wait(), 60)
+    await asyncio.wait_for(ended.wait(), 60)
     job = await asyncio.to_thread(stack.submit, "true", name="heard by all")
     assert set(await asyncio.gather(*followers)) == {job}
 

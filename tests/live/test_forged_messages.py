@@ -32,10 +32,10 @@ FORGED: list[Any] = [
 
 async def _followed() -> tuple[Any, WebsocketCommunicator]:
     job = await database_sync_to_async(make.job)()
-    made = await database_sync_to_async(token_create)(
+    created = await database_sync_to_async(token_create)(
         user=job.created_by, name="t", expires_at=None
     )
-    headers = [(b"authorization", f"Bearer {made.token}".encode())]
+    headers = [(b"authorization", f"Bearer {created.token}".encode())]
     socket = WebsocketCommunicator(
         websocket_application, f"/ws/projects/{job.project.slug}/", headers=headers
     )

@@ -64,16 +64,16 @@ def test_rows_stay_until_the_object_is_there(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_rows_are_deleted_after_the_object_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     attempt, _text = _closed()
-    seen: list[int] = []
+    sizes: list[int] = []
     real = sealing._write_durably
 
     def watched(name: str, blocks: object) -> None:
         real(name, blocks)  # type: ignore[arg-type]
-        seen.append(LogChunk.objects.filter(attempt=attempt).count())
+        sizes.append(LogChunk.objects.filter(attempt=attempt).count())
 
     monkeypatch.setattr(sealing, "_write_durably", watched)
     log_seal(attempt_id=attempt.id)
-    assert seen == [3]
+    assert sizes == [3]
 
 
 def test_two_sealers_at_once_leave_one_whole_object(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,14 +168,14 @@ def test_no_count_is_lost_doubled_or_taken_back_while_processes_write_and_two_le
     """Each scrape is one moment: what was submitted is what ended and what has not."""
     make.project()
     writers, leaders = [_process(_WRITER) for _ in range(2)], [_process(_FOLDER) for _ in range(2)]
-    told: list[str] = []
-    seen: set[float | None] = set()
+    faults: list[str] = []
+    values: set[float | None] = set()
     try:
         before = _scrape()
         while any(writer.poll() is None for writer in writers):
             after = _scrape()
-            told += backwards(before, after) + unbalanced(after)
-            seen.add(figure(after, "mimir_jobs_submitted_total", type="pipeline_execution"))
+            faults += backwards(before, after) + unbalanced(after)
+            values.add(figure(after, "mimir_jobs_submitted_total", type="pipeline_execution"))
             before = after
             time.sleep(0.01)
         assert [writer.returncode for writer in writers] == [0, 0]
@@ -186,7 +186,7 @@ def test_no_count_is_lost_doubled_or_taken_back_while_processes_write_and_two_le
             process.wait()
     deltas_fold()
     found = _scrape()
-    assert told + disagreements(found, connection) + unbalanced(found) == []
+    assert faults + disagreements(found, connection) + unbalanced(found) == []
     assert (
         figure(
             found,
@@ -197,7 +197,7 @@ def test_no_count_is_lost_doubled_or_taken_back_while_processes_write_and_two_le
         )
         == 40
     )
-    assert len(seen) > 1, "it was looked at while they wrote"
+    assert len(values) > 1, "it was looked at while they wrote"
 
 
 def test_the_migration_counts_what_happened_before_it() -> None:

@@ -53,18 +53,18 @@ def test_only_site_administrators_see_it_and_others_get_403() -> None:
 
 
 def test_a_fresh_installation_is_healthy(boss: Caller) -> None:
-    told = _system(boss)
-    assert told["headline"] == {"level": "ok", "message": "Everything is healthy.", "remedy": ""}
-    assert {row["component"]: row["state"] for row in told["components"]} == dict.fromkeys(
+    system = _system(boss)
+    assert system["headline"] == {"level": "ok", "message": "Everything is healthy.", "remedy": ""}
+    assert {row["component"]: row["state"] for row in system["components"]} == dict.fromkeys(
         ("dispatcher", "reconciler", "web", "database", "redis", "storage"), "alive"
     )
-    assert [row["priority"] for row in told["queues"]] == ["critical", "high", "normal", "low"]
-    assert (told["workers"], told["workers_total"], told["failures"]) == ([], 0, [])
-    assert told["versions"]["mimir"] == VERSION
-    assert {"python", "django", "postgresql"} <= told["versions"].keys()
-    assert told["versions"].keys() & {"redis", "valkey"}
-    assert told["storage"]["database_bytes"] > 0
-    assert 0 < told["storage"]["artifact_free_bytes"] <= told["storage"]["artifact_total_bytes"]
+    assert [row["priority"] for row in system["queues"]] == ["critical", "high", "normal", "low"]
+    assert (system["workers"], system["workers_total"], system["failures"]) == ([], 0, [])
+    assert system["versions"]["mimir"] == VERSION
+    assert {"python", "django", "postgresql"} <= system["versions"].keys()
+    assert system["versions"].keys() & {"redis", "valkey"}
+    assert system["storage"]["database_bytes"] > 0
+    assert 0 < system["storage"]["artifact_free_bytes"] <= system["storage"]["artifact_total_bytes"]
 
 
 def test_a_running_worker_is_shown_with_its_usage_limits_and_held_capacity(
@@ -81,31 +81,31 @@ def test_a_running_worker_is_shown_with_its_usage_limits_and_held_capacity(
     limit_set(scope="project", key="demo", actor="test", max_jobs=3, paused=False)
     make.job(priority="low")
     cluster_reached(cluster=Cluster.objects.get())
-    told = _system(boss)
-    (worker,) = told["workers"]
+    system = _system(boss)
+    (worker,) = system["workers"]
     assert (worker["name"], worker["memory_bytes"], worker["cpu_millicores"]) == ("Nightly", 200, 2)
     assert (worker["memory_limit_bytes"], worker["cpu_limit_millicores"], worker["job"]) == (
         2**30,
         500,
         str(attempt.job_id),
     )
-    assert told["workers_total"] == 1
-    (cluster,) = told["capacity"]
+    assert system["workers_total"] == 1
+    (cluster,) = system["capacity"]
     assert (cluster["used_jobs"], cluster["used_memory_bytes"], cluster["used_cpu_millicores"]) == (
         1,
         attempt.memory_bytes,
         attempt.cpu_millicores,
     )
-    assert told["limits"] == [
+    assert system["limits"] == [
         {"scope": "project", "key": "demo", "max_jobs": 3, "paused": False, "running": 1}
     ]
-    assert {row["priority"]: row["length"] for row in told["queues"]} == {
+    assert {row["priority"]: row["length"] for row in system["queues"]} == {
         "critical": 0,
         "high": 0,
         "normal": 0,
         "low": 1,
     }
-    assert told["reconcile"]["lag_seconds"] < 60
+    assert system["reconcile"]["lag_seconds"] < 60
 
 
 def test_failures_of_a_day_are_counted_by_reason_with_the_last_job_and_the_remedy(
@@ -125,12 +125,12 @@ def test_failures_of_a_day_are_counted_by_reason_with_the_last_job_and_the_remed
         make.settle()
         jobs.append(attempt.job_id)
     Job.objects.filter(id=jobs[0]).update(finished_at=utc_now() - dt.timedelta(hours=25))
-    told = _system(boss)["failures"]
-    assert [(row["reason"], row["count"], row["job"]) for row in told] == [
+    system = _system(boss)["failures"]
+    assert [(row["reason"], row["count"], row["job"]) for row in system] == [
         ("exit_code", 2, str(jobs[3])),
         ("out_of_memory", 1, str(jobs[1])),
     ]
-    assert told[1]["remedy"] == remedy(FailureReason.OUT_OF_MEMORY)
+    assert system[1]["remedy"] == remedy(FailureReason.OUT_OF_MEMORY)
 
 
 def test_a_reason_of_another_release_is_shown_and_does_not_take_the_view_away(boss: Caller) -> None:
@@ -155,18 +155,18 @@ def test_a_loop_is_alive_late_or_away_by_its_last_beat(
     boss: Caller, seconds: float, state: str
 ) -> None:
     _age("dispatcher", seconds)
-    told = _system(boss)
-    (row,) = [row for row in told["components"] if row["component"] == "dispatcher"]
+    system = _system(boss)
+    (row,) = [row for row in system["components"] if row["component"] == "dispatcher"]
     assert (row["state"], row["age_seconds"]) == (state, pytest.approx(seconds, abs=2))
-    assert ("dispatcher is not running" in told["headline"]["message"]) == (state == "away")
+    assert ("dispatcher is not running" in system["headline"]["message"]) == (state == "away")
 
 
 def test_a_loop_that_never_ran_is_away(boss: Caller) -> None:
     LoopBeat.objects.filter(component="reconciler").delete()
-    told = _system(boss)
-    (row,) = [row for row in told["components"] if row["component"] == "reconciler"]
+    system = _system(boss)
+    (row,) = [row for row in system["components"] if row["component"] == "reconciler"]
     assert (row["state"], row["instance"], row["beat_at"]) == ("away", "", None)
-    assert told["headline"]["message"] == "The reconciler is not running."
+    assert system["headline"]["message"] == "The reconciler is not running."
 
 
 def test_a_replaced_process_is_omitted(boss: Caller) -> None:
@@ -192,23 +192,23 @@ def test_a_replaced_process_is_omitted(boss: Caller) -> None:
         started_at=before,
         beat_at=now - dt.timedelta(minutes=1),
     )
-    told = _system(boss)
+    system = _system(boss)
     loops = [
         (row["instance"], row["state"])
-        for row in told["components"]
+        for row in system["components"]
         if row["component"] in ("dispatcher", "reconciler")
     ]
     assert loops == [("new:2", "alive"), ("a:1", "alive"), ("b:1", "away")]
-    assert told["headline"]["level"] == "ok", "another reconciler works"
+    assert system["headline"]["level"] == "ok", "another reconciler works"
 
 
 def test_unreachable_redis_is_reported_and_the_response_still_arrives(
     boss: Caller, settings: Any
 ) -> None:
     settings.ENV = dataclasses.replace(settings.ENV, redis_url="redis://127.0.0.1:1/0")
-    told = _system(boss)
-    assert told["headline"]["message"] == "Redis does not answer."
-    assert not told["versions"].keys() & {"redis", "valkey"}
+    system = _system(boss)
+    assert system["headline"]["message"] == "Redis does not answer."
+    assert not system["versions"].keys() & {"redis", "valkey"}
 
 
 def test_an_unreachable_cluster_and_a_pause_are_reported(boss: Caller) -> None:
@@ -216,17 +216,17 @@ def test_an_unreachable_cluster_and_a_pause_are_reported(boss: Caller) -> None:
     limit_set(scope="global", key="", actor="test", max_jobs=None, paused=True)
     assert _system(boss)["headline"]["message"] == "All starts are paused."
     cluster_unreachable(cluster=Cluster.objects.get(), message="connection refused")
-    told = _system(boss)
-    assert told["headline"]["message"] == "The cluster local does not answer: connection refused"
-    assert told["capacity"][0]["unreachable_message"] == "connection refused"
+    system = _system(boss)
+    assert system["headline"]["message"] == "The cluster local does not answer: connection refused"
+    assert system["capacity"][0]["unreachable_message"] == "connection refused"
 
 
 def test_the_statements_do_not_grow_with_what_runs(boss: Caller) -> None:
     def count() -> int:
         stored._kept = None
-        with CaptureQueriesContext(connection) as seen:
+        with CaptureQueriesContext(connection) as queries:
             _system(boss)
-        return len(seen)
+        return len(queries)
 
     make.claimed()
     count()  # the first use of a token is written down
@@ -254,7 +254,7 @@ _QUIET: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "system"),
     [
         ({}, "Everything is healthy."),
         (
@@ -281,8 +281,8 @@ _QUIET: dict[str, Any] = {
         ),
     ],
 )
-def test_the_headline(change: dict[str, Any], told: str) -> None:
-    assert told in headline({**_QUIET, **change}).message
+def test_the_headline(change: dict[str, Any], system: str) -> None:
+    assert system in headline({**_QUIET, **change}).message
 
 
 def test_the_version_is_that_of_the_project_file() -> None:

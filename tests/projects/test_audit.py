@@ -70,10 +70,10 @@ def test_tokens_and_sign_ins_are_recorded_without_the_secret(lines: list[dict[st
     body = {"username": "ada", "password": "correct-horse"}
     token = client.post("/api/v1/session/", body, content_type="application/json").json()["token"]
     headers = {"Authorization": f"Bearer {token}"}
-    made = client.post(
+    created = client.post(
         "/api/v1/tokens/", {"name": "nightly"}, content_type="application/json", headers=headers
     ).json()
-    assert client.delete(f"/api/v1/tokens/{made['id']}/", headers=headers).status_code == 204
+    assert client.delete(f"/api/v1/tokens/{created['id']}/", headers=headers).status_code == 204
     assert client.delete("/api/v1/session/", headers=headers).status_code == 204
     assert (
         client.post(
@@ -99,7 +99,7 @@ def test_tokens_and_sign_ins_are_recorded_without_the_secret(lines: list[dict[st
     assert acts[0]["user_id"] == user.pk
     assert (acts[-1]["subject"], acts[-1]["address"]) == ("ada", "203.0.113.7")
     assert token not in str(acts) + str(list(AuditEvent.objects.values()))
-    assert made["token"] not in str(acts) + str(list(AuditEvent.objects.values()))
+    assert created["token"] not in str(acts) + str(list(AuditEvent.objects.values()))
 
 
 def test_a_download_is_a_line_of_the_log(lines: list[dict[str, Any]]) -> None:

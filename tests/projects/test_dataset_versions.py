@@ -45,9 +45,9 @@ def upload(caller: Caller, content: bytes, **fields: str) -> Any:
 
 
 def reader(project: Project, *, version: int | None = None, name: str = "p") -> None:
-    asked = {"dataset": "t"} | ({"version": version} if version else {})
+    parameters = {"dataset": "t"} | ({"version": version} if version else {})
     steps = [
-        {"id": "a", "uses": "read", "with": asked},
+        {"id": "a", "uses": "read", "with": parameters},
         {"id": "b", "uses": "write", "with": {"dataset": "out", "from": "a"}},
     ]
     pipeline_save(project=project, name=name, definition={"steps": steps}, user=project.created_by)  # type: ignore[arg-type]

@@ -45,9 +45,11 @@ def test_a_user_creates_so_many_projects_and_an_administrator_any_number(
     caller: Caller, settings: Any
 ) -> None:
     settings.ENV = dataclasses.replace(settings.ENV, projects_per_user=2)
-    made = [caller.post("projects/", {"slug": slug, "name": slug}) for slug in ("second", "third")]
-    assert [answer.status_code for answer in made] == [201, 413]
-    body = made[1].json()
+    created = [
+        caller.post("projects/", {"slug": slug, "name": slug}) for slug in ("second", "third")
+    ]
+    assert [answer.status_code for answer in created] == [201, 413]
+    body = created[1].json()
     assert (body["code"], body["detail"]) == ("quota_exceeded", {"projects_max": 2})
     assert "administrator" in body["message"]
     admin = Caller(make.user("root", is_superuser=True))

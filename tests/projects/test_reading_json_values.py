@@ -97,7 +97,7 @@ def _plain(value: Any) -> Any:
     return [_plain(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _told(found: Reading) -> set[str]:
+def _reported(found: Reading) -> set[str]:
     return {str(one["params"].get("column", "")) for one in found.warnings}
 
 
@@ -114,7 +114,7 @@ def test_values_equal_the_text_or_are_reported(rows: list[dict[str, Any]], lines
     for row, read in zip(rows, found.choices["rows"], strict=True):
         for column in found.schema:
             name = column["name"]
-            if name not in _told(found):
+            if name not in _reported(found):
                 assert _same(row.get(name), read[name], column["type"]), (
                     name,
                     row.get(name),

@@ -10,7 +10,7 @@ from mimir.lib.tables import NotATable
 from tests.support.reading import codes_of, read_bytes, rows_of, types_of
 
 N = "1.5,1,2\n2.5,2,4\n3.5,3,6\n4.5,4,8\n"  # three columns of numbers
-WORDS = "Oslo,NO,Europe\nRome,IT,Europe\nLima,PE,America\n"
+TEXT_TABLE = "Oslo,NO,Europe\nRome,IT,Europe\nLima,PE,America\n"
 
 
 def _detected(text: str, **options: object) -> Dialect:
@@ -49,9 +49,9 @@ def _detected(text: str, **options: object) -> Dialect:
         ("# made by us, 2024\n# second\n", "time,rain,temp", N, '"# made by us; 2024", "# second"'),
         ("# made by us, 2024\n", "# time,rain,temp", N, "# made by us; 2024"),
         ("# one\n", "#chrom,start,end", N, "# one"),
-        ("# one\n", "city,country,continent", WORDS, "# one"),
-        ("Cities,of 2024\n\n", "city,country,continent", WORDS, "Cities; of 2024"),
-        ("Cities,of us\n\n", "city,country,continent", WORDS, "Cities; of us"),
+        ("# one\n", "city,country,continent", TEXT_TABLE, "# one"),
+        ("Cities,of 2024\n\n", "city,country,continent", TEXT_TABLE, "Cities; of 2024"),
+        ("Cities,of us\n\n", "city,country,continent", TEXT_TABLE, "Cities; of us"),
     ],
 )
 def test_lines_before_the_table_are_skipped_and_quoted(
@@ -81,7 +81,7 @@ def test_lines_before_the_table_are_skipped_and_quoted(
         ("a,b,c,d\nx,y\nz,w\n", ["a", "b", "c", "d"]),
         ("#chrom,start,end\nchr1,1,2\nchr2,3,4\n", ["#chrom", "start", "end"]),
         ("x y\n", ["x y"]),
-        ("city,country,continent\n" + WORDS, ["city", "country", "continent"]),
+        ("city,country,continent\n" + TEXT_TABLE, ["city", "country", "continent"]),
     ],
 )
 def test_a_header_stays_the_first_line(text: str, names: list[str]) -> None:

@@ -307,7 +307,7 @@ def test_rows_that_do_not_fit_are_refused_and_nothing_is_changed(
     before = _objects()
     answer = _accepted(caller, content, append_to=1)
     assert answer.status_code == 400
-    assert all(words in answer.json()["message"] for words in named), answer.json()
+    assert all(phrase in answer.json()["message"] for phrase in named), answer.json()
     assert (DatasetVersion.objects.count(), StagedUpload.objects.count(), _objects()) == (
         1,
         1,

@@ -301,7 +301,7 @@ def test_uploads_to_one_name_at_once_are_versions_without_a_gap() -> None:
         path = Path(artifacts.scratch_dir()) / f"test-upload-{project.id}-{number}"
         path.write_bytes(file.getvalue())
         try:
-            made = dataset_upload(
+            created = dataset_upload(
                 project=project,
                 name="t",
                 file=file,
@@ -309,7 +309,7 @@ def test_uploads_to_one_name_at_once_are_versions_without_a_gap() -> None:
                 size_bytes=path.stat().st_size,
                 user=user,
             )
-            numbers.append(made.number)
+            numbers.append(created.number)
         finally:
             path.unlink()
             connection.close()

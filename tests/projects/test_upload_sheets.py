@@ -69,19 +69,19 @@ def test_each_sheet_becomes_a_dataset_that_stands_alone(caller: Caller) -> None:
     ]  # fmt: skip
     answer = _accept(caller, staged, (TRIPS, "trips"), (ODD, "places"), ("Notes", "a-notes"))
     assert answer.status_code == 201, answer.content
-    made = answer.json()["datasets"]
-    assert [(one["name"], one["version"]["number"], one["version"]["row_count"]) for one in made] == [
+    created = answer.json()["datasets"]
+    assert [(one["name"], one["version"]["number"], one["version"]["row_count"]) for one in created] == [
         ("trips", 1, 2), ("places", 1, 1), ("a-notes", 1, 1)
     ]  # fmt: skip
-    assert [[column["type"] for column in one["version"]["schema"]] for one in made] == [
+    assert [[column["type"] for column in one["version"]["schema"]] for one in created] == [
         ["BIGINT", "BIGINT"],
         ["BIGINT", "VARCHAR"],
         ["VARCHAR"],
     ]
-    assert [(one["version"]["reading"]["sheet"], one["version"]["reading"]["range"]) for one in made] == [
+    assert [(one["version"]["reading"]["sheet"], one["version"]["reading"]["range"]) for one in created] == [
         (TRIPS, "A:B"), (ODD, "A:B"), ("Notes", "A:B")
     ]  # fmt: skip
-    assert "types" not in made[2]["version"]["reading"]
+    assert "types" not in created[2]["version"]["reading"]
     assert not StagedUpload.objects.exists()
     assert _objects() == 6
     stored = sum(
@@ -207,8 +207,11 @@ def test_sheets_stay_known_where_the_chosen_one_cannot_be_read(caller: Caller) -
         "place",
     ]
     assert changed["options"] == {"sheets": [TRIPS, ODD]}
-    made = caller.post(f"projects/demo/uploads/{staged['id']}/accept/", {"name": "both"}).json()
-    assert (made["version"]["row_count"], made["version"]["reading"]["sheets"]) == (3, [TRIPS, ODD])
+    created = caller.post(f"projects/demo/uploads/{staged['id']}/accept/", {"name": "both"}).json()
+    assert (created["version"]["row_count"], created["version"]["reading"]["sheets"]) == (
+        3,
+        [TRIPS, ODD],
+    )
 
 
 def test_a_direct_upload_reads_several_sheets(caller: Caller) -> None:

@@ -31,14 +31,14 @@ def judge(world: "World") -> list[str]:
     faults: list[str] = []
     ends = Counter(JobEvent.objects.filter(kind__in=ENDS).values_list("job_id", flat=True))
     accepted = set(world.workers.successes)
-    asked = {each.job_id for each in world.scenarios if each.cancelled}
+    cancelled = {each.job_id for each in world.scenarios if each.cancelled}
     attempts: dict[UUID, list[Attempt]] = {}
     for row in Attempt.objects.order_by("number"):
         attempts.setdefault(row.job_id, []).append(row)
     for job in Job.objects.all():
         told = [
             f"{job.id} {job.status} {job.reason}: {fault}"
-            for fault in _of_job(job, attempts.get(job.id, []), ends[job.id], accepted, asked)
+            for fault in _of_job(job, attempts.get(job.id, []), ends[job.id], accepted, cancelled)
         ]
         faults += told
     for row in [each for rows in attempts.values() for each in rows]:
@@ -46,8 +46,8 @@ def judge(world: "World") -> list[str]:
         faults += [
             f"{row.name}: {fault}" for fault in _of_attempt(row, runs.get(row.id, []), lost=lost)
         ]
-    heard = {each.place for each in world.scenarios if each.trouble is Deed.API_AWAY}
-    given_up = Attempt.objects.filter(cluster__in=heard, reason=FailureReason.HEARTBEAT_LOST)
+    unreachable = {each.place for each in world.scenarios if each.trouble is Deed.API_AWAY}
+    given_up = Attempt.objects.filter(cluster__in=unreachable, reason=FailureReason.HEARTBEAT_LOST)
     faults += [f"{row.name}: given up while it was heard of" for row in given_up]
     return faults
 

@@ -75,9 +75,9 @@ def launcher_at(
 
 
 def _write_away(config: Path, like: Path) -> None:
-    told = json.loads(like.read_text())
-    told["clusters"][0]["cluster"] = {"server": _NOBODY}
-    config.write_text(json.dumps(told))
+    recorded = json.loads(like.read_text())
+    recorded["clusters"][0]["cluster"] = {"server": _NOBODY}
+    config.write_text(json.dumps(recorded))
     config.chmod(0o600)
 
 

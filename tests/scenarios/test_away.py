@@ -29,14 +29,14 @@ def fake() -> Iterator[FakeKubernetes]:
 def run(fake: FakeKubernetes) -> Iterator[World]:
     """One job that begins on a cluster of its own, which goes away when the test says so; `local` stands beside it."""
     scenario = Scenario(Deed.CLUSTER_BACK, Phase.CLEANING)
-    with world(fake, [scenario], seed=1) as made:
+    with world(fake, [scenario], seed=1) as created:
         scenario.order = Order(
-            Deed.CLUSTER_BACK, "", "", made.clock.now, over=True
+            Deed.CLUSTER_BACK, "", "", created.clock.now, over=True
         )  # by the test, and not by itself
         for _ in range(5):
-            made.advance(20)  # web has settled
-        made.rounds_of(1, workers_act=False)
-        yield made
+            created.advance(20)  # web has settled
+        created.rounds_of(1, workers_act=False)
+        yield created
 
 
 @pytest.fixture
@@ -74,9 +74,9 @@ def test_unreachable_before_the_claim_it_ends_at_the_launch_timeout(run: World) 
     _place(run).cut_off(silent=True)
     run.rounds_of(7, seconds=30)
     assert run.job.status == JobStatus.LAUNCHING
-    told = _away(run)
-    assert told is not None
-    assert (told["cluster"], told["heard_at"], told["lost_at"]) == ("c0", None, None)
+    away = _away(run)
+    assert away is not None
+    assert (away["cluster"], away["heard_at"], away["lost_at"]) == ("c0", None, None)
     run.rounds_of(5, seconds=30)
     attempt = run.attempt()
     assert (run.job.attempt, attempt.reason, attempt.counts) == (
@@ -106,15 +106,15 @@ def test_away_for_a_moment_at_the_launch_time_limit_says_nothing_of_the_worker(r
 
 def test_unreachable_while_running_it_is_lost_after_the_grace_period(running: World) -> None:
     _place(running).cut_off(silent=True)
-    heard_at = running.attempt().heartbeat_at
+    heartbeat_at = running.attempt().heartbeat_at
     running.rounds_of(10, seconds=60)
     assert running.job.status == JobStatus.RUNNING, "its grace is not over"
-    told = _away(running)
-    assert told is not None
-    assert heard_at is not None
-    assert told["heard_at"] == heard_at.isoformat()
-    assert told["since"] < told["lost_at"]
-    assert "The cluster c0 has not answered since" in told["detail"]
+    away = _away(running)
+    assert away is not None
+    assert heartbeat_at is not None
+    assert away["heard_at"] == heartbeat_at.isoformat()
+    assert away["since"] < away["lost_at"]
+    assert "The cluster c0 has not answered since" in away["detail"]
     running.rounds_of(4, seconds=30)
     attempt, job = running.attempt(), running.job
     assert (job.attempt, attempt.reason, attempt.counts) == (2, FailureReason.HEARTBEAT_LOST, False)
@@ -156,9 +156,9 @@ def test_unreachable_and_cancelled_it_ends_after_the_grace_period(running: World
     running.cancel(running.scenarios[0])
     running.rounds_of(2, seconds=60)
     assert running.job.status == JobStatus.CANCELLING
-    told = _away(running)
-    assert told is not None
-    assert "It counts as stopped at about" in told["detail"]
+    away = _away(running)
+    assert away is not None
+    assert "It counts as stopped at about" in away["detail"]
     running.rounds_of(8, seconds=60)
     assert (running.job.status, running.job.attempt) == (JobStatus.CANCELLED, 1)
     _over(running)

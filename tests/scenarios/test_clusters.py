@@ -31,9 +31,9 @@ class Two:
     def __init__(self, run: World, other: FakeKubernetes) -> None:
         other.reset(now=run.clock.now)
         self.run, self.other, self.known = run, other, KnownState()
-        room = {"capacity_jobs": 10, "capacity_cpu_millicores": 0, "capacity_memory_bytes": 0}
+        capacity = {"capacity_jobs": 10, "capacity_cpu_millicores": 0, "capacity_memory_bytes": 0}
         self.eu = Cluster.objects.create(
-            name="eu", region="eu", launcher="kubernetes", reached_at=utc_now(), **room
+            name="eu", region="eu", launcher="kubernetes", reached_at=utc_now(), **capacity
         )
         target = Target(
             context="fake",

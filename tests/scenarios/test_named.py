@@ -35,8 +35,8 @@ def cluster() -> Iterator[FakeKubernetes]:
 @pytest.fixture
 def run(cluster: FakeKubernetes) -> Iterator[World]:
     """One job, and nothing that goes wrong but what the test says."""
-    with world(cluster, [Scenario(None, Phase.RUNNING)], seed=1) as made:
-        yield made
+    with world(cluster, [Scenario(None, Phase.RUNNING)], seed=1) as created:
+        yield created
 
 
 def _answer_is_lost(run: World) -> None:
@@ -57,7 +57,7 @@ def _ends_well(run: World, status: JobStatus, reason: str = "") -> None:
     assert judge(run) == []
 
 
-def _asked_to_stop(run: World) -> JobStatus:
+def _stopping(run: World) -> JobStatus:
     """The worker's own word of it."""
     attempt = run.attempt()
     report = FinishReport(
@@ -237,7 +237,7 @@ def test_a_stopping_worker_ends_with_the_state_of_the_cluster(
     """Its own word comes first, and does not say who asked; with no other trace, and when it never goes, that word holds."""
     run.rounds_of(2)
     for _repeated in range(2):
-        assert _asked_to_stop(run) == JobStatus.RUNNING
+        assert _stopping(run) == JobStatus.RUNNING
     if act is not None:
         run.fake.act(run.attempt().name, act, exit_code=1)
     run.rounds_of(4, workers_act=False, seconds=20)
@@ -254,7 +254,7 @@ def test_a_stopping_worker_ends_with_the_state_of_the_cluster(
 
 def test_a_stopping_worker_can_be_cancelled(run: World) -> None:
     run.rounds_of(2)
-    _asked_to_stop(run)
+    _stopping(run)
     run.cancel(run.scenarios[0])
     run.fake.act(run.attempt().name, Act.EVICT_REQUEST)
     _ends_well(run, JobStatus.CANCELLED, FailureReason.CANCELLED)
@@ -308,7 +308,7 @@ def test_a_wrong_image_that_exits_with_0_fails_permanently(run: World) -> None:
 def test_a_worker_that_stops_cleanly_in_a_suspension_is_reported_as_suspended(run: World) -> None:
     run.fake.script(stop_exit_code=0)
     run.run_until(lambda: run.job.status == JobStatus.RUNNING)
-    _asked_to_stop(run)
+    _stopping(run)
     run.fake.suspend_job(run.attempt().name)
     run.run_until(lambda: run.attempt().ended_at is not None)
     assert (run.attempt().reason, run.attempt().counts) == (FailureReason.SUSPENDED, False)

@@ -359,39 +359,39 @@ def world(
         cluster.refresh_from_db()
         launcher = launcher_at(fake, cluster, clock, follow=follow)
         stack.callback(launcher.close)
-        made = World(fake, clock, dice, launcher, cluster, Workers(fake, dice, {}), scenarios)
-        stack.enter_context(mock.patch("jobs.dispatch.launch.launcher_of", made.launcher_of))
+        created = World(fake, clock, dice, launcher, cluster, Workers(fake, dice, {}), scenarios)
+        stack.enter_context(mock.patch("jobs.dispatch.launch.launcher_of", created.launcher_of))
         for gap in (
             "jobs.liveness.uptime.GAP_SECONDS",
             "jobs.clusters.rows.OBSERVATION_GAP_SECONDS",
         ):
             stack.enter_context(mock.patch(gap, 2 * PACE[-1]))  # so far apart are rounds
-        stack.enter_context(mock.patch("jobs.dispatch.launch.record_launched", _forgetful(made)))
-        _submit(made)
-        yield made
+        stack.enter_context(mock.patch("jobs.dispatch.launch.record_launched", _forgetful(created)))
+        _submit(created)
+        yield created
 
 
-def _submit(made: World) -> None:
+def _submit(created: World) -> None:
     """The jobs; what loses its node runs on one of its own."""
     succeeds: dict[UUID, bool] = {}
-    for scenario in made.scenarios:
+    for scenario in created.scenarios:
         if scenario.trouble in OF_CLUSTERS:
-            scenario.place = f"c{made.scenarios.index(scenario)}"
-            made.places[scenario.place] = place_of(made.fake, made.clock, scenario.place)
+            scenario.place = f"c{created.scenarios.index(scenario)}"
+            created.places[scenario.place] = place_of(created.fake, created.clock, scenario.place)
         row = make.job(max_attempts=2, timeout_seconds=3600, cluster=scenario.place)
         scenario.job_id = row.id
         succeeds[row.id] = scenario.succeeds
-        if made.scenarios.index(scenario) % 4 == 3:
-            made.fake.script(f"worker-job-{row.id}-*", sidecar=True)
+        if created.scenarios.index(scenario) % 4 == 3:
+            created.fake.script(f"worker-job-{row.id}-*", sidecar=True)
         if scenario.trouble in OF_NODES:
-            made.fake.add_node(made.node_of(scenario))
-            made.fake.script(
-                f"worker-job-{row.id}-1", node=made.node_of(scenario), stop_seconds=1.0
+            created.fake.add_node(created.node_of(scenario))
+            created.fake.script(
+                f"worker-job-{row.id}-1", node=created.node_of(scenario), stop_seconds=1.0
             )
-    made.workers = Workers(made.fake, made.dice, succeeds)
+    created.workers = Workers(created.fake, created.dice, succeeds)
 
 
-def _forgetful(made: World) -> Any:
+def _forgetful(created: World) -> Any:
     """The record of launches, without those whose dispatcher dies between the answer and the record: each once."""
     real = launch_outcome.record_launched
 
@@ -401,11 +401,11 @@ def _forgetful(made: World) -> Any:
             job_id = Attempt.objects.values_list("job_id", flat=True).get(id=attempt_id)
             forget = job_id in {
                 each.job_id
-                for each in made.scenarios
+                for each in created.scenarios
                 if each.phase is Phase.UNRECORDED and each.order is None
             }
-            if forget and attempt_id not in made.unrecorded:
-                made.unrecorded.add(attempt_id)
+            if forget and attempt_id not in created.unrecorded:
+                created.unrecorded.add(attempt_id)
             else:
                 kept[attempt_id] = answer
         real(kept)

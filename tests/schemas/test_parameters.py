@@ -147,12 +147,12 @@ def test_good_parameters_have_no_fault(job_type: str, parameters: dict[str, Any]
     assert check_parameters(job_type, parameters) == []
 
 
-@pytest.mark.parametrize(("job_type", "parameters", "path", "words"), BAD)
+@pytest.mark.parametrize(("job_type", "parameters", "path", "text"), BAD)
 def test_a_bad_parameter_is_named_with_what_it_may_be(
-    job_type: str, parameters: Any, path: str, words: str
+    job_type: str, parameters: Any, path: str, text: str
 ) -> None:
     faults = {fault.path: fault.message for fault in check_parameters(job_type, parameters)}
-    assert words in faults.get(path, ""), faults
+    assert text in faults.get(path, ""), faults
 
 
 def test_every_error_is_reported_at_once() -> None:

@@ -90,10 +90,10 @@ def test_a_good_definition_has_no_fault_and_its_fields_are_in_order() -> None:
     assert entity_type(GOOD, "land") is None
 
 
-@pytest.mark.parametrize(("definition", "path", "words"), BAD)
-def test_a_fault_of_a_definition_is_named(definition: Any, path: str, words: str) -> None:
+@pytest.mark.parametrize(("definition", "path", "text"), BAD)
+def test_a_fault_of_a_definition_is_named(definition: Any, path: str, text: str) -> None:
     faults = {fault.path: fault.message for fault in check_twin_definition(definition)}
-    assert words in faults.get(path, ""), faults
+    assert text in faults.get(path, ""), faults
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_value_becomes_what_the_twin_keeps(kind: str, given: Any, kept: Any) -
 
 
 @pytest.mark.parametrize(
-    ("kind", "given", "words"),
+    ("kind", "given", "text"),
     [
         ("number", "3", "a number"),
         ("number", True, "a number"),
@@ -141,8 +141,8 @@ def test_a_value_becomes_what_the_twin_keeps(kind: str, given: Any, kept: Any) -
         ("relation", "", "1 to 500"),
     ],
 )
-def test_a_value_that_does_not_fit_says_what_does(kind: str, given: Any, words: str) -> None:
-    with pytest.raises(BadValue, match=words.replace("(", r"\(")):
+def test_a_value_that_does_not_fit_says_what_does(kind: str, given: Any, text: str) -> None:
+    with pytest.raises(BadValue, match=text.replace("(", r"\(")):
         checked_value(Field("x", kind), given)
 
 

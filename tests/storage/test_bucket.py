@@ -114,10 +114,10 @@ def test_a_write_outlives_a_passing_fault(store: Bucket, fault: dict[str, Any]) 
 @pytest.mark.parametrize("kind", ["503 SlowDown", "403 AccessDenied", "cut"])
 def test_a_failed_write_says_so_and_leaves_nothing(store: Bucket, kind: str, size: int) -> None:
     buckets.order({"method": "PUT", "kind": kind, "times": 99})
-    with pytest.raises(StorageAway) as told:
+    with pytest.raises(StorageAway) as caught:
         artifacts.put("datasets/p/x", io.BytesIO(os.urandom(size)))
-    assert (told.value.status, told.value.code) == (503, "storage_unavailable")
-    assert told.value.why
+    assert (caught.value.status, caught.value.code) == (503, "storage_unavailable")
+    assert caught.value.why
     assert len([one for one in buckets.requests() if one[0] == "PUT"]) <= 3, "tries are bounded"
     buckets.order()
     assert _listed(store) == []

@@ -32,7 +32,7 @@ DISK = [
     (errno.EROFS, 503, "storage_read_only"),
     (errno.EACCES, 503, "storage_read_only"),
 ]
-WORDS = [
+MESSAGES = [
     (number, "full" if status == 507 else "cannot be written") for number, status, _code in DISK
 ]
 
@@ -65,7 +65,7 @@ def _raising(code: int) -> Any:
     return raises
 
 
-def _told(answer: Any, status: int, code: str) -> None:
+def _assert_reported(answer: Any, status: int, code: str) -> None:
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.content
     assert "broken" not in answer.json()["message"]
     assert "administrator" in answer.json()["message"]
@@ -85,7 +85,7 @@ def test_an_upload_onto_such_a_disk_is_reported_and_works_afterwards(
             patched.setattr(TemporaryUploadedFile, "__init__", _raising(number))
         else:
             patched.setattr(tempfile, "mkdtemp", _raising(number))
-        _told(_upload(caller), status, code)
+        _assert_reported(_upload(caller), status, code)
     assert _upload(caller).status_code == 201
 
 
@@ -98,7 +98,7 @@ def test_a_preview_without_scratch_space_is_reported(
     path = "projects/demo/datasets/t/versions/1/rows/"
     with monkeypatch.context() as patched:
         patched.setattr(tempfile, "mkdtemp", _raising(number))
-        _told(caller.get(path), status, code)
+        _assert_reported(caller.get(path), status, code)
     assert caller.get(path).status_code == 200
 
 
@@ -116,7 +116,7 @@ def test_a_reader_that_ends_because_the_disk_is_full_does_not_blame_the_file(
             ),
         )
         patched.setattr(tempfile, "TemporaryFile", _raising(errno.ENOSPC))
-        _told(_upload(caller), 507, "storage_full")
+        _assert_reported(_upload(caller), 507, "storage_full")
     assert _upload(caller).status_code == 201
 
 
@@ -152,7 +152,7 @@ def test_other_errors_of_the_system_stay_defects() -> None:
     assert api_errors.server_error(HttpRequest()).status_code == 500
 
 
-@pytest.mark.parametrize(("number", "word"), WORDS)
+@pytest.mark.parametrize(("number", "word"), MESSAGES)
 def test_ready_says_degraded_and_why(
     monkeypatch: pytest.MonkeyPatch, number: int, word: str
 ) -> None:
@@ -203,9 +203,9 @@ def test_a_launch_without_disk_says_what_it_waits_for_and_is_tried_again_soon(
             launcher.launch(spec, still_wanted=lambda: True)
     assert caught.value.seconds is not None
     assert caught.value.seconds <= 10, "soon after there is space again"
-    told = caught.value.diagnosis
-    assert told is not None
-    assert told["category"] == "unschedulable_disk"
-    assert "disk for workers" in told["summary"]
+    diagnosis = caught.value.diagnosis
+    assert diagnosis is not None
+    assert diagnosis["category"] == "unschedulable_disk"
+    assert "disk for workers" in diagnosis["summary"]
     if place != "worker":
         assert not launcher.launch(spec, still_wanted=lambda: True).adopted

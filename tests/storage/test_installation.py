@@ -97,6 +97,6 @@ def _a_worker_has_no_keys(stack: Stack) -> None:
         stack.submit("env | cut -d= -f1; tr '\\0' '\\n' < /proc/$PPID/environ | cut -d= -f1"),
         "succeeded",
     )
-    told = stack.log(job["id"]).text
-    assert "JOB_ID" in told
-    assert "AWS_" not in told
+    log = stack.log(job["id"]).text
+    assert "JOB_ID" in log
+    assert "AWS_" not in log

@@ -85,18 +85,18 @@ def _raising(error: Exception) -> Any:
     return raises
 
 
-@pytest.mark.parametrize(("error", "status", "told"), DISKS)
+@pytest.mark.parametrize(("error", "status", "text"), DISKS)
 def test_it_says_what_it_waits_for_while_it_lasts(
-    attempt: Attempt, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, told: str
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, text: str
 ) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(FileSystemStorage, "_save", _raising(error))
         assert [_put(attempt).status_code for _ in range(3)] == [status] * 3
     job = _job(attempt)
     assert job.diagnosis is not None
-    assert (job.status, job.message, job.diagnosis["summary"]) == (JobStatus.RUNNING, told, told)
+    assert (job.status, job.message, job.diagnosis["summary"]) == (JobStatus.RUNNING, text, text)
     assert "administrator" in job.diagnosis["detail"]
-    assert [event["summary"] for event in _events(attempt, EventKind.WAITS)] == [told], (
+    assert [event["summary"] for event in _events(attempt, EventKind.WAITS)] == [text], (
         "told once, however often the worker tries"
     )
     assert _put(attempt).status_code == 201

@@ -22,17 +22,17 @@ def test_a_pod_without_dns_prints_each_cause_once(
         attempt._claim(Client("http://orchestrator.mimir.invalid:8080", "a", "token"))
     printed = capsys.readouterr().err
     assert printed.count("does not answer") == 1
-    told = never_claimed(printed)
-    assert "DNS does not work in its pod" in told.summary
-    assert "CoreDNS" in told.detail
+    message = never_claimed(printed)
+    assert "DNS does not work in its pod" in message.summary
+    assert "CoreDNS" in message.detail
 
 
 def test_other_causes_are_quoted_and_none_is_invented() -> None:
-    told = never_claimed(
+    message = never_claimed(
         "worker: the orchestrator does not answer, retrying: ConnectionRefusedError: [Errno 111] Connection refused\n"
     )
-    assert "Connection refused" in told.summary
-    assert "DNS" not in told.summary
+    assert "Connection refused" in message.summary
+    assert "DNS" not in message.summary
     assert never_claimed().summary == "Its container runs, but has not called the orchestrator."
 
 

@@ -47,10 +47,10 @@ def _types() -> dict[str, tuple[pa.Array, str]]:
     found["date32"] = pa.array(_DAYS, pa.date32()), "time"
     found["date64"] = pa.array(_DAYS, pa.date64()), "time"
     found["bool"] = pa.array([number % 2 == 0 for number in _NUMBERS]), "boolean"
-    words = [f"w{number % 3}" for number in _NUMBERS]
+    texts = [f"w{number % 3}" for number in _NUMBERS]
     for kind in (pa.string(), pa.large_string(), pa.string_view()):
-        found[str(kind)] = pa.array(words, kind), "category"
-    found["dictionary"] = pa.array(words).dictionary_encode(), "category"
+        found[str(kind)] = pa.array(texts, kind), "category"
+    found["dictionary"] = pa.array(texts).dictionary_encode(), "category"
     found["dictionary of numbers"] = pa.array(_NUMBERS).dictionary_encode(), "number"
     found["dictionary of times"] = pa.array(_TIMES, pa.timestamp("ns")).dictionary_encode(), "time"
     found["time32"] = pa.array([dt.time(number % 24) for number in _NUMBERS], pa.time32("ms")), ""
@@ -88,15 +88,15 @@ def test_every_type_is_trained_on_or_excluded_with_a_reason(
     }
     for name, (_, kind) in TYPES.items():
         assert kind or f"{name} is " in trained.notices()
-    _, output, made = infer(
+    _, output, created = infer(
         tmp_path / "i",
         table.drop_columns(["y"]),
         trained.delivered["model.skops"],
         report["signature"],
     )
-    assert made.num_rows == output["row_count"] == N
-    assert np.isfinite(made["prediction"].to_numpy()).all()
-    assert made.column_names == [*TYPES, "prediction"]
+    assert created.num_rows == output["row_count"] == N
+    assert np.isfinite(created["prediction"].to_numpy()).all()
+    assert created.column_names == [*TYPES, "prediction"]
 
 
 @pytest.mark.parametrize("name", ["timestamp[ns, zone]", "timestamp[ns]"])
@@ -304,14 +304,14 @@ def test_an_absent_column_is_empty_where_the_job_says_so(
     table = _one_row().select(["x", "c"])
     with pytest.raises(WorkFailed, match="column n is missing; column code is missing"):
         infer(tmp_path / "a", table, trained.delivered["model.skops"], report["signature"])
-    context, _, made = infer(
+    context, _, created = infer(
         tmp_path / "b",
         table,
         trained.delivered["model.skops"],
         report["signature"],
         missing_columns="empty",
     )
-    assert np.isfinite(made["prediction"].to_numpy()).all()
+    assert np.isfinite(created["prediction"].to_numpy()).all()
     assert (
         "The dataset has no column n, code, word, flag, at: predicted as if it had no value."
         in context.notices()
@@ -358,10 +358,10 @@ def test_a_column_of_numbers_and_a_word_for_missing_is_a_number_however_often_th
 def test_the_prediction_reads_such_a_column_as_the_training_did(tmp_path: Path) -> None:
     trained, report = train(tmp_path / "t", _numbers_with(["n/a"]), target="y", algorithm="linear")
     new = pa.table({"x": ["n/a", "3.5"], "c": ["a", "b"]})
-    _, _, made = infer(
+    _, _, created = infer(
         tmp_path / "i", new, trained.delivered["model.skops"], report["signature"], keys=[]
     )
-    assert np.isfinite(made["prediction"].to_numpy()).all()
+    assert np.isfinite(created["prediction"].to_numpy()).all()
 
 
 def test_a_target_that_is_nearly_all_numbers_is_learned_as_a_number(tmp_path: Path) -> None:

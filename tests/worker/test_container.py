@@ -149,14 +149,14 @@ def test_a_sigterm_of_the_cluster_is_reported_as_such(start: Start) -> None:
 
 
 def test_sigterm_before_the_claim_ends_it_at_once(start: Start) -> None:
-    asked: list[Any] = []
+    signals_sent: list[Any] = []
 
     def away(body: Any) -> Any:
-        asked.append(body)
+        signals_sent.append(body)
         return 503, {}
 
     container = start(answers={"claim": away})
-    wait_for(lambda: asked, "it asks for its job", 60)
+    wait_for(lambda: signals_sent, "it asks for its job", 60)
     container.process.send_signal(signal.SIGTERM)
     assert container.end() == (143, b"")
     assert container.orchestrator.finishes == []

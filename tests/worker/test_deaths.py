@@ -17,7 +17,7 @@ from tests.support.signin import sign_in
 from tests.support.stack import Stack, left_of, wait_for
 
 pytestmark = pytest.mark.timeout(180)
-TOLD_SECONDS = 5.0  # from the moment something of it dies until page and API say so
+REPORT_SECONDS = 5.0  # from the moment something of it dies until page and API say so
 MIB = 1024 * 1024
 
 
@@ -131,10 +131,12 @@ def test_the_cause_is_reported_and_nothing_is_left(
         [{"id": "run", "uses": "command", "with": {"argv": argv}}], **dict(death.fields)
     )
     ended = stack.end_of(job)
-    _assert_told(stack, person, ended, death)
+    _assert_reported(stack, person, ended, death)
 
 
-def _assert_told(stack: Stack, person: httpx.Client, ended: dict[str, Any], death: Death) -> None:
+def _assert_reported(
+    stack: Stack, person: httpx.Client, ended: dict[str, Any], death: Death
+) -> None:
     diagnosis = ended["diagnosis"]
     assert (ended["status"], ended["reason"]) == ("failed", death.reason), ended["message"]
     assert re.search(death.says, diagnosis["summary"]), diagnosis
@@ -185,9 +187,9 @@ def test_a_killed_and_silent_worker_is_reported_within_seconds(
     killed = time.monotonic()
     ended = stack.end_of(job)
     page = person.get(f"/jobs/{job}/").text
-    assert time.monotonic() - killed < TOLD_SECONDS
+    assert time.monotonic() - killed < REPORT_SECONDS
     assert 'data-why="failed"' in page
-    _assert_told(
+    _assert_reported(
         stack,
         person,
         ended,
@@ -204,7 +206,7 @@ def test_a_stopping_worker_says_so_and_lets_its_command_end_cleanly(
     job = _running(stack, "trap 'echo in order; exit 0' TERM; sleep 300 & wait")
     os.kill(stack.worker_pid(job), signal.SIGTERM)
     ended = stack.end_of(job)
-    _assert_told(
+    _assert_reported(
         stack,
         person,
         ended,
@@ -220,7 +222,7 @@ def test_what_has_escaped_does_not_outlive_a_supervisor_that_is_killed(
     wait_for(lambda: stack.log(job).content, "its command has begun, and its daemons run")
     os.kill(stack.worker_pid(job), signal.SIGKILL)
     ended = stack.end_of(job)
-    _assert_told(
+    _assert_reported(
         stack, person, ended, Death("", "", "worker_lost", "The worker vanished", "Run again")
     )
     wait_for(lambda: not _escaped(), "what escaped is gone")

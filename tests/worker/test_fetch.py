@@ -91,14 +91,14 @@ def test_a_body_is_saved_as_it_is(serve: Serve, tmp_path: Path) -> None:
 def test_a_private_address_is_never_contacted(
     host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Any] = []
+    contacted: list[Any] = []
     monkeypatch.setattr(
-        socket, "create_connection", lambda *arguments, **_: asked.append(arguments)
+        socket, "create_connection", lambda *arguments, **_: contacted.append(arguments)
     )
     failure = _failure(f"http://{host}/x", tmp_path / "x", allow=[])
     assert failure.reason is FailureReason.INVALID_INPUT
     assert "READ_URL_ALLOW" in failure.message
-    assert asked == []
+    assert contacted == []
 
 
 @pytest.mark.parametrize("network", [*SPECIAL_IPV4, *SPECIAL_IPV6])
@@ -264,16 +264,19 @@ def test_where_a_redirect_leads_is_checked_again(
 
 
 def test_a_redirect_is_followed(serve: Serve, tmp_path: Path) -> None:
-    asked: list[str] = []
+    contacted: list[str] = []
 
     def answer(line: str, connection: socket.socket) -> None:
-        asked.append(line.split(" ")[1])
-        (_redirect("there%20it/is.csv?a=b") if len(asked) == 1 else _body(b"a\n1\n"))(
+        contacted.append(line.split(" ")[1])
+        (_redirect("there%20it/is.csv?a=b") if len(contacted) == 1 else _body(b"a\n1\n"))(
             line, connection
         )
 
     fetch_url(serve(answer) + "/größer/x y?q=ü", tmp_path / "x", allow=LOCAL)
-    assert asked == ["/gr%C3%B6%C3%9Fer/x%20y?q=%C3%BC", "/gr%C3%B6%C3%9Fer/there%20it/is.csv?a=b"]
+    assert contacted == [
+        "/gr%C3%B6%C3%9Fer/x%20y?q=%C3%BC",
+        "/gr%C3%B6%C3%9Fer/there%20it/is.csv?a=b",
+    ]
     assert (tmp_path / "x").read_bytes() == b"a\n1\n"
 
 

@@ -53,11 +53,11 @@ def test_classes_come_with_their_probabilities(algorithm: str, tmp_path: Path) -
         algorithm=algorithm,
         hyperparameters=small,
     )
-    context, output, made = infer(
+    context, output, created = infer(
         tmp_path / "i", table, trained.delivered["model.skops"], report["signature"], keys=["id"]
     )
-    assert made.column_names == ["id", "prediction", "probability_blue", "probability_red"]
-    assert output["row_count"] == made.num_rows == 200
+    assert created.column_names == ["id", "prediction", "probability_blue", "probability_red"]
+    assert output["row_count"] == created.num_rows == 200
     assert [column["type"] for column in output["schema"]] == [
         "VARCHAR",
         "VARCHAR",
@@ -68,11 +68,11 @@ def test_classes_come_with_their_probabilities(algorithm: str, tmp_path: Path) -
     model = skops.io.load(trained.delivered["model.skops"], trusted=list(TRUSTED_TYPES))
     frame = table.select(["size", "town"]).to_pandas()
     frame["town"] = frame["town"].astype(object).where(frame["town"].notna(), np.nan)
-    assert made["prediction"].to_pylist() == list(model.predict(frame))
-    chances = np.column_stack([made["probability_blue"], made["probability_red"]])
+    assert created["prediction"].to_pylist() == list(model.predict(frame))
+    chances = np.column_stack([created["probability_blue"], created["probability_red"]])
     assert chances == pytest.approx(model.predict_proba(frame), abs=1e-12)
-    told = [data["message"] for kind, data in context.events if kind is EventKind.PROGRESS]
-    assert told[-1].startswith("200 of 200 rows")
+    messages = [data["message"] for kind, data in context.events if kind is EventKind.PROGRESS]
+    assert messages[-1].startswith("200 of 200 rows")
 
 
 @pytest.mark.parametrize(
@@ -91,11 +91,11 @@ def test_a_prediction_is_of_the_targets_own_kind(
         algorithm="logistic",
     )
     assert report["signature"]["classes"] == classes
-    _, _, made = infer(
+    _, _, created = infer(
         tmp_path / "i", _rows(), trained.delivered["model.skops"], report["signature"], keys=[]
     )
-    assert made.schema.field("prediction").type == kind
-    assert made.column_names == ["prediction", *(f"probability_{name}" for name in classes)]
+    assert created.schema.field("prediction").type == kind
+    assert created.column_names == ["prediction", *(f"probability_{name}" for name in classes)]
 
 
 def test_missing_values_and_new_categories_are_predicted_for(tmp_path: Path) -> None:
@@ -107,20 +107,22 @@ def test_missing_values_and_new_categories_are_predicted_for(tmp_path: Path) -> 
         new = pa.table(
             {"size": [None, 0.5, 0.5], "town": ["Oslo", "Atlantis", None], "extra": [1, 2, 3]}
         )
-        _, _, made = infer(folder / "i", new, trained.delivered["model.skops"], report["signature"])
-        assert made.column_names == ["size", "town", "extra", "prediction"]
-        assert np.isfinite(made["prediction"].to_numpy()).all()
+        _, _, created = infer(
+            folder / "i", new, trained.delivered["model.skops"], report["signature"]
+        )
+        assert created.column_names == ["size", "town", "extra", "prediction"]
+        assert np.isfinite(created["prediction"].to_numpy()).all()
 
 
 def test_no_rows_give_no_predictions(tmp_path: Path) -> None:
     trained, report = train(
         tmp_path / "t", _rows(), target="colour", features=["size", "town"], algorithm="logistic"
     )
-    _, output, made = infer(
+    _, output, created = infer(
         tmp_path / "i", _rows().slice(0, 0), trained.delivered["model.skops"], report["signature"]
     )
-    assert (output["row_count"], made.num_rows) == (0, 0)
-    assert made.column_names[-3:] == ["prediction", "probability_blue", "probability_red"]
+    assert (output["row_count"], created.num_rows) == (0, 0)
+    assert created.column_names[-3:] == ["prediction", "probability_blue", "probability_red"]
 
 
 def test_a_table_that_does_not_fit_is_refused_with_each_difference(tmp_path: Path) -> None:

@@ -43,6 +43,6 @@ def test_a_transfer_is_retried_until_the_time_limit_and_not_for_an_hour(
         data_dir=tmp_path,
         answer=lambda _answer: None,
     )
-    asked = {**call, "artifact": str(tmp_path / "a")} if "artifact" in call else call
-    assert "error" not in transfers._answered(asked)
+    call_with_path = {**call, "artifact": str(tmp_path / "a")} if "artifact" in call else call
+    assert "error" not in transfers._answered(call_with_path)
     assert patience == [7200.0]

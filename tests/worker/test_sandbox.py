@@ -18,9 +18,9 @@ def tables(tmp_path: Path) -> Tables:
     """A table `a`, and beside scratch a file that is nobody's business."""
     (tmp_path / "secret.csv").write_text(f"a\n{SECRET}\n")
     duckdb.connect(str(tmp_path / "secret.db")).execute("CREATE TABLE t AS SELECT 1").close()
-    made = Tables(tmp_path / "scratch", memory_bytes=256 * MIB, cpu_millicores=1000)
-    duckdb.execute(f"COPY (FROM range(10) AS t(n)) TO '{made.path('a')}' (FORMAT parquet)")
-    return made
+    created = Tables(tmp_path / "scratch", memory_bytes=256 * MIB, cpu_millicores=1000)
+    duckdb.execute(f"COPY (FROM range(10) AS t(n)) TO '{created.path('a')}' (FORMAT parquet)")
+    return created
 
 
 def _connection(tables: Tables) -> duckdb.DuckDBPyConnection:
@@ -102,14 +102,14 @@ def test_what_does_not_fit_into_memory_spills_into_scratch_and_is_removed(
 ) -> None:
     tables.memory_bytes = 60 * MIB
     connection, spill = _connection(tables), tables.folder / "spill"
-    seen: list[int] = []
+    sizes: list[int] = []
     connection.execute(
         "CREATE TABLE big AS SELECT hash(range) AS h, md5(range::VARCHAR) || md5((-range)::VARCHAR) AS t FROM range(800_000)"
     )
-    seen.append(sum(file.stat().st_size for file in spill.iterdir()))
+    sizes.append(sum(file.stat().st_size for file in spill.iterdir()))
     assert copy_to(connection, "SELECT * FROM big ORDER BY h", tables.path("out")) == 800_000
     connection.close()
-    assert seen[0] > MIB, "it did not spill where it may"
+    assert sizes[0] > MIB, "it did not spill where it may"
     assert list(spill.iterdir()) == []
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [
         "scratch",

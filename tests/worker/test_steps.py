@@ -207,10 +207,10 @@ def test_a_step_that_fails_later_leaves_nothing_written_and_the_rest_undone(
         "exit_code",
         "Step no failed: the command ended with exit code 1",
     )
-    told = [
+    messages = [
         (kind, step) for kind, step, _rows in _step_events(stack, job) if kind != "step.started"
     ]
-    assert told == [
+    assert messages == [
         ("step.succeeded", "a"),
         ("step.succeeded", "write_never"),
         ("step.failed", "no"),
@@ -304,9 +304,10 @@ def test_a_command_finds_the_workers_python_the_tables_and_who_it_is(
 
 
 def test_a_command_sees_only_the_tables_it_needs(stack: Stack, numbers: dict[str, Any]) -> None:
-    look = {**_step("look", "command", argv=["ls", "inputs"]), "needs": ["b"]}
+    list_step = {**_step("look", "command", argv=["ls", "inputs"]), "needs": ["b"]}
     job = _succeeded(
-        stack, [_step("a", "read", dataset="numbers"), _step("b", "read", dataset="numbers"), look]
+        stack,
+        [_step("a", "read", dataset="numbers"), _step("b", "read", dataset="numbers"), list_step],
     )
     assert stack.log(job["id"], format="raw").text.splitlines()[-1:] == ["b.parquet"]
 

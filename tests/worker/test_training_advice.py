@@ -15,7 +15,7 @@ from tests.worker.learning import train
 pytestmark = pytest.mark.timeout(120)
 N = 60
 NOISE = np.random.default_rng(5).normal(size=N)
-WORDS = ["a", "b"] * 29 + ["rare", "odd"]
+CATEGORIES = ["a", "b"] * 29 + ["rare", "odd"]
 
 
 def _learn(folder: Path, columns: dict[str, Any], **parameters: Any) -> tuple[str, dict[str, Any]]:
@@ -30,7 +30,9 @@ def _learn(folder: Path, columns: dict[str, Any], **parameters: Any) -> tuple[st
 
 @pytest.mark.parametrize("choice", ["", "drop", "group"])
 def test_rare_classes_do_not_stop_a_training(choice: str, tmp_path: Path) -> None:
-    notices, report = _learn(tmp_path, {"y": WORDS}, **({"rare_classes": choice} if choice else {}))
+    notices, report = _learn(
+        tmp_path, {"y": CATEGORIES}, **({"rare_classes": choice} if choice else {})
+    )
     if choice == "group":
         assert report["signature"]["classes"] == [RARE_GROUP, "a", "b"]
         assert (

@@ -50,8 +50,14 @@ def _updated(
 ) -> tuple[list[Any], RecordedContext]:
     """The changes that an update from `table` (or a CSV) reports over the base, and its context."""
     folder.mkdir(exist_ok=True)
-    asked = {"twin": "plant", "dataset": "pumps", "type": "pump", "key": "id", **parameters}
-    context = RecordedContext(folder, type="digital_twin_update", parameters=asked)
+    parameters_sent = {
+        "twin": "plant",
+        "dataset": "pumps",
+        "type": "pump",
+        "key": "id",
+        **parameters,
+    }
+    context = RecordedContext(folder, type="digital_twin_update", parameters=parameters_sent)
     head = {"revision": 7, "definition": DEFINITION, "type": "pump"}
     lines = [
         head,
@@ -79,11 +85,11 @@ def _updated(
     ], context
 
 
-def _refused(folder: Path, table: "pa.Table | bytes", *words: str, **parameters: Any) -> None:
+def _refused(folder: Path, table: "pa.Table | bytes", *phrases: str, **parameters: Any) -> None:
     with pytest.raises(WorkFailed) as caught:
         _updated(folder, table, **parameters)
     assert caught.value.reason is FailureReason.INVALID_INPUT
-    for word in words:
+    for word in phrases:
         assert word in caught.value.message, caught.value.message
 
 
@@ -107,8 +113,8 @@ def test_new_entities_are_reported_whole_and_known_ones_by_what_differs(tmp_path
         {"key": "new", "set": {"load": 9.5, "label": "n"}},
     ]
     assert context.roles == {update.ARTIFACT: "twin"}
-    told = [data["message"] for kind, data in context.events if kind is EventKind.PROGRESS]
-    assert told[-1] == "3 entities differ from revision 7"
+    messages = [data["message"] for kind, data in context.events if kind is EventKind.PROGRESS]
+    assert messages[-1] == "3 entities differ from revision 7"
 
 
 def test_the_same_rows_again_report_nothing(tmp_path: Path) -> None:
@@ -274,7 +280,7 @@ def test_what_cannot_name_an_entity_is_no_key(keys: list[Any], tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("column", "cells", "words"),
+    ("column", "cells", "phrases"),
     [
         ("load", ["1", "a lot"], ['Row 2 of column load holds "a lot"', "must be a number"]),
         ("load", ["1", "1_0"], ['Row 2 of column load holds "1_0"', "must be a number"]),
@@ -302,9 +308,9 @@ def test_what_cannot_name_an_entity_is_no_key(keys: list[Any], tmp_path: Path) -
     ],
 )
 def test_a_value_that_does_not_fit_is_named_with_row_column_and_what_is_wanted(
-    column: str, cells: list[Any], words: list[str], tmp_path: Path
+    column: str, cells: list[Any], phrases: list[str], tmp_path: Path
 ) -> None:
-    _refused(tmp_path, pa.table({"id": ["a", "b"], column: cells}), *words)
+    _refused(tmp_path, pa.table({"id": ["a", "b"], column: cells}), *phrases)
 
 
 def test_a_property_that_a_new_definition_took_away_is_named(tmp_path: Path) -> None:

@@ -31,19 +31,20 @@ def quota_refusal(store: Store, resource: Resource, obj: Object) -> str:
         if version.key[0] != namespace:
             continue
         hard = version.obj["spec"].get("hard", {})
-        asked = {name: value for name, value in _charges(resource, obj).items() if name in hard}
+        charges = {name: value for name, value in _charges(resource, obj).items() if name in hard}
         over = [
             name
-            for name, value in sorted(asked.items())
+            for name, value in sorted(charges.items())
             if _used(store, resource, namespace, name) + value > amount(hard[name]) + 1e-9
         ]
         if over:
             parts = [
                 ",".join(
-                    f"{name}={_words(value)}" for name, value in zip(over, values, strict=True)
+                    f"{name}={_quantity_text(value)}"
+                    for name, value in zip(over, values, strict=True)
                 )
                 for values in (
-                    [asked[name] for name in over],
+                    [charges[name] for name in over],
                     [_used(store, resource, namespace, name) for name in over],
                     [hard[name] for name in over],
                 )
@@ -78,7 +79,7 @@ def _used(store: Store, resource: Resource, namespace: str, name: str) -> float:
     )
 
 
-def _words(value: float | str) -> str:
+def _quantity_text(value: float | str) -> str:
     if isinstance(value, str):
         return value
     return str(int(value)) if value == int(value) else f"{round(value * 1000)}m"

@@ -129,12 +129,12 @@ def _snapshot(
     A stale list is possible on a real server: a lagging cache at version 0, or a true snapshot that
     arrives late. Raises: Expired, Refused.
     """
-    store, asked = cluster.store, query.get("resourceVersion", "")
+    store, version_requested = cluster.store, query.get("resourceVersion", "")
     if stale is not None and not stale.seconds:
         return store.as_of(resource, changes=stale.changes)
-    if stale is not None and asked == "0":
+    if stale is not None and version_requested == "0":
         return store.as_of(resource, at=cluster.clock.now - stale.seconds)
-    if asked not in ("", "0"):
+    if version_requested not in ("", "0"):
         number = number_in(query, "resourceVersion") or 0
         if number > store.number:
             raise Refused(

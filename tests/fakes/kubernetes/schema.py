@@ -14,7 +14,7 @@ _JOB = "io.k8s.api.batch.v1.Job"
 _QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 _GO = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}
 _BITS = {"int32": 2**31, "int64": 2**63}
-_WORDS: dict[str, dict[str, tuple[str, ...]]] = {
+_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
     "io.k8s.api.batch.v1.JobSpec": {
         "completionMode": ("Indexed", "NonIndexed"),
         "podReplacementPolicy": ("Failed", "TerminatingOrFailed"),
@@ -63,12 +63,12 @@ class Problems:
         )
 
     def unsupported(self, path: str, value: object, known: tuple[str, ...]) -> None:
-        words = ", ".join(f'"{each}"' for each in known)
+        choices = ", ".join(f'"{each}"' for each in known)
         self.invalid.append(
             (
                 path,
                 "FieldValueNotSupported",
-                f"Unsupported value: {json.dumps(value)}: supported values: {words}",
+                f"Unsupported value: {json.dumps(value)}: supported values: {choices}",
             )
         )
 
@@ -103,8 +103,8 @@ class _Compiler:
             return self._made[name]
         # A definition may hold itself: until it is made, it is looked up when used.
         self._made[name] = lambda value, path, problems: self._made[name](value, path, problems)
-        self._made[name] = made = self._check(self._definitions[name], _WORDS.get(name, {}))
-        return made
+        self._made[name] = created = self._check(self._definitions[name], _CHOICES.get(name, {}))
+        return created
 
     def _check(self, schema: dict[str, Any], words: dict[str, tuple[str, ...]]) -> Check:
         if "$ref" in schema:

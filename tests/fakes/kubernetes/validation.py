@@ -12,19 +12,19 @@ _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _WORD = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _ENV = re.compile(r"[ -<>-~]+")
-_SUBDOMAIN_WORDS = (
+_SUBDOMAIN_MESSAGE = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric "
     "character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
-_LABEL_WORDS = (
+_LABEL_MESSAGE = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character "
     "(e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
-_VALUE_WORDS = (
+_VALUE_MESSAGE = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
     "character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 )
-_KEY_WORDS = (
+_KEY_MESSAGE = (
     "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or "
     "'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
 )
@@ -51,11 +51,11 @@ ANNOTATION_BYTES = 256 * 2**10
 def check_job(job: Object, field_validation: str) -> tuple[Object, list[str]]:
     """The Job without what is unknown of it, and warnings about that. Raises: Refused."""
     if (job.get("apiVersion", "batch/v1"), job.get("kind", "Job")) != ("batch/v1", "Job"):
-        told = f"{job.get('apiVersion')}, Kind={job.get('kind')}"
+        kind_text = f"{job.get('apiVersion')}, Kind={job.get('kind')}"
         raise Refused(
             400,
             "BadRequest",
-            f"the API version in the data ({told}) does not match the expected API version (batch/v1, Kind=Job)",
+            f"the API version in the data ({kind_text}) does not match the expected API version (batch/v1, Kind=Job)",
         )
     problems = Problems()
     job = job_check()(job, "", problems)
@@ -96,10 +96,10 @@ def _refuse(name: str, problems: Problems) -> None:
     if not problems.invalid:
         return
     causes = [
-        {"reason": reason, "message": words, "field": path}
-        for path, reason, words in problems.invalid
+        {"reason": reason, "message": message, "field": path}
+        for path, reason, message in problems.invalid
     ]
-    sentences = [f"{path}: {words}" for path, _, words in problems.invalid]
+    sentences = [f"{path}: {message}" for path, _, message in problems.invalid]
     listed = sentences[0] if len(sentences) == 1 else f"[{', '.join(sentences)}]"
     raise Refused(
         422,
@@ -115,7 +115,7 @@ def _refuse(name: str, problems: Problems) -> None:
 def _check_meta(meta: Object, path: str, problems: Problems) -> None:
     name = meta.get("name") or ""
     if name and (not _SUBDOMAIN.fullmatch(name) or len(name) > 253):
-        problems.wrong(f"{path}.name", name, _SUBDOMAIN_WORDS)
+        problems.wrong(f"{path}.name", name, _SUBDOMAIN_MESSAGE)
     _check_labels(meta.get("labels") or {}, f"{path}.labels", problems)
     annotations = meta.get("annotations") or {}
     for key in annotations:
@@ -136,7 +136,7 @@ def _check_labels(labels: dict[str, str], path: str, problems: Problems) -> None
         if len(value) > 63:
             problems.wrong(path, value, "must be no more than 63 bytes")
         elif value and not _WORD.fullmatch(value):
-            problems.wrong(path, value, _VALUE_WORDS)
+            problems.wrong(path, value, _VALUE_MESSAGE)
 
 
 def _check_key(key: str, path: str, problems: Problems) -> None:
@@ -147,7 +147,7 @@ def _check_key(key: str, path: str, problems: Problems) -> None:
         or not _WORD.fullmatch(name)
         or (slash and not _SUBDOMAIN.fullmatch(prefix))
     ):
-        problems.wrong(path, key, _KEY_WORDS)
+        problems.wrong(path, key, _KEY_MESSAGE)
 
 
 def _check_spec(job: Object, spec: Object, problems: Problems) -> None:
@@ -203,7 +203,7 @@ def _check_pod(pod: Object, path: str, problems: Problems) -> None:
         _check_container(container, set(names), f"{path}.containers[{index}]", problems)
     account = pod.get("serviceAccountName") or ""
     if account and not _SUBDOMAIN.fullmatch(account):
-        problems.wrong(f"{path}.serviceAccountName", account, _SUBDOMAIN_WORDS)
+        problems.wrong(f"{path}.serviceAccountName", account, _SUBDOMAIN_MESSAGE)
     _check_labels(pod.get("nodeSelector") or {}, f"{path}.nodeSelector", problems)
     if (pod.get("terminationGracePeriodSeconds") or 0) < 0:
         problems.wrong(
@@ -215,15 +215,15 @@ def _check_pod(pod: Object, path: str, problems: Problems) -> None:
 
 def _check_names(names: Iterable[str], path: str, problems: Problems) -> None:
     """DNS labels, each once; a missing one the schema has found."""
-    seen: set[str] = set()
+    observed: set[str] = set()
     for index, name in enumerate(names):
         if name and (not _LABEL.fullmatch(name) or len(name) > 63):
-            problems.wrong(f"{path}[{index}].name", name, _LABEL_WORDS)
-        if name and name in seen:
+            problems.wrong(f"{path}[{index}].name", name, _LABEL_MESSAGE)
+        if name and name in observed:
             problems.invalid.append(
                 (f"{path}[{index}].name", "FieldValueDuplicate", f'Duplicate value: "{name}"')
             )
-        seen.add(name)
+        observed.add(name)
 
 
 def _check_container(container: Object, volumes: set[str], path: str, problems: Problems) -> None:

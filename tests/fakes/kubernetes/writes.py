@@ -162,9 +162,11 @@ def _update(cluster: Cluster, request: Request, route: Route) -> Reply:
     new = merged(old, body) if route.verb == "patch" else {**body, "status": old["status"]}
     told = (new.get("metadata") or {}).get("resourceVersion", old["metadata"]["resourceVersion"])
     if told != old["metadata"]["resourceVersion"]:
-        words = "the object has been modified; please apply your changes to the latest version and try again"
+        message = "the object has been modified; please apply your changes to the latest version and try again"
         raise Refused(
-            409, "Conflict", f'Operation cannot be fulfilled on jobs.batch "{route.name}": {words}'
+            409,
+            "Conflict",
+            f'Operation cannot be fulfilled on jobs.batch "{route.name}": {message}',
         )
     check_job_update(old, new)
     own = (
@@ -245,8 +247,8 @@ def _delete(cluster: Cluster, request: Request, route: Route) -> Reply:
     }
     headers = {}
     if resource is JOBS and not options["policy"]:
-        words = "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
-        headers["Warning"] = f'299 - "{words}propagationPolicy=Orphan to suppress this warning"'
+        message = "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
+        headers["Warning"] = f'299 - "{message}propagationPolicy=Orphan to suppress this warning"'
     done = json_reply(
         {
             "kind": "Status",
