@@ -377,7 +377,8 @@ def _judge(need: str, person: str, status: int) -> None:
             mismatch
         )  # to the sign-in page
     elif need == WORKER:
-        # Calls with an empty body may be refused for that, and the claim takes the launch token: never let in, never 5xx.
+        # Calls with an empty body may be refused for that, and the claim takes the launch token:
+        # never let in, never 5xx.
         assert (status == 401) if person != "worker" else status < 500, mismatch
     elif person in ("nobody", "expired", "worker"):
         assert status == 401, mismatch

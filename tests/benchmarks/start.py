@@ -22,7 +22,8 @@ RUNS = 50
 PAUSE_SECONDS = 0.5  # at most, at random: whatever polls shows as spread
 OWN_P50_SECONDS, OWN_SPREAD_SECONDS = 0.150, 0.100
 PLAIN = [[sys.executable, "-c", "pass"]] * 2
-# The two starts of a worker, with its options and what it imports, and nothing done: jobs/clusters/launchers/process.py, jobs/worker/process.py.
+# The two starts of a worker, with its options and what it imports, and nothing done:
+# jobs/clusters/launchers/process.py, jobs/worker/process.py.
 LIKE_A_WORKER = [
     [*WORKER_ARGV[:-2], "-c", "import jobs.worker.__main__, jobs.worker.attempt"],
     [sys.executable, "-c", "import jobs.worker.workload, jobs.worker.pipelines.runner"],

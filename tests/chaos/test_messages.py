@@ -11,7 +11,8 @@ from tests.support.stack import Stack, left_of, wait_for
 
 pytestmark = pytest.mark.timeout(180)
 
-# Its own messages go where nobody listens, and it listens where nobody sends: what it starts it has found by itself.
+# Its own messages go where nobody listens, and it listens where nobody sends: what it starts it has
+# found by itself.
 _DEAF_DISPATCHER = """
 import os, threading
 os.environ["DJANGO_SETTINGS_MODULE"] = "mimir.settings.orchestrator"

@@ -39,7 +39,8 @@ class Document:
             for template, methods in document["paths"].items()
             for method, described in methods.items()
         ]
-        # An address with fewer variable parts is meant where two fit: `pipelines/validate/`, not a pipeline of that name.
+        # An address with fewer variable parts is meant where two fit: `pipelines/validate/`, not a
+        # pipeline of that name.
         self.operations.sort(key=lambda operation: operation.template.count("{"))
 
     def operation(self, method: str, path: str) -> Operation:

@@ -393,7 +393,8 @@ def test_the_model_serves_again_from_the_cache_after_all_that(
         assert ended["status"] == "succeeded", ended["message"]
         assert ended["result"] == {"datasets": [{"name": "guesses", "version": number}], "rows": 60}
     kept = list((stack.var / "workers" / ".models").glob("*/*.model"))
-    assert kept  # whoever puts a bomb there with a row that agrees has it cached too, and judged at every load
+    # whoever puts a bomb there with a row that agrees has it cached too, and judged at every load
+    assert kept
     for entry in kept:
         entry.write_bytes(_flipped(entry.read_bytes()))
     assert _run(api, "ml_inference", INFERENCE)["status"] == "succeeded"

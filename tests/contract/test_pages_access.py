@@ -25,7 +25,9 @@ PUBLIC, SIGNED, VIEWER, OPERATOR, MAINTAINER = (
     "maintainer",
 )
 ADMINISTRATOR = "administrator"  # none of PEOPLE is one
-FORM = "form"  # an empty form, which needs nothing from the API: the cookie opens it, the API has its say when it is sent
+# an empty form, which needs nothing from the API: the cookie opens it, the API has its say when it
+# is sent
+FORM = "form"
 RANK = {"viewer": 1, "operator": 2, "maintainer": 3}
 LINK = "link"  # whoever has the link; the one of this table is wrong
 EVERYWHERE = "everywhere"  # signs the person out

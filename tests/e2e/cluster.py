@@ -32,7 +32,8 @@ KINDS = (
     "jobs,pods,deployments,replicasets,statefulsets,controllerrevisions,services,endpointslices,configmaps,secrets,persistentvolumeclaims,"
     "serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets"
 )
-# Made in the cluster by the bootstrap Job, not by `kubectl apply`: an uninstallation leaves them, as a new one reads what is encrypted by them.
+# Made in the cluster by the bootstrap Job, not by `kubectl apply`: an uninstallation leaves them,
+# as a new one reads what is encrypted by them.
 SECRETS = {
     f"secret/{name}"
     for name in (

@@ -235,7 +235,8 @@ def test_rows_are_added_below_those_of_the_current_version(caller: Caller) -> No
         "DOUBLE",
         "DATE",
     ]
-    # Alone, this file's code and amount would be integers and its day text; its columns are in another order.
+    # Alone, this file's code and amount would be integers and its day text; its columns are in
+    # another order.
     answer = _accepted(caller, b"code,shop,day,amount\n8,B,n/a,3\n9,C,2026-01-02,4\n", append_to=1)
     assert answer.status_code == 201, answer.content
     version = answer.json()["version"]

@@ -13,7 +13,8 @@ from tests.contract.document import document_of
 from tests.support import buckets
 from tests.support.stack import Stack, running, wait_for
 
-# Longer than one call tries, so that web answers 503 and the worker comes again: while the first job writes, while the second reads.
+# Longer than one call tries, so that web answers 503 and the worker comes again: while the first
+# job writes, while the second reads.
 AWAY = [[{"method": method, "kind": "503 SlowDown", "times": 5}] for method in ("PUT", "GET")]
 
 BUCKET = "mimir-installation"

@@ -27,7 +27,8 @@ class Fault(StrEnum):
     FORBIDDEN_AFTER_COMMIT = "forbidden-after-commit"  # 403 although it is done
     INVALID = "invalid"  # 422
     QUOTA = "quota"  # 403 of a quota
-    LIST_STALE = "list-stale"  # as it was `changes` ago; with `seconds`: a cached list so old, a true one that arrives so late
+    # as it was `changes` ago; with `seconds`: a cached list so old, a true one that arrives so late
+    LIST_STALE = "list-stale"
     LIST_GONE = "list-gone"  # 410 to a list: its page or version has expired
     WATCH_DROP = "watch-drop"  # one event is dropped
     WATCH_DOUBLE = "watch-double"  # one event comes twice
