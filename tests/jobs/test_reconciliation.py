@@ -311,7 +311,7 @@ def test_what_exit_json_says_is_the_reason() -> None:
 
 
 def silence(cluster: float, worker: float = 0.0, *, with_heartbeat: bool = False) -> Silence:
-    return Silence(
+        heard=with_heartbeat,
         cluster_seconds=cluster,
         worker_seconds=worker,
         grace_seconds=600,
@@ -319,7 +319,7 @@ def silence(cluster: float, worker: float = 0.0, *, with_heartbeat: bool = False
     )
 
 
-WITH_HEARTBEAT = silence(5000, heard=True)
+WITH_HEARTBEAT = silence(5000, with_heartbeat=True)
 SILENT = silence(5000, 599)
 LOST = silence(700, 600)
 LEFT = dataclasses.replace(RUNNING, interrupted_at=at(20), timeout_seconds=600)
