@@ -311,11 +311,11 @@ def test_what_exit_json_says_is_the_reason() -> None:
 
 
 def silence(cluster: float, worker: float = 0.0, *, with_heartbeat: bool = False) -> Silence:
-        heard=with_heartbeat,
+    return Silence(
         cluster_seconds=cluster,
         worker_seconds=worker,
         grace_seconds=600,
-        with_heartbeat=with_heartbeat,
+        heard=with_heartbeat,
     )
 
 
