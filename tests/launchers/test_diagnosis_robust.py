@@ -160,7 +160,7 @@ def test_anything_can_be_remembered(value: Any) -> None:
     reason=st.from_regex(r"[A-Z][A-Za-z]{3,20}", fullmatch=True),
     message=st.from_regex(r"[a-z]{4,12}( [a-z]{4,12}){0,4}", fullmatch=True),
 )
-def test_an_unknown_wait_is_told_in_the_words_of_the_cluster(reason: str, message: str) -> None:
+def test_an_unknown_wait_shows_the_cluster_message(reason: str, message: str) -> None:
     found = diagnose(kube.job(active=1), [kube.waiting(f"New{reason}", message)], [])
     assert found is not None
     assert f"New{reason}: {message}" in found.raw
@@ -168,7 +168,7 @@ def test_an_unknown_wait_is_told_in_the_words_of_the_cluster(reason: str, messag
 
 
 @pytest.mark.parametrize("reason", ["Error", "Unheard", ""])
-def test_an_unknown_end_is_told_in_the_words_of_the_cluster(reason: str) -> None:
+def test_an_unknown_end_shows_the_cluster_message(reason: str) -> None:
     found = diagnose(
         kube.job(failed=1),
         [kube.pod(phase="Failed", reason=reason, message="a strange thing happened")],
@@ -179,7 +179,7 @@ def test_an_unknown_end_is_told_in_the_words_of_the_cluster(reason: str) -> None
     assert "a strange thing happened" in found.raw
 
 
-def test_an_unknown_refusal_is_told_in_the_words_of_the_cluster() -> None:
+def test_an_unknown_refusal_shows_the_cluster_message() -> None:
     found = diagnose_refusal("a strange thing happened")
     assert "a strange thing happened" in found.summary
     assert found.category is FailureReason.LAUNCH_FAILED
@@ -194,7 +194,7 @@ def test_an_unknown_refusal_is_told_in_the_words_of_the_cluster() -> None:
         lambda: kube.unscheduled("no"),
     ],
 )
-def test_what_is_remembered_of_a_pod_holds_no_environment(make: Any) -> None:
+def test_stored_evidence_of_a_pod_holds_no_environment(make: Any) -> None:
     kept = json.dumps(reduce_pod(make()))
     assert TOKEN not in kept
     assert "0f0e0d0c-0000" in kept  # its name is there
@@ -202,7 +202,7 @@ def test_what_is_remembered_of_a_pod_holds_no_environment(make: Any) -> None:
     assert set(json.loads(kept)["spec"]) <= {"nodeName"}
 
 
-def test_what_is_remembered_of_a_job_holds_no_environment() -> None:
+def test_stored_evidence_of_a_job_holds_no_environment() -> None:
     kept = json.dumps(reduce_job(kube.job(active=1)))
     assert TOKEN not in kept
     assert "JOB_TOKEN" not in kept
@@ -227,7 +227,7 @@ def test_what_a_database_refuses_is_not_kept() -> None:
     assert diagnose_refusal("a\x00b").raw == "Forbidden: a�b"
 
 
-def test_remembering_what_is_remembered_changes_nothing() -> None:
+def test_storing_stored_evidence_changes_nothing() -> None:
     pod, job, event = (
         kube.terminated(137, "OOMKilled", "x"),
         kube.job(active=1),
@@ -241,7 +241,7 @@ def test_remembering_what_is_remembered_changes_nothing() -> None:
 @pytest.mark.parametrize(
     "scene", _scenes(), ids=["unschedulable", "image", "late", "memory", "quota", "lost"]
 )
-def test_what_is_remembered_is_enough(scene: dict[str, Any]) -> None:
+def test_stored_evidence_is_sufficient(scene: dict[str, Any]) -> None:
     cut = {
         "job": scene["job"] and reduce_job(scene["job"]),
         "pods": [reduce_pod(pod) for pod in scene["pods"]],

@@ -191,7 +191,7 @@ def test_a_variant_is_decided(case: str) -> None:
     )
 
 
-def test_a_suspension_is_told_while_the_worker_stops() -> None:
+def test_a_suspension_is_reported_while_the_worker_stops() -> None:
     job, pods, events = (
         _read("suspended-while-running", "2-stopping", name) for name in ("job", "pods", "events")
     )
@@ -228,7 +228,7 @@ def test_what_ends_before_the_claim_is_never_counted(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", TAINTS, ids=[case.name for case in TAINTS])
-def test_nobody_is_told_to_tolerate_a_state_of_a_node(case: Case) -> None:
+def test_no_advice_says_to_tolerate_a_node_condition(case: Case) -> None:
     found = diagnose(case.job, case.pods, case.events, nodes=case.nodes)
     assert found is not None
     assert TOLERATE not in words_of(found)
