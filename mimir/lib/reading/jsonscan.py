@@ -66,7 +66,8 @@ class Scan:
                     depth = comma = False
                 elif character == "]":
                     raise self._fault(
-                        "There is a closing bracket without an opening one. Remove it, or get the whole file again."
+                        "There is a closing bracket without an opening one. Remove it, or get the "
+                        "whole file again."
                     )
                 elif character != "{" and not depth and self.count:
                     raise self._fault("There is more text after the end of the JSON. Remove it.")
