@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture(scope="module")
 def _installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    yield from running(tmp_path_factory.mktemp("installation"))
+    yield from running(tmp_path_factory.mktemp("installation"), prepared=False)
 
 
 @pytest.fixture

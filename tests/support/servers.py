@@ -23,6 +23,7 @@ from mimir.dev.paths import Places
 from mimir.dev.ports import answers
 from mimir.dev.postgres import USER, postgres_of
 from mimir.dev.valkey import redis_url, valkey_argv
+from tests.support.prepared import choose_folder
 
 PASSWORD = "only-for-this-test-session-0123456789"
 START_SECONDS = 30.0
@@ -142,6 +143,7 @@ def _choose() -> Servers | None:
 
 
 _SERVERS = _choose()
+choose_folder()
 
 
 @pytest.fixture(scope="session")

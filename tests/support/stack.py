@@ -17,6 +17,7 @@ import psutil
 
 from mimir.dev.paths import MARKER, ROOT, Places
 from mimir.dev.ports import free_port
+from tests.support.prepared import copy_prepared
 
 START_SECONDS, STOP_SECONDS = 90.0, 60.0
 _NOT_FOR_IT = (
@@ -449,9 +450,15 @@ def left_of(job: str) -> list[str]:
     return found
 
 
-def running(folder: Path, **environment: str) -> Iterator[Stack]:
-    """For fixtures: a started installation, stopped at the end."""
+def running(folder: Path, *, prepared: bool = True, **environment: str) -> Iterator[Stack]:
+    """For fixtures: a started installation, stopped at the end.
+
+    `prepared`: begin with a database that has schema and administrator. False: as a user's first
+    start.
+    """
     stack = Stack(folder, **environment)
+    if prepared and "DATABASE_URL" not in environment:
+        copy_prepared(stack.var)
     try:
         stack.start()
         yield stack
