@@ -32,8 +32,8 @@ up: $(VENV)/.laptop ## start everything without the demo
 needed = $(if $(filter tests%,$(ARGS)),$(filter tests tests/ $(1),$(ARGS)),yes)
 
 test: $(VENV)/.dev $(if $(call needed,tests/browser%),$(VENV)/.browser) $(if $(call needed,tests/deploy tests/deploy/ tests/deploy/test_manifests%),$(VENV)/.kubectl) $(if $(call needed,tests/contract tests/contract/ tests/contract/test_typescript%),$(VENV)/.node)
-test: ## all tests, in PROCESSES=2 at once (ARGS="tests/api -k name": only these, one after another)
-	@$(PY) -m pytest $(or $(ARGS),-n $(or $(PROCESSES),2))
+test: ## all tests, in PROCESSES=3 at once (ARGS="tests/api -k name": only these, one after another)
+	@$(PY) -m pytest $(or $(ARGS),-n $(or $(PROCESSES),3))
 
 test-fast: $(VENV)/.dev ## the tests that start no server, no installation and no browser
 	@$(PY) -m pytest -m fast -n $(or $(PROCESSES),2) $(ARGS)

@@ -4,39 +4,30 @@ Installations of tests begin with a copy, because the first start of each would 
 seconds on creating and migrating a database.
 """
 
-import atexit
 import fcntl
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from mimir.dev.paths import ROOT, Places
+from tests.support.run_folder import run_folder
 
-_FOLDER = "MIMIR_TEST_PREPARED"
 _SERVERS = ("DATABASE_URL", "REDIS_URL")
-
-
-def choose_folder() -> None:
-    """Choose the folder of this test run, which pytest-xdist's processes inherit."""
-    if _FOLDER not in os.environ:
-        os.environ[_FOLDER] = tempfile.mkdtemp(prefix="mimir-prepared-")
-        atexit.register(_remove, Path(os.environ[_FOLDER]))
 
 
 def copy_prepared(var: Path) -> None:
     """Fill the folder `var` of a new installation. Does nothing outside of pytest."""
-    folder = os.environ.get(_FOLDER)
+    folder = run_folder()
     if folder is None:
         return
-    source = Path(folder, "var")
-    with Path(folder, "lock").open("w") as lock:
+    source = folder / "prepared"
+    with (folder / "prepared.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not Path(folder, "complete").exists():
+        if not (folder / "prepared.complete").exists():
             _build(source)
-            Path(folder, "complete").touch()
+            (folder / "prepared.complete").touch()
     shutil.copytree(source, var)
     homes = Places(source).database_home, Places(var).database_home
     if not homes[0].is_relative_to(source):  # as root: outside, and owned by another user
@@ -51,9 +42,9 @@ def _build(var: Path) -> None:
     )
 
 
-def _remove(folder: Path) -> None:
-    shutil.rmtree(Places(folder / "var").database_home, ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)
+def remove_database(folder: Path) -> None:
+    """Remove the database, which as root is outside of the run's folder."""
+    shutil.rmtree(Places(folder / "prepared").database_home, ignore_errors=True)
 
 
 def main() -> None:
