@@ -103,7 +103,7 @@ def _model(version: ModelVersion) -> dict[str, Any]:
 
 _CHANGED = (
     "The file of {} version {} is not the one that was stored: its size differs."
-    " Use another version and inform an administrator."
+    " Use another version and contact an administrator."
 )
 _VERSIONS: dict[str, Any] = {
     "dataset": DatasetVersion,

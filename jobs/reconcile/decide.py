@@ -10,7 +10,6 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 from jobs.contract import TERMINAL, FailureReason, JobStatus
@@ -57,7 +56,7 @@ class AttemptView:
     terminate_asked_at: dt.datetime | None = None
     cancel_requested_at: dt.datetime | None = None
     sealed: bool = False
-    waits_for: Mapping[str, Any] | None = None
+    waits_for: Mapping[str, object] | None = None
     interrupted_at: dt.datetime | None = None
 
     def fence(self) -> tuple[object, ...]:
@@ -259,7 +258,7 @@ def _before_claim(
         return late
     if state is None and row.launched_at is not None:
         return Action(
-            Verb.END, FailureReason.WORKER_LOST, "Its worker vanished before it took the job."
+            Verb.END, FailureReason.WORKER_LOST, "The worker vanished before it claimed the job."
         )
     # Not launched yet, or starting: the dispatcher's sweep launches after a lost hint.
     return NOTHING
@@ -320,9 +319,9 @@ def _dead_before_claim(state: WorkerState) -> Action:
         return Action(
             Verb.END,
             FailureReason.WORKER_LOST,
-            "Its worker ended, and this database has no record that it took the job.",
+            "The worker ended, and this database has no record that it claimed the job.",
         )
-    return Action(Verb.END, reason, state.message or "Its worker ended before it took the job.")
+    return Action(Verb.END, reason, state.message or "The worker ended before it claimed the job.")
 
 
 def _claimed(row: AttemptView, state: WorkerState | None, now: dt.datetime, times: Times) -> Action:

@@ -133,7 +133,7 @@ class Transfers(BackgroundThread):
         )
         return (
             f"The file of {kind} {what} is not the one that was stored: its checksum differs. "
-            f"{again}, and inform an administrator."
+            f"{again}, and contact an administrator."
         )
 
     def _reason(self, call: Mapping[str, Any], refused: Refused) -> FailureReason:

@@ -79,13 +79,11 @@ def test_a_failure_that_is_watched_does_not_move_the_page_and_opens_on_demand(
     expect(card.get_by_role("button", name="What to do")).to_be_hidden()
 
 
-def test_a_running_job_without_output_says_what_goes_on(page: Page, stack: Stack) -> None:
+def test_a_running_job_without_output_shows_its_activity(page: Page, stack: Stack) -> None:
     steps = [{"id": "quiet", "uses": "command", "with": {"argv": ["/bin/sh", "-c", "sleep 20"]}}]
     job = stack.submit(steps, project=stack.project("settling"))
     page.goto(f"/jobs/{job}/")
-    expect(page.locator("[data-log-empty]")).to_have_text(
-        "Step 1 of 1: quiet. It has not printed anything yet."
-    )
+    expect(page.locator("[data-log-empty]")).to_have_text("Step 1 of 1: quiet. No output yet.")
     expect(
         page.locator("#job-memory svg")
     ).to_be_visible()  # F24: the figures are updated although no event announces them
@@ -98,7 +96,9 @@ def test_a_running_job_without_output_says_what_goes_on(page: Page, stack: Stack
     expect(page.locator(".st.pill")).to_have_text("Cancelled")
 
 
-def test_run_again_of_a_succeeded_job_is_no_main_action_and_asks(page: Page, stack: Stack) -> None:
+def test_run_again_of_a_succeeded_job_is_a_secondary_action_and_asks(
+    page: Page, stack: Stack
+) -> None:
     job = stack.submit(
         [{"id": "one", "uses": "sql", "with": {"query": "SELECT 1"}}],
         project=stack.project("settling"),
@@ -109,7 +109,7 @@ def test_run_again_of_a_succeeded_job_is_no_main_action_and_asks(page: Page, sta
     expect(again).not_to_have_class("btn pri")
     again.click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("writes new versions")
+    expect(dialog).to_contain_text("writes new result versions")
     dialog.get_by_role("button", name="Cancel").click()
     assert page.url.endswith(f"/jobs/{job}/")
     again.click()

@@ -75,7 +75,7 @@ def _said(job: Job) -> tuple[str, str]:
     return shown["blocked_by"], shown["detail"]
 
 
-def test_a_job_that_asks_for_a_cluster_is_told_of_that_one() -> None:
+def test_a_job_pinned_to_a_cluster_waits_for_that_one() -> None:
     """Disabled, unreachable, full, deleted: each named, whatever the state of other clusters."""
     Cluster.objects.create(
         name="eu-1",
@@ -116,7 +116,7 @@ def test_a_job_that_asks_for_a_cluster_is_told_of_that_one() -> None:
     eu.delete()
     rule, detail = _said(asking)
     assert rule == "cluster_unknown"
-    assert "Requests cluster eu-1, which does not exist any more" in detail
+    assert "Requests cluster eu-1, which no longer exists" in detail
     assert admit_once() == []
 
 

@@ -25,7 +25,7 @@ def result() -> Result:
 
 
 @pytest.mark.parametrize("number", range(WORLDS))
-def test_every_promise_is_kept_whatever_goes_wrong(
+def test_every_promise_is_kept_under_any_fault(
     fake: FakeKubernetes, result: Result, number: int
 ) -> None:
     wrong = run_world(fake, number, result)

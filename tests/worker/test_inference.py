@@ -193,13 +193,13 @@ NOT_MODELS: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "a foreign type": (
         lambda: skops.io.dumps(make_pipeline(FunctionTransformer(_zip), LinearRegression())),
-        "it has types that no model of Mimir has (tests.worker.test_inference._zip). It was not loaded",
+        "it has types that Mimir models do not use (tests.worker.test_inference._zip). It was not loaded",
     ),
 }
 
 
 @pytest.mark.parametrize("what", NOT_MODELS)
-def test_a_file_that_is_no_model_is_not_loaded(what: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_model_is_not_loaded(what: str, tmp_path: Path) -> None:
     content, message = NOT_MODELS[what]
     (tmp_path / "model").write_bytes(content())
     with pytest.raises(WorkFailed) as caught:
