@@ -450,15 +450,19 @@ def left_of(job: str) -> list[str]:
     return found
 
 
-def running(folder: Path, *, prepared: bool = True, **environment: str) -> Iterator[Stack]:
+def running(folder: Path, **environment: str) -> Iterator[Stack]:
     """For fixtures: a started installation, stopped at the end.
 
-    `prepared`: begin with a database that has schema and administrator. False: as a user's first
-    start.
+    It begins with a database that has schema and administrator.
     """
     stack = Stack(folder, **environment)
-    if prepared and "DATABASE_URL" not in environment:
+    if "DATABASE_URL" not in environment:
         copy_prepared(stack.var)
+    yield from started(stack)
+
+
+def started(stack: Stack) -> Iterator[Stack]:
+    """For fixtures: start an installation, and stop it at the end."""
     try:
         stack.start()
         yield stack
