@@ -10,7 +10,6 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 from jobs.contract import TERMINAL, FailureReason, JobStatus
@@ -57,7 +56,7 @@ class AttemptView:
     terminate_asked_at: dt.datetime | None = None
     cancel_requested_at: dt.datetime | None = None
     sealed: bool = False
-    waits_for: Mapping[str, Any] | None = None
+    waits_for: Mapping[str, object] | None = None
     interrupted_at: dt.datetime | None = None
 
     def fence(self) -> tuple[object, ...]:
@@ -169,13 +168,13 @@ def decide(
 class Silence:
     """Silence of a cluster and of one worker, in seconds of web's uptime.
 
-    `heard`: the worker's last heartbeat is recent, by the clock.
+    `has_recent_heartbeat`: the worker's last heartbeat is recent, by the clock.
     """
 
     cluster_seconds: float
     worker_seconds: float
     grace_seconds: float
-    heard: bool
+    has_recent_heartbeat: bool
 
     @property
     def over(self) -> bool:
@@ -201,7 +200,9 @@ def decide_away(row: AttemptView, silence: Silence, *, now: dt.datetime, times: 
     # A silent worker that has not reported a stop may have ended in time: wait for its report
     # until the grace period is over.
     speaks = (
-        silence.heard or row.interrupted_at is not None or row.job_status == JobStatus.CANCELLING
+        silence.has_recent_heartbeat
+        or row.interrupted_at is not None
+        or row.job_status == JobStatus.CANCELLING
     )
     action = _claimed(row, WorkerState(alive=True), now, times) if speaks else NOTHING
     return (
@@ -330,8 +331,8 @@ def _claimed(row: AttemptView, state: WorkerState | None, now: dt.datetime, time
     if state is None or not state.alive:
         return _vanished(row, state)
     if row.job_status == JobStatus.CANCELLING:
-        asked = row.cancel_requested_at or now
-        return Action(Verb.FENCE) if _seconds(now, asked) > times.cancel_grace else NOTHING
+        requested_at = row.cancel_requested_at or now
+        return Action(Verb.FENCE) if _seconds(now, requested_at) > times.cancel_grace else NOTHING
     # The worker stops at its time limit by itself, with the grace of a cancel for its workload.
     if _seconds(now, row.claimed_at) > row.timeout_seconds + times.cancel_grace:
         return Action(Verb.END, FailureReason.DEADLINE_EXCEEDED)

@@ -44,17 +44,17 @@ def kubeconfig(settings: Any, tmp_path: Path) -> Path:
     return file
 
 
-def _create(boss: Caller, *, reached: bool = False, **fields: Any) -> dict[str, Any]:
+def _made(boss: Caller, *, reached: bool = False, **fields: Any) -> dict[str, Any]:
     answer = boss.post("clusters/", EU | fields)
     assert answer.status_code == 201, answer.content
     if reached:
         cluster_reached(cluster=Cluster.objects.get(name=answer.json()["name"]))
-    created: dict[str, Any] = answer.json()
-    return created
+    made: dict[str, Any] = answer.json()
+    return made
 
 
 def test_a_cluster_is_added_shown_changed_and_removed(boss: Caller, kubeconfig: Path) -> None:
-    fields_sent: dict[str, Any] = {
+    asked: dict[str, Any] = {
         "context": "eu",
         "namespace": "mimir",
         "orchestrator_url": "https://mimir.example.com/",
@@ -67,22 +67,20 @@ def test_a_cluster_is_added_shown_changed_and_removed(boss: Caller, kubeconfig: 
         "gpu_tolerations": [{"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}],
         "away_grace_seconds": 1800,
     }
-    created = _create(boss, **fields_sent)
+    made = _made(boss, **asked)
     health = {
         "state": "unknown",
         "reached_at": None,
-        "unreachable_since": created["health"]["unreachable_since"],
-        "message": "not looked at yet",
+        "unreachable_since": made["health"]["unreachable_since"],
+        "message": "not checked yet",
     }
     nothing = {"jobs": 0, "cpu": "0", "memory": "0", "gpu": 0}
     expected = (
-        EU
-        | fields_sent
-        | {"launcher": "kubernetes", "enabled": True, "used": nothing, "health": health}
+        EU | asked | {"launcher": "kubernetes", "enabled": True, "used": nothing, "health": health}
     )
-    assert created == expected | {"orchestrator_url": "https://mimir.example.com"}
+    assert made == expected | {"orchestrator_url": "https://mimir.example.com"}
     read = boss.get("clusters/eu-1/")
-    assert (read.json(), b"hush-hush" in read.content) == (created, False)
+    assert (read.json(), b"hush-hush" in read.content) == (made, False)
     assert [row["name"] for row in boss.get("clusters/").json()["results"]] == ["eu-1", "local"]
     changed = boss.send(
         "PATCH", "clusters/eu-1/", {"enabled": False, "capacity": {"memory": None, "cpu": "500m"}}
@@ -165,15 +163,15 @@ def test_every_error_is_reported_at_once(boss: Caller) -> None:
 
 
 def test_a_context_must_be_one_of_the_mounted_file(boss: Caller, kubeconfig: Path) -> None:
-    def message() -> str:
+    def told() -> str:
         answer = boss.post("clusters/", EU | {"context": "ap"})
         return str(answer.json()["detail"]["context"])
 
-    assert message() == "is not a context of KUBECONFIG_FILE: use eu, us"
+    assert told() == "is not a context of KUBECONFIG_FILE: use eu, us"
     kubeconfig.write_text("token: hush-hush\n")
-    assert message() == "the file of KUBECONFIG_FILE is not a kubeconfig with contexts"
+    assert told() == "the file of KUBECONFIG_FILE is not a kubeconfig with contexts"
     kubeconfig.unlink()
-    assert "cannot be read here" in message()
+    assert "cannot be read here" in told()
 
 
 def test_the_process_cluster_takes_no_kubernetes_fields_and_runs_nothing_twice(
@@ -203,7 +201,7 @@ def test_a_launcher_for_tests_is_refused_outside_them(boss: Caller, settings: An
 def test_a_stale_etag_cannot_overwrite_and_a_health_check_is_not_a_change(
     boss: Caller,
 ) -> None:
-    _create(boss)
+    _made(boss)
     etag = boss.get("clusters/eu-1/")["ETag"]
     cluster_reached(cluster=Cluster.objects.get(name="eu-1"))
     first = boss.send("PATCH", "clusters/eu-1/", {"region": "us"}, headers={"If-Match": etag})
@@ -218,7 +216,7 @@ def test_a_stale_etag_cannot_overwrite_and_a_health_check_is_not_a_change(
 
 
 def test_a_name_is_given_once(boss: Caller) -> None:
-    _create(boss)
+    _made(boss)
     again = boss.post("clusters/", EU)
     assert (again.status_code, again.json()["code"], list(again.json()["detail"])) == (
         409,
@@ -230,7 +228,7 @@ def test_a_name_is_given_once(boss: Caller) -> None:
 def test_a_cluster_with_attempts_stays_and_its_workers_keep_it_where_it_is(
     boss: Caller, kubeconfig: Path
 ) -> None:
-    _create(boss, launcher="memory", reached=True)
+    _made(boss, launcher="memory", reached=True)
     make.job(cluster="eu-1")
     admit_once()
     Cluster.objects.filter(name="eu-1").update(launcher="kubernetes")
@@ -259,7 +257,7 @@ def test_a_cluster_with_attempts_stays_and_its_workers_keep_it_where_it_is(
 
 def test_a_cluster_is_not_removed_during_an_admission_pass(boss: Caller) -> None:
     """The delete waits for the pass, and then sees the attempt it made."""
-    _create(boss, launcher="memory", reached=True)
+    _made(boss, launcher="memory", reached=True)
     make.job(cluster="eu-1")
     answers: list[int] = []
 
@@ -297,14 +295,14 @@ def _somebody_waits(thread: threading.Thread) -> bool:
 def test_what_a_change_allows_starts_at_once(boss: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     woken: list[bool] = []
     monkeypatch.setattr(queue, "wake_all", lambda: woken.append(connection.in_atomic_block))
-    _create(boss)
+    _made(boss)
     boss.send("PATCH", "clusters/eu-1/", {"enabled": False})
     boss.send("DELETE", "clusters/eu-1/")
     assert woken == [False, False, False]
 
 
 def test_a_new_cluster_gets_no_work_before_it_has_answered(boss: Caller) -> None:
-    _create(boss, launcher="memory")
+    _made(boss, launcher="memory")
     job = make.job(cluster="eu-1")
     assert admit_once() == []
     assert (
@@ -339,7 +337,7 @@ def test_health_is_what_the_loops_saw(boss: Caller) -> None:
 
 
 def test_a_member_sees_names_and_regions_and_nothing_else(boss: Caller) -> None:
-    _create(boss, enabled=False)
+    _made(boss, enabled=False)
     project = make.project()
     member = Caller(project.created_by)
     assert member.get("projects/demo/clusters/").json() == {
@@ -356,7 +354,7 @@ def test_a_list_of_clusters_costs_the_same_queries_whatever_is_in_it(
     boss: Caller, django_assert_num_queries: Any
 ) -> None:
     for number in range(5):
-        _create(boss, name=f"eu-{number}")
+        _made(boss, name=f"eu-{number}")
     with django_assert_num_queries(3):  # the token's user, the rows, the resources held
         assert len(boss.get("clusters/").json()["results"]) == 6
 
@@ -388,8 +386,8 @@ def test_the_admin_adds_and_changes_by_the_same_rules(boss: Caller) -> None:
     cluster_reached(cluster=row)
     make.job(cluster="eu-1")
     admit_once()
-    response = client.post(change, form | {"capacity_jobs": "9", "namespace": "other"}, follow=True)
-    assert b"Workers run at the current context" in response.content
+    told = client.post(change, form | {"capacity_jobs": "9", "namespace": "other"}, follow=True)
+    assert b"Workers run at the current context" in told.content
     assert Cluster.objects.get(name="eu-1").capacity_jobs == 7
     assert client.post("/admin/jobs/cluster/eu-1/delete/", {"post": "yes"}).status_code == 403
     Job.objects.all().delete()

@@ -57,7 +57,7 @@ FORBIDDEN = dataclasses.replace(
         "summary": "The cluster does not let Mimir run workers.",
     },
 )
-NO_CAPACITY = WorkerState(alive=True, reason="unschedulable_cpu", message="No node has the CPU.")
+NO_ROOM = WorkerState(alive=True, reason="unschedulable_cpu", message="No node has the CPU.")
 NO_IMAGE = WorkerState(alive=True, reason="image_not_found", message="There is no such image.")
 PLACED = WorkerState(alive=True, placed_at=at(1700.5))
 RUNNING = dataclasses.replace(
@@ -77,7 +77,7 @@ CANCELLING = dataclasses.replace(
 
 
 @pytest.mark.parametrize(
-    ("case", "row", "observed", "now", "verb", "reason"),
+    ("case", "row", "seen", "now", "verb", "reason"),
     [
         ("was asked to stop, and is about to go", INTERRUPTED, ALIVE, 60, Verb.NOTHING, None),
         (
@@ -133,11 +133,11 @@ CANCELLING = dataclasses.replace(
             FailureReason.BAD_COMMAND,
         ),
         ("never claimed", LAUNCHED, ALIVE, 301, Verb.END, FailureReason.LAUNCH_TIMEOUT),
-        ("waits for room", FIFTH, NO_CAPACITY, 1799, Verb.NOTHING, None),
+        ("waits for room", FIFTH, NO_ROOM, 1799, Verb.NOTHING, None),
         (
             "waited for room long enough",
             FIFTH,
-            NO_CAPACITY,
+            NO_ROOM,
             1801,
             Verb.END,
             FailureReason.UNSCHEDULABLE_CPU,
@@ -145,7 +145,7 @@ CANCELLING = dataclasses.replace(
         (
             "the first waits no longer than it may take to start",
             LAUNCHED,
-            NO_CAPACITY,
+            NO_ROOM,
             301,
             Verb.END,
             FailureReason.UNSCHEDULABLE_CPU,
@@ -257,12 +257,12 @@ CANCELLING = dataclasses.replace(
 def test_each_case_has_its_action(
     case: str,
     row: AttemptView,
-    observed: WorkerState | None,
+    seen: WorkerState | None,
     now: float,
     verb: Verb,
     reason: FailureReason | None,
 ) -> None:
-    action = decide(row, observed, now=at(now), times=TIMES)
+    action = decide(row, seen, now=at(now), times=TIMES)
     assert (action.verb, action.reason) == (verb, reason), case
 
 
@@ -303,23 +303,21 @@ def test_the_end_of_a_stored_wait_has_its_reason(stored: Mapping[str, Any], text
 
 
 def test_what_exit_json_says_is_the_reason() -> None:
-    observed = WorkerState(
-        alive=False, gone=True, reason="out_of_memory", message="Ran out of memory."
-    )
-    action = decide(RUNNING, observed, now=at(30), times=TIMES)
+    seen = WorkerState(alive=False, gone=True, reason="out_of_memory", message="Ran out of memory.")
+    action = decide(RUNNING, seen, now=at(30), times=TIMES)
     assert (action.reason, action.message) == (FailureReason.OUT_OF_MEMORY, "Ran out of memory.")
 
 
-def silence(cluster: float, worker: float = 0.0, *, with_heartbeat: bool = False) -> Silence:
+def silence(cluster: float, worker: float = 0.0, *, has_recent_heartbeat: bool = False) -> Silence:
     return Silence(
         cluster_seconds=cluster,
         worker_seconds=worker,
         grace_seconds=600,
-        heard=with_heartbeat,
+        has_recent_heartbeat=has_recent_heartbeat,
     )
 
 
-WITH_HEARTBEAT = silence(5000, with_heartbeat=True)
+HEARD = silence(5000, has_recent_heartbeat=True)
 SILENT = silence(5000, 599)
 LOST = silence(700, 600)
 LEFT = dataclasses.replace(RUNNING, interrupted_at=at(20), timeout_seconds=600)
@@ -338,7 +336,7 @@ UNCLAIMED_CANCELLING = dataclasses.replace(LAUNCHED, job_status=JobStatus.CANCEL
 @pytest.mark.parametrize(
     ("case", "row", "silent", "now", "verb", "reason"),
     [
-        ("running and heard of", RUNNING, WITH_HEARTBEAT, 30, Verb.NOTHING, None),
+        ("running and heard of", RUNNING, HEARD, 30, Verb.NOTHING, None),
         ("running and silent within the grace", RUNNING, SILENT, 30, Verb.NOTHING, None),
         ("both silent for the grace", RUNNING, LOST, 30, Verb.END, FailureReason.HEARTBEAT_LOST),
         ("a cluster that has just gone", RUNNING, silence(10, 10), 30, Verb.NOTHING, None),
@@ -361,7 +359,7 @@ UNCLAIMED_CANCELLING = dataclasses.replace(LAUNCHED, job_status=JobStatus.CANCEL
         (
             "past its deadline and heard of",
             RUNNING,
-            WITH_HEARTBEAT,
+            HEARD,
             73,
             Verb.END,
             FailureReason.DEADLINE_EXCEEDED,
@@ -375,8 +373,8 @@ UNCLAIMED_CANCELLING = dataclasses.replace(LAUNCHED, job_status=JobStatus.CANCEL
             None,
         ),
         ("past its deadline and lost", RUNNING, LOST, 73, Verb.END, FailureReason.HEARTBEAT_LOST),
-        ("cancel within its grace", CANCELLING, WITH_HEARTBEAT, 14, Verb.NOTHING, None),
-        ("cancel past its grace", CANCELLING, WITH_HEARTBEAT, 16, Verb.FENCE, None),
+        ("cancel within its grace", CANCELLING, HEARD, 14, Verb.NOTHING, None),
+        ("cancel past its grace", CANCELLING, HEARD, 16, Verb.FENCE, None),
         ("cancel of a silent one past its grace", CANCELLING, SILENT, 16, Verb.FENCE, None),
         (
             "lost while cancelling, before its cancel's grace",
@@ -405,7 +403,7 @@ UNCLAIMED_CANCELLING = dataclasses.replace(LAUNCHED, job_status=JobStatus.CANCEL
         (
             "its job moved on",
             dataclasses.replace(RUNNING, job_attempt=2),
-            WITH_HEARTBEAT,
+            HEARD,
             30,
             Verb.FENCE,
             None,
@@ -489,10 +487,8 @@ def test_each_case_has_its_action_while_the_cluster_is_away(
 
 
 def test_a_worker_that_can_never_start_ends_at_once_with_what_its_cluster_says() -> None:
-    observed = WorkerState(
-        alive=True, stuck=True, reason="image_not_found", message="No such image."
-    )
-    action = decide(LAUNCHED, observed, now=at(2), times=TIMES)
+    seen = WorkerState(alive=True, stuck=True, reason="image_not_found", message="No such image.")
+    action = decide(LAUNCHED, seen, now=at(2), times=TIMES)
     assert (action.verb, action.reason, action.message) == (
         Verb.END,
         FailureReason.IMAGE_NOT_FOUND,

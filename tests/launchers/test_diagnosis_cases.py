@@ -11,9 +11,9 @@ from jobs.diagnosis.kubernetes import (
     never_claimed,
     no_answer,
     not_allowed,
-    remember,
-    remember_event,
-    remember_job,
+    reduce_event,
+    reduce_job,
+    reduce_pod,
 )
 from jobs.reasons import CLUSTER_REASONS, FINAL_REASONS, REASONS, UNCOUNTED_REASONS, remedy
 from tests.launchers import kube
@@ -36,7 +36,7 @@ def test_a_case_gets_its_category_and_its_facts(case: Case) -> None:
         case.pods,
         case.events,
         nodes=case.nodes,
-        kept=[remember(pod) for pod in case.kept],
+        kept=[reduce_pod(pod) for pod in case.kept],
     )
     assert found is not None
     assert (found.category, _stage(found)) == (case.category, case.stage)
@@ -58,11 +58,11 @@ def test_a_case_gets_its_category_and_its_facts(case: Case) -> None:
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_a_case_has_the_same_diagnosis_from_stored_evidence(case: Case) -> None:
     cut = diagnose(
-        case.job and remember_job(case.job),
-        [remember(pod) for pod in case.pods],
-        [remember_event(event) for event in case.events],
+        case.job and reduce_job(case.job),
+        [reduce_pod(pod) for pod in case.pods],
+        [reduce_event(event) for event in case.events],
         nodes=case.nodes,
-        kept=[remember(pod) for pod in case.kept],
+        kept=[reduce_pod(pod) for pod in case.kept],
     )
     assert cut is not None
     assert (cut.category, _stage(cut)) == (case.category, case.stage)
@@ -197,12 +197,12 @@ def test_a_worker_that_runs_or_succeeded_has_nothing_to_tell(
 
 
 def test_a_current_pod_replaces_its_stored_evidence() -> None:
-    kept = [remember(kube.unscheduled("0/1 nodes are available: 1 Insufficient cpu."))]
+    kept = [reduce_pod(kube.unscheduled("0/1 nodes are available: 1 Insufficient cpu."))]
     assert diagnose(kube.job(active=1), [kube.running()], [], kept=kept) is None
 
 
 def test_the_last_that_was_kept_of_a_pod_counts() -> None:
-    kept = [remember(kube.running()), remember(kube.terminated(3))]
+    kept = [reduce_pod(kube.running()), reduce_pod(kube.terminated(3))]
     found = diagnose(None, [], [], kept=kept)
     assert found is not None
     assert found.category is FailureReason.EXIT_CODE

@@ -12,9 +12,9 @@ from jobs.contract import FailureReason as R
 from jobs.diagnosis.kubernetes import (
     Diagnosis,
     diagnose,
-    remember,
-    remember_event,
-    remember_job,
+    reduce_event,
+    reduce_job,
+    reduce_pod,
 )
 from tests.fakes.kubernetes.api import Api
 from tests.fakes.kubernetes.cluster import Cluster, Settings
@@ -40,15 +40,15 @@ class Watched:
         Api(self.cluster).handle(Request(method, path, {}, {}, json.dumps(body).encode()))
 
     def keep(self) -> None:
-        self.kept.extend(remember(version.obj) for version in self.cluster.store.all(PODS))
+        self.kept.extend(reduce_pod(version.obj) for version in self.cluster.store.all(PODS))
 
     def delete_job(self) -> None:
         self._call("DELETE", f"{PATH}/one", {"propagationPolicy": "Background"})
 
     def told(self) -> Diagnosis | None:
-        job = next((remember_job(version.obj) for version in self.cluster.store.all(JOBS)), None)
-        pods = [remember(version.obj) for version in self.cluster.store.all(PODS)]
-        events = [remember_event(version.obj) for version in self.cluster.store.all(EVENTS)]
+        job = next((reduce_job(version.obj) for version in self.cluster.store.all(JOBS)), None)
+        pods = [reduce_pod(version.obj) for version in self.cluster.store.all(PODS)]
+        events = [reduce_event(version.obj) for version in self.cluster.store.all(EVENTS)]
         return diagnose(job, pods, events, kept=self.kept)
 
     def category(self) -> R | None:

@@ -15,9 +15,9 @@ from jobs.contract import FailureReason
 from jobs.diagnosis.kubernetes import (
     diagnose,
     diagnose_refusal,
-    remember,
-    remember_event,
-    remember_job,
+    reduce_event,
+    reduce_job,
+    reduce_pod,
 )
 from tests.launchers import kube
 
@@ -101,11 +101,11 @@ def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(each for key, part in inside for each in _paths(part, (*path, key)))]
 
 
-def _mutilated(evidence: Any, path: tuple[Any, ...], value: Any) -> Any:
+def _mutilated(scene: Any, path: tuple[Any, ...], value: Any) -> Any:
     """Return `scene` with `value` at `path`; without the key if `value` is Ellipsis."""
     if not path:
-        return evidence
-    changed = copy.deepcopy(evidence)
+        return scene
+    changed = copy.deepcopy(scene)
     parent = changed
     for key in path[:-1]:
         parent = parent[key]
@@ -116,9 +116,9 @@ def _mutilated(evidence: Any, path: tuple[Any, ...], value: Any) -> Any:
     return changed
 
 
-def _diagnosed(evidence: dict[str, Any], **more: Any) -> Any:
+def _diagnosed(scene: dict[str, Any], **more: Any) -> Any:
     job, pods, events, kept, nodes = (
-        cast(Any, evidence.get(part)) for part in ("job", "pods", "events", "kept", "nodes")
+        cast(Any, scene.get(part)) for part in ("job", "pods", "events", "kept", "nodes")
     )
     return diagnose(job, pods, events, kept=kept, nodes=nodes, **more)
 
@@ -126,13 +126,13 @@ def _diagnosed(evidence: dict[str, Any], **more: Any) -> Any:
 @settings(max_examples=400)
 @given(data=st.data())
 def test_no_mutilated_input_raises(data: st.DataObject) -> None:
-    evidence = data.draw(st.sampled_from(_scenes())) | {
+    scene = data.draw(st.sampled_from(_scenes())) | {
         "nodes": data.draw(st.sampled_from([None, [], [kube.node()]]))
     }
     for _ in range(data.draw(st.integers(1, 4))):
-        path = data.draw(st.sampled_from([path for path in _paths(evidence) if path] or [()]))
-        evidence = _mutilated(evidence, path, data.draw(st.one_of(st.just(...), ODD)))
-    found = _diagnosed(evidence, resources=data.draw(ODD))
+        path = data.draw(st.sampled_from([path for path in _paths(scene) if path] or [()]))
+        scene = _mutilated(scene, path, data.draw(st.one_of(st.just(...), ODD)))
+    found = _diagnosed(scene, resources=data.draw(ODD))
     if found is not None:
         assert found.summary
         assert json.dumps(found.body())
@@ -141,7 +141,7 @@ def test_no_mutilated_input_raises(data: st.DataObject) -> None:
 
 @given(value=ODD)
 def test_anything_can_be_remembered(value: Any) -> None:
-    for cut in (remember, remember_event, remember_job):
+    for cut in (reduce_pod, reduce_event, reduce_job):
         assert json.dumps(cut(value))
         assert json.dumps(
             cut(
@@ -195,7 +195,7 @@ def test_an_unknown_refusal_shows_the_cluster_message() -> None:
     ],
 )
 def test_stored_evidence_of_a_pod_holds_no_environment(make: Any) -> None:
-    kept = json.dumps(remember(make()))
+    kept = json.dumps(reduce_pod(make()))
     assert TOKEN not in kept
     assert "0f0e0d0c-0000" in kept  # its name is there
     assert "JOB_TOKEN" not in kept
@@ -203,7 +203,7 @@ def test_stored_evidence_of_a_pod_holds_no_environment(make: Any) -> None:
 
 
 def test_stored_evidence_of_a_job_holds_no_environment() -> None:
-    kept = json.dumps(remember_job(kube.job(active=1)))
+    kept = json.dumps(reduce_job(kube.job(active=1)))
     assert TOKEN not in kept
     assert "JOB_TOKEN" not in kept
 
@@ -213,17 +213,17 @@ def test_a_token_that_the_workers_log_repeats_is_taken_out() -> None:
         1,
         message=f"traceback\nurllib: Bearer {TOKEN}x1234 and {TOKEN} and redis://:hunter2hunter2@redis:6379/0",
     )
-    for text in (json.dumps(remember(pod)), repr(diagnose(kube.job(failed=1), [pod], []))):
-        assert TOKEN not in text
-        assert "hunter2hunter2" not in text
-        assert "traceback" in text
+    for told in (json.dumps(reduce_pod(pod)), repr(diagnose(kube.job(failed=1), [pod], []))):
+        assert TOKEN not in told
+        assert "hunter2hunter2" not in told
+        assert "traceback" in told
 
 
 def test_what_a_database_refuses_is_not_kept() -> None:
     pod = kube.terminated(1, message="a\x00b \ud800 c")
-    for text in (remember(pod), diagnose(kube.job(failed=1), [pod], [])):
-        assert "a�b ? c" in str(text)
-        assert str(text).encode()
+    for told in (reduce_pod(pod), diagnose(kube.job(failed=1), [pod], [])):
+        assert "a�b ? c" in str(told)
+        assert str(told).encode()
     assert diagnose_refusal("a\x00b").raw == "Forbidden: a�b"
 
 
@@ -233,19 +233,19 @@ def test_storing_stored_evidence_changes_nothing() -> None:
         kube.job(active=1),
         kube.event("Killing", "Stopping container worker"),
     )
-    assert remember(remember(pod)) == remember(pod)
-    assert remember_job(remember_job(job)) == remember_job(job)
-    assert remember_event(remember_event(event)) == remember_event(event)
+    assert reduce_pod(reduce_pod(pod)) == reduce_pod(pod)
+    assert reduce_job(reduce_job(job)) == reduce_job(job)
+    assert reduce_event(reduce_event(event)) == reduce_event(event)
 
 
 @pytest.mark.parametrize(
     "scene", _scenes(), ids=["unschedulable", "image", "late", "memory", "quota", "lost"]
 )
-def test_stored_evidence_is_sufficient(evidence: dict[str, Any]) -> None:
+def test_stored_evidence_is_sufficient(scene: dict[str, Any]) -> None:
     cut = {
-        "job": evidence["job"] and remember_job(evidence["job"]),
-        "pods": [remember(pod) for pod in evidence["pods"]],
-        "events": [remember_event(event) for event in evidence.get("events", [])],
-        "kept": [remember(pod) for pod in evidence.get("kept", [])],
+        "job": scene["job"] and reduce_job(scene["job"]),
+        "pods": [reduce_pod(pod) for pod in scene["pods"]],
+        "events": [reduce_event(event) for event in scene.get("events", [])],
+        "kept": [reduce_pod(pod) for pod in scene.get("kept", [])],
     }
-    assert _diagnosed(cut) == _diagnosed(evidence) != None  # noqa: E711 - both are there, and the same
+    assert _diagnosed(cut) == _diagnosed(scene) != None  # noqa: E711 - both are there, and the same
