@@ -21,6 +21,7 @@ from jobs.clusters.launchers.kubernetes.launcher import KubernetesLauncher
 from jobs.clusters.launchers.manifest import WorkerTemplate
 from jobs.contract import FailureReason, worker_name
 from jobs.diagnosis.kubernetes import diagnose
+from jobs.diagnosis.kubernetes.objects import at
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.fakes.kubernetes.faults import Fault
 from tests.fakes.kubernetes.scripts import Act, Start
@@ -234,7 +235,7 @@ def test_events_of_the_volume_claim_reach_its_workers(fake: FakeKubernetes) -> N
     assert "failed to provision volume" in diagnosis.detail
     assert "not this" not in diagnosis.detail
     assert not any(
-        event["involvedObject"]["kind"] == "PersistentVolumeClaim"
+        at(event, "involvedObject")["kind"] == "PersistentVolumeClaim"
         for event in without.evidence.events
     )
     known = with_claim.evidence(spec.name)
@@ -354,7 +355,7 @@ def test_a_job_without_a_pod_is_about_to_make_it(
     assert observed is not None
     assert observed.alive
     assert observed.evidence is not None
-    assert any("exceeded quota" in event["message"] for event in observed.evidence.events)
+    assert any("exceeded quota" in str(event["message"]) for event in observed.evidence.events)
 
 
 def test_the_mirror_holds_no_token(fake: FakeKubernetes) -> None:

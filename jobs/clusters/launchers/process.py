@@ -207,12 +207,12 @@ class ProcessLauncher:
             not processes.is_zombie(pid) for pid in processes.bearers().get(attempt_id, [])
         )
 
-    def tail(  # offsets are known here
+    def tail(
         self,
         name: str,
         attempt_id: str,
         *,
-        after: bytes,  # noqa: ARG002
+        after: bytes,  # noqa: ARG002 - offsets are known here
         offset: int,
     ) -> Iterator[bytes]:
         folder = self._own_folder(name, attempt_id)
