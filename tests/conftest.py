@@ -1,4 +1,7 @@
-"""Fixtures of every test. The plugins `tests.support.*` hold what pytest needs before it reads this file."""
+"""Fixtures of every test.
+
+The plugins `tests.support.*` hold what pytest needs before it reads this file.
+"""
 
 import os
 
@@ -26,7 +29,10 @@ def django_db_modify_db_settings(
 
 @pytest.fixture(autouse=True)
 def _redis_is_there() -> None:
-    """A test that took Redis away must not make the next one's hints wait: each begins with the sender believing in it."""
+    """A test that took Redis away must not make the next one's hints wait.
+
+    Each begins with the sender believing in it.
+    """
     from jobs.core import queue
 
     queue._away_until = 0.0

@@ -1,4 +1,7 @@
-"""A program that calls the API, without a server between: Django's own client with a Bearer token."""
+"""A program that calls the API, without a server between.
+
+Django's own client with a Bearer token.
+"""
 
 import json
 from typing import Any
@@ -10,7 +13,10 @@ from projects.tokens.write import session_create
 
 
 class Caller:
-    """Calls as `user`, or as nobody. A defect of ours is the answer it would be on a server (500), not an exception."""
+    """Calls as `user`, or as nobody.
+
+    A defect of ours is the answer it would be on a server (500), not an exception.
+    """
 
     def __init__(self, user: User | None) -> None:
         headers = {"Authorization": f"Bearer {session_create(user=user).token}"} if user else {}

@@ -572,7 +572,10 @@ def _admin_paths(world: World) -> list[str]:
 
 
 def test_the_admin_is_for_staff_alone(world: World) -> None:
-    """Nobody, members of any role and staff without rights see no page but the sign-in; a Bearer token opens none."""
+    """Nobody, members of any role and staff without rights see no page but the sign-in.
+
+    A Bearer token opens none.
+    """
     for path in _admin_paths(world):
         for person in ("nobody", "maintainer", "worker"):
             token = world.tokens.get(person)

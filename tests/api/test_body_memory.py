@@ -1,4 +1,7 @@
-"""One body costs a small multiple of its size, and an error quotes little of it: whatever shape the body has."""
+"""One body costs a small multiple of its size, and an error quotes little of it.
+
+Whatever shape the body has.
+"""
 
 import io
 import json

@@ -38,7 +38,8 @@ def kubeconfig(settings: Any, tmp_path: Path) -> Path:
     """A mounted file with two contexts, as KUBECONFIG_FILE."""
     file = tmp_path / "config"
     file.write_text(
-        "contexts:\n- {name: eu, context: {cluster: c, user: u}}\n- {name: us}\nusers:\n- {name: u, user: {token: hush-hush}}\n"
+        "contexts:\n- {name: eu, context: {cluster: c, user: u}}\n- {name: us}\nusers:\n- {name: "
+        "u, user: {token: hush-hush}}\n"
     )
     settings.ENV = dataclasses.replace(settings.ENV, kubeconfig_file=str(file))
     return file

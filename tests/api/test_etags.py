@@ -1,4 +1,6 @@
-"""Every edit takes the conditions of RFC 9110, and every resource that can be edited has an ETag that they compare."""
+"""Every edit takes the conditions of RFC 9110, and every resource that can be edited has an ETag
+that they compare.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

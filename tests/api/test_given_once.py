@@ -1,4 +1,7 @@
-"""A field that is sent twice is refused by name: a reader that takes the first value and one that takes the last would disagree."""
+"""A field that is sent twice is refused by name.
+
+A reader that takes the first value and one that takes the last would disagree.
+"""
 
 import json
 from collections.abc import Callable

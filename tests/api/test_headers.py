@@ -1,4 +1,7 @@
-"""Headers of every answer of the orchestrator: nobody keeps what one user may see, and no page of ours runs a script that is not ours."""
+"""Headers of every answer of the orchestrator.
+
+Nobody keeps what one user may see, and no page of ours runs a script that is not ours.
+"""
 
 import re
 from typing import Any

@@ -1,4 +1,7 @@
-"""Lists and searches at 30,000 jobs: as few queries as at ten, and none that reads the table from end to end."""
+"""Lists and searches at 30,000 jobs.
+
+As few queries as at ten, and none that reads the table from end to end.
+"""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,7 @@
-"""Credentials outside ASCII, wherever they can stand: refused as wrong ones are, and never a 500."""
+"""Credentials outside ASCII, wherever they can stand.
+
+Refused as wrong ones are, and never a 500.
+"""
 
 import base64
 import uuid

@@ -187,7 +187,9 @@ def test_the_document_is_built_once_and_kept_by_clients(
 ) -> None:
     reader = Client(
         headers={
-            "Authorization": f"Bearer {session_create(user=User.objects.create_user('reader')).token}"
+            "Authorization": (
+                f"Bearer {session_create(user=User.objects.create_user('reader')).token}"
+            )
         }
     )
     first = reader.get(f"/api/schema/{query}", headers={"Accept": accept})
@@ -251,7 +253,9 @@ def test_a_body_that_is_refused_does_not_fit_the_document(
     )  # Python's $ takes a line end, ECMA's does not
     reader = Client(
         headers={
-            "Authorization": f"Bearer {session_create(user=User.objects.create_user('reader')).token}"
+            "Authorization": (
+                f"Bearer {session_create(user=User.objects.create_user('reader')).token}"
+            )
         }
     )
     assert (

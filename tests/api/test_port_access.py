@@ -1,4 +1,7 @@
-"""The orchestrator's own port: what answers without the frontend's proof, and what a proof is worth."""
+"""The orchestrator's own port.
+
+What answers without the frontend's proof, and what a proof is worth.
+"""
 
 import ipaddress
 import json

@@ -1,4 +1,7 @@
-"""A request means what it says: no redirect turns it into another one, and nothing in it is ignored."""
+"""A request means what it says.
+
+No redirect turns it into another one, and nothing in it is ignored.
+"""
 
 from typing import Any
 

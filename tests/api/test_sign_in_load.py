@@ -93,7 +93,8 @@ def test_beyond_the_pool_sign_ins_are_refused_at_once_and_none_holds_a_connectio
 def _connections() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> "
+            "pg_backend_pid()"
         )
         return int(cursor.fetchone()[0])
 

@@ -1,4 +1,7 @@
-"""Users through the API: who manages them, what ends access, and the one-time link with which a user sets a password."""
+"""Users through the API.
+
+Who manages them, what ends access, and the one-time link with which a user sets a password.
+"""
 
 import datetime as dt
 from typing import Any

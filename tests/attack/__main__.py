@@ -1,4 +1,7 @@
-"""`make attack`: every attack on an installation of its own. Exit code 1 when something is over its limit."""
+"""`make attack`.
+
+Every attack on an installation of its own. Exit code 1 when something is over its limit.
+"""
 
 import sys
 import tempfile

@@ -129,7 +129,10 @@ def long_sql(target: Target) -> list[str]:
 def slow_bodies(target: Target) -> list[str]:
     """520 strangers that announce a megabyte, send 20 KB and stop."""
     address = ("127.0.0.1", int(target.stack.environment["PORT"]))
-    head = f"POST /api/v1/session/ HTTP/1.1\r\nHost: localhost:{address[1]}\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n"
+    head = (
+        f"POST /api/v1/session/ HTTP/1.1\r\nHost: localhost:{address[1]}\r\nContent-Type: "
+        "application/json\r\nContent-Length: 1000000\r\n\r\n"
+    )
     held, refused = [], 0
     try:
         for _ in range(520):
@@ -175,7 +178,10 @@ def sign_ins(target: Target) -> list[str]:
 
 
 def huge_profiles(target: Target) -> list[str]:
-    """A member has three files described at once, each of which holds a reader until its limit; meanwhile somebody uploads 8 bytes."""
+    """A member has three files described at once, each of which holds a reader until its limit.
+
+    Meanwhile somebody uploads 8 bytes.
+    """
 
     def ask(number: int) -> int:
         with target.member() as member:
@@ -215,7 +221,9 @@ def forged_hint(target: Target) -> list[str]:
 
 
 def forged_address(target: Target) -> list[str]:
-    """60 wrong passwords for one user, each with another made-up address, by the frontend and by the orchestrator's own port."""
+    """60 wrong passwords for one user, each with another made-up address, by the frontend and by
+    the orchestrator's own port.
+    """
     found = []
     for way in ("PORT", "API_PORT"):
         port = target.stack.environment[way]

@@ -47,7 +47,9 @@ class Window:
 
 
 class Meter:
-    """Reads pages of the API as a person whose session is a cookie, and looks at the servers' memory."""
+    """Reads pages of the API as a person whose session is a cookie, and looks at the servers'
+    memory.
+    """
 
     def __init__(self, stack: Stack, path: str) -> None:
         self._stack, self._path = stack, path
@@ -59,7 +61,10 @@ class Meter:
 
     @contextlib.contextmanager
     def window(self, *, settle_seconds: float = 0.0) -> Iterator[Window]:
-        """Measure during the block; then wait up to `settle_seconds` for memory to be given back."""
+        """Measure during the block.
+
+        Then wait up to `settle_seconds` for memory to be given back.
+        """
         pids = {name: self._pid(name) for name in ("web", "frontend")}
         window = Window(before={name: resident_mib(pid) for name, pid in pids.items()})
         window.most = dict(window.before)

@@ -1,4 +1,7 @@
-"""The signed-in reader, in a process of its own: in that of an attack it would wait for the attack's threads. Ends with its standard input."""
+"""The signed-in reader, in a process of its own.
+
+In that of an attack it would wait for the attack's threads. Ends with its standard input.
+"""
 
 import json
 import os
@@ -12,7 +15,10 @@ PAUSE_SECONDS = 0.02
 
 
 def main() -> None:
-    """Read one address again and again; a line of JSON for each answer: latency in seconds, and what was wrong or ""."""
+    """Read one address again and again.
+
+    A line of JSON for each answer: latency in seconds, and what was wrong or "".
+    """
     options = json.loads(os.environ["MIMIR_READER"])
     with httpx.Client(
         base_url=options["base"],

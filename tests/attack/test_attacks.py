@@ -1,6 +1,8 @@
-"""A short run of the attacks: no server dies or grows, the reader gets every answer, and no forged message is believed.
+"""A short run of the attacks: no server dies or grows, the reader gets every answer, and no forged
+message is believed.
 
-Latencies are printed and not judged here: other tests run beside this one. `make attack` judges them.
+Latencies are printed and not judged here: other tests run beside this one. `make attack` judges
+them.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,7 @@
-"""`python -m tests.benchmarks [start] [offsets] [api] [joblist] [inference] [launching]`: one installation, each benchmark on it in turn."""
+"""`python -m tests.benchmarks [start] [offsets] [api] [joblist] [inference] [launching]`.
+
+One installation, each benchmark on it in turn.
+"""
 
 import os
 import sys

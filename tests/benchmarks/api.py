@@ -22,7 +22,8 @@ def measure(stack: Stack) -> None:
     jobs = f"/api/v1/projects/{project}/jobs/"
     ended = _jobs(stack, project, jobs)
     print(
-        f"\nmedians of {PAIRS} interleaved pairs with /health of the same server, {JOBS} jobs in the project"
+        f"\nmedians of {PAIRS} interleaved pairs with /health of the same server, {JOBS} jobs in "
+        "the project"
     )
     print(f"  {'milliseconds':<52}{'it':>9}{'/health':>9}{'ratio':>9}")
     api = httpx.Client(

@@ -1,4 +1,7 @@
-"""Processor time of an installation's processes: what a rate is made of, and steadier than it on a machine that others use too (up to half more)."""
+"""Processor time of an installation's processes.
+
+What a rate is made of, and steadier than it on a machine that others use too (up to half more).
+"""
 
 import time
 from collections.abc import Mapping
@@ -12,7 +15,10 @@ Seconds = Mapping[str, float]
 
 
 def cpu_seconds(stack: Stack, **others: int) -> dict[str, float]:
-    """Seconds used so far, by name; `others` are further processes by their pid; `client` is this one."""
+    """Seconds used so far, by name.
+
+    `others` are further processes by their pid; `client` is this one.
+    """
     pids = {**{name: pid for name in PROCESSES for pid in stack.pids(name)[:1]}, **others}
     return {
         **{name: _used(psutil.Process(pid)) for name, pid in pids.items()},
@@ -36,7 +42,10 @@ def cpu_shown(before: Seconds, after: Seconds, count: int) -> str:
 
 
 def _used(process: psutil.Process) -> float:
-    """With its children, those that have ended included: a server of connections has one for each."""
+    """With its children, those that have ended included.
+
+    A server of connections has one for each.
+    """
     own = process.cpu_times()
     seconds = own.user + own.system + own.children_user + own.children_system
     for child in process.children(recursive=True):

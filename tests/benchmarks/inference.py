@@ -1,7 +1,9 @@
-"""Inference of two million generated rows: memory over the interpreter with its imports, and rows a second beside a bare loop.
+"""Inference of two million generated rows: memory over the interpreter with its imports, and rows a
+second beside a bare loop.
 
-Both sides predict with the same model, read the same Parquet file batch by batch and write each row's id and prediction as Parquet; each
-run is a process of its own with the job's number of threads, and counts from the first row read to the last one written.
+Both sides predict with the same model, read the same Parquet file batch by batch and write each
+row's id and prediction as Parquet; each run is a process of its own with the job's number of
+threads, and counts from the first row read to the last one written.
 """
 
 import importlib
@@ -29,7 +31,8 @@ def measure(_: Stack | None = None) -> None:
         folder = Path(name)
         prepared = _child("prepare", folder)
         print(
-            f"\nInference of {ROWS:,} rows ({prepared['columns']} columns), {prepared['algorithm']}, {THREADS} threads",
+            f"\nInference of {ROWS:,} rows ({prepared['columns']} columns), "
+            f"{prepared['algorithm']}, {THREADS} threads",
             flush=True,
         )
         ratios, by_cpu, over = [], [], []
@@ -40,17 +43,24 @@ def measure(_: Stack | None = None) -> None:
             ratios.append(ours["rows_per_second"] / bare["rows_per_second"])
             by_cpu.append(bare["cpu_seconds"] / ours["cpu_seconds"])
             over.append(ours["peak_bytes"] - ours["imports_bytes"])
-            rates = f"workload {ours['rows_per_second']:>10,.0f} rows/s, bare {bare['rows_per_second']:>10,.0f} rows/s, ratio {ratios[-1]:.2f}"
+            rates = (
+                f"workload {ours['rows_per_second']:>10,.0f} rows/s, bare "
+                f"{bare['rows_per_second']:>10,.0f} rows/s, ratio {ratios[-1]:.2f}"
+            )
             print(
-                f"  {rates}; {over[-1] / 1e6:,.0f} MB over {ours['imports_bytes'] / 1e6:,.0f} MB of interpreter and imports",
+                f"  {rates}; {over[-1] / 1e6:,.0f} MB over {ours['imports_bytes'] / 1e6:,.0f} MB "
+                "of interpreter and imports",
                 flush=True,
             )
         ratio = statistics.median(ratios)
         print(
-            f"  median ratio {ratio:.2f}  {'ok' if ratio >= RATIO_MIN else 'UNDER'}: at least {RATIO_MIN}"
+            f"  median ratio {ratio:.2f}  {'ok' if ratio >= RATIO_MIN else 'UNDER'}: at least "
+            f"{RATIO_MIN}"
         )
         print(
-            f"  peak memory {max(over) / 1e6:,.0f} MB  {'ok' if max(over) <= MEMORY_MAX_BYTES else 'OVER'}: at most {MEMORY_MAX_BYTES / 1e6:,.0f} MB",
+            f"  peak memory {max(over) / 1e6:,.0f} MB  "
+            f"{'ok' if max(over) <= MEMORY_MAX_BYTES else 'OVER'}: at most "
+            f"{MEMORY_MAX_BYTES / 1e6:,.0f} MB",
             flush=True,
         )
 

@@ -1,4 +1,6 @@
-"""The list of jobs of a project that has 100,000, beside that of one with 1,000 in the same installation."""
+"""The list of jobs of a project that has 100,000, beside that of one with 1,000 in the same
+installation.
+"""
 
 import os
 import statistics
@@ -30,7 +32,10 @@ QUERIES = {
     "label team, of a quarter": "?label=team",
     "200 a page": "?limit=200",
 }
-FILL = "import django, sys; django.setup(); from jobs.models import Job; from tests.support.many import jobs_like; "
+FILL = (
+    "import django, sys; django.setup(); from jobs.models import Job; from tests.support.many "
+    "import jobs_like; "
+)
 FILL += "jobs_like(Job.objects.get(id=sys.argv[1]), int(sys.argv[2]))"
 
 
@@ -38,7 +43,8 @@ def measure(stack: Stack) -> None:
     """Print medians of interleaved pairs, and their ratio."""
     few, many = (_filled(stack, count) for count in (FEW, MANY))
     print(
-        f"\nmedians of {PAIRS} interleaved pairs of a project with {MANY:,} jobs and one with {FEW:,}; at most {RATIO_WANTED} is wanted"
+        f"\nmedians of {PAIRS} interleaved pairs of a project with {MANY:,} jobs and one with "
+        f"{FEW:,}; at most {RATIO_WANTED} is wanted"
     )
     print(f"  {'milliseconds':<52}{MANY:9,}{FEW:9,}{'ratio':>9}")
     api = httpx.Client(

@@ -1,6 +1,8 @@
-"""Launching on Kubernetes beside a bare client that creates the same objects on the same server; and a restart with thousands of live jobs.
+"""Launching on Kubernetes beside a bare client that creates the same objects on the same server;
+and a restart with thousands of live jobs.
 
-The server is the tests' fake, in a process of its own, in real time. Its pods run until told and claim nothing.
+The server is the tests' fake, in a process of its own, in real time. Its pods run until told and
+claim nothing.
 """
 
 import json
@@ -98,7 +100,8 @@ def _throughput(
 ) -> None:
     """Run pairs alternately, to spread other load over both sides; return the median."""
     print(
-        f"\n{JOBS:,} queued jobs released, {IN_FLIGHT} in flight, {latency * 1000:.0f} ms latency, {count} pairs"
+        f"\n{JOBS:,} queued jobs released, {IN_FLIGHT} in flight, {latency * 1000:.0f} ms "
+        f"latency, {count} pairs"
     )
     with closing(_database(stack)) as database:
         pairs = [_pair(stack, fake, database, latency) for _ in range(count)]
@@ -109,13 +112,16 @@ def _throughput(
     doubled, created = sum(each.doubled for each in pairs), {each.created for each in pairs}
     if not latency:
         print(
-            f"  {'median of the bare client':<34}{bare:9.1f}  {'ok' if bare >= BARE_WANTED else 'SLOW'}: at least {BARE_WANTED:.0f}"
+            f"  {'median of the bare client':<34}{bare:9.1f}  "
+            f"{'ok' if bare >= BARE_WANTED else 'SLOW'}: at least {BARE_WANTED:.0f}"
         )
     print(
-        f"  {'median ratio':<34}{ratio:9.2f}  {'ok' if ratio >= wanted else 'UNDER'}: at least {wanted}"
+        f"  {'median ratio':<34}{ratio:9.2f}  {'ok' if ratio >= wanted else 'UNDER'}: at least "
+        f"{wanted}"
     )
     print(
-        f"  {'created twice':<34}{doubled:9}  {'ok' if not doubled and created == {JOBS} else 'WRONG'}: {created} created",
+        f"  {'created twice':<34}{doubled:9}  "
+        f"{'ok' if not doubled and created == {JOBS} else 'WRONG'}: {created} created",
         flush=True,
     )
 
@@ -143,7 +149,8 @@ def _pair(
         if each["verb"] == "create" and each["resource"] == "jobs" and each["status"] == 201
     ]
     print(
-        f"  {'from the release to the record':<34}{ours:9.1f} launches/s, ratio {ours / bare:.2f}; {spent}",
+        f"  {'from the release to the record':<34}{ours:9.1f} launches/s, ratio "
+        f"{ours / bare:.2f}; {spent}",
         flush=True,
     )
     _pause(stack, paused=True)
@@ -153,7 +160,8 @@ def _pair(
 
 
 def _bare(stack: Stack, fake: FakeKubernetes, latency: float) -> float:
-    """Creates a second of the official client with raw bodies, on an empty server; it is empty again afterwards.
+    """Creates a second of the official client with raw bodies, on an empty server; it is empty
+    again afterwards.
 
     In a namespace of its own: there the installation, which waits meanwhile, watches nothing.
     """
@@ -177,7 +185,10 @@ def _bare(stack: Stack, fake: FakeKubernetes, latency: float) -> float:
 
 
 def _emptied(database: psycopg.Connection[Any]) -> bool:
-    """Every job forgotten. It gives way to the installation, which locks these tables in another order."""
+    """Every job forgotten.
+
+    It gives way to the installation, which locks these tables in another order.
+    """
     try:
         database.execute("SET lock_timeout = '200ms'")
         database.execute("TRUNCATE jobs_job CASCADE")
@@ -235,7 +246,8 @@ def _idle(stack: Stack, fake: FakeKubernetes) -> None:
     own = [ours - theirs for ours, theirs in zip(whole, bare, strict=True)]
     row("the system's own share", own, verdict(percentile(own, 50), OWN_P50_SECONDS))
     print(
-        f"  p99: all of it {percentile(whole, 99) * 1000:.1f}, a bare create {percentile(bare, 99) * 1000:.1f}",
+        f"  p99: all of it {percentile(whole, 99) * 1000:.1f}, a bare create "
+        f"{percentile(bare, 99) * 1000:.1f}",
         flush=True,
     )
 
@@ -259,7 +271,8 @@ def _restart(stack: Stack, fake: FakeKubernetes) -> None:
         _pause(stack, paused=False)
         wait_for(lambda: _count(database, "uid <> ''") >= LIVE, "all are launched", 600)
         database.execute(
-            "UPDATE jobs_attempt SET claim_id = gen_random_uuid(), claimed_at = now(), heartbeat_at = now()"
+            "UPDATE jobs_attempt SET claim_id = gen_random_uuid(), claimed_at = now(), "
+            "heartbeat_at = now()"
         )
         database.execute(
             "UPDATE jobs_job SET status = 'running', started_at = now() WHERE status = 'launching'"
@@ -283,16 +296,20 @@ def _restart(stack: Stack, fake: FakeKubernetes) -> None:
     lists = sum(count for (verb, _), count in requests_by_verb.items() if verb == "list")
     print(f"\nthe reconciler killed and started with {LIVE:,} live workers")
     print(
-        f"  {'until the first whole pass, s':<34}{seconds:9.1f}  {'ok' if seconds <= RESTART_SECONDS else 'OVER'}: at most {RESTART_SECONDS:.0f}"
+        f"  {'until the first whole pass, s':<34}{seconds:9.1f}  "
+        f"{'ok' if seconds <= RESTART_SECONDS else 'OVER'}: at most {RESTART_SECONDS:.0f}"
     )
     print(
-        f"  {'peak memory, MiB':<34}{peak:9.0f}  {'ok' if peak <= RESTART_MIB else 'OVER'}: at most {RESTART_MIB}"
+        f"  {'peak memory, MiB':<34}{peak:9.0f}  {'ok' if peak <= RESTART_MIB else 'OVER'}: at "
+        f"most {RESTART_MIB}"
     )
     print(
-        f"  {'lists':<34}{lists:9}  {'ok' if lists <= RESTART_LISTS else 'OVER'}: at most {RESTART_LISTS}"
+        f"  {'lists':<34}{lists:9}  {'ok' if lists <= RESTART_LISTS else 'OVER'}: at most "
+        f"{RESTART_LISTS}"
     )
     print(
-        f"  {'created, failed, tried again':<34}{requests_by_verb['create', 'jobs']:9} {failed} {again}",
+        f"  {'created, failed, tried again':<34}{requests_by_verb['create', 'jobs']:9} {failed} "
+        f"{again}",
         flush=True,
     )
 
@@ -335,7 +352,8 @@ def _line_of(stack: Stack, database: psycopg.Connection[Any], count: int) -> Non
     _pause(stack, paused=True)
     job = _submit(stack, _pipeline(stack))
     database.execute(
-        "INSERT INTO jobs_job SELECT (jsonb_populate_record(job, jsonb_build_object('id', gen_random_uuid()))).* "
+        "INSERT INTO jobs_job SELECT (jsonb_populate_record(job, jsonb_build_object('id', "
+        "gen_random_uuid()))).* "
         "FROM jobs_job job, generate_series(2, %s) WHERE job.id = %s",
         (count, job),
     )

@@ -1,4 +1,6 @@
-"""From the POST to the first line of `/bin/echo`, on an idle installation, beside the two interpreters that a worker starts."""
+"""From the POST to the first line of `/bin/echo`, on an idle installation, beside the two
+interpreters that a worker starts.
+"""
 
 import datetime as dt
 import itertools
@@ -78,7 +80,10 @@ def _pipeline(stack: Stack) -> str:
 
 
 def _run(stack: Stack, pipeline: str) -> dict[str, float]:
-    """The instants of one job, in seconds of this machine's clock, which all its processes share. Returns when its worker is cleaned up."""
+    """The instants of one job, in seconds of this machine's clock, which all its processes share.
+
+    Returns when its worker is cleaned up.
+    """
     body = {"type": "pipeline_execution", "parameters": {"pipeline": pipeline}}
     sent = time.time()
     answer = stack.client.post("/api/v1/projects/demo/jobs/", json=body)

@@ -1,6 +1,8 @@
-"""One installation and one browser for all these tests; each test has visitors of its own, and none of their pages may complain.
+"""One installation and one browser for all these tests; each test has visitors of its own, and none
+of their pages may complain.
 
-Of package scope: while the browser is open its event loop runs in this thread, and no asynchronous test could.
+Of package scope: while the browser is open its event loop runs in this thread, and no asynchronous
+test could.
 """
 
 from collections.abc import Callable, Iterator

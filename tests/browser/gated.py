@@ -1,4 +1,7 @@
-"""Jobs that do what a test tells them, when it tells them: no test has to wait for a job's own time."""
+"""Jobs that do what a test tells them, when it tells them.
+
+No test has to wait for a job's own time.
+"""
 
 import os
 import uuid

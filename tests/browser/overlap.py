@@ -41,6 +41,8 @@ _SCRIPT = """() => {
 
 
 def overlaps(page: Page) -> list[str]:
-    """Pairs of visible texts that cover each other by more than 4 x 6 CSS pixels, at most five, at the present size of the window."""
+    """Pairs of visible texts that cover each other by more than 4 x 6 CSS pixels, at most five, at
+    the present size of the window.
+    """
     found: list[str] = page.evaluate(_SCRIPT)
     return found

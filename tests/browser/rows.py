@@ -1,4 +1,7 @@
-"""Many jobs at once, written into an installation's database: five hundred submissions would test something else, slowly."""
+"""Many jobs at once, written into an installation's database.
+
+Five hundred submissions would test something else, slowly.
+"""
 
 import subprocess
 import sys
@@ -34,7 +37,10 @@ Job.objects.bulk_update(rows, ["created_at"])
 
 
 def many_jobs(stack: Stack, project: str, count: int) -> None:
-    """`count` jobs that ended: of each five three succeeded, one failed, one was cancelled; `night 000` is the oldest."""
+    """`count` jobs that ended.
+
+    Of each five three succeeded, one failed, one was cancelled; `night 000` is the oldest.
+    """
     environment = {
         **psutil.Process(stack.pids("web")[0]).environ(),
         "DJANGO_SETTINGS_MODULE": "mimir.settings.orchestrator",

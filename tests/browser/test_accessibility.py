@@ -1,4 +1,7 @@
-"""axe finds nothing, and no text covers another: every page, both themes, a wide screen and a phone."""
+"""axe finds nothing, and no text covers another.
+
+Every page, both themes, a wide screen and a phone.
+"""
 
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -17,7 +20,8 @@ from tests.support.browser import PHONE, WIDE
 from tests.support.stack import TERMINAL, Stack
 
 _P = f"/projects/{PROJECT}"
-# By the name of its route, and a word where one route has several faces. What only answers a POST has no face.
+# By the name of its route, and a word where one route has several faces. What only answers a POST
+# has no face.
 PAGES = {
     "root": "/",
     "projects": "/projects/",

@@ -1,4 +1,6 @@
-"""Account, the admin and the API's documentation in a real browser, under their content security policies."""
+"""Account, the admin and the API's documentation in a real browser, under their content security
+policies.
+"""
 
 import re
 import uuid

@@ -1,4 +1,7 @@
-"""Text that others wrote stays text: scripts, escape codes, characters that turn text around, names without an end."""
+"""Text that others wrote stays text.
+
+Scripts, escape codes, characters that turn text around, names without an end.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -40,7 +40,8 @@ def _choose(page: Page, name: str, value: Any) -> None:
             field.select_option(one)
         else:
             field.evaluate(
-                "(one) => { for (let up = one.parentElement; up; up = up.parentElement) if (up.localName === 'details') up.open = true; }"
+                "(one) => { for (let up = one.parentElement; up; up = up.parentElement) if "
+                "(up.localName === 'details') up.open = true; }"
             )
             field.fill(str(one))
             field.blur()
@@ -56,7 +57,10 @@ def _sorted(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _run(page: Page, stack: Stack, body: dict[str, Any]) -> dict[str, Any]:
-    """Fill the form as `body` has it and send it; the job at its end. What the page shows as curl is what was submitted."""
+    """Fill the form as `body` has it and send it.
+
+    The job at its end. What the page shows as curl is what was submitted.
+    """
     page.goto(f"/projects/{PROJECT}/jobs/new/")
     page.locator(f"#f-type-{body['type']}").locator("..").click()
     expect(page.get_by_role("button", name=BUTTONS[body["type"]])).to_be_visible()

@@ -1,4 +1,6 @@
-"""Import: a file is sent once, what was found is shown, each option changes the preview, and the dataset is what was shown."""
+"""Import: a file is sent once, what was found is shown, each option changes the preview, and the
+dataset is what was shown.
+"""
 
 import json
 from pathlib import Path

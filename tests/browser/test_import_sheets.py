@@ -1,4 +1,7 @@
-"""Import of a workbook: sheets, a range, one dataset for each sheet or one for all, with and without script."""
+"""Import of a workbook.
+
+Sheets, a range, one dataset for each sheet or one for all, with and without script.
+"""
 
 from pathlib import Path
 

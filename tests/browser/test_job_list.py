@@ -1,4 +1,7 @@
-"""The list of jobs: five hundred of them, filters and pages in the address, and changes that move nothing."""
+"""The list of jobs.
+
+Five hundred of them, filters and pages in the address, and changes that move nothing.
+"""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,7 @@
-"""Models and the columns of a dataset: what one sees of them, and how one gets from one to another."""
+"""Models and the columns of a dataset.
+
+What one sees of them, and how one gets from one to another.
+"""
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -92,7 +95,10 @@ def test_the_profile_comes_after_the_page_and_moves_nothing(
     region = page.get_by_role("region", name="First rows")
     expect(region.get_by_role("row").nth(1)).to_contain_text("2012-01-02")
     expect(page.get_by_text("Computing column statistics")).to_be_visible()
-    cells = "(region) => [...region.querySelectorAll('tbody tr:first-child td, thead th')].map((one) => JSON.stringify(one.getBoundingClientRect()))"
+    cells = (
+        "(region) => [...region.querySelectorAll('tbody tr:first-child td, thead th')].map((one) "
+        "=> JSON.stringify(one.getBoundingClientRect()))"
+    )
     before = region.evaluate(cells)
     assert len(held) == 1
     held[0].continue_()

@@ -1,4 +1,8 @@
-"""Small promises of pages: what a form offers and preselects, what a log, a lineage and a table of data say, and that no page is too wide."""
+"""Small promises of pages.
+
+What a form offers and preselects, what a log, a lineage and a table of data say, and that no page
+is too wide.
+"""
 
 import os
 import random
@@ -50,10 +54,17 @@ document.addEventListener('DOMContentLoaded', () => {
 
 
 def _customers() -> str:
-    """200 customers: an identifier, a number with many digits, a date that is written as a timestamp, and a class to learn."""
+    """200 customers.
+
+    An identifier, a number with many digits, a date that is written as a timestamp, and a class to
+    learn.
+    """
     random.seed(4)
     rows = [
-        f"C{n:05d},{random.random():.17f},2026-01-{n % 28 + 1:02d} 00:00:00,{'yes' if n % 3 else 'no'}"
+        (
+            f"C{n:05d},{random.random():.17f},2026-01-{n % 28 + 1:02d} "
+            f"00:00:00,{'yes' if n % 3 else 'no'}"
+        )
         for n in range(200)
     ]
     return "\n".join(["customer_id,score,since,churn", *rows]) + "\n"

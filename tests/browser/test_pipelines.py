@@ -51,7 +51,8 @@ def test_the_check_names_the_line_and_the_path_and_saves_nothing(page: Page, sta
 
     fault.get_by_role("link").click()
     selected = page.evaluate(
-        "() => { const t = document.activeElement; return t.value.slice(t.selectionStart, t.selectionEnd); }"
+        "() => { const t = document.activeElement; return t.value.slice(t.selectionStart, "
+        "t.selectionEnd); }"
     )
     assert selected.strip() == '"from": "nowhere"'
 

@@ -1,4 +1,7 @@
-"""Typed work survives a session that ended: with script by a dialog on the page, without script by the sign-in page, which carries the form."""
+"""Typed work survives a session that ended.
+
+With script by a dialog on the page, without script by the sign-in page, which carries the form.
+"""
 
 import json
 from urllib.parse import parse_qs
@@ -149,7 +152,10 @@ def test_a_form_sent_without_session_signs_in_on_the_page_and_is_sent_then(
 def test_a_refusal_that_arrives_after_the_sign_in_changes_nothing(
     page: Page, stack: Stack, project: str, watch: Watch
 ) -> None:
-    """A field of the job form asks without session; its 401 comes back while the form is being sent with the new session."""
+    """A field of the job form asks without session.
+
+    Its 401 comes back while the form is being sent with the new session.
+    """
     watch.expects("status of 401")
     late: list[tuple[Route, APIResponse]] = []
 
@@ -242,7 +248,10 @@ def test_check_and_a_change_in_the_job_form_do_not_leave_the_page(
 def test_a_form_with_a_csrf_token_replaced_by_another_tab_is_sent(
     page: Page, stack: Stack, project: str
 ) -> None:
-    """Signing in anew in another tab changes the CSRF secret; the form of this tab is still sent."""
+    """Signing in anew in another tab changes the CSRF secret.
+
+    The form of this tab is still sent.
+    """
     page.goto(f"/projects/{project}/pipelines/new/")
     page.get_by_label("Name", exact=True).fill("stale-token")
     other = page.context.new_page()

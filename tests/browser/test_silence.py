@@ -12,8 +12,14 @@ from tests.browser.gated import GatedJob
 from tests.chaos.beside import rows
 from tests.support.stack import Stack
 
-AWAY = "UPDATE jobs_cluster SET unreachable_since = now() - interval '3 minutes', unreachable_message = 'refused' RETURNING 1"
-SILENT = "UPDATE jobs_attempt SET heartbeat_at = heartbeat_at - interval '2 minutes' WHERE job_id = %s RETURNING 1"
+AWAY = (
+    "UPDATE jobs_cluster SET unreachable_since = now() - interval '3 minutes', "
+    "unreachable_message = 'refused' RETURNING 1"
+)
+SILENT = (
+    "UPDATE jobs_attempt SET heartbeat_at = heartbeat_at - interval '2 minutes' WHERE job_id = %s "
+    "RETURNING 1"
+)
 
 
 def test_a_job_without_contact_says_since_when_and_until_when(
@@ -41,7 +47,10 @@ def test_a_job_without_contact_says_since_when_and_until_when(
     expect(why).to_contain_text("so far")
 
 
-WAITS = "UPDATE jobs_job SET message = %s::jsonb->>'summary', diagnosis = %s::jsonb WHERE id = %s RETURNING 1"
+WAITS = (
+    "UPDATE jobs_job SET message = %s::jsonb->>'summary', diagnosis = %s::jsonb WHERE id = %s "
+    "RETURNING 1"
+)
 
 
 def test_a_running_job_says_that_it_waits_for_the_storage(

@@ -1,4 +1,8 @@
-"""The system page: it keeps itself true without a reload, moves nothing under the pointer, and says when nobody answers."""
+"""The system page.
+
+It keeps itself true without a reload, moves nothing under the pointer, and says when nobody
+answers.
+"""
 
 import os
 import signal

@@ -47,7 +47,10 @@ def _csv(flow: float, *, without: str = "") -> str:
 
 @pytest.fixture(scope="module")
 def pumps(stack: Stack) -> str:
-    """The path of a twin of three pumps, updated twice, with one edit between; revision 3 marks P2 missing."""
+    """The path of a twin of three pumps, updated twice, with one edit between.
+
+    Revision 3 marks P2 missing.
+    """
     stack.project(PROJECT)
     make_twin(stack, PROJECT, "pumps", _DEFINITION)
     update_twin(stack, PROJECT, "pumps", _csv(10.0), type="pump", key="pump_id")

@@ -1,4 +1,6 @@
-"""With script switched off a person can still sign in, run a job, read why, cancel it, check and save a pipeline."""
+"""With script switched off a person can still sign in, run a job, read why, cancel it, check and
+save a pipeline.
+"""
 
 import json
 from collections.abc import Callable

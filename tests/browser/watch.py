@@ -4,11 +4,17 @@ import re
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, WebError
 
-_TELLS = "document.addEventListener('securitypolicyviolation', (event) => console.error('policy', event.violatedDirective, event.blockedURI));"
+_TELLS = (
+    "document.addEventListener('securitypolicyviolation', (event) => console.error('policy', "
+    "event.violatedDirective, event.blockedURI));"
+)
 
 
 class Watch:
-    """Collects the troubles of every page of the contexts it follows. `expects` names those that a test provokes on purpose."""
+    """Collects the troubles of every page of the contexts it follows.
+
+    `expects` names those that a test provokes on purpose.
+    """
 
     def __init__(self) -> None:
         self._troubles: list[str] = []

@@ -1,4 +1,7 @@
-"""Additions to an installation: a second process of a kind, a repeated request, database queries."""
+"""Additions to an installation.
+
+A second process of a kind, a repeated request, database queries.
+"""
 
 import contextlib
 import hashlib
@@ -35,7 +38,9 @@ while True:
 
 
 def environment_of(stack: Stack, name: str) -> dict[str, str]:
-    """The environment of a process of the installation, without the mark by which it is known as one."""
+    """The environment of a process of the installation, without the mark by which it is known as
+    one.
+    """
     pid = wait_for(lambda: stack.pids(name), f"{name} runs")[0]
     environment: dict[str, str] = psutil.Process(pid).environ()
     environment.pop(MARKER)
@@ -46,7 +51,10 @@ def environment_of(stack: Stack, name: str) -> dict[str, str]:
 def beside(
     stack: Stack, name: str, *arguments: str, **changed: str
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """A second process that nobody supervises: `manage.py <name>`, or python with `arguments`; ended with the block."""
+    """A second process that nobody supervises.
+
+    `manage.py <name>`, or python with `arguments`; ended with the block.
+    """
     environment = environment_of(stack, name) | changed
     process = subprocess.Popen(
         [sys.executable, *(arguments or ("manage.py", name))],
@@ -80,7 +88,10 @@ def rows(stack: Stack, query: str, *parameters: object) -> list[tuple[Any, ...]]
 
 
 def wait_for_sweeps(stack: Stack, count: int = 2) -> None:
-    """Until the dispatcher has swept so many more times: what it has not started by then it does not want to start."""
+    """Until the dispatcher has swept so many more times.
+
+    What it has not started by then it does not want to start.
+    """
 
     def beat() -> object:
         return rows(stack, "SELECT max(beat_at) FROM jobs_loopbeat WHERE component = 'dispatcher'")[
@@ -95,7 +106,10 @@ def wait_for_sweeps(stack: Stack, count: int = 2) -> None:
 
 
 class WorkerCopy:
-    """Sends what the worker of a job's attempt would send: the second copy of a request in flight."""
+    """Sends what the worker of a job's attempt would send.
+
+    The second copy of a request in flight.
+    """
 
     def __init__(self, stack: Stack, job: str, attempt: int = 1) -> None:
         web = environment_of(stack, "web")

@@ -21,7 +21,10 @@ STOPS = 0.4  # of all strikes; the others kill
 
 
 class Killer(threading.Thread):
-    """Strikes until `end`. `counts` has what was done, by kind; `harmed` the jobs whose workload itself was killed."""
+    """Strikes until `end`.
+
+    `counts` has what was done, by kind; `harmed` the jobs whose workload itself was killed.
+    """
 
     def __init__(self, stack: Stack, dice: random.Random) -> None:
         super().__init__(name="killer", daemon=True)

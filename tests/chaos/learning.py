@@ -61,7 +61,10 @@ def prepare(stack: Stack, project: str) -> str:
 def job_of(
     stack: Stack, project: str, kind: str, *, shared: bool = False, version: int = 1
 ) -> tuple[str, str]:
-    """Submit a job of a kind with a new thing to make, or for the project's shared twin; (job, the thing's name)."""
+    """Submit a job of a kind with a new thing to make, or for the project's shared twin.
+
+    (job, the thing's name).
+    """
     name = SHARED if shared else f"x{uuid.uuid4().hex[:12]}"
     if kind == "digital_twin_update" and not shared:
         _twin(stack, project, name)
@@ -115,7 +118,8 @@ def outcome_faults(
 
 
 def shared_twin_faults(stack: Stack, project: str, succeeded: dict[str, Any]) -> list[str]:
-    """The shared twin's revisions: numbered without gaps, each made by one job that succeeded, and told by that job; its state that of the last.
+    """The shared twin's revisions: numbered without gaps, each made by one job that succeeded, and
+    told by that job; its state that of the last.
 
     `succeeded`: results of the jobs that updated it, by job.
     """
@@ -133,7 +137,8 @@ def shared_twin_faults(stack: Stack, project: str, succeeded: dict[str, Any]) ->
         found.append("a job made two revisions of it")
     if {row["job"]: row["number"] for row in updates} != created:
         found.append(
-            f"its revisions are {[(row['job'], row['number']) for row in updates]}, its jobs say {created}"
+            f"its revisions are {[(row['job'], row['number']) for row in updates]}, its jobs say "
+            f"{created}"
         )
     if updates:
         found += _state_faults(stack, project, SHARED, updates[-1]["dataset"]["version"])

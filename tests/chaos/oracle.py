@@ -11,9 +11,11 @@ TERMINAL_EVENTS = ("job.succeeded", "job.failed", "job.cancelled")
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """How a job may end: (status, reason) pairs; what a whole run of it prints; the dataset it writes one version of.
+    """How a job may end: (status, reason) pairs; what a whole run of it prints; the dataset it
+    writes one version of.
 
-    `made`: what a job of another type than a pipeline's makes. It has no command that writes into the oracle, nor a log that is known.
+    `made`: what a job of another type than a pipeline's makes. It has no command that writes into
+    the oracle, nor a log that is known.
     """
 
     ends: frozenset[tuple[str, str]]
@@ -24,7 +26,10 @@ class Expected:
 
 
 def violations(stack: Stack, job: str, expected: Expected) -> list[str]:
-    """One sentence for each broken promise; empty when the job is whole. It has ended and its workers are cleaned up."""
+    """One sentence for each broken promise.
+
+    Empty when the job is whole. It has ended and its workers are cleaned up.
+    """
     shown = stack.job(job)
     attempts = stack.attempts(job)
     found = [*_one_end(stack, shown, expected), *_runs(stack, shown, expected)]
@@ -81,7 +86,8 @@ def _logs(
         won = shown["status"] == "succeeded" and number == shown["attempt"]
         if won and (raw != expected.stdout or not attempt["log_complete"]):
             found.append(
-                f"the log of the winning attempt {number} is not what it printed: {len(raw)} of {len(expected.stdout)} characters"
+                f"the log of the winning attempt {number} is not what it printed: {len(raw)} of "
+                f"{len(expected.stdout)} characters"
             )
         if not expected.stdout.startswith(raw):
             found.append(

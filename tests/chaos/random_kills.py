@@ -1,8 +1,10 @@
-"""`python -m tests.chaos.random_kills SECONDS [SEED]`: a real installation on which anything may die at any moment.
+"""`python -m tests.chaos.random_kills SECONDS [SEED]`: a real installation on which anything may
+die at any moment.
 
-Jobs of several shapes are submitted all the while. At the end everything is left in peace, every job has to end, and the oracle judges each.
-Prints kills and jobs; exit 1 on any violation. The seed chooses what happens, not how the machine schedules it: a second run with the same
-one is another run of the same kind.
+Jobs of several shapes are submitted all the while. At the end everything is left in peace, every
+job has to end, and the oracle judges each. Prints kills and jobs; exit 1 on any violation. The seed
+chooses what happens, not how the machine schedules it: a second run with the same one is another
+run of the same kind.
 """
 
 import random
@@ -171,7 +173,10 @@ def _wait_for_ends(run: Run) -> list[Submitted]:
 def _why(stack: Stack, job: Submitted) -> str:
     shown = stack.job(job.id)
     workers = [name for name in stack.workers() if job.id in name]
-    return f"{shown['status']}, attempt {shown['attempt']}, waiting {shown['waiting']}, workers {workers}, attempts {stack.attempts(job.id)[-1:]}"
+    return (
+        f"{shown['status']}, attempt {shown['attempt']}, waiting {shown['waiting']}, workers "
+        f"{workers}, attempts {stack.attempts(job.id)[-1:]}"
+    )
 
 
 def _lost_or_doubled(stack: Stack, run: Run) -> list[str]:
@@ -187,7 +192,8 @@ def _lost_or_doubled(stack: Stack, run: Run) -> list[str]:
         ours = [job.id for job in run.jobs if job.project == project] + [run.prepared[project]]
         if sorted(listed) != sorted(ours):
             broken.append(
-                f"{project}: {len(ours)} jobs were accepted, {len(listed)} are listed: {sorted(set(listed) ^ set(ours))}"
+                f"{project}: {len(ours)} jobs were accepted, {len(listed)} are listed: "
+                f"{sorted(set(listed) ^ set(ours))}"
             )
     return broken
 
@@ -200,7 +206,8 @@ def _print_counts(stack: Stack, run: Run, killer: Killer, healed_seconds: float)
     print("jobs:  " + ", ".join(f"{what} {count}" for what, count in sorted(ends.items())))
     strikes = sum(killer.counts.values())
     print(
-        f"total: {strikes} strikes, {len(shown)} jobs, {attempts} attempts; all ended {healed_seconds:.1f} s after the last strike"
+        f"total: {strikes} strikes, {len(shown)} jobs, {attempts} attempts; all ended "
+        f"{healed_seconds:.1f} s after the last strike"
     )
 
 

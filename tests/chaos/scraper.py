@@ -1,4 +1,6 @@
-"""Reads `/metrics` of the orchestrator all the while, as Prometheus would, and judges each scrape beside the one before."""
+"""Reads `/metrics` of the orchestrator all the while, as Prometheus would, and judges each scrape
+beside the one before.
+"""
 
 import threading
 
@@ -13,7 +15,10 @@ EVERY_SECONDS = 1.0
 
 
 class Scraper(threading.Thread):
-    """Scrapes until `end`. `told` has what was wrong; `scrapes`, `without_database` and `unanswered` count."""
+    """Scrapes until `end`.
+
+    `told` has what was wrong; `scrapes`, `without_database` and `unanswered` count.
+    """
 
     def __init__(self, stack: Stack) -> None:
         super().__init__(name="scraper", daemon=True)
@@ -78,7 +83,10 @@ def summary(scraper: Scraper) -> str:
         for name in FIGURES
     }
     shown = ", ".join(f"{name} {value:.0f}" for name, value in counted.items())
-    return f"/metrics: {scraper.scrapes} scrapes, {scraper.without_database} of them without the database, {scraper.unanswered} unanswered; {shown}"
+    return (
+        f"/metrics: {scraper.scrapes} scrapes, {scraper.without_database} of them without the "
+        f"database, {scraper.unanswered} unanswered; {shown}"
+    )
 
 
 FIGURES = (

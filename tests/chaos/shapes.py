@@ -17,7 +17,10 @@ EXIT_CODE, SIGNAL = ("failed", "exit_code"), ("failed", "signal")
 
 @dataclass(slots=True)
 class Shape:
-    """`then`: what its command does after it wrote into the oracle. `writes`: a dataset of its own. `cancel`: it is cancelled half-way."""
+    """`then`: what its command does after it wrote into the oracle.
+
+    `writes`: a dataset of its own. `cancel`: it is cancelled half-way.
+    """
 
     then: str
     ends: frozenset[tuple[str, str]]
@@ -69,7 +72,10 @@ class Submitted:
     made: str = ""
 
     def expected(self, *, harmed: bool) -> Expected:
-        """How it may end; one whose workload itself was killed may end as a command does that is killed."""
+        """How it may end.
+
+        One whose workload itself was killed may end as a command does that is killed.
+        """
         if self.made:
             return Expected(
                 frozenset({SUCCEEDED}) | (KILLED if harmed else set()),

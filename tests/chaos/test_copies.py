@@ -1,4 +1,7 @@
-"""The same bytes twice, at the worst moment: of a chunk in flight, of a log that is being sealed, of a sealer."""
+"""The same bytes twice, at the worst moment.
+
+Of a chunk in flight, of a log that is being sealed, of a sealer.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -20,7 +23,10 @@ pytestmark = pytest.mark.timeout(180)
 
 @pytest.mark.parametrize("stored", ["the worker's own", "the other"])
 def test_two_copies_of_a_chunk_in_flight_are_stored_once(stack: Stack, stored: str) -> None:
-    """One is appended and not answered, the other is on its way; then the server dies with both of them in its hands."""
+    """One is appended and not answered, the other is on its way.
+
+    Then the server dies with both of them in its hands.
+    """
     held = "log.after_append_before_answer" if stored == "the worker's own" else "log.before_append"
     stack.arm(held, "hold")
     job = stack.submit_oracle(r"printf 'one\ntwo\n'; sleep 1; echo three")
@@ -64,7 +70,9 @@ def test_the_second_of_two_copies_receives_the_log_size(stack: Stack) -> None:
 
 
 def test_an_append_between_a_sealers_read_and_its_pointer_is_refused(stack: Stack) -> None:
-    """The last request of a killed worker comes through when its log is closed and the sealer has read it."""
+    """The last request of a killed worker comes through when its log is closed and the sealer has
+    read it.
+    """
     stack.arm("log.before_append", "hold")
     stack.arm("log.seal_reader", "hold")
     job = stack.submit_oracle(

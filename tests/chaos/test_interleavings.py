@@ -1,4 +1,7 @@
-"""Orders of events that chance rarely brings, forced: a process is held at one line until another one has come further."""
+"""Orders of events that chance rarely brings, forced.
+
+A process is held at one line until another one has come further.
+"""
 
 import uuid
 from contextlib import ExitStack
@@ -13,7 +16,10 @@ pytestmark = pytest.mark.timeout(180)
 
 @pytest.mark.parametrize("reconcilers", [1, 2], ids=["one", "two"])
 def test_a_claim_lands_while_reconcilers_hold_older_lists(stack: Stack, reconcilers: int) -> None:
-    """Reconcilers hold a row and a list without its worker; it is launched and claimed meanwhile."""
+    """Reconcilers hold a row and a list without its worker.
+
+    It is launched and claimed meanwhile.
+    """
     with ExitStack() as also:
         for _ in range(reconcilers - 1):
             also.enter_context(beside(stack, "reconciler", "-c", RECONCILER_WITHOUT_LEASE))
@@ -32,7 +38,10 @@ def test_a_claim_lands_while_reconcilers_hold_older_lists(stack: Stack, reconcil
 
 
 def test_a_claim_between_the_decision_to_end_and_its_commit_wins(stack: Stack) -> None:
-    """The starter is held between lock and fork until its launch time limit is over; then the worker claims."""
+    """The starter is held between lock and fork until its launch time limit is over.
+
+    Then the worker claims.
+    """
     stack.arm("launch.between_lock_and_fork", "hold")
     stack.arm("reconcile.decided_to_end", "hold")
     job = stack.submit_oracle()
@@ -63,7 +72,10 @@ def test_a_reconciler_held_before_it_says_gone_frees_nothing_that_starts_meanwhi
 
 
 def test_a_worker_that_outlives_its_job_holds_its_capacity(stack: Stack) -> None:
-    """All four places are taken, one by a worker that lives though its job has ended: the next job gets none until it is gone."""
+    """All four places are taken, one by a worker that lives though its job has ended.
+
+    The next job gets none until it is gone.
+    """
     go = stack.folder / f"go-{uuid.uuid4().hex}"
     stack.arm("finish.after_commit_before_answer", "hold")
     first = stack.submit_oracle()
@@ -84,7 +96,10 @@ def test_a_worker_that_outlives_its_job_holds_its_capacity(stack: Stack) -> None
 
 
 def test_a_slow_launch_does_not_block_others(stack: Stack) -> None:
-    """The starter of one job stands between lock and fork; another one is admitted, launched and done meanwhile."""
+    """The starter of one job stands between lock and fork.
+
+    Another one is admitted, launched and done meanwhile.
+    """
     stack.arm("launch.between_lock_and_fork", "hold")
     slow = stack.submit_oracle()
     stack.wait_hit("launch.between_lock_and_fork")

@@ -71,7 +71,10 @@ def test_the_supervisor_alone_is_killed_while_its_workload_lives(stack: Stack) -
 
 
 def test_a_worker_whose_first_stage_was_killed_can_be_ended(stack: Stack) -> None:
-    """The first stage died before it left the pid of its fork: without one, only its processes that show their environment are found."""
+    """The first stage died before it left the pid of its fork.
+
+    Without one, only its processes that show their environment are found.
+    """
     stack.arm("worker.after_fork")
     job = stack.submit_oracle("sleep 600")
     stack.wait_hit("worker.after_fork")
@@ -159,7 +162,10 @@ def _kill_tree(pid: int, *, alone: bool) -> None:
 
 
 def test_what_killed_servers_left_on_disk_is_swept(stack: Stack) -> None:
-    """Files without a row: an artifact, a dataset's version, an upload on its way. Young ones may still get their row."""
+    """Files without a row.
+
+    An artifact, a dataset's version, an upload on its way. Young ones may still get their row.
+    """
     folders = [
         f"artifacts/artifacts/{uuid.uuid4()}/{uuid.uuid4()}",
         f"artifacts/datasets/{uuid.uuid4()}",

@@ -29,12 +29,18 @@ PRIORITIES = ("low", "normal", "critical", "high", "normal", "low", "high", "cri
 
 
 def _database(stack: Stack, number: int) -> str:
-    """REDIS_URL of another database of the same Valkey: what is sent to one is not heard in another."""
+    """REDIS_URL of another database of the same Valkey.
+
+    What is sent to one is not heard in another.
+    """
     return environment_of(stack, "web")["REDIS_URL"].rpartition("/")[0] + f"/{number}"
 
 
 def _started_order(stack: Stack) -> list[int]:
-    """Fill every place, submit one job of each of PRIORITIES, free the places: in which order they were admitted, by their index."""
+    """Fill every place, submit one job of each of PRIORITIES, free the places.
+
+    In which order they were admitted, by their index.
+    """
     go = stack.folder / f"go-{uuid.uuid4().hex}"
     holders = [stack.submit_oracle(f"while [ ! -e {go} ]; do sleep 0.1; done") for _ in range(4)]
     wait_for(lambda: all(stack.ran(job) for job in holders), "every place is taken")
@@ -52,7 +58,10 @@ def _started_order(stack: Stack) -> list[int]:
 
 
 def test_with_every_message_dropped_jobs_start_in_the_same_order(stack: Stack) -> None:
-    """Once with all messages, once with none: every wake and launch of the run is sent, and reaches nobody."""
+    """Once with all messages, once with none.
+
+    Every wake and launch of the run is sent, and reaches nobody.
+    """
     order_before = _started_order(stack)
     environment = {"REDIS_URL": _database(stack, 1), "NOWHERE": _database(stack, 2)}
     with (
@@ -64,7 +73,11 @@ def test_with_every_message_dropped_jobs_start_in_the_same_order(stack: Stack) -
 
 
 def test_a_launch_message_starts_what_a_sweep_has_admitted(stack: Stack) -> None:
-    """The other way to a launch: no wake is heard, the first sweep admits, its message launches. The next sweep would come too late."""
+    """The other way to a launch.
+
+    No wake is heard, the first sweep admits, its message launches. The next sweep would come too
+    late.
+    """
     with stopped(stack.pids("dispatcher")[0]):
         job = stack.submit_oracle()
         with beside(stack, "dispatcher", REDIS_URL=_database(stack, 1), SWEEP_SECONDS="60"):
@@ -96,7 +109,10 @@ def test_the_dispatcher_dies_on_the_way_of_a_launch_message_at(stack: Stack, poi
 
 
 def test_a_dropped_launch_message_and_a_cancel_start_nothing(stack: Stack) -> None:
-    """Admitted; the dispatcher dies, and the message with it; cancelled while no dispatcher runs; then one comes back."""
+    """Admitted; the dispatcher dies, and the message with it.
+
+    Cancelled while no dispatcher runs; then one comes back.
+    """
     dispatcher = stack.pids("dispatcher")[0]
     stack.arm("admit.after_commit")
     job = stack.submit_oracle()

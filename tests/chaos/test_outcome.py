@@ -1,4 +1,7 @@
-"""Success and what it does to the project are one: exactly one new version, or none, never two, whoever dies around the finish."""
+"""Success and what it does to the project are one.
+
+Exactly one new version, or none, never two, whoever dies around the finish.
+"""
 
 import pytest
 
@@ -78,7 +81,10 @@ def _prepared(_installation: Stack) -> None:
 def test_web_dies_and_another_types_outcome_is_applied_once(
     stack: Stack, kind: str, point: str
 ) -> None:
-    """Before the commit nothing stands and the finish comes again; after it the same finish has its answer again."""
+    """Before the commit nothing stands and the finish comes again.
+
+    After it the same finish has its answer again.
+    """
     stack.arm(point)
     job, name = job_of(stack, PROJECT, kind)
     stack.wait_hit(point, 60)

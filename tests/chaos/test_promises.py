@@ -1,4 +1,7 @@
-"""The table of what is promised is true: each test it names is there, and each crash point is in the program."""
+"""The table of what is promised is true.
+
+Each test it names is there, and each crash point is in the program.
+"""
 
 import importlib
 import re

@@ -1,4 +1,7 @@
-"""The database comes back from a backup while workers run: it knows less than it said, and gets it again."""
+"""The database comes back from a backup while workers run.
+
+It knows less than it said, and gets it again.
+"""
 
 import uuid
 
@@ -25,7 +28,8 @@ def test_a_log_that_was_stored_already_is_sent_again(stack: Stack) -> None:
     _undo(
         stack,
         job,
-        "DELETE FROM jobs_logchunk WHERE attempt_id = (SELECT id FROM jobs_attempt WHERE job_id = %(job)s)",
+        "DELETE FROM jobs_logchunk WHERE attempt_id = (SELECT id FROM jobs_attempt WHERE job_id = "
+        "%(job)s)",
         "UPDATE jobs_attempt SET log_end = 0, log_lines = 0 WHERE job_id = %(job)s",
     )
     go.touch()
@@ -34,14 +38,18 @@ def test_a_log_that_was_stored_already_is_sent_again(stack: Stack) -> None:
 
 
 def test_a_job_whose_claim_is_forgotten_is_run_again(stack: Stack) -> None:
-    """Its worker is refused and ends; nobody takes its last word, that it was refused, for the job's fault."""
+    """Its worker is refused and ends.
+
+    Nobody takes its last word, that it was refused, for the job's fault.
+    """
     go = stack.folder / f"go-{uuid.uuid4().hex}"
     job = stack.submit_oracle(f"while [ ! -e {go} ]; do sleep 0.1; done")
     wait_for(lambda: stack.ran(job), "it runs")
     _undo(
         stack,
         job,
-        "UPDATE jobs_attempt SET claim_id = NULL, claimed_at = NULL, heartbeat_at = NULL WHERE job_id = %(job)s",
+        "UPDATE jobs_attempt SET claim_id = NULL, claimed_at = NULL, heartbeat_at = NULL WHERE "
+        "job_id = %(job)s",
         "UPDATE jobs_job SET status = 'launching' WHERE id = %(job)s",
     )
     wait_for(lambda: stack.job(job)["attempt"] == 2, "the attempt is given up")

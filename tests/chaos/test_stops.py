@@ -1,4 +1,7 @@
-"""Processes that stand still and come back, as a laptop's lid does it: for longer than a lease, or a transaction, lasts."""
+"""Processes that stand still and come back, as a laptop's lid does it.
+
+For longer than a lease, or a transaction, lasts.
+"""
 
 import time
 
@@ -40,7 +43,9 @@ def test_a_dispatcher_stopped_inside_the_admission_stops_it_for_seconds_only(sta
 
 
 def test_a_stopped_server_loses_nothing(stack: Stack) -> None:
-    """It stands still inside the transaction of a finish, holding the job's row, for longer than a transaction may idle."""
+    """It stands still inside the transaction of a finish, holding the job's row, for longer than a
+    transaction may idle.
+    """
     stack.arm("finish.before_commit", "hold")
     job = stack.submit_oracle("echo one")
     stack.wait_hit("finish.before_commit")

@@ -84,8 +84,10 @@ def main(folder: Path, *, every: bool) -> int:
     wrongly = [result for result in refused if result.pandas is not None and not result.exception]
     silent = [result for result in results if result.differences]
     print(
-        f"{len(results)} tables: {len(results) - len(refused)} accepted, {len(refused)} refused, {len(wrongly)} of them read by pandas as a table; "
-        f"{len(silent)} with values that differ without a warning. Beside them {litter} AppleDouble files, which are no tables."
+        f"{len(results)} tables: {len(results) - len(refused)} accepted, {len(refused)} refused, "
+        f"{len(wrongly)} of them read by pandas as a table; "
+        f"{len(silent)} with values that differ without a warning. Beside them {litter} "
+        "AppleDouble files, which are no tables."
     )
     for reason, count in Counter(
         result.exception for result in results if result.exception
@@ -139,7 +141,9 @@ def _opened(path: Path, encoding: str) -> IO[str]:
 
 
 def _csv_differences(found: Reading, rows: list[tuple[Any, ...]], path: Path) -> list[str]:
-    """Columns with a value that is not what Python's csv module reads, and no warning that names the column."""
+    """Columns with a value that is not what Python's csv module reads, and no warning that names
+    the column.
+    """
     if found.packing == "zip":
         return []
     quote = str(found.options["quote"]).replace("none", "")
@@ -168,7 +172,9 @@ def _csv_differences(found: Reading, rows: list[tuple[Any, ...]], path: Path) ->
 
 
 def _json_differences(found: Reading, rows: list[tuple[Any, ...]], path: Path) -> list[str]:
-    """Columns with a value that is not what Python's json module reads, and no warning that names the column."""
+    """Columns with a value that is not what Python's json module reads, and no warning that names
+    the column.
+    """
     with _opened(path, str(found.options["encoding"])) as file:
         text = file.read()
     decoder, values, place = (
@@ -276,7 +282,8 @@ def _beside_pandas(result: Result, path: Path) -> None:
 def _print(result: Result) -> None:
     print(flush=True)
     print(
-        f"{result.name}: {'refused: ' + result.fault if result.fault else f'{result.rows} rows, {result.checksum}, {result.seconds:.2f} s'}"
+        f"{result.name}: "
+        f"{'refused: ' + result.fault if result.fault else f'{result.rows} rows, {result.checksum}, {result.seconds:.2f} s'}"
     )
     for name, kind in list(result.types.items())[:30]:
         print(f"    {name}: {kind} | pandas {(result.pandas or {}).get(name, '-')}")

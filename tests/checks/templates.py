@@ -1,4 +1,7 @@
-"""`python -m tests.checks.templates`: every template compiles, and holds nothing that the content security policy refuses."""
+"""`python -m tests.checks.templates`.
+
+Every template compiles, and holds nothing that the content security policy refuses.
+"""
 
 import os
 import re

@@ -1,4 +1,6 @@
-"""The contrast of every pair of colours that the design names, computed from the stylesheet's own tokens (WCAG 2.2, 1.4.3 and 1.4.11)."""
+"""The contrast of every pair of colours that the design names, computed from the stylesheet's own
+tokens (WCAG 2.2, 1.4.3 and 1.4.11).
+"""
 
 import re
 from itertools import product

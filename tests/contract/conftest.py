@@ -39,7 +39,10 @@ def document(stack: Stack) -> Document:
 
 
 class Api:
-    """A program's client. It validates: every answer is judged by the OpenAPI document before anybody looks at it."""
+    """A program's client.
+
+    It validates: every answer is judged by the OpenAPI document before anybody looks at it.
+    """
 
     def __init__(self, stack: Stack, document: Document, token: str | None) -> None:
         self.token = token
@@ -113,7 +116,9 @@ def as_user(stack: Stack, document: Document) -> Callable[[str | None], Api]:
 
 @pytest.fixture(scope="package")
 def project(api: Api) -> str:
-    """A project with a small dataset `numbers`, a pipeline `echo`, and a twin `numbers` filled from the dataset."""
+    """A project with a small dataset `numbers`, a pipeline `echo`, and a twin `numbers` filled from
+    the dataset.
+    """
     api.post("projects/", {"slug": "contract", "name": "Contract"})
     upload(api, "contract", "numbers", b"n,word\n1,one\n2,two\n3,three\n")
     argv = ["sh", "-c", "echo to stdout; echo to stderr >&2"]
@@ -183,7 +188,10 @@ class Person:
 
 @pytest.fixture(scope="package")
 def people(api: Api, admin: Admin, project: str) -> dict[str, Person]:
-    """A member of each role in `project`, and a stranger. Users are made where administrators make them."""
+    """A member of each role in `project`, and a stranger.
+
+    Users are made where administrators make them.
+    """
     created = {}
     for name in (*ROLES, "stranger"):
         form = {
@@ -207,11 +215,15 @@ def people(api: Api, admin: Admin, project: str) -> dict[str, Person]:
 
 @pytest.fixture(scope="package")
 def ran(api: Api, project: str) -> dict[str, Any]:
-    """A job that used every kind of step, printed to both streams and left a file; ended, its log complete."""
+    """A job that used every kind of step, printed to both streams and left a file.
+
+    Ended, its log complete.
+    """
     script = (
         "import os, sys, hashlib; "
         "print('first'); print('to stderr', file=sys.stderr, flush=True); "
-        "sys.stdout.flush(); sys.stdout.buffer.write(b'x' * 40000 + b'\\n' + b'bad \\xff byte\\n'); "
+        "sys.stdout.flush(); sys.stdout.buffer.write(b'x' * 40000 + b'\\n' + b'bad \\xff "
+        "byte\\n'); "
         "open('outputs/made.txt', 'w').write('made by ' + os.environ['JOB_ID'])"
     )
     steps = [

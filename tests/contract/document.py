@@ -1,4 +1,7 @@
-"""The OpenAPI document as a judge: every answer has a documented status, a documented media type, and exactly the documented keys."""
+"""The OpenAPI document as a judge.
+
+Every answer has a documented status, a documented media type, and exactly the documented keys.
+"""
 
 import re
 from dataclasses import dataclass

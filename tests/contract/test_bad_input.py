@@ -208,7 +208,10 @@ def test_a_request_that_cannot_work_is_refused_with_the_field(
 
 @dataclass(frozen=True)
 class Bad:
-    """A failing job and its expected reason. `before` breaks the installation, returns the repair."""
+    """A failing job and its expected reason.
+
+    `before` breaks the installation, returns the repair.
+    """
 
     type: str
     parameters: dict[str, Any]
@@ -231,7 +234,10 @@ class Installation:
         return self._root / self._row()[0]
 
     def replace(self, content: Callable[[bytes], bytes], *, row_agrees: bool) -> Callable[[], None]:
-        """Put other bytes in the place of the stored ones; `row_agrees`: the row says that they are right. Gives what undoes it."""
+        """Put other bytes in the place of the stored ones.
+
+        `row_agrees`: the row says that they are right. Gives what undoes it.
+        """
         for entry in self._cache.glob("*/*.model"):
             entry.unlink()  # a worker that has the right bytes already does not ask for them
         path, (_, size, sha256) = self.stored(), self._row()
@@ -251,7 +257,8 @@ class Installation:
     def _row(self) -> tuple[str, int, str]:
         with psycopg.connect(self._database) as connection:
             query = (
-                "SELECT v.storage_key, v.size_bytes, v.sha256 FROM projects_modelversion v JOIN projects_model m ON m.id = v.model_id "
+                "SELECT v.storage_key, v.size_bytes, v.sha256 FROM projects_modelversion v JOIN "
+                "projects_model m ON m.id = v.model_id "
                 "WHERE m.name = 'good-model'"
             )
             found = connection.execute(query).fetchone()
@@ -261,7 +268,8 @@ class Installation:
     def _write(self, size: int, sha256: str) -> None:
         with psycopg.connect(self._database) as connection:
             connection.execute(
-                "UPDATE projects_modelversion SET size_bytes = %s, sha256 = %s WHERE storage_key = %s",
+                "UPDATE projects_modelversion SET size_bytes = %s, sha256 = %s WHERE storage_key "
+                "= %s",
                 [size, sha256, self._row()[0]],
             )
 
@@ -301,7 +309,8 @@ JOBS: dict[str, Bad] = {
         "ml_inference",
         {**INFERENCE, "dataset": "words"},
         "signature_mismatch",
-        "column size is VARCHAR and holds 'many' in row 1, and the model was trained on a number (BIGINT)",
+        "column size is VARCHAR and holds 'many' in row 1, and the model was trained on a number "
+        "(BIGINT)",
         steps=("Choose a dataset that fits", "Train a model on this dataset"),
     ),
     "a target without values": Bad(
@@ -320,7 +329,8 @@ JOBS: dict[str, Bad] = {
         "ml_inference",
         INFERENCE,
         "model_corrupt",
-        "The file of model good-model version 1 is not the one that was stored: its checksum differs",
+        "The file of model good-model version 1 is not the one that was stored: its checksum "
+        "differs",
         lambda installation: installation.replace(_flipped, row_agrees=False),
         CORRUPT,
     ),
@@ -344,7 +354,8 @@ JOBS: dict[str, Bad] = {
         "digital_twin_update",
         {**UPDATE, "dataset": "twice"},
         "invalid_input",
-        'The key column size names the same entity more than once: "7" in rows 8, 61, 62; "9" in rows 10, 63. Keep one row',
+        'The key column size names the same entity more than once: "7" in rows 8, 61, 62; "9" in '
+        "rows 10, 63. Keep one row",
     ),
     "a row without a key": Bad(
         "digital_twin_update",

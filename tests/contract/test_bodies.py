@@ -1,4 +1,7 @@
-"""Bodies as clients really send them: chunked, unfinished, too large, without a token. Through the frontend and directly."""
+"""Bodies as clients really send them.
+
+Chunked, unfinished, too large, without a token. Through the frontend and directly.
+"""
 
 import hashlib
 import json
@@ -157,7 +160,9 @@ def address(stack: Stack, request: pytest.FixtureRequest) -> tuple[str, int]:
 def _raw(
     address: tuple[str, int], head: str, body: bytes = b"", *, seconds: float = 10.0
 ) -> tuple[bytes, bool]:
-    """The answer to a request as it is written, and whether the connection was closed within a second after it."""
+    """The answer to a request as it is written, and whether the connection was closed within a
+    second after it.
+    """
     with socket.create_connection(address, seconds) as connection:
         connection.sendall(
             head.replace("\n", "\r\n").format(port=address[1]).encode() + b"\r\n\r\n" + body
@@ -175,7 +180,10 @@ def _raw(
 def test_both_headers_of_a_body_are_refused_and_the_connection_ends(
     address: tuple[str, int],
 ) -> None:
-    head = "POST /api/v1/projects/ HTTP/1.1\nHost: localhost:{port}\nAuthorization: Bearer any\nContent-Length: 2\nTransfer-Encoding: chunked"
+    head = (
+        "POST /api/v1/projects/ HTTP/1.1\nHost: localhost:{port}\nAuthorization: Bearer "
+        "any\nContent-Length: 2\nTransfer-Encoding: chunked"
+    )
     answer, closed = _raw(
         address, head, b"2\r\n{}\r\n0\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
     )
@@ -261,7 +269,10 @@ def test_a_stranger_s_large_body_holds_nothing_of_the_frontend(stack: Stack) -> 
 def test_an_artifact_goes_to_the_storage_and_not_through_the_spool(
     stack: Stack, project: str, api: Api
 ) -> None:
-    """A job writes 96 MiB: the orchestrator never holds them in a file without a name, nor in memory."""
+    """A job writes 96 MiB.
+
+    The orchestrator never holds them in a file without a name, nor in memory.
+    """
     [web] = stack.pids("web")
     size = 96 * MIB
     script = f"open('outputs/large.bin', 'wb').write(bytes({size}))"

@@ -1,5 +1,6 @@
-"""All four job types on a data set of another kind than the demo's, each using what the one before made: JSON lines of machines, with text
-for a target, truth values, times, missing values and a relation."""
+"""All four job types on a data set of another kind than the demo's, each using what the one before
+made: JSON lines of machines, with text for a target, truth values, times, missing values and a
+relation."""
 
 import csv
 import io

@@ -1,4 +1,7 @@
-"""The orchestrator's own port of a real installation: sign-in and admin only by way of the frontend, scrapes only with the token."""
+"""The orchestrator's own port of a real installation.
+
+Sign-in and admin only by way of the frontend, scrapes only with the token.
+"""
 
 import uuid
 from collections.abc import Iterator
@@ -59,7 +62,10 @@ def test_programs_are_answered(direct: httpx.Client, stack: Stack) -> None:
 def test_a_forged_address_does_not_bypass_the_lockout(
     stack: Stack, direct: httpx.Client, api: Api
 ) -> None:
-    """Ten wrong passwords lock, whatever address each of them claims, by way of the frontend; at the orchestrator none is tried."""
+    """Ten wrong passwords lock, whatever address each of them claims, by way of the frontend.
+
+    At the orchestrator none is tried.
+    """
     name = f"nobody-{uuid.uuid4().hex[:8]}"
     statuses = []
     with stack.client_for(None) as client:

@@ -1,4 +1,7 @@
-"""The whole installation on a cluster: API, dispatcher, reconciler and real workers; the API server alone is a fake one."""
+"""The whole installation on a cluster.
+
+API, dispatcher, reconciler and real workers; the API server alone is a fake one.
+"""
 
 import os
 import signal
@@ -98,7 +101,10 @@ def test_a_running_job_is_cancelled(stack: Stack, node: RealNode) -> None:
 def test_the_log_of_a_killed_worker_is_joined_from_its_pod(
     stack: Stack, node: RealNode, tmp_path: Path
 ) -> None:
-    """The orchestrator is away while it prints, and all of the worker dies at once: what it had printed is in the pod's log."""
+    """The orchestrator is away while it prints, and all of the worker dies at once.
+
+    What it had printed is in the pod's log.
+    """
     go = tmp_path / "go"
     job = stack.submit(
         f"echo begun; while [ ! -e {go} ]; do sleep 0.05; done; seq 2000; echo last; sleep 600",
@@ -176,7 +182,10 @@ def test_a_waiting_worker_names_its_cause_and_continues_once_it_is_fixed(
 def test_an_unanswered_launch_is_reported_and_does_not_block_others(
     stack: Stack, fake: FakeKubernetes
 ) -> None:
-    """The hint's launch fails at once, the sweep's hangs: the sweeps that follow come all the same."""
+    """The hint's launch fails at once, the sweep's hangs.
+
+    The sweeps that follow come all the same.
+    """
     fake.fault(Fault.TIMEOUT_BEFORE_COMMIT, verb="create", resource="jobs", seconds=0.2)
     fake.fault(Fault.TIMEOUT_BEFORE_COMMIT, verb="create", resource="jobs", seconds=15)
     job = stack.submit("true")
@@ -238,7 +247,8 @@ def _long_ago(stack: Stack, job: str) -> None:
     """As if its last heartbeat were old; until the reconciler has noted that."""
     rows(
         stack,
-        "UPDATE jobs_attempt SET heartbeat_at = heartbeat_at - interval '2 minutes' WHERE job_id = %s RETURNING 1",
+        "UPDATE jobs_attempt SET heartbeat_at = heartbeat_at - interval '2 minutes' WHERE job_id "
+        "= %s RETURNING 1",
         job,
     )
     noted = "SELECT 1 FROM jobs_attempt WHERE job_id = %s AND unheard_heartbeat_at = heartbeat_at"
@@ -250,7 +260,8 @@ def _as_if_later(stack: Stack) -> None:
     rows(stack, "UPDATE jobs_webuptime SET counted_seconds = counted_seconds + 1000 RETURNING 1")
     rows(
         stack,
-        "UPDATE jobs_cluster SET away_seconds = away_seconds + 1000, away_web_seconds = away_web_seconds + 1000 RETURNING 1",
+        "UPDATE jobs_cluster SET away_seconds = away_seconds + 1000, away_web_seconds = "
+        "away_web_seconds + 1000 RETURNING 1",
     )
 
 

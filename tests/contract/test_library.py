@@ -1,4 +1,7 @@
-"""Contents of a project through the frontend's port: profiles, models, lineage, summary, members."""
+"""Contents of a project through the frontend's port.
+
+Profiles, models, lineage, summary, members.
+"""
 
 import hashlib
 import random

@@ -35,7 +35,10 @@ OUT = ("nobody", "expired", "worker")
 PEOPLE = (*OUT, "stranger", "viewer", "operator", "maintainer")
 _DEFINITION = '{"steps": [{"id": "say", "uses": "command", "with": {"argv": ["true"]}}]}'
 
-_TWIN = '{"types": [{"name": "number", "key": {"name": "n"}, "properties": [{"name": "word", "type": "string"}]}]}'
+_TWIN = (
+    '{"types": [{"name": "number", "key": {"name": "n"}, "properties": [{"name": "word", "type": '
+    '"string"}]}]}'
+)
 QUERIES = {
     "projects/<str:slug>/twins/<str:name>/entity/": "?type=number&key=1"
 }  # what a page's address needs beside its path
@@ -203,7 +206,10 @@ def _forecast(stack: Stack, project: str) -> None:
 def visitors(
     stack: Stack, api: Api, people: dict[str, Person], as_user: AsUser
 ) -> dict[str, Visitor]:
-    """A browser of each kind of person: all but nobody with a session cookie that the frontend itself would have signed."""
+    """A browser of each kind of person.
+
+    All but nobody with a session cookie that the frontend itself would have signed.
+    """
     key = psutil.Process(stack.pids("frontend")[0]).environ()["SECRET_KEY"]
     ended = api.post("tokens/", {"name": "ended"})
     assert api("DELETE", f"tokens/{ended['id']}/").status_code == 204
@@ -257,7 +263,10 @@ def test_access_to_a_page(
             continue  # it would end the sessions of the people: test_account.py has it
         path = _path(route, ran, staged)
         answer = visitor.get(path) if method == "GET" else visitor.send(path, form or {})
-        expected = f"{person} got {answer.status_code} {answer.headers.get('Location', '')}, the rule is {need}"
+        expected = (
+            f"{person} got {answer.status_code} {answer.headers.get('Location', '')}, the rule is "
+            f"{need}"
+        )
         out = answer.status_code == 302 and answer.headers["Location"].startswith("/signin/")
         out = out or (
             answer.status_code == 401 and 'action="/signin/"' in answer.text

@@ -1,4 +1,6 @@
-"""A Python client generated from the served OpenAPI document by openapi-python-client works without an edit."""
+"""A Python client generated from the served OpenAPI document by openapi-python-client works without
+an edit.
+"""
 
 import importlib
 import io

@@ -1,4 +1,6 @@
-"""The admin, the pages and the sockets behind a load balancer that ends TLS, with the values of production."""
+"""The admin, the pages and the sockets behind a load balancer that ends TLS, with the values of
+production.
+"""
 
 import asyncio
 import json
@@ -50,7 +52,9 @@ class Balanced:
 
 @pytest.fixture(scope="module")
 def balanced(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Balanced]:
-    """A second web and a second frontend of the same installation, in production's clothes, behind a proxy."""
+    """A second web and a second frontend of the same installation, in production's clothes, behind
+    a proxy.
+    """
     folder = tmp_path_factory.mktemp("tls")
     api_port, frontend_port, tls_port = free_port(), free_port(), free_port()
     url = f"https://localhost:{tls_port}"
@@ -102,7 +106,10 @@ def _process(role: str, environ: dict[str, str], folder: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def boss(balanced: Balanced) -> Iterator[Admin]:
-    """An administrator who signed in to the admin through the proxy, as a browser does: with a Referer."""
+    """An administrator who signed in to the admin through the proxy, as a browser does.
+
+    With a Referer.
+    """
     with balanced.client(headers={"Referer": f"{balanced.url}/admin/"}) as client:
         boss = Admin(client, balanced.username, balanced.password)
         assert boss.signed_in.status_code == 302, boss.signed_in.text
@@ -252,7 +259,10 @@ _WRITABLE = {
 
 
 def test_no_form_writes_what_jobs_are(boss: Admin, ran: dict[str, Any]) -> None:
-    """Rows of jobs, attempts, events and artifacts have no field to write; a POST to one is refused."""
+    """Rows of jobs, attempts, events and artifacts have no field to write.
+
+    A POST to one is refused.
+    """
     for model in (model for model in _models(boss) if model.startswith("/admin/jobs/")):
         change = re.search(rf'href="({model}[^"?]+/change/)', boss.client.get(model).text)
         for page in ([unescape(change[1])] if change else []) + [f"{model}add/"]:

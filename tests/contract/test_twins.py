@@ -1,4 +1,7 @@
-"""Twins through the public API alone: definitions, entities under any key, edits, history, states and differences of revisions."""
+"""Twins through the public API alone.
+
+Definitions, entities under any key, edits, history, states and differences of revisions.
+"""
 
 from typing import Any
 from urllib.parse import quote

@@ -1,4 +1,7 @@
-"""A TypeScript client made by openapi-typescript and openapi-fetch works without an edit: `tests/clients/typescript/client.ts`."""
+"""A TypeScript client made by openapi-typescript and openapi-fetch works without an edit.
+
+`tests/clients/typescript/client.ts`.
+"""
 
 import os
 import shutil

@@ -20,7 +20,10 @@ PATH = f"/api/v1/namespaces/{NAMESPACE}/secrets"
 
 
 class Server:
-    """The secrets of one namespace over HTTP. `troubles` are used up by creates, one each; `deny` is answered to everything."""
+    """The secrets of one namespace over HTTP.
+
+    `troubles` are used up by creates, one each; `deny` is answered to everything.
+    """
 
     def __init__(self) -> None:
         self.secrets: dict[str, dict[str, Any]] = {}

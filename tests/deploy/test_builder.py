@@ -1,4 +1,7 @@
-"""The program that builds images is one that works: a client without its daemon is passed over, and said so before any work is done."""
+"""The program that builds images is one that works.
+
+A client without its daemon is passed over, and said so before any work is done.
+"""
 
 import os
 import subprocess

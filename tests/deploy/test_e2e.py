@@ -16,12 +16,18 @@ VERSION = '{"serverVersion": {"major": "1", "minor": "%s", "gitVersion": "v1.%s"
 
 
 def _cluster(folder: Path, *, version: str = "34", allowed: bool = True) -> dict[str, str]:
-    """An environment with a kubeconfig, and a kubectl that answers what is asked before anything is made."""
+    """An environment with a kubeconfig, and a kubectl that answers what is asked before anything is
+    made.
+    """
     (folder / "kubeconfig").touch()
     kubectl = folder / "kubectl"
-    answers = f"version) {'echo ' + repr(VERSION % (version, version)) if version else 'echo no route to host >&2; exit 1'};;"
+    answers = (
+        "version) "
+        f"{'echo ' + repr(VERSION % (version, version)) if version else 'echo no route to host >&2; exit 1'};;"
+    )
     kubectl.write_text(
-        f"#!/bin/sh\ncase $1 in {answers} auth) {'echo yes' if allowed else 'echo no; exit 1'};; *) exit 9;; esac\n"
+        f"#!/bin/sh\ncase $1 in {answers} auth) {'echo yes' if allowed else 'echo no; exit 1'};; "
+        "*) exit 9;; esac\n"
     )
     kubectl.chmod(0o755)
     return {"KUBECONFIG": str(folder / "kubeconfig"), "PATH": str(folder)}

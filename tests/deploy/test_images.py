@@ -73,7 +73,10 @@ def test_nothing_is_fetched_but_pinned_wheels_by_their_hashes(image: str) -> Non
     runs = " ".join(_texts(image, "RUN"))
     assert not re.search(r"\b(curl|wget|git|apt|apt-get|apk)\b", runs)
     assert re.findall(r"pip \S+ \S+ install (.*?-r \S+)", runs) == [
-        f"-q --no-cache-dir --no-compile --only-binary :all: --require-hashes -r {REQUIREMENTS[image]}"
+        (
+            "-q --no-cache-dir --no-compile --only-binary :all: --require-hashes -r "
+            f"{REQUIREMENTS[image]}"
+        )
     ]
     pinned = re.split(r"\n(?=\S)", (ROOT / REQUIREMENTS[image]).read_text().strip())
     assert [
@@ -154,10 +157,13 @@ def test_every_module_of_the_worker_can_be_imported_from_what_its_image_holds(
     app = lay_out("worker", tmp_path / "app")
     code = (
         "import importlib, pkgutil, sys, jobs.worker\n"
-        "names = [found.name for found in pkgutil.walk_packages(jobs.worker.__path__, 'jobs.worker.') if not found.name.endswith('__main__')]\n"
+        "names = [found.name for found in pkgutil.walk_packages(jobs.worker.__path__, "
+        "'jobs.worker.') if not found.name.endswith('__main__')]\n"
         "[importlib.import_module(name) for name in names]\n"
-        "print(*{module.__file__ for name, module in sys.modules.items() if name.split('.')[0] in ('jobs', 'mimir')}, sep='\\n')\n"
-        "print(*(name for name in sys.modules if name.split('.')[0] in ('django', 'rest_framework', 'structlog', 'kubernetes')), file=sys.stderr)"
+        "print(*{module.__file__ for name, module in sys.modules.items() if name.split('.')[0] in "
+        "('jobs', 'mimir')}, sep='\\n')\n"
+        "print(*(name for name in sys.modules if name.split('.')[0] in ('django', "
+        "'rest_framework', 'structlog', 'kubernetes')), file=sys.stderr)"
     )
     ran = subprocess.run(
         [sys.executable, "-c", code], cwd=app, env=BARE, capture_output=True, text=True, check=True
@@ -173,7 +179,8 @@ def test_the_orchestrator_finds_all_its_code_in_its_image(tmp_path: Path) -> Non
     code = (
         "import mimir.serve, mimir.asgi_orchestrator\n"  # reads the routes of sockets too
         "from django.core.management import call_command, get_commands, load_command_class\n"
-        "ours = {name: app for name, app in get_commands().items() if app in ('jobs', 'projects', 'monitoring')}\n"
+        "ours = {name: app for name, app in get_commands().items() if app in ('jobs', 'projects', "
+        "'monitoring')}\n"
         "[load_command_class(app, name) for name, app in ours.items()]\n"
         "call_command('check')\n"  # reads the routes of requests
         "print(*ours)"
@@ -199,7 +206,8 @@ def test_the_frontend_finds_all_its_code_in_its_image(tmp_path: Path) -> None:
         "from django.template import engines\n"
         "from pathlib import Path\n"
         "call_command('check')\n"
-        "[engines['django'].get_template(str(path.relative_to('templates'))) for path in Path('templates').rglob('*.html')]"
+        "[engines['django'].get_template(str(path.relative_to('templates'))) for path in "
+        "Path('templates').rglob('*.html')]"
     )
     environment = {
         **BARE,

@@ -477,7 +477,9 @@ YOURS = {
 
 
 def _environment(container: Object) -> dict[str, str]:
-    """The container's variables, what comes from secrets and the pod filled in as the cluster would; stores as production brings them."""
+    """The container's variables, what comes from secrets and the pod filled in as the cluster
+    would; stores as production brings them.
+    """
     secrets = {name: dict(make()) for name, make in SECRETS.items()}
     for name, values in YOURS.items():
         secrets[name].update(values)

@@ -1,4 +1,7 @@
-"""The manifests' own commands and settings, run on what the image holds: web answers, the loops show that they live."""
+"""The manifests' own commands and settings, run on what the image holds.
+
+Web answers, the loops show that they live.
+"""
 
 import os
 import shlex

@@ -63,7 +63,10 @@ def test_a_migration_that_was_killed_leaves_no_lock(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_database_that_is_away_is_waited_for_and_then_named() -> None:
-    code = "from django.core.management import execute_from_command_line as run; run(['manage.py', 'migrate_locked', '--wait-seconds', '0'])"
+    code = (
+        "from django.core.management import execute_from_command_line as run; run(['manage.py', "
+        "'migrate_locked', '--wait-seconds', '0'])"
+    )
     environment = {
         "PATH": "/usr/bin:/bin",
         "SECRET_KEY": "s" * 40,

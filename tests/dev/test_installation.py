@@ -1,4 +1,7 @@
-"""`make up` as a person meets it: what it writes, Ctrl-C, a killed supervisor, a port that is taken, a second start."""
+"""`make up` as a person meets it.
+
+What it writes, Ctrl-C, a killed supervisor, a port that is taken, a second start.
+"""
 
 import json
 import os

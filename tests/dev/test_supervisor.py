@@ -179,7 +179,8 @@ def test_leftovers_are_ended_and_nobody_else(places: Places) -> None:
         [
             sys.executable,
             "-c",
-            "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)",
+            "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+            "print(flush=True); time.sleep(60)",
         ],
         env={**os.environ, MARKER: str(places.var)},
         stdout=subprocess.PIPE,

@@ -77,7 +77,8 @@ NOT_RUN: dict[tuple[str, str], tuple[str, Check]] = {
     ("docs/how-to/upgrade.md", "make manifests"): (_CLUSTER, commands_exist),
     (
         "docs/how-to/install-on-a-server.md",
-        "python3 -m venv .venv && .venv/bin/pip install --require-hashes -r requirements/laptop.txt",
+        "python3 -m venv .venv && .venv/bin/pip install --require-hashes -r "
+        "requirements/laptop.txt",
     ): (_STARTS, commands_exist),
     (
         "docs/how-to/install-on-kubernetes.md",

@@ -1,1 +1,5 @@
-"""`make e2e`: a whole installation on the cluster that KUBECONFIG names, through the shipped manifests and the public API alone."""
+"""`make e2e`.
+
+A whole installation on the cluster that KUBECONFIG names, through the shipped manifests and the
+public API alone.
+"""

@@ -1,4 +1,7 @@
-"""`python -m tests.e2e`, also `make e2e`: KUBECONFIG names the cluster, IMAGE_PREFIX and TAG the images. KEEP=1 leaves the namespace."""
+"""`python -m tests.e2e`, also `make e2e`.
+
+KUBECONFIG names the cluster, IMAGE_PREFIX and TAG the images. KEEP=1 leaves the namespace.
+"""
 
 import json
 import os

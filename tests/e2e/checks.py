@@ -95,7 +95,10 @@ def out_of_memory(it: Installation) -> None:
 
 
 def restart(it: Installation, *, component: str) -> None:
-    """A component's pods are deleted while a job runs; it ends well, in its first attempt, with its whole log."""
+    """A component's pods are deleted while a job runs.
+
+    It ends well, in its first attempt, with its whole log.
+    """
     job = it.submit(f"for i in $(seq {LINES}); do echo line $i; sleep 1; done")
     it.printed(job, b"line 3\n")
     before = it.namespace.pods()

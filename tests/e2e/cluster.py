@@ -53,7 +53,10 @@ class Unusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """Where the three images are: `<prefix>/worker:<tag>`, pulled without a secret or there already."""
+    """Where the three images are.
+
+    `<prefix>/worker:<tag>`, pulled without a secret or there already.
+    """
 
     prefix: str
     tag: str
@@ -65,7 +68,8 @@ class Images:
         tag = environment.get("TAG") or "latest"
         if not PREFIX.fullmatch(prefix):
             raise Unusable(
-                f"IMAGE_PREFIX is {prefix!r}: write it as registry.example:5000/mimir-aip, without a scheme and without an image's name."
+                f"IMAGE_PREFIX is {prefix!r}: write it as registry.example:5000/mimir-aip, "
+                "without a scheme and without an image's name."
             )
         if not TAG.fullmatch(tag):
             raise Unusable(
@@ -87,7 +91,8 @@ class Namespace:
         if not any(Path(each).is_file() for each in named.split(os.pathsep) if each):
             found = f"KUBECONFIG names no file ({named})" if named else "KUBECONFIG is not set"
             raise Unusable(
-                f"{found}: set it to a kubeconfig of the cluster to try Mimir on. A namespace is made there, and removed."
+                f"{found}: set it to a kubeconfig of the cluster to try Mimir on. A namespace is "
+                "made there, and removed."
             )
         if shutil.which("kubectl", path=environment.get("PATH")) is None:
             raise Unusable("kubectl is not installed: https://kubernetes.io/docs/tasks/tools/")
@@ -104,12 +109,14 @@ class Namespace:
             )["serverVersion"]
         except (AssertionError, KeyError, ValueError, subprocess.TimeoutExpired) as error:
             raise Unusable(
-                f"The cluster does not answer: `kubectl version` has to, with the same KUBECONFIG. {error}"
+                "The cluster does not answer: `kubectl version` has to, with the same "
+                f"KUBECONFIG. {error}"
             ) from error
         minor = int(re.sub(r"\D.*", "", version["minor"]) or 0)
         if (int(version["major"]), minor) < (1, OLDEST_MINOR):
             raise Unusable(
-                f"The cluster runs {version['gitVersion']}: Mimir needs Kubernetes 1.{OLDEST_MINOR} or newer."
+                f"The cluster runs {version['gitVersion']}: Mimir needs Kubernetes "
+                f"1.{OLDEST_MINOR} or newer."
             )
         try:
             self.kubectl(
@@ -117,7 +124,8 @@ class Namespace:
             )  # `no` is an exit code as well
         except (AssertionError, subprocess.TimeoutExpired) as error:
             raise Unusable(
-                f"This user may not create namespaces: use an administrator's kubeconfig, or a cluster of your own (k3s, Rancher Desktop). {error}"
+                "This user may not create namespaces: use an administrator's kubeconfig, or a "
+                f"cluster of your own (k3s, Rancher Desktop). {error}"
             ) from error
 
     def kubectl(
@@ -255,7 +263,10 @@ class Namespace:
             print(f"--- kubectl {' '.join(command)}\n{shown}", file=sys.stderr, flush=True)
 
     def remove(self) -> bool:
-        """Delete it and wait until it is gone; whether it is. Says how to delete it by hand when it is not."""
+        """Delete it and wait until it is gone.
+
+        Whether it is. Says how to delete it by hand when it is not.
+        """
         try:
             self.kubectl(
                 "delete",

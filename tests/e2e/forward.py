@@ -1,4 +1,6 @@
-"""The frontend on a port of this machine, through `kubectl port-forward`, started again when its pod goes away."""
+"""The frontend on a port of this machine, through `kubectl port-forward`, started again when its
+pod goes away.
+"""
 
 import subprocess
 import threading
@@ -12,7 +14,10 @@ from tests.e2e.cluster import Namespace
 
 
 class Forward:
-    """The way in, and a client that takes it; a request is repeated while the installation is on its feet again."""
+    """The way in, and a client that takes it.
+
+    A request is repeated while the installation is on its feet again.
+    """
 
     def __init__(self, namespace: Namespace) -> None:
         self._namespace, self.port = namespace, free_port()

@@ -48,7 +48,10 @@ class Installation:
         return self.json("GET", f"/api/v1/jobs/{job}/")
 
     def wait(self, job: str, *statuses: str, seconds: float = 600.0) -> dict[str, Any]:
-        """The job, once it stands in one of these. Raises: AssertionError, when it ended otherwise or not in time."""
+        """The job, once it stands in one of these.
+
+        Raises: AssertionError, when it ended otherwise or not in time.
+        """
         end = time.monotonic() + seconds
         while (shown := self.job(job))["status"] not in statuses:
             assert shown["status"] not in ENDED, (
@@ -61,7 +64,10 @@ class Installation:
         return shown
 
     def printed(self, job: str, text: bytes, seconds: float = 300.0) -> None:
-        """Wait until its log has a text. Raises: AssertionError, when it ends without, or does not in time."""
+        """Wait until its log has a text.
+
+        Raises: AssertionError, when it ends without, or does not in time.
+        """
         end = time.monotonic() + seconds
         while True:
             shown = self.job(job)

@@ -1,4 +1,7 @@
-"""A role's own requirements are enough for it: the frontend and the worker, each in a virtual environment with nothing else in it."""
+"""A role's own requirements are enough for it.
+
+The frontend and the worker, each in a virtual environment with nothing else in it.
+"""
 
 import os
 import re
@@ -51,7 +54,10 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 def _importable(python: Path, names: tuple[str, ...]) -> set[str]:
-    code = "import importlib.util, sys; print(*(name for name in sys.argv[1:] if importlib.util.find_spec(name)))"
+    code = (
+        "import importlib.util, sys; print(*(name for name in sys.argv[1:] if "
+        "importlib.util.find_spec(name)))"
+    )
     return set(
         subprocess.run(
             [python, "-c", code, *names], check=True, capture_output=True, text=True, env=BARE
@@ -66,7 +72,10 @@ def frontend_python(alone: Callable[[str], Path]) -> Path:
 
 @pytest.fixture(scope="module")
 def frontend(frontend_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The frontend as its image runs it, before an orchestrator whose port nobody has; its address."""
+    """The frontend as its image runs it, before an orchestrator whose port nobody has.
+
+    Its address.
+    """
     port, api_port = free_port(), free_port()
     environment = {
         **BARE,
@@ -184,7 +193,8 @@ def test_a_worker_needs_nothing_but_its_own_requirements(alone: Callable[[str], 
     )
     code = (
         "import importlib, pkgutil, jobs.worker\n"
-        "names = [found.name for found in pkgutil.walk_packages(jobs.worker.__path__, 'jobs.worker.') if not found.name.endswith('__main__')]\n"
+        "names = [found.name for found in pkgutil.walk_packages(jobs.worker.__path__, "
+        "'jobs.worker.') if not found.name.endswith('__main__')]\n"
         "[importlib.import_module(name) for name in names]\n"
         "print(len(names))"
     )

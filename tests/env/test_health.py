@@ -1,4 +1,7 @@
-"""`/health` and `/ready` say which of database, migrations and Redis is missing; log lines bear the ids of request and job."""
+"""`/health` and `/ready` say which of database, migrations and Redis is missing.
+
+Log lines bear the ids of request and job.
+"""
 
 import json
 from dataclasses import replace

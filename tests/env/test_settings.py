@@ -1,4 +1,7 @@
-"""The settings: where each is looked up, what is refused, and that every fault is said at once without a secret."""
+"""The settings.
+
+Where each is looked up, what is refused, and that every fault is said at once without a secret.
+"""
 
 from dataclasses import fields
 from pathlib import Path
@@ -23,7 +26,8 @@ SAFE = {
 }
 # The issue's list: a name that is not read any more is a broken promise to who sets it.
 PROMISED = (
-    "ENVIRONMENT LOG_LEVEL REDIS_URL DATABASE_URL API_URL ORCHESTRATOR_URL PUBLIC_URL TRUSTED_PROXIES JOB_TIMEOUT ARTIFACTS_URL "
+    "ENVIRONMENT LOG_LEVEL REDIS_URL DATABASE_URL API_URL ORCHESTRATOR_URL PUBLIC_URL "
+    "TRUSTED_PROXIES JOB_TIMEOUT ARTIFACTS_URL "
     "SECRET_KEY WORKER_KEYS READ_URL_ALLOW ALLOW_UNISOLATED_WORKERS MAX_UPLOAD_BYTES"
 )
 
@@ -152,7 +156,8 @@ def _config(tmp_path: Path, text: str | bytes) -> dict[str, str]:
 def test_the_config_file_gives_what_the_environment_does_not(tmp_path: Path) -> None:
     source = _config(
         tmp_path,
-        "environment: staging\nlog_level: warn\njob_timeout: 60\ndirect_sources: [10.0.0.0/8, 127.0.0.1]\nread_url_allow:\n",
+        "environment: staging\nlog_level: warn\njob_timeout: 60\ndirect_sources: [10.0.0.0/8, "
+        "127.0.0.1]\nread_url_allow:\n",
     )
     loaded = load("orchestrator", {**source, "LOG_LEVEL": "error"})
     assert (loaded.environment, loaded.log_level, loaded.job_timeout) == ("staging", "error", 60)

@@ -1,1 +1,4 @@
-"""Stand-ins for whole servers that tests talk to over the network. A fake of one of our own protocols lives beside the real thing instead."""
+"""Stand-ins for whole servers that tests talk to over the network.
+
+A fake of one of our own protocols lives beside the real thing instead.
+"""

@@ -1,4 +1,7 @@
-"""One fake for all tests of it, emptied before each; and what the contract tests run against: that fake, or a real API server."""
+"""One fake for all tests of it, emptied before each.
+
+And what the contract tests run against: that fake, or a real API server.
+"""
 
 import os
 import secrets

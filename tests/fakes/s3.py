@@ -1,8 +1,11 @@
-"""An S3 over HTTP in a process of its own (moto), with faults on order: `python -m tests.fakes.s3 PORT`.
+"""An S3 over HTTP in a process of its own (moto), with faults on order: `python -m tests.fakes.s3
+PORT`.
 
-`POST /_faults` takes a list of {"method", "query", "kind", "times"}: the next `times` requests of that method whose query holds `query`
-get `kind`: a status with S3's code ("503 SlowDown"), `cut` (the connection breaks while the body is sent), `lost` (done, and the answer
-never comes) or `short` (half of the body, under the length of the whole). `GET /_faults` lists what came: [method, path, query].
+`POST /_faults` takes a list of {"method", "query", "kind", "times"}: the next `times` requests of
+that method whose query holds `query` get `kind`: a status with S3's code ("503 SlowDown"), `cut`
+(the connection breaks while the body is sent), `lost` (done, and the answer never comes) or `short`
+(half of the body, under the length of the whole). `GET /_faults` lists what came: [method, path,
+query].
 """
 
 import json

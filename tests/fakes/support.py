@@ -1,4 +1,7 @@
-"""Helpers for tests of a Kubernetes API: the product's Jobs, the official client, waits by watch."""
+"""Helpers for tests of a Kubernetes API.
+
+The product's Jobs, the official client, waits by watch.
+"""
 
 import copy
 import json

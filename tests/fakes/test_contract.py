@@ -432,9 +432,9 @@ def test_a_quota_on_jobs_refuses_the_next_one(target: Target) -> None:
 
     assert (answer.status, answer.json["reason"]) == (403, "Forbidden")
     assert (
-        "exceeded quota: few, requested: count/jobs.batch=1, used: count/jobs.batch=0, limited: count/jobs.batch=0"
-        in answer.json["message"]
-    )
+        "exceeded quota: few, requested: count/jobs.batch=1, used: count/jobs.batch=0, "
+        "limited: count/jobs.batch=0"
+    ) in answer.json["message"]
 
 
 def test_without_its_token_nobody_is_let_in(target: Target) -> None:

@@ -380,9 +380,9 @@ def test_a_quota_of_a_namespace_counts_what_runs() -> None:
         if version.obj["reason"] == "FailedCreate"
     )
     assert (
-        "exceeded quota: small, requested: requests.cpu=10m, used: requests.cpu=10m, limited: requests.cpu=15m"
-        in refused["message"]
-    )
+        "exceeded quota: small, requested: requests.cpu=10m, used: requests.cpu=10m, limited: "
+        "requests.cpu=15m"
+    ) in refused["message"]
 
     play.cluster.act("one", Act.EXIT)
     play.cluster.advance(10)

@@ -1,4 +1,7 @@
-"""The fake's objects beside those of a real 1.34 cluster: each recorded moment is played by script, and all but names, ids and times is the same."""
+"""The fake's objects beside those of a real 1.34 cluster.
+
+Each recorded moment is played by script, and all but names, ids and times is the same.
+"""
 
 import json
 import re
@@ -65,10 +68,14 @@ def _only(start: Start, message: str = "", moments: int = 1) -> Played:
 
 
 PODSECURITY = (
-    'violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false (container "worker" must set '
-    'securityContext.allowPrivilegeEscalation=false), unrestricted capabilities (container "worker" must set '
-    'securityContext.capabilities.drop=["ALL"]), runAsNonRoot != true (pod or container "worker" must set securityContext.runAsNonRoot=true), '
-    'seccompProfile (pod or container "worker" must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")'
+    'violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false (container '
+    '"worker" must set '
+    "securityContext.allowPrivilegeEscalation=false), unrestricted capabilities (container "
+    '"worker" must set '
+    'securityContext.capabilities.drop=["ALL"]), runAsNonRoot != true (pod or container "worker" '
+    "must set securityContext.runAsNonRoot=true), "
+    'seccompProfile (pod or container "worker" must set securityContext.seccompProfile.type to '
+    '"RuntimeDefault" or "Localhost")'
 )
 CASES = {
     "succeeded": Played(before=(_nothing, lambda cluster, job: cluster.act(job, Act.EXIT))),

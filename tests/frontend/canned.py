@@ -14,7 +14,10 @@ from tests.frontend.upstream import free_port, wait_for_port
 
 @dataclass
 class CannedApi:
-    """`answers`: body by path below `/api/v1/`, with its query where that decides. What is not there is 404, with the body in `refused`."""
+    """`answers`: body by path below `/api/v1/`, with its query where that decides.
+
+    What is not there is 404, with the body in `refused`.
+    """
 
     url: str = ""
     answers: dict[str, Any] = field(default_factory=dict)

@@ -1,4 +1,7 @@
-"""The frontend as a real process, with an environment of its own. Neither PostgreSQL nor Redis is needed."""
+"""The frontend as a real process, with an environment of its own.
+
+Neither PostgreSQL nor Redis is needed.
+"""
 
 import datetime as dt
 import json

@@ -185,7 +185,10 @@ def short(version: dict[str, Any]) -> Any:
 
 
 def lineage(of: str) -> Any:
-    """Two inputs, a pipeline, a dataset, a training, a model, a twin; nothing else is known of them."""
+    """Two inputs, a pipeline, a dataset, a training, a model, a twin.
+
+    Nothing else is known of them.
+    """
 
     def node(kind: str, name: str, version: int | None = None, job_type: str | None = None) -> Any:
         ident = f"job:{name}" if kind == "job" else f"{kind}:{name}@{version}"

@@ -1,4 +1,7 @@
-"""A few pages for tests of what all pages stand on, as a URLconf; `small_settings` starts the frontend with it."""
+"""A few pages for tests of what all pages stand on, as a URLconf.
+
+`small_settings` starts the frontend with it.
+"""
 
 from django.core.files.uploadedfile import UploadedFile
 from django.http import (

@@ -1,4 +1,7 @@
-"""Cells and heads of columns as people read them: sensible digits, dates without a clock, no bars for identifiers."""
+"""Cells and heads of columns as people read them.
+
+Sensible digits, dates without a clock, no bars for identifiers.
+"""
 
 from typing import Any
 

@@ -181,9 +181,9 @@ def test_the_confusion_says_what_is_right_and_what_is_mistaken_most() -> None:
         {"confusion": {"classes": ["rain", "sun"], "counts": [[40, 10], [0, 50]]}}
     )
     assert found
-    assert (
-        found.description
-        == "90 of 100 held-out rows are classified correctly; most frequent error: rain predicted as sun, 10 times."
+    assert found.description == (
+        "90 of 100 held-out rows are classified correctly; most frequent error: rain "
+        "predicted as sun, 10 times."
     )
     assert [(cell.count, cell.shade, cell.right) for cell in found.rows[0][1]] == [
         (40, 4, True),

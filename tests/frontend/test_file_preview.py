@@ -1,4 +1,7 @@
-"""Files that jobs leave are hostile: each kind is recognised by its content, shown within bounds, and nothing in it becomes markup."""
+"""Files that jobs leave are hostile.
+
+Each kind is recognised by its content, shown within bounds, and nothing in it becomes markup.
+"""
 
 import json
 import time
@@ -79,7 +82,8 @@ def test_markdown_keeps_its_structure_its_web_links_and_its_own_images() -> None
     html = str(
         _view(
             "a.md",
-            "# Title\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n[site](https://a.example) ![plot](plot.png)",
+            "# Title\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n[site](https://a.example) "
+            "![plot](plot.png)",
         ).html
     )
     assert "<h2>Title</h2>" in html

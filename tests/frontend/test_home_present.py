@@ -1,4 +1,7 @@
-"""A project's home: bars per hour, runs of what is kept up to date, and what to do about a failure."""
+"""A project's home.
+
+Bars per hour, runs of what is kept up to date, and what to do about a failure.
+"""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""TLS of the site: HSTS and a redirect where PUBLIC_URL is https; a Permissions-Policy on every answer."""
+"""TLS of the site.
+
+HSTS and a redirect where PUBLIC_URL is https; a Permissions-Policy on every answer.
+"""
 
 import json
 import socket

@@ -1,4 +1,7 @@
-"""The import form: its fields give the options of the API, and an answer of the API gives its fields."""
+"""The import form.
+
+Its fields give the options of the API, and an answer of the API gives its fields.
+"""
 
 from typing import Any
 

@@ -26,7 +26,10 @@ def _open(
     origin: str | None = "",
     **headers: str,
 ) -> ClientConnection:
-    """A socket as a browser opens it: with cookies and, unless None, an Origin (default: that of our own pages)."""
+    """A socket as a browser opens it.
+
+    With cookies and, unless None, an Origin (default: that of our own pages).
+    """
     cookie = {"Cookie": f"mimir_session={session_cookie()}; mimir_csrf=x"} if signed_in else {}
     options: dict[str, Any] = {"max_size": None, "proxy": None, "legacy": True}
     given = frontend.origin if origin == "" else origin
@@ -150,8 +153,10 @@ def test_a_client_that_does_not_read_holds_the_orchestrator_back(
 ) -> None:
     host, port = frontend.url.removeprefix("http://").split(":")
     handshake = (
-        f"GET /ws/flood/ HTTP/1.1\r\nHost: {host}:{port}\r\nOrigin: {frontend.origin}\r\nCookie: mimir_session={session_cookie()}\r\n"
-        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        f"GET /ws/flood/ HTTP/1.1\r\nHost: {host}:{port}\r\nOrigin: {frontend.origin}\r\nCookie: "
+        f"mimir_session={session_cookie()}\r\n"
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: "
+        "13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
     )
     """Nor is it cut off: its pings' answers lie behind what it has not taken."""
     upstream.gone.clear()

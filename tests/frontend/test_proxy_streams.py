@@ -50,7 +50,10 @@ def test_an_upstream_that_does_not_read_holds_the_client_back(
     host, port = frontend.url.removeprefix("http://").split(":")
     sent, piece = 0, b"x" * MIB
     with socket.create_connection((host, int(port)), 10) as connection:
-        head = f"POST /api/v1/slow-reader/ HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer any\r\nContent-Length: {64 * MIB}\r\n\r\n"
+        head = (
+            f"POST /api/v1/slow-reader/ HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer "
+            f"any\r\nContent-Length: {64 * MIB}\r\n\r\n"
+        )
         connection.sendall(head.encode())
         connection.settimeout(1)
         with pytest.raises(TimeoutError):
@@ -127,7 +130,10 @@ def test_a_client_that_hangs_up_amid_its_body_ends_the_request_upstream(
 ) -> None:
     host, port = frontend.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), 10) as connection:
-        head = f"POST {ECHO} HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer any\r\nContent-Length: 1000000\r\n\r\n"
+        head = (
+            f"POST {ECHO} HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer "
+            "any\r\nContent-Length: 1000000\r\n\r\n"
+        )
         connection.sendall(head.encode() + b"half")
         assert upstream.asked.wait(5), "a large body is passed on while it comes"
     assert upstream.gone.wait(5)

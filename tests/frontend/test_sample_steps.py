@@ -1,4 +1,8 @@
-"""The sample's steps: ticked off by what jobs made, the first open one is next, its form is filled in; nothing once all are done."""
+"""The sample's steps.
+
+Ticked off by what jobs made, the first open one is next, its form is filled in; nothing once all
+are done.
+"""
 
 from typing import Any
 from urllib.parse import parse_qs, urlsplit

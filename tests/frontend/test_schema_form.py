@@ -1,4 +1,7 @@
-"""A schema as fields, and what was typed as JSON: each kind of field, both ways, for all four types of job."""
+"""A schema as fields, and what was typed as JSON.
+
+Each kind of field, both ways, for all four types of job.
+"""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""A small orchestrator of our own for tests: a real ASGI server that says what reached it, and misbehaves when asked."""
+"""A small orchestrator of our own for tests.
+
+A real ASGI server that says what reached it, and misbehaves when asked.
+"""
 
 import asyncio
 import contextlib

@@ -1,4 +1,5 @@
-"""`make fuzz`: schemathesis as each role against an installation of its own, or with URL and TOKEN against a running one.
+"""`make fuzz`: schemathesis as each role against an installation of its own, or with URL and TOKEN
+against a running one.
 
 Exit code 1 when something was found.
 """
@@ -26,7 +27,8 @@ def main(more: list[str]) -> int:
     url, token = os.environ.get("URL", ""), os.environ.get("TOKEN", "")
     if bool(url) != bool(token):
         print(
-            "URL and TOKEN belong together: the address of a running installation, and an API token of it."
+            "URL and TOKEN belong together: the address of a running installation, and an API "
+            "token of it."
         )
         return 2
     with tempfile.TemporaryDirectory(prefix="mimir-fuzz-") as temporary:

@@ -17,8 +17,9 @@ ROLES = ("viewer", "maintainer", "superuser")
 class Account:
     """The credentials of one role.
 
-    `token` is an API token, which survives when all sessions of its user are ended. `token_of_second` is the session of a second user,
-    which survives when that user's API tokens are deleted.
+    `token` is an API token, which survives when all sessions of its user are ended.
+    `token_of_second` is the session of a second user, which survives when that user's API tokens
+    are deleted.
     """
 
     role: str

@@ -11,7 +11,10 @@ _CURSORS_MAX = 20
 
 @schemathesis.hook
 def before_call(context, case, kwargs):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
-    """Take the cursor of a valid request from an earlier answer: it is a position in one list, which no schema can state."""
+    """Take the cursor of a valid request from an earlier answer.
+
+    It is a position in one list, which no schema can state.
+    """
     if (
         case.meta is None
         or not case.meta.generation.mode.is_positive
@@ -29,7 +32,10 @@ def before_call(context, case, kwargs):  # type: ignore[no-untyped-def] # noqa: 
 
 @schemathesis.hook
 def after_call(context, case, response):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
-    """Keep cursors; make a project active again that was archived, since an archived one refuses every change."""
+    """Keep cursors.
+
+    Make a project active again that was archived, since an archived one refuses every change.
+    """
     if response.status_code != 200 or not response.headers.get("content-type", [""])[0].startswith(
         "application/json"
     ):
@@ -52,7 +58,10 @@ def after_call(context, case, response):  # type: ignore[no-untyped-def] # noqa:
 
 @schemathesis.hook
 def filter_body(context, body):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
-    """A form cannot send null, which arrives as a text, nor an empty list or object: it sends no field, which is valid."""
+    """A form cannot send null, which arrives as a text, nor an empty list or object.
+
+    It sends no field, which is valid.
+    """
     forms = any(one.media_type == "multipart/form-data" for one in context.operation.body)
     return not (
         forms and isinstance(body, dict) and any(value in (None, [], {}) for value in body.values())

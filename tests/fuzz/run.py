@@ -114,7 +114,10 @@ def table(rows: Sequence[Row]) -> str:
             "none" if row.is_good else "incomplete run"
         )
         lines.append(
-            f"{row.role:12}{row.cases:>8}{row.server_errors:>6}{sum(row.violations.values()):>12}{row.seconds:>9.0f}  {kinds}"
+            f"{row.role:12}{row.cases:>8}{row.server_errors:>6}{sum(row.violations.values()):>12}{row.seconds:>9.0f} "
+            ""
+            ""
+            f" {kinds}"
         )
     total = [
         sum(row.cases for row in rows),

@@ -194,7 +194,9 @@ def test_a_job_that_no_cluster_can_hold_fails_and_says_what_to_do() -> None:
 
 
 def test_a_pass_locks_all_jobs_it_moves_in_the_order_of_their_ids() -> None:
-    """Somebody holds the job that never fits and then wants the one that is admitted, as a cancel of many jobs does: no deadlock."""
+    """Somebody holds the job that never fits and then wants the one that is admitted, as a cancel
+    of many jobs does: no deadlock.
+    """
     make.project()
     _slots(5)
     Cluster.objects.update(capacity_memory_bytes=8 * 2**30)
@@ -216,7 +218,8 @@ def _wait_for_row_waiter() -> None:
     for _ in range(2000):
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT count(*) FROM pg_locks WHERE locktype IN ('transactionid', 'tuple') AND NOT granted"
+                "SELECT count(*) FROM pg_locks WHERE locktype IN ('transactionid', 'tuple') AND "
+                "NOT granted"
             )
             if cursor.fetchone()[0]:
                 return

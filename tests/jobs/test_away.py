@@ -1,4 +1,7 @@
-"""Giving up a worker whose cluster is away: by the rows as they stand under their locks, and once."""
+"""Giving up a worker whose cluster is away.
+
+By the rows as they stand under their locks, and once.
+"""
 
 import datetime as dt
 import threading
@@ -54,7 +57,10 @@ def _due() -> list[Any]:
 
 
 class _While:
-    """Runs `act` on a thread of its own, with its own connection; it waits for a lock that this thread holds."""
+    """Runs `act` on a thread of its own, with its own connection.
+
+    It waits for a lock that this thread holds.
+    """
 
     def __init__(self, act: Callable[[], Any]) -> None:
         self.result: Any = None

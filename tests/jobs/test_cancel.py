@@ -1,4 +1,6 @@
-"""Cancel: at once while waiting, asked while running, and a success that comes too late changes nothing."""
+"""Cancel: at once while waiting, asked while running, and a success that comes too late changes
+nothing.
+"""
 
 from uuid import UUID
 

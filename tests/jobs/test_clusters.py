@@ -1,4 +1,7 @@
-"""The default cluster's row: what the environment sets wins at a start, what an administrator edits until the next one."""
+"""The default cluster's row.
+
+What the environment sets wins at a start, what an administrator edits until the next one.
+"""
 
 import dataclasses
 from typing import Any

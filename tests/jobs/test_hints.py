@@ -1,4 +1,7 @@
-"""Redis carries hints and nothing else: a message that none of our processes signed runs nothing and stops nothing."""
+"""Redis carries hints and nothing else.
+
+A message that none of our processes signed runs nothing and stops nothing.
+"""
 
 import json
 import os

@@ -1,4 +1,7 @@
-"""The reconciler over the shipped fake: what is lost is found, what is new is left alone, nothing runs twice."""
+"""The reconciler over the shipped fake.
+
+What is lost is found, what is new is left alone, nothing runs twice.
+"""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -94,7 +97,10 @@ def test_a_worker_launched_after_the_list_began_is_not_missing() -> None:
     launcher = make.launcher()
 
     class Early:
-        """Its list was made before the launch; the launch is committed before the rows are read again."""
+        """Its list was made before the launch.
+
+        The launch is committed before the rows are read again.
+        """
 
         def observe(self) -> list[Observation]:
             observed = launcher.observe()
@@ -115,7 +121,10 @@ def test_gone_counts_only_in_a_list_begun_after_the_fence() -> None:
     launcher = make.launcher()
 
     class Early:
-        """Its list was made before the launch and the cancel; both are committed before the rows are read again."""
+        """Its list was made before the launch and the cancel.
+
+        Both are committed before the rows are read again.
+        """
 
         def observe(self) -> list[Observation]:
             observed = launcher.observe()
@@ -145,7 +154,9 @@ def test_a_server_whose_clock_is_ahead_makes_nobody_wait() -> None:
 
 
 def test_the_rest_of_a_log_follows_on_what_a_late_request_has_stored() -> None:
-    """A lost worker's last request is still in web's hands while the reconciler takes over its spool."""
+    """A lost worker's last request is still in web's hands while the reconciler takes over its
+    spool.
+    """
     attempt = make.claimed()
     lines = [make.LINE + text + b"\n" for text in (b"one", b"two", b"three")]
     spool = b"".join(lines)

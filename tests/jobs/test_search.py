@@ -1,4 +1,7 @@
-"""A search finds what the lists show: the given name, the title derived without one, and the type."""
+"""A search finds what the lists show.
+
+The given name, the title derived without one, and the type.
+"""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""The summary of a project: what needs a person, what the last day brought, what is kept up to date."""
+"""The summary of a project.
+
+What needs a person, what the last day brought, what is kept up to date.
+"""
 
 import datetime as dt
 from typing import Any

@@ -90,7 +90,8 @@ def test_a_job_pinned_to_a_cluster_waits_for_that_one() -> None:
     eu.update(enabled=False)
     assert _said(asking) == (
         "cluster_disabled",
-        "Cluster eu-1 is disabled. Starts when an administrator enables it. It keeps its queue position.",
+        "Cluster eu-1 is disabled. Starts when an administrator enables it. It keeps its queue "
+        "position.",
     )
     at = utc_now().replace(hour=0, minute=0, second=1)
     eu.update(

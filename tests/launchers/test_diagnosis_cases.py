@@ -83,11 +83,11 @@ def test_every_category_of_a_cluster_is_reached() -> None:
 
 def test_a_right_that_is_missing_is_named() -> None:
     diagnosis = not_allowed(
-        'jobs.batch is forbidden: User "system:serviceaccount:mimir:orchestrator" cannot create resource "jobs" in API group "batch"'
+        'jobs.batch is forbidden: User "system:serviceaccount:mimir:orchestrator" cannot create '
+        'resource "jobs" in API group "batch"'
     )
-    assert (
-        diagnosis.summary
-        == 'Waiting: the cluster does not let "system:serviceaccount:mimir:orchestrator" create jobs.'
+    assert diagnosis.summary == (
+        'Waiting: the cluster does not let "system:serviceaccount:mimir:orchestrator" create jobs.'
     )
     assert diagnosis.waiting
     assert diagnosis.next_steps[0]["label"].startswith(

@@ -41,7 +41,8 @@ def _scenes() -> list[dict[str, Any]]:
             "job": kube.job(active=1),
             "pods": [
                 kube.unscheduled(
-                    "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint {a: b}."
+                    "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint "
+                    "{a: b}."
                 )
             ],
         },
@@ -211,7 +212,8 @@ def test_stored_evidence_of_a_job_holds_no_environment() -> None:
 def test_a_token_that_the_workers_log_repeats_is_taken_out() -> None:
     pod = kube.terminated(
         1,
-        message=f"traceback\nurllib: Bearer {TOKEN}x1234 and {TOKEN} and redis://:hunter2hunter2@redis:6379/0",
+        message=f"traceback\nurllib: Bearer {TOKEN}x1234 and {TOKEN} and "
+        "redis://:hunter2hunter2@redis:6379/0",
     )
     for told in (json.dumps(reduce_pod(pod)), repr(diagnose(kube.job(failed=1), [pod], []))):
         assert TOKEN not in told

@@ -178,10 +178,13 @@ def test_a_refusal_says_what_the_cluster_said(
 
 
 HUNG = [
-    'Internal error occurred: failed calling webhook "mutate.example.com": failed to call webhook: Post "https://x.ns.svc:443/mutate?timeout=10s":'
+    'Internal error occurred: failed calling webhook "mutate.example.com": failed to call '
+    'webhook: Post "https://x.ns.svc:443/mutate?timeout=10s":'
     " context deadline exceeded",
-    'Internal error occurred: failed calling webhook "mutate.example.com": Post https://x.ns.svc:443/: no endpoints available for service "x"',
-    'Internal error occurred: failed calling admission webhook "mutate.example.com": Post https://x/: net/http: request canceled (Client.Timeout)',
+    'Internal error occurred: failed calling webhook "mutate.example.com": Post '
+    'https://x.ns.svc:443/: no endpoints available for service "x"',
+    'Internal error occurred: failed calling admission webhook "mutate.example.com": Post '
+    "https://x/: net/http: request canceled (Client.Timeout)",
 ]
 
 

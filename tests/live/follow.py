@@ -1,4 +1,7 @@
-"""A client of the job's socket as a careful programmer would write it: resumes by seq, attempt and offset."""
+"""A client of the job's socket as a careful programmer would write it.
+
+Resumes by seq, attempt and offset.
+"""
 
 import json
 from dataclasses import dataclass, field
@@ -21,7 +24,10 @@ class Followed:
     offset: int = 0
 
     def take(self, message: dict[str, Any]) -> bool:
-        """Note one message; whether it was the end. Raises: AssertionError for a gap, a double or a wrong order."""
+        """Note one message.
+
+        Whether it was the end. Raises: AssertionError for a gap, a double or a wrong order.
+        """
         if message["kind"] == "event":
             assert message["seq"] == self.after + 1, f"event {message['seq']} after {self.after}"
             self.after = message["seq"]

@@ -1,4 +1,7 @@
-"""A channel layer that loses 30 % of its messages and doubles 10 %: what a socket has to live with. CHANNEL_LAYER names it."""
+"""A channel layer that loses 30 % of its messages and doubles 10 %.
+
+What a socket has to live with. CHANNEL_LAYER names it.
+"""
 
 import os
 import random

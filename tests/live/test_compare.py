@@ -1,4 +1,7 @@
-"""A follower that gets no hint at all: it compares itself with the store, since the last message has no successor to reveal its loss."""
+"""A follower that gets no hint at all.
+
+It compares itself with the store, since the last message has no successor to reveal its loss.
+"""
 
 import asyncio
 from typing import Any

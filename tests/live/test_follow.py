@@ -1,4 +1,7 @@
-"""Following a job through the frontend: nothing lost, nothing doubled, however often the line breaks and whatever Redis does."""
+"""Following a job through the frontend.
+
+Nothing lost, nothing doubled, however often the line breaks and whatever Redis does.
+"""
 
 import asyncio
 import datetime as dt

@@ -1,4 +1,7 @@
-"""Messages on the channel layer that are none of ours: no page shows what they say, and no socket ends by them."""
+"""Messages on the channel layer that are none of ours.
+
+No page shows what they say, and no socket ends by them.
+"""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,7 @@
-"""Bytes are stored once: only at the present end, only while the log is open, and read back as they came."""
+"""Bytes are stored once.
+
+Only at the present end, only while the log is open, and read back as they came.
+"""
 
 import pytest
 

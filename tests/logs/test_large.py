@@ -1,4 +1,7 @@
-"""100 MB of log with all that logs hold: read back byte for byte, in memory that does not grow with it."""
+"""100 MB of log with all that logs hold.
+
+Read back byte for byte, in memory that does not grow with it.
+"""
 
 import asyncio
 import contextlib
@@ -25,7 +28,8 @@ LONG_LINE = {SMALL: 500_000, LARGE: 25_000_000}
 GROWTH_KIB = 24 * 1024
 RECEIVE_BUFFER_BYTES = 4096
 
-# Writes about so many bytes to stdout, leaves their checksum as an artifact; stderr, a child and a daemon write too.
+# Writes about so many bytes to stdout, leaves their checksum as an artifact; stderr, a child and a
+# daemon write too.
 PROGRAM = r"""
 import hashlib, os, subprocess, sys, time
 total, long_line = int(sys.argv[1]), int(sys.argv[2])
@@ -70,7 +74,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 class Peaks(threading.Thread):
-    """The peak memory (VmHWM, KiB) of each process of ours, by name; of processes that come and go too."""
+    """The peak memory (VmHWM, KiB) of each process of ours, by name.
+
+    Of processes that come and go too.
+    """
 
     def __init__(self, stack: Stack, job: str) -> None:
         super().__init__(name="peaks", daemon=True)
@@ -259,7 +266,8 @@ def test_100_mb_read_back_as_they_were_written_in_memory_that_does_not_grow(
         print(f"\n  peak memory (VmHWM), MiB: at 2 MB, at 100 MB ({taken:.0f} s with all readers)")
         for name in sorted(large):
             print(
-                f"    {name:22} {small[name] / 1024:7.1f} {large[name] / 1024:7.1f}  {(large[name] - small[name]) / 1024:+.1f}"
+                f"    {name:22} {small[name] / 1024:7.1f} {large[name] / 1024:7.1f}  "
+                f"{(large[name] - small[name]) / 1024:+.1f}"
             )
     for seen, total in ((small_seen, SMALL), (large_seen, LARGE)):
         assert seen["size"] > total * 0.98

@@ -77,7 +77,10 @@ def test_rows_are_deleted_after_the_object_is_written(monkeypatch: pytest.Monkey
 
 
 def test_two_sealers_at_once_leave_one_whole_object(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both write before either points: under one name the loser's clean-up would remove what the winner points to."""
+    """Both write before either points.
+
+    Under one name the loser's clean-up would remove what the winner points to.
+    """
     attempt, text = _closed()
     both = threading.Barrier(2, timeout=10)
     real = sealing._point_to

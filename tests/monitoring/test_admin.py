@@ -1,4 +1,7 @@
-"""The admin at 30,000 jobs: no count over a table, no scan of one; and nothing in it that goes round a service."""
+"""The admin at 30,000 jobs.
+
+No count over a table, no scan of one; and nothing in it that goes round a service.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -65,11 +68,15 @@ _ATTEMPT_OF = ", ".join(
     for field in Attempt._meta.concrete_fields
 )
 _BESIDE = (
-    f"INSERT INTO jobs_attempt ({_ATTEMPT}) SELECT {_ATTEMPT_OF} FROM jobs_attempt like_it, jobs_job job WHERE job.id <> like_it.job_id",
-    "INSERT INTO jobs_jobevent (job_id, seq, at, attempt, kind, actor, data) SELECT id, n, created_at, 1, 'progress', 'x', '{}' "
+    f"INSERT INTO jobs_attempt ({_ATTEMPT}) SELECT {_ATTEMPT_OF} FROM jobs_attempt like_it, "
+    "jobs_job job WHERE job.id <> like_it.job_id",
+    "INSERT INTO jobs_jobevent (job_id, seq, at, attempt, kind, actor, data) SELECT id, n, "
+    "created_at, 1, 'progress', 'x', '{}' "
     "FROM jobs_job, generate_series(101, 102) n",
-    "INSERT INTO jobs_artifact (id, attempt_id, name, role, size_bytes, sha256, media_type, storage_key, created_at) "
-    "SELECT gen_random_uuid(), id, 'b.csv', 'artifact', 1, repeat('0', 64), 'text/csv', 'none/' || id, created_at FROM jobs_attempt",
+    "INSERT INTO jobs_artifact (id, attempt_id, name, role, size_bytes, sha256, media_type, "
+    "storage_key, created_at) "
+    "SELECT gen_random_uuid(), id, 'b.csv', 'artifact', 1, repeat('0', 64), 'text/csv', 'none/' "
+    "|| id, created_at FROM jobs_attempt",
     "ANALYZE",
 )
 

@@ -1,4 +1,8 @@
-"""`/metrics`: counters agree with the rows, whoever writes and folds at the same time, and a scrape is answered whatever is away."""
+"""`/metrics`.
+
+Counters agree with the rows, whoever writes and folds at the same time, and a scrape is answered
+whatever is away.
+"""
 
 import os
 import subprocess
@@ -29,7 +33,9 @@ def _scrape() -> Samples:
 
 
 def _some_of_everything() -> None:
-    """Jobs that wait, run, succeeded after a second try, failed, were cancelled before and after a claim."""
+    """Jobs that wait, run, succeeded after a second try, failed, were cancelled before and after a
+    claim.
+    """
     cluster_ensure()
     Cluster.objects.update(capacity_jobs=20)
     make.log(make.claimed(), b"one")

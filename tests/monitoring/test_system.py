@@ -30,7 +30,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def boss(monkeypatch: pytest.MonkeyPatch) -> Caller:
-    """A site administrator of an installation that works, on a disk of whatever fullness this machine has."""
+    """A site administrator of an installation that works, on a disk of whatever fullness this
+    machine has.
+    """
     monkeypatch.setattr(headlines, "STORAGE_FREE_SHARE_LEAST", 0.0)
     stored._kept = None
     for loop in ("dispatcher", "reconciler"):

@@ -1,6 +1,8 @@
-"""Runs the table: a copy of the tree for each mutant, its test, and a look at how it failed. Prints one line each; exit 1 if one survives.
+"""Runs the table: a copy of the tree for each mutant, its test, and a look at how it failed. Prints
+one line each; exit 1 if one survives.
 
-The tests have to pass in an unbroken copy first: one that always fails would seem to notice everything.
+The tests have to pass in an unbroken copy first: one that always fails would seem to notice
+everything.
 """
 
 import os
@@ -42,7 +44,8 @@ def main(wanted: str) -> int:
         began = time.monotonic()
         verdict = _verdict(mutant)
         print(
-            f"{'killed  ' if verdict == '' else 'SURVIVED'}  {mutant.name}  ({time.monotonic() - began:.0f} s) {verdict}",
+            f"{'killed  ' if verdict == '' else 'SURVIVED'}  {mutant.name}  "
+            f"({time.monotonic() - began:.0f} s) {verdict}",
             flush=True,
         )
         if verdict:
@@ -90,7 +93,10 @@ def _verdict(mutant: Mutant) -> str:
 
 
 def _by_assertion(test: str, output: str) -> bool:
-    """Whether the summary says that this test itself failed by an assertion: no import error, no time-out, no fixture's error."""
+    """Whether the summary says that this test itself failed by an assertion.
+
+    No import error, no time-out, no fixture's error.
+    """
     line = rf"^FAILED {re.escape(test)}(\[.*\])? - (assert |AssertionError|Failed: DID NOT RAISE)"
     return re.search(line, output, re.MULTILINE) is not None
 

@@ -1,4 +1,7 @@
-"""The one access function: one query, one 404 for missing and for not theirs, 403 for a lesser role."""
+"""The one access function.
+
+One query, one 404 for missing and for not theirs, 403 for a lesser role.
+"""
 
 from typing import Any
 

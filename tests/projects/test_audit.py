@@ -16,7 +16,10 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """The lines of the audit log. Its logger may be cached, so structlog's own capture would miss it."""
+    """The lines of the audit log.
+
+    Its logger may be cached, so structlog's own capture would miss it.
+    """
     found: list[dict[str, Any]] = []
 
     class Recorder:

@@ -1,4 +1,7 @@
-"""A wrong upload can be undone: the current version, deletion of what nothing needs, and the columns that differ."""
+"""A wrong upload can be undone.
+
+The current version, deletion of what nothing needs, and the columns that differ.
+"""
 
 import threading
 from pathlib import Path

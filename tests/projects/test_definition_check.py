@@ -1,4 +1,7 @@
-"""SQL of definitions is parsed in a bounded child: hostile text costs that child and its budget, never the server's memory or life."""
+"""SQL of definitions is parsed in a bounded child.
+
+Hostile text costs that child and its budget, never the server's memory or life.
+"""
 
 import time
 from pathlib import Path

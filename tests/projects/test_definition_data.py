@@ -1,4 +1,6 @@
-"""A check binds each step's SQL to the columns that its tables have now, names the place of an error, and says what it did not check."""
+"""A check binds each step's SQL to the columns that its tables have now, names the place of an
+error, and says what it did not check.
+"""
 
 from typing import Any
 
@@ -119,12 +121,14 @@ def test_columns_pass_from_step_to_step_in_the_order_of_the_run(caller: Caller) 
     steps = [
         _sql("SELECT month, hottest + 1 AS next FROM months", "final"),
         _sql(
-            "SELECT date_trunc('month', day) AS month, max(temp_max) AS hottest, sum(\"wind speed\") AS w FROM weather GROUP BY 1;-- x",
+            "SELECT date_trunc('month', day) AS month, max(temp_max) AS hottest, sum(\"wind "
+            'speed") AS w FROM weather GROUP BY 1;-- x',
             "months",
         ),
         READ,
         _sql(
-            "SELECT place.lat, tags[1], kind || 'x' AS k, weather.at AT TIME ZONE 'UTC' AS u, months.w + 1 AS w FROM weather, months",
+            "SELECT place.lat, tags[1], kind || 'x' AS k, weather.at AT TIME ZONE 'UTC' AS u, "
+            "months.w + 1 AS w FROM weather, months",
             "more",
         ),
     ]

@@ -23,8 +23,12 @@ def _columns(
 
 def test_every_kind_of_column_has_its_facts(tmp_path: Path) -> None:
     lines = [
-        '{"id": 9007199254740993, "x": 1.5, "day": "2025-01-03", "word": "a", "none": null, "at": {"x": 1}, "ok": true}',
-        '{"id": 7, "x": 1.5, "day": "2024-12-31", "word": null, "none": null, "at": null, "ok": false}',
+        (
+            '{"id": 9007199254740993, "x": 1.5, "day": "2025-01-03", "word": "a", "none": null, '
+            '"at": {"x": 1}, "ok": true}'
+        ),
+        '{"id": 7, "x": 1.5, "day": "2024-12-31", "word": null, "none": null, "at": null, "ok": '
+        "false}",
         '{"id": 8, "x": null, "day": null, "word": "a", "none": null, "at": {"x": 1}, "ok": true}',
     ]
     assert _columns(tmp_path, "\n".join(lines).encode()) == {

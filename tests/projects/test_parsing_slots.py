@@ -1,4 +1,6 @@
-"""Three heavy descriptions of one viewer block nobody else, and what was too much once is not tried again."""
+"""Three heavy descriptions of one viewer block nobody else, and what was too much once is not tried
+again.
+"""
 
 import contextlib
 import io

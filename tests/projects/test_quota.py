@@ -1,4 +1,7 @@
-"""One user or project cannot take the whole installation: each refusal says what to do, and the API shows the figures."""
+"""One user or project cannot take the whole installation.
+
+Each refusal says what to do, and the API shows the figures.
+"""
 
 import dataclasses
 from pathlib import Path

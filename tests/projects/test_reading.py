@@ -239,12 +239,24 @@ def _xlsx(*rows: list[Any]) -> bytes:
     package = "http://schemas.openxmlformats.org/package/2006/relationships"
     start = f'<Relationships xmlns="{package}">'
     files = {
-        "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>',
-        "_rels/.rels": f'{start}<Relationship Id="r1" Type="{rel}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{rel}"><sheets><sheet name="Trips" sheetId="1" r:id="r1"/></sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f'{start}<Relationship Id="r1" Type="{rel}/worksheet" Target="worksheets/sheet1.xml"/>'
+        "[Content_Types].xml": (
+            '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>'
+        ),
+        "_rels/.rels": (
+            f'{start}<Relationship Id="r1" Type="{rel}/officeDocument" '
+            'Target="xl/workbook.xml"/></Relationships>'
+        ),
+        "xl/workbook.xml": (
+            f'<workbook xmlns="{main}" xmlns:r="{rel}"><sheets><sheet name="Trips" sheetId="1" '
+            'r:id="r1"/></sheets></workbook>'
+        ),
+        "xl/_rels/workbook.xml.rels": f'{start}<Relationship Id="r1" Type="{rel}/worksheet" '
+        'Target="worksheets/sheet1.xml"/>'
         f'<Relationship Id="r2" Type="{rel}/styles" Target="styles.xml"/></Relationships>',
-        "xl/styles.xml": f'<styleSheet xmlns="{main}"><cellXfs count="2"><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>',
+        "xl/styles.xml": (
+            f'<styleSheet xmlns="{main}"><cellXfs count="2"><xf numFmtId="0"/><xf '
+            'numFmtId="14"/></cellXfs></styleSheet>'
+        ),
         "xl/worksheets/sheet1.xml": _SHEET % "".join(listed),
     }
     file = io.BytesIO()
@@ -345,7 +357,9 @@ def test_a_chosen_type_refuses_or_drops_the_cells_that_do_not_fit(tmp_path: Path
 
 
 def test_a_wide_table_is_read_within_the_limits_of_the_child(tmp_path: Path) -> None:
-    """As many columns as are accepted, within 512 MB of memory, and far from the 50 seconds of CPU time that a child may take."""
+    """As many columns as are accepted, within 512 MB of memory, and far from the 50 seconds of CPU
+    time that a child may take.
+    """
     count = 2000
     header = ",".join(f"c{number}" for number in range(count))
     content = "\n".join(
@@ -361,7 +375,9 @@ def test_a_wide_table_is_read_within_the_limits_of_the_child(tmp_path: Path) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", ["lines", "array"])
 def test_wide_json_is_read_within_the_limits_of_the_child(tmp_path: Path, layout: str) -> None:
-    """The most columns that are accepted take a small part of the 50 seconds of CPU time that a child may take; values are as in narrow files."""
+    """The most columns that are accepted take a small part of the 50 seconds of CPU time that a
+    child may take; values are as in narrow files.
+    """
     values = [
         "1",
         '"a\\"\\u00e9\\n"',

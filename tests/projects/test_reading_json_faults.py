@@ -1,4 +1,7 @@
-"""JSON that is nearly right: read where nothing is lost, otherwise refused with the place and what to do."""
+"""JSON that is nearly right.
+
+Read where nothing is lost, otherwise refused with the place and what to do.
+"""
 
 import json
 from pathlib import Path
@@ -88,7 +91,8 @@ def test_not_a_number_is_missing_and_reported(tmp_path: Path) -> None:
         ('{"a":1}\n{"a":2}\n{"a":"x', "Line 3, character 6: The text ends in the middle"),
         (
             '{"a":1}\n{"a":\n{"a":2}\n',
-            "Line 2, character 6: The line ends in the middle of a value. Write each object on one line",
+            "Line 2, character 6: The line ends in the middle of a value. Write each object on "
+            "one line",
         ),
         (
             '{"a":1}\n{"a":2}\n]',

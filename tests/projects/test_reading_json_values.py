@@ -1,4 +1,8 @@
-"""Generated JSON: what is read equals `json.loads` of the same text, or a warning names the column; lists as rows lose no item."""
+"""Generated JSON.
+
+What is read equals `json.loads` of the same text, or a warning names the column; lists as rows lose
+no item.
+"""
 
 import json
 import math
@@ -56,7 +60,8 @@ def _read(content: str, **options: Any) -> tuple[Reading, list[dict[str, Any]]]:
         found = read_bytes(Path(folder), content.encode(), **options)
         rows = run_sql(
             found.connection,
-            f"SELECT {', '.join(_shown(column) for column in found.schema)} FROM ({found.rows_sql})",
+            f"SELECT {', '.join(_shown(column) for column in found.schema)} FROM "
+            f"({found.rows_sql})",
         )
         return found, [
             {column["name"]: value for column, value in zip(found.schema, row, strict=True)}

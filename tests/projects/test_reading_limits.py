@@ -1,4 +1,6 @@
-"""JSON that would need more than a parsing child may use is refused with a sentence, by the real child."""
+"""JSON that would need more than a parsing child may use is refused with a sentence, by the real
+child.
+"""
 
 import json
 from pathlib import Path
@@ -20,7 +22,10 @@ def _refusal(folder: Path, content: str, **options: Any) -> str:
 def test_a_list_of_small_lists_that_python_cannot_hold_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The layouts are read by Python's parser: a MemoryError there must end as the usual refusal, without the child being killed."""
+    """The layouts are read by Python's parser.
+
+    A MemoryError there must end as the usual refusal, without the child being killed.
+    """
     monkeypatch.setattr(runner, "ADDRESS_BYTES_MAX", 400 * 1024**2)
     outcomes: list[child_process.Outcome] = []
     answer = runner._answer

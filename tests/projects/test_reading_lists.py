@@ -1,4 +1,7 @@
-"""Lists and objects in the rows of a JSON file: kept, as text, the first item, or one row for each item."""
+"""Lists and objects in the rows of a JSON file.
+
+Kept, as text, the first item, or one row for each item.
+"""
 
 import json
 from pathlib import Path

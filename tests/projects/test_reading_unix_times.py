@@ -1,4 +1,7 @@
-"""Numbers since 1970: times where the user chose a type of time, and a warning where a name and all values say time."""
+"""Numbers since 1970.
+
+Times where the user chose a type of time, and a warning where a name and all values say time.
+"""
 
 import json
 from pathlib import Path

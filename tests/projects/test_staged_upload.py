@@ -1,4 +1,7 @@
-"""Staged uploads: a file is sent once, its reading is changed, and it becomes a version; nobody else sees it."""
+"""Staged uploads.
+
+A file is sent once, its reading is changed, and it becomes a version; nobody else sees it.
+"""
 
 import contextlib
 import dataclasses
@@ -45,7 +48,10 @@ def _objects() -> int:
 
 
 def test_lists_of_a_json_file_become_rows_in_a_form_and_in_a_change(caller: Caller) -> None:
-    content = b'[{"id": 1, "tags": ["a", "b"], "at": 1700000000, "n": [1]}, {"id": 2, "tags": [], "at": 1700000001}]'
+    content = (
+        b'[{"id": 1, "tags": ["a", "b"], "at": 1700000000, "n": [1]}, {"id": 2, "tags": [], "at": '
+        b"1700000001}]"
+    )
     staged = _stage(caller, content, lists="first").json()
     assert staged["reading"]["list_columns"] == [{"name": "tags"}, {"name": "n"}]
     assert [warning["code"] for warning in staged["reading"]["warnings"]] == [

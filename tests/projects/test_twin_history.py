@@ -1,7 +1,9 @@
-"""A twin's history under any sequence of updates, edits and new definitions, with stale bases, wrong ETags and too many entities between them.
+"""A twin's history under any sequence of updates, edits and new definitions, with stale bases,
+wrong ETags and too many entities between them.
 
-Revision N never changes; the difference of N and M applied to N is M, both ways, for all pairs; an operator's edit survives every update;
-keys stay unique; what stands on the entities is the newest state. Each is held against a model that knows nothing of revisions.
+Revision N never changes; the difference of N and M applied to N is M, both ways, for all pairs; an
+operator's edit survives every update; keys stay unique; what stands on the entities is the newest
+state. Each is held against a model that knows nothing of revisions.
 """
 
 import copy
@@ -138,7 +140,10 @@ def _difference(
 def _applied(
     state: State, difference: dict[Name, tuple[EntityState | None, EntityState | None]]
 ) -> State:
-    """`state` with each field that differs set to its new value; an entity without a status is not there."""
+    """`state` with each field that differs set to its new value.
+
+    An entity without a status is not there.
+    """
     state = copy.deepcopy(state)
     for name, pair in difference.items():
         entity = state.get(name, EntityState(""))
@@ -164,7 +169,10 @@ def _fits(definition: dict[str, Any], type: str, name: str, value: Any) -> bool:
 
 
 class History(RuleBasedStateMachine):
-    """One twin, and what it ought to be: `entities` also holds removed ones, with the edits that wait for them to come again."""
+    """One twin, and what it ought to be.
+
+    `entities` also holds removed ones, with the edits that wait for them to come again.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -351,7 +359,9 @@ class History(RuleBasedStateMachine):
         assert _newest(self.twin) == self.recorded[before]
 
     def _record(self, kind: RevisionKind, always: bool = False) -> None:
-        """The twin is what it ought to be, at one more revision if anything differs from the one before."""
+        """The twin is what it ought to be, at one more revision if anything differs from the one
+        before.
+        """
         expected = {
             name: copy.deepcopy(entity)
             for name, entity in self.entities.items()

@@ -1,4 +1,7 @@
-"""Twins through their services, where one thing at a time is looked at: two at once, a large one, names and limits."""
+"""Twins through their services, where one thing at a time is looked at.
+
+Two at once, a large one, names and limits.
+"""
 
 import threading
 from dataclasses import replace
@@ -213,7 +216,10 @@ def test_a_unit_of_values_is_changed_only_with_a_choice(
         twin_definition_change(twin=twin, definition=_united(after), user=user)
     assert caught.value.code == "unit_changed"
     given = f"in {before}" if before else "without a unit"
-    message = f"3 values were given {given}, 1 of them manually. Saving does not convert them to {after or 'no unit'}"
+    message = (
+        f"3 values were given {given}, 1 of them manually. Saving does not convert them to "
+        f"{after or 'no unit'}"
+    )
     assert caught.value.detail == {"definition.types[0].properties[0].unit": message}
     assert {
         entity.key: entity.reported["p0"]["value"] for entity in Entity.objects.filter(twin=twin)

@@ -1,4 +1,7 @@
-"""Uploads: every kind of table people have, every kind of file that is none, within bounds. The content decides, never the name."""
+"""Uploads: every kind of table people have, every kind of file that is none, within bounds.
+
+The content decides, never the name.
+"""
 
 import bz2
 import contextlib
@@ -209,7 +212,10 @@ def test_a_file_over_the_limit_is_too_large(caller: Caller, settings: Any) -> No
 def test_a_csv_that_unfolds_without_end_is_stopped_and_leaves_nothing(
     caller: Caller, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
 ) -> None:
-    """Two thousand columns a line, most of them empty: small on the disk, large in memory. A second stands for the sixty."""
+    """Two thousand columns a line, most of them empty.
+
+    Small on the disk, large in memory. A second stands for the sixty.
+    """
     settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
     monkeypatch.setattr(runner, "SECONDS_MAX", 1)
     bomb = (

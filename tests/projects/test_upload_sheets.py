@@ -1,4 +1,7 @@
-"""A staged workbook: several sheets become one dataset, or one dataset each, all or none; each version owns its file."""
+"""A staged workbook.
+
+Several sheets become one dataset, or one dataset each, all or none; each version owns its file.
+"""
 
 import contextlib
 import dataclasses

@@ -30,7 +30,10 @@ class VirtualClock:
         self.apply()
 
     def apply(self, **_signal: object) -> None:
-        """Set the time, and the functions that return it, for this session. The product may open a new one at any time."""
+        """Set the time, and the functions that return it, for this session.
+
+        The product may open a new one at any time.
+        """
         with connection.cursor() as cursor:
             cursor.execute("SET search_path = virtual, public, pg_catalog")
             cursor.execute("SELECT set_config('mimir.now', %s, false)", [repr(self.now)])
@@ -38,7 +41,9 @@ class VirtualClock:
 
 @contextmanager
 def virtual_time(clock: VirtualClock) -> Iterator[None]:
-    """Every `utc_now` of the product, Django's own `now` and this session's clock functions tell `clock`'s time."""
+    """Every `utc_now` of the product, Django's own `now` and this session's clock functions tell
+    `clock`'s time.
+    """
     real, django_real = mimir.lib.clock.utc_now, timezone.now
     patched = [
         module for module in list(sys.modules.values()) if getattr(module, "utc_now", None) is real
@@ -51,7 +56,8 @@ def virtual_time(clock: VirtualClock) -> Iterator[None]:
             cursor.execute("CREATE SCHEMA IF NOT EXISTS virtual")
             for name in _FUNCTIONS:
                 cursor.execute(
-                    f"CREATE OR REPLACE FUNCTION virtual.{name}() RETURNS timestamptz LANGUAGE sql STABLE AS "
+                    f"CREATE OR REPLACE FUNCTION virtual.{name}() RETURNS timestamptz LANGUAGE "
+                    "sql STABLE AS "
                     "$$ SELECT to_timestamp(current_setting('mimir.now')::float8) $$"
                 )
         connection_created.connect(clock.apply)

@@ -37,14 +37,18 @@ class Result:
             for trouble in TROUBLES
         ]
         told = (
-            f"{self.scenarios} scenarios in {self.seconds / 60:.1f} min, {self.rounds} rounds, a pass without an answer of the cluster "
+            f"{self.scenarios} scenarios in {self.seconds / 60:.1f} min, {self.rounds} rounds, a "
+            "pass without an answer of the cluster "
             f"{self.away} times, {len(self.wrong)} promises broken"
         )
         return "\n".join([head, *rows, told])
 
 
 def scenarios(number: int) -> tuple[list[Scenario], bool]:
-    """Those of world `number`; each second world follows by watches, where the troubles of watches belong."""
+    """Those of world `number`.
+
+    Each second world follows by watches, where the troubles of watches belong.
+    """
     dice = random.Random(number)  # noqa: S311 - the same dice for the same world
     follows = bool(number % 2)
     cells = WATCHED if follows else LISTED
@@ -60,7 +64,10 @@ def scenarios(number: int) -> tuple[list[Scenario], bool]:
 
 
 def run_world(fake: FakeKubernetes, number: int, result: Result) -> list[str]:
-    """Run world `number` on an empty database and count it in `result`. Return the broken promises."""
+    """Run world `number` on an empty database and count it in `result`.
+
+    Return the broken promises.
+    """
     began = time.monotonic()
     made, follows = scenarios(number)
     with world(fake, made, seed=number, follow=follows) as run:

@@ -27,7 +27,10 @@ def fake() -> Iterator[FakeKubernetes]:
 
 @pytest.fixture
 def run(fake: FakeKubernetes) -> Iterator[World]:
-    """One job that begins on a cluster of its own, which goes away when the test says so; `local` stands beside it."""
+    """One job that begins on a cluster of its own, which goes away when the test says so.
+
+    `local` stands beside it.
+    """
     scenario = Scenario(Deed.CLUSTER_BACK, Phase.CLEANING)
     with world(fake, [scenario], seed=1) as created:
         scenario.order = Order(
@@ -174,7 +177,10 @@ def test_unreachable_and_cancelled_before_the_claim_it_ends_at_once(run: World) 
 
 
 def test_back_after_the_grace_the_old_worker_is_refused_and_removed(running: World) -> None:
-    """It runs on all the time; whatever it says after its cluster is back is answered 410, and the outcome is applied once."""
+    """It runs on all the time.
+
+    Whatever it says after its cluster is back is answered 410, and the outcome is applied once.
+    """
     _place(running).cut_off(silent=True)
     running.rounds_of(12, seconds=60)
     assert running.job.attempt == 2
@@ -209,7 +215,10 @@ def test_back_after_the_grace_the_old_worker_is_refused_and_removed(running: Wor
 
 
 def test_web_down_for_longer_than_the_grace_period_loses_no_worker(running: World) -> None:
-    """No worker gets through and no cluster answers, but nobody was there to hear them; then they have the time to come back."""
+    """No worker gets through and no cluster answers, but nobody was there to hear them.
+
+    Then they have the time to come back.
+    """
     with mock.patch("jobs.liveness.uptime.GAP_SECONDS", 100):
         _place(running).cut_off(silent=True)
         running.rounds_of(2, seconds=30)
@@ -266,7 +275,10 @@ def test_a_heartbeat_that_comes_again_begins_the_grace_anew(running: World) -> N
 
 
 def test_a_cluster_that_answers_intermittently_loses_no_worker(running: World) -> None:
-    """A worker shown as alive is not lost, however silent: each answer restarts the grace period."""
+    """A worker shown as alive is not lost, however silent.
+
+    Each answer restarts the grace period.
+    """
     for _ in range(5):
         _place(running).cut_off(silent=True)
         running.rounds_of(5, seconds=100, workers_act=False)

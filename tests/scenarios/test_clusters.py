@@ -1,4 +1,7 @@
-"""Two clusters: one that is away gets no new work, and what runs there is not declared dead for that."""
+"""Two clusters.
+
+One that is away gets no new work, and what runs there is not declared dead for that.
+"""
 
 from collections.abc import Iterator
 from unittest import mock

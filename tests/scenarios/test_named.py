@@ -40,7 +40,10 @@ def run(cluster: FakeKubernetes) -> Iterator[World]:
 
 
 def _answer_is_lost(run: World) -> None:
-    """The create is done, its answer is lost, and so is each look at it, for a while; nobody has claimed yet."""
+    """The create is done, its answer is lost, and so is each look at it, for a while.
+
+    Nobody has claimed yet.
+    """
     run.fake.fault(Fault.DROP_AFTER_COMMIT, verb="create", resource="jobs")
     run.fake.fault(Fault.DROP_BEFORE_COMMIT, verb="get", resource="jobs", count=None)
     run.fake.fault(Fault.ERROR_BEFORE_COMMIT, verb="create", resource="jobs", count=None)
@@ -94,7 +97,10 @@ def test_created_but_the_answer_lost_until_the_launch_time_limit(run: World) -> 
 
 @pytest.mark.parametrize("how", ["TTL", "deleted by hand"])
 def test_created_but_the_answer_lost_and_the_object_gone(run: World, how: str) -> None:
-    """The same number is launched again: nobody had claimed it, no answer of its launch is known."""
+    """The same number is launched again.
+
+    Nobody had claimed it, no answer of its launch is known.
+    """
     _answer_is_lost(run)
     name = run.attempt().name
     run.fake.fault(Fault.ERROR_BEFORE_COMMIT, verb="list", count=None)
@@ -134,7 +140,9 @@ def test_a_create_that_lands_after_the_job_ended_and_after_clean_up(run: World) 
 
 
 def test_the_uid_of_a_deleted_twin_recorded_late(run: World) -> None:
-    """The first object was deleted and the attempt launched again, when the first answer is recorded: presence is judged by the attempt."""
+    """The first object was deleted and the attempt launched again, when the first answer is
+    recorded: presence is judged by the attempt.
+    """
     answers: list[dict[UUID, Launched]] = []
     with mock.patch("jobs.dispatch.launch.record_launched", answers.append):
         run.rounds_of(1, workers_act=False)
@@ -234,7 +242,10 @@ def test_a_403_of_everything_is_reported_and_ends_once_it_is_fixed(run: World) -
 def test_a_stopping_worker_ends_with_the_state_of_the_cluster(
     run: World, act: Act | None, reason: FailureReason
 ) -> None:
-    """Its own word comes first, and does not say who asked; with no other trace, and when it never goes, that word holds."""
+    """Its own word comes first, and does not say who asked.
+
+    With no other trace, and when it never goes, that word holds.
+    """
     run.rounds_of(2)
     for _repeated in range(2):
         assert _stopping(run) == JobStatus.RUNNING
@@ -262,7 +273,10 @@ def test_a_stopping_worker_can_be_cancelled(run: World) -> None:
 
 @pytest.mark.parametrize("succeeds", [True, False])
 def test_a_sidecar_that_does_not_end_holds_no_capacity(run: World, succeeds: bool) -> None:
-    """The worker is gone when its own container has ended; its Job goes with the sidecar once the log is sealed."""
+    """The worker is gone when its own container has ended.
+
+    Its Job goes with the sidecar once the log is sealed.
+    """
     run.fake.script(sidecar=True)
     run.workers.succeeds[run.job.id] = succeeds
     run.rounds_of(1)
@@ -319,7 +333,8 @@ def test_a_worker_without_dns_is_reported_as_such(run: World) -> None:
     name = run.attempt().name
     run.fake.append_log(
         name,
-        b"worker: the orchestrator does not answer, retrying: gaierror: [Errno -3] Temporary failure in name resolution\n",
+        b"worker: the orchestrator does not answer, retrying: gaierror: [Errno -3] Temporary "
+        b"failure in name resolution\n",
     )
     run.rounds_of(8, workers_act=False, seconds=60)
     attempt = run.attempt()
@@ -394,7 +409,10 @@ def test_a_worker_on_a_silent_node_says_so_while_it_waits(run: World) -> None:
 
 
 def test_a_pod_that_tolerates_a_node_that_never_returns(run: World) -> None:
-    """The cluster never takes the pod away, and shows it as running; its node is silent, and so is the worker."""
+    """The cluster never takes the pod away, and shows it as running.
+
+    Its node is silent, and so is the worker.
+    """
     for _ in range(5):
         run.advance(20)  # web has settled
     run.rounds_of(2)

@@ -1,4 +1,7 @@
-"""Possible troubles and their times. `test_scenarios` checks that all faults of the fake are here."""
+"""Possible troubles and their times.
+
+`test_scenarios` checks that all faults of the fake are here.
+"""
 
 import random
 from dataclasses import dataclass
@@ -122,7 +125,10 @@ def _node(fake: FakeKubernetes, trouble: Trouble, node: str, dice: random.Random
 def _fault(
     fake: FakeKubernetes, fault: Fault, worker: str, phase: Phase, dice: random.Random
 ) -> None:
-    """Aimed at the next requests about this worker, or at those that everything depends on: a create before it, then lists and deletes."""
+    """Aimed at the next requests about this worker, or at those that everything depends on.
+
+    A create before it, then lists and deletes.
+    """
     seconds = (
         0.01
         if fault in (Fault.LATENCY, Fault.TIMEOUT_BEFORE_COMMIT, Fault.TIMEOUT_AFTER_COMMIT)

@@ -175,7 +175,10 @@ class World:
         return place.launcher if place is not None else self.launcher
 
     def settled(self) -> bool:
-        """Whether every job has ended, and every attempt and object is cleaned up; on a cluster that never comes back, given up."""
+        """Whether every job has ended, and every attempt and object is cleaned up.
+
+        On a cluster that never comes back, given up.
+        """
         unclean = Attempt.objects.filter(cleaned_up_at=None).exclude(
             cluster__in=self.lost_for_ever()
         )
@@ -187,7 +190,9 @@ class World:
         return self.rounds > 0 and not any(self.left().values())
 
     def left(self) -> dict[str, int]:
-        """Jobs and pods of the clusters but for those that wait for a node, or a cluster, that never comes back."""
+        """Jobs and pods of the clusters but for those that wait for a node, or a cluster, that
+        never comes back.
+        """
         lost = {
             each.order.worker
             for each in self.scenarios
@@ -392,7 +397,9 @@ def _submit(created: World) -> None:
 
 
 def _forgetful(created: World) -> Any:
-    """The record of launches, without those whose dispatcher dies between the answer and the record: each once."""
+    """The record of launches, without those whose dispatcher dies between the answer and the
+    record: each once.
+    """
     real = launch_outcome.record_launched
 
     def record(launched: Any) -> None:

@@ -1,4 +1,5 @@
-"""`make screenshots`: every page, light and dark, wide and phone, into var/screenshots; a word as argument takes only the pages that bear it.
+"""`make screenshots`: every page, light and dark, wide and phone, into var/screenshots; a word as
+argument takes only the pages that bear it.
 
 `python -m tests.screenshots readme` takes the README's pictures, into docs/images.
 """

@@ -1,4 +1,7 @@
-"""An installation with something to see: the demo, jobs in every state, data sets, a log that moves."""
+"""An installation with something to see.
+
+The demo, jobs in every state, data sets, a log that moves.
+"""
 
 import json
 import os
@@ -162,7 +165,10 @@ class Scene:
         self._held = 0  # the worker that is kept from claiming
 
     def make(self, *, more: bool = False) -> None:
-        """All of it; what is to run still runs. `more`: also what is rare, for which the installation has to retry and launch slowly."""
+        """All of it; what is to run still runs.
+
+        `more`: also what is rare, for which the installation has to retry and launch slowly.
+        """
         assert run_demo(Places(self.stack.var), submit=True, say=lambda line: None)
         rows = self.stack.call("GET", f"/api/v1/projects/{PROJECT}/jobs/").json()["results"]
         self.jobs["succeeded"] = next(
@@ -229,7 +235,10 @@ class Scene:
         os.kill(self._held, signal.SIGCONT)
 
     def _models(self, *, trained: bool) -> None:
-        """A model of each task, with plots that have something to show; `trained`: the classes by real jobs."""
+        """A model of each task, with plots that have something to show.
+
+        `trained`: the classes by real jobs.
+        """
         rides = [shelf.regression(1, 1.085), shelf.regression(2)]
         write_versions(
             self.stack,
@@ -329,7 +338,9 @@ class Scene:
         wait_for(lambda: self.stack.job(self.jobs["retrying"])["attempt"] == 2, "it tries again")
 
     def _twin(self) -> None:
-        """Twelve stations in two districts, three updates of which the last one leaves one out, and two edits."""
+        """Twelve stations in two districts, three updates of which the last one leaves one out, and
+        two edits.
+        """
         make_twin(self.stack, PROJECT, STATIONS, _TWIN)
         update_twin(
             self.stack,

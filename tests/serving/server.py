@@ -1,4 +1,7 @@
-"""A real server in this process: our connections and limits around a small application, with short times."""
+"""A real server in this process.
+
+Our connections and limits around a small application, with short times.
+"""
 
 import asyncio
 import contextlib
@@ -23,7 +26,10 @@ MARK = contextvars.ContextVar("mark", default="")  # what a request leaves in it
 
 @dataclass
 class Reader:
-    """Answers with the number of bytes that it read, in a thread as Django does; `/unread/` reads nothing, `/large/` answers much."""
+    """Answers with the number of bytes that it read, in a thread as Django does.
+
+    `/unread/` reads nothing, `/large/` answers much.
+    """
 
     requests: int = 0
     at_once: int = 0

@@ -19,7 +19,10 @@ def _post(path: str, size_bytes: int) -> bytes:
 
 
 def test_no_context_variable_of_an_upload_reaches_the_next_request_on_its_connection() -> None:
-    """While an upload is read, uvicorn pauses and resumes the connection; asyncio then keeps the context of who resumed it."""
+    """While an upload is read, uvicorn pauses and resumes the connection.
+
+    Asyncio then keeps the context of who resumed it.
+    """
     with serving() as server:
         with server.connect() as connection:
             for path, size_bytes in (("/upload/", 2 * MIB), ("/next/", 10), ("/last/", 10)):

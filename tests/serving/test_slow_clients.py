@@ -1,4 +1,7 @@
-"""Clients that are slow on purpose: each has a time limit at every place where it can stop, and holds little until then."""
+"""Clients that are slow on purpose.
+
+Each has a time limit at every place where it can stop, and holds little until then.
+"""
 
 import contextlib
 import socket

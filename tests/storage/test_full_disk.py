@@ -1,4 +1,7 @@
-"""A disk that is full or cannot be written, a database without a free connection: told with a sentence, and over as soon as it is over."""
+"""A disk that is full or cannot be written, a database without a free connection.
+
+Told with a sentence, and over as soon as it is over.
+"""
 
 import errno
 import os

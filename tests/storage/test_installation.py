@@ -1,4 +1,7 @@
-"""A whole installation whose artifacts are in a bucket: four jobs, each using what the one before made, while the bucket is away now and then."""
+"""A whole installation whose artifacts are in a bucket.
+
+Four jobs, each using what the one before made, while the bucket is away now and then.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

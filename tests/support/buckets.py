@@ -1,4 +1,7 @@
-"""A bucket for tests: one S3 server a session, a bucket of its own for each use, and faults on order."""
+"""A bucket for tests.
+
+One S3 server a session, a bucket of its own for each use, and faults on order.
+"""
 
 import atexit
 import os

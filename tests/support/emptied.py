@@ -1,4 +1,8 @@
-"""A pytest plugin: how a test with real transactions leaves the database. Rows are deleted; Django's flush writes all permissions anew each time."""
+"""A pytest plugin.
+
+How a test with real transactions leaves the database. Rows are deleted; Django's flush writes all
+permissions anew each time.
+"""
 
 from typing import Any
 
@@ -9,7 +13,10 @@ KEPT = ("django_migrations", "django_content_type", "auth_permission")  # what m
 
 
 def _rows_delete(alias: str) -> None:
-    """All rows of all tables, in one statement and without triggers: each table is emptied, so no reference can be left."""
+    """All rows of all tables, in one statement and without triggers.
+
+    Each table is emptied, so no reference can be left.
+    """
     connection = connections[alias]
     tables = [
         table

@@ -1,4 +1,7 @@
-"""The Dockerfiles, read: their instructions, and what of this repository an image holds, laid out as the image has it."""
+"""The Dockerfiles, read.
+
+Their instructions, and what of this repository an image holds, laid out as the image has it.
+"""
 
 import re
 import shutil

@@ -178,7 +178,10 @@ def reconcile(passes: int = 1) -> None:
 
 
 def settle() -> None:
-    """Passes until nothing moves, twice: asking a worker to end moves no row, seeing it gone does."""
+    """Passes until nothing moves, twice.
+
+    Asking a worker to end moves no row, seeing it gone does.
+    """
     cluster = cluster_ensure()
     quiet = 0
     for _ in range(30):
@@ -190,7 +193,9 @@ def settle() -> None:
 def twin(
     of: Project, name: str, definition: dict[str, Any], entities: dict[str, dict[str, Any]]
 ) -> Twin:
-    """A twin with entities of its first type, in revision 1, as an update from a dataset `<name>-data` made them."""
+    """A twin with entities of its first type, in revision 1, as an update from a dataset
+    `<name>-data` made them.
+    """
     made = twin_create(project=of, name=name, definition=definition, user=of.created_by)  # type: ignore[arg-type]
     version = dataset_version(of, f"{name}-data")
     with transaction.atomic():

@@ -1,4 +1,7 @@
-"""The shipped manifests, read as a cluster would: objects by kind and name, pods, what their environment says."""
+"""The shipped manifests, read as a cluster would.
+
+Objects by kind and name, pods, what their environment says.
+"""
 
 from functools import cache
 from pathlib import Path

@@ -1,18 +1,29 @@
-"""Projects with very many jobs, written straight into the table: what reads of them cost, not how they came to be."""
+"""Projects with very many jobs, written straight into the table.
+
+What reads of them cost, not how they came to be.
+"""
 
 from django.db import connection
 
 from jobs.models import Job
 
 RARE_NAME, RARE_LABEL = "Quarterly closing", {"case": "K-4711"}  # of one job in ten thousand
-SHARES = "CASE WHEN mod(n, 20) = 0 THEN 'failed' WHEN mod(n, 50) = 1 THEN 'cancelled' ELSE 'succeeded' END"
+SHARES = (
+    "CASE WHEN mod(n, 20) = 0 THEN 'failed' WHEN mod(n, 50) = 1 THEN 'cancelled' ELSE 'succeeded' "
+    "END"
+)
 TYPES = (
-    "CASE WHEN mod(n, 10) < 7 THEN 'pipeline_execution' WHEN mod(n, 10) = 7 THEN 'ml_training' WHEN mod(n, 10) = 8 THEN 'ml_inference' "
+    "CASE WHEN mod(n, 10) < 7 THEN 'pipeline_execution' WHEN mod(n, 10) = 7 THEN 'ml_training' "
+    "WHEN mod(n, 10) = 8 THEN 'ml_inference' "
     "ELSE 'digital_twin_update' END"
 )
-NAMES = f"CASE WHEN mod(n, 10000) = 77 THEN '{RARE_NAME}' WHEN mod(n, 2) = 0 THEN 'Nightly load of region ' || mod(n, 100) ELSE '' END"
+NAMES = (
+    f"CASE WHEN mod(n, 10000) = 77 THEN '{RARE_NAME}' WHEN mod(n, 2) = 0 THEN 'Nightly load of "
+    "region ' || mod(n, 100) ELSE '' END"
+)
 LABELS = (
-    "CASE WHEN mod(n, 10000) = 77 THEN '{\"case\": \"K-4711\"}'::jsonb WHEN mod(n, 4) = 0 THEN jsonb_build_object('team', 'team ' || mod(n, 5)) "
+    'CASE WHEN mod(n, 10000) = 77 THEN \'{"case": "K-4711"}\'::jsonb WHEN mod(n, 4) = 0 THEN '
+    "jsonb_build_object('team', 'team ' || mod(n, 5)) "
     "ELSE '{}'::jsonb END"
 )
 PARAMETERS = (
@@ -23,7 +34,8 @@ PARAMETERS = (
 )
 DIAGNOSIS = '{"category": "exit_code", "summary": "It broke.", "detail": "", "next_steps": []}'
 _OWN = {
-    "id": "(lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || substr(md5(random()::text), 1, 3) || '8' "
+    "id": "(lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || "
+    "substr(md5(random()::text), 1, 3) || '8' "
     "|| substr(md5(random()::text), 1, 15))::uuid",
     "name": NAMES,
     "labels": LABELS,
@@ -42,14 +54,18 @@ _OWN = {
 
 
 def jobs_like(job: Job, count: int, *, days: int = 60) -> None:
-    """`count` ended jobs beside `job`, spread over the last `days`, of all types, names and ends. Then the planner's statistics."""
+    """`count` ended jobs beside `job`, spread over the last `days`, of all types, names and ends.
+
+    Then the planner's statistics.
+    """
     columns = [str(field.column) for field in Job._meta.concrete_fields]
     values = ", ".join(_OWN.get(column, f'like_it."{column}"') for column in columns)
     names = ", ".join(f'"{column}"' for column in columns)
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO jobs_job ({names}) SELECT {values} FROM jobs_job like_it, "
-            "(SELECT n, now() - n * %s / %s * interval '1 day' - interval '90 seconds' AS at FROM generate_series(1, %s) n) made "
+            "(SELECT n, now() - n * %s / %s * interval '1 day' - interval '90 seconds' AS at FROM "
+            "generate_series(1, %s) n) made "
             "WHERE like_it.id = %s",
             [float(days), float(count), count, job.id],
         )

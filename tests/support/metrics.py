@@ -1,4 +1,7 @@
-"""Judging `/metrics`: what it says against what the rows say, and one scrape against the one before."""
+"""Judging `/metrics`.
+
+What it says against what the rows say, and one scrape against the one before.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,39 +10,46 @@ from prometheus_client.parser import text_string_to_metric_families
 
 Labels = tuple[tuple[str, str], ...]
 Samples = dict[tuple[str, Labels], float]
-# Counters that rows can vouch for: name, labels, and the statement that counts the rows; zero where it says nothing.
+# Counters that rows can vouch for: name, labels, and the statement that counts the rows; zero where
+# it says nothing.
 _ROWS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("mimir_jobs_submitted_total", ("type",), "SELECT type, count(*) FROM jobs_job GROUP BY 1"),
     (
         "mimir_jobs_finished_total",
         ("type", "status", "reason"),
-        "SELECT type, status, reason, count(*) FROM jobs_job WHERE finished_at IS NOT NULL GROUP BY 1, 2, 3",
+        "SELECT type, status, reason, count(*) FROM jobs_job WHERE finished_at IS NOT NULL GROUP "
+        "BY 1, 2, 3",
     ),
     (
         "mimir_attempts_tried_again_total",
         ("type", "reason"),
-        "SELECT type, e.data ->> 'reason', count(*) FROM jobs_jobevent e JOIN jobs_job j ON j.id = e.job_id "
+        "SELECT type, e.data ->> 'reason', count(*) FROM jobs_jobevent e JOIN jobs_job j ON j.id "
+        "= e.job_id "
         "WHERE kind = 'job.attempt_ended' GROUP BY 1, 2",
     ),
     (
         "mimir_log_bytes_total",
         ("type",),
-        "SELECT type, sum(log_end) FROM jobs_attempt a JOIN jobs_job j ON j.id = a.job_id WHERE log_closed_at IS NOT NULL GROUP BY 1",
+        "SELECT type, sum(log_end) FROM jobs_attempt a JOIN jobs_job j ON j.id = a.job_id WHERE "
+        "log_closed_at IS NOT NULL GROUP BY 1",
     ),
     (
         "mimir_job_launch_seconds_count",
         ("type",),
-        "SELECT type, count(*) FROM jobs_attempt a JOIN jobs_job j ON j.id = a.job_id WHERE claimed_at IS NOT NULL GROUP BY 1",
+        "SELECT type, count(*) FROM jobs_attempt a JOIN jobs_job j ON j.id = a.job_id WHERE "
+        "claimed_at IS NOT NULL GROUP BY 1",
     ),
     (
         "mimir_job_duration_seconds_count",
         ("type",),
-        "SELECT type, count(*) FROM jobs_job WHERE finished_at IS NOT NULL AND started_at IS NOT NULL GROUP BY 1",
+        "SELECT type, count(*) FROM jobs_job WHERE finished_at IS NOT NULL AND started_at IS NOT "
+        "NULL GROUP BY 1",
     ),
     (
         "mimir_job_duration_seconds_sum",
         ("type",),
-        "SELECT type, sum(greatest(0, extract(epoch FROM finished_at - started_at))) FROM jobs_job WHERE finished_at IS NOT NULL "
+        "SELECT type, sum(greatest(0, extract(epoch FROM finished_at - started_at))) FROM "
+        "jobs_job WHERE finished_at IS NOT NULL "
         "AND started_at IS NOT NULL GROUP BY 1",
     ),
     (
@@ -61,7 +71,10 @@ def samples(text: str) -> Samples:
 
 
 def disagreements(found: Samples, connection: Any) -> list[str]:
-    """One sentence for each figure that is not what the rows say. `connection` gives cursors; nothing else writes meanwhile."""
+    """One sentence for each figure that is not what the rows say.
+
+    `connection` gives cursors; nothing else writes meanwhile.
+    """
     told = []
     for name, labels, statement in _ROWS:
         with connection.cursor() as cursor:
@@ -87,7 +100,10 @@ def backwards(before: Samples, after: Samples) -> list[str]:
 
 
 def unbalanced(found: Samples) -> list[str]:
-    """In one scrape every submitted job either has ended or has not: a figure from another moment than the rest would show."""
+    """In one scrape every submitted job either has ended or has not.
+
+    A figure from another moment than the rest would show.
+    """
     sums: dict[str, float] = {}
     for (name, _of), value in found.items():
         sums[name] = sums.get(name, 0.0) + value

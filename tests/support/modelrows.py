@@ -1,4 +1,7 @@
-"""Model versions written into an installation's database: for tests of what one sees of them, which need no training."""
+"""Model versions written into an installation's database.
+
+For tests of what one sees of them, which need no training.
+"""
 
 import json
 import subprocess
@@ -31,7 +34,10 @@ model.save()
 def write_versions(
     stack: Stack, *, project: str, name: str, dataset: str, versions: list[dict[str, Any]]
 ) -> None:
-    """The next versions of a model, trained on the newest version of `dataset`; each as the API answers one. They have no file."""
+    """The next versions of a model, trained on the newest version of `dataset`.
+
+    Each as the API answers one. They have no file.
+    """
     environment = {
         **psutil.Process(stack.pids("web")[0]).environ(),
         "DJANGO_SETTINGS_MODULE": "mimir.settings.orchestrator",

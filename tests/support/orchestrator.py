@@ -24,7 +24,10 @@ Answer = tuple[int, Any]
 
 
 class Orchestrator:
-    """Takes one attempt's log, events and artifacts, and its end. `answers[name]` is asked first: (status, body), or None for the usual answer."""
+    """Takes one attempt's log, events and artifacts, and its end.
+
+    `answers[name]` is asked first: (status, body), or None for the usual answer.
+    """
 
     def __init__(self, steps: list[dict[str, Any]], **limits: int) -> None:
         self.claim: dict[str, Any] = {

@@ -1,4 +1,8 @@
-"""A pytest plugin: how `-n` divides the tests. A folder that shares one installation or browser is never divided; else each file goes by itself."""
+"""A pytest plugin.
+
+How `-n` divides the tests. A folder that shares one installation or browser is never divided; else
+each file goes by itself.
+"""
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling

@@ -16,7 +16,8 @@ def connect(files: list[str], folder: str) -> Any:
     connection = duckdb.connect(config={"memory_limit": "512MB", "threads": 1})
     for setting in (
         "TimeZone = 'UTC'",
-        "disabled_optimizers = 'common_subexpressions'",  # its time grows with the square of the columns
+        # its time grows with the square of the columns
+        "disabled_optimizers = 'common_subexpressions'",
         f"allowed_paths = [{', '.join(map(quoted, files))}]",
         f"allowed_directories = [{quoted(folder)}]",
         f"temp_directory = {quoted(folder + '/spill')}",

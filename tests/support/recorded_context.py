@@ -1,4 +1,7 @@
-"""A workload's context without a supervisor: inputs are files on this machine, what is delivered and said is kept."""
+"""A workload's context without a supervisor.
+
+Inputs are files on this machine, what is delivered and said is kept.
+"""
 
 import json
 import shutil

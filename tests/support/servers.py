@@ -1,4 +1,5 @@
-"""pytest plugin: PostgreSQL and Valkey of one test session, started for the first test that needs them.
+"""pytest plugin: PostgreSQL and Valkey of one test session, started for the first test that needs
+them.
 
 Addresses and passwords are chosen when the plugin is loaded, because pytest-django reads the
 settings before any conftest.py. The servers start with the fixture `servers`, on which the
@@ -96,7 +97,10 @@ class Servers:
 
 
 def _bound_socket() -> socket.socket:
-    """A socket that holds a free port and does not listen: who connects early is refused at once."""
+    """A socket that holds a free port and does not listen.
+
+    Who connects early is refused at once.
+    """
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind(("127.0.0.1", 0))
@@ -129,7 +133,10 @@ def _environment(folder: str, database_url: str, redis_url: str) -> dict[str, st
 
 
 def _choose() -> Servers | None:
-    """Set the environment of the settings. None: DATABASE_URL and REDIS_URL name the user's servers."""
+    """Set the environment of the settings.
+
+    None: DATABASE_URL and REDIS_URL name the user's servers.
+    """
     folder = tempfile.TemporaryDirectory(prefix="mimir-tests-")
     atexit.register(folder.cleanup)
     Path(folder.name, "artifacts").mkdir()

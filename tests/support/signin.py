@@ -8,7 +8,10 @@ from tests.support.stack import Stack
 
 
 def sign_in(stack: Stack) -> httpx.Client:
-    """A client that signed in by the form, as the first administrator; close it after use. Raises: httpx.HTTPStatusError."""
+    """A client that signed in by the form, as the first administrator.
+
+    Close it after use. Raises: httpx.HTTPStatusError.
+    """
     person = stack.client_for(None)
     form = person.get("/signin/").raise_for_status().text
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form)

@@ -1,4 +1,7 @@
-"""A real installation, as `make up` runs it, with its own state, ports and crash points; and a client that uses it like anybody."""
+"""A real installation, as `make up` runs it, with its own state, ports and crash points.
+
+And a client that uses it like anybody.
+"""
 
 import json
 import os
@@ -114,12 +117,16 @@ class Stack:
         self.client = self.client_for(self.described["token"])
 
     def client_for(self, token: str | None) -> httpx.Client:
-        """A client of the API by way of the frontend; a broken connection is tried again, as any client would."""
+        """A client of the API by way of the frontend.
+
+        A broken connection is tried again, as any client would.
+        """
         headers = {"Host": httpx.URL(self.described["frontend_url"]).netloc.decode()}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         base = self.described["frontend_url"].replace("localhost", "127.0.0.1")
-        # Plain HTTP: without `verify` no certificates are read, which would take 17 ms of the process that measures.
+        # Plain HTTP: without `verify` no certificates are read, which would take 17 ms of the
+        # process that measures.
         return httpx.Client(
             base_url=base, headers=headers, timeout=60, trust_env=False, verify=False
         )  # noqa: S501
@@ -237,7 +244,9 @@ class Stack:
     def call(
         self, method: str, path: str, seconds: float = 30.0, **arguments: Any
     ) -> httpx.Response:
-        """A request, repeated while the installation is on its feet again (a connection that breaks, 502 to 504)."""
+        """A request, repeated while the installation is on its feet again (a connection that
+        breaks, 502 to 504).
+        """
         end = time.monotonic() + seconds
         while True:
             try:
@@ -284,7 +293,9 @@ class Stack:
         return str(made.json()["id"])
 
     def submit_oracle(self, then: str = "true", **fields: Any) -> str:
-        """A job that writes its attempt into the oracle, a file outside our database, and then does `then`."""
+        """A job that writes its attempt into the oracle, a file outside our database, and then does
+        `then`.
+        """
         return self.submit(self.oracle_line(then), **fields)
 
     def submit_writing(self, then: str = "echo one; echo two") -> tuple[str, str]:
@@ -310,7 +321,10 @@ class Stack:
         ]
 
     def oracle_line(self, then: str = "true") -> str:
-        """The shell command of such a job. Its home is in the folder of its worker, whose name ends with the attempt's number."""
+        """The shell command of such a job.
+
+        Its home is in the folder of its worker, whose name ends with the attempt's number.
+        """
         return f'echo "$JOB_ID $ATTEMPT_ID $HOME" >> {self.oracle}; {then}'
 
     def job(self, job: str) -> dict[str, Any]:
@@ -323,7 +337,10 @@ class Stack:
         return str(self.job(job)["status"])
 
     def wait_status(self, job: str, *statuses: str, seconds: float = 60.0) -> dict[str, Any]:
-        """The job, once it stands in one of these. Raises: TimeoutError, AssertionError when it ended otherwise."""
+        """The job, once it stands in one of these.
+
+        Raises: TimeoutError, AssertionError when it ended otherwise.
+        """
 
         def there() -> dict[str, Any] | None:
             found = self.job(job)
@@ -398,7 +415,10 @@ class Stack:
         return counts
 
     def ran_as(self, job: str) -> list[int]:
-        """The numbers of the attempts that ran, in the order they began; one that ran twice stands there twice."""
+        """The numbers of the attempts that ran, in the order they began.
+
+        One that ran twice stands there twice.
+        """
         lines = [line.split(" ", 2) for line in self.oracle.read_text().splitlines()]
         return [
             int(Path(home).parent.name.rpartition("-")[2])
@@ -409,7 +429,8 @@ class Stack:
     def assert_whole(
         self, job: str, *, status: str = "succeeded", seconds: float = 60.0, oracle: bool = True
     ) -> dict[str, Any]:
-        """It ended once, as told; each attempt ran at most once, the winning one exactly once; its worker is gone and cleaned up.
+        """It ended once, as told; each attempt ran at most once, the winning one exactly once; its
+        worker is gone and cleaned up.
 
         `oracle`: it has a command that writes into the oracle.
         """

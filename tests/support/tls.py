@@ -1,4 +1,7 @@
-"""A load balancer that ends TLS, small and honest: one request a connection, X-Forwarded-* as such a one adds them."""
+"""A load balancer that ends TLS, small and honest.
+
+One request a connection, X-Forwarded-* as such a one adds them.
+"""
 
 import asyncio
 import contextlib
@@ -18,9 +21,11 @@ from cryptography.x509.oid import NameOID
 
 @contextmanager
 def tls_proxy(folder: Path, *, port: int, upstream_port: int, client: str) -> Iterator[Path]:
-    """https://localhost:<port> in front of http://127.0.0.1:<upstream_port>; yields the certificate to trust.
+    """https://localhost:<port> in front of http://127.0.0.1:<upstream_port>; yields the certificate
+    to trust.
 
-    `client`: the address it says its clients have, since tests cannot come from anywhere but loopback.
+    `client`: the address it says its clients have, since tests cannot come from anywhere but
+    loopback.
     """
     certificate = certificate_file(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -64,7 +69,10 @@ async def _pass_on(
 
 
 def _forwarded(head: bytes, address: str) -> bytes:
-    """The request's head with what the proxy knows; addresses that came in stay in front, as proxies leave them."""
+    """The request's head with what the proxy knows.
+
+    Addresses that came in stay in front, as proxies leave them.
+    """
     request, *lines = head.rstrip(b"\r\n").split(b"\r\n")
     named = [
         (line.partition(b":")[0].strip().lower(), line.partition(b":")[2].strip()) for line in lines

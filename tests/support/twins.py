@@ -17,7 +17,10 @@ def make_twin(stack: Stack, project: str, name: str, definition: dict[str, Any])
 def update_twin(
     stack: Stack, project: str, name: str, csv: str, **parameters: Any
 ) -> dict[str, Any]:
-    """Upload `csv` as the next version of the twin's dataset and run an update from it; the job's result."""
+    """Upload `csv` as the next version of the twin's dataset and run an update from it.
+
+    The job's result.
+    """
     base = f"/api/v1/projects/{project}/"
     data = {"name": f"{name}-data"}
     uploaded = stack.call(

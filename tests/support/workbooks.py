@@ -1,4 +1,7 @@
-"""Small workbooks in formats that no pinned library writes: .xls (BIFF8 in an OLE file), .ods and .xlsx (XML in a zip archive)."""
+"""Small workbooks in formats that no pinned library writes.
+
+.xls (BIFF8 in an OLE file), .ods and .xlsx (XML in a zip archive).
+"""
 
 import datetime as dt
 import io
@@ -102,7 +105,8 @@ def ods(*rows: Sequence[Cell]) -> bytes:
         for name in ("office", "table", "text")
     )
     content = (
-        f'<?xml version="1.0" encoding="UTF-8"?><office:document-content {names}><office:body><office:spreadsheet><table:table table:name="Trips">'
+        '<?xml version="1.0" encoding="UTF-8"?><office:document-content '
+        f'{names}><office:body><office:spreadsheet><table:table table:name="Trips">'
         f"{listed}</table:table></office:spreadsheet></office:body></office:document-content>"
     )
     kind = "application/vnd.oasis.opendocument.spreadsheet"
@@ -127,7 +131,10 @@ def _ods_cell(value: Cell) -> str:
         kind = ("string", "")
     else:
         kind = ("float", f'office:value="{value}"')
-    return f'<table:table-cell office:value-type="{kind[0]}" {kind[1]}><text:p>{value}</text:p></table:table-cell>'
+    return (
+        f'<table:table-cell office:value-type="{kind[0]}" '
+        f"{kind[1]}><text:p>{value}</text:p></table:table-cell>"
+    )
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
@@ -165,17 +172,28 @@ def xlsx_of(
         for number, (name, _) in numbered
     )
     relations = (
-        f'<Relationship Id="r{number}" Type="{_OFFICE}/worksheet" Target="worksheets/sheet{number}.xml"/>'
+        (
+            f'<Relationship Id="r{number}" Type="{_OFFICE}/worksheet" '
+            f'Target="worksheets/sheet{number}.xml"/>'
+        )
         for number, _ in numbered
     )
     parts = {
-        "[Content_Types].xml": f'<Types xmlns="{_PACKAGE}/content-types"><Default Extension="rels" ContentType='
-        f'"application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/xl/workbook.xml" ContentType="{_KINDS}.sheet.main+xml"/>'
+        "[Content_Types].xml": f'<Types xmlns="{_PACKAGE}/content-types"><Default '
+        'Extension="rels" ContentType='
+        '"application/vnd.openxmlformats-package.relationships+xml"/><Override '
+        f'PartName="/xl/workbook.xml" ContentType="{_KINDS}.sheet.main+xml"/>'
         f"{''.join(override.format(number) for number, _ in numbered)}</Types>",
-        "_rels/.rels": f'<Relationships xmlns="{_PACKAGE}/relationships"><Relationship Id="r1" Type="{_OFFICE}/officeDocument" '
+        "_rels/.rels": f'<Relationships xmlns="{_PACKAGE}/relationships"><Relationship Id="r1" '
+        f'Type="{_OFFICE}/officeDocument" '
         'Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets>{"".join(entries)}</sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_PACKAGE}/relationships">{"".join(relations)}</Relationships>',
+        "xl/workbook.xml": (
+            f'<workbook xmlns="{_MAIN}" '
+            f'xmlns:r="{_OFFICE}"><sheets>{"".join(entries)}</sheets></workbook>'
+        ),
+        "xl/_rels/workbook.xml.rels": (
+            f'<Relationships xmlns="{_PACKAGE}/relationships">{"".join(relations)}</Relationships>'
+        ),
         **{f"xl/worksheets/sheet{number}.xml": _worksheet(rows) for number, (_, rows) in numbered},
     }
     return zipped({name: content.encode() for name, content in parts.items()})

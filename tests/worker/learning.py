@@ -1,4 +1,7 @@
-"""Training and inference as a worker does them, in this process: tables in, delivered files and events out."""
+"""Training and inference as a worker does them, in this process.
+
+Tables in, delivered files and events out.
+"""
 
 import json
 from pathlib import Path

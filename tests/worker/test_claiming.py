@@ -29,7 +29,8 @@ def test_a_pod_without_dns_prints_each_cause_once(
 
 def test_other_causes_are_quoted_and_none_is_invented() -> None:
     message = never_claimed(
-        "worker: the orchestrator does not answer, retrying: ConnectionRefusedError: [Errno 111] Connection refused\n"
+        "worker: the orchestrator does not answer, retrying: ConnectionRefusedError: [Errno 111] "
+        "Connection refused\n"
     )
     assert "Connection refused" in message.summary
     assert "DNS" not in message.summary

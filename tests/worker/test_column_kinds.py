@@ -166,7 +166,10 @@ def test_bytes_are_refused_as_a_property_with_their_row(tmp_path: Path) -> None:
 
 
 def _train_case(folder: Path) -> tuple[Any, dict[str, Any]]:
-    """Features of every kind: a number, a whole number, a category, a truth value, a time, codes."""
+    """Features of every kind.
+
+    A number, a whole number, a category, a truth value, a time, codes.
+    """
     random = np.random.default_rng(0)
     table = pa.table(
         {
@@ -256,7 +259,8 @@ def test_a_row_of_other_types_is_predicted_as_its_values_are(
 MISFITS: dict[str, tuple[dict[str, Any], str]] = {
     "text for a number": (
         {"n": pa.array(["many"])},
-        "column n is VARCHAR and holds 'many' in row 1, and the model was trained on a number (BIGINT)",
+        "column n is VARCHAR and holds 'many' in row 1, and the model was trained on a number "
+        "(BIGINT)",
     ),
     "text for a truth value": (
         {"flag": pa.array(["perhaps"])},
@@ -338,7 +342,10 @@ def test_a_column_of_nearly_all_numbers_is_reported_and_used_as_a_number(
     context, report = train(tmp_path, _numbers_with(cells), target="y", algorithm="linear")
     assert {"name": "x", "kind": "number", "type": "DOUBLE"} in report["signature"]["features"]
     assert report["metrics"]["r2"] > 0.8
-    message = f"Column x is text because of {cells[0]!r} in row 12: {80 - len(cells)} of its 80 values are numbers. It is used as a number"
+    message = (
+        f"Column x is text because of {cells[0]!r} in row 12: {80 - len(cells)} of its 80 values "
+        "are numbers. It is used as a number"
+    )
     assert message in context.notices()
 
 
@@ -369,9 +376,9 @@ def test_a_target_that_is_nearly_all_numbers_is_learned_as_a_number(tmp_path: Pa
     context, report = train(tmp_path, table, target="y", algorithm="linear")
     assert (report["task"], report["training"]["dropped_rows"]) == ("regression", 1)
     assert (
-        "The target y is text because of 'many' in row 60: 59 of its 60 values are numbers. It is learned as a number"
-        in context.notices()
-    )
+        "The target y is text because of 'many' in row 60: 59 of its 60 values are numbers. "
+        "It is learned as a number"
+    ) in context.notices()
     context, report = train(
         tmp_path / "b",
         table.set_column(1, "y", pa.array(["1", "2"] * 29 + ["x", "x"])),

@@ -22,7 +22,10 @@ SOURCE = {
     "uses": "sql",
     "with": {"query": "SELECT 1 AS n UNION ALL SELECT 2 ORDER BY n"},
 }
-PANDAS = "import pandas as pd; pd.read_parquet('inputs/src.parquet').assign(z=1).to_parquet('outputs/clean.parquet')"
+PANDAS = (
+    "import pandas as pd; "
+    "pd.read_parquet('inputs/src.parquet').assign(z=1).to_parquet('outputs/clean.parquet')"
+)
 
 
 def _command(code: str, *tables: str, identifier: str = "clean") -> dict[str, Any]:
@@ -64,7 +67,8 @@ def test_a_declared_table_can_be_written_queried_and_read_by_a_later_command(
         "with": {"query": "SELECT sum(n) AS n, sum(z) AS z FROM CLEAN"},
     }
     later = _command(
-        "import pandas as pd; pd.read_parquet('inputs/clean.parquet').to_csv('outputs/seen.txt', index=False)",
+        "import pandas as pd; pd.read_parquet('inputs/clean.parquet').to_csv('outputs/seen.txt', "
+        "index=False)",
         identifier="later",
     )
     context, result = _run(tmp_path, SOURCE, _command(code, "clean"), later, total, _write("total"))
@@ -81,7 +85,10 @@ def test_a_declared_table_can_be_written_queried_and_read_by_a_later_command(
 
 
 def test_a_command_can_hand_on_several_tables_beside_its_artifacts(tmp_path: Path) -> None:
-    code = "for name in ('good', 'bad'): open(f'outputs/{name}.csv', 'w').write(f'word\\n{name}\\n')\nopen('outputs/note.txt', 'w').write('x')"
+    code = (
+        "for name in ('good', 'bad'): open(f'outputs/{name}.csv', "
+        "'w').write(f'word\\n{name}\\n')\nopen('outputs/note.txt', 'w').write('x')"
+    )
     joined = {
         "id": "both",
         "uses": "sql",
@@ -100,7 +107,8 @@ def test_a_command_can_hand_on_several_tables_beside_its_artifacts(tmp_path: Pat
 def test_a_table_written_without_a_query_keeps_its_types(tmp_path: Path) -> None:
     code = (
         "import pyarrow as pa, pyarrow.parquet as pq, datetime as dt\n"
-        "pq.write_table(pa.table({'at': pa.array([dt.datetime(2024, 1, 1)], pa.timestamp('ns', 'UTC')), 'n': pa.array([2**63], pa.uint64())}), "
+        "pq.write_table(pa.table({'at': pa.array([dt.datetime(2024, 1, 1)], pa.timestamp('ns', "
+        "'UTC')), 'n': pa.array([2**63], pa.uint64())}), "
         "'outputs/clean.parquet')"
     )
     context, result = _run(tmp_path, _command(code, "clean"), _write("clean"))
@@ -119,7 +127,8 @@ BAD = {
         "did not write the table more",
     ),
     "two files": (
-        "open('outputs/clean.csv', 'w').write('a\\n1\\n'); open('outputs/clean.jsonl', 'w').write('{}')",
+        "open('outputs/clean.csv', 'w').write('a\\n1\\n'); open('outputs/clean.jsonl', "
+        "'w').write('{}')",
         ["clean"],
         "more than one file",
     ),
@@ -146,7 +155,8 @@ def test_a_table_that_is_not_there_fails_the_step_and_nothing_is_kept(
         _run(
             tmp_path,
             _command(
-                f"open('outputs/note.txt', 'w').write('x') if {what!r} != 'no folder' else 0\n{code}",
+                f"open('outputs/note.txt', 'w').write('x') if {what!r} != 'no folder' else "
+                f"0\n{code}",
                 *tables,
             ),
         )
@@ -204,7 +214,10 @@ def test_the_graph_leads_from_the_command_to_what_reads_its_tables() -> None:
 
 
 def test_an_empty_table_has_its_columns(tmp_path: Path) -> None:
-    code = "import pyarrow as pa, pyarrow.parquet as pq; pq.write_table(pa.table({'a': pa.array([], pa.int32())}), 'outputs/clean.parquet')"
+    code = (
+        "import pyarrow as pa, pyarrow.parquet as pq; pq.write_table(pa.table({'a': pa.array([], "
+        "pa.int32())}), 'outputs/clean.parquet')"
+    )
     context, result = _run(tmp_path, _command(code, "clean"), _write("clean"))
     assert result["outputs"][0]["row_count"] == 0
     assert pq.read_schema(context.delivered["dataset-w.parquet"]).field("a").type == pa.int32()
@@ -212,13 +225,16 @@ def test_an_empty_table_has_its_columns(tmp_path: Path) -> None:
 
 def test_a_command_without_tables_does_not_wait_for_the_file_reader(tmp_path: Path) -> None:
     script = (
-        "import sys\nfrom pathlib import Path\nfrom jobs.worker.pipelines.runner import run_pipeline\n"
+        "import sys\nfrom pathlib import Path\nfrom jobs.worker.pipelines.runner import "
+        "run_pipeline\n"
         "from tests.support.recorded_context import RecordedContext\n"
         "steps = [{'id': 'say', 'uses': 'command', 'with': {'argv': ['/bin/true']}}]\n"
         "context = RecordedContext(Path(sys.argv[1]), type='pipeline_execution', parameters={})\n"
-        "context.inputs.append({'name': 'pipeline', 'kind': 'pipeline', 'definition': {'steps': steps}})\n"
+        "context.inputs.append({'name': 'pipeline', 'kind': 'pipeline', 'definition': {'steps': "
+        "steps}})\n"
         "run_pipeline(context)\n"
-        "print([name for name in sys.modules if name.startswith(('mimir.lib.reading', 'duckdb', 'pyarrow'))])"
+        "print([name for name in sys.modules if name.startswith(('mimir.lib.reading', 'duckdb', "
+        "'pyarrow'))])"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)],

@@ -21,12 +21,17 @@ from tests.support.stack import wait_for
 pytestmark = pytest.mark.timeout(90)
 MIB = 1024 * 1024
 # This machine's own cgroup holds the tests too: the worker is shown another.
-ENTRY = "import sys, pathlib, jobs.worker.cgroup as c\nc.MOUNTED = pathlib.Path(sys.argv[1])\nfrom jobs.worker.__main__ import main\nsys.exit(main())"
+ENTRY = (
+    "import sys, pathlib, jobs.worker.cgroup as c\nc.MOUNTED = pathlib.Path(sys.argv[1])\nfrom "
+    "jobs.worker.__main__ import main\nsys.exit(main())"
+)
 
 
 @dataclass
 class Container:
-    """A worker's process, the orchestrator it talks to, and the folder that stands for what is mounted."""
+    """A worker's process, the orchestrator it talks to, and the folder that stands for what is
+    mounted.
+    """
 
     orchestrator: Orchestrator
     folder: Path

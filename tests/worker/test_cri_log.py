@@ -1,4 +1,6 @@
-"""Any bytes in any pieces come out of the raw reader as they went in, and no stored line is longer than a stored line may be."""
+"""Any bytes in any pieces come out of the raw reader as they went in, and no stored line is longer
+than a stored line may be.
+"""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -1,4 +1,7 @@
-"""Every way a worker may end: the API and the page say the cause and what to do within seconds, and no process of it is left."""
+"""Every way a worker may end.
+
+The API and the page say the cause and what to do within seconds, and no process of it is left.
+"""
 
 import html
 import os
@@ -30,7 +33,11 @@ def person(_installation: Stack) -> Iterator[httpx.Client]:
 
 @dataclass(frozen=True)
 class Death:
-    """A way to end. `command`: for a shell, or an argv; `says`: a pattern of the summary; `next_step`: the first thing to do."""
+    """A way to end.
+
+    `command`: for a shell, or an argv; `says`: a pattern of the summary; `next_step`: the first
+    thing to do.
+    """
 
     name: str
     command: str | list[str]
@@ -41,7 +48,10 @@ class Death:
 
 
 _GROW = "held = []\nfor _ in range(4000): held.append(b'x' * 1048576)\n"
-_CHILD = "import subprocess; subprocess.run(['python3', '-c', 'held = b\"x\" * (1 << 30); import time; time.sleep(300)'])"
+_CHILD = (
+    "import subprocess; subprocess.run(['python3', '-c', 'held = b\"x\" * (1 << 30); import time; "
+    "time.sleep(300)'])"
+)
 _SMALL = (("resources", {"memory": "300Mi"}),)
 _MEMORY = r"Ran out of memory in step run\. Used (\d+(?:\.\d+)?) (MiB|GiB) of its 300 MiB\."
 _DAEMON = (
@@ -257,7 +267,10 @@ def test_a_command_that_ignores_a_cancel_is_ended(stack: Stack) -> None:
 
 
 def test_a_command_may_close_its_stdout_and_write_elsewhere(stack: Stack) -> None:
-    """Descriptors past 2 are not handed on: a write there fails in the command, and harms nobody."""
+    """Descriptors past 2 are not handed on.
+
+    A write there fails in the command, and harms nobody.
+    """
     program = (
         "import os; os.close(1); os.close(2)\n"
         "for number in range(3, 64):\n"
@@ -286,7 +299,8 @@ def test_user_code_finds_no_secret_of_ours(stack: Stack) -> None:
         "while pid > 1:\n"
         "    try: print('above', pid, pathlib.Path(f'/proc/{pid}/environ').read_bytes())\n"
         "    except OSError as error: print('above', pid, type(error).__name__)\n"
-        "    pid = int(pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[1])\n"
+        "    pid = "
+        "int(pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[1])\n"
     )
     job = stack.submit(
         [{"id": "run", "uses": "command", "with": {"argv": ["python3", "-c", program]}}]
@@ -310,7 +324,10 @@ def test_an_orchestrator_that_is_away_loses_nothing_of_more_than_a_spool_can_hol
     stack: Stack,
 ) -> None:
     """The workload blocks until the spool has space; then all its output is stored."""
-    program = "import sys\nfor number in range(200_000): print('%040d' % number)\nopen('outputs/end', 'w').write('x')"
+    program = (
+        "import sys\nfor number in range(200_000): print('%040d' % number)\nopen('outputs/end', "
+        "'w').write('x')"
+    )
     pid = stack.pids("web")[0]
     job = _running(stack, f'sleep 1; exec python3 -c "{program}"')
     os.kill(pid, signal.SIGSTOP)

@@ -1,4 +1,7 @@
-"""Definitions and parameters: what is refused, with the path of the bad field, and what depends on what."""
+"""Definitions and parameters.
+
+What is refused, with the path of the bad field, and what depends on what.
+"""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""Reading a URL that a user wrote: which addresses are never asked, and what a source that misbehaves comes to."""
+"""Reading a URL that a user wrote.
+
+Which addresses are never asked, and what a source that misbehaves comes to.
+"""
 
 import ipaddress
 import socket
@@ -23,7 +26,10 @@ Serve = Callable[..., str]
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Start a server that hands each connection's first line to `answer(line, connection)`; its address."""
+    """Start a server that hands each connection's first line to `answer(line, connection)`.
+
+    Its address.
+    """
     servers: list[socket.socket] = []
 
     def begin(answer: Callable[[str, socket.socket], None]) -> str:
@@ -189,7 +195,9 @@ def _resolve(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
 def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name that means a public address when it is asked for the first time, and this machine ever after."""
+    """A name that means a public address when it is asked for the first time, and this machine ever
+    after.
+    """
     connected = _resolve(monkeypatch, ["8.8.8.8"], ["127.0.0.1"])
     failure = _failure("http://rebinds.example/x", tmp_path / "x", allow=[])
     assert failure.reason is FailureReason.SOURCE_UNAVAILABLE
@@ -340,7 +348,10 @@ def test_a_body_over_the_limit_is_refused_before_all_of_it_came(
 def test_a_source_that_drips_is_cut_at_the_time_limit(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: bytes
 ) -> None:
-    """Before its head, in it, and in its body, with or without a length: each single read gets something in time."""
+    """Before its head, in it, and in its body, with or without a length.
+
+    Each single read gets something in time.
+    """
     monkeypatch.setattr(fetch, "TOTAL_SECONDS", 0.5)
 
     def drip(_line: str, connection: socket.socket) -> None:

@@ -134,9 +134,9 @@ def test_a_table_that_does_not_fit_is_refused_with_each_difference(tmp_path: Pat
         infer(tmp_path / "i", table, trained.delivered["model.skops"], report["signature"])
     assert caught.value.reason is FailureReason.SIGNATURE_MISMATCH
     assert (
-        "column size is missing (there is Size); column town is BIGINT, and the model was trained on text (VARCHAR)"
-        in caught.value.message
-    )
+        "column size is missing (there is Size); column town is BIGINT, and the model was "
+        "trained on text (VARCHAR)"
+    ) in caught.value.message
     assert (
         "none of its values is one of the model's categories (Bergen, Oslo)" in caught.value.message
     )
@@ -195,7 +195,8 @@ NOT_MODELS: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "a foreign type": (
         lambda: skops.io.dumps(make_pipeline(FunctionTransformer(_zip), LinearRegression())),
-        "it has types that Mimir models do not use (tests.worker.test_inference._zip). It was not loaded",
+        "it has types that Mimir models do not use (tests.worker.test_inference._zip). It was not "
+        "loaded",
     ),
 }
 

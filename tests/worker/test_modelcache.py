@@ -1,4 +1,8 @@
-"""The cache of models: fetched once, checked at every load, worth nothing to another project, harmless when anything is killed or full."""
+"""The cache of models.
+
+Fetched once, checked at every load, worth nothing to another project, harmless when anything is
+killed or full.
+"""
 
 import hashlib
 import io
@@ -193,7 +197,8 @@ def test_a_writer_that_is_killed_before_the_rename_leaves_no_entry(tmp_path: Pat
     (tmp_path / "model").write_bytes(MODEL)
     code = (
         "import sys; from pathlib import Path; from jobs.worker.modelcache import ModelCache\n"
-        f"ModelCache(Path(sys.argv[1]), '{OURS}', limit_bytes={LARGE}).keep('{SHA}', {len(MODEL)}, open(sys.argv[2], 'rb'))"
+        f"ModelCache(Path(sys.argv[1]), '{OURS}', limit_bytes={LARGE}).keep('{SHA}', "
+        f"{len(MODEL)}, open(sys.argv[2], 'rb'))"
     )
     # As the supervisor runs: without site-packages, which the cache asks for itself.
     argv = [sys.executable, "-S", "-c", code, str(folder), str(tmp_path / "model")]

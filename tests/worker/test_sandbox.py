@@ -1,4 +1,7 @@
-"""DuckDB as a `sql` step gets it: even a statement that no check had seen reaches these tables and nothing else."""
+"""DuckDB as a `sql` step gets it.
+
+Even a statement that no check had seen reaches these tables and nothing else.
+"""
 
 from pathlib import Path
 
@@ -104,7 +107,8 @@ def test_what_does_not_fit_into_memory_spills_into_scratch_and_is_removed(
     connection, spill = _connection(tables), tables.folder / "spill"
     sizes: list[int] = []
     connection.execute(
-        "CREATE TABLE big AS SELECT hash(range) AS h, md5(range::VARCHAR) || md5((-range)::VARCHAR) AS t FROM range(800_000)"
+        "CREATE TABLE big AS SELECT hash(range) AS h, md5(range::VARCHAR) || "
+        "md5((-range)::VARCHAR) AS t FROM range(800_000)"
     )
     sizes.append(sum(file.stat().st_size for file in spill.iterdir()))
     assert copy_to(connection, "SELECT * FROM big ORDER BY h", tables.path("out")) == 800_000

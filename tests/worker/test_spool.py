@@ -1,4 +1,7 @@
-"""The spool: what is in its folder is the log, whoever reads it, in whatever pieces it was written; a full disk damages nothing."""
+"""The spool: what is in its folder is the log, whoever reads it, in whatever pieces it was written.
+
+A full disk damages nothing.
+"""
 
 import hashlib
 import os

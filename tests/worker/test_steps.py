@@ -244,7 +244,8 @@ def test_a_url_is_read_by_its_content(stack: Stack, web: str, path: str) -> None
             "/private",
             {},
             "invalid_input",
-            "127.0.0.2, a private or special-purpose address. An administrator can allow it in READ_URL_ALLOW",
+            "127.0.0.2, a private or special-purpose address. An administrator can allow it in "
+            "READ_URL_ALLOW",
         ),
     ],
 )
@@ -281,8 +282,10 @@ def test_a_command_finds_the_workers_python_the_tables_and_who_it_is(
         "count = duckdb.sql(\"SELECT sum(n) FROM 'inputs/twice.parquet'\").fetchall()[0][0]\n"
         "try: open('inputs/a.parquet', 'r+').close(); writable = os.getuid() != 0\n"
         "except OSError: writable = False\n"
-        "facts = {'rows': table.num_rows, 'names': table.column_names, 'sum': int(count), 'writable': writable}\n"
-        "facts |= {'inputs': sorted(os.listdir('inputs')), 'job': os.environ['JOB_ID'], 'attempt': os.environ['ATTEMPT_ID']}\n"
+        "facts = {'rows': table.num_rows, 'names': table.column_names, 'sum': int(count), "
+        "'writable': writable}\n"
+        "facts |= {'inputs': sorted(os.listdir('inputs')), 'job': os.environ['JOB_ID'], "
+        "'attempt': os.environ['ATTEMPT_ID']}\n"
         "json.dump(facts, open('outputs/facts.json', 'w'))"
     )
     steps = [
@@ -316,10 +319,12 @@ def test_what_is_left_in_outputs_becomes_artifacts_under_safe_names(stack: Stack
     code = (
         "import os, socket\n"
         "os.makedirs('outputs/deep/er'); os.makedirs('outputs/empty')\n"
-        "for name in ['plain.txt', 'deep/er/nested.txt', 'sp ace é.txt', '.hidden', '-dash', 'a' * 240, 'dataset-write_taken.parquet']:\n"
+        "for name in ['plain.txt', 'deep/er/nested.txt', 'sp ace é.txt', '.hidden', '-dash', 'a' "
+        "* 240, 'dataset-write_taken.parquet']:\n"
         "    open('outputs/' + name, 'w').write(name)\n"
         "open(b'outputs/\\xff\\xfe', 'w').write('bytes')\n"
-        "os.symlink('/etc/passwd', 'outputs/link'); os.symlink('/etc', 'outputs/folder-link'); os.mkfifo('outputs/pipe')\n"
+        "os.symlink('/etc/passwd', 'outputs/link'); os.symlink('/etc', 'outputs/folder-link'); "
+        "os.mkfifo('outputs/pipe')\n"
         "socket.socket(socket.AF_UNIX).bind('outputs/socket')\n"
     )
     steps = [_step("a", "sql", query="SELECT 1 AS n"), _python("make", code), _write("a", "taken")]
@@ -344,9 +349,9 @@ def test_outputs_that_became_a_link_are_not_followed(stack: Stack) -> None:
     job = _failed(
         stack, [_step("make", "command", argv=["sh", "-c", "rmdir outputs && ln -s /etc outputs"])]
     )
-    assert (
-        job["message"]
-        == "Step make failed: the command removed its folder outputs/, or replaced it with a link or a file"
+    assert job["message"] == (
+        "Step make failed: the command removed its folder outputs/, or replaced it with a "
+        "link or a file"
     )
     assert _artifacts(stack, job) == {}
 

@@ -56,7 +56,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
     def begin(
         script: str = "echo one", *, prelude: str = "", table: bytes = b"", **limits: int
     ) -> Worker:
-        """`prelude`: Python that runs in the supervisor before it begins, to break a part of it; `table`: a CSV that a step reads first."""
+        """`prelude`: Python that runs in the supervisor before it begins, to break a part of it.
+
+        `table`: a CSV that a step reads first.
+        """
         read = [{"id": "numbers", "uses": "read", "with": {"dataset": "numbers"}}] if table else []
         orchestrator = Orchestrator([*read, *_steps(script)], **limits)
         if table:
@@ -217,9 +220,9 @@ def test_a_supervisor_that_breaks_itself_kills_its_workload_and_leaves_its_word(
     worker = start("sleep 300", prelude=prelude)
     assert worker.end() == 5
     assert (worker.exit["reason"], worker.orchestrator.accepted) == ("worker_lost", None)
-    assert (
-        worker.exit["message"]
-        == "The worker failed, for a reason outside the job (supervisor: OSError: Too many open files)."
+    assert worker.exit["message"] == (
+        "The worker failed, for a reason outside the job (supervisor: OSError: Too many open "
+        "files)."
     )
     assert not _of(worker)
 
@@ -233,7 +236,8 @@ def _of(worker: Worker) -> list[str]:
 def test_a_full_disk_is_reported_and_the_log_is_marked_as_cut(start: Start) -> None:
     prelude = (
         "import jobs.worker.spool as s\nreal = s.Spool._write\n"
-        "def full(self, data):\n    if b'three' in data: raise OSError(28, 'No space left on device')\n    real(self, data)\ns.Spool._write = full"
+        "def full(self, data):\n    if b'three' in data: raise OSError(28, 'No space left on "
+        "device')\n    real(self, data)\ns.Spool._write = full"
     )
     worker = start("echo one; sleep 0.5; echo three; sleep 300", prelude=prelude)
     assert worker.end() == 0
@@ -319,7 +323,10 @@ while True: time.sleep(0.1)
 """
 
 
-_IGNORES = 'import signal, time; signal.signal(15, signal.SIG_IGN); print("ready", flush=True); time.sleep(60)'
+_IGNORES = (
+    'import signal, time; signal.signal(15, signal.SIG_IGN); print("ready", flush=True); '
+    "time.sleep(60)"
+)
 
 
 @pytest.mark.parametrize(
@@ -386,7 +393,8 @@ def test_a_response_of_another_server_is_requested_again(start: Start) -> None:
 def test_names_that_json_cannot_hold_do_not_fail_a_report(start: Start) -> None:
     """A file called by bytes that are no UTF-8."""
     worker = start(
-        r"printf x > outputs/$(printf 'a\377b'); mkfifo outputs/pipe; ln -s /etc/passwd outputs/link"
+        r"printf x > outputs/$(printf 'a\377b'); mkfifo outputs/pipe; ln -s /etc/passwd "
+        r"outputs/link"
     )
     assert worker.end() == 0
     assert worker.orchestrator.artifacts == {"a_b": b"x"}
@@ -418,8 +426,10 @@ def test_an_input_that_breaks_off_is_fetched_again_and_never_taken_for_whole(sta
 def test_a_disk_too_small_for_an_input_is_reported_at_once(start: Start) -> None:
     prelude = (
         "import io\nfrom pathlib import Path\nreal = Path.open\n"
-        "class Full(io.BytesIO):\n    def write(self, data): raise OSError(28, 'No space left on device')\n"
-        "def opened(self, *rest, **named): return Full() if self.parent.name == 'fetched' else real(self, *rest, **named)\nPath.open = opened"
+        "class Full(io.BytesIO):\n    def write(self, data): raise OSError(28, 'No space left on "
+        "device')\n"
+        "def opened(self, *rest, **named): return Full() if self.parent.name == 'fetched' else "
+        "real(self, *rest, **named)\nPath.open = opened"
     )
     worker = start("true", table=b"n\n1\n", prelude=prelude)
     assert worker.end() == 0
@@ -435,7 +445,8 @@ def test_a_file_that_shrinks_while_it_is_delivered_fails_its_step_and_hangs_nobo
     """An orphaned process continues to write."""
     prelude = (
         "import os, jobs.worker.transfers as t\nreal = t._digest\n"
-        "def digest(file):\n    found = real(file)\n    os.truncate(f'/proc/self/fd/{file.fileno()}', 10)\n    return found\nt._digest = digest"
+        "def digest(file):\n    found = real(file)\n    "
+        "os.truncate(f'/proc/self/fd/{file.fileno()}', 10)\n    return found\nt._digest = digest"
     )
     worker = start("head -c 100000 /dev/zero > outputs/x", prelude=prelude)
     assert worker.end() == 0
@@ -455,8 +466,10 @@ def test_a_link_put_in_the_place_of_a_file_gives_nothing_of_the_supervisors_away
 ) -> None:
     """Between the look and the delivery: a folder becomes a link to what is not the job's."""
     prelude = (
-        "import os, shutil\nfrom jobs.worker.transfers import Transfers\nreal = Transfers._deliver\n"
-        "def swapped(self, call):\n    folder = os.path.dirname(call['artifact'])\n    shutil.rmtree(folder)\n"
+        "import os, shutil\nfrom jobs.worker.transfers import Transfers\nreal = "
+        "Transfers._deliver\n"
+        "def swapped(self, call):\n    folder = os.path.dirname(call['artifact'])\n    "
+        "shutil.rmtree(folder)\n"
         "    os.symlink('/etc', folder)\n    return real(self, call)\nTransfers._deliver = swapped"
     )
     worker = start("mkdir outputs/a; echo x > outputs/a/passwd", prelude=prelude)

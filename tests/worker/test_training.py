@@ -1,4 +1,7 @@
-"""Training against plain scikit-learn: the same figures, from a script that shares nothing with the workload but the data."""
+"""Training against plain scikit-learn.
+
+The same figures, from a script that shares nothing with the workload but the data.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -107,7 +110,10 @@ def test_public_sets_give_the_figures_of_a_plain_script(
 
 
 def _mixed(count: int = 600) -> pd.DataFrame:
-    """Every kind of column, with gaps; an id; a column of one value; both kinds of target, with gaps too."""
+    """Every kind of column, with gaps.
+
+    An id; a column of one value; both kinds of target, with gaps too.
+    """
     random = np.random.default_rng(3)
     size = random.normal(10, 3, count)
     town = np.array(["Oslo", "Bergen", "Ålesund"], dtype=object)[random.integers(0, 3, count)]
@@ -130,7 +136,9 @@ def _mixed(count: int = 600) -> pd.DataFrame:
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same columns as somebody without Mimir would write them, after docs/explanation/training.md."""
+    """The same columns as somebody without Mimir would write them, after
+    docs/explanation/training.md.
+    """
     days = (pd.to_datetime(frame["day"]) - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
     return pd.DataFrame(
         {
@@ -295,7 +303,8 @@ BAD: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
         {"x": list(range(N)), "y": ["a", "b"] * 19 + ["a", "c"]},
         {"rare_classes": "refuse"},
         "has classes with only one row (c), 2 % of the rows. "
-        "Each class needs two rows, one for training and one for evaluation. Choose rare_classes drop or group",
+        "Each class needs two rows, one for training and one for evaluation. Choose rare_classes "
+        "drop or group",
     ),
     "many classes with one row": (
         {"x": list(range(N)), "y": ["a", "b"] * 15 + [f"c{number}" for number in range(10)]},
@@ -310,7 +319,8 @@ BAD: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
     "thousands separators": (
         {"x": list(range(N)), "y": [f"{1000 * number:,}" for number in range(N)]},
         {},
-        "The target y holds numbers with thousands separators ('1,000' in row 2) as text: import the file again",
+        "The target y holds numbers with thousands separators ('1,000' in row 2) as text: import "
+        "the file again",
     ),
     "a decimal comma": (
         {"x": list(range(N)), "y": [f"{number},5" for number in range(N)]},
@@ -323,7 +333,8 @@ BAD: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
             "y": list(range(N)),
         },
         {},
-        "x is text that differs in nearly every row (x holds dates with month names ('Jan 1 2000' in row 1) as text",
+        "x is text that differs in nearly every row (x holds dates with month names ('Jan 1 2000' "
+        "in row 1) as text",
     ),
     "times with slashes": (
         {
@@ -331,7 +342,8 @@ BAD: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
             "y": list(range(N)),
         },
         {},
-        "(x holds dates ('2024/01/01 10:00' in row 1) as text: import the file again with that notation, or convert it in a pipeline",
+        "(x holds dates ('2024/01/01 10:00' in row 1) as text: import the file again with that "
+        "notation, or convert it in a pipeline",
     ),
     "a time as the target": (
         {"x": list(range(N)), "y": pa.array(range(N), pa.timestamp("ns", "UTC"))},

@@ -53,9 +53,9 @@ def test_classes_that_differ_by_case_or_spaces_are_pointed_out(tmp_path: Path) -
     notices, report = _learn(tmp_path, {"y": ["yes", "no", "Yes ", "no"] * 15})
     assert report["signature"]["classes"] == ["Yes ", "no", "yes"]
     assert (
-        "Classes of y differ only by case, spaces or Unicode form: 'Yes ' (15 rows), 'yes' (15 rows)."
-        in notices
-    )
+        "Classes of y differ only by case, spaces or Unicode form: 'Yes ' (15 rows), 'yes' "
+        "(15 rows)."
+    ) in notices
     assert 'lower(trim("y"))' in notices
 
 
@@ -156,7 +156,8 @@ def test_the_log_tells_each_stage(tmp_path: Path, capsys: pytest.CaptureFixture[
         "mimir: Importing pandas, scikit-learn and pyarrow",
         "mimir: 60 rows, 3 columns",
         "mimir: target: y, regression",
-        "mimir: Excluded, because they carry no information: id is text that differs in nearly every row.",
+        "mimir: Excluded, because they carry no information: id is text that differs in nearly "
+        "every row.",
         "mimir: columns used: x (number)",
         "mimir: split: 45 rows for training, 15 rows held out (random)",
         "mimir: algorithm: linear (fit_intercept=True)",

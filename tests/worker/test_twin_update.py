@@ -1,4 +1,7 @@
-"""An update of a twin in its worker: what differs from the base and nothing else, and clear words for a row that does not fit."""
+"""An update of a twin in its worker.
+
+What differs from the base and nothing else, and clear words for a row that does not fit.
+"""
 
 import datetime as dt
 import json
@@ -363,9 +366,9 @@ def test_the_last_of_equally_late_rows_counts_and_is_reported(tmp_path: Path) ->
     table = pa.table({"id": ["a", "a", "b"], "load": [1.0, 2.0, 3.0], "at": [5, 5, 1]})
     changes, context = _updated(tmp_path, table, latest_by="at")
     assert changes[0] == {"key": "a", "set": {"load": 2.0}}
-    assert (
-        context.notices()
-        == "1 rows have the same at as another row of their entity: the last of them in the dataset is used."
+    assert context.notices() == (
+        "1 rows have the same at as another row of their entity: the last of them in the "
+        "dataset is used."
     )
 
 

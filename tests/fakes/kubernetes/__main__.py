@@ -1,6 +1,8 @@
-"""`python -m tests.fakes.kubernetes --port 0 [--real-time] [--latency-ms N] [--cert FILE]`: the fake as a process of its own.
+"""`python -m tests.fakes.kubernetes --port 0 [--real-time] [--latency-ms N] [--cert FILE]`: the
+fake as a process of its own.
 
-Prints one line of JSON, {"port", "token"}, when it listens. Ends with SIGTERM, or when its standard input ends, so that it never outlives a test.
+Prints one line of JSON, {"port", "token"}, when it listens. Ends with SIGTERM, or when its standard
+input ends, so that it never outlives a test.
 """
 
 import argparse

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 SHUTDOWN = "Pod was terminated in response to imminent node shutdown."
 _EVICTIONS = {
     Act.EVICT_MEMORY: (
-        "The node was low on resource: memory. Threshold quantity: 100Mi, available: 90Mi. Container worker was using 1Gi, request is 64Mi, "
+        "The node was low on resource: memory. Threshold quantity: 100Mi, available: 90Mi. "
+        "Container worker was using 1Gi, request is 64Mi, "
         "has larger consumption of memory. "
     ),
     Act.EVICT_DISK: (
-        "The node was low on resource: ephemeral-storage. Threshold quantity: 26414221, available: 20Mi. Container worker was using 5Gi, "
+        "The node was low on resource: ephemeral-storage. Threshold quantity: 26414221, "
+        "available: 20Mi. Container worker was using 5Gi, "
         "request is 0, has larger consumption of ephemeral-storage. "
     ),
     Act.EVICT_EMPTY_DIR: 'Usage of EmptyDir volume "job-data" exceeds the limit "1Gi". ',
@@ -27,7 +29,10 @@ _EVICTIONS = {
 def act(
     kubelets: "Kubelets", state: PodState, what: Act, *, exit_code: int = 0, message: str = ""
 ) -> bool:
-    """Let it happen; False where it came too late. A container on a node that is away can still end, and only that."""
+    """Let it happen.
+
+    False where it came too late. A container on a node that is away can still end, and only that.
+    """
     if what is Act.START:
         kubelets.resume(state)
         return True
@@ -70,7 +75,11 @@ def act(
 
 
 def _evict(kubelets: "Kubelets", state: PodState, pod: Object, what: Act, message: str) -> bool:
-    """By its kubelet: the pod stays, failed. Only a shortage on the node is a disruption; an emptyDir over its limit is the pod's own."""
+    """By its kubelet.
+
+    The pod stays, failed. Only a shortage on the node is a disruption; an emptyDir over its limit
+    is the pod's own.
+    """
     if not kubelets.nodes.is_up(state.node):
         return False
     why = message or _EVICTIONS[what]
@@ -94,7 +103,10 @@ def _disrupt(kubelets: "Kubelets", pod: Object, reason: str, message: str) -> No
 
 
 def taint_eviction(kubelets: "Kubelets", pod: Object) -> None:
-    """The control plane gives the pods of a silent node up: marked and to be deleted; no kubelet is there to do it."""
+    """The control plane gives the pods of a silent node up.
+
+    Marked and to be deleted; no kubelet is there to do it.
+    """
     where = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
     kubelets.events.controller(
         pod,

@@ -165,13 +165,17 @@ class Api:
                 422,
                 "Invalid",
                 rule.message
-                or f'{route.resource.kind}.{route.resource.group} "{route.name}" is invalid: spec: Invalid value',
+                or (
+                    f'{route.resource.kind}.{route.resource.group} "{route.name}" is invalid: '
+                    "spec: Invalid value"
+                ),
             ),
             Fault.QUOTA: lambda: Refused(
                 403,
                 "Forbidden",
                 rule.message
-                or f'{what} "{route.name}" is forbidden: exceeded quota: mimir, requested: count/jobs.batch=1, used: count/jobs.batch=10, '
+                or f'{what} "{route.name}" is forbidden: exceeded quota: mimir, requested: '
+                "count/jobs.batch=1, used: count/jobs.batch=10, "
                 "limited: count/jobs.batch=10",
             ),
             Fault.LIST_GONE: lambda: Refused(
@@ -183,7 +187,10 @@ class Api:
         }
         if fault in (Fault.FORBIDDEN, Fault.FORBIDDEN_AFTER_COMMIT):
             user = 'User "system:serviceaccount:mimir-aip:mimir-dispatcher" cannot'
-            sentence = f'{what} is forbidden: {user} {route.verb} resource "{route.resource.plural}" in API group "{route.resource.group}"'
+            sentence = (
+                f'{what} is forbidden: {user} {route.verb} resource "{route.resource.plural}" in '
+                f'API group "{route.resource.group}"'
+            )
             return Refused(
                 403,
                 "Forbidden",

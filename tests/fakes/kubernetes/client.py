@@ -1,4 +1,8 @@
-"""The fake from a test's side: starts its process, speaks its control routes, and writes the kubeconfig by which the official client reaches it."""
+"""The fake from a test's side.
+
+Starts its process, speaks its control routes, and writes the kubeconfig by which the official
+client reaches it.
+"""
 
 import http.client
 import json
@@ -43,7 +47,10 @@ class ControlError(RuntimeError):
 
 
 class FakeKubernetes:
-    """`with FakeKubernetes() as fake:` a process of its own until the block ends. Any thread may call it."""
+    """`with FakeKubernetes() as fake:` a process of its own until the block ends.
+
+    Any thread may call it.
+    """
 
     def __init__(
         self,
@@ -156,7 +163,11 @@ class FakeKubernetes:
         self._call("POST", "scripts", {"job": job, **(asdict(script) if script else {}), **fields})
 
     def fault(self, fault: Fault, rule: Rule | None = None, **fields: Any) -> None:
-        """Order a fault: verb, resource, name, count (1; None for always), skip, probability, seconds, changes, answer, message."""
+        """Order a fault.
+
+        Verb, resource, name, count (1; None for always), skip, probability, seconds, changes,
+        answer, message.
+        """
         given = (
             {name: value for name, value in asdict(rule).items() if name != "fired"} if rule else {}
         )
@@ -177,7 +188,10 @@ class FakeKubernetes:
     # what happens
 
     def act(self, name: str, act: Act, *, exit_code: int = 0, message: str = "") -> bool:
-        """Let something happen to the pod of a Job, or to a pod by its name; False where it came too late."""
+        """Let something happen to the pod of a Job, or to a pod by its name.
+
+        False where it came too late.
+        """
         return bool(
             self._call(
                 "POST",
@@ -229,7 +243,10 @@ class FakeKubernetes:
     # logs
 
     def append_log(self, name: str, data: bytes, *, keep: int | None = None) -> None:
-        """More of a container's log; `keep`: rotation leaves at most so many bytes of whole lines."""
+        """More of a container's log.
+
+        `keep`: rotation leaves at most so many bytes of whole lines.
+        """
         self._raw("POST", f"logs/{quote(name)}" + ("" if keep is None else f"?keep={keep}"), data)
 
     def log(self, name: str) -> bytes:
@@ -238,7 +255,10 @@ class FakeKubernetes:
     # watches
 
     def watches(self, what: str, resource: str = "") -> int:
-        """Do something to the open watches of a kind ("": all): cut, end, gone, silence, bookmark; how many there were."""
+        """Do something to the open watches of a kind ("".
+
+        All): cut, end, gone, silence, bookmark; how many there were.
+        """
         return int(self._call("POST", "watches", {"what": what, "resource": resource})["watches"])
 
     def open_watches(self) -> list[str]:

@@ -1,4 +1,8 @@
-"""The cluster's time: seconds since 1970 that pass only when told, or with the real ones. What is to happen later waits here."""
+"""The cluster's time.
+
+Seconds since 1970 that pass only when told, or with the real ones. What is to happen later waits
+here.
+"""
 
 import heapq
 import time
@@ -10,7 +14,11 @@ START = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 
 
 class Clock:
-    """A heap of things to do. A callback runs with `now` at the time it was due, in the order of being due and then of being asked for."""
+    """A heap of things to do.
+
+    A callback runs with `now` at the time it was due, in the order of being due and then of being
+    asked for.
+    """
 
     def __init__(self, now: float = START, *, real: bool = False) -> None:
         self.real = real

@@ -1,4 +1,8 @@
-"""A cluster in memory: the API server's store, the Job controller, a scheduler, kubelets, and a ledger of what really ran. No I/O, no thread."""
+"""A cluster in memory.
+
+The API server's store, the Job controller, a scheduler, kubelets, and a ledger of what really ran.
+No I/O, no thread.
+"""
 
 import random
 from dataclasses import dataclass, replace
@@ -32,7 +36,10 @@ class Settings:
 
 
 class Cluster:
-    """Everything between the API's edge and the machines. After each call that changes something, `run_due` takes the steps that are due."""
+    """Everything between the API's edge and the machines.
+
+    After each call that changes something, `run_due` takes the steps that are due.
+    """
 
     def __init__(self, settings: Settings = Settings()) -> None:  # noqa: B008 - frozen
         self.settings = settings
@@ -79,7 +86,10 @@ class Cluster:
         return self.kubelets.newest.get(name)
 
     def act(self, name: str, act: Act, *, exit_code: int = 0, message: str = "") -> bool:
-        """Let something happen to the pod of a Job (or to a pod, by its name); whether it still could."""
+        """Let something happen to the pod of a Job (or to a pod, by its name).
+
+        Whether it still could.
+        """
         self.clock.run_due()
         state = self.state_of(name)
         if act is Act.START:
@@ -106,7 +116,9 @@ class Cluster:
                 self.jobs.retry(version.key)
 
     def close(self) -> None:
-        """Let go of everything at once, without waiting for the garbage collector to find the circles."""
+        """Let go of everything at once, without waiting for the garbage collector to find the
+        circles.
+        """
         self.clock.stop()
         self.store.listeners.clear()
 

@@ -1,4 +1,7 @@
-"""The routes under /fake/: what a test tells the cluster and asks of it. Bodies and answers are JSON but for logs."""
+"""The routes under /fake/.
+
+What a test tells the cluster and asks of it. Bodies and answers are JSON but for logs.
+"""
 
 import json
 from collections.abc import Callable
@@ -136,7 +139,9 @@ class Control:
         return {"done": self.cluster.act(name, act, **body)}
 
     def _logs(self, request: Request, rest: list[str]) -> Reply:
-        """Append to a log, rotate it (`?keep=<bytes>` of its end stay), or read it as its node has it."""
+        """Append to a log, rotate it (`?keep=<bytes>` of its end stay), or read it as its node has
+        it.
+        """
         state = self.cluster.state_of(rest[0])
         if state is None:
             return json_reply({"message": f"no pod of {rest[0]}"}, 404)
@@ -176,7 +181,10 @@ class Control:
         return {"watches": self.api.each_stream(body.get("resource", ""), deeds[body["what"]])}
 
     def _suspend_job(self, body: Json, rest: list[str], query: dict[str, str]) -> Json:
-        """Somebody's kubectl patch, or a queue manager's: the Job is suspended, whether it runs or not."""
+        """Somebody's kubectl patch, or a queue manager's.
+
+        The Job is suspended, whether it runs or not.
+        """
         found = [
             version.obj
             for version in self.cluster.store.all(JOBS)

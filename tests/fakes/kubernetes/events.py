@@ -1,4 +1,7 @@
-"""Events, as the scheduler, the kubelet and the controllers record them: the same once more counts up instead of standing twice."""
+"""Events, as the scheduler, the kubelet and the controllers record them.
+
+The same once more counts up instead of standing twice.
+"""
 
 from typing import Any
 

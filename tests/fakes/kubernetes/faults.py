@@ -68,7 +68,10 @@ ANSWERS = (
 
 @dataclass(slots=True)
 class Rule:
-    """One order: a fault for the requests (or watch events) that fit. Empty means any; `name` may hold `*`; `count` None means always."""
+    """One order: a fault for the requests (or watch events) that fit.
+
+    Empty means any; `name` may hold `*`; `count` None means always.
+    """
 
     fault: Fault
     verb: str = ""

@@ -18,7 +18,10 @@ class Request:
 
 @dataclass(slots=True)
 class Reply:
-    """An answer; `delay_seconds` are real. `lost`: the connection breaks instead, after the delay."""
+    """An answer; `delay_seconds` are real.
+
+    `lost`: the connection breaks instead, after the delay.
+    """
 
     status: int
     body: bytes

@@ -1,4 +1,7 @@
-"""The Job controller and the garbage collector: one pod a Job, conditions, deadlines, deletion in all three ways."""
+"""The Job controller and the garbage collector.
+
+One pod a Job, conditions, deadlines, deletion in all three ways.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -30,7 +33,11 @@ Refusal = Callable[[Object], str]
 
 
 class JobController:
-    """Level-triggered: `_sync` looks at a Job and its pods and takes the next step. It runs after every change to either, never inside it."""
+    """Level-triggered.
+
+    `_sync` looks at a Job and its pods and takes the next step. It runs after every change to
+    either, never inside it.
+    """
 
     def __init__(
         self,
@@ -120,7 +127,10 @@ class JobController:
             self._keep_running(job, pods)
 
     def _suspend(self, job: Object, pods: list[Object]) -> None:
-        """Suspended while it runs: its pods are deleted, and count neither as failed nor as succeeded."""
+        """Suspended while it runs.
+
+        Its pods are deleted, and count neither as failed nor as succeeded.
+        """
         if not has_condition(job, "Suspended"):
             new = job_condition(
                 "Suspended",
@@ -196,7 +206,9 @@ class JobController:
         return None
 
     def _rule(self, job: Object, pod: Object) -> tuple[str, str]:
-        """The action of the first rule of its failure policy that fits a failed pod, and the controller's sentence."""
+        """The action of the first rule of its failure policy that fits a failed pod, and the
+        controller's sentence.
+        """
         where = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
         for index, rule in enumerate(job["spec"].get("podFailurePolicy", {}).get("rules", ())):
             for wanted in rule.get("onPodConditions") or ():
@@ -204,13 +216,17 @@ class JobController:
                     if each["type"] == wanted["type"] and each["status"] == wanted["status"]:
                         return (
                             rule["action"],
-                            f"Pod {where} has condition {each['type']} matching {rule['action']} rule at index {index}",
+                            f"Pod {where} has condition {each['type']} matching {rule['action']} "
+                            f"rule at index {index}",
                         )
             wanted = rule.get("onExitCodes")
             code = _exit_code(pod)
             if wanted and code and (code in wanted["values"]) is (wanted["operator"] == "In"):
                 name = pod["spec"]["containers"][0]["name"]
-                sentence = f"Container {name} for pod {where} failed with exit code {code} matching {rule['action']} rule at index {index}"
+                sentence = (
+                    f"Container {name} for pod {where} failed with exit code {code} matching "
+                    f"{rule['action']} rule at index {index}"
+                )
                 return rule["action"], sentence
         return "Count", ""
 
@@ -277,7 +293,10 @@ class JobController:
         self._events.controller(job, JOBS, "Completed", "Job completed")
 
     def _keep_running(self, job: Object, pods: list[Object]) -> None:
-        """One pod at a time; with `podReplacementPolicy: Failed` the next only once the last has ended for good."""
+        """One pod at a time.
+
+        With `podReplacementPolicy: Failed` the next only once the last has ended for good.
+        """
         late = job["spec"]["podReplacementPolicy"] == "Failed"
         living = [pod for pod in pods if not is_terminal(pod) and (late or not is_deleting(pod))]
         if living or self._not_before.get(job["metadata"]["uid"], 0.0) > self._store.clock.now:
@@ -360,7 +379,10 @@ class JobController:
         self._store.clock.after(float(ttl), gone)
 
     def delete(self, job: Object, policy: str) -> Object | None:
-        """Delete a Job by a propagation policy; what is left of it for the moment, or None where it went at once."""
+        """Delete a Job by a propagation policy.
+
+        What is left of it for the moment, or None where it went at once.
+        """
         if is_deleting(job):
             return job
         if policy == "Foreground":

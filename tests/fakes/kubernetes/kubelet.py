@@ -168,8 +168,10 @@ class Kubelets:
         self.events.kubelet(pod, PODS, "Created", f"Created container: {name}")
         if script.start is Start.BAD_COMMAND:
             why = script.message or (
-                "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start "
-                'container process: exec: "/app/bin/mimir-worker": stat /app/bin/mimir-worker: no such file or directory: unknown'
+                "failed to create containerd task: failed to create shim task: OCI runtime create "
+                "failed: runc create failed: unable to start "
+                'container process: exec: "/app/bin/mimir-worker": stat /app/bin/mimir-worker: no '
+                "such file or directory: unknown"
             )
             self.events.kubelet(pod, PODS, "Failed", f"Error: {why}", warning=True)
             self.end(state, Ending(128, "StartError", why))
@@ -208,7 +210,10 @@ class Kubelets:
         if state.pulling_since is None:
             return present(image)
         took = f"{self.store.clock.now - state.pulling_since:.3f}s"
-        return f'Successfully pulled image "{image}" in {took} ({took} including waiting). Image size: 91101287 bytes.'
+        return (
+            f'Successfully pulled image "{image}" in {took} ({took} including waiting). Image '
+            "size: 91101287 bytes."
+        )
 
     # a kubelet: end
 
@@ -340,7 +345,10 @@ class Kubelets:
     def delete(
         self, pod: Object, *, grace_seconds: float | None = None, force: bool = False
     ) -> Object:
-        """Ask for a pod's end, as DELETE on it does: at once where no kubelet has it. The pod as it then stands."""
+        """Ask for a pod's end, as DELETE on it does.
+
+        At once where no kubelet has it. The pod as it then stands.
+        """
         state = self.states[pod["metadata"]["uid"]]
         spec_grace = float(pod["spec"].get("terminationGracePeriodSeconds", 30))
         grace = 0.0 if force else spec_grace if grace_seconds is None else grace_seconds
@@ -482,7 +490,9 @@ class Kubelets:
                 acts.taint_eviction(self, pod)
 
     def node_back(self, name: str) -> None:
-        """Its kubelet reports what it could not, and kills what is no longer wanted or whose object has gone."""
+        """Its kubelet reports what it could not, and kills what is no longer wanted or whose object
+        has gone.
+        """
         self.nodes.heard(name)
         for state in self._on(name):
             missed, state.missed = state.missed, []
@@ -506,7 +516,10 @@ class Kubelets:
                 self.store.update(PODS, with_status(pod, conditions=ready))
 
     def node_gone(self, name: str) -> None:
-        """The node's object is deleted: its pods are garbage, failed and removed. Its containers end with the machine."""
+        """The node's object is deleted.
+
+        Its pods are garbage, failed and removed. Its containers end with the machine.
+        """
         self.nodes.remove(name)
         for state in self._on(name):
             if state.run and state.run.is_running:

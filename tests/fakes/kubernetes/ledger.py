@@ -64,7 +64,10 @@ class Ledger:
 
 
 class PodLog:
-    """A container's log: whole lines with the time each was written. The kubelet's rotation drops the head."""
+    """A container's log.
+
+    Whole lines with the time each was written. The kubelet's rotation drops the head.
+    """
 
     def __init__(self) -> None:
         self._lines: list[tuple[str, bytes]] = []

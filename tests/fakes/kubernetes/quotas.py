@@ -1,4 +1,7 @@
-"""ResourceQuotas, as the admission of Jobs and pods counts them. Nothing is counted while a namespace has none."""
+"""ResourceQuotas, as the admission of Jobs and pods counts them.
+
+Nothing is counted while a namespace has none.
+"""
 
 import re
 
@@ -49,7 +52,10 @@ def quota_refusal(store: Store, resource: Resource, obj: Object) -> str:
                     [hard[name] for name in over],
                 )
             ]
-            return f"exceeded quota: {version.key[1]}, requested: {parts[0]}, used: {parts[1]}, limited: {parts[2]}"
+            return (
+                f"exceeded quota: {version.key[1]}, requested: {parts[0]}, used: {parts[1]}, "
+                f"limited: {parts[2]}"
+            )
     return ""
 
 

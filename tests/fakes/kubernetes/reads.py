@@ -166,7 +166,10 @@ def _opened(token: str) -> tuple[int, tuple[str, str]]:
 
 
 def _log(cluster: Cluster, request: Request, route: Route) -> Reply:
-    """A container's log from its node's kubelet: only while both the pod's object and the node are there."""
+    """A container's log from its node's kubelet.
+
+    Only while both the pod's object and the node are there.
+    """
     pod = cluster.store.get(PODS, (route.namespace, route.name))
     if pod is None:
         raise not_found(PODS, route.name)

@@ -1,7 +1,9 @@
-"""A node that really runs containers: for each one the ledger shows as running, the worker itself, as a process of this machine.
+"""A node that really runs containers: for each one the ledger shows as running, the worker itself,
+as a process of this machine.
 
-The fake keeps time by itself (`real_time=True`). What a container prints goes into its pod's log, its last word into the pod's status; when
-the ledger says that it has ended, whatever is left of it is killed.
+The fake keeps time by itself (`real_time=True`). What a container prints goes into its pod's log,
+its last word into the pod's status; when the ledger says that it has ended, whatever is left of it
+is killed.
 """
 
 import contextlib

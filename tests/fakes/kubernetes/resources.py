@@ -10,7 +10,10 @@ Key = tuple[str, str]  # namespace ("" for a cluster's own), name
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resource:
-    """One kind of objects, as its path, its kind and RBAC name it. There is one instance of each."""
+    """One kind of objects, as its path, its kind and RBAC name it.
+
+    There is one instance of each.
+    """
 
     plural: str
     kind: str

@@ -1,4 +1,7 @@
-"""Types and fields of a Job, from the published JSON schema of Kubernetes 1.34: what does not decode, what is unknown, what is missing."""
+"""Types and fields of a Job, from the published JSON schema of Kubernetes 1.34.
+
+What does not decode, what is unknown, what is missing.
+"""
 
 import json
 from collections.abc import Callable
@@ -75,7 +78,10 @@ class Problems:
     def mismatch(self, path: str, value: object, wanted: str) -> None:
         """The decoder stops at the first, as Go's does."""
         if not self.undecodable:
-            self.undecodable = f"json: cannot unmarshal {_GO.get(type(value), 'value')} into Go struct field {path or 'Job'} of type {wanted}"
+            self.undecodable = (
+                f"json: cannot unmarshal {_GO.get(type(value), 'value')} into Go struct field "
+                f"{path or 'Job'} of type {wanted}"
+            )
 
 
 Check = Callable[[Any, str, Problems], Any]  # gives the value back without what is unknown
@@ -214,7 +220,10 @@ def _quantity(value: Any, path: str, problems: Problems) -> Any:
     if type(value) not in (str, int, float):
         problems.mismatch(path, value, "resource.Quantity")
     elif not QUANTITY.match(str(value)) and not problems.undecodable:
-        problems.undecodable = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+        problems.undecodable = (
+            "quantities must match the regular expression "
+            "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+        )
     return value
 
 

@@ -57,7 +57,10 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PodScript:
-    """How a pod fares. Seconds of the cluster's clock; at 0 it happens before the next request is answered."""
+    """How a pod fares.
+
+    Seconds of the cluster's clock; at 0 it happens before the next request is answered.
+    """
 
     start: Start = Start.RUNS
     create_seconds: float = 0.0  # Job to pod
@@ -79,7 +82,10 @@ class PodScript:
 
 @dataclass(slots=True)
 class Scripts:
-    """The default, and what was said about Jobs by name or by a pattern (`*`); the newest pattern that fits counts."""
+    """The default, and what was said about Jobs by name or by a pattern (`*`).
+
+    The newest pattern that fits counts.
+    """
 
     default: PodScript = field(default_factory=PodScript)
     _by_name: dict[str, PodScript] = field(default_factory=dict)

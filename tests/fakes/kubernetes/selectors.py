@@ -72,7 +72,10 @@ def _one_label(part: str) -> Test:
 
 @lru_cache(maxsize=1024)
 def field_test(plural: str, selector: str) -> Test:
-    """Whether an object fits a field selector. Raises: BadSelector, for a field that its kind cannot be selected by."""
+    """Whether an object fits a field selector.
+
+    Raises: BadSelector, for a field that its kind cannot be selected by.
+    """
     tests = [_one_field(plural, part.strip()) for part in selector.split(",") if part.strip()]
     return lambda obj: all(test(obj) for test in tests)
 

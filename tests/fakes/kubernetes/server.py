@@ -1,4 +1,7 @@
-"""HTTP/1.1 on asyncio, as little of it as the API server's clients need: kept connections, bodies of a known length, chunked watches."""
+"""HTTP/1.1 on asyncio, as little of it as the API server's clients need.
+
+Kept connections, bodies of a known length, chunked watches.
+"""
 
 import asyncio
 import hmac
@@ -128,7 +131,10 @@ class Connection(asyncio.Protocol):
             stream.close()
             return
         self._stream = stream
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-cache, private\r\nTransfer-Encoding: chunked\r\n\r\n"
+        head = (
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-cache, "
+            b"private\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
         self._transport.write(head)
         stream.attach(self._chunk, self._finish)
 
@@ -159,15 +165,19 @@ class Connection(asyncio.Protocol):
 def _head(status: int, length: int, reply: Reply) -> bytes:
     more = "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
     reason = _REASONS.get(status, "Status")
-    return f"HTTP/1.1 {status} {reason}\r\nContent-Type: {reply.content_type}\r\nContent-Length: {length}\r\n{more}\r\n".encode(
-        "latin-1"
-    )
+    return (
+        f"HTTP/1.1 {status} {reason}\r\nContent-Type: {reply.content_type}\r\nContent-Length: "
+        f"{length}\r\n{more}\r\n"
+    ).encode("latin-1")
 
 
 async def serve(
     control: Control, *, port: int, token: str, ssl: Any = None
 ) -> tuple[asyncio.Server, int]:
-    """Listen on loopback; the server and its port. With the real clock what is due is looked for many times a second."""
+    """Listen on loopback.
+
+    The server and its port. With the real clock what is due is looked for many times a second.
+    """
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
         lambda: Connection(control, token), "127.0.0.1", port, backlog=1024, ssl=ssl

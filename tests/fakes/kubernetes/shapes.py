@@ -1,4 +1,7 @@
-"""How objects look that the cluster makes or completes: recorded from a real 1.34 API server, Job controller, scheduler and kubelet. Pure."""
+"""How objects look that the cluster makes or completes.
+
+Recorded from a real 1.34 API server, Job controller, scheduler and kubelet. Pure.
+"""
 
 from typing import Any
 
@@ -23,7 +26,10 @@ IMAGE_DIGEST = "sha256:e358e08edbe0170353dd0dc5f129adef13552362abe92445453b70a5e
 
 
 def job_with_defaults(job: Object, *, uid: str) -> Object:
-    """The Job as the API server stores it: defaults written out, its selector and the labels that fit it made."""
+    """The Job as the API server stores it.
+
+    Defaults written out, its selector and the labels that fit it made.
+    """
     spec = job["spec"]
     template = spec["template"]
     name = job["metadata"]["name"]

@@ -58,7 +58,10 @@ class Expired(LookupError):
 
 
 class Store:
-    """Object store. Every write increments the version, enters the history and notifies listeners."""
+    """Object store.
+
+    Every write increments the version, enters the history and notifies listeners.
+    """
 
     def __init__(self, clock: Clock, dice: random.Random, *, history: int = HISTORY) -> None:
         self.clock = clock
@@ -178,7 +181,9 @@ class Store:
     def as_of(
         self, resource: Resource, *, at: float | None = None, changes: int = 0
     ) -> tuple[int, list[Version]]:
-        """How a kind stood at an earlier time, or so many changes of it ago, as far as the history goes: version and objects."""
+        """How a kind stood at an earlier time, or so many changes of it ago, as far as the history
+        goes: version and objects.
+        """
         objects, number = dict(self._objects.get(resource, {})), self.number
         for change in reversed(self.history):
             if (at is not None and change.at <= at) or (at is None and changes <= 0):

@@ -20,25 +20,52 @@ class Waiting:
 
 
 _SCHEDULING = {
-    Start.NO_CPU: f"0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, {NOT_PREEMPTED}",
-    Start.NO_MEMORY: f"0/1 nodes are available: 1 Insufficient memory. no new claims to deallocate, {NOT_PREEMPTED}",
-    Start.NO_GPU: f"0/1 nodes are available: 1 Insufficient nvidia.com/gpu. no new claims to deallocate, {NOT_PREEMPTED}",
-    Start.NO_NODE_MATCHES: (
-        f"0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. no new claims to deallocate, {NOT_PREEMPTED}"
+    Start.NO_CPU: (
+        f"0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, {NOT_PREEMPTED}"
     ),
-    Start.TAINTED: f"0/1 nodes are available: 1 node(s) had untolerated taint(s). no new claims to deallocate, {NOT_PREEMPTED}",
-    Start.NO_CLAIM: '0/1 nodes are available: persistentvolumeclaim "model-cache-pvc" not found. not found',
-    Start.UNBOUND_CLAIM: f"0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. no new claims to deallocate, {NOT_PREEMPTED}",
+    Start.NO_MEMORY: (
+        "0/1 nodes are available: 1 Insufficient memory. no new claims to deallocate, "
+        f"{NOT_PREEMPTED}"
+    ),
+    Start.NO_GPU: (
+        "0/1 nodes are available: 1 Insufficient nvidia.com/gpu. no new claims to deallocate, "
+        f"{NOT_PREEMPTED}"
+    ),
+    Start.NO_NODE_MATCHES: (
+        "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. no new "
+        f"claims to deallocate, {NOT_PREEMPTED}"
+    ),
+    Start.TAINTED: (
+        "0/1 nodes are available: 1 node(s) had untolerated taint(s). no new claims to "
+        f"deallocate, {NOT_PREEMPTED}"
+    ),
+    Start.NO_CLAIM: (
+        '0/1 nodes are available: persistentvolumeclaim "model-cache-pvc" not found. not found'
+    ),
+    Start.UNBOUND_CLAIM: (
+        "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. no new "
+        f"claims to deallocate, {NOT_PREEMPTED}"
+    ),
 }
 _ADMISSION = {
-    Start.QUOTA: "exceeded quota: mimir-workers, requested: requests.cpu=500m, used: requests.cpu=0, limited: requests.cpu=400m",
+    Start.QUOTA: (
+        "exceeded quota: mimir-workers, requested: requests.cpu=500m, used: requests.cpu=0, "
+        "limited: requests.cpu=400m"
+    ),
     Start.LIMIT_RANGE: "maximum memory usage per Container is 64Mi, but limit is 256Mi",
     Start.POD_SECURITY: (
-        'violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false (container "worker" must set '
+        'violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false (container '
+        '"worker" must set '
         "securityContext.allowPrivilegeEscalation=false)"
     ),
-    Start.WEBHOOK: 'admission webhook "policy.example.com" denied the request: images have to come from registry.example.com',
-    Start.NO_SERVICE_ACCOUNT: 'error looking up service account {namespace}/{account}: serviceaccount "{account}" not found',
+    Start.WEBHOOK: (
+        'admission webhook "policy.example.com" denied the request: images have to come from '
+        "registry.example.com"
+    ),
+    Start.NO_SERVICE_ACCOUNT: (
+        'error looking up service account {namespace}/{account}: serviceaccount "{account}" not '
+        "found"
+    ),
 }
 
 
@@ -60,7 +87,8 @@ def waiting(start: Start, image: str) -> Waiting | None:
         ),
         Start.PULL_DENIED: lambda: _pull(
             image,
-            f"rpc error: code = Unknown desc = {_resolve(image)}: pull access denied, repository does not exist or may require authorization: "
+            f"rpc error: code = Unknown desc = {_resolve(image)}: pull access denied, repository "
+            "does not exist or may require authorization: "
             "server message: insufficient_scope: authorization failed",
         ),
         Start.REGISTRY_UNREACHABLE: lambda: _pull(
@@ -81,7 +109,8 @@ def waiting(start: Start, image: str) -> Waiting | None:
         Start.MOUNT_FAILED: lambda: _creating(
             (
                 "FailedMount",
-                'MountVolume.SetUp failed for volume "model-cache" : mount failed: exit status 32\nmount.nfs: Connection timed out\n',
+                'MountVolume.SetUp failed for volume "model-cache" : mount failed: exit status '
+                "32\nmount.nfs: Connection timed out\n",
                 True,
             ),
             about_container=False,
@@ -89,8 +118,10 @@ def waiting(start: Start, image: str) -> Waiting | None:
         Start.SANDBOX_FAILED: lambda: _creating(
             (
                 "FailedCreatePodSandBox",
-                'Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox "0123": plugin type="bridge" '
-                "failed (add): failed to allocate for range 0: no IP addresses available in range set: 10.244.1.1-10.244.1.254",
+                "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup "
+                'network for sandbox "0123": plugin type="bridge" '
+                "failed (add): failed to allocate for range 0: no IP addresses available in range "
+                "set: 10.244.1.1-10.244.1.254",
                 True,
             ),
             about_container=False,
@@ -130,7 +161,8 @@ def _pull(image: str, why: str) -> Waiting:
 def _bad_name(image: str) -> Waiting:
     repository = image.partition("/")[2].partition(":")[0] or image
     why = (
-        f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": invalid reference format: '
+        f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": '
+        "invalid reference format: "
         f"repository name ({repository}) must be lowercase"
     )
     return Waiting(

@@ -1,4 +1,6 @@
-"""One watch: what changed since a version, as lines of JSON, in order, through the faults that were ordered for it."""
+"""One watch: what changed since a version, as lines of JSON, in order, through the faults that were
+ordered for it.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +17,10 @@ Fits = Callable[[Version], bool]
 
 
 class Stream:
-    """An open watch. Lines go to `send` from when the server attaches it; `close(broken)` ends it from this side."""
+    """An open watch.
+
+    Lines go to `send` from when the server attaches it; `close(broken)` ends it from this side.
+    """
 
     def __init__(
         self, clock: Clock, faults: Faults, resource: Resource, fits: Fits, *, bookmarks: bool
@@ -72,7 +77,8 @@ class Stream:
             raise Refused(
                 400,
                 "BadRequest",
-                f'resourceVersion: Invalid value: "{version}": strconv.ParseUint: parsing: invalid syntax',
+                f'resourceVersion: Invalid value: "{version}": strconv.ParseUint: parsing: '
+                "invalid syntax",
             ) from None
 
     def see(self, change: Change) -> None:
@@ -134,7 +140,10 @@ class Stream:
             self._held.append(line)
 
     def gone(self, message: str) -> None:
-        """The version watched from has expired: said inside the stream, as a server says it, then the end."""
+        """The version watched from has expired.
+
+        Said inside the stream, as a server says it, then the end.
+        """
         self._write(_line("ERROR", as_json(status_object(410, "Expired", message))))
         self.close()
 

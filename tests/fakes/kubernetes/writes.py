@@ -25,7 +25,10 @@ POLICIES = ("Foreground", "Background", "Orphan")
 
 
 def name_in(request: Request) -> str:
-    """The name in a body that creates, for faults that are ordered by name; empty where there is none."""
+    """The name in a body that creates, for faults that are ordered by name.
+
+    Empty where there is none.
+    """
     if request.method != "POST":
         return ""
     try:
@@ -106,7 +109,8 @@ def _named(cluster: Cluster, meta: dict[str, Any], route: Route) -> dict[str, An
             raise Refused(
                 400,
                 "BadRequest",
-                "the namespace of the provided object does not match the namespace sent on the request",
+                "the namespace of the provided object does not match the namespace sent on the "
+                "request",
             )
         meta["namespace"] = route.namespace
     if not meta.get("name") and meta.get("generateName"):
@@ -115,7 +119,8 @@ def _named(cluster: Cluster, meta: dict[str, Any], route: Route) -> dict[str, An
         raise Refused(
             422,
             "Invalid",
-            f'{route.resource.kind} "" is invalid: metadata.name: Required value: name or generateName is required',
+            f'{route.resource.kind} "" is invalid: metadata.name: Required value: name or '
+            "generateName is required",
         )
     return meta
 
@@ -162,7 +167,10 @@ def _update(cluster: Cluster, request: Request, route: Route) -> Reply:
     new = merged(old, body) if route.verb == "patch" else {**body, "status": old["status"]}
     told = (new.get("metadata") or {}).get("resourceVersion", old["metadata"]["resourceVersion"])
     if told != old["metadata"]["resourceVersion"]:
-        message = "the object has been modified; please apply your changes to the latest version and try again"
+        message = (
+            "the object has been modified; please apply your changes to the latest version and "
+            "try again"
+        )
         raise Refused(
             409,
             "Conflict",
@@ -210,7 +218,10 @@ def _options(request: Request) -> dict[str, Any]:
     policy = body.get("propagationPolicy") or query.get("propagationPolicy") or ""
     if policy and policy not in POLICIES:
         known = ", ".join(f'"{each}"' for each in POLICIES)
-        message = f'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Invalid value: "{policy}": needs to be one of {known}'
+        message = (
+            'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Invalid value: '
+            f'"{policy}": needs to be one of {known}'
+        )
         raise Refused(422, "Invalid", message)
     return {
         "grace": None if grace is None else float(grace),
@@ -229,7 +240,10 @@ def _delete(cluster: Cluster, request: Request, route: Route) -> Reply:
     for field, label in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
         wanted = options["preconditions"].get(field)
         if wanted and wanted != meta[field]:
-            why = f"Precondition failed: {label} in precondition: {wanted}, {label} in object meta: {meta[field]}"
+            why = (
+                f"Precondition failed: {label} in precondition: {wanted}, {label} in object meta: "
+                f"{meta[field]}"
+            )
             raise Refused(
                 409,
                 "Conflict",
@@ -247,7 +261,10 @@ def _delete(cluster: Cluster, request: Request, route: Route) -> Reply:
     }
     headers = {}
     if resource is JOBS and not options["policy"]:
-        message = "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
+        message = (
+            "child pods are preserved by default when jobs are deleted; set "
+            "propagationPolicy=Background to remove them or set "
+        )
         headers["Warning"] = f'299 - "{message}propagationPolicy=Orphan to suppress this warning"'
     done = json_reply(
         {

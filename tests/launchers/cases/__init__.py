@@ -1,4 +1,6 @@
-"""Cases of our own making, in the words that Kubernetes 1.29 to 1.35, container runtimes, registries and controllers really use."""
+"""Cases of our own making, in the words that Kubernetes 1.29 to 1.35, container runtimes,
+registries and controllers really use.
+"""
 
 from tests.launchers.cases import creating, ending, gone, images, scheduling, starting, variants
 from tests.launchers.cases.base import Case

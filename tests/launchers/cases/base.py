@@ -27,7 +27,10 @@ class Case:
 
 def scheduler_message(total: int, parts: str) -> str:
     """Return a message of the scheduler."""
-    return f"0/{total} nodes are available: {parts}. preemption: 0/{total} nodes are available: {total} Preemption is not helpful for scheduling."
+    return (
+        f"0/{total} nodes are available: {parts}. preemption: 0/{total} nodes are available: "
+        f"{total} Preemption is not helpful for scheduling."
+    )
 
 
 def disrupted(reason: str, message: str, **changes: Any) -> dict[str, Any]:

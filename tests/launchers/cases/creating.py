@@ -27,7 +27,8 @@ CREATING = [
     _refused(
         "quota-used-up",
         R.QUOTA_EXCEEDED,
-        "exceeded quota: team, requested: limits.memory=4Gi,pods=1,requests.cpu=1, used: limits.memory=30Gi,pods=9,requests.cpu=7500m,"
+        "exceeded quota: team, requested: limits.memory=4Gi,pods=1,requests.cpu=1, used: "
+        "limits.memory=30Gi,pods=9,requests.cpu=7500m,"
         " limited: limits.memory=32Gi,pods=9,requests.cpu=8",
         '"team" is used up',
         "CPU requests: requested 1, used 7500m, limit 8",
@@ -37,7 +38,8 @@ CREATING = [
     _refused(
         "quota-too-small",
         R.QUOTA_EXCEEDED,
-        "exceeded quota: team, requested: requests.nvidia.com/gpu=2, used: requests.nvidia.com/gpu=0, limited: requests.nvidia.com/gpu=1",
+        "exceeded quota: team, requested: requests.nvidia.com/gpu=2, used: "
+        "requests.nvidia.com/gpu=0, limited: requests.nvidia.com/gpu=1",
         "too small",
         "nvidia.com/gpu",
     ),
@@ -58,7 +60,8 @@ CREATING = [
     _refused(
         "limit-range",
         R.LIMIT_RANGE,
-        "[maximum cpu usage per Container is 1, but limit is 2, maximum memory usage per Container is 1Gi, but limit is 4Gi]",
+        "[maximum cpu usage per Container is 1, but limit is 2, maximum memory usage per "
+        "Container is 1Gi, but limit is 4Gi]",
         "maximum cpu per container is 1, its limit is 2",
         "maximum memory per container is 1Gi, its limit is 4Gi",
         stage=STUCK,
@@ -88,7 +91,8 @@ CREATING = [
     _refused(
         "openshift",
         R.POD_SECURITY,
-        "unable to validate against any security context constraint: [provider restricted-v2: .spec.runAsUser]",
+        "unable to validate against any security context constraint: [provider restricted-v2: "
+        ".spec.runAsUser]",
         "security context",
         stage=STUCK,
     ),
@@ -114,7 +118,8 @@ CREATING = [
     _refused(
         "vap",
         R.ADMISSION_DENIED,
-        "ValidatingAdmissionPolicy 'no-latest' with binding 'all' denied request: images need a tag",
+        "ValidatingAdmissionPolicy 'no-latest' with binding 'all' denied request: images need a "
+        "tag",
         "no-latest",
         "need a tag",
         stage=STUCK,
@@ -142,7 +147,8 @@ CREATING = [
         [
             kube.event(
                 "FailedCreate",
-                'Error creating: admission webhook "validate.kyverno.svc-fail" denied the request: runAsNonRoot is required',
+                'Error creating: admission webhook "validate.kyverno.svc-fail" denied the '
+                "request: runAsNonRoot is required",
                 kind="Job",
             )
         ],
@@ -157,7 +163,8 @@ CREATING = [
         [
             kube.event(
                 "FailedCreate",
-                'Error creating: Internal error occurred: failed calling webhook "check.example.com": failed to call webhook: Post "https://x": dial'
+                "Error creating: Internal error occurred: failed calling webhook "
+                '"check.example.com": failed to call webhook: Post "https://x": dial'
                 " tcp 10.0.0.1:443: connect: connection refused",
                 kind="Job",
             )
@@ -201,7 +208,8 @@ CREATING = [
         [
             kube.event(
                 "FailedCreate",
-                "Error creating: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1",
+                "Error creating: exceeded quota: q, requested: pods=1, used: pods=1, limited: "
+                "pods=1",
                 kind="Job",
             ),
             kube.event("SuccessfulCreate", "Created pod", kind="Job", seconds=20),

@@ -14,7 +14,8 @@ def _ended(name: str, category: R, pod: dict[str, Any], *words: str, **more: Any
 
 
 _LOW = (
-    "The node was low on resource: {}. Threshold quantity: 100Mi, available: 51Mi. Container worker was using 3Gi, request is 2Gi, has larger"
+    "The node was low on resource: {}. Threshold quantity: 100Mi, available: 51Mi. Container "
+    "worker was using 3Gi, request is 2Gi, has larger"
     " consumption of {}. "
 )
 
@@ -53,7 +54,8 @@ ENDINGS = [
         kube.terminated(
             127,
             "ContainerCannotRun",
-            'OCI runtime create failed: exec: "mimir-worker": executable file not found in $PATH: unknown',
+            'OCI runtime create failed: exec: "mimir-worker": executable file not found in $PATH: '
+            "unknown",
         ),
         "mimir-worker",
     ),
@@ -249,7 +251,9 @@ ENDINGS = [
         kube.pod(
             phase="Failed",
             reason="OutOfcpu",
-            message="Pod was rejected: Node didn't have enough resource: cpu, requested: 500, used: 3800, capacity: 4000",
+            message="Pod was rejected: Node didn't have enough resource: cpu, "
+            "requested: 500, used: "
+            "3800, capacity: 4000",
         ),
         "cpu",
     ),
@@ -259,7 +263,9 @@ ENDINGS = [
         kube.pod(
             phase="Failed",
             reason="NodeAffinity",
-            message="Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
+            message="Pod was rejected: Predicate NodeAffinity failed: node(s) "
+            "didn't match Pod's node "
+            "affinity/selector",
         ),
         "node1",
     ),
@@ -269,7 +275,8 @@ ENDINGS = [
         kube.pod(
             phase="Failed",
             reason="UnexpectedAdmissionError",
-            message="Pod was rejected: Allocate failed due to no healthy devices present; cannot allocate unhealthy devices nvidia.com/gpu,"
+            message="Pod was rejected: Allocate failed due to no healthy devices present; cannot "
+            "allocate unhealthy devices nvidia.com/gpu,"
             " which is unexpected",
         ),
         "no healthy devices",

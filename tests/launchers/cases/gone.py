@@ -114,7 +114,8 @@ GONE = [
             (
                 "Failed",
                 _POLICY,
-                f"Container worker for pod ns/{kube.POD} failed with exit code 7 matching FailJob rule at index 0",
+                f"Container worker for pod ns/{kube.POD} failed with exit code 7 matching FailJob "
+                "rule at index 0",
             )
         ),
     ),
@@ -128,7 +129,8 @@ GONE = [
             (
                 "Failed",
                 _POLICY,
-                f"Pod ns/{kube.POD} has condition DisruptionTarget matching FailJob rule at index 0",
+                f"Pod ns/{kube.POD} has condition DisruptionTarget matching FailJob rule at index "
+                "0",
             )
         ),
     ),

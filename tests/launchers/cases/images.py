@@ -17,7 +17,10 @@ def _pull(
 
 
 def _resolve(end: str) -> str:
-    return f'failed to pull and unpack image "docker.io/{IMAGE}": failed to resolve reference "docker.io/{IMAGE}": {end}'
+    return (
+        f'failed to pull and unpack image "docker.io/{IMAGE}": failed to resolve reference '
+        f'"docker.io/{IMAGE}": {end}'
+    )
 
 
 IMAGES = [
@@ -31,23 +34,27 @@ IMAGES = [
     _pull(
         "docker-manifest-unknown",
         R.IMAGE_NOT_FOUND,
-        f"Error response from daemon: manifest for {IMAGE} not found: manifest unknown: manifest unknown",
+        f"Error response from daemon: manifest for {IMAGE} not found: manifest unknown: manifest "
+        "unknown",
     ),
     _pull(
         "crio-manifest-unknown",
         R.IMAGE_NOT_FOUND,
-        f"rpc error: code = Unknown desc = reading manifest 1.0.0 in quay.io/{IMAGE}: manifest unknown",
+        f"rpc error: code = Unknown desc = reading manifest 1.0.0 in quay.io/{IMAGE}: manifest "
+        "unknown",
     ),
     _pull(
         "platform",
         R.IMAGE_NOT_FOUND,
-        f"rpc error: code = NotFound desc = {_resolve('no match for platform in manifest: not found')}",
+        "rpc error: code = NotFound desc = "
+        f"{_resolve('no match for platform in manifest: not found')}",
         "architecture",
     ),
     _pull(
         "docker-hub-private",
         R.IMAGE_PULL_DENIED,
-        f"rpc error: code = Unknown desc = {_resolve('pull access denied, repository does not exist or may require authorization:')}"
+        "rpc error: code = Unknown desc = "
+        f"{_resolve('pull access denied, repository does not exist or may require authorization:')}"
         " server message: insufficient_scope: authorization failed",
         IMAGE,
         "refuses",
@@ -56,7 +63,8 @@ IMAGES = [
         "401",
         R.IMAGE_PULL_DENIED,
         _resolve(
-            "failed to authorize: failed to fetch oauth token: unexpected status from GET request: 401 Unauthorized"
+            "failed to authorize: failed to fetch oauth token: unexpected status from GET "
+            "request: 401 Unauthorized"
         ),
     ),
     _pull(
@@ -82,7 +90,8 @@ IMAGES = [
     _pull(
         "crio-auth",
         R.IMAGE_PULL_DENIED,
-        "rpc error: code = Unknown desc = unable to retrieve auth token: invalid username/password: unauthorized",
+        "rpc error: code = Unknown desc = unable to retrieve auth token: invalid "
+        "username/password: unauthorized",
     ),
     _pull(
         "signature",
@@ -95,7 +104,8 @@ IMAGES = [
         "dns",
         R.REGISTRY_UNREACHABLE,
         _resolve(
-            "failed to do request: Head https://r.invalid/v2/: dial tcp: lookup r.invalid on 10.96.0.10:53: no such host"
+            "failed to do request: Head https://r.invalid/v2/: dial tcp: lookup r.invalid on "
+            "10.96.0.10:53: no such host"
         ),
         "name cannot be resolved",
     ),
@@ -103,14 +113,16 @@ IMAGES = [
         "dns-of-the-token",
         R.REGISTRY_UNREACHABLE,
         _resolve(
-            "failed to authorize: failed to fetch anonymous token: Get https://auth.docker.io/token: dial tcp: lookup auth.docker.io: no such host"
+            "failed to authorize: failed to fetch anonymous token: Get "
+            "https://auth.docker.io/token: dial tcp: lookup auth.docker.io: no such host"
         ),
     ),
     _pull(
         "refused",
         R.REGISTRY_UNREACHABLE,
         _resolve(
-            "failed to do request: Head https://10.0.0.9:5000/v2/: dial tcp 10.0.0.9:5000: connect: connection refused"
+            "failed to do request: Head https://10.0.0.9:5000/v2/: dial tcp 10.0.0.9:5000: "
+            "connect: connection refused"
         ),
         "cannot be reached",
     ),
@@ -118,14 +130,16 @@ IMAGES = [
         "timeout",
         R.REGISTRY_UNREACHABLE,
         _resolve(
-            "failed to do request: Head https://r.example.com/v2/: dial tcp 192.0.2.1:443: i/o timeout"
+            "failed to do request: Head https://r.example.com/v2/: dial tcp 192.0.2.1:443: i/o "
+            "timeout"
         ),
     ),
     _pull(
         "x509",
         R.REGISTRY_UNREACHABLE,
         _resolve(
-            "failed to do request: tls: failed to verify certificate: x509: certificate signed by unknown authority"
+            "failed to do request: tls: failed to verify certificate: x509: certificate signed by "
+            "unknown authority"
         ),
         "certificate",
     ),
@@ -133,14 +147,16 @@ IMAGES = [
         "http",
         R.REGISTRY_UNREACHABLE,
         _resolve(
-            "failed to do request: Head https://r:5000/v2/: http: server gave HTTP response to HTTPS client"
+            "failed to do request: Head https://r:5000/v2/: http: server gave HTTP response to "
+            "HTTPS client"
         ),
     ),
     _pull(
         "rate-limit",
         R.REGISTRY_UNREACHABLE,
         _resolve(
-            "failed to copy: unexpected status: 429 Too Many Requests - Server message: toomanyrequests:"
+            "failed to copy: unexpected status: 429 Too Many Requests - Server message: "
+            "toomanyrequests:"
             " You have reached your unauthenticated pull rate limit"
         ),
         "rate limit",
@@ -149,7 +165,8 @@ IMAGES = [
         "503",
         R.REGISTRY_UNREACHABLE,
         _resolve(
-            "unexpected status from HEAD request to https://r.example.com/v2/worker: 503 Service Unavailable"
+            "unexpected status from HEAD request to https://r.example.com/v2/worker: 503 Service "
+            "Unavailable"
         ),
     ),
     _pull(
@@ -161,7 +178,8 @@ IMAGES = [
     _pull(
         "crio-short-name",
         R.IMAGE_NAME_INVALID,
-        'short-name "worker" did not resolve to an alias and no unqualified-search registries are defined',
+        'short-name "worker" did not resolve to an alias and no unqualified-search registries are '
+        "defined",
         "registry",
         stage=STUCK,
     ),
@@ -200,7 +218,8 @@ IMAGES = [
         [
             kube.event(
                 "Failed",
-                f'Failed to pull image "{IMAGE}": rpc error: code = Unknown desc = 401 Unauthorized',
+                f'Failed to pull image "{IMAGE}": rpc error: code = Unknown desc = 401 '
+                "Unauthorized",
             ),
             kube.event("Failed", "Error: ErrImagePull"),
         ],
@@ -214,7 +233,8 @@ IMAGES = [
         [
             kube.event(
                 "FailedToRetrieveImagePullSecret",
-                "Unable to retrieve some image pull secrets (regcred); attempting to pull the image may not succeed.",
+                "Unable to retrieve some image pull secrets (regcred); attempting to pull the "
+                "image may not succeed.",
             )
         ],
     ),

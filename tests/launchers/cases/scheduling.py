@@ -51,7 +51,8 @@ SCHEDULING = [
         R.UNSCHEDULABLE_MEMORY,
         scheduler_message(
             3,
-            "1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, 2 Insufficient memory",
+            "1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, 2 "
+            "Insufficient memory",
         ),
         "512 GiB of memory",
         "control-plane",
@@ -83,7 +84,8 @@ SCHEDULING = [
         R.UNSCHEDULABLE_TAINT,
         scheduler_message(
             2,
-            "1 Insufficient nvidia.com/gpu, 1 node(s) had untolerated taint {nvidia.com/gpu: present}",
+            "1 Insufficient nvidia.com/gpu, 1 node(s) had untolerated taint {nvidia.com/gpu: "
+            "present}",
         ),
         "{nvidia.com/gpu: present}",
         gpu="1",
@@ -106,7 +108,8 @@ SCHEDULING = [
         R.UNSCHEDULABLE_TAINT,
         scheduler_message(
             2,
-            "1 node(s) had untolerated taint {dedicated: web}, 1 node(s) had untolerated taint {a: b}",
+            "1 node(s) had untolerated taint {dedicated: web}, 1 node(s) had untolerated taint "
+            "{a: b}",
         ),
         "{dedicated: web}",
         "{a: b}",

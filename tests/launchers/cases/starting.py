@@ -109,7 +109,8 @@ STARTING = [
         "mount-timeout",
         R.MOUNT_FAILED,
         "FailedMount",
-        "Unable to attach or mount volumes: unmounted volumes=[model-cache], unattached volumes=[], failed to process volumes=[]: timed out waiting"
+        "Unable to attach or mount volumes: unmounted volumes=[model-cache], unattached "
+        "volumes=[], failed to process volumes=[]: timed out waiting"
         " for the condition",
         '"model-cache" cannot be mounted',
     ),
@@ -124,7 +125,8 @@ STARTING = [
         "multi-attach",
         R.MOUNT_FAILED,
         "FailedAttachVolume",
-        'Multi-Attach error for volume "pvc-1" Volume is already exclusively attached to one node and can\'t be attached to another',
+        'Multi-Attach error for volume "pvc-1" Volume is already exclusively attached to one node '
+        "and can't be attached to another",
         "in use on another node",
     ),
     _event(
@@ -138,7 +140,8 @@ STARTING = [
         "cni",
         R.NETWORK_FAILED,
         "FailedCreatePodSandBox",
-        'Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for "ab": plugin type="calico" failed: no IPs',
+        "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network "
+        'for "ab": plugin type="calico" failed: no IPs',
         "network",
     ),
     _event(
@@ -152,7 +155,8 @@ STARTING = [
         "sandbox",
         R.SANDBOX_FAILED,
         "FailedCreatePodSandBox",
-        'Failed to create pod sandbox: rpc error: code = Unknown desc = failed to get sandbox runtime: no runtime for "gvisor" is configured',
+        "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to get sandbox "
+        'runtime: no runtime for "gvisor" is configured',
         "sandbox",
     ),
     Case(

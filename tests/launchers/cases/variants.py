@@ -1,6 +1,8 @@
-"""Wordings of other versions, distributions, runtimes and add-ons, in the kinds of `tests/launchers/variants/`.
+"""Wordings of other versions, distributions, runtimes and add-ons, in the kinds of
+`tests/launchers/variants/`.
 
-Sources: public issues of containerd, CRI-O, runc, crun, moby, kubernetes, OpenShift, Karpenter, autoscaler and CSI drivers.
+Sources: public issues of containerd, CRI-O, runc, crun, moby, kubernetes, OpenShift, Karpenter,
+autoscaler and CSI drivers.
 """
 
 from typing import Any
@@ -23,7 +25,10 @@ def other(name: str, state: dict[str, Any], **more: Any) -> dict[str, Any]:
 def with_sidecar(
     pod: dict[str, Any], *states: dict[str, Any], native: bool = False
 ) -> dict[str, Any]:
-    """The pod with injected containers: classic sidecars, or native ones (init containers that restart always)."""
+    """The pod with injected containers.
+
+    Classic sidecars, or native ones (init containers that restart always).
+    """
     group = "initContainerStatuses" if native else "containerStatuses"
     before = pod["status"].get(group, [])
     spec = dict(pod["spec"])
@@ -96,7 +101,8 @@ SIDECARS = [
             with_sidecar(
                 kube.waiting(
                     "ImagePullBackOff",
-                    f'Back-off pulling image "{IMAGE}": dial tcp: lookup registry.example.com: no such host',
+                    f'Back-off pulling image "{IMAGE}": dial tcp: lookup registry.example.com: no '
+                    "such host",
                 ),
                 other(
                     "dapr", {"waiting": {"reason": "ErrImagePull", "message": "401 Unauthorized"}}
@@ -285,7 +291,8 @@ COMMANDS = [
     ),
     _start(
         "docker-not-found",
-        'OCI runtime create failed: container_linux.go:345: starting container process caused "exec: \\"mimir-worker\\": executable file not found in'
+        "OCI runtime create failed: container_linux.go:345: starting container process caused "
+        '"exec: \\"mimir-worker\\": executable file not found in'
         ' $PATH": unknown',
         "command mimir-worker was not found",
         reason="ContainerCannotRun",
@@ -303,7 +310,8 @@ COMMANDS = [
     ),
     _start(
         "chdir-docker",
-        'OCI runtime create failed: container_linux.go:348: starting container process caused "chdir to cwd (\\"/home/jboss\\") set in config.json'
+        "OCI runtime create failed: container_linux.go:348: starting container process caused "
+        '"chdir to cwd (\\"/home/jboss\\") set in config.json'
         ' failed: permission denied": unknown',
         "working directory /home/jboss",
         "permission denied",
@@ -317,7 +325,8 @@ COMMANDS = [
     ),
     _start(
         "cwd-read-only",
-        "failed to create containerd task: OCI runtime create failed: runc create failed: unable to start container process: error during container"
+        "failed to create containerd task: OCI runtime create failed: runc create failed: unable "
+        "to start container process: error during container"
         " init: mkdir /srv: read-only file system: unknown",
         "working directory /srv",
         "read-only file system",
@@ -325,21 +334,24 @@ COMMANDS = [
     _create(
         "crio-not-found",
         R.BAD_COMMAND,
-        "container create failed: executable file `foo` not found in $PATH: No such file or directory",
+        "container create failed: executable file `foo` not found in $PATH: No such file or "
+        "directory",
         "foo",
         stage=STUCK,
     ),
     _create(
         "seccomp-profile",
         R.SANDBOX_FAILED,
-        'failed to create containerd container: cannot load seccomp profile "/var/lib/kubelet/seccomp/profiles/unshare.json": open'
+        "failed to create containerd container: cannot load seccomp profile "
+        '"/var/lib/kubelet/seccomp/profiles/unshare.json": open'
         " /var/lib/kubelet/seccomp/profiles/unshare.json: no such file or directory",
         "seccomp profile /var/lib/kubelet/seccomp/profiles/unshare.json",
     ),
     _create(
         "apparmor-profile",
         R.SANDBOX_FAILED,
-        "failed to generate container spec: apparmor profile not found mimir: no such file or directory",
+        "failed to generate container spec: apparmor profile not found mimir: no such file or "
+        "directory",
         "AppArmor",
     ),
     _create(
@@ -355,7 +367,8 @@ COMMANDS = [
     ),
     _start(
         "cwd-old-runc",
-        'OCI runtime create failed: container_linux.go:348: starting container process caused "process_linux.go:402: container init caused'
+        "OCI runtime create failed: container_linux.go:348: starting container process caused "
+        '"process_linux.go:402: container init caused'
         ' \\"mkdir /srv: permission denied\\"": unknown',
         "working directory /srv",
         reason="ContainerCannotRun",
@@ -363,13 +376,15 @@ COMMANDS = [
     _create(
         "shim-of-the-runtime",
         R.SANDBOX_FAILED,
-        "failed to start shim: start failed: fork/exec /usr/bin/containerd-shim-runc-v2: no such file or directory",
+        "failed to start shim: start failed: fork/exec /usr/bin/containerd-shim-runc-v2: no such "
+        "file or directory",
         "containerd-shim-runc-v2",
     ),
     _create(
         "cgroup",
         R.SANDBOX_FAILED,
-        "runc create failed: unable to apply cgroup configuration: mkdir /sys/fs/cgroup/x: no such file or directory",
+        "runc create failed: unable to apply cgroup configuration: mkdir /sys/fs/cgroup/x: no "
+        "such file or directory",
         "cgroup",
     ),
     _create(
@@ -407,14 +422,16 @@ PULLS = [
     _pull(
         "certificate-not-yet",
         R.REGISTRY_UNREACHABLE,
-        "x509: certificate has expired or is not yet valid: current time 2026-11-01T00:00:00Z is before 2026-11-02T00:00:00Z",
+        "x509: certificate has expired or is not yet valid: current time 2026-11-01T00:00:00Z is "
+        "before 2026-11-02T00:00:00Z",
         "not valid yet",
         "clock",
     ),
     _pull(
         "plain-http-crio",
         R.REGISTRY_UNREACHABLE,
-        'pinging container registry r:5000: Get "https://r:5000/v2/": http: server gave HTTP response to HTTPS client',
+        'pinging container registry r:5000: Get "https://r:5000/v2/": http: server gave HTTP '
+        "response to HTTPS client",
         "plain HTTP",
     ),
     _pull(
@@ -462,14 +479,16 @@ MOUNTS = [
     _mount(
         "csi-old-wording",
         R.MOUNT_FAILED,
-        'MountVolume.MountDevice failed for volume "pvc-4d70" : driver name csi.hetzner.cloud not found in the list of registered CSI drivers',
+        'MountVolume.MountDevice failed for volume "pvc-4d70" : driver name csi.hetzner.cloud not '
+        "found in the list of registered CSI drivers",
         "csi.hetzner.cloud",
         then=_TIMED_OUT,
     ),
     _mount(
         "csi-node",
         R.MOUNT_FAILED,
-        'AttachVolume.Attach failed for volume "pvc-1" : CSINode ip-10-0-0-1 does not contain driver ebs.csi.aws.com',
+        'AttachVolume.Attach failed for volume "pvc-1" : CSINode ip-10-0-0-1 does not contain '
+        "driver ebs.csi.aws.com",
         "ebs.csi.aws.com",
         "not registered",
         reason="FailedAttachVolume",
@@ -477,7 +496,8 @@ MOUNTS = [
     _mount(
         "csi-attacher",
         R.MOUNT_FAILED,
-        'AttachVolume.Attach failed for volume "v" : timed out waiting for external-attacher of disk.csi.azure.com CSI driver to attach volume /sub',
+        'AttachVolume.Attach failed for volume "v" : timed out waiting for external-attacher of '
+        "disk.csi.azure.com CSI driver to attach volume /sub",
         "disk.csi.azure.com",
         reason="FailedAttachVolume",
     ),
@@ -487,7 +507,8 @@ MOUNTS = [
         'Multi-Attach error for volume "pvc-1" Volume is already used by pod(s) other',
         "in use on another node",
         reason="FailedAttachVolume",
-        then="Unable to attach or mount volumes: unmounted volumes=[cache], unattached volumes=[], failed to process volumes=[]:"
+        then="Unable to attach or mount volumes: unmounted volumes=[cache], unattached volumes=[], "
+        "failed to process volumes=[]:"
         " context deadline exceeded",
     ),
     _mount(
@@ -500,16 +521,20 @@ MOUNTS = [
     _mount(
         "pause-dockershim",
         R.REGISTRY_UNREACHABLE,
-        'Failed to create pod sandbox: rpc error: code = Unknown desc = failed pulling image "k8s.gcr.io/pause:3.1": Error response from daemon: Get'
-        " https://k8s.gcr.io/v2/: net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)",
+        "Failed to create pod sandbox: rpc error: code = Unknown desc = failed pulling image "
+        '"k8s.gcr.io/pause:3.1": Error response from daemon: Get'
+        " https://k8s.gcr.io/v2/: net/http: request canceled while waiting for connection "
+        "(Client.Timeout exceeded while awaiting headers)",
         "k8s.gcr.io/pause:3.1",
         reason="FailedCreatePodSandBox",
-        then='Failed to create pod sandbox: rpc error: code = Unknown desc = failed to reserve sandbox name "x": name "x" is reserved for "ab"',
+        then="Failed to create pod sandbox: rpc error: code = Unknown desc = failed to reserve "
+        'sandbox name "x": name "x" is reserved for "ab"',
     ),
     _mount(
         "pause-missing",
         R.SANDBOX_FAILED,
-        'Failed to create pod sandbox: rpc error: code = NotFound desc = failed to get sandbox image "r.example.com/pause:3.8": failed to pull image'
+        "Failed to create pod sandbox: rpc error: code = NotFound desc = failed to get sandbox "
+        'image "r.example.com/pause:3.8": failed to pull image'
         ' "r.example.com/pause:3.8": r.example.com/pause:3.8: not found',
         "r.example.com/pause:3.8",
         reason="FailedCreatePodSandBox",
@@ -517,10 +542,12 @@ MOUNTS = [
     _mount(
         "cni-stays",
         R.NETWORK_FAILED,
-        'Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox: plugin type="aws-cni" failed (add)',
+        "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network "
+        'for sandbox: plugin type="aws-cni" failed (add)',
         "network",
         reason="FailedCreatePodSandBox",
-        then="Failed to create pod sandbox: rpc error: code = DeadlineExceeded desc = context deadline exceeded",
+        then="Failed to create pod sandbox: rpc error: code = DeadlineExceeded desc = context "
+        "deadline exceeded",
     ),
 ]
 
@@ -532,7 +559,8 @@ def _taint(name: str, taint: str, *words: str, **more: Any) -> Case:
 TAINTS = [
     _taint(
         "unreachable-old",
-        "0/3 nodes are available: 3 node(s) had taint {node.kubernetes.io/unreachable: }, that the pod didn't tolerate.",
+        "0/3 nodes are available: 3 node(s) had taint {node.kubernetes.io/unreachable: }, that "
+        "the pod didn't tolerate.",
         "unreachable",
     ),
     _taint(
@@ -635,13 +663,15 @@ AUTOSCALERS = [
     _refused_by_autoscaler(
         "gke-out-of-resources",
         "FailedScaleUp",
-        "Node scale up in zones us-central1-b associated with this pod failed: GCE out of resources. Pod is at risk of not being scheduled.",
+        "Node scale up in zones us-central1-b associated with this pod failed: GCE out of "
+        "resources. Pod is at risk of not being scheduled.",
         "GCE out of resources",
     ),
     _refused_by_autoscaler(
         "karpenter-provisioner",
         "FailedScheduling",
-        'Could not schedule pod, all available instance types exceed limits for provisioner: "default"',
+        "Could not schedule pod, all available instance types exceed limits for provisioner: "
+        '"default"',
         "exceed limits for provisioner",
     ),
     _refused_by_autoscaler(
@@ -665,10 +695,14 @@ ADMISSIONS = [
     _not_made(
         "scc-openshift-4.7",
         R.POD_SECURITY,
-        "unable to validate against any security context constraint: [provider restricted: .spec.securityContext.fsGroup: Invalid value:"
-        " []int64{10001}: 10001 is not an allowed group spec.containers[0].securityContext.runAsUser: Invalid value: 10001: must be in the ranges:"
+        "unable to validate against any security context constraint: [provider restricted: "
+        ".spec.securityContext.fsGroup: Invalid value:"
+        " []int64{10001}: 10001 is not an allowed group "
+        "spec.containers[0].securityContext.runAsUser: Invalid value: 10001: must be in the "
+        "ranges:"
         " [1000620000, 1000629999]]",
-        "spec.containers[0].securityContext.runAsUser 10001: must be in the ranges: [1000620000, 1000629999]",
+        "spec.containers[0].securityContext.runAsUser 10001: must be in the ranges: [1000620000, "
+        "1000629999]",
         "spec.securityContext.fsGroup 10001: 10001 is not an allowed group",
         "SCC",
         "uid 10001",
@@ -676,7 +710,8 @@ ADMISSIONS = [
     _not_made(
         "pod-security-policy",
         R.POD_SECURITY,
-        'unable to validate against any pod security policy: [spec.volumes[0]: Invalid value: "emptyDir": emptyDir volumes are not allowed]',
+        "unable to validate against any pod security policy: [spec.volumes[0]: Invalid value: "
+        '"emptyDir": emptyDir volumes are not allowed]',
         "pod security policy",
         "spec.volumes[0]",
     ),
