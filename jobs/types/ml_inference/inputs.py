@@ -56,7 +56,7 @@ def _check_signature(
         model.signature,
         version.schema,
         empty=empty,
-        absent_is_empty=may_lack_columns(parameters, version.format),
+        absent_is_empty=may_lack_columns(parameters.get("missing_columns"), version.format),
     )
     if differences:
         hidden = len(differences) - NAMES_SHOWN
