@@ -50,9 +50,7 @@ _FIXED = {
     WaitRule.PROJECT_PAUSED: (
         "An administrator has paused this project. It keeps its queue position."
     ),
-    WaitRule.PROJECT_ARCHIVED: (
-        "The project is archived. Starts when a maintainer makes it active."
-    ),
+    WaitRule.PROJECT_ARCHIVED: ("The project is archived. Starts when a maintainer activates it."),
 }
 
 
@@ -148,8 +146,8 @@ def _unknown(context: WaitContext) -> str:
     place = f"cluster {context.cluster}" if context.cluster else "a cluster"
     place += f" in region {context.region}" if context.region else ""
     return (
-        f"Requests {place}, which does not exist any more. An administrator can add it again, or "
-        "cancel this job and run it on another cluster."
+        f"Requests {place}, which no longer exists. Cancel the job and run it on another cluster, "
+        "or ask an administrator to add it again."
     )
 
 
@@ -172,7 +170,7 @@ def _unreachable(names: Sequence[str], context: WaitContext) -> str:
     """
     away = {name: context.unreachable[name] for name in names if name in context.unreachable}
     if not away:
-        return "No cluster can run it. An administrator must add one."
+        return "No cluster can run it. Ask an administrator to add one."
     since = time_text(min(since for since, _new in away.values()), context.now)
     if len(away) > 1:
         return (

@@ -151,7 +151,7 @@ class ArtifactView(ApiView):
                 return artifacts.open_file(row.storage_key)
             except FileNotFoundError as error:
                 message = (
-                    f"The file of {name} is not in the artifact storage. Inform an administrator."
+                    f"The file of {name} is not in the artifact storage. Contact an administrator."
                 )
                 raise MimirError(message, code="content_missing", status=500) from error
 

@@ -55,7 +55,7 @@ def cluster_create(
     columns = {"capacity_cpu_millicores": 0, "capacity_memory_bytes": 0, **_cut(values)}
     faults = cluster_faults(values={"name": name, "launcher": launcher, **columns})
     if "capacity_jobs" not in columns:
-        faults["capacity_jobs"] = "is required: how many workers may run at once"
+        faults["capacity_jobs"] = "is required: the maximum number of concurrent workers"
     if faults:
         raise Invalid("The cluster cannot be added: see the fields.", detail=faults)
     try:

@@ -92,7 +92,7 @@ def _during_storage_wait(
         return FailureReason.STORAGE_UNAVAILABLE, storage_wait_message(attempt, before=limit)
     if reason is FailureReason.WORKER_LOST:
         return reason, storage_wait_message(
-            attempt, before=message.removesuffix(".") or "Its worker vanished"
+            attempt, before=message.removesuffix(".") or "The worker vanished"
         )
     return reason, message
 

@@ -136,5 +136,5 @@ def _pipeline_input(row: InputRow, version: PipelineVersion) -> PipelineInput:
 
 _CHANGED = (
     "The file of {} version {} is not the one that was stored: its size differs."
-    " Use another version and inform an administrator."
+    " Use another version and contact an administrator."
 )

@@ -101,7 +101,7 @@ def job_check(
     """
     if project.status == ProjectStatus.ARCHIVED:
         raise Conflict(
-            "The project is archived: a maintainer can make it active again.",
+            "The project is archived. A maintainer can activate it again.",
             code="project_archived",
         )
     job_type, parameters = request["type"], request["parameters"]

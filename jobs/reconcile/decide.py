@@ -259,7 +259,7 @@ def _before_claim(
         return late
     if state is None and row.launched_at is not None:
         return Action(
-            Verb.END, FailureReason.WORKER_LOST, "Its worker vanished before it took the job."
+            Verb.END, FailureReason.WORKER_LOST, "The worker vanished before it claimed the job."
         )
     # Not launched yet, or starting: the dispatcher's sweep launches after a lost hint.
     return NOTHING
@@ -320,9 +320,9 @@ def _dead_before_claim(state: WorkerState) -> Action:
         return Action(
             Verb.END,
             FailureReason.WORKER_LOST,
-            "Its worker ended, and this database has no record that it took the job.",
+            "The worker ended, and this database has no record that it claimed the job.",
         )
-    return Action(Verb.END, reason, state.message or "Its worker ended before it took the job.")
+    return Action(Verb.END, reason, state.message or "The worker ended before it claimed the job.")
 
 
 def _claimed(row: AttemptView, state: WorkerState | None, now: dt.datetime, times: Times) -> Action:

@@ -155,8 +155,8 @@ def _sentence(row: Attempt, lost_at: dt.datetime | None, now: dt.datetime) -> st
     away = f"The cluster {row.cluster_id} has not answered since {time_text(since, now)}"
     if lost_at is None or row.heartbeat_at is None:
         return (
-            f"{away}, and the worker has not reported. The attempt ends when its start time limit"
-            " is over."
+            f"{away}, and the worker has not reported. The attempt ends when its launch time limit"
+            " expires."
         )
     heard = f"{away}, and the worker's last heartbeat was at {time_text(row.heartbeat_at, now)}."
     if row.job.status == JobStatus.CANCELLING:
@@ -167,5 +167,5 @@ def _sentence(row: Attempt, lost_at: dt.datetime | None, now: dt.datetime) -> st
     grace = duration_text(row.cluster.away_grace_seconds)
     return (
         f"{heard} The attempt ends at about {time_text(lost_at, now)}, {grace} after both became"
-        " silent, unless one of them answers before."
+        " silent, unless one of them answers first."
     )

@@ -54,7 +54,7 @@ def load_model(path: Path, *, memory_bytes: int) -> Any:
         strange = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED_TYPES))
         if strange:
             raise _corrupt(
-                f"it has types that no model of Mimir has ({', '.join(strange[:5])[:300]}). "
+                f"it has types that Mimir models do not use ({', '.join(strange[:5])[:300]}). "
                 "It was not loaded"
             )
         return skops.io.load(path, trusted=list(TRUSTED_TYPES))

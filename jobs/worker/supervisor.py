@@ -245,7 +245,7 @@ class Supervisor:
         limit = self.limits.timeout_seconds
         message = (
             f"Time limit of {limit} s reached. "
-            f"The workload got SIGTERM and has {ASK_SECONDS:.0f} s to end."
+            f"The workload received SIGTERM and has {ASK_SECONDS:.0f} s to end."
         )
         self._reporter.add(EventKind.NOTICE, {"message": message})
         self.stop.request(

@@ -164,7 +164,7 @@ class Transfers(BackgroundThread):
         )
         return (
             f"The file of {kind} {what} is not the one that was stored: its checksum differs. "
-            f"{again}, and inform an administrator."
+            f"{again}, and contact an administrator."
         )
 
     def _reason(self, call: JsonObject, refused: Refused) -> FailureReason:

@@ -229,9 +229,7 @@ def _object(response: httpx.Response) -> Any:
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        raise ApiError(
-            502, "bad_answer", "The orchestrator answered with something that is not a JSON object."
-        )
+        raise ApiError(502, "bad_answer", "The orchestrator's response is not a JSON object.")
     return answer
 
 

@@ -78,7 +78,7 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's `handler403`."""
-    return page(request, 403, "You have no permission for this. Ask a maintainer of the project.")
+    return page(request, 403, "You do not have permission. Ask a maintainer of the project.")
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

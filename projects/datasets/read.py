@@ -186,5 +186,5 @@ def content_missing(version: DatasetVersion) -> ContentMissing:
     """Return the error for a version without a file in the storage."""
     return ContentMissing(
         f"The file of {version.dataset.name} version {version.number} is not in the artifact"
-        " storage. Tell an administrator."
+        " storage. Contact an administrator."
     )

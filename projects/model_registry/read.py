@@ -69,5 +69,5 @@ def content_missing(version: ModelVersion) -> ContentMissing:
     """Return the error for a version without a file in the storage."""
     return ContentMissing(
         f"The file of {version.model.name} version {version.number} is not in the artifact storage."
-        " Tell an administrator."
+        " Contact an administrator."
     )

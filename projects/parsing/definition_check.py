@@ -104,7 +104,7 @@ def _checked(outcome: Outcome) -> Checked:
     if outcome.end is End.CRASH and outcome.code > 0:
         message = (
             "The definition could not be checked on this machine."
-            " Try again in a moment, or tell an administrator."
+            " Try again in a moment, or contact an administrator."
         )
         raise Busy(message, retry_after_seconds=10)
     if outcome.end is End.WALL_TIME and outcome.cpu_seconds < CPU_SECONDS_MAX / 2:

@@ -87,7 +87,7 @@ def storage_demand(project: Project, size_bytes: int) -> None:
     if stored + size_bytes > most:
         raise QuotaExceeded(
             f"The project {project.slug} stores {stored:,} of {most:,} bytes."
-            f" {size_bytes:,} more do not fit. Delete unused dataset versions,"
+            f" {size_bytes:,} more would exceed the quota. Delete unused dataset versions,"
             " or ask an administrator for a higher quota.",
             detail={"stored_bytes": stored, "stored_bytes_max": most},
         )
@@ -107,7 +107,7 @@ def project_demand(user: "User") -> None:
     most = projects_max(user)
     if most and Project.objects.filter(created_by=user).count() >= most:
         raise QuotaExceeded(
-            f"You have created {most} projects, the most that are allowed (PROJECTS_PER_USER)."
+            f"You have created {most} projects, the maximum (PROJECTS_PER_USER)."
             " Use one of them, or ask an administrator to create one for you.",
             detail={"projects_max": most},
         )

@@ -176,7 +176,7 @@ def _demand_no_values(twin: Twin, changed: list[_UnitChange]) -> None:
     if detail:
         message = (
             "The unit of a property with values changes. Choose whether to keep the numbers, which"
-            " then count in the new unit, or to remove the values (unit_changes: keep or remove)."
+            " then have the new unit, or to remove the values (unit_changes: keep or remove)."
         )
         raise Conflict(message, code="unit_changed", detail=detail)
 

@@ -70,7 +70,7 @@ export class LogSearch {
     const full = this.matches.length >= MATCHES_MAX;
     const count = (full ? MATCHES_MAX : this.matches.length).toLocaleString("en");
     const progress = this.done || full ? "" : `, ${Math.floor(this.fraction * 100)} % searched`;
-    if (!this.matches.length) return this.done ? "no match" : `none yet${progress}`;
+    if (!this.matches.length) return this.done ? "no match" : `no match yet${progress}`;
     return `${(this.at + 1).toLocaleString("en")} of ${full ? "over " : ""}${count}${progress}`;
   }
 }

@@ -57,7 +57,7 @@ function showProgress(form, sent, total, startedAt) {
   find("[data-progress-text]", HTMLElement, form).textContent =
     sent < total
       ? `${size(sent)} of ${size(total)}${left}`
-      : "Sent. The server reads and checks the file.";
+      : "Uploaded. The server is checking the file.";
 }
 
 /**

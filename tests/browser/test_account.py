@@ -64,7 +64,7 @@ def test_a_person_changes_the_password_and_signs_out_everywhere(
     page.get_by_label("Current password").fill(PASSWORD)
     page.get_by_label("New password", exact=True).fill(NEW)
     page.get_by_label("New password again").fill(NEW)
-    expect(page.get_by_label("End my API tokens too")).to_be_checked()
+    expect(page.get_by_label("Revoke my API tokens")).to_be_checked()
     page.get_by_role("button", name="Change password").click()
     expect(page.get_by_role("heading", name="Password changed")).to_be_visible()
     page.screenshot(path=tmp_path / "account.png", full_page=True)

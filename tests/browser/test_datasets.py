@@ -64,7 +64,7 @@ def test_an_upload_shows_its_progress_and_the_dataset_appears_with_a_preview(
     values = [value for value, _ in saw]
     assert values == sorted(values)
     assert any(0 < value < 100 and " of 2.4" in text for value, text in saw), saw
-    assert saw[-1][1] == "Sent. The server reads and checks the file."
+    assert saw[-1][1] == "Uploaded. The server is checking the file."
 
     expect(page.get_by_role("heading", name="bike_trips")).to_be_visible()
     preview = page.get_by_role("region", name="First rows")

@@ -79,7 +79,7 @@ def test_a_running_job_is_cancelled_only_after_the_question(
     page.get_by_role("button", name="Cancel job").click()
     dialog = page.get_by_role("dialog", name="Cancel the long one?")
     expect(dialog.get_by_role("button", name="Keep running")).to_be_focused()
-    expect(dialog).to_contain_text("Nothing is written to the project")
+    expect(dialog).to_contain_text("No results are written to the project")
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     expect(page.get_by_role("button", name="Cancel job")).to_be_focused()

@@ -83,9 +83,7 @@ def test_a_running_job_without_output_says_what_goes_on(page: Page, stack: Stack
     steps = [{"id": "quiet", "uses": "command", "with": {"argv": ["/bin/sh", "-c", "sleep 20"]}}]
     job = stack.submit(steps, project=stack.project("settling"))
     page.goto(f"/jobs/{job}/")
-    expect(page.locator("[data-log-empty]")).to_have_text(
-        "Step 1 of 1: quiet. It has not printed anything yet."
-    )
+    expect(page.locator("[data-log-empty]")).to_have_text("Step 1 of 1: quiet. No output yet.")
     expect(
         page.locator("#job-memory svg")
     ).to_be_visible()  # F24: the figures are updated although no event announces them
@@ -109,7 +107,7 @@ def test_run_again_of_a_succeeded_job_is_no_main_action_and_asks(page: Page, sta
     expect(again).not_to_have_class("btn pri")
     again.click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("writes new versions")
+    expect(dialog).to_contain_text("writes new result versions")
     dialog.get_by_role("button", name="Cancel").click()
     assert page.url.endswith(f"/jobs/{job}/")
     again.click()

@@ -62,7 +62,7 @@ def test_from_the_list_to_a_version_to_two_of_them_side_by_side(page: Page, bike
     error = page.get_by_role("row").filter(has_text="Root mean squared error").first
     expect(error.get_by_role("cell").nth(1)).to_contain_text("412 better")
     page.get_by_label("First version").select_option("2")
-    expect(page.get_by_text("The same version twice")).to_be_visible()
+    expect(page.get_by_text("Choose two different versions")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("heading", level=1)).to_have_text("demand forecast?, versions 1 and 2")
 

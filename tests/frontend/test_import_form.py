@@ -54,7 +54,7 @@ def test_what_is_detected_stands_in_the_automatic_choice() -> None:
     assert chosen(fields["header_row"]) == ("", "row 1")
     delimiter = fields["delimiter"]
     assert isinstance(delimiter, Select)
-    assert (form.format.hint, delimiter.detected) == ("Recognised from the content", True)
+    assert (form.format.hint, delimiter.detected) == ("Detected from the content", True)
     assert chosen(fields["thousands_mark"]) == ("", "none")
     assert [column["type"] for column in form.columns] == ["text", "decimal"]
     assert form.rows[1][1]["lost"] == "ERR"

@@ -39,9 +39,9 @@ def test_a_job_between_two_attempts_has_its_own_icon() -> None:
 def test_a_lost_worker_differs_from_one_that_stopped() -> None:
     events = [_event(1, "job.worker_gone"), _event(2, "job.worker_gone", unseen=True, cluster="eu")]
     row, unseen = history(events)["rows"]
-    assert (row["label"], row["detail"]) == ("Worker stopped, its capacity is free", "")
+    assert (row["label"], row["detail"]) == ("Worker stopped, capacity released", "")
     assert (unseen["label"], unseen["detail"]) == (
-        "Worker considered lost, its capacity is free",
+        "Worker considered lost, capacity released",
         "eu does not answer",
     )
 

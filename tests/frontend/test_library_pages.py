@@ -119,7 +119,7 @@ def test_plots_that_are_not_there_leave_the_page_whole(
     }
     canned.answers["projects/bikes/models/demand-forecast/versions/latest/"] = version
     shown = _text(pages.get(f"{P}/models/demand-forecast/"))
-    assert "No metric was measured" in shown
+    assert "No metrics available" in shown
     assert "Predicted vs. actual" not in shown
 
 
@@ -138,12 +138,16 @@ def test_a_name_is_one_part_of_the_address(pages: httpx.Client, canned: CannedAp
 def test_two_versions_stand_side_by_side_with_what_differs_first(pages: httpx.Client) -> None:
     shown = _text(pages.get(f"{P}/models/demand-forecast/compare/?a=2&b=1"))
     assert "versions 2 and 1" in shown
-    assert shown.index("Learning rate") < shown.index("The same in both") < shown.index("Seed")
+    assert (
+        shown.index("Learning rate")
+        < shown.index("Identical in both versions")
+        < shown.index("Seed")
+    )
     assert "412 better" in shown
     assert (
         "version 2: predicted against actual" not in shown
     )  # that sentence is for those who do not see the plot
-    assert "The same version twice" in _text(
+    assert "Choose two different versions" in _text(
         pages.get(f"{P}/models/demand-forecast/compare/?a=2&b=2")
     )
 

@@ -393,13 +393,13 @@ def test_a_fold_says_what_it_hides() -> None:
     folded = [fields[f"parameters.{name}"] for name in ("hyperparameters", "test_size", "seed")]
     assert (
         schema_form.summary(folded)
-        == "Hyperparameters, held-out part, seed: n_estimators 800, 0.25, 0"
+        == "Hyperparameters: n_estimators 800 · Held-out fraction: 0.25 · Seed: 0"
     )
     assert [field.opened for field in folded] == [True, False, False]
     common = [fields[name] for name in ("priority", "timeout_seconds", "max_attempts", "labels")]
     assert (
         schema_form.summary(common)
-        == "Priority, time limit, attempts, labels: default, 60 seconds, default, none"
+        == "Priority: default · Time limit: 60 seconds · Attempts: default · Labels: none"
     )
 
 

@@ -116,7 +116,7 @@ def test_a_job_that_asks_for_a_cluster_is_told_of_that_one() -> None:
     eu.delete()
     rule, detail = _said(asking)
     assert rule == "cluster_unknown"
-    assert "Requests cluster eu-1, which does not exist any more" in detail
+    assert "Requests cluster eu-1, which no longer exists" in detail
     assert admit_once() == []
 
 

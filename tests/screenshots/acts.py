@@ -31,7 +31,7 @@ def wrong_training(page: Page) -> None:
     """A training whose values do not fit."""
     page.get_by_role("textbox", name="Model", exact=True).fill("demand forecast")
     page.locator("#folded > summary").click()
-    page.get_by_label("Held-out part").fill("1.2")
+    page.get_by_label("Held-out fraction").fill("1.2")
     page.get_by_role("button", name="Run training").click()
     page.locator(".errbox").wait_for()
 

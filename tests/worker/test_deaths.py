@@ -191,9 +191,7 @@ def test_a_worker_that_is_killed_and_silent_is_told_within_seconds(
         stack,
         person,
         ended,
-        Death(
-            "", "", "worker_lost", "Its worker vanished: it was killed from outside", "Run again"
-        ),
+        Death("", "", "worker_lost", "The worker vanished: it was killed externally", "Run again"),
     )
     log = stack.log(job)
     assert log.headers["Log-Complete"] == "false"
@@ -223,7 +221,7 @@ def test_what_has_escaped_does_not_outlive_a_supervisor_that_is_killed(
     os.kill(stack.worker_pid(job), signal.SIGKILL)
     ended = stack.end_of(job)
     _assert_told(
-        stack, person, ended, Death("", "", "worker_lost", "Its worker vanished", "Run again")
+        stack, person, ended, Death("", "", "worker_lost", "The worker vanished", "Run again")
     )
     wait_for(lambda: not _escaped(), "what escaped is gone")
 

@@ -193,7 +193,7 @@ NOT_MODELS: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "a foreign type": (
         lambda: skops.io.dumps(make_pipeline(FunctionTransformer(_zip), LinearRegression())),
-        "it has types that no model of Mimir has (tests.worker.test_inference._zip). It was not loaded",
+        "it has types that Mimir models do not use (tests.worker.test_inference._zip). It was not loaded",
     ),
 }
 

@@ -355,7 +355,7 @@ def test_a_cancel_and_the_time_limit_give_the_workload_the_same_grace(
     assert notices == (
         []
         if cause == "cancelled"
-        else ["Time limit of 2 s reached. The workload got SIGTERM and has 5 s to end."]
+        else ["Time limit of 2 s reached. The workload received SIGTERM and has 5 s to end."]
     )
 
 

@@ -154,7 +154,7 @@ def test_the_log_tells_each_stage(tmp_path: Path, capsys: pytest.CaptureFixture[
         "mimir: Importing pandas, scikit-learn and pyarrow",
         "mimir: 60 rows, 3 columns",
         "mimir: target: y, regression",
-        "mimir: Excluded, because they cannot help: id is text that differs in nearly every row.",
+        "mimir: Excluded, because they carry no information: id is text that differs in nearly every row.",
         "mimir: columns used: x (number)",
         "mimir: split: 45 rows for training, 15 rows held out (random)",
         "mimir: algorithm: linear (fit_intercept=True)",

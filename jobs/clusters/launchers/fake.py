@@ -100,7 +100,7 @@ class FakeLauncher:
                 raise LaunchRefused(f"A worker named {spec.name} of another attempt exists.")
             if existing is None:
                 if not still_wanted():
-                    raise LaunchRefused("This attempt is not wanted any more.")
+                    raise LaunchRefused("This attempt is no longer needed.")
                 observation = Observation(
                     name=spec.name, attempt_id=spec.attempt_id, uid=str(uuid4()), alive=True
                 )

@@ -97,7 +97,7 @@ class ProcessLauncher:
         if not still_wanted():
             if not identity:
                 shutil.rmtree(folder, ignore_errors=True)
-            raise LaunchRefused("This attempt is not wanted any more.")
+            raise LaunchRefused("This attempt is no longer needed.")
         adopted = bool(identity)
         if not identity:
             identity = {

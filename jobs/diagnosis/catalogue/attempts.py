@@ -19,7 +19,7 @@ def _of(reason: FailureReason, summary: str, detail: str, *steps: Step | str) ->
 def _limit(reason: FailureReason) -> Message:
     return _of(
         reason,
-        "It wrote more than the limit of an attempt.",
+        "The attempt wrote more than its limit.",
         "Write less, or ask an administrator to raise the limit.",
         _CHANGE,
     )
@@ -28,8 +28,8 @@ def _limit(reason: FailureReason) -> Message:
 def _lost(reason: FailureReason) -> Message:
     return _of(
         reason,
-        "Its worker vanished: it was killed from outside, or its machine stopped.",
-        f"Not the job's fault. {_NOTHING_WRITTEN} The log may lack its last lines.",
+        "The worker vanished: it was killed externally, or its machine stopped.",
+        f"Not caused by the job. {_NOTHING_WRITTEN} The log may lack its last lines.",
         AGAIN,
     )
 
@@ -94,8 +94,8 @@ _SPECIFIC = (
     _limit(FailureReason.DISK_FULL),
     _of(
         FailureReason.STORAGE_UNAVAILABLE,
-        "The artifact storage accepted no files.",
-        "Not the job's fault. An administrator must free space in the artifact storage"
+        "The artifact storage did not accept files.",
+        "Not caused by the job. An administrator must free space in the artifact storage"
         f" (ARTIFACTS_URL) or repair it. {_NOTHING_WRITTEN}",
         AGAIN,
     ),
@@ -117,14 +117,14 @@ _SPECIFIC = (
     ),
     _of(
         FailureReason.LAUNCH_TIMEOUT,
-        "Its worker did not report within the launch time limit.",
+        "The worker did not report within the launch time limit.",
         "An administrator should check the worker's machine and the address at which workers reach"
         " the orchestrator (ORCHESTRATOR_URL).",
         AGAIN,
     ),
     _of(
         FailureReason.LAUNCH_FAILED,
-        "Its worker could not be started.",
+        "The worker could not be started.",
         "An administrator must act before a retry helps.",
         AGAIN,
     ),

@@ -65,7 +65,7 @@ def _unreachable(cause: str, why: str, step: str) -> Message:
 
 RATE_LIMITED = _unreachable(
     ".rate_limit",
-    "the registry accepts no more requests for now (rate limit)",
+    "the registry's rate limit is reached",
     "Wait, or sign in to the registry with a pull secret",
 )
 REGISTRY_NAME_UNKNOWN = _unreachable(
@@ -75,12 +75,12 @@ REGISTRY_NAME_UNKNOWN = _unreachable(
 )
 REGISTRY_PLAIN_HTTP = _unreachable(
     ".plain_http",
-    "the registry answers plain HTTP, and the node asks by HTTPS",
-    "Serve the registry by HTTPS, or configure it as a plain HTTP registry on the nodes",
+    "the registry uses plain HTTP, but the node connects over HTTPS",
+    "Serve the registry over HTTPS, or configure it as a plain HTTP registry on the nodes",
 )
 REGISTRY_HTTPS_ONLY = _unreachable(
     ".https_only",
-    "the registry answers by HTTPS only, and the node asks by HTTP",
+    "the registry accepts HTTPS only, but the node connects over HTTP",
     "Configure the registry as an HTTPS registry on the nodes",
 )
 REGISTRY_DOWN = _unreachable(
@@ -122,7 +122,7 @@ CERTIFICATE = _unreachable(
 PULL_DENIED = message(
     "image_pull_denied",
     "The registry refuses the image {image}: it requires other credentials, or the image does not"
-    " exist (some registries do not tell the difference).",
+    " exist (some registries do not distinguish the two).",
     "An administrator must name a pull secret that the registry accepts"
     " (WORKER_IMAGE_PULL_SECRETS), or correct the image's name.",
     "Name a valid pull secret (WORKER_IMAGE_PULL_SECRETS)",
@@ -131,7 +131,7 @@ PULL_DENIED = message(
 PULL_SECRET_MISSING = message(
     "image_pull_denied.secret_missing",
     "The registry refuses the image {image}: it requires other credentials, or the image does not"
-    " exist (some registries do not tell the difference).",
+    " exist (some registries do not distinguish the two).",
     "The pull secret {secret} is missing in the workers' namespace: an administrator must create"
     " it.",
     "Create the pull secret {secret}",

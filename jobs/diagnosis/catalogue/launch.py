@@ -35,7 +35,7 @@ WORKERS_DISK_FULL = message(
 NOT_CALLED = message(
     "starting.not_called",
     "The worker's container runs. It has not called the orchestrator yet.",
-    "That takes a moment. If it continues, an administrator should check the address at which"
+    "This takes a moment. If it continues, an administrator should check the address at which"
     " workers reach the orchestrator (ORCHESTRATOR_URL) and the network policies.",
     WAIT,
 )
@@ -74,7 +74,7 @@ def _elsewhere(made: Message) -> Message:
 HEARTBEAT_LOST = message(
     "heartbeat_lost",
     "The worker has been silent for {seconds:span}, and its cluster does not report its state.",
-    "Ended after {seconds:span} without an answer from either. Not the job's fault. Nothing was"
+    "Ended after {seconds:span} without an answer from either. Not caused by the job. Nothing was"
     " written to the project. An administrator should check the cluster and the network path to"
     " it. The log may lack its last lines.",
     AGAIN,
@@ -108,7 +108,7 @@ LAUNCH_TIMEOUT = message(
 FORBIDDEN = message(
     "cluster_forbidden",
     "the cluster does not accept the orchestrator's credentials.",
-    "An administrator must give the orchestrator its permissions there. Nothing is lost: the"
+    "An administrator must grant the orchestrator permissions in the cluster. Nothing is lost: the"
     " request is repeated.",
     "Correct the orchestrator's credentials for the cluster",
     waiting=True,

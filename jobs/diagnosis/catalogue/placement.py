@@ -1,4 +1,4 @@
-"""Messages about the scheduler: no node takes the worker, or it has not chosen one yet."""
+"""Messages about the scheduler: no node accepts the worker, or it has not chosen one yet."""
 
 from jobs.diagnosis.message import LESS, NO_CACHE, STARTS_BY_ITSELF, WAIT, Message, Step, message
 
@@ -185,7 +185,7 @@ TAINT_UNKNOWN = _taint(
 def _unschedulable(cause: str, why: str, step: str) -> Message:
     return message(
         f"unschedulable.{cause}",
-        f"no node takes the worker: {why}.{_OBJECTIONS}",
+        f"no node accepts the worker: {why}.{_OBJECTIONS}",
         "It starts by itself when that changes.",
         step,
         waiting=True,
@@ -198,7 +198,7 @@ OBJECTIONS: dict[str, Message] = {
     "were unschedulable": _unschedulable(
         "cordoned",
         "the nodes are cordoned (closed to new pods)",
-        "Open a node again (kubectl uncordon)",
+        "Uncordon a node (kubectl uncordon)",
     ),
     "Too many pods": _unschedulable(
         "pods", "the nodes hold the maximum number of pods", "Add a node"
@@ -240,8 +240,8 @@ NOT_SCHEDULED = message(
 NOT_CONFIRMED_BY_NODE = message(
     "starting.not_confirmed",
     "the worker is assigned to a node[ ({node})], which has not confirmed it yet.",
-    "A node confirms its pods within seconds. If it does not, it does not answer: an administrator"
-    " should check it.",
+    "A node normally confirms its pods within seconds. If this continues, an administrator should"
+    " check the node.",
     "Check the node, if it continues",
     waiting=True,
 )

@@ -11,7 +11,7 @@ CREATING_POD = message(
 )
 TRY_AGAIN = message(
     "starting.api_server",
-    "the cluster could not create the worker's pod yet. It tries again.",
+    "the cluster could not create the worker's pod yet. It retries.",
     "The cluster's API server did not complete the request. This usually passes by itself.",
     "Check the cluster's API server, if it continues",
     waiting=True,

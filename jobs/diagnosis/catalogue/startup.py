@@ -265,7 +265,7 @@ SUSPENDED_WHILE_RUNNING = message(
     "The worker was stopped: its Job was suspended while it ran, by a queue manager (for example"
     " Kueue) or an administrator.",
     "Its progress is lost. The job restarts with another Job, which waits while the cluster"
-    " suspends that one as well. Not the job's fault. An administrator should check who suspends"
+    " suspends that one as well. Not caused by the job. An administrator should check who suspends"
     " the Jobs.",
     "Release the Job, or check the queue manager",
 )

@@ -3,7 +3,7 @@
 from jobs.diagnosis.message import AGAIN, Message, Step, message
 
 NOTHING_WRITTEN = "Nothing was written to the project."
-NOT_ITS_FAULT = f"Not the job's fault. {NOTHING_WRITTEN}"
+NOT_ITS_FAULT = f"Not caused by the job. {NOTHING_WRITTEN}"
 _LAST_LINES_LOST = "The log may lack its last lines."
 _CHECK_NODE = "Check the node"
 _CHANGE = "Change and run again"
@@ -215,23 +215,23 @@ CRASHED = message(
 )
 NOT_A_WORKER = message(
     "bad_command.not_a_worker",
-    "The image {image} ended with exit code {exit_code} and did not take the job[: {last_lines}].",
+    "The image {image} ended with exit code {exit_code} and did not claim the job[: {last_lines}].",
     "It is not Mimir's worker image, or it has another command. The job itself never ran. An"
     " administrator must correct WORKER_IMAGE. Retrying does not help.",
     "Correct the image (WORKER_IMAGE)",
 )
 ENDED_BEFORE_CLAIM = message(
     "launch_failed.before_claim",
-    "The worker ended with exit code {exit_code} before it took the job (image {image})"
+    "The worker ended with exit code {exit_code} before it claimed the job (image {image})"
     "[: {last_lines}].",
-    "The job itself never ran: not the job's fault. If it happens again, an administrator should"
-    " check the worker's image (WORKER_IMAGE) and its last lines.",
+    "The job itself never ran. If it happens again, an administrator should check the worker's image"
+    " (WORKER_IMAGE) and its last lines.",
     AGAIN,
     "Check the worker's image (WORKER_IMAGE)",
 )
 CLAIM_UNKNOWN = message(
     "worker_lost.claim_unknown",
-    "Its worker ended, and this database has no record that it took the job.",
+    "The worker ended, and this database has no record that it claimed the job.",
     f"The database may have been restored from a backup. {NOT_ITS_FAULT}",
     AGAIN,
 )

@@ -31,7 +31,7 @@ def resolve(project: Project, parameters: TrainingParameters, faults: Faults) ->
         path = f"parameters.features[{index}]"
         if check_column(name, types, path, faults) and not is_usable(types[name]):
             faults[path] = (
-                f"{name} is {types[name]}: a model can use numbers, text, truth values, dates"
+                f"{name} is {types[name]}: a model can use numbers, text, true/false values, dates"
                 " and times"
             )
     for index, name in enumerate(parameters.get("exclude", [])):

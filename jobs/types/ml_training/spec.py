@@ -103,7 +103,7 @@ PARAMETERS = object_schema(
         },
         "test_size": {
             "type": "number",
-            "title": "Held-out part",
+            "title": "Held-out fraction",
             "minimum": 0.05,
             "maximum": 0.5,
             "default": 0.25,

@@ -77,7 +77,7 @@ def warn_about_columns(context: WorkloadContext, learning: Learning, *, seed: in
         notice(
             context,
             "Nearly constant columns, with the share of their most frequent value: "
-            f"{_some(constant)}. They hardly help.",
+            f"{_some(constant)}. They add little information.",
         )
     if identifying:
         notice(

@@ -181,5 +181,5 @@ def _report_imbalance(context: WorkloadContext, classes: list[str], counts: Any)
         context,
         f"The classes are imbalanced: {classes[largest][:60]} has {100 * most:.1f} % of the rows, "
         f"{classes[smallest][:60]} {100 * least:.1f} %. "
-        f"Accuracy says little here: use balanced accuracy and F1.{balance}",
+        f"Accuracy is misleading here: use balanced accuracy and F1.{balance}",
     )

@@ -179,7 +179,7 @@ def _report_dropped(context: WorkloadContext, dropped: Mapping[str, str]) -> Non
     if dropped:
         shown = "; ".join(f"{name} {why}" for name, why in list(dropped.items())[:NAMES_SHOWN])
         more = f"; and {len(dropped) - NAMES_SHOWN} more" if len(dropped) > NAMES_SHOWN else ""
-        notice(context, f"Excluded, because they cannot help: {shown}{more}.")
+        notice(context, f"Excluded, because they carry no information: {shown}{more}.")
 
 
 def notice(context: WorkloadContext, message: str) -> None:

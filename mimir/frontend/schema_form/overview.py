@@ -30,21 +30,19 @@ def field_at(path: str, names: Iterable[str]) -> str | None:
 
 
 def summary(fields: Sequence[Field]) -> str:
-    """One-line summary of collapsed fields: `Priority, time limit: low, default`."""
-    titles = [
-        field.title if not at else field.title[:1].lower() + field.title[1:]
-        for at, field in enumerate(fields)
-    ]
-    parts = [_brief(field) for field in fields]
-    if set(parts) <= {DEFAULT, "none"}:
-        return f"{', '.join(titles)} (defaults)"
-    return f"{', '.join(titles)}: {', '.join(parts)}"
+    """One-line summary of collapsed fields: `Priority: low · Time limit: default`."""
+    values = [_brief(field) for field in fields]
+    titles = [field.title for field in fields]
+    if set(values) <= {DEFAULT, "none"}:
+        lower = [title[:1].lower() + title[1:] for title in titles[1:]]
+        return f"{', '.join([*titles[:1], *lower])} (defaults)"
+    return " · ".join(f"{title}: {value}" for title, value in zip(titles, values, strict=True))
 
 
 def _brief(field: Field) -> str:
     if field.kind is Kind.GROUP:
         parts = [f"{one.key} {_brief(one)}" for one in field.fields if one.value != one.default]
-        return "; ".join(parts) or DEFAULT
+        return ", ".join(parts) or DEFAULT
     if field.kind in (Kind.SELECT, Kind.RADIOS):
         return next((one.label for one in field.choices if one.chosen and one.value), DEFAULT)
     if field.kind is Kind.AREA:

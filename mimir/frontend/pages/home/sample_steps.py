@@ -16,7 +16,7 @@ _TITLES = (
     ),
     (
         f"Train a model on {sample.HISTORY}",
-        f"The model {sample.MODEL} learns the next day's highest temperature.",
+        f"The model {sample.MODEL} predicts the next day's highest temperature.",
         f"Train {sample.HISTORY}",
     ),
     (

@@ -96,7 +96,7 @@ def form_of(
         error=errors.get("format", ""),
     )
     if shown.detected:
-        shown = replace(shown, hint="Recognised from the content")
+        shown = replace(shown, hint="Detected from the content")
     names = _shown_options(kind, given, reading)
     fields = [option_field(name, given, found, reading, errors.get(name, "")) for name in names]
     fields = [_as_typed(one, typed) if typed and one.error else one for one in fields]

@@ -60,14 +60,14 @@ _LABELS = {
     "job.submitted": "Submitted",
     "job.admitted": "Admitted",
     "job.launched": "Worker created",
-    "job.waits": "The worker waits",
+    "job.waits": "Worker waiting",
     "job.claimed": "Claimed",
-    "job.attempt_ended": "Attempt ended, another follows",
+    "job.attempt_ended": "Attempt ended, retrying",
     "job.cancel_requested": "Cancel requested",
     "job.cancelled": "Cancelled",
     "job.succeeded": "Succeeded",
     "job.failed": "Failed",
-    "job.worker_gone": "Worker stopped, its capacity is free",
+    "job.worker_gone": "Worker stopped, capacity released",
     "job.log_closed": "Log closed",
 }
 
@@ -197,7 +197,7 @@ def _describe(event: Event, by: str, place: str) -> Context:
         detail = str(data.get("summary") or "")
     elif kind == "job.worker_gone" and data.get("unseen"):
         label, detail = (
-            "Worker considered lost, its capacity is free",
+            "Worker considered lost, capacity released",
             f"{data.get('cluster') or 'its cluster'} does not answer",
         )
     elif kind in ("job.admitted", "job.claimed"):
@@ -209,9 +209,7 @@ def _describe(event: Event, by: str, place: str) -> Context:
     elif kind == "job.attempt_ended" and data.get("next_attempt"):
         label = f"Attempt {event['attempt']} ended, {data['next_attempt']} follows"
     elif kind == "job.submitted":
-        again = (
-            f"again after {formatting.short_id(data['retry_of'])}" if data.get("retry_of") else ""
-        )
+        again = f"retry of {formatting.short_id(data['retry_of'])}" if data.get("retry_of") else ""
         detail = ", ".join(part for part in (f"by {by}" if by else "", again) if part)
     return {
         "icon": _ICONS.get(kind, "info"),

@@ -80,7 +80,7 @@ def empty_log(job: Job) -> str:
         return "The worker is starting. Log lines appear here when it prints them."
     if status == "running":
         now = (_progress_text(job) or "The worker is loading its program").removesuffix(".")
-        return f"{now}. It has not printed anything yet."
+        return f"{now}. No output yet."
     return "No output."
 
 

@@ -64,7 +64,7 @@ def against_baseline(name: str, value: object, baseline: object) -> Verdict | No
         return (
             Verdict("as good as the baseline")
             if one <= two
-            else Verdict("worse than the baseline, which is never wrong", BAD)
+            else Verdict("worse than the baseline, which has no error", BAD)
         )
     part = 1 - one / two
     if abs(part) < 0.005:

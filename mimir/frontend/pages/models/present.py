@@ -147,7 +147,7 @@ def hyperparameter_rows(version: ModelVersionDetail) -> list[Context]:
         {
             "name": name,
             "title": known.get(name, {}).get("title", ""),
-            "value": "scikit-learn's default"
+            "value": "scikit-learn default"
             if name == "max_features" and given[name] is None
             else value_text(given[name]),
             "default": name in known

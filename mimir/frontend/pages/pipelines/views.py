@@ -172,7 +172,7 @@ def _version(versions: list[PipelineVersion], requested: str) -> PipelineVersion
     raise ApiError(
         404,
         "not_found",
-        f"This pipeline has no version {requested[:20]} among its last {len(versions)}.",
+        f"Version {requested[:20]} is not among the last {len(versions)} versions of this pipeline.",
     )
 
 
@@ -352,7 +352,8 @@ def _notice(request: HttpRequest) -> str:
 def _refused(form: Form, error: ApiError) -> None:
     if error.status == 412:
         form.general.append(
-            "Someone saved a newer version while you edited this one. Check it in the list of versions, then save again to add yours on top."
+            "Someone saved a newer version while you edited this one. Review it under Versions,"
+            " then save again to create the next version."
         )
         form.values["changed_meanwhile"] = "1"
         return

@@ -37,7 +37,7 @@ _COMMON: dict[str, Any] = {
             "gpu": {
                 "type": "integer",
                 "title": "GPU",
-                "description": "Whole GPUs.",
+                "description": "Number of GPUs.",
                 "x-example": "none",
                 "x-rule": "a whole number of GPUs, or leave it empty",
             },
@@ -76,7 +76,7 @@ _COMMON: dict[str, Any] = {
     "region": {
         "type": "string",
         "title": "Region",
-        "description": "Runs only on clusters of this region.",
+        "description": "Runs only on clusters in this region.",
         "format": "region",
         "x-none": "Automatic",
         "x-advanced": True,

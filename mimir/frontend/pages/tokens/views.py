@@ -34,7 +34,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
             "name", "Enter a name that says where the token is used, for example nightly-upload."
         )
         if form.value("days") not in [days for days, _ in LIFETIMES]:
-            form.errors["days"] = "Choose an entry of the list."
+            form.errors["days"] = "Choose an option from the list."
         if not form.bad:
             created = _create(request, form)
     found = api(request).get("tokens/", {"cursor": request.GET.get("cursor"), "limit": 50})

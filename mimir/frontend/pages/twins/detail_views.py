@@ -80,7 +80,7 @@ def _type(found: TwinDetail, requested: str) -> str:
         raise ApiError(
             404,
             "not_found",
-            f"This twin has no entity type {requested[:100]}. It has {', '.join(names)}.",
+            f"This twin has no entity type {requested[:100]}. Its entity types: {', '.join(names)}.",
         )
     return requested or names[0]
 

@@ -209,9 +209,7 @@ def _changed(
     if not wanted:
         if not form.value("note"):
             return HttpResponseRedirect(here)
-        form.errors["note"] = (
-            "No value is changed, so a note has nothing to explain. Change a value or clear the note."
-        )
+        form.errors["note"] = "A note requires a changed value. Change a value or clear the note."
         return None
     body = {"values": wanted, **({"note": form.value("note")} if form.value("note") else {})}
     try:
