@@ -103,7 +103,7 @@ def _told(found: Reading) -> set[str]:
 
 @_once
 @given(rows=_rows, lines=st.booleans())
-def test_values_are_those_of_the_text_or_told(rows: list[dict[str, Any]], lines: bool) -> None:
+def test_values_equal_the_text_or_are_reported(rows: list[dict[str, Any]], lines: bool) -> None:
     if len({key.casefold() for row in rows for key in row}) != len(
         {key for row in rows for key in row}
     ):

@@ -17,7 +17,7 @@ def fake() -> Iterator[FakeKubernetes]:
         yield running
 
 
-def test_whatever_goes_wrong_whenever_every_promise_is_kept(
+def test_every_promise_is_kept_under_any_fault(
     fake: FakeKubernetes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = run_worlds(fake, int(os.environ.get("SCENARIOS", "500")))

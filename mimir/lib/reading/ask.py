@@ -99,17 +99,17 @@ class Asker:
         """
         found: list[tuple[int, ...]] = []
         limited = f" LIMIT {limit}" if limit else ""
-        asked = [
+        requested = [
             tuple(conditions(column, f"t{index}", f"m{index}"))
             for index, column in enumerate(columns)
         ]
-        per_query = EXPRESSIONS_A_QUERY // max([len(each) for each in asked], default=1)
+        per_query = EXPRESSIONS_A_QUERY // max([len(each) for each in requested], default=1)
         for start in range(0, len(columns), per_query):
             texts = ", ".join(
                 f"{column.text} AS t{index}, coalesce({column.is_missing()}, false) AS m{index}"
                 for index, column in enumerate(columns[start : start + per_query], start=start)
             )
-            group = asked[start : start + per_query]
+            group = requested[start : start + per_query]
             counted = ", ".join(
                 f"count(*) FILTER ({condition})" for each in group for condition in each
             )
@@ -173,14 +173,14 @@ class StackedAsker(Asker):
     def counts(
         self, columns: Sequence[TextColumn], conditions: Conditions, *, limit: int = 0
     ) -> list[tuple[int, ...]]:
-        asked: dict[tuple[str, ...], list[int]] = {}
+        requested: dict[tuple[str, ...], list[int]] = {}
         for column in columns:
             missing = f"coalesce({column.is_missing('t')}, false)"
-            asked.setdefault(tuple(conditions(column, "t", missing)), []).append(
+            requested.setdefault(tuple(conditions(column, "t", missing)), []).append(
                 self._ids[id(column)]
             )
         found: dict[int, tuple[int, ...]] = {}
-        for each, ids in asked.items():
+        for each, ids in requested.items():
             found |= dict.fromkeys(ids, (0,) * len(each))
             counted = ", ".join(f"count(*) FILTER ({condition})" for condition in each)
             where = f"column_id IN (SELECT unnest([{', '.join(map(str, ids))}]))" + (

@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from mimir.lib.json_types import Json, JsonObject
+
 _WORD = re.compile(r"[A-Za-z_$][\w$]*")
 _WORDS = {
     "None": "null",
@@ -91,7 +93,7 @@ def _missing(message: str, before: str, rest: str) -> str:
     return f"{found} a value is missing." if before else "There is no JSON value."
 
 
-def checked_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def checked_object(pairs: list[tuple[str, Json]]) -> JsonObject:
     """Return an object without duplicate keys. Raises: ValueError."""
     found = dict(pairs)
     if len(found) != len(pairs):

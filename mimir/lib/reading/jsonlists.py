@@ -82,10 +82,14 @@ def _keep_first(connection: Any, cells: Cells, work: Path, found: list[int]) -> 
         counts = run_sql(
             connection, f"SELECT {sums} FROM (SELECT {lengths} FROM {cells.relation})"
         )[0]
-        for index, left_out, rows in zip(group, counts[::2], counts[1::2], strict=True):
-            if left_out:
-                params = {"column": cells.names[index], "count": int(left_out), "rows": int(rows)}
-                cells.warnings.append(Notice("list_items_dropped", params))
+        for index, dropped, rows in zip(group, counts[::2], counts[1::2], strict=True):
+            if dropped:
+                name, items = cells.names[index], int(dropped)
+                cells.warnings.append(
+                    Notice(
+                        "list_items_dropped", {"column": name, "count": items, "rows": int(rows)}
+                    )
+                )
     for index in found:
         first = json_text(f"json_extract({cell(index)}, '$[0]')")
         selected[index] = (
@@ -152,9 +156,9 @@ def _check_size(cells: Cells, index: int, total: int, characters: int) -> None:
             f"One row for each item of {name} makes {total:,} rows. At most {ROWS_MAX:,} are accepted. {advice}"
         )
     if total * columns > CELLS_MAX:
-        made = f"makes {total:,} rows of {columns} columns, {total * columns:,} cells"
+        size = f"makes {total:,} rows of {columns} columns, {total * columns:,} cells"
         raise NotATable(
-            f"One row for each item of {name} {made}. At most {CELLS_MAX:,} are accepted. {advice}"
+            f"One row for each item of {name} {size}. At most {CELLS_MAX:,} are accepted. {advice}"
         )
     if characters > COPIED_CHARACTERS_MAX:
         repeated = f"repeats {characters:,} characters of the other columns"

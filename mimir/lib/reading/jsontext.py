@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mimir.lib.inspection import run_sql
+from mimir.lib.json_types import JsonObject
 from mimir.lib.reading.cells import Cells, column_names, copy_sql
 from mimir.lib.reading.delimited import copy_clean
 from mimir.lib.reading.jsonfaults import Fault, line_fault
@@ -18,6 +19,7 @@ from mimir.lib.reading.jsonscan import GaveUp, Scan
 from mimir.lib.reading.messages import Notice
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.reading.text import Text
+from mimir.lib.table_shapes import ListChoice
 from mimir.lib.tables import COLUMNS_MAX, NoMemory, NotATable, identifier, quoted
 
 OBJECT_BYTES_MAX = 16 * 1024**2
@@ -87,7 +89,7 @@ def _objects(path: Path, target: Path) -> tuple[Path | None, list[Notice], str]:
 def _read(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cells:
     with text.path.open(encoding="utf-8", newline="") as file:
         sample = file.read(SAMPLE_CHARACTERS)
-    warnings, choices = list(text.warnings), list[dict[str, Any]]()
+    warnings, choices = list(text.warnings), list[ListChoice]()
     layout = _layout(text.path, sample)
     path, size_max = text.path, OBJECT_BYTES_MAX
     rows = work / "rows.jsonl"
@@ -129,13 +131,13 @@ def _read(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cell
         run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(cells[0]))})")[0][0]
     )
     chosen = next((item["path"] for item in choices if item["chosen"]), "")
-    found = {
+    found: JsonObject = {
         "encoding": text.encoding,
         "nested": options.nested,
         "lists": options.lists,
         "records_path": chosen,
     }
-    made = Cells(
+    result = Cells(
         cells,
         column_names(keys, warnings),
         count,
@@ -144,8 +146,8 @@ def _read(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cell
         warnings,
         choices={"lists": choices},
     )
-    shape_cells(connection, made, work, options)
-    return made
+    shape_cells(connection, result, work, options)
+    return result
 
 
 def _as_lines(connection: Any, path: Path, layout: str, source: str, work: Path) -> Path:
@@ -239,7 +241,7 @@ def _keys(connection: Any, source: str) -> list[str]:
 
 def _records(
     connection: Any, path: Path, work: Path, options: ReadOptions, warnings: list[Notice]
-) -> tuple[Path, list[dict[str, Any]]]:
+) -> tuple[Path, list[ListChoice]]:
     """Return the list of rows in a document as JSON Lines.
 
     The document itself if it has no list of objects. Raises: NotATable.
@@ -289,19 +291,19 @@ def _records(
     return target, lists
 
 
-def _longest(lists: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _longest(lists: list[ListChoice]) -> ListChoice | None:
     several = [item for item in lists if item["count"] > 1]
     return max(several, key=lambda item: item["count"], default=None)
 
 
-def _lists(connection: Any, document: str, path: str, depth: int) -> list[dict[str, Any]]:
-    """Yield lists of objects below `path`: {"path", "json_path", "count", "chosen"}."""
+def _lists(connection: Any, document: str, path: str, depth: int) -> list[ListChoice]:
+    """Return the lists of objects below `path`."""
     inner = f"SELECT json_extract(json, {quoted(path)}) AS value FROM {document}"
     keys = run_sql(
         connection,
         f"SELECT unnest(json_keys(value)) FROM ({inner}) WHERE json_type(value) = 'OBJECT'",
     )
-    found: list[dict[str, Any]] = []
+    found: list[ListChoice] = []
     for (key,) in keys[:200]:
         if not key or re.search(r'["\\\x00-\x1f]', key):
             continue

@@ -1,7 +1,10 @@
 """Warnings of a reading: each has a code and parameters; this catalogue has the messages."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from mimir.lib.json_types import Json
+from mimir.lib.table_shapes import WarningInfo
 
 CELL_CHARACTERS = 60
 WARNINGS_MAX = 300  # stored with a version; one more has the number of omitted ones
@@ -75,18 +78,18 @@ class Notice:
     """One warning. `code`: a key of the catalogue. `params`: JSON values."""
 
     code: str
-    params: dict[str, Any]
+    params: Mapping[str, Json]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> WarningInfo:
         """Return the warning with its message, as stored and sent."""
         return {
             "code": self.code,
-            "params": self.params,
+            "params": dict(self.params),
             "message": message(self.code, self.params),
         }
 
 
-def message(code: str, params: dict[str, Any]) -> str:
+def message(code: str, params: Mapping[str, Json]) -> str:
     """Return the message of a warning. `of_sheet` in the parameters names its sheet."""
     sentence = _SENTENCES[code].format(**params)
     return (
@@ -102,8 +105,8 @@ def shown(text: str) -> str:
     return '"' + (plain if len(plain) <= CELL_CHARACTERS else plain[:CELL_CHARACTERS] + "…") + '"'
 
 
-def limited(warnings: list[Notice]) -> list[dict[str, Any]]:
+def limited(warnings: list[Notice]) -> list[WarningInfo]:
     """Return a bounded number of warnings, as they are stored."""
     found = [warning.as_dict() for warning in warnings[:WARNINGS_MAX]]
-    left_out = len(warnings) - len(found)
-    return found + ([Notice("more", {"count": left_out}).as_dict()] if left_out else [])
+    omitted = len(warnings) - len(found)
+    return found + ([Notice("more", {"count": omitted}).as_dict()] if omitted else [])

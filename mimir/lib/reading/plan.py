@@ -54,8 +54,8 @@ def plan_columns(connection: Any, cells: Cells, options: ReadOptions) -> list[Pl
     )
     builder = _Builder(connection, cells, options, words)
     planned = builder.tagged() if cells.tagged else builder.plain()
-    asked = [plan.typed for plan in planned if plan.typed is not None]
-    infer_types(connection, cells.relation, asked, cells.row_count)
+    inferred = [plan.typed for plan in planned if plan.typed is not None]
+    infer_types(connection, cells.relation, inferred, cells.row_count)
     return [_settled(plan) for plan in planned]
 
 
@@ -238,11 +238,3 @@ def _untagged(source: str) -> str:
 def tagged_text(column: str) -> str:
     """Return SQL: the text of a tagged cell, strings without quotes."""
     return f"CASE WHEN left({column}, 1) IN ('\"', '@') THEN substr({column}, 2) ELSE {column} END"
-
-
-def schema_of(planned: Sequence[Planned]) -> list[dict[str, Any]]:
-    """Return [{"name", "type"}], and "empty" for a column without values."""
-    return [
-        {"name": plan.name, "type": plan.type, **({"empty": True} if plan.empty else {})}
-        for plan in planned
-    ]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mimir.lib.json_types import JsonObject
 from mimir.lib.reading.cellrange import CellRange, cell_name, parse_range
 from mimir.lib.reading.cells import Cells, Part
 from mimir.lib.reading.delimited import copy_clean
@@ -16,6 +17,7 @@ from mimir.lib.reading.messages import Notice
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.reading.sheet import SheetTable, rows_in
 from mimir.lib.reading.sheets import SHEET_COLUMN, JoinedSheets
+from mimir.lib.table_shapes import SheetChoice
 from mimir.lib.tables import COLUMNS_MAX, NotATable
 
 UNPACKED_BYTES_MAX = 512 * 1024**2  # size limit: a workbook is read into memory
@@ -36,7 +38,7 @@ def read_workbook(
     nameless.symlink_to(path.resolve())
     try:
         workbook = python_calamine.CalamineWorkbook.from_path(str(nameless))
-        sheets: list[dict[str, Any]] = [
+        sheets: list[SheetChoice] = [
             _described(workbook, meta) if describe else {"name": meta.name}
             for meta in workbook.sheets_metadata
         ]
@@ -55,7 +57,7 @@ def read_workbook(
 
 
 def _read_one(
-    connection: Any, workbook: Any, work: Path, options: ReadOptions, sheets: list[dict[str, Any]]
+    connection: Any, workbook: Any, work: Path, options: ReadOptions, sheets: list[SheetChoice]
 ) -> Cells:
     name = _chosen(sheets, options.sheet)
     warnings: list[Notice] = []
@@ -71,13 +73,13 @@ def _read_one(
     with clean.open("w", encoding="utf-8", newline="") as output:
         count = table.write(output, 0, parts, lambda row: row)
     paths = copy_clean(connection, clean, work, len(table.names))
-    found = {"sheet": name, "header_row": table.header_row, "skip_rows": table.skipped}
+    found: JsonObject = {"sheet": name, "header_row": table.header_row, "skip_rows": table.skipped}
     parts = [replace(part, label="the sheet") for part in parts]
     return Cells(paths, table.names, count, True, found, warnings, lines=table.lines, parts=parts)
 
 
 def _read_several(
-    connection: Any, workbook: Any, work: Path, options: ReadOptions, sheets: list[dict[str, Any]]
+    connection: Any, workbook: Any, work: Path, options: ReadOptions, sheets: list[SheetChoice]
 ) -> Cells:
     tables: list[SheetTable] = []
     left = CELLS_MAX
@@ -163,7 +165,7 @@ def _check_size(path: Path) -> None:
         )
 
 
-def _described(workbook: Any, meta: Any) -> dict[str, Any]:
+def _described(workbook: Any, meta: Any) -> SheetChoice:
     hidden = str(meta.visible).rsplit(".", 1)[-1] != "Visible"
     try:
         sheet = workbook.get_sheet_by_name(meta.name)
@@ -172,7 +174,7 @@ def _described(workbook: Any, meta: Any) -> dict[str, Any]:
     return {"name": meta.name, "rows": sheet.height, "columns": sheet.width, "hidden": hidden}
 
 
-def _chosen(sheets: Sequence[dict[str, Any]], wanted: str) -> str:
+def _chosen(sheets: Sequence[SheetChoice], wanted: str) -> str:
     if wanted:
         if all(item["name"] != wanted for item in sheets):
             raise NotATable(
