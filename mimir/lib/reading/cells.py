@@ -98,7 +98,10 @@ def row_group_rows(columns: int) -> int:
 
 def copy_sql(select: str, path: Path, columns: int) -> str:
     """Return a statement that writes the rows of `select` as Parquet."""
-    return f"COPY ({select}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {row_group_rows(columns)})"
+    return (
+        f"COPY ({select}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd, "
+        f"ROW_GROUP_SIZE {row_group_rows(columns)})"
+    )
 
 
 def cell(index: int) -> str:

@@ -100,8 +100,10 @@ def _read_csv(path: Path, dialect: Dialect, columns: int) -> str:
     listed = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(columns))
     quote = quoted(dialect.quote)
     return (
-        f"read_csv({quoted(str(path))}, auto_detect=false, header={str(dialect.header).lower()}, skip={dialect.skip}, "
-        f"delim={quoted(dialect.delimiter)}, quote={quote}, escape={quote}, comment='', nullstr='', null_padding=false, strict_mode=true, "
+        f"read_csv({quoted(str(path))}, auto_detect=false, header={str(dialect.header).lower()}, "
+        f"skip={dialect.skip}, "
+        f"delim={quoted(dialect.delimiter)}, quote={quote}, escape={quote}, comment='', "
+        "nullstr='', null_padding=false, strict_mode=true, "
         f"ignore_errors=false, max_line_size={2 * CELL_BYTES_MAX}, columns={{{listed}}})"
     )
 

@@ -99,7 +99,10 @@ def _indexed(names: list[Any], rows: list[Any], index: Any) -> tuple[list[Any], 
 
 
 def _values(value: Any) -> list[Any] | None:
-    """Return the values of a column: a list without objects, or an object with keys "0", "1", ..."""
+    """Return the values of a column.
+
+    A list without objects, or an object with keys "0", "1", ...
+    """
     if (
         isinstance(value, dict)
         and value

@@ -101,7 +101,8 @@ def _read(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cell
         path, layout = rows, "lines"
     elif options.header_row is not None:
         raise NotATable(
-            "header_row is for CSV, Excel, and JSON that is a list of lists. Remove it for this file."
+            "header_row is for CSV, Excel, and JSON that is a list of lists. Remove it for this "
+            "file."
         )
     elif layout == "document" or (options.records_path not in ("", "$")):
         path, choices = _records(connection, text.path, work, options, warnings)
@@ -167,7 +168,10 @@ def _lines_sql(select: str, target: Path) -> str:
 
     JSON text has no line end and no control character.
     """
-    return f"COPY ({select}) TO {quoted(str(target))} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x1f')"
+    return (
+        f"COPY ({select}) TO {quoted(str(target))} (FORMAT csv, HEADER false, QUOTE '', ESCAPE "
+        "'', DELIMITER '\x1f')"
+    )
 
 
 def is_lines(path: Path) -> bool:
@@ -230,11 +234,13 @@ def _keys(connection: Any, source: str) -> list[str]:
             raise _Unplaced("A key is empty text. Rename it.")
         if folded.setdefault(key.casefold(), key) != key:
             raise NotATable(
-                f"The keys {folded[key.casefold()]} and {key} differ only in upper and lower case. Rename one."
+                f"The keys {folded[key.casefold()]} and {key} differ only in upper and lower "
+                "case. Rename one."
             )
     if len(rows) > COLUMNS_MAX:
         raise NotATable(
-            f"The objects have {len(rows)} different keys; at most {COLUMNS_MAX} columns are accepted."
+            f"The objects have {len(rows)} different keys; at most {COLUMNS_MAX} columns are "
+            "accepted."
         )
     return [row[0] for row in rows]
 
@@ -249,9 +255,13 @@ def _records(
     size = path.stat().st_size
     if size > DOCUMENT_BYTES_MAX:
         raise NotATable(
-            f"The file is one JSON document of more than {DOCUMENT_BYTES_MAX // 1024**2} MB. Write JSON lines: one object a line."
+            f"The file is one JSON document of more than {DOCUMENT_BYTES_MAX // 1024**2} MB. "
+            "Write JSON lines: one object a line."
         )
-    source = f"read_json_objects({quoted(str(path))}, format='unstructured', maximum_object_size={size + 1})"
+    source = (
+        f"read_json_objects({quoted(str(path))}, format='unstructured', "
+        f"maximum_object_size={size + 1})"
+    )
     document = f"(SELECT json FROM {source} LIMIT 1)"
     lists = _lists(connection, document, "$", 0) if options.records_path != "$" else []
     wanted = options.records_path
@@ -268,15 +278,23 @@ def _records(
     if chosen is None:
         return path, lists
     target = work / "records.jsonl"
-    elements = f"SELECT CAST(json_extract(json, {quoted(chosen['json_path'])}) AS JSON[]) AS elements FROM {document}"
-    rows = f"SELECT unnest(elements) AS row, generate_subscripts(elements, 1) AS place FROM ({elements})"
+    elements = (
+        f"SELECT CAST(json_extract(json, {quoted(chosen['json_path'])}) AS JSON[]) AS elements "
+        f"FROM {document}"
+    )
+    rows = (
+        "SELECT unnest(elements) AS row, generate_subscripts(elements, 1) AS place FROM "
+        f"({elements})"
+    )
     other = run_sql(
         connection,
-        f"SELECT place FROM ({rows}) WHERE coalesce(json_type(row), 'NULL') NOT IN ('OBJECT', 'NULL') LIMIT 1",
+        f"SELECT place FROM ({rows}) WHERE coalesce(json_type(row), 'NULL') NOT IN ('OBJECT', "
+        "'NULL') LIMIT 1",
     )
     if other:
         raise NotATable(
-            f"Element {other[0][0]} of the list {chosen['path']} is not an object. Each row must be an object with the columns as keys."
+            f"Element {other[0][0]} of the list {chosen['path']} is not an object. Each row must "
+            "be an object with the columns as keys."
         )
     run_sql(
         connection,
@@ -311,7 +329,8 @@ def _lists(connection: Any, document: str, path: str, depth: int) -> list[ListCh
         value = f"json_extract(json, {quoted(below)})"
         row = run_sql(
             connection,
-            f"SELECT json_type({value}), json_array_length({value}), json_type({value}, '$[0]') FROM {document}",
+            f"SELECT json_type({value}), json_array_length({value}), json_type({value}, '$[0]') "
+            f"FROM {document}",
         )[0]
         if row[0] == "ARRAY" and row[2] == "OBJECT":
             shown = ".".join(re.findall(r'"([^"]*)"', below))

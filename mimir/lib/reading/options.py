@@ -163,7 +163,8 @@ def _delimiter(value: Any) -> str:
     value = _NAMED_CHARACTERS.get(value, value) if isinstance(value, str) else value
     if not isinstance(value, str) or len(value) != 1 or value in '"\r\n\x00' or ord(value) > 127:
         raise ValueError(
-            "must be one ASCII character, such as a comma, or one of tab, comma, semicolon, pipe, space."
+            "must be one ASCII character, such as a comma, or one of tab, comma, semicolon, pipe, "
+            "space."
         )
     return value
 
@@ -275,7 +276,8 @@ def _date_formats(value: Any) -> tuple[str, ...]:
             and not ("%" in text and _DIRECTIVES.fullmatch(text))
         ):
             raise ValueError(
-                f"{text!r} must be year-first, day-first or month-first, one of {', '.join(UNIX_FORMATS)}, or a pattern of "
+                f"{text!r} must be year-first, day-first or month-first, one of "
+                f"{', '.join(UNIX_FORMATS)}, or a pattern of "
                 "%d %m %Y %y %b %B %H %M %S %f %z, such as %d.%m.%Y."
             )
     return formats

@@ -70,7 +70,10 @@ class Reading:
         """
         if self.table is not None or not self.values:
             return self.rows_sql
-        return f"SELECT {', '.join(f'{self.values[name]} AS {identifier(name)}' for name in names)} FROM {self.relation}"
+        return (
+            f"SELECT {', '.join(f'{self.values[name]} AS {identifier(name)}' for name in names)} "
+            f"FROM {self.relation}"
+        )
 
 
 def read_table(

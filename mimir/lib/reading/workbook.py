@@ -97,7 +97,8 @@ def _read_several(
     joined = JoinedSheets(tables)
     if len(joined.names) > COLUMNS_MAX:
         raise NotATable(
-            f"The sheets have {len(joined.names)} columns together; at most {COLUMNS_MAX} are accepted. Choose fewer sheets."
+            f"The sheets have {len(joined.names)} columns together; at most {COLUMNS_MAX} are "
+            "accepted. Choose fewer sheets."
         )
     clean = work / "clean.csv"
     with clean.open("w", encoding="utf-8", newline="") as output:
@@ -144,11 +145,13 @@ def _table(
     if rows * columns > cells_max:
         together = " together with the sheets before it" if cells_max < CELLS_MAX else ""
         raise NotATable(
-            f"Sheet {name} has more than {CELLS_MAX:,} cells{together}. Choose a range of fewer cells, or save it as CSV."
+            f"Sheet {name} has more than {CELLS_MAX:,} cells{together}. Choose a range of fewer "
+            "cells, or save it as CSV."
         )
     if columns > COLUMNS_MAX:
         raise NotATable(
-            f"Sheet {name} has {columns} columns; at most {COLUMNS_MAX} are accepted. Choose a range of fewer columns, such as A:Z."
+            f"Sheet {name} has {columns} columns; at most {COLUMNS_MAX} are accepted. Choose a "
+            "range of fewer columns, such as A:Z."
         )
     _note_merged(sheet, name, cells, warnings)
     return SheetTable(name, rows_in(sheet, cells), options, warnings, reserved), rows * columns
@@ -161,7 +164,8 @@ def _check_size(path: Path) -> None:
         size = sum(member.file_size for member in archive.infolist())
     if size > UNPACKED_BYTES_MAX:
         raise NotATable(
-            f"The workbook unpacks to {size:,} bytes; at most {UNPACKED_BYTES_MAX:,} are read. Save the sheet as CSV and upload that."
+            f"The workbook unpacks to {size:,} bytes; at most {UNPACKED_BYTES_MAX:,} are read. "
+            "Save the sheet as CSV and upload that."
         )
 
 
@@ -178,7 +182,8 @@ def _chosen(sheets: Sequence[SheetChoice], wanted: str) -> str:
     if wanted:
         if all(item["name"] != wanted for item in sheets):
             raise NotATable(
-                f"The workbook has no sheet {wanted}. It has {', '.join(item['name'] for item in sheets[:20])}."
+                f"The workbook has no sheet {wanted}. It has "
+                f"{', '.join(item['name'] for item in sheets[:20])}."
             )
         return wanted
     filled = [item for item in sheets if item["rows"] and not item["hidden"]] or [
@@ -193,7 +198,10 @@ def _fault(complaint: str) -> str:
     lowered = complaint.lower()
     if "password" in lowered or "encrypt" in lowered:
         return "The workbook is protected by a password. Save it without one and upload that."
-    return "The workbook is damaged, or it is not Excel or OpenDocument. Save it again as .xlsx or CSV."
+    return (
+        "The workbook is damaged, or it is not Excel or OpenDocument. Save it again as .xlsx or "
+        "CSV."
+    )
 
 
 def _note_merged(sheet: Any, name: str, cells: CellRange, warnings: list[Notice]) -> None:
