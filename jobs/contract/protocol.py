@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Literal, NotRequired, TypedDict
 
 from mimir.lib.json_types import Json, JsonObject
-from mimir.lib.schemas.signature import ModelSignature, TableColumn
+from mimir.lib.schemas.signature import ModelSignature
+from mimir.lib.table_shapes import ColumnInfo, ColumnType
 
 
 class ClaimRequestBody(TypedDict):
@@ -48,7 +49,10 @@ class LimitsBody(TypedDict):
 
 
 class DatasetInput(TypedDict):
-    """A dataset version. `format` is the stored one, `source_format` that of the upload."""
+    """A dataset version. `format` is the stored one, `source_format` that of the upload.
+
+    `schema` can have facts about the values, which the worker does not read.
+    """
 
     name: str
     kind: Literal["dataset"]
@@ -59,7 +63,7 @@ class DatasetInput(TypedDict):
     size_bytes: int
     sha256: str
     row_count: int | None
-    schema: list[TableColumn]
+    schema: list[ColumnInfo]
 
 
 class PipelineInput(TypedDict):
@@ -204,7 +208,7 @@ class DatasetResult(TypedDict):
     artifact: str
     format: str
     row_count: int
-    schema: list[TableColumn]
+    schema: list[ColumnType]
 
 
 class StepResultBody(TypedDict):

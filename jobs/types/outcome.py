@@ -17,7 +17,7 @@ from jobs.models import Artifact, Attempt, Job, JobOutput
 from jobs.types.registry import job_type_names
 from mimir.lib.errors import MimirError
 from mimir.lib.json_types import JsonObject
-from mimir.lib.schemas.signature import TableColumn
+from mimir.lib.table_shapes import ColumnType
 from projects.datasets.write import dataset_version_from_job
 from projects.models import DatasetVersion
 from projects.storage import artifacts
@@ -80,7 +80,7 @@ class DatasetOutput(TypedDict):
     dataset: str
     artifact: Artifact
     row_count: int
-    schema: list[TableColumn]
+    schema: list[ColumnType]
 
 
 class OutcomeRefused(Exception):
@@ -208,7 +208,7 @@ def write_dataset(job: Job, output: DatasetOutput) -> DatasetVersion:
     return version
 
 
-def _is_schema(schema: object) -> TypeGuard[list[TableColumn]]:
+def _is_schema(schema: object) -> TypeGuard[list[ColumnType]]:
     return (
         isinstance(schema, list)
         and len(schema) <= COLUMNS_MAX

@@ -89,7 +89,8 @@ class _DirectClient(Client):
 def _with_each_kind_of_input() -> Attempt:
     attempt = make.launched()
     project = Project.objects.get()
-    dataset = make.dataset_version(project)
+    schema = [{"name": "wind", "type": "DOUBLE", "empty": True, "missing": 3}]
+    dataset = make.dataset_version(project, schema=schema)
     model = make.model_version(dataset)
     pipeline = PipelineVersion.objects.get()
     rows: list[InputRow] = [

@@ -4,12 +4,12 @@ import pytest
 
 from mimir.lib.schemas.signature import (
     ModelSignature,
-    TableColumn,
     kind_of,
     may_lack_columns,
     prediction_columns,
     signature_faults,
 )
+from mimir.lib.table_shapes import ColumnType
 
 SIGNATURE: ModelSignature = {
     "features": [
@@ -31,7 +31,7 @@ FITS = [
 ]
 
 
-def _schema(columns: list[tuple[str, str]]) -> list[TableColumn]:
+def _schema(columns: list[tuple[str, str]]) -> list[ColumnType]:
     return [{"name": name, "type": kind} for name, kind in columns]
 
 

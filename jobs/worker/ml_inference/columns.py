@@ -21,13 +21,13 @@ from jobs.worker.workload_context import WorkFailed, WorkloadContext
 from mimir.lib.schemas.signature import (
     ModelSignature,
     SignatureFeature,
-    TableColumn,
     absent,
     kind_of,
     may_lack_columns,
     mismatch,
     signature_faults,
 )
+from mimir.lib.table_shapes import ColumnType
 from mimir.lib.tables import identifier, quoted
 
 FAULTS_SHOWN = 20
@@ -73,7 +73,7 @@ def read_features(
     absent_is_empty = may_lack_columns(
         inference_parameters(context).get("missing_columns"), format_name
     )
-    schema: list[TableColumn] = [
+    schema: list[ColumnType] = [
         {"name": name, "type": column_type} for name, column_type in types.items()
     ]
     # Compare the names first. A type that does not match is judged by its values below, because the

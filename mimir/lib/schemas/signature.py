@@ -9,6 +9,8 @@ handles them as in its training.
 from collections.abc import Iterable
 from typing import NotRequired, TypedDict
 
+from mimir.lib.table_shapes import ColumnType
+
 CLASSES_MAX = 1000
 _NUMBERS = frozenset(
     [
@@ -37,13 +39,6 @@ _VALUES_OF_KIND = {
 }
 
 
-class TableColumn(TypedDict):
-    """Column of a table. `type`: as DuckDB names it."""
-
-    name: str
-    type: str
-
-
 class SignatureFeature(TypedDict):
     """Feature of a model. `kind`: number, category, time or boolean; `type`: as DuckDB names it."""
 
@@ -59,7 +54,7 @@ class ModelSignature(TypedDict):
     """
 
     features: list[SignatureFeature]
-    target: TableColumn
+    target: ColumnType
     task: str
     classes: NotRequired[list[str]]
 
@@ -102,7 +97,7 @@ def absent(signature: ModelSignature, columns: Iterable[str]) -> list[str]:
 
 def signature_faults(
     signature: ModelSignature,
-    schema: Iterable[TableColumn],
+    schema: Iterable[ColumnType],
     *,
     empty: Iterable[str] = (),
     absent_is_empty: bool = False,
