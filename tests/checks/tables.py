@@ -142,7 +142,7 @@ def _csv_differences(found: Reading, rows: list[tuple[Any, ...]], path: Path) ->
     """Columns with a value that is not what Python's csv module reads, and no warning that names the column."""
     if found.packing == "zip":
         return []
-    quote = str(found.options["quote"]) if found.options["quote"] != "none" else ""
+    quote = str(found.options["quote"]).replace("none", "")
     with _opened(path, str(found.options["encoding"])) as file:
         quoting: Any = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
         reader = csv.reader(

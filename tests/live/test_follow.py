@@ -61,6 +61,7 @@ async def test_a_job_with_two_attempts_is_followed_from_one_log_into_the_next(st
     _assert_whole(stack, job, got)
 
 
+@pytest.mark.quiet
 async def test_the_end_arrives_within_six_seconds_over_a_lossy_connection(
     stack: Stack,
 ) -> None:
@@ -94,6 +95,7 @@ def _assert_lossy(stack: Stack) -> None:
     assert sent.count("2") > 0
 
 
+@pytest.mark.quiet
 async def test_a_list_shows_the_end_within_six_seconds_over_a_line_that_loses_messages(
     stack: Stack,
 ) -> None:

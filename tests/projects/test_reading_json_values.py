@@ -58,11 +58,10 @@ def _read(content: str, **options: Any) -> tuple[Reading, list[dict[str, Any]]]:
             found.connection,
             f"SELECT {', '.join(_shown(column) for column in found.schema)} FROM ({found.rows_sql})",
         )
-        table = [
+        return found, [
             {column["name"]: value for column, value in zip(found.schema, row, strict=True)}
             for row in rows
         ]
-        return found, table
 
 
 def _shown(column: ColumnInfo) -> str:
@@ -111,9 +110,9 @@ def test_values_equal_the_text_or_are_reported(rows: list[dict[str, Any]], lines
     ):
         return
     text = "\n".join(map(json.dumps, rows)) if lines or len(rows) < 2 else json.dumps(rows)
-    found, table = _read(text, records_path="$")
+    found, stored = _read(text, records_path="$")
     assert found.row_count == len(rows)
-    for row, read in zip(rows, table, strict=True):
+    for row, read in zip(rows, stored, strict=True):
         for column in found.schema:
             name = column["name"]
             if name not in _told(found):
@@ -134,7 +133,7 @@ def test_values_equal_the_text_or_are_reported(rows: list[dict[str, Any]], lines
 )
 def test_lists_as_rows_have_a_row_for_each_item(items: list[Any], nested: str) -> None:
     rows = [{"id": number, "v": value} for number, value in enumerate(items)]
-    found, table = _read(
+    found, stored = _read(
         "\n".join(map(json.dumps, rows)),
         records_path="$",
         lists="rows",
@@ -146,12 +145,12 @@ def test_lists_as_rows_have_a_row_for_each_item(items: list[Any], nested: str) -
         for row in rows
         for item in ((row["v"] or [None]) if isinstance(row["v"], list) else [row["v"]])
     ]
-    assert found.row_count == len(table) == len(expected)
-    assert [row["id"] for row in table] == [number for number, _ in expected]
+    assert found.row_count == len(stored) == len(expected)
+    assert [row["id"] for row in stored] == [number for number, _ in expected]
     column = next((column for column in found.schema if column["name"] == "v"), None)
     changed = {"nested_text", "nested_mixed", "nested_integers", "mixed_json", "missing_words"}
     if column is not None and not changed & {one["code"] for one in found.warnings}:
         assert all(
             _same(item, row["v"], column["type"])
-            for (_, item), row in zip(expected, table, strict=True)
+            for (_, item), row in zip(expected, stored, strict=True)
         )
