@@ -15,7 +15,7 @@ from mimir.lib.errors import NotFound
 OWN = "local"  # the installation's own cluster, created at its first start
 # Message of a row that is new or was moved; it gets no jobs before it answers. Rows hold this text
 # and it is compared, so it must not change.
-NOT_OBSERVED = "not looked at yet"
+NOT_OBSERVED = "not checked yet"
 SHOWN_MAX = 20
 STALE_SECONDS = 60.0  # age of the last observation from which the health is unknown
 

@@ -149,7 +149,7 @@ OUT_OF_MEMORY = message(
 STORAGE_WAIT = message(
     "storage_unavailable.waiting",
     "{problem}.",
-    "The worker retries every few seconds, and the job continues by itself when the storage works"
+    "The worker retries every few seconds, and the job continues automatically when the storage works"
     " again. An administrator must free space in the artifact storage (ARTIFACTS_URL) or repair"
     " it.",
     waiting=True,
