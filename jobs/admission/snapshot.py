@@ -41,7 +41,7 @@ def snapshot(clusters: Sequence[Cluster] | None = None) -> Snapshot:
     """
     rows = list(clusters_with_limits()) if clusters is None else clusters
     return Snapshot(
-        now=_seen_at(rows[0]) if rows else 0.0,
+        now=_read_at(rows[0]) if rows else 0.0,
         capacities=tuple(_capacity(row) for row in rows),
         allocations=allocations(),
         waiting=_waiting(),
@@ -51,20 +51,20 @@ def snapshot(clusters: Sequence[Cluster] | None = None) -> Snapshot:
     )
 
 
-def _seen_at(cluster: Cluster) -> float:
-    at: dt.datetime = getattr(cluster, "seen_at")  # noqa: B009 - annotated by `clusters_with_limits`
+def _read_at(cluster: Cluster) -> float:
+    at: dt.datetime = getattr(cluster, "read_at")  # noqa: B009 - see `clusters_with_limits`
     return at.timestamp()
 
 
 def clusters_with_limits() -> "QuerySet[Cluster, Cluster]":
     """Return all clusters by name, annotated with the database's time and the rows of all limits.
 
-    One query for everything small: `seen_at` and `limits`.
+    One query for everything small: `read_at` and `limits`.
     """
     rows = Limit.objects.order_by("id").values(
         row=JSONObject(scope="scope", key="key", max_jobs="max_jobs", paused="paused")
     )
-    return Cluster.objects.annotate(seen_at=Now(), limits=ArraySubquery(rows)).order_by("name")
+    return Cluster.objects.annotate(read_at=Now(), limits=ArraySubquery(rows)).order_by("name")
 
 
 def has_free_slot() -> bool:
@@ -93,7 +93,10 @@ def _capacity(row: Cluster) -> ClusterCapacity:
 
 
 def allocations() -> tuple[Allocation, ...]:
-    """Return what attempts hold until their worker is observed gone, whatever their job's status."""
+    """Return the capacity that attempts hold until their worker is observed gone.
+
+    The status of their job does not matter.
+    """
     launch_fails = ExpressionWrapper(
         Q(launch_failures__gt=0, uid="", claim_id=None, ended_at=None), output_field=BooleanField()
     )

@@ -155,7 +155,7 @@ def cluster_etag(cluster: Cluster) -> str:
     return f'"{hashlib.sha256(state.encode()).hexdigest()[:32]}"'
 
 
-def _cut(values: Mapping[str, Any]) -> dict[str, Any]:
+def _cut(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the known columns of `values`, with stripped texts and no slash at a URL's end."""
     cut = {
         name: value.strip() if isinstance(value, str) else value

@@ -4,9 +4,7 @@ from typing import Any
 
 from django.conf import settings
 
-from jobs.clusters.launchers.base import (
-    LaunchSpec,
-)
+from jobs.clusters.launchers.base import LaunchSpec
 from jobs.clusters.machine import clamped
 from jobs.core.resources import from_dict
 from jobs.core.tokens import launch_token
@@ -39,7 +37,10 @@ def launch_spec(row: Any, cluster: Cluster) -> LaunchSpec:
 
 
 def _active_deadline(number: int, timeout_seconds: int) -> int:
-    """Return the seconds after which the cluster itself ends the worker, later than our own deadlines."""
+    """Return the seconds after which the cluster itself ends the worker.
+
+    It is later than our own deadlines.
+    """
     env = settings.ENV
     slack = max(600, env.launch_timeout)  # time to start for a worker that waited for capacity
     return (

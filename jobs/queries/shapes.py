@@ -11,6 +11,7 @@ from uuid import UUID
 
 from jobs.admission.shapes import WaitingBody
 from jobs.diagnosis.message import DiagnosisBody, NextStepBody
+from jobs.reconcile.silence import AwayBody
 from jobs.types.inputs import PublicInput
 from jobs.types.outcome import JobResult
 from mimir.lib.json_types import Json, JsonObject
@@ -73,7 +74,7 @@ class JobBody(TypedDict):
     cancel_requested_at: str | None
     result: JobResult | None
     waiting: WaitingBody | None
-    away: Mapping[str, Json] | None
+    away: AwayBody | None
     retry_of: str | None
 
 
