@@ -4,8 +4,8 @@ Runs inside the transaction that holds the admission lock, or without the lock f
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypedDict
 from uuid import UUID
 
 from django.conf import settings
@@ -119,8 +119,17 @@ def allocations() -> tuple[Allocation, ...]:
     )
 
 
-def limits(rows: Iterable[Mapping[str, Any]]) -> Limits:
-    """Build the limits from rows {"scope", "key", "max_jobs", "paused"}."""
+class LimitRow(TypedDict):
+    """Columns of a limit that `clusters_with_limits` reads. `max_jobs` None: no limit."""
+
+    scope: str
+    key: str
+    max_jobs: int | None
+    paused: bool
+
+
+def limits(rows: Iterable[LimitRow]) -> Limits:
+    """Build the limits from their rows."""
     by_type: dict[str, int] = {}
     by_project: dict[str, int] = {}
     paused_types: set[str] = set()

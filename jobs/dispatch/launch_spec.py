@@ -1,6 +1,8 @@
 """Launch specification of a worker, from its attempt and cluster."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Protocol
+from uuid import UUID
 
 from django.conf import settings
 
@@ -12,8 +14,27 @@ from jobs.models import Cluster
 from jobs.reconcile.decide import capacity_wait
 
 
-def launch_spec(row: Any, cluster: Cluster) -> LaunchSpec:
-    """Build the launch specification from the columns that `_requests` reads."""
+class LaunchColumns(Protocol):
+    """Columns of an attempt and its job that a launch needs.
+
+    They are read instead of model instances, whose creation costs more than the rest.
+    """
+
+    id: UUID
+    name: str
+    number: int
+    cpu_millicores: int
+    memory_bytes: int
+    job_id: UUID
+    job__type: str
+    job__project_id: UUID
+    job__priority: str
+    job__timeout_seconds: int
+    job__resources: Mapping[str, Mapping[str, int]]
+
+
+def launch_spec(row: LaunchColumns, cluster: Cluster) -> LaunchSpec:
+    """Return the launch specification of an attempt."""
     env = settings.ENV
     limits = clamped(from_dict(row.job__resources).limits, launcher=cluster.launcher)
     return LaunchSpec(
