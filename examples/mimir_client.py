@@ -14,7 +14,10 @@ TERMINAL = ("succeeded", "failed", "cancelled")
 
 
 class Mimir:
-    """Requests below /api/v1/projects/<slug>/. An error response ends the script with its message."""
+    """Requests below /api/v1/projects/<slug>/.
+
+    An error response ends the script with its message.
+    """
 
     def __init__(self, slug: str, name: str) -> None:
         token = os.environ.get("MIMIR_TOKEN")

@@ -1,4 +1,7 @@
-"""URLs of the frontend: pages. `mimir.frontend.proxy.application` handles `/api`, `/ws`, `/admin`."""
+"""URLs of the frontend.
+
+Pages. `mimir.frontend.proxy.application` handles `/api`, `/ws`, `/admin`.
+"""
 
 from django.urls import include, path
 from django.views.generic import RedirectView

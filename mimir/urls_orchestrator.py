@@ -1,4 +1,7 @@
-"""URLs of the orchestrator: public API, worker API, admin, metrics. For health see `mimir.health`."""
+"""URLs of the orchestrator.
+
+Public API, worker API, admin, metrics. For health see `mimir.health`.
+"""
 
 from django.contrib import admin
 from django.urls import include, path

@@ -42,7 +42,10 @@ def _matters(system: Row) -> Iterator[Headline]:
 def _loops(components: Sequence[Row]) -> Iterator[Headline]:
     tasks = {
         "dispatcher": "No job starts until it runs again. No data is lost.",
-        "reconciler": "Jobs with a lost or timed-out worker are not ended until it runs again. No data is lost.",
+        "reconciler": (
+            "Jobs with a lost or timed-out worker are not ended until it runs again. No data is "
+            "lost."
+        ),
     }
     for component, effect in tasks.items():
         states = [row["state"] for row in components if row["component"] == component]

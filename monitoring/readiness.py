@@ -69,7 +69,10 @@ def redis_problem() -> str:
         client.ping()
     except (redis.RedisError, OSError) as error:
         seconds = time.monotonic() - began
-        return f"Redis does not answer ({type(error).__name__}, {seconds:.1f} s). Jobs start later and pages update more slowly. No data is lost."
+        return (
+            f"Redis does not answer ({type(error).__name__}, {seconds:.1f} s). Jobs start later "
+            "and pages update more slowly. No data is lost."
+        )
     finally:
         client.close()
     return ""

@@ -1,8 +1,9 @@
-"""`make manifests`: render the overlays into plain YAML in deploy/k8s/{development,production,production-s3}.
+"""`make manifests`: render the overlays into plain YAML in
+deploy/k8s/{development,production,production-s3}.
 
-kustomize creates the objects. This script adds a checksum of the ConfigMap to pods, puts the release and
-a digest into the name of the bootstrap Job (a Job is immutable), and refuses volumes that two replicas
-cannot share.
+kustomize creates the objects. This script adds a checksum of the ConfigMap to pods, puts the
+release and a digest into the name of the bootstrap Job (a Job is immutable), and refuses volumes
+that two replicas cannot share.
 """
 
 import hashlib
@@ -44,7 +45,10 @@ def rendered(overlay: str, *, version: str) -> str:
 
 
 def check(objects: list[dict[str, Any]]) -> None:
-    """Refuse volumes that replicas on two nodes could not share, and artifacts that they would not. Raises: Refused."""
+    """Refuse volumes that replicas on two nodes could not share, and artifacts that they would not.
+
+    Raises: Refused.
+    """
     claims = [each for each in objects if each["kind"] == "PersistentVolumeClaim"]
     shared = {
         each["metadata"]["name"]
@@ -58,8 +62,10 @@ def check(objects: list[dict[str, Any]]) -> None:
             claim = volume.get("persistentVolumeClaim", {}).get("claimName")
             if claim and claim not in shared:
                 raise Refused(
-                    f"Deployment {each['metadata']['name']} has {each['spec']['replicas']} replicas and the claim {claim} is not ReadWriteMany: "
-                    "on two nodes one of them would wait for its volume without end. Make the claim ReadWriteMany, keep artifacts in a bucket "
+                    f"Deployment {each['metadata']['name']} has {each['spec']['replicas']} "
+                    f"replicas and the claim {claim} is not ReadWriteMany: "
+                    "on two nodes one of them would wait for its volume without end. Make the "
+                    "claim ReadWriteMany, keep artifacts in a bucket "
                     "(overlays/production-s3), or make the replicas 1."
                 )
 
@@ -82,8 +88,10 @@ def _check_artifacts(pod: dict[str, Any]) -> None:
             and mounts.get("/app/artifacts") not in claims
         ):
             raise Refused(
-                f"Each replica's {each['name']} would keep artifacts of its own. Give all of them a bucket (ARTIFACTS_URL=s3://…, as "
-                "overlays/production-s3 has it) or a claim that is ReadWriteMany at /app/artifacts, or make the replicas 1."
+                f"Each replica's {each['name']} would keep artifacts of its own. Give all of them "
+                "a bucket (ARTIFACTS_URL=s3://…, as "
+                "overlays/production-s3 has it) or a claim that is ReadWriteMany at "
+                "/app/artifacts, or make the replicas 1."
             )
 
 

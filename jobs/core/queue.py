@@ -60,7 +60,10 @@ class HintMessage(Message):
     """
 
     def refresh(self) -> None:
-        """Read the data. Raises: NoSuchJobError without data, RejectedHint if they are too large."""
+        """Read the data.
+
+        Raises: NoSuchJobError without data, RejectedHint if they are too large.
+        """
         if self.connection.hstrlen(self.key, "data") > BYTES_MAX:  # type: ignore[operator]
             raise RejectedHint("malformed")
         data = self.connection.hget(self.key, "data")

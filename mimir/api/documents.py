@@ -73,7 +73,10 @@ def _built(kind: str) -> bytes:
 
 
 class DocumentationView(SpectacularSwaggerSplitView):
-    """`/api/docs/`: Swagger UI. Its script has an own address, so the page needs no inline script."""
+    """`/api/docs/`.
+
+    Swagger UI. Its script has an own address, so the page needs no inline script.
+    """
 
     authentication_classes = (BearerAuthentication,)
     permission_classes = (IsAuthenticated,)

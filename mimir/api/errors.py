@@ -124,7 +124,10 @@ def error_headers(error: MimirError) -> dict[str, str]:
 
 
 def flatten(detail: Any, path: str = "") -> dict[str, str]:
-    """Return DRF's nested messages by field path (`resources.cpu`, `steps[0].id`): the first 100."""
+    """Return DRF's nested messages by field path (`resources.cpu`, `steps[0].id`).
+
+    The first 100.
+    """
     return dict(islice(_messages(detail, path), DETAIL_ENTRIES_MAX))
 
 

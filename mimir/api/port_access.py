@@ -54,7 +54,10 @@ def rules(
 
 
 class PortAccess:
-    """ASGI middleware: finds client address, scheme and host, then passes or refuses the request."""
+    """ASGI middleware.
+
+    Finds client address, scheme and host, then passes or refuses the request.
+    """
 
     def __init__(self, application: Application, rules: Rules) -> None:
         self._application = application
@@ -127,8 +130,10 @@ _METRICS = (
 def _direct(rules: Rules, problem: str) -> str:
     where = f" ({rules.public_url})" if rules.public_url else ""
     text = (
-        f"The orchestrator serves this only through the frontend{where}. Open it there, or use the API with an API token "
-        "(Authorization: Bearer <token>). On a laptop, add your address to the setting DIRECT_SOURCES."
+        f"The orchestrator serves this only through the frontend{where}. Open it there, or use "
+        "the API with an API token "
+        "(Authorization: Bearer <token>). On a laptop, add your address to the setting "
+        "DIRECT_SOURCES."
     )
     return f"{text} The frontend's signature was rejected: {problem}." if problem else text
 

@@ -138,7 +138,8 @@ def _value(text: str, schema: Schema) -> Any:
         raise ValueError("must not be empty")
     if len(text) > schema.get("maxLength", math.inf) or len(text) < schema.get("minLength", 0):
         raise ValueError(
-            f"must have {schema.get('minLength', 0)} to {schema.get('maxLength', 'any number of')} characters"
+            f"must have {schema.get('minLength', 0)} to "
+            f"{schema.get('maxLength', 'any number of')} characters"
         )
     return text
 

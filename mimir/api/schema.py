@@ -54,7 +54,10 @@ def errors(*statuses: int) -> dict[int, OpenApiResponse]:
 def listing(
     name: str, row: type[serializers.Serializer[Any]] | serializers.Serializer[Any]
 ) -> serializers.Serializer[Any]:
-    """Return the body of a list: `{"results", "next"}`. `name`: of the component in the document."""
+    """Return the body of a list.
+
+    `{"results", "next"}`. `name`: of the component in the document.
+    """
     many = row(many=True) if isinstance(row, type) else row
     return inline_serializer(
         name,

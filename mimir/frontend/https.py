@@ -16,8 +16,10 @@ from mimir.lib.errors import PermissionDenied
 
 HSTS = b"max-age=31536000"
 PERMISSIONS = (
-    b"accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), fullscreen=(self), geolocation=(), gyroscope=(), "
-    b"magnetometer=(), microphone=(), midi=(), payment=(), publickey-credentials-get=(), screen-wake-lock=(), usb=(), xr-spatial-tracking=()"
+    b"accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), "
+    b"fullscreen=(self), geolocation=(), gyroscope=(), "
+    b"magnetometer=(), microphone=(), midi=(), payment=(), publickey-credentials-get=(), "
+    b"screen-wake-lock=(), usb=(), xr-spatial-tracking=()"
 )
 _PROBES = ("/health", "/health/", "/ready", "/ready/")  # a kubelet asks by http
 

@@ -26,7 +26,10 @@ def orchestrator_problem() -> str:
             url, timeout=ANSWER_SECONDS, trust_env=False, verify=url.startswith("https:")
         )
     except httpx.HTTPError as error:
-        return f"The orchestrator does not answer ({type(error).__name__}). Check API_URL and that it runs."
+        return (
+            f"The orchestrator does not answer ({type(error).__name__}). Check API_URL and that "
+            "it runs."
+        )
     return (
         "" if answer.is_success else f"The orchestrator answers /health with {answer.status_code}."
     )

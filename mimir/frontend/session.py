@@ -160,7 +160,10 @@ def _sign_in_and_keep(request: HttpRequest) -> HttpResponse:
     form = saved_form.from_request(request)
     text = saved_form.to_json(form)
     if form.fields and not text:
-        notice = "Your session has ended. This form is too large to save. Sign in in another tab, then send it again from here."
+        notice = (
+            "Your session has ended. This form is too large to save. Sign in in another tab, then "
+            "send it again from here."
+        )
     elif request.FILES:
         notice = ENDED + " Choose the file again after you have signed in."
     else:

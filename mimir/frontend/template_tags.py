@@ -49,7 +49,8 @@ def icon(name: str, kind: str = "") -> SafeString:
 def node_icon(name: str) -> SafeString:
     """Render an icon inside an SVG drawing, with its position as attributes."""
     return format_html(
-        '<svg class="i" x="11" y="8" width="15" height="15" aria-hidden="true"><use href="{}#{}"/></svg>',
+        '<svg class="i" x="11" y="8" width="15" height="15" aria-hidden="true"><use '
+        'href="{}#{}"/></svg>',
         static("img/icons.svg"),
         name,
     )

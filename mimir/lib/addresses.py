@@ -86,7 +86,10 @@ def plain(address: Address) -> Address:
 
 
 def _inside(address: Address) -> Iterable[Address]:
-    """Return the IPv4 addresses in a tunnel address: Teredo server and client, ISATAP, translated."""
+    """Return the IPv4 addresses in a tunnel address.
+
+    Teredo server and client, ISATAP, translated.
+    """
     if not isinstance(address, ipaddress.IPv6Address):
         return ()
     found: list[Address] = list(address.teredo or ())

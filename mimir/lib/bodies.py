@@ -62,7 +62,8 @@ class Pieces:
         except TimeoutError:
             raise self._failed(
                 SlowBody(
-                    f"No data of the request body arrived for {PIECE_SECONDS:.0f} seconds. Send the request again."
+                    f"No data of the request body arrived for {PIECE_SECONDS:.0f} seconds. Send "
+                    "the request again."
                 )
             ) from None
         self._waited += loop.time() - began
@@ -184,7 +185,10 @@ class Body:
                 return message
 
     def read(self, size: int | None = -1) -> bytes:
-        """Return up to `size` bytes, fewer only at the end. Raises: ClientGone, SlowBody, TooLarge."""
+        """Return up to `size` bytes, fewer only at the end.
+
+        Raises: ClientGone, SlowBody, TooLarge.
+        """
         wanted = float("inf") if size is None or size < 0 else size
         while len(self._buffer) < wanted and self._more():
             pass
@@ -310,7 +314,10 @@ def body_length(scope: Scope) -> int | None:
     names = [name.lower() for name, _ in scope["headers"]]
     if b"transfer-encoding" in names:
         if b"content-length" in names or scope.get("http_version") == "1.0":
-            message = "A request has either Content-Length or Transfer-Encoding. Send one of them, with HTTP/1.1."
+            message = (
+                "A request has either Content-Length or Transfer-Encoding. Send one of them, with "
+                "HTTP/1.1."
+            )
             raise Misframed(message)
         return None
     text = header(scope, b"content-length") or "0"
@@ -320,7 +327,10 @@ def body_length(scope: Scope) -> int | None:
 
 
 class Misframed(MimirError):
-    """Servers could disagree about the end of the request, so the connection is closed. Status 400."""
+    """Servers could disagree about the end of the request, so the connection is closed.
+
+    Status 400.
+    """
 
     code = "bad_framing"
 

@@ -54,7 +54,10 @@ SECRETS: Mapping[str, Callable[[], Values]] = {
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The secrets of one namespace. `token_file` is read for each request: the kubelet renews it."""
+    """The secrets of one namespace.
+
+    `token_file` is read for each request: the kubelet renews it.
+    """
 
     server: str
     namespace: str
@@ -82,7 +85,8 @@ class Api:
                 return status, found
             last = f"status {status}"
         raise Failed(
-            f"The API server {self.server} does not answer ({last}). Does a NetworkPolicy let bootstrap reach it?"
+            f"The API server {self.server} does not answer ({last}). Does a NetworkPolicy let "
+            "bootstrap reach it?"
         )
 
     def _once(self, method: str, name: str, body: object) -> tuple[int, dict[str, object]]:
@@ -127,13 +131,15 @@ def _ensure(api: Api, name: str, values: Values) -> bool:
             status, found = api.request("GET", name)
     if status != 200:
         raise Failed(
-            f"Secret {name}: the API server says {found.get('message') or status}. Bootstrap needs create and get on secrets."
+            f"Secret {name}: the API server says {found.get('message') or status}. Bootstrap "
+            "needs create and get on secrets."
         )
     data = found.get("data")
     missing = sorted(values.keys() - (data.keys() if isinstance(data, dict) else set()))
     if missing:
         raise Failed(
-            f"Secret {name} has no key {', '.join(missing)}. Add it, or delete the Secret to create it again."
+            f"Secret {name} has no key {', '.join(missing)}. Add it, or delete the Secret to "
+            "create it again."
         )
     return False
 
@@ -157,7 +163,8 @@ def in_cluster() -> Api:
     namespace = ACCOUNT / "namespace"
     if not host or not namespace.exists():
         raise Failed(
-            "This runs in a pod with a service account's token: see deploy/k8s/overlays/development/bootstrap.yaml."
+            "This runs in a pod with a service account's token: see "
+            "deploy/k8s/overlays/development/bootstrap.yaml."
         )
     named = f"[{host}]" if ":" in host else host
     return Api(

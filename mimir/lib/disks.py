@@ -21,7 +21,10 @@ class StorageFull(MimirError):
     status, code = 507, "storage_full"
 
     def __init__(self) -> None:
-        message = "The server's disk is full. Nothing was changed. Ask an administrator to free space, then retry."
+        message = (
+            "The server's disk is full. Nothing was changed. Ask an administrator to free space, "
+            "then retry."
+        )
         super().__init__(message, retry_after_seconds=_RETRY_SECONDS)
 
 
@@ -31,7 +34,10 @@ class StorageReadOnly(MimirError):
     status, code = 503, "storage_read_only"
 
     def __init__(self) -> None:
-        message = "The server cannot write its files. Nothing was changed. Ask an administrator to fix its storage, then retry."
+        message = (
+            "The server cannot write its files. Nothing was changed. Ask an administrator to fix "
+            "its storage, then retry."
+        )
         super().__init__(message, retry_after_seconds=_RETRY_SECONDS)
 
 
@@ -55,10 +61,16 @@ def write_problem(folder: str, *, what: str, setting: str) -> str:
     if error is not None and error.errno in FULL:
         return f"The disk for {what} is full ({setting}). Free space on it, or mount a larger one."
     if error is not None:
-        return f"The folder for {what} cannot be written ({setting}): {error.strerror}. Check its mount and its permissions."
+        return (
+            f"The folder for {what} cannot be written ({setting}): {error.strerror}. Check its "
+            "mount and its permissions."
+        )
     free = os.statvfs(folder)
     if free.f_blocks and free.f_bavail * free.f_frsize < _FREE_BYTES_MIN:
-        return f"The disk for {what} is almost full ({setting}). Free space on it, or mount a larger one."
+        return (
+            f"The disk for {what} is almost full ({setting}). Free space on it, or mount a larger "
+            "one."
+        )
     return ""
 
 

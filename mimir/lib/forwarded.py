@@ -43,7 +43,10 @@ class ForwardedHeaders:
 
 
 def believed(scope: Scope, peer: str, secure: bool, *, trusted: Sequence[Network]) -> Scope:
-    """Return `scope` with the client's address and scheme: of `peer`, or as a trusted `peer` says."""
+    """Return `scope` with the client's address and scheme.
+
+    Of `peer`, or as a trusted `peer` says.
+    """
     address, host = peer, header(scope, b"host")
     if is_named(peer, trusted):
         address = _client_address(header(scope, b"x-forwarded-for"), peer, trusted)

@@ -58,11 +58,17 @@ def _readable_message(complaint: str) -> str:
     if "unterminated quote" in complaint:
         return f"{where} opens a quote that is not closed before the next delimiter."
     if "invalid state" in complaint:
-        return "The CSV file has mixed line ends, or a quote inside a cell. Save it again as plain CSV."
+        return (
+            "The CSV file has mixed line ends, or a quote inside a cell. Save it again as plain "
+            "CSV."
+        )
     if "Maximum line size" in complaint:
         return f"{where} is longer than 2 MB."
     if "Out of Memory" in complaint or "Out of Range" in complaint:
-        return "Reading the file needs more memory than is allowed for uploads. Split it, or upload it as Parquet with smaller row groups."
+        return (
+            "Reading the file needs more memory than is allowed for uploads. Split it, or upload "
+            "it as Parquet with smaller row groups."
+        )
     if "parquet" in complaint.lower() or "Footer length" in complaint:
         return "The Parquet file is damaged. Write it again."
     return "The file cannot be read as a table. Check it, or choose other reading options."
@@ -81,5 +87,6 @@ def check_columns(schema: list[Column]) -> None:
             )
         if "\x00" in column.name or len(column.type) > 10_000:
             raise NotATable(
-                f"Column {position} is not supported: its name contains a NUL character, or its type is too deeply nested."
+                f"Column {position} is not supported: its name contains a NUL character, or its "
+                "type is too deeply nested."
             )

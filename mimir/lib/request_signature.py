@@ -65,11 +65,13 @@ def verified_client(scope: Scope, *, keys: Sequence[str], now: float) -> Client 
     method = scope["method"] if scope["type"] == "http" else "GET"
     if not any(same(_hash(key, at, payload, method, target), proved_by) for key in keys):
         raise BadRequestSignature(
-            "FRONTEND_KEYS of frontend and orchestrator differ, or the request was modified in transit"
+            "FRONTEND_KEYS of frontend and orchestrator differ, or the request was modified in "
+            "transit"
         )
     if abs(now - int(at)) > WINDOW_SECONDS:
         raise BadRequestSignature(
-            f"it is {now - int(at):.0f} seconds old. The clocks of frontend and orchestrator differ, or the request is a replay"
+            f"it is {now - int(at):.0f} seconds old. The clocks of frontend and orchestrator "
+            "differ, or the request is a replay"
         )
     return _client(payload)
 

@@ -116,8 +116,10 @@ def csv_text_sql(path: str, delimiter: str, names: Sequence[str]) -> str:
     """Return a table function over a CSV file, every column as text; empty cells are NULL."""
     columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in names)
     return (
-        f"read_csv({quoted(path)}, auto_detect=false, header=true, skip=0, delim={quoted(delimiter)}, quote='\"', escape='\"', "
-        f"comment='', nullstr='', null_padding=false, strict_mode=true, ignore_errors=false, columns={{{columns}}})"
+        f"read_csv({quoted(path)}, auto_detect=false, header=true, skip=0, "
+        f"delim={quoted(delimiter)}, quote='\"', escape='\"', "
+        "comment='', nullstr='', null_padding=false, strict_mode=true, ignore_errors=false, "
+        f"columns={{{columns}}})"
     )
 
 
@@ -130,7 +132,10 @@ def scan_sql(path: str, format: str, schema: Sequence[Column], head: bytes = b""
         return f"SELECT * FROM read_parquet({quoted(path)})"
     if format == "jsonl":
         columns = ", ".join(f"{quoted(column.name)}: {quoted(column.type)}" for column in schema)
-        return f"SELECT * FROM read_json({quoted(path)}, format='newline_delimited', records=true, columns={{{columns}}})"
+        return (
+            f"SELECT * FROM read_json({quoted(path)}, format='newline_delimited', records=true, "
+            f"columns={{{columns}}})"
+        )
     delimiter, names = csv_header(head)
     cells = ", ".join(_cast(name, column.type) for name, column in zip(names, schema, strict=True))
     return f"SELECT {cells} FROM {csv_text_sql(path, delimiter, names)}"

@@ -52,7 +52,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "mimir.health.HealthMiddleware",  # before host and TLS checks: probes send the pod's address as Host
+    # before host and TLS checks: probes send the pod's address as Host
+    "mimir.health.HealthMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "mimir.api.middleware.SecurityHeaders",
@@ -140,7 +141,8 @@ DATABASES = {
             "pool": {"min_size": 1, "max_size": 20, "timeout": 10},
             # PostgreSQL ends the sessions of a stopped process: an idle transaction would hold the
             # admission lock without limit.
-            "options": "-c idle_in_transaction_session_timeout=5000 -c lock_timeout=10000 -c tcp_keepalives_idle=10"
+            "options": "-c idle_in_transaction_session_timeout=5000 -c lock_timeout=10000 -c "
+            "tcp_keepalives_idle=10"
             " -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
             "connect_timeout": 5,
         },

@@ -21,7 +21,10 @@ LOOPS = ("dispatcher", "reconciler")
 LATE_SECONDS = 6.0  # three passes of either loop
 AWAY_SECONDS = DISPATCHER_AWAY_SECONDS  # waiting jobs show it from then on
 REPLACED_SECONDS = 600.0
-_SERVER = "SELECT pg_postmaster_start_time(), clock_timestamp(), current_setting('server_version'), inet_server_port()"
+_SERVER = (
+    "SELECT pg_postmaster_start_time(), clock_timestamp(), current_setting('server_version'), "
+    "inet_server_port()"
+)
 Row = dict[str, Any]
 
 
@@ -149,7 +152,7 @@ def _place(client: "redis.Redis") -> str:
 
 
 def _storage() -> Row:
-    """Return whether the folder is readable and writable, or the bucket responds, with the problem."""
+    """Return whether the folder is readable and writable, or the bucket responds, with the problem."""  # noqa: E501
     problem = artifacts.problem()
     row = _row(
         "storage",

@@ -24,10 +24,19 @@ _QUEUED = """
 SELECT type, priority, count(*), extract(epoch FROM clock_timestamp() - min(queued_at))::float
 FROM jobs_job WHERE status = 'queued' GROUP BY type, priority
 """
-_LIVE = "SELECT type, status, count(*) FROM jobs_job WHERE status IN ('launching', 'running', 'cancelling') GROUP BY type, status"
+_LIVE = (
+    "SELECT type, status, count(*) FROM jobs_job WHERE status IN ('launching', 'running', "
+    "'cancelling') GROUP BY type, status"
+)
 _WORKERS = "SELECT cluster_id, count(*) FROM jobs_attempt WHERE gone_at IS NULL GROUP BY cluster_id"
-_LAG = "SELECT name, extract(epoch FROM clock_timestamp() - reached_at)::float FROM jobs_cluster WHERE enabled AND reached_at IS NOT NULL"
-_BEATS = "SELECT component, extract(epoch FROM clock_timestamp() - max(beat_at))::float FROM jobs_loopbeat GROUP BY component"
+_LAG = (
+    "SELECT name, extract(epoch FROM clock_timestamp() - reached_at)::float FROM jobs_cluster "
+    "WHERE enabled AND reached_at IS NOT NULL"
+)
+_BEATS = (
+    "SELECT component, extract(epoch FROM clock_timestamp() - max(beat_at))::float FROM "
+    "jobs_loopbeat GROUP BY component"
+)
 Row = tuple[Any, ...]
 
 

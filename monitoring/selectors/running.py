@@ -78,7 +78,7 @@ def _worker(row: Any) -> Row:
 
 
 def room() -> tuple[list[Row], list[Row], int]:
-    """Return clusters with their used capacity, limits with their usage, and the number of workers."""
+    """Return clusters with their used capacity, limits with their usage, and the number of workers."""  # noqa: E501
     rows = (
         Attempt.objects.filter(gone_at__isnull=True)
         .order_by()

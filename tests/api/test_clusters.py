@@ -364,9 +364,9 @@ def test_the_admin_adds_and_changes_by_the_same_rules(boss: Caller) -> None:
     client = Client()
     client.force_login(User.objects.get(username="boss"))
     form = {
-        "name": "eu-1", "launcher": "kubernetes", "enabled": "on", "region": "eu", "model_cache": "empty_dir",
-        "node_selector": "{}", "tolerations": "[]", "gpu_node_selector": "{}", "gpu_tolerations": "[]",
-        "capacity_jobs": "5", "capacity_cpu_millicores": "0", "capacity_memory_bytes": "0", "capacity_gpus": "0",
+        "name": "eu-1", "launcher": "kubernetes", "enabled": "on", "region": "eu", "model_cache": "empty_dir",  # noqa: E501
+        "node_selector": "{}", "tolerations": "[]", "gpu_node_selector": "{}", "gpu_tolerations": "[]",  # noqa: E501
+        "capacity_jobs": "5", "capacity_cpu_millicores": "0", "capacity_memory_bytes": "0", "capacity_gpus": "0",  # noqa: E501
         "away_grace_seconds": "600",
     }  # fmt: skip
     refused = client.post(

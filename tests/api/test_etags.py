@@ -60,17 +60,17 @@ EDITS = {
     "member put": Edit("PUT", MEMBER, {"role": "maintainer"}, MEMBER, ROLE),
     "member patch": Edit("PATCH", MEMBER, {"role": "maintainer"}, MEMBER, ROLE),
     "member delete": Edit("DELETE", MEMBER, None, MEMBER, ROLE),
-    "user": Edit("PATCH", "users/bob/", {"email": "mine@example.org"}, "users/bob/", _patch("users/bob/", {"email": "theirs@example.org"})),
+    "user": Edit("PATCH", "users/bob/", {"email": "mine@example.org"}, "users/bob/", _patch("users/bob/", {"email": "theirs@example.org"})),  # noqa: E501
     "limit": Edit("PATCH", LIMITS, LIMIT, LIMITS, _patch(LIMITS, {**LIMIT, "max_jobs": 9})),
-    "cluster": Edit("PATCH", "clusters/local/", {"region": "mine"}, "clusters/local/", _patch("clusters/local/", {"region": "theirs"})),
-    "cluster delete": Edit("DELETE", "clusters/local/", None, "clusters/local/", _patch("clusters/local/", {"region": "theirs"})),
-    "pipeline": Edit("POST", "projects/demo/pipelines/", ECHO, "projects/demo/pipelines/echo/", _patch("projects/demo/pipelines/", OTHER, "POST")),
+    "cluster": Edit("PATCH", "clusters/local/", {"region": "mine"}, "clusters/local/", _patch("clusters/local/", {"region": "theirs"})),  # noqa: E501
+    "cluster delete": Edit("DELETE", "clusters/local/", None, "clusters/local/", _patch("clusters/local/", {"region": "theirs"})),  # noqa: E501
+    "pipeline": Edit("POST", "projects/demo/pipelines/", ECHO, "projects/demo/pipelines/echo/", _patch("projects/demo/pipelines/", OTHER, "POST")),  # noqa: E501
     "twin": Edit(
         "PUT", "projects/demo/twins/t/definition/", {"definition": TOWN}, "projects/demo/twins/t/",
         _patch("projects/demo/twins/t/definition/", {"definition": LARGER}, "PUT"),
     ),
     "entity": Edit("PATCH", f"{ENTITY}overlay/", {"values": {"size": 7}, "note": ""}, ENTITY, SIZE),
-    "entity by query": Edit("PATCH", BY_QUERY.format("overlay/"), {"values": {"size": 7}, "note": ""}, BY_QUERY.format(""), SIZE),
+    "entity by query": Edit("PATCH", BY_QUERY.format("overlay/"), {"values": {"size": 7}, "note": ""}, BY_QUERY.format(""), SIZE),  # noqa: E501
     "dataset": Edit(
         "PATCH", "projects/demo/datasets/d/", {"current_version": 1}, "projects/demo/datasets/d/",
         lambda caller: make.dataset_version(Project.objects.get(slug="demo"), "d"),
@@ -80,7 +80,7 @@ EDITS = {
         lambda caller: make.dataset_version(Project.objects.get(slug="demo"), "d"),
     ),
     "dataset version delete": Edit(
-        "DELETE", "projects/demo/datasets/d/versions/1/", None, "projects/demo/datasets/d/versions/1/",
+        "DELETE", "projects/demo/datasets/d/versions/1/", None, "projects/demo/datasets/d/versions/1/",  # noqa: E501
         lambda caller: make.dataset_version(Project.objects.get(slug="demo"), "d"),
     ),
 }  # fmt: skip

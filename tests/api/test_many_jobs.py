@@ -165,7 +165,7 @@ def test_all_jobs_newest_first_are_read_by_an_index() -> None:
 
 
 def test_what_is_written_here_is_what_services_would_write() -> None:
-    """The rows are inserted directly, so they must satisfy the table's rules and the body's shape."""
+    """The rows are inserted directly, so they must satisfy the table's rules and the body's shape."""  # noqa: E501
     project = Project.objects.get(slug="many")
     assert (
         Job.objects.filter(project=project, finished_at__isnull=True)

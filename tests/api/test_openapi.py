@@ -23,11 +23,11 @@ pytestmark = pytest.mark.django_db
 GOOD: dict[str, dict[str, Any]] = {
     "pipeline_execution": {"pipeline": "p", "version": 2},
     "ml_training": {
-        "dataset": "d", "target": "y", "features": ["a"], "model": "m", "algorithm": "random_forest", "task": "regression",
+        "dataset": "d", "target": "y", "features": ["a"], "model": "m", "algorithm": "random_forest", "task": "regression",  # noqa: E501
         "hyperparameters": {"n_estimators": 5, "max_depth": None}, "test_size": 0.2, "seed": 1,
     },
     "ml_inference": {"model": "m", "dataset": "d", "output": "o", "keys": ["k"]},
-    "digital_twin_update": {"twin": "t", "dataset": "d", "type": "x", "key": "k", "properties": {"a": "b"}, "missing": "mark"},
+    "digital_twin_update": {"twin": "t", "dataset": "d", "type": "x", "key": "k", "properties": {"a": "b"}, "missing": "mark"},  # noqa: E501
 }  # fmt: skip
 BAD: list[tuple[str, dict[str, Any]]] = [
     ("pipeline_execution", {}),

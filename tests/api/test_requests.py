@@ -117,7 +117,7 @@ def test_an_unknown_address_is_a_404_in_json(caller: Caller, method: str, path: 
 # The query
 
 LISTS = [
-    "projects/", "tokens/", "clusters/", "limits/", JOBS, "projects/demo/members/", "projects/demo/datasets/", "projects/demo/models/",
+    "projects/", "tokens/", "clusters/", "limits/", JOBS, "projects/demo/members/", "projects/demo/datasets/", "projects/demo/models/",  # noqa: E501
     "projects/demo/pipelines/", "projects/demo/twins/", "projects/demo/clusters/",
 ]  # fmt: skip
 OTHERS = [

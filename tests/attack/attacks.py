@@ -28,7 +28,7 @@ READ_PATH = f"/api/v1/projects/{PROJECT}/"
 
 @dataclass(frozen=True)
 class Target:
-    """The installation, a member's credentials and the duration of attacks that hold connections."""
+    """The installation, a member's credentials and the duration of attacks that hold connections."""  # noqa: E501
 
     stack: Stack
     hold_seconds: float
@@ -46,7 +46,7 @@ Attack = Callable[[Target], list[str]]
 
 
 def prepare(stack: Stack) -> None:
-    """A project with a pipeline and three Parquet files of 10 million rows of one long value each."""
+    """A project with a pipeline and three Parquet files of 10 million rows of one long value each."""  # noqa: E501
     stack.project(PROJECT)
     for number in range(3):
         files = {"file": ("huge.parquet", _huge_profile())}

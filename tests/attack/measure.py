@@ -102,7 +102,7 @@ class Meter:
         }
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.attack.reader"],
-            cwd=ROOT, env={**os.environ, "MIMIR_READER": json.dumps(options)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            cwd=ROOT, env={**os.environ, "MIMIR_READER": json.dumps(options)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,  # noqa: E501
         )  # fmt: skip
         assert process.stdin
         assert process.stdout

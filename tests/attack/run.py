@@ -56,20 +56,26 @@ def attacked(
 def table(idle: Window, rows: Iterable[Row]) -> str:
     """Text for a terminal."""
     head = (
-        f"{'attack':26}{'web MiB':>9}{'kept':>7}{'frontend':>10}{'kept':>7}{'reads':>7}{'failed':>8}{'p95 ms':>8}{'ratio':>7} "
+        f"{'attack':26}{'web MiB':>9}{'kept':>7}{'frontend':>10}{'kept':>7}{'reads':>7}{'failed':>8}{'p95 ms':>8}{'ratio':>7} "  # noqa: E501
+        ""
+        ""
+        ""
         ""
         ""
         " over"
     )
     lines = [
         head,
-        f"{'(idle)':26}{'':>9}{'':>7}{'':>10}{'':>7}{len(idle.latencies):>7}{len(idle.failures):>8}{idle.p95() * 1000:>8.0f}{'':>7}",
+        f"{'(idle)':26}{'':>9}{'':>7}{'':>10}{'':>7}{len(idle.latencies):>7}{len(idle.failures):>8}{idle.p95() * 1000:>8.0f}{'':>7}",  # noqa: E501
     ]
     for row in rows:
         figures, over = row.window, "; ".join(row.over) or "nothing"
         lines.append(
             f"{row.name:26}{figures.growth('web'):>9.0f}{figures.kept('web'):>7.0f}{figures.growth('frontend'):>10.0f}{figures.kept('frontend'):>7.0f}"
-            f"{len(figures.latencies):>7}{len(figures.failures):>8}{figures.p95() * 1000:>8.0f}{figures.p95() / idle.p95():>7.1f} "
+            f"{len(figures.latencies):>7}{len(figures.failures):>8}{figures.p95() * 1000:>8.0f}{figures.p95() / idle.p95():>7.1f} "  # noqa: E501
+            ""
+            ""
+            ""
             ""
             ""
             f" {over}"

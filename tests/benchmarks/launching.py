@@ -40,7 +40,7 @@ OWN_P50_SECONDS = 0.050
 WHOLE_PASS = """
 SELECT 1 FROM jobs_loopbeat
 WHERE component = 'reconciler' AND (detail->'followed'->'local'->>'attempts')::int >= %s AND detail->>'pid' = %s
-"""
+"""  # noqa: E501
 RESTART_SECONDS, RESTART_MIB, RESTART_LISTS = 10.0, 200, 3
 
 

@@ -37,7 +37,7 @@ _SCRIPT = """() => {
     }
   }
   return found.slice(0, 5);
-}"""
+}"""  # noqa: E501
 
 
 def overlaps(page: Page) -> list[str]:

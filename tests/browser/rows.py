@@ -33,7 +33,7 @@ Job.objects.bulk_create(rows)
 for number, row in enumerate(rows):
     row.created_at = now - dt.timedelta(minutes=10, seconds=int(sys.argv[2]) - number)
 Job.objects.bulk_update(rows, ["created_at"])
-"""
+"""  # noqa: E501
 
 
 def many_jobs(stack: Stack, project: str, count: int) -> None:

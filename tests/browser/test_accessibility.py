@@ -38,7 +38,7 @@ PAGES = {
     + "/jobs/new/?from={memory}&patch=%7B%22resources%22%3A%7B%22memory%22%3A%22512Mi%22%7D%7D",
     "job-new training": f"{_P}/jobs/new/?type=ml_training&dataset={HISTORY}&target=next_temp_max",
     "job-new prediction": f"{_P}/jobs/new/?type=ml_inference&dataset={DATASET}",
-    "job-new twin": f"{_P}/jobs/new/?type=digital_twin_update&twin={TWIN}&dataset={DATASET}&parameters.type=day",
+    "job-new twin": f"{_P}/jobs/new/?type=digital_twin_update&twin={TWIN}&dataset={DATASET}&parameters.type=day",  # noqa: E501
     "datasets": f"{_P}/datasets/",
     "dataset": f"{_P}/datasets/{DATASET}/",
     "dataset columns": f"{_P}/datasets/{DATASET}/?tab=columns",

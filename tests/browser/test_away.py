@@ -17,7 +17,7 @@ _COUNT = """() => {
   window.hidden = 0;
   const banner = document.getElementById("lost");
   new MutationObserver(() => { if (banner.hidden) window.hidden += 1; }).observe(banner, { attributes: true, attributeFilter: ["hidden"] });
-}"""
+}"""  # noqa: E501
 
 
 def _texts(page: Page) -> list[str]:

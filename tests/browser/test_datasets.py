@@ -25,7 +25,7 @@ _OBSERVE = """() => {
   const [bar, words] = [place.querySelector("progress"), place.querySelector("[data-progress-text]")];
   const tell = () => { if (!place.hidden) window.saw([bar.value, words.textContent]); };
   new MutationObserver(tell).observe(place, { attributes: true, childList: true, characterData: true, subtree: true });
-}"""
+}"""  # noqa: E501
 
 
 def _csv(rows: int) -> bytes:

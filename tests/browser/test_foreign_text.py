@@ -212,7 +212,7 @@ _WIDEST = """(inner) => [...document.querySelectorAll("body *")].filter((one) =>
   const range = document.createRange();
   range.selectNodeContents(one);
   return Math.max(range.getBoundingClientRect().right, one.getBoundingClientRect().right) > inner + 1;
-}).slice(-6).map((one) => one.outerHTML.slice(0, 200))"""
+}).slice(-6).map((one) => one.outerHTML.slice(0, 200))"""  # noqa: E501
 
 
 def test_the_job_with_long_names_is_recognised_in_the_list(

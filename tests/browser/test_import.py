@@ -52,7 +52,7 @@ CUT = """() => {
         drawn.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
         return drawn.measureText(one.selectedOptions[0].textContent).width > width;
     }).map(one => one.selectedOptions[0].textContent);
-}"""  # the texts of selects that do not fit into them
+}"""  # the texts of selects that do not fit into them  # noqa: E501
 STATIONS = [
     {
         "id": 1,

@@ -21,7 +21,7 @@ png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAW
 (out / "page.html").write_text("<h1 id='there'>Report</h1><script>document.body.textContent = 'script ran'</script><img src='https://evil.example/x.png'>")
 (out / "data.parquet").write_bytes(b"PAR1\x00\x01\x02")
 print("wrote the files")
-"""
+"""  # noqa: E501
 STEPS: list[dict[str, Any]] = [
     {"id": "numbers", "uses": "sql", "with": {"query": "SELECT 1 AS one UNION ALL SELECT 2"}},
     {"id": "files", "uses": "command", "with": {"argv": ["python3", "-c", _WRITE]}},

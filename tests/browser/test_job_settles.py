@@ -17,7 +17,7 @@ new PerformanceObserver((list) => {
   const told = (s) => `${s.node?.id || s.node?.className || s.node?.nodeName} ${s.previousRect.y} to ${s.currentRect.y}`;
   for (const one of list.getEntries()) if (!one.hadRecentInput) window.shifts.push([one.value, ...one.sources.map(told)]);
 }).observe({ type: 'layout-shift', buffered: true });
-"""
+"""  # noqa: E501
 _SHORT = [
     {"id": "numbers", "uses": "sql", "with": {"query": "SELECT * FROM range(1000)"}},
     {

@@ -180,6 +180,6 @@ def test_a_part_that_comes_or_goes_before_an_element_keeps_that_element(page: Pa
                 from.remove(); to.remove();
                 return good;
             });
-        }"""
+        }"""  # noqa: E501
     )
     assert kept == [True] * 5

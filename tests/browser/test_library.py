@@ -13,7 +13,7 @@ from tests.support.modelrows import write_versions
 from tests.support.stack import Stack
 
 DAYS = "day,rides,weather,late\n" + "".join(
-    f"2012-{1 + day // 28 % 12:02d}-{1 + day % 28:02d},{200 + day * 37 % 900},{'rain' if day % 3 else 'sun'},{'' if day % 50 == 0 else day / 7:.5}\n"
+    f"2012-{1 + day // 28 % 12:02d}-{1 + day % 28:02d},{200 + day * 37 % 900},{'rain' if day % 3 else 'sun'},{'' if day % 50 == 0 else day / 7:.5}\n"  # noqa: E501
     for day in range(1, 400)
 )
 

@@ -11,7 +11,7 @@ import sys
 for number in range(1, int(sys.argv[1]) + 1):
     text = "the needle" if number == int(sys.argv[2]) else "straw"
     sys.stdout.write(f"row {number} of {text} and more of it, so that a line is as long as lines are\\n")
-"""
+"""  # noqa: E501
 
 
 @pytest.fixture(scope="module")

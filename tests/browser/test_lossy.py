@@ -21,7 +21,7 @@ _NOTE_THE_END = """() => {
   };
   window.shownAt = 0;
   look();
-}"""
+}"""  # noqa: E501
 
 
 @pytest.fixture(scope="module")

@@ -50,7 +50,7 @@ document.addEventListener('DOMContentLoaded', () => {
   look();
   new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
 });
-"""
+"""  # noqa: E501
 
 
 def _customers() -> str:
@@ -303,7 +303,7 @@ def test_pages_with_tables_do_not_scroll_sideways_on_a_phone(
 ) -> None:
     """Words for screen readers inside a table that scrolls stay inside it."""
     page = member(viewport=PHONE)
-    wide = f"wide,{','.join(f'a_rather_long_column_name_{n}' for n in range(30))}\n1,{','.join('1' * 30)}\n"
+    wide = f"wide,{','.join(f'a_rather_long_column_name_{n}' for n in range(30))}\n1,{','.join('1' * 30)}\n"  # noqa: E501
     _upload(stack, "wide", wide)
     project = f"/projects/{PROJECT}/"
     paths = [

@@ -1,4 +1,4 @@
-"""Twins: a definition from an example, edits with a note, history, revisions and what they changed."""
+"""Twins: a definition from an example, edits with a note, history, revisions and what they changed."""  # noqa: E501
 
 import json
 from typing import Any

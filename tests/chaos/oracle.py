@@ -74,7 +74,7 @@ def _runs(stack: Stack, shown: dict[str, Any], expected: Expected) -> list[str]:
 def _logs(
     stack: Stack, shown: dict[str, Any], attempts: list[dict[str, Any]], expected: Expected
 ) -> list[str]:
-    """Check that the winner's log is complete and each other log is a marked prefix of its output."""
+    """Check that the winner's log is complete and each other log is a marked prefix of its output."""  # noqa: E501
     found = []
     for attempt in attempts:
         number = attempt["number"]

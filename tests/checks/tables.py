@@ -283,7 +283,7 @@ def _print(result: Result) -> None:
     print(flush=True)
     print(
         f"{result.name}: "
-        f"{'refused: ' + result.fault if result.fault else f'{result.rows} rows, {result.checksum}, {result.seconds:.2f} s'}"
+        f"{'refused: ' + result.fault if result.fault else f'{result.rows} rows, {result.checksum}, {result.seconds:.2f} s'}"  # noqa: E501
     )
     for name, kind in list(result.types.items())[:30]:
         print(f"    {name}: {kind} | pandas {(result.pandas or {}).get(name, '-')}")

@@ -199,13 +199,13 @@ def test_a_job_is_submitted_waited_for_and_read(
 
 REQUESTS: list[tuple[str, dict[str, Any], str]] = [
     ("PipelineExecutionRequest", {"pipeline": "none"}, "parameters.pipeline"),
-    ("MlTrainingRequest", {"dataset": "numbers", "target": "n", "model": "m", "algorithm": "random_forest",
-                           "hyperparameters": {"max_features": "sqrt", "max_depth": None, "n_estimators": 5}}, ""),
-    ("MlTrainingRequest", {"dataset": "numbers", "target": "n", "model": "m", "algorithm": "random_forest",
+    ("MlTrainingRequest", {"dataset": "numbers", "target": "n", "model": "m", "algorithm": "random_forest",  # noqa: E501
+                           "hyperparameters": {"max_features": "sqrt", "max_depth": None, "n_estimators": 5}}, ""),  # noqa: E501
+    ("MlTrainingRequest", {"dataset": "numbers", "target": "n", "model": "m", "algorithm": "random_forest",  # noqa: E501
                            "hyperparameters": {"max_features": 0.5}}, ""),
     ("MlTrainingRequest", {"dataset": "none", "target": "n", "model": "m"}, "parameters.dataset"),
-    ("MlInferenceRequest", {"model": "none", "dataset": "numbers", "output": "o", "keys": ["n"]}, "parameters.model"),
-    ("DigitalTwinUpdateRequest", {"twin": "none", "dataset": "numbers", "type": "x", "key": "n", "properties": {"a": "b"}}, "parameters.twin"),
+    ("MlInferenceRequest", {"model": "none", "dataset": "numbers", "output": "o", "keys": ["n"]}, "parameters.model"),  # noqa: E501
+    ("DigitalTwinUpdateRequest", {"twin": "none", "dataset": "numbers", "type": "x", "key": "n", "properties": {"a": "b"}}, "parameters.twin"),  # noqa: E501
 ]  # fmt: skip
 TYPES = {
     "PipelineExecutionRequest": "pipeline_execution",

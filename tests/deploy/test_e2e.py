@@ -23,7 +23,7 @@ def _cluster(folder: Path, *, version: str = "34", allowed: bool = True) -> dict
     kubectl = folder / "kubectl"
     answers = (
         "version) "
-        f"{'echo ' + repr(VERSION % (version, version)) if version else 'echo no route to host >&2; exit 1'};;"
+        f"{'echo ' + repr(VERSION % (version, version)) if version else 'echo no route to host >&2; exit 1'};;"  # noqa: E501
     )
     kubectl.write_text(
         f"#!/bin/sh\ncase $1 in {answers} auth) {'echo yes' if allowed else 'echo no; exit 1'};; "

@@ -1,4 +1,4 @@
-"""The sheets of a workbook in the form of an import, and the facts below the types of its columns."""
+"""The sheets of a workbook in the form of an import, and the facts below the types of its columns."""  # noqa: E501
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def posted(query: str) -> QueryDict:
 def test_the_sheet_that_was_read_is_chosen_and_stays_automatic() -> None:
     for sheets in (sheets_of(upload()), sheets_of(upload(), posted("sheets=0&shown=0"))):
         assert [(row["chosen"], row["empty"], row["hidden"]) for row in sheets.rows] == [
-            (True, False, False), (False, False, False), (False, False, True), (False, True, False), (False, False, False)
+            (True, False, False), (False, False, False), (False, False, True), (False, True, False), (False, False, False)  # noqa: E501
         ]  # fmt: skip
         assert sheets.rows[0]["size"] == "3,044 rows, 9 columns"
         assert (sheets.options(), sheets.each, sheets.title) == ({}, False, "Trips 2025")
@@ -78,15 +78,15 @@ def test_what_the_options_say_is_shown_also_where_nothing_can_be_read() -> None:
 @pytest.mark.parametrize(
     ("column", "line"),
     [
-        ({"type": "BIGINT", "missing": 0, "distinct": 5, "min": 31000, "max": 31396}, "31,000 to 31,396"),
-        ({"type": "DOUBLE", "missing": 12, "distinct": 5, "min": 0.0, "max": 2104.8}, "0 to 2,104.8 · 1.2 % missing"),
+        ({"type": "BIGINT", "missing": 0, "distinct": 5, "min": 31000, "max": 31396}, "31,000 to 31,396"),  # noqa: E501
+        ({"type": "DOUBLE", "missing": 12, "distinct": 5, "min": 0.0, "max": 2104.8}, "0 to 2,104.8 · 1.2 % missing"),  # noqa: E501
         ({"type": "BIGINT", "missing": 0, "distinct": 1, "min": 7, "max": 7}, "only 7"),
-        ({"type": "TIMESTAMP", "missing": 0, "distinct": 9, "min": "2024-12-31 07:00:00", "max": "2025-12-30 00:00:00"},
+        ({"type": "TIMESTAMP", "missing": 0, "distinct": 9, "min": "2024-12-31 07:00:00", "max": "2025-12-30 00:00:00"},  # noqa: E501
          "31 Dec 2024 to 30 Dec 2025"),
-        ({"type": "TIMESTAMP", "missing": 0, "distinct": 9, "min": "2025-01-03 07:00:00", "max": "2025-01-03 09:30:00"},
+        ({"type": "TIMESTAMP", "missing": 0, "distinct": 9, "min": "2025-01-03 07:00:00", "max": "2025-01-03 09:30:00"},  # noqa: E501
          "3 Jan 2025, 07:00 to 09:30"),
-        ({"type": "TIME", "missing": 0, "distinct": 9, "min": "07:00:00", "max": "09:30:00"}, "07:00:00 to 09:30:00"),
-        ({"type": "DATE", "missing": 0, "distinct": 2, "min": "-infinity", "max": "2025-01-03"}, "-infinity to 3 Jan 2025"),
+        ({"type": "TIME", "missing": 0, "distinct": 9, "min": "07:00:00", "max": "09:30:00"}, "07:00:00 to 09:30:00"),  # noqa: E501
+        ({"type": "DATE", "missing": 0, "distinct": 2, "min": "-infinity", "max": "2025-01-03"}, "-infinity to 3 Jan 2025"),  # noqa: E501
         ({"type": "VARCHAR", "missing": 0, "distinct": 1000}, "all distinct"),
         ({"type": "VARCHAR", "missing": 970, "distinct": 2}, "2 distinct · 97 % missing"),
         ({"type": "VARCHAR", "missing": 999, "distinct": 1}, "one value · 99 % missing"),

@@ -63,7 +63,7 @@ def fuzzed(
     )
     report = folder / "report.json"
     command = [
-        str(SCHEMATHESIS), "--config-file", "schemathesis.toml", "run", schema.name, "--url", url, "--max-time", str(seconds),
+        str(SCHEMATHESIS), "--config-file", "schemathesis.toml", "run", schema.name, "--url", url, "--max-time", str(seconds),  # noqa: E501
         "--checks", "all", "--report", "json", "--report-json-path", report.name, *more,
     ]  # fmt: skip
     environment = {
@@ -114,7 +114,10 @@ def table(rows: Sequence[Row]) -> str:
             "none" if row.is_good else "incomplete run"
         )
         lines.append(
-            f"{row.role:12}{row.cases:>8}{row.server_errors:>6}{sum(row.violations.values()):>12}{row.seconds:>9.0f} "
+            f"{row.role:12}{row.cases:>8}{row.server_errors:>6}{sum(row.violations.values()):>12}{row.seconds:>9.0f} "  # noqa: E501
+            ""
+            ""
+            ""
             ""
             ""
             f" {kinds}"
@@ -125,6 +128,6 @@ def table(rows: Sequence[Row]) -> str:
         sum(sum(row.violations.values()) for row in rows),
     ]
     lines.append(
-        f"{'all':12}{total[0]:>8}{total[1]:>6}{total[2]:>12}{sum(row.seconds for row in rows):>9.0f}"
+        f"{'all':12}{total[0]:>8}{total[1]:>6}{total[2]:>12}{sum(row.seconds for row in rows):>9.0f}"  # noqa: E501
     )
     return "\n".join(lines)

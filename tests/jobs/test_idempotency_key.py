@@ -34,12 +34,12 @@ def test_two_submissions_without_a_user_are_one_job() -> None:
     ("fields", "digest"),
     [
         (
-            {"type": "pipeline_execution", "parameters": {"pipeline": "echo"}, "name": "", "labels": {}, "priority": None},
+            {"type": "pipeline_execution", "parameters": {"pipeline": "echo"}, "name": "", "labels": {}, "priority": None},  # noqa: E501
             "6afa1c18134e7785df5115f63ec5cced397231c97331e6c539d2bfac9de471cd",
         ),
         (
-            {"type": "pipeline_execution", "parameters": {"pipeline": "echo", "version": 1}, "name": "Nightly", "labels": {"team": "ops"},
-             "priority": Priority.HIGH, "resources": {"cpu": "1"}, "timeout_seconds": 60, "max_attempts": None, "cluster": "", "region": None},
+            {"type": "pipeline_execution", "parameters": {"pipeline": "echo", "version": 1}, "name": "Nightly", "labels": {"team": "ops"},  # noqa: E501
+             "priority": Priority.HIGH, "resources": {"cpu": "1"}, "timeout_seconds": 60, "max_attempts": None, "cluster": "", "region": None},  # noqa: E501
             "fbdd9a87ede2d06b69c5759db2773f60cbed9ae8da01f15bea1a7b737845c884",
         ),
     ],

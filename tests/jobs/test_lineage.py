@@ -196,8 +196,8 @@ def test_nothing_of_another_project_appears_though_rows_should_say_so(
 
 @pytest.mark.parametrize(
     "of",
-    ["", "weather", "dataset:weather", "dataset:weather@", "dataset:@1", "dataset:weather@-1", "dataset:weather@1.0", "dataset:weather@newest",
-     "job:weather@1", "pipeline:echo@1", "Dataset:weather@1", "dataset:weather@1 ", "dataset:weather@99999999999", "dataset:w@1@1"],
+    ["", "weather", "dataset:weather", "dataset:weather@", "dataset:@1", "dataset:weather@-1", "dataset:weather@1.0", "dataset:weather@newest",  # noqa: E501
+     "job:weather@1", "pipeline:echo@1", "Dataset:weather@1", "dataset:weather@1 ", "dataset:weather@99999999999", "dataset:w@1@1"],  # noqa: E501
 )  # fmt: skip
 def test_query_parameters_are_validated_strictly(project: Project, caller: Caller, of: str) -> None:
     error = _lineage(caller, of, 400)

@@ -1,4 +1,4 @@
-"""Diagnoses of constructed cases with messages as clusters write them, at least one per category."""
+"""Diagnoses of constructed cases with messages as clusters write them, at least one per category."""  # noqa: E501
 
 import pytest
 

@@ -264,7 +264,7 @@ from pathlib import Path
 from jobs.clusters.launchers.process import ProcessLauncher
 from tests.launchers.test_process import _WORKER, _spec
 ProcessLauncher(Path({str(tmp_path)!r}), installation="ours", argv=[sys.executable, "-c", _WORKER]).launch(_spec(), still_wanted=lambda: True)
-"""
+"""  # noqa: E501
     subprocess.run([sys.executable, "-c", code], check=True)
     launcher = ProcessLauncher(tmp_path, installation="ours")
     observed = launcher.observe()[0]

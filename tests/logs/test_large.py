@@ -65,7 +65,7 @@ while written < total - long_line:
 write(b"the last line has no end")
 open("outputs/stdout.sha256", "w").write(digest.hexdigest())
 time.sleep(float(sys.argv[3]))
-"""
+"""  # noqa: E501
 
 
 @pytest.fixture(scope="module")

@@ -151,7 +151,7 @@ for number in range(40):
     job = job_submit(project=project, user=user, type="pipeline_execution", parameters={"pipeline": "echo"}).job
     if number % 2:
         job_cancel(job_id=job.id, actor="user:ada")
-"""
+"""  # noqa: E501
 _FOLDER = """
 from jobs.core import metrics
 metrics.FOLD_ROWS = 7

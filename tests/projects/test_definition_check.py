@@ -110,19 +110,19 @@ def test_all_steps_of_a_definition_share_one_budget(monkeypatch: pytest.MonkeyPa
 
 HONEST = {
     "list of 15,000 numbers": "SELECT 1 WHERE 1 IN (" + ", ".join(map(str, range(15_000))) + ")",
-    "list of 5,000 texts": "SELECT 1 WHERE 'a' IN (" + ", ".join(f"'name {index}'" for index in range(5_000)) + ")",
-    "values": "SELECT * FROM (VALUES " + ", ".join(f"({index}, 'x')" for index in range(5_000)) + ") AS t(a, b)",
+    "list of 5,000 texts": "SELECT 1 WHERE 'a' IN (" + ", ".join(f"'name {index}'" for index in range(5_000)) + ")",  # noqa: E501
+    "values": "SELECT * FROM (VALUES " + ", ".join(f"({index}, 'x')" for index in range(5_000)) + ") AS t(a, b)",  # noqa: E501
     "1,000 columns": "SELECT " + ", ".join(f"{index} AS column_{index}" for index in range(1_000)),
     "400 unions": "SELECT 1" + " UNION ALL SELECT 1" * 400,
-    "300 entries of WITH": "WITH " + ", ".join(f"a{index} AS (SELECT {index} AS x)" for index in range(300)) + " SELECT * FROM a299",
+    "300 entries of WITH": "WITH " + ", ".join(f"a{index} AS (SELECT {index} AS x)" for index in range(300)) + " SELECT * FROM a299",  # noqa: E501
     "WITH in WITH": "WITH a AS (" * 8 + "SELECT 1 AS x" + ") SELECT * FROM a" * 8,
     "subqueries": "SELECT * FROM (" * 40 + "SELECT 1" + ")" * 40,
     "case": "SELECT " + "CASE WHEN 1 = 2 THEN 3 ELSE " * 40 + "1" + " END" * 40,
     "functions": "SELECT " + "abs(" * 60 + "1" + ")" * 60,
     "structs": "SELECT " + "{'a': [" * 30 + "1" + "]}" * 30,
-    "conditions": "SELECT 1 WHERE " + " OR ".join(f"(1 = {index} AND 2 > {index})" for index in range(900)),
+    "conditions": "SELECT 1 WHERE " + " OR ".join(f"(1 = {index} AND 2 > {index})" for index in range(900)),  # noqa: E501
     "line of dashes": "-- " + "-" * 3_000 + "\nSELECT 1 -- ((((((((" + "(" * 900,
-    "brackets in text": "SELECT '" + "(" * 5_000 + "', \"" + "[" * 900 + "\" FROM (SELECT 1 AS \"" + "[" * 900 + '")',
+    "brackets in text": "SELECT '" + "(" * 5_000 + "', \"" + "[" * 900 + "\" FROM (SELECT 1 AS \"" + "[" * 900 + '")',  # noqa: E501
     "not not": "SELECT NOT NOT NOT - - - 1 = 1",
     "text of 90,000 characters": "SELECT '" + "x" * 90_000 + "'",
 }  # fmt: skip

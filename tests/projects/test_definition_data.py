@@ -167,7 +167,7 @@ def test_what_cannot_be_known_before_a_run_is_said_not_to_be_checked(caller: Cal
     status = {step["id"]: step["status"] for step in found["steps"]}
     assert found["valid"] is True
     assert status == {
-        "page": "not_checked", "first": "not_checked", "second": "not_checked", "weather": "checked", "tool": "not_checked",
+        "page": "not_checked", "first": "not_checked", "second": "not_checked", "weather": "checked", "tool": "not_checked",  # noqa: E501
         "third": "not_checked", "fine": "checked", "out": "checked", "new": "checked",
     }  # fmt: skip
     said = {step["id"]: step["message"] for step in found["steps"]}

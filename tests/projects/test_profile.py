@@ -82,10 +82,10 @@ def test_each_kind_of_column_is_described_as_what_it_is(caller: Caller) -> None:
     found = _columns(caller, CSV)
     kinds = {name: column["kind"] for name, column in found.items()}
     assert kinds == {
-        "n": "number", "word": "category", "day": "time", "at": "time", "ok": "boolean", "x": "number", "none": "category", "hour": "other",
+        "n": "number", "word": "category", "day": "time", "at": "time", "ok": "boolean", "x": "number", "none": "category", "hour": "other",  # noqa: E501
     }  # fmt: skip
     assert {name: (column["missing"], column["distinct"]) for name, column in found.items()} == {
-        "n": (0, 3), "word": (0, 2), "day": (0, 3), "at": (1, 2), "ok": (0, 2), "x": (1, 2), "none": (3, 0), "hour": (1, 1),
+        "n": (0, 3), "word": (0, 2), "day": (0, 3), "at": (1, 2), "ok": (0, 2), "x": (1, 2), "none": (3, 0), "hour": (1, 1),  # noqa: E501
     }  # fmt: skip
     number, word, day = found["n"], found["word"], found["day"]
     assert (number["min"], number["max"], number["mean"], number["std"], number["top"]) == (

@@ -41,7 +41,7 @@ _texts = st.sampled_from(
     ]
 )
 _scalars = (
-    st.none() | st.booleans() | st.integers(-5, 10**20) | st.floats(allow_nan=False, allow_infinity=False) | _texts | st.text(st.characters(
+    st.none() | st.booleans() | st.integers(-5, 10**20) | st.floats(allow_nan=False, allow_infinity=False) | _texts | st.text(st.characters(  # noqa: E501
         exclude_characters="\x00", exclude_categories=["Cs"]), max_size=5)
 )  # fmt: skip
 _values = st.recursive(

@@ -23,7 +23,7 @@ SHEET: tuple[list[Cell], ...] = (
     [2, DAY, "008", None],
 )
 CSV = b"id,day,code,minutes\n1,2025-01-31,007,1.5\n2,2025-01-31,008,\n"
-JSONL = b'{"id":1,"day":"2025-01-31","code":"007","minutes":1.5}\n{"id":2,"day":"2025-01-31","code":"008","minutes":null}\n'
+JSONL = b'{"id":1,"day":"2025-01-31","code":"007","minutes":1.5}\n{"id":2,"day":"2025-01-31","code":"008","minutes":null}\n'  # noqa: E501
 TYPES = ["BIGINT", "DATE", "VARCHAR", "DOUBLE"]
 ROWS = [[1, "2025-01-31", "007", 1.5], [2, "2025-01-31", "008", None]]
 

@@ -118,7 +118,7 @@ def test_edits_of_many_at_once_are_all_kept_one_after_another(twin: Twin) -> Non
 def test_a_large_update_takes_a_few_statements(
     twin: Twin, django_assert_max_num_queries: Any
 ) -> None:
-    """A statement for each entity, let alone each value, would take minutes under the twin's lock."""
+    """A statement for each entity, let alone each value, would take minutes under the twin's lock."""  # noqa: E501
     count = 3000
     for base in (0, 1):
         reports = [

@@ -73,7 +73,7 @@ def test_each_sheet_becomes_a_dataset_that_stands_alone(caller: Caller) -> None:
     answer = _accept(caller, staged, (TRIPS, "trips"), (ODD, "places"), ("Notes", "a-notes"))
     assert answer.status_code == 201, answer.content
     created = answer.json()["datasets"]
-    assert [(one["name"], one["version"]["number"], one["version"]["row_count"]) for one in created] == [
+    assert [(one["name"], one["version"]["number"], one["version"]["row_count"]) for one in created] == [  # noqa: E501
         ("trips", 1, 2), ("places", 1, 1), ("a-notes", 1, 1)
     ]  # fmt: skip
     assert [[column["type"] for column in one["version"]["schema"]] for one in created] == [
@@ -81,7 +81,7 @@ def test_each_sheet_becomes_a_dataset_that_stands_alone(caller: Caller) -> None:
         ["BIGINT", "VARCHAR"],
         ["VARCHAR"],
     ]
-    assert [(one["version"]["reading"]["sheet"], one["version"]["reading"]["range"]) for one in created] == [
+    assert [(one["version"]["reading"]["sheet"], one["version"]["reading"]["range"]) for one in created] == [  # noqa: E501
         (TRIPS, "A:B"), (ODD, "A:B"), ("Notes", "A:B")
     ]  # fmt: skip
     assert "types" not in created[2]["version"]["reading"]

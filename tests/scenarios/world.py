@@ -1,4 +1,4 @@
-"""One installation and one cluster in virtual time, with many jobs, each with a trouble of its own."""
+"""One installation and one cluster in virtual time, with many jobs, each with a trouble of its own."""  # noqa: E501
 
 import random
 from collections import Counter

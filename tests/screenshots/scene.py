@@ -26,7 +26,7 @@ print("station,day,trips,minutes,member_share")
 for station in ("Pier 69", "Pine St & 9th Ave", "Westlake Ave & 6th Ave", "Occidental Park", "E Pine St & 16th Ave"):
     for day in range(1, 29):
         print(f"{station},2026-10-{day:02d},{random.randint(20, 240)},{random.uniform(6, 25):.2f},{random.uniform(.3, .9):.3f}")
-""".strip()
+""".strip()  # noqa: E501
 
 _CLEAN = """
 import sys, time, random
@@ -38,7 +38,7 @@ for number in range(1, 4000):
     what = "trip without an end, left out" if number % 37 == 0 else f"{stations[number % 5]}: {random.randint(80, 900)} trips"
     print(f"{level} batch {number:4d} {what}", file=sys.stderr if number % 37 == 0 else sys.stdout, flush=True)
     time.sleep(0.02 if number < 160 else 0.4)
-""".strip()
+""".strip()  # noqa: E501
 
 _REFUSED = """
 import sys
@@ -66,7 +66,7 @@ print("{" + ", ".join(f'"station_{number}": {number * 7}' for number in range(40
 print("reading inputs/\\u202etxt.exe and <script>alert(1)</script>")
 for number in range(60):
     print(f"{number:3d} " + "a rather long line that says the same thing again and again, " * (number % 4))
-""".strip()
+""".strip()  # noqa: E501
 
 _STATION_ROWS: list[list[PlainCell]] = [[31000 + n, f"Station {n}"] for n in range(120)]
 _BOOK = xlsx_of(
@@ -357,7 +357,7 @@ class Scene:
                 where = "Belltown" if number < 9 else "Fremont"
                 street = _STREETS[number % len(_STREETS)]
                 rows.append(
-                    f"BT-{number:02d},{street},{bikes},{9.5 + number / 8 + hour / 4},{number != 5},2014-10-{number:02d},{where}"
+                    f"BT-{number:02d},{street},{bikes},{9.5 + number / 8 + hour / 4},{number != 5},2014-10-{number:02d},{where}"  # noqa: E501
                 )
             update_twin(
                 self.stack,

@@ -28,7 +28,7 @@ for version in given["versions"]:
     known = {name: version[name] for name in kept}
     ModelVersion.objects.create(model=model, number=model.latest_number, training_data=data, plots=plots, storage_key="none", **known)
 model.save()
-"""
+"""  # noqa: E501
 
 
 def write_versions(

@@ -49,6 +49,6 @@ def edit_entity(
     note: str = "",
 ) -> None:
     """Set values over what updates report, as an operator."""
-    path = f"/api/v1/projects/{project}/twins/{name}/entity/overlay/?{urlencode({'type': type, 'key': key})}"
+    path = f"/api/v1/projects/{project}/twins/{name}/entity/overlay/?{urlencode({'type': type, 'key': key})}"  # noqa: E501
     answer = stack.call("PATCH", path, json={"values": values, "note": note})
     assert answer.status_code == 200, answer.text

@@ -120,18 +120,18 @@ def test_incompatible_steps_are_refused_at_their_field(steps: list[Any], path: s
 @pytest.mark.parametrize(
     "query",
     [
-        "", "  ", "-- nothing", "SELECT 1; SELECT 2", "CREATE TABLE x AS SELECT 1", "INSERT INTO a VALUES (1)", "DELETE FROM a", "DROP TABLE a",
-        "ATTACH '/tmp/x.db'", "COPY a TO '/tmp/x'", "COPY (SELECT 1) TO '/tmp/x'", "INSTALL httpfs", "LOAD httpfs", "PRAGMA version", "SET threads=1",
-        "RESET threads", "CALL pragma_version()", "EXPORT DATABASE '/tmp/x'", "EXPLAIN SELECT 1", "BEGIN", "SELECT", "SELECT FROM",
-        "SELECT * FROM read_csv('/etc/passwd')", "SELECT * FROM read_csv_auto('/etc/passwd')", "SELECT * FROM read_parquet('/x')",
-        "SELECT * FROM parquet_scan('/x')", "SELECT * FROM read_json('/x')", "SELECT * FROM read_text('/etc/passwd')",
+        "", "  ", "-- nothing", "SELECT 1; SELECT 2", "CREATE TABLE x AS SELECT 1", "INSERT INTO a VALUES (1)", "DELETE FROM a", "DROP TABLE a",  # noqa: E501
+        "ATTACH '/tmp/x.db'", "COPY a TO '/tmp/x'", "COPY (SELECT 1) TO '/tmp/x'", "INSTALL httpfs", "LOAD httpfs", "PRAGMA version", "SET threads=1",  # noqa: E501
+        "RESET threads", "CALL pragma_version()", "EXPORT DATABASE '/tmp/x'", "EXPLAIN SELECT 1", "BEGIN", "SELECT", "SELECT FROM",  # noqa: E501
+        "SELECT * FROM read_csv('/etc/passwd')", "SELECT * FROM read_csv_auto('/etc/passwd')", "SELECT * FROM read_parquet('/x')",  # noqa: E501
+        "SELECT * FROM parquet_scan('/x')", "SELECT * FROM read_json('/x')", "SELECT * FROM read_text('/etc/passwd')",  # noqa: E501
         "SELECT * FROM read_blob('/x')", "PIVOT a ON x USING sum(y)",
-        "SELECT * FROM glob('/*')", "SELECT * FROM query('SELECT 1')", "SELECT * FROM query_table('a')", "SELECT * FROM sniff_csv('/x')",
+        "SELECT * FROM glob('/*')", "SELECT * FROM query('SELECT 1')", "SELECT * FROM query_table('a')", "SELECT * FROM sniff_csv('/x')",  # noqa: E501
         "SELECT * FROM parquet_metadata('/x')", "SELECT * FROM duckdb_settings()",
         "SELECT * FROM pragma_database_list()", "SELECT * FROM duckdb_secrets()",
-        "WITH q AS (SELECT * FROM read_text('/etc/passwd')) SELECT * FROM q", "SELECT (SELECT max(content) FROM read_text('/etc/passwd'))",
-        "SELECT 1 WHERE EXISTS (SELECT * FROM glob('/*'))", "SELECT * FROM a, LATERAL (SELECT * FROM read_text(a.path))",
-        "SELECT * FROM information_schema.tables", "SELECT * FROM other.main.t", "SELECT * FROM pg_catalog.pg_class", "SELECT '\x00'",
+        "WITH q AS (SELECT * FROM read_text('/etc/passwd')) SELECT * FROM q", "SELECT (SELECT max(content) FROM read_text('/etc/passwd'))",  # noqa: E501
+        "SELECT 1 WHERE EXISTS (SELECT * FROM glob('/*'))", "SELECT * FROM a, LATERAL (SELECT * FROM read_text(a.path))",  # noqa: E501
+        "SELECT * FROM information_schema.tables", "SELECT * FROM other.main.t", "SELECT * FROM pg_catalog.pg_class", "SELECT '\x00'",  # noqa: E501
     ],
 )  # fmt: skip
 def test_sql_that_is_not_one_select_over_tables_is_refused(query: str) -> None:

@@ -150,7 +150,8 @@ STORAGE_WAIT = message(
     "storage_unavailable.waiting",
     "{problem}.",
     "The worker retries every few seconds, and the job continues automatically when the storage"
-    " works again. An administrator must free space in the artifact storage (ARTIFACTS_URL) or repair"
+    " works again. An administrator must free space in the artifact storage (ARTIFACTS_URL) or "
+    "repair"
     " it.",
     waiting=True,
 )

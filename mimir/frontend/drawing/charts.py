@@ -134,7 +134,10 @@ def path_of(points: Sequence[tuple[float, float]]) -> str:
 def crosses(points: Iterable[tuple[float, float]], arm: float = 2.6) -> str:
     """SVG path with a small cross at each point."""
     return "".join(
-        f"M{round(x - arm, 1)} {round(y - arm, 1)}l{2 * arm} {2 * arm}m0 -{2 * arm}l-{2 * arm} {2 * arm}"
+        (
+            f"M{round(x - arm, 1)} {round(y - arm, 1)}l{2 * arm} {2 * arm}m0 "
+            f"-{2 * arm}l-{2 * arm} {2 * arm}"
+        )
         for x, y in points
     )
 

@@ -134,10 +134,16 @@ def _describe_confusion(classes: Sequence[str], counts: Sequence[Sequence[int]])
         for column, count in enumerate(line)
         if row != column
     ]
-    description = f"{formatting.number(right)} of {formatting.number(total)} held-out rows are classified correctly"
+    description = (
+        f"{formatting.number(right)} of {formatting.number(total)} held-out rows are classified "
+        "correctly"
+    )
     count, row, column = max(mistakes, default=(0, 0, 0))
     return (
-        f"{description}; most frequent error: {classes[row]} predicted as {classes[column]}, {formatting.number(count)} times."
+        (
+            f"{description}; most frequent error: {classes[row]} predicted as {classes[column]}, "
+            f"{formatting.number(count)} times."
+        )
         if count
         else f"{description}."
     )
@@ -273,7 +279,8 @@ def _curves(
         ends.append(max(places)[1])
     x_axis, y_axis = axes(x, across[1], y, up[1])
     return Chart(
-        description=f"{title}. {'; '.join(describe(name, points, entry) for name, points, entry in found)}.",
+        description=f"{title}. "
+        f"{'; '.join(describe(name, points, entry) for name, points, entry in found)}.",
         x=x_axis,
         y=y_axis,
         left=place.left,

@@ -213,6 +213,8 @@ def _describe_bins(name: str, bins: Bins) -> str:
     total, most = sum(counts), max(range(len(counts)), key=lambda number: counts[number])
     who = f"{name}: errors" if name else "Errors"
     return (
-        f"{who} of {formatting.number(round(total))} held-out rows, from {figure(edges[0])} to {figure(edges[-1])}; "
-        f"most of them, {formatting.number(round(counts[most]))}, between {figure(edges[most])} and {figure(edges[most + 1])}."
+        f"{who} of {formatting.number(round(total))} held-out rows, from {figure(edges[0])} to "
+        f"{figure(edges[-1])}; "
+        f"most of them, {formatting.number(round(counts[most]))}, between {figure(edges[most])} "
+        f"and {figure(edges[most + 1])}."
     )

@@ -154,7 +154,8 @@ class HttpProxy:
                 await send({"type": "http.response.body", "body": part, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
         except httpx.TransportError as error:
-            # Without a final message the server drops the connection: the client sees a truncated answer.
+            # Without a final message the server drops the connection: the client sees a truncated
+            # answer.
             _log.warning("answer_broken", path=scope["path"], error=type(error).__name__)
         finally:
             await response.aclose()

@@ -15,7 +15,10 @@ ADMIN_COOKIES = "mimir_admin_"
 
 # Hop-by-hop headers, RFC 9110, section 7.6.1. `expect` was answered by our own server.
 _HOP_BY_HOP = frozenset(
-    b"connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade expect".split()
+    (
+        b"connection keep-alive proxy-connection proxy-authenticate proxy-authorization te "
+        b"trailer transfer-encoding upgrade expect"
+    ).split()
 )
 _REWRITTEN = frozenset(
     (PROOF, b"host", b"cookie", b"authorization", b"content-length", b"x-csrftoken")

@@ -16,7 +16,7 @@ _CLOCK = r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
 _CLOCK_NS = r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
 _ZONE = r" ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
 _INTEGER = r"[+-]?(0|[1-9][0-9]*)"
-_MONTH = r"(?i:jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sep(tember)?|oct(ober)?|nov(ember)?|dec(ember)?)"
+_MONTH = r"(?i:jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sep(tember)?|oct(ober)?|nov(ember)?|dec(ember)?)"  # noqa: E501
 _SPACES = "[ '\u00a0\u202f\u2009\u2019]"
 _SYMBOLS = "(?:[$€£¥₹₽₩]|US\\$|R\\$|CHF|EUR|USD|GBP|kr|zł|Kč)"
 
@@ -69,7 +69,7 @@ _DOTS = "regexp_replace({t}, '^([0-9]{{4}})\\.([0-9]{{2}})\\.([0-9]{{2}})', '\\1
 
 def _grouped(name: str, mark: str, decimal: str, proof: str) -> Rule:
     """Return the rule for numbers with a thousands separator."""
-    pattern = rf"[+-]?([0-9]{{1,3}}({mark}[0-9]{{3}})+|0|[1-9][0-9]*)({decimal}[0-9]+)?([eE][+-]?[0-9]{{1,3}})?"
+    pattern = rf"[+-]?([0-9]{{1,3}}({mark}[0-9]{{3}})+|0|[1-9][0-9]*)({decimal}[0-9]+)?([eE][+-]?[0-9]{{1,3}})?"  # noqa: E501
     bare = f"regexp_replace({{t}}, {sql_text(mark)}, '', 'g')"
     return _number(name, pattern, bare, decimal, proof)
 

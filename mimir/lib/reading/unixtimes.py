@@ -13,7 +13,7 @@ PLAUSIBLE = (1_000_000_000, 4_102_444_800)  # 2001-09-09 to 2100-01-01, in secon
 SUGGESTED = ("unix-seconds", "unix-milliseconds")
 _MICROS_A_DAY = 86_400_000_000
 _TIME_SUFFIXES = {
-    "at", "time", "times", "timestamp", "date", "datetime", "ts", "created", "updated", "modified", "changed", "deleted", "started", "ended",
+    "at", "time", "times", "timestamp", "date", "datetime", "ts", "created", "updated", "modified", "changed", "deleted", "started", "ended",  # noqa: E501
     "finished", "expires", "expired", "since", "until", "epoch", "unix", "mtime", "ctime", "atime",
 }  # fmt: skip
 _UNIT_SUFFIXES = {

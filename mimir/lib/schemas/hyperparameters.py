@@ -49,7 +49,8 @@ LINEAR = _object(
     }
 )
 
-# sklearn.linear_model.LogisticRegression; max_iter is higher than scikit-learn's, so that scaled data converges
+# sklearn.linear_model.LogisticRegression; max_iter is higher than scikit-learn's, so that scaled
+# data converges
 LOGISTIC = _object(
     {
         "C": _number(
@@ -92,7 +93,10 @@ RANDOM_FOREST = _object(
             ],
             "title": "Features at a split",
             "default": None,
-            "description": "Number of features to consider at each split. null: sqrt for classification, 1.0 (all) for regression.",
+            "description": (
+                "Number of features to consider at each split. null: sqrt for classification, 1.0 "
+                "(all) for regression."
+            ),
             "x-rule": "sqrt, log2, a share of the features from 0.001 to 1, or null",
             "x-choices": ["sqrt", "log2", 0.25, 0.5, 0.75, 1.0],
             "x-null": "Automatic: sqrt for classification, all for regression",

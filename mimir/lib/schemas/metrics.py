@@ -31,7 +31,8 @@ _ALL = (
         "R²",
         REGRESSION,
         True,
-        "Share of the target's variance that the model explains. 1 is perfect, 0 is as good as the mean.",
+        "Share of the target's variance that the model explains. 1 is perfect, 0 is as good as "
+        "the mean.",
         high=1.0,
     ),
     Metric(
@@ -92,7 +93,8 @@ _ALL = (
         "ROC AUC",
         CLASSIFICATION,
         True,
-        "Area under the ROC curve: how well probabilities rank rows of a class above others. 0.5 is random, 1 is perfect.",
+        "Area under the ROC curve: how well probabilities rank rows of a class above others. 0.5 "
+        "is random, 1 is perfect.",
         low=0.0,
         high=1.0,
     ),

@@ -14,7 +14,10 @@ Keywords for forms beside it:
 
 from typing import Any
 
-NAME_RULE = "a name of 1 to 200 letters, digits, dots, dashes and underscores, beginning with a letter or a digit"
+NAME_RULE = (
+    "a name of 1 to 200 letters, digits, dots, dashes and underscores, beginning with a letter or "
+    "a digit"
+)
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,199}\Z"
 COLUMN: dict[str, Any] = {
     "type": "string",

@@ -35,7 +35,7 @@ def step_reference(step: Any) -> DatasetReference | None:
 
 
 def dataset_references(definition: dict[str, Any]) -> list[tuple[str, str, int | None]]:
-    """(step, dataset, version or None) of each step of a checked definition that reads a dataset."""
+    """(step, dataset, version or None) of each step of a checked definition that reads a dataset."""  # noqa: E501
     found = (step_reference(step) for step in definition["steps"])
     return [
         (reference.step, reference.dataset, reference.version)

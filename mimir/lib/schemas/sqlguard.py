@@ -39,7 +39,10 @@ _TOKEN = re.compile(
 def text_complaint(text: str) -> str:
     """Return why the parser must not see `text`; an empty text if it can."""
     if len(text) > QUERY_CHARACTERS_MAX:
-        return f"has {len(text):,} characters. At most {QUERY_CHARACTERS_MAX:,} are accepted: split it into several steps"
+        return (
+            f"has {len(text):,} characters. At most {QUERY_CHARACTERS_MAX:,} are accepted: split "
+            "it into several steps"
+        )
     if "\x00" in text:
         return "contains a NUL character. Remove it"
     return _structure_complaint(text)
@@ -60,19 +63,28 @@ def _structure_complaint(text: str) -> str:
             levels.append(False)
             prefixes, fresh = 0, True
             if len(levels) > BRACKETS_MAX:
-                return f"nests brackets more than {BRACKETS_MAX} levels deep, {_place(text, match.start())}: split it into several steps"
+                return (
+                    f"nests brackets more than {BRACKETS_MAX} levels deep, "
+                    f"{_place(text, match.start())}: split it into several steps"
+                )
         elif kind == "close":
             with_levels -= levels.pop() if levels else False
             prefixes, fresh = 0, False
         elif kind == "prefix" or (kind == "word" and match[0].upper() == "NOT"):
             prefixes, fresh = prefixes + 1, False
             if prefixes > PREFIXES_MAX:
-                return f"has more than {PREFIXES_MAX} prefix operators in a row, {_place(text, match.start())}: write it with fewer"
+                return (
+                    f"has more than {PREFIXES_MAX} prefix operators in a row, "
+                    f"{_place(text, match.start())}: write it with fewer"
+                )
         else:
             if kind == "word" and fresh and match[0].upper() == "WITH" and levels:
                 levels[-1], with_levels = True, with_levels + 1
                 if with_levels > WITH_LEVELS_MAX:
-                    return f"nests WITH more than {WITH_LEVELS_MAX} levels deep, {_place(text, match.start())}: write the WITH entries side by side"
+                    return (
+                        f"nests WITH more than {WITH_LEVELS_MAX} levels deep, "
+                        f"{_place(text, match.start())}: write the WITH entries side by side"
+                    )
             prefixes, fresh = 0, False
     return ""
 

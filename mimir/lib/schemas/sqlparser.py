@@ -130,7 +130,8 @@ def _complaint(parsed: dict[str, Any], text: str) -> BadQuery:
     if "Only SELECT" in words:
         hint = f". {_PIVOT_HINT}" if re.search(r"\b(un)?pivot\b", text, re.IGNORECASE) else ""
         return BadQuery(
-            f"must be exactly one SELECT: {_first_keyword(text)} is another kind of statement{hint}",
+            f"must be exactly one SELECT: {_first_keyword(text)} is another kind of "
+            f"statement{hint}",
             detail,
         )
     if "expression depth" in words:

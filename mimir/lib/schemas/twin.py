@@ -56,7 +56,10 @@ DEFINITION: dict[str, Any] = {
                         "required": ["name"],
                         "additionalProperties": False,
                         "properties": {"name": _NAME, "title": _TITLE},
-                        "description": "The name of an entity for users. An update says which column has the keys.",
+                        "description": (
+                            "The name of an entity for users. An update says which column has the "
+                            "keys."
+                        ),
                     },
                     "properties": {
                         "type": "array",

@@ -77,7 +77,7 @@ def _upload(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
         form.refused(error, _FIELDS)
         return None
     return HttpResponseRedirect(
-        f"/{project_path(slug, 'datasets', 'import', staged['id'])}?{urlencode({'name': form.value('name')})}"
+        f"/{project_path(slug, 'datasets', 'import', staged['id'])}?{urlencode({'name': form.value('name')})}"  # noqa: E501
     )
 
 

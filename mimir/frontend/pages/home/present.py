@@ -37,7 +37,7 @@ def attention_row(row: AttentionItem, slug: str) -> Context:
     patch = best["patch"] if best else None
     url = f"/jobs/{job['id']}/"
     if patch:
-        url = f"/projects/{quote(slug, safe='')}/jobs/new/?{urlencode({'from': job['id'], 'patch': json.dumps(patch)})}"
+        url = f"/projects/{quote(slug, safe='')}/jobs/new/?{urlencode({'from': job['id'], 'patch': json.dumps(patch)})}"  # noqa: E501
     return {
         "id": job["id"],
         "title": job_title(job),

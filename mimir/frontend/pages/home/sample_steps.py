@@ -47,7 +47,7 @@ def sample_steps(slug: str, producers: Sequence[Producer]) -> list[Context]:
     steps: list[Context] = []
     for (title, does, action), makes, job in zip(_TITLES, _MAKES, sample.JOBS, strict=True):
         texts = texts_of_request(job["type"], {"parameters": job["parameters"]})
-        form = f"/projects/{quote(slug, safe='')}/jobs/new/?{urlencode({'type': job['type'], **_parameters(texts)}, doseq=True)}"
+        form = f"/projects/{quote(slug, safe='')}/jobs/new/?{urlencode({'type': job['type'], **_parameters(texts)}, doseq=True)}"  # noqa: E501
         steps.append(
             {
                 "title": title,

@@ -228,7 +228,7 @@ def _accept(
             form.refused(error, _FIELDS)
         return None
     return HttpResponseRedirect(
-        f"/{project_path(slug, 'datasets', accepted['name'])}?version={accepted['version']['number']}"
+        f"/{project_path(slug, 'datasets', accepted['name'])}?version={accepted['version']['number']}"  # noqa: E501
     )
 
 

@@ -108,7 +108,7 @@ def _context(row: Job, got: Context, attempt: int, view: str) -> Context:
         "reads": result.input_rows(row),
         "request_rows": result.request_rows(row),
         "cancels_at_once": row["status"] == "queued",
-        "change_url": f"/{project_path(row['project'], 'jobs', 'new')}?{urlencode({'from': row['id']})}",
+        "change_url": f"/{project_path(row['project'], 'jobs', 'new')}?{urlencode({'from': row['id']})}",  # noqa: E501
     }
 
 

@@ -106,7 +106,10 @@ def details(version: ModelVersionDetail) -> Context:
 def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Describe the training as (label, text); unknown facts are skipped."""
     facts = []
-    held = f"{formatting.number(training.get('train_rows'))} for training, {formatting.number(training.get('test_rows'))} held out"
+    held = (
+        f"{formatting.number(training.get('train_rows'))} for training, "
+        f"{formatting.number(training.get('test_rows'))} held out"
+    )
     if training.get("train_rows") is not None:
         share = training.get("test_size")
         of_all = f", {share:.0%}".replace("%", "\u00a0%") if isinstance(share, int | float) else ""
@@ -115,7 +118,8 @@ def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts.append(
             (
                 "Not used",
-                f"{formatting.number(training['dropped_rows'])} rows: no target, or other reasons listed in the job's notices",
+                f"{formatting.number(training['dropped_rows'])} rows: no target, or other reasons "
+                "listed in the job's notices",
             )
         )
     if "stratified" in training:
@@ -321,4 +325,4 @@ def _facts(version: ModelVersionDetail) -> dict[str, str]:
 
 def predict_url(slug: str, name: str, number: int) -> str:
     """Address of the form that predicts with this version."""
-    return f"/{project_path(slug, 'jobs', 'new')}?{urlencode({'type': 'ml_inference', 'model': name, 'version': number})}"
+    return f"/{project_path(slug, 'jobs', 'new')}?{urlencode({'type': 'ml_inference', 'model': name, 'version': number})}"  # noqa: E501

@@ -113,7 +113,9 @@ def _example(dataset: str) -> str:
                 "id": "numbers",
                 "uses": "sql",
                 "with": {
-                    "query": "SELECT * FROM (VALUES (1, 'one'), (2, 'two'), (3, 'three')) AS t(n, word)"
+                    "query": (
+                        "SELECT * FROM (VALUES (1, 'one'), (2, 'two'), (3, 'three')) AS t(n, word)"
+                    )
                 },
             },
             {"id": "save", "uses": "write", "with": {"dataset": "numbers", "from": "numbers"}},
@@ -156,7 +158,7 @@ def pipeline(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         "newest": found["versions"][0]["number"],
         "diff": _diff(version, found["versions"], request.GET.get("compare", "")),
         "jobs": [job_summary(job) for job in jobs],
-        "run_url": f"/{project_path(slug, 'jobs', 'new')}?{urlencode({'pipeline': name, 'version': version['number']})}",
+        "run_url": f"/{project_path(slug, 'jobs', 'new')}?{urlencode({'pipeline': name, 'version': version['number']})}",  # noqa: E501
     }
     return _editor(request, got["project"], form, context)
 
@@ -172,7 +174,8 @@ def _version(versions: list[PipelineVersion], requested: str) -> PipelineVersion
     raise ApiError(
         404,
         "not_found",
-        f"Version {requested[:20]} is not among the last {len(versions)} versions of this pipeline.",
+        f"Version {requested[:20]} is not among the last {len(versions)} versions of this "
+        "pipeline.",
     )
 
 

@@ -144,7 +144,10 @@ def settings(request: HttpRequest, slug: str) -> HttpResponse:
                     raise
                 if error.status == 412:
                     form.general = [
-                        "Someone changed the project while this form was open. Save again to overwrite their changes."
+                        (
+                            "Someone changed the project while this form was open. Save again to "
+                            "overwrite their changes."
+                        )
                     ]
                     form.values["etag"] = etag
                 else:

@@ -65,7 +65,7 @@ def twin(request: HttpRequest, slug: str, name: str) -> HttpResponse:
             for one in found["types"]
         ],
         "revisions": [revision_row(row, slug) for row in got["revisions"]["results"]],
-        "update_url": f"/{project_path(slug, 'jobs', 'new')}?{urlencode({'type': 'digital_twin_update', 'twin': name})}",
+        "update_url": f"/{project_path(slug, 'jobs', 'new')}?{urlencode({'type': 'digital_twin_update', 'twin': name})}",  # noqa: E501
     }
     return page(request, "twins/twin.html", context, project=got["project"], here="twins")
 
@@ -80,7 +80,8 @@ def _type(found: TwinDetail, requested: str) -> str:
         raise ApiError(
             404,
             "not_found",
-            f"This twin has no entity type {requested[:100]}. Its entity types: {', '.join(names)}.",
+            f"This twin has no entity type {requested[:100]}. Its entity types: "
+            f"{', '.join(names)}.",
         )
     return requested or names[0]
 

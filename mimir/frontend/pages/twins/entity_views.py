@@ -72,7 +72,7 @@ def entity(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         "chosen": _course(chosen, got["history"], slug, here) if chosen else None,
         "form": form,
         "fields": _fields(found["values"], form) if editing else [],
-        "update_url": f"/{project_path(slug, 'jobs', 'new')}?{urlencode({'type': 'digital_twin_update', 'twin': name})}",
+        "update_url": f"/{project_path(slug, 'jobs', 'new')}?{urlencode({'type': 'digital_twin_update', 'twin': name})}",  # noqa: E501
     }
     return page(
         request,

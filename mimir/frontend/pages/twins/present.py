@@ -200,7 +200,7 @@ def source_shown(source: Source | Edit | ValueChange | None, slug: str) -> Conte
 
 def dataset_url(slug: str, dataset: VersionRef) -> str:
     """Page of a dataset version."""
-    return f"/projects/{quote(slug, safe='')}/datasets/{quote(dataset['name'], safe='')}/?version={dataset['version']}"
+    return f"/projects/{quote(slug, safe='')}/datasets/{quote(dataset['name'], safe='')}/?version={dataset['version']}"  # noqa: E501
 
 
 def revision_row(row: Revision, slug: str) -> Context:

@@ -176,7 +176,8 @@ def twin_definition(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         form.values |= {"definition": editor.written(found["definition"]), "etag": etag}
     elif "changed_meanwhile" in form.values:
         form.general.append(
-            f"Someone saved definition {found['definition_number']} while you edited. Compare both below, then save yours as the next one."
+            f"Someone saved definition {found['definition_number']} while you edited. Compare "
+            "both below, then save yours as the next one."
         )
         form.values["etag"] = etag
         context["theirs"] = editor.written(found["definition"])
