@@ -6,7 +6,6 @@ POST …/jobs/), {} for an unchanged one, and null when a person must act first.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from jobs.contract import FailureReason
 from jobs.core.resources import format_cpu, format_memory
@@ -27,14 +26,14 @@ def diagnose(
     reason: FailureReason,
     *,
     message: str = "",
-    detail: Mapping[str, Any] | None = None,
+    detail: Mapping[str, object] | None = None,
     resources: Resources,
     timeout_seconds: int,
     cluster_diagnosis: DiagnosisBody | None = None,
 ) -> DiagnosisBody:
     """Return the diagnosis of one ended attempt.
 
-    `message` is the worker's own sentence, `detail` its facts (see docs/reference/worker-protocol.md),
+    `message` is the worker's own sentence, `detail` its facts (docs/reference/worker-protocol.md),
     `resources` the job's (`resources.as_dict`). `cluster_diagnosis` is the cluster's, which knows
     more when it is for the same reason. Untrusted text stays text: callers cut it to size.
     """
@@ -103,7 +102,7 @@ def _body(
 
 
 def _params(
-    facts: Mapping[str, Any], resources: Resources, timeout_seconds: int
+    facts: Mapping[str, object], resources: Resources, timeout_seconds: int
 ) -> dict[str, Param]:
     """Return the known facts of the attempt; a worker's own are untrusted."""
     step, number, code = facts.get("step"), facts.get("signal"), facts.get("exit_code")

@@ -13,6 +13,7 @@ from typing import Any, NotRequired, TypedDict
 from jobs.contract import FailureReason
 from jobs.reasons import USER_REASONS, Actor
 from mimir.lib.formatting import duration_text, memory_text
+from mimir.lib.json_types import Json, JsonObject
 
 Param = str | int | float | bool | None
 Params = Mapping[str, Param]
@@ -27,7 +28,7 @@ class NextStepBody(TypedDict):
     """One next step of a diagnosis, as stored and as the API returns it."""
 
     label: str
-    patch: dict[str, Any] | None
+    patch: JsonObject | None
     actor: str
 
 
@@ -52,7 +53,7 @@ class Step:
     """
 
     label: str
-    patch: Mapping[str, Any] | None = None
+    patch: JsonObject | None = None
     actor: Actor | None = None
 
     def body(self, params: Params, reason: FailureReason) -> NextStepBody:
@@ -124,8 +125,8 @@ def message(
 ) -> Message:
     """Return the message of `code`, `<reason>` or `<reason>.<cause>`; texts become plain steps."""
     reason = FailureReason(code.partition(".")[0])
-    made = tuple(Step(step) if isinstance(step, str) else step for step in steps)
-    return Message(code, reason, summary, detail, made, waiting, meanwhile, stuck)
+    next_steps = tuple(Step(step) if isinstance(step, str) else step for step in steps)
+    return Message(code, reason, summary, detail, next_steps, waiting, meanwhile, stuck)
 
 
 def render(template: str, params: Params) -> str:
@@ -159,12 +160,12 @@ def _is_present(value: Param) -> bool:
     return value is not None and value != ""
 
 
-def _filled(patch: Mapping[str, Any], params: Params) -> dict[str, Any]:
+def _filled(patch: JsonObject, params: Params) -> JsonObject:
     return {name: _filled_value(value, params) for name, value in patch.items()}
 
 
-def _filled_value(value: Any, params: Params) -> Any:
-    if isinstance(value, Mapping):
+def _filled_value(value: Json, params: Params) -> Json:
+    if isinstance(value, dict):
         return _filled(value, params)
     match = _PLACEHOLDER.fullmatch(value) if isinstance(value, str) else None
     return params.get(match[1]) if match else value

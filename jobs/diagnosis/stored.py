@@ -1,7 +1,6 @@
 """Diagnoses as rows and events keep them. Rows of the previous release lack newer fields. Pure."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from jobs.diagnosis.catalogue import CATALOGUE
 from jobs.diagnosis.message import DiagnosisBody, NextStepBody
@@ -27,7 +26,7 @@ def read_diagnosis(stored: object) -> DiagnosisBody | None:
     }
 
 
-def ended_summary(stored: Mapping[str, Any]) -> str:
+def ended_summary(stored: Mapping[str, object]) -> str:
     """Return the summary of a stored wait, for a worker that ended before the wait was over.
 
     A wait of another release, without a code of this catalogue, keeps its sentence.
@@ -38,9 +37,10 @@ def ended_summary(stored: Mapping[str, Any]) -> str:
     return message.ended_summary(params)
 
 
-def _step(stored: Mapping[str, Any], category: str) -> NextStepBody:
-    label, patch = str(stored.get("label") or ""), stored.get("patch")
-    actor = stored.get("actor")
+def _step(stored: Mapping[str, object], category: str) -> NextStepBody:
+    label, actor = str(stored.get("label") or ""), stored.get("actor")
+    found = stored.get("patch")
+    patch = found if isinstance(found, dict) else None
     if actor is None:
         by_user = patch is not None or reason_of(category) in USER_REASONS
         actor = Actor.USER if by_user else Actor.ADMINISTRATOR

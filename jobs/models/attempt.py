@@ -68,7 +68,7 @@ class Attempt(models.Model):
     )
     pods_seen = models.JSONField(
         default=list
-        # last observed state of each of its pods, reduced by diagnosis.kubernetes.remember
+        # last observed state of each of its pods, reduced by diagnosis.kubernetes.reduce_pod
     )
 
     log_end = models.BigIntegerField(default=0)

@@ -160,12 +160,12 @@ def _diagnosis(
     since = time_text(cluster.unreachable_since or now, now)
     placed = bool(job.cluster or job.region)
     if reason is FailureReason.HEARTBEAT_LOST:
-        heard = time_text(attempt.heartbeat_at or attempt.claimed_at or now, now)
+        last = time_text(attempt.heartbeat_at or attempt.claimed_at or now, now)
         return heartbeat_lost(
             cluster.away_grace_seconds,
             cluster=cluster.name,
             since=since,
-            heard=heard,
+            last_heartbeat=last,
             placed=placed,
         ).body()
     if reason is FailureReason.LAUNCH_TIMEOUT:

@@ -10,7 +10,6 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 from jobs.contract import TERMINAL, FailureReason, JobStatus
@@ -57,7 +56,7 @@ class AttemptView:
     terminate_asked_at: dt.datetime | None = None
     cancel_requested_at: dt.datetime | None = None
     sealed: bool = False
-    waits_for: Mapping[str, Any] | None = None
+    waits_for: Mapping[str, object] | None = None
     interrupted_at: dt.datetime | None = None
 
     def fence(self) -> tuple[object, ...]:

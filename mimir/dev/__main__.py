@@ -88,7 +88,16 @@ def _run(command: str, places: Places, supervisor: Supervisor) -> int:
 
 
 def _start(supervisor: Supervisor, made: Plan, secrets: Secrets) -> None:
-    """Start the stores, then create schema and administrator, then start the processes."""
+    prepare(supervisor, made, secrets)
+    if not supervisor.stopping.is_set():
+        supervisor.start(*made.processes)
+
+
+def prepare(supervisor: Supervisor, made: Plan, secrets: Secrets) -> None:
+    """Start the stores, compile the code, and create schema and administrator. Idempotent.
+
+    Raises: StartFailed.
+    """
     for store in made.stores:
         supervisor.start(store)
     _compile()
@@ -102,8 +111,6 @@ def _start(supervisor: Supervisor, made: Plan, secrets: Secrets) -> None:
         USERNAME,
         BOOTSTRAP_PASSWORD=secrets.admin_password,
     )
-    if not supervisor.stopping.is_set():
-        supervisor.start(*made.processes)
 
 
 def _compile() -> None:

@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from mimir.lib.table_shapes import Choices
+
 HEAD_BYTES = 1024 * 1024  # bytes that `csv_header` needs of a file
 COLUMNS_MAX = 2000
 COLUMN_NAME_MAX = 200
@@ -29,7 +31,7 @@ class NotATable(Exception):
     def __init__(self, message: str, *, detail: str = "") -> None:
         super().__init__(message)
         self.message, self.detail = message, detail
-        self.choices: dict[str, list[dict[str, object]]] = {}  # alternatives in the file: sheets
+        self.choices: Choices = {}
 
 
 class NoMemory(NotATable):

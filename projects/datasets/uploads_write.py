@@ -13,6 +13,7 @@ from mimir.lib.errors import Conflict, Invalid, TooLarge
 from mimir.lib.ids import uuid7
 from mimir.lib.reading.options import TYPES, BadOptions, ReadOptions, options_of
 from mimir.lib.schemas.column_changes import column_changes
+from mimir.lib.table_shapes import ColumnInfo, WarningInfo
 from projects.core.access import demand_active
 from projects.core.connection import connection_release
 from projects.core.names import check_name
@@ -29,7 +30,7 @@ from projects.datasets.upload_storage import (
 from projects.datasets.write import current_version_changed
 from projects.models import DataFormat, DatasetVersion, Project, StagedUpload
 from projects.parsing import runner
-from projects.parsing.messages import ColumnInfo, Options, WarningInfo
+from projects.parsing.messages import Options
 from projects.storage import artifacts
 from projects.storage.quota import QuotaExceeded, storage_demand
 

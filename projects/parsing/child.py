@@ -12,7 +12,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from mimir.lib.inspection import DiskFull, read_head, run_sql
 from mimir.lib.reading.options import options_of
@@ -22,7 +22,6 @@ from projects.parsing.column_facts import add_facts
 from projects.parsing.column_profile import Budget, described
 from projects.parsing.messages import (
     Answer,
-    ColumnInfo,
     ConvertRequest,
     DefinitionRequest,
     DefinitionResult,
@@ -37,7 +36,6 @@ from projects.parsing.messages import (
     RowsAndCells,
     RowsRequest,
     RowsResult,
-    WarningInfo,
 )
 from projects.parsing.sandbox import confine
 
@@ -175,9 +173,9 @@ def _read_result(found: Reading, path: Path) -> ReadResult:
         "format": found.format,
         "packing": found.packing,
         "options": found.options,
-        "schema": cast("list[ColumnInfo]", found.schema),
+        "schema": found.schema,
         "row_count": found.row_count,
-        "warnings": cast("list[WarningInfo]", found.warnings),
+        "warnings": found.warnings,
         "complete": found.complete,
         "lines": found.lines,
         "choices": found.choices,

@@ -6,6 +6,7 @@ from typing import Any
 
 from mimir.lib.inspection import run_sql
 from mimir.lib.reading.read import Reading
+from mimir.lib.table_shapes import ColumnFacts
 from mimir.lib.tables import Column, NoMemory, NotATable, identifier
 from projects.parsing.column_profile import Budget
 
@@ -54,11 +55,11 @@ def add_facts(found: Reading) -> None:
                 continue
             except NotATable:  # interrupted
                 return
-            for column, known in zip(found.schema[start:], facts, strict=False):
-                column |= known
+            for index, known in enumerate(facts, start=start):
+                found.schema[index] = {**found.schema[index], **known}
 
 
-def _facts(found: Reading, columns: Sequence[Column]) -> list[dict[str, Any]]:
+def _facts(found: Reading, columns: Sequence[Column]) -> list[ColumnFacts]:
     queries = ", ".join(part for column in columns for part in _fact_queries(column))
     row = iter(
         run_sql(
@@ -82,13 +83,13 @@ def _fact_queries(column: Column) -> list[str]:
     return [f"count({name})", distinct, *ends]
 
 
-def _known(row_count: int, values: Sequence[Any]) -> dict[str, Any]:
+def _known(row_count: int, values: Sequence[Any]) -> ColumnFacts:
     present, distinct, low, high = values
-    known: dict[str, Any] = {"missing": row_count - present}
+    known: ColumnFacts = {"missing": row_count - present}
     if distinct is not None:
         known["distinct"] = distinct
     if low is not None and not any(
         isinstance(end, float) and end - end != 0 for end in (low, high)
     ):  # JSON has no infinity
-        known |= {"min": low, "max": high}
+        known["min"], known["max"] = low, high
     return known

@@ -6,32 +6,10 @@ Pure types, used on both sides. Each request names its operation; `Answer` wraps
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict
 
+from mimir.lib.json_types import JsonObject
+from mimir.lib.table_shapes import Choices, ColumnInfo, ColumnType, SheetChoice, WarningInfo
+
 Options = Mapping[str, Any]  # reading options as JSON, see `mimir.lib.reading.options`
-
-
-class ColumnType(TypedDict):
-    """Name and type of a column, as stored in the schema of a version."""
-
-    name: str
-    type: str
-
-
-class ColumnInfo(ColumnType):
-    """A column of a file that was read, with facts if they are known."""
-
-    empty: NotRequired[bool]
-    missing: NotRequired[int]
-    distinct: NotRequired[int]
-    min: NotRequired[float | str]
-    max: NotRequired[float | str]
-
-
-class WarningInfo(TypedDict):
-    """A change or observation from reading a file."""
-
-    code: str
-    params: dict[str, Any]
-    message: str
 
 
 class ReadRequest(TypedDict):
@@ -120,13 +98,13 @@ class ReadResult(TypedDict):
 
     format: str
     packing: str
-    options: dict[str, Any]
+    options: JsonObject
     schema: list[ColumnInfo]
     row_count: int
     warnings: list[WarningInfo]
     complete: bool
     lines: list[str]
-    choices: dict[str, list[dict[str, Any]]]
+    choices: Choices
     has_table: bool
     rows: NotRequired[list[list[Any]]]
     cells: NotRequired[list[list[Any]]]
@@ -244,5 +222,5 @@ class Answer(TypedDict, total=False):
     fault: str
     passing: bool
     detail: str
-    sheets: list[dict[str, Any]]
+    sheets: list[SheetChoice]
     out_of_memory: bool

@@ -16,11 +16,11 @@ from typing import Any
 
 from mimir.lib.disks import storage_problem
 from mimir.lib.errors import MimirError
+from mimir.lib.json_types import JsonObject
+from mimir.lib.table_shapes import Choices, ColumnInfo, ColumnType, SheetChoice, WarningInfo
 from projects.parsing.cache import ExpiringCache
 from projects.parsing.child_process import End, Limits, Outcome, run_child
 from projects.parsing.messages import (
-    ColumnInfo,
-    ColumnType,
     Description,
     FileRequest,
     Options,
@@ -28,7 +28,6 @@ from projects.parsing.messages import (
     ReadRequest,
     ReadResult,
     TableRequest,
-    WarningInfo,
 )
 from projects.parsing.slots import WAIT_SECONDS, Busy, Kind, Owner, file_slots
 
@@ -66,7 +65,7 @@ class Unreadable(MimirError):
     """
 
     status, code = 400, "unreadable_file"
-    sheets: Sequence[dict[str, Any]] = ()
+    sheets: Sequence[SheetChoice] = ()
 
     def again(self) -> "Unreadable":
         """Return the same refusal for another request."""
@@ -100,13 +99,13 @@ class ReadFile:
 
     format: str
     packing: str
-    options: dict[str, Any]
+    options: JsonObject
     schema: list[ColumnInfo]
     row_count: int
     warnings: list[WarningInfo]
     complete: bool
     lines: list[str]
-    choices: dict[str, list[dict[str, Any]]]
+    choices: Choices
     rows: list[list[Any]]
     cells: list[list[Any]]
     table: Path | None

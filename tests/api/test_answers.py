@@ -17,7 +17,7 @@ def _get(path: str, accept: str) -> tuple[int, str]:
     return answer.status_code, answer["Content-Type"]
 
 
-def test_a_log_is_given_to_who_asks_for_text() -> None:
+def test_a_log_is_sent_as_text_on_request() -> None:
     attempt = make.claimed()
     make.log(attempt, b"one line")
     status, media_type = _get(f"/api/v1/jobs/{attempt.job_id}/logs/", "text/plain")
@@ -37,7 +37,7 @@ def test_the_log_of_a_job_that_waits_for_its_worker_is_empty_and_not_missing() -
     assert _get(f"/api/v1/jobs/{job.id}/logs/?attempt=2", "*/*")[0] == 404
 
 
-def test_a_dataset_is_given_to_who_asks_for_csv() -> None:
+def test_a_dataset_is_sent_as_csv_on_request() -> None:
     owner = make.project().created_by
     assert owner is not None
     token = session_create(user=owner).token

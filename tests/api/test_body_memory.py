@@ -87,7 +87,7 @@ def _refusal(parser: JSONParser, body: bytes) -> Exception | None:
     return None
 
 
-def test_commas_in_strings_are_no_values() -> None:
+def test_commas_in_strings_are_not_separators() -> None:
     text = ",[{" * 200_000
     assert JSONParser().parse(
         io.BytesIO(json.dumps({"a": text, 'b"\\': [text, "\\"]}).encode())
@@ -103,7 +103,7 @@ def test_commas_in_strings_are_no_values() -> None:
         ("\x00", ""),
     ],
 )
-def test_the_path_of_a_fault_is_told_and_short(body: Any, path: str) -> None:
+def test_the_path_of_an_error_is_shown_and_short(body: Any, path: str) -> None:
     with pytest.raises(Invalid) as caught:
         JSONParser().parse(io.BytesIO(json.dumps(body).encode()))
     assert list(caught.value.detail) == [path]

@@ -53,7 +53,7 @@ def _made(boss: Caller, *, reached: bool = False, **fields: Any) -> dict[str, An
     return made
 
 
-def test_a_cluster_is_added_shown_changed_and_taken_away(boss: Caller, kubeconfig: Path) -> None:
+def test_a_cluster_is_added_shown_changed_and_removed(boss: Caller, kubeconfig: Path) -> None:
     asked: dict[str, Any] = {
         "context": "eu",
         "namespace": "mimir",
@@ -139,7 +139,7 @@ def test_a_cluster_is_added_shown_changed_and_taken_away(boss: Caller, kubeconfi
         ({"health": {}}, "health"),
     ],
 )
-def test_what_a_row_may_not_hold_is_told_at_its_field(
+def test_an_invalid_value_is_reported_at_its_field(
     boss: Caller, fields: dict[str, Any], path: str
 ) -> None:
     answer = boss.post("clusters/", EU | fields)
@@ -147,7 +147,7 @@ def test_what_a_row_may_not_hold_is_told_at_its_field(
     assert not Cluster.objects.exclude(name="local").exists()
 
 
-def test_every_fault_is_told_at_once(boss: Caller) -> None:
+def test_every_error_is_reported_at_once(boss: Caller) -> None:
     answer = boss.post(
         "clusters/",
         EU
@@ -162,7 +162,7 @@ def test_every_fault_is_told_at_once(boss: Caller) -> None:
     }
 
 
-def test_a_context_has_to_be_one_of_the_mounted_file(boss: Caller, kubeconfig: Path) -> None:
+def test_a_context_must_be_one_of_the_mounted_file(boss: Caller, kubeconfig: Path) -> None:
     def told() -> str:
         answer = boss.post("clusters/", EU | {"context": "ap"})
         return str(answer.json()["detail"]["context"])
@@ -198,7 +198,7 @@ def test_a_launcher_for_tests_is_refused_outside_them(boss: Caller, settings: An
     assert boss.post("clusters/", EU | {"name": "eu-2", "launcher": "memory"}).status_code == 400
 
 
-def test_nobody_overwrites_what_they_have_not_seen_and_a_look_of_the_loops_is_no_change(
+def test_a_stale_etag_cannot_overwrite_and_a_health_check_is_not_a_change(
     boss: Caller,
 ) -> None:
     _made(boss)
@@ -255,7 +255,7 @@ def test_a_cluster_with_attempts_stays_and_its_workers_keep_it_where_it_is(
     assert boss.send("DELETE", "clusters/eu-1/").status_code == 204
 
 
-def test_a_cluster_is_not_taken_away_under_a_pass_that_is_placing_work_on_it(boss: Caller) -> None:
+def test_a_cluster_is_not_removed_during_an_admission_pass(boss: Caller) -> None:
     """The delete waits for the pass, and then sees the attempt it made."""
     _made(boss, launcher="memory", reached=True)
     make.job(cluster="eu-1")

@@ -98,7 +98,7 @@ def _body(answer: Any) -> bytes:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_download_can_be_asked_for_in_every_way(
+def test_a_download_supports_every_kind_of_request(
     caller: Caller, kind: Callable[[Caller], tuple[str, bytes]]
 ) -> None:
     path, data = kind(caller)
@@ -214,7 +214,7 @@ def test_a_converted_table_is_the_same_bytes_each_time(caller: Caller) -> None:
         lambda caller: _artifact(caller, "notes.txt", b"text " * 1000, "text/plain"),
     ],
 )
-def test_text_is_compressed_for_who_accepts_it(
+def test_text_is_compressed_if_the_client_accepts_it(
     caller: Caller, kind: Callable[[Caller], tuple[str, bytes]]
 ) -> None:
     path, data = kind(caller)

@@ -107,7 +107,7 @@ def test_a_file_that_is_gone_from_the_storage_is_said_to_be(
         "fan/versions/9999999999/content/",
     ],
 )
-def test_what_is_not_there_is_404(project: Project, caller: Caller, path: str) -> None:
+def test_a_missing_object_is_404(project: Project, caller: Caller, path: str) -> None:
     make.model_version(make.dataset_version(project))
     assert caller.get(f"projects/demo/models/{path}").status_code == 404
 

@@ -95,7 +95,7 @@ def test_odd_user_names_and_passwords_are_only_wrong(client: Client, name: str) 
         b'{"username": "\\u0000"}',
     ],
 )
-def test_text_that_is_no_unicode_is_refused(client: Client, raw: bytes) -> None:
+def test_text_that_is_not_unicode_is_refused(client: Client, raw: bytes) -> None:
     assert client.post("/api/v1/session/", raw, content_type="application/json").status_code in (
         400,
         401,

@@ -128,7 +128,7 @@ def test_all_wrong_fields_are_named_at_once(caller: Caller) -> None:
     ids=lambda body: body[:24],
 )
 @pytest.mark.parametrize("path", [JOBS, PIPELINES, VALIDATE, "projects/", "tokens/", "session/"])
-def test_what_is_no_json_object_of_ours_is_refused(caller: Caller, path: str, body: bytes) -> None:
+def test_a_foreign_json_object_is_refused(caller: Caller, path: str, body: bytes) -> None:
     _refused(caller.send("POST", path, body), 400)
 
 
@@ -193,7 +193,7 @@ def test_a_path_that_names_nothing_is_not_found(caller: Caller, path: str) -> No
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "99999999999999999999", "x", "1.0", "%D9%A1"])
-def test_a_version_that_is_no_number_is_not_found(caller: Caller, number: str) -> None:
+def test_a_version_that_is_not_a_number_is_not_found(caller: Caller, number: str) -> None:
     _refused(caller.get(f"projects/demo/datasets/t/versions/{number}/rows/"), 404)
 
 
@@ -265,7 +265,7 @@ def _cursor(*values: object) -> str:
         base64.urlsafe_b64encode(b"\xff").decode(),
     ],
 )
-def test_a_cursor_that_was_made_up_is_refused(caller: Caller, cursor: str) -> None:
+def test_a_forged_cursor_is_refused(caller: Caller, cursor: str) -> None:
     _refused(caller.get("projects/", {"cursor": cursor}), 400, "cursor")
 
 

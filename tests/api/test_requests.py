@@ -64,7 +64,7 @@ def test_an_address_without_its_slash_is_answered(
     assert Job.objects.count() - before == (status == 201 and "jobs" in path)
 
 
-def test_a_list_without_its_slash_goes_on_at_an_address_with_one(caller: Caller) -> None:
+def test_a_list_without_its_slash_redirects(caller: Caller) -> None:
     make.job()
     make.job()
     assert (
@@ -196,7 +196,7 @@ def test_several_statuses_are_all_honoured(caller: Caller, query: str, expected:
     assert len(caller.get(f"{JOBS}?{query}").json()["results"]) == expected
 
 
-def test_nobody_is_told_of_parameters_before_signing_in() -> None:
+def test_parameters_are_not_validated_before_sign_in() -> None:
     assert Client().get("/api/v1/projects/?bogus=1").status_code == 401
 
 
@@ -244,7 +244,7 @@ def test_a_body_that_would_be_ignored_is_refused(
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"null"])
-def test_an_empty_body_is_no_body(caller: Caller, body: bytes) -> None:
+def test_an_empty_body_counts_as_none(caller: Caller, body: bytes) -> None:
     assert caller.send("POST", f"jobs/{make.job().id}/cancel/", body).status_code == 202
 
 

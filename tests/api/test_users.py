@@ -226,7 +226,7 @@ def test_deactivating_ends_access_for_good(boss: Caller) -> None:
     assert changes[0] == {"before": {"is_active": True}, "after": {"is_active": False}}
 
 
-def test_an_administrator_is_made_and_unmade_but_never_the_last(boss: Caller) -> None:
+def test_the_administrator_role_is_granted_and_revoked_except_for_the_last(boss: Caller) -> None:
     make.user("bob")
     own = boss.send("PATCH", "users/boss/", {"is_active": False})
     assert (own.status_code, own.json()["code"]) == (409, "own_account")

@@ -165,7 +165,7 @@ def test_an_empty_project_loads_the_sample_and_runs_all_four_types_by_the_form(
     )
 
 
-def test_the_sample_pressed_again_goes_on_where_it_was_and_doubles_nothing(
+def test_the_sample_resumes_where_it_stopped_and_duplicates_nothing(
     member: Visit, stack: Stack
 ) -> None:
     project = stack.project("half-loaded")

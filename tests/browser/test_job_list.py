@@ -130,7 +130,7 @@ def test_new_jobs_wait_to_be_shown_and_nothing_moves_under_the_pointer(
     assert _names(page) == ["new 2", "new 1", "new 0", "was there"]
 
 
-def test_a_list_with_a_filter_tells_only_of_new_jobs_that_fit(
+def test_a_filtered_list_reports_only_matching_new_jobs(
     page: Page, stack: Stack, gated: Callable[..., GatedJob]
 ) -> None:
     stack.end_of(stack.submit("false", project="fitting", name="failed before"))

@@ -79,7 +79,7 @@ def test_a_failure_that_is_watched_does_not_move_the_page_and_opens_on_demand(
     expect(card.get_by_role("button", name="What to do")).to_be_hidden()
 
 
-def test_a_running_job_without_output_says_what_goes_on(page: Page, stack: Stack) -> None:
+def test_a_running_job_without_output_shows_its_activity(page: Page, stack: Stack) -> None:
     steps = [{"id": "quiet", "uses": "command", "with": {"argv": ["/bin/sh", "-c", "sleep 20"]}}]
     job = stack.submit(steps, project=stack.project("settling"))
     page.goto(f"/jobs/{job}/")
@@ -96,7 +96,9 @@ def test_a_running_job_without_output_says_what_goes_on(page: Page, stack: Stack
     expect(page.locator(".st.pill")).to_have_text("Cancelled")
 
 
-def test_run_again_of_a_succeeded_job_is_no_main_action_and_asks(page: Page, stack: Stack) -> None:
+def test_run_again_of_a_succeeded_job_is_a_secondary_action_and_asks(
+    page: Page, stack: Stack
+) -> None:
     job = stack.submit(
         [{"id": "one", "uses": "sql", "with": {"query": "SELECT 1"}}],
         project=stack.project("settling"),

@@ -111,7 +111,7 @@ def test_the_profile_comes_after_the_page_and_moves_nothing(
     assert len(held) == 1  # it is there now: nobody asks for it again
 
 
-def test_a_profile_that_fails_says_so_and_can_be_asked_for_again(
+def test_a_failed_profile_says_so_and_can_be_retried(
     page: Page, stack: Stack, bikes: str, watch: Watch
 ) -> None:
     watch.expects("ERR_FAILED")

@@ -34,6 +34,7 @@ def lossy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     )
 
 
+@pytest.mark.quiet
 def test_open_pages_show_the_end_within_six_seconds(
     lossy: Stack, chromium: Browser, watch: Watch, tmp_path: Path
 ) -> None:

@@ -63,9 +63,7 @@ def test_the_check_names_the_line_and_the_path_and_saves_nothing(page: Page, sta
     assert _saved(stack, "checked") == []
 
 
-def test_what_is_no_json_is_shown_at_its_line_without_asking_the_server(
-    page: Page, stack: Stack
-) -> None:
+def test_invalid_json_is_shown_at_its_line_without_a_request(page: Page, stack: Stack) -> None:
     _new(page, stack)
     broken = _text(_NUMBERS).replace('"uses": "sql",', '"uses": "sql"')
     _steps(page).fill(broken)

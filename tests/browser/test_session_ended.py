@@ -177,7 +177,7 @@ def test_a_refusal_that_arrives_after_the_sign_in_changes_nothing(
     assert late[0][1].status == 401
 
 
-def test_a_form_is_not_sent_for_another_user_whoever_asked_for_the_sign_in(
+def test_a_form_is_not_sent_for_another_user_whichever_request_caused_the_sign_in(
     page: Page, stack: Stack, project: str, watch: Watch
 ) -> None:
     """A field of the job form asks first, the form waits for the same dialog."""
@@ -239,7 +239,9 @@ def test_check_and_a_change_in_the_job_form_do_not_leave_the_page(
     expect(page.get_by_role("textbox", name="Steps")).to_have_value(json.dumps(STEPS))
 
 
-def test_a_form_that_another_tab_made_stale_is_sent(page: Page, stack: Stack, project: str) -> None:
+def test_a_form_with_a_csrf_token_replaced_by_another_tab_is_sent(
+    page: Page, stack: Stack, project: str
+) -> None:
     """Signing in anew in another tab changes the CSRF secret; the form of this tab is still sent."""
     page.goto(f"/projects/{project}/pipelines/new/")
     page.get_by_label("Name", exact=True).fill("stale-token")

@@ -33,7 +33,7 @@ def test_a_visitor_is_sent_to_sign_in_and_comes_back_to_where_they_wanted(
     expect(page.get_by_label("Search by title")).to_have_value("night")
 
 
-def test_a_wrong_password_and_an_unknown_name_get_the_same_words_under_the_fields(
+def test_a_wrong_password_and_an_unknown_name_get_the_same_message_under_the_fields(
     visit: Visit, stack: Stack, watch: Watch
 ) -> None:
     watch.expects("status of 401")

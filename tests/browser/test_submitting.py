@@ -117,7 +117,7 @@ def test_it_says_beforehand_what_would_run_and_gives_the_same_request_as_curl(
     assert _jobs(stack, "mine") == []
 
 
-def test_a_choice_shows_what_depends_on_it_in_place_and_leaves_alone_what_is_typed(
+def test_a_choice_updates_its_dependent_fields_and_keeps_typed_text(
     page: Page, stack: Stack
 ) -> None:
     base = f"/api/v1/projects/{stack.project(PROJECT)}/datasets/"

@@ -52,7 +52,7 @@ def test_no_row_goes_from_under_the_pointer(page: Page, gated: Callable[..., Gat
     assert _stayed(page)
 
 
-def test_it_says_when_nobody_answers_and_goes_on_when_somebody_does(
+def test_it_reports_a_missing_server_and_continues_when_it_answers(
     page: Page, stack: Stack, watch: Watch
 ) -> None:
     watch.expects("status of 50[234]", "ERR_", "Failed to fetch")

@@ -152,7 +152,7 @@ PROMISES = (
     (
         "job ended with its worker alive while room is asked",
         "test_interleavings",
-        "test_a_worker_that_lives_on_after_its_job_holds_its_room",
+        "test_a_worker_that_outlives_its_job_holds_its_capacity",
         "",
     ),
     (

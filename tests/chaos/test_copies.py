@@ -45,7 +45,7 @@ def test_two_copies_of_a_chunk_in_flight_are_stored_once(stack: Stack, stored: s
     )
 
 
-def test_the_second_of_two_copies_is_told_where_the_log_ends(stack: Stack) -> None:
+def test_the_second_of_two_copies_receives_the_log_size(stack: Stack) -> None:
     stack.arm("log.before_append", "hold")
     job = stack.submit_oracle(r"printf 'one\ntwo\n'")
     stack.wait_hit("log.before_append")

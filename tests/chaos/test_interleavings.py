@@ -62,7 +62,7 @@ def test_a_reconciler_held_before_it_says_gone_frees_nothing_that_starts_meanwhi
     assert stack.ran(job) == {}
 
 
-def test_a_worker_that_lives_on_after_its_job_holds_its_room(stack: Stack) -> None:
+def test_a_worker_that_outlives_its_job_holds_its_capacity(stack: Stack) -> None:
     """All four places are taken, one by a worker that lives though its job has ended: the next job gets none until it is gone."""
     go = stack.folder / f"go-{uuid.uuid4().hex}"
     stack.arm("finish.after_commit_before_answer", "hold")
@@ -83,7 +83,7 @@ def test_a_worker_that_lives_on_after_its_job_holds_its_room(stack: Stack) -> No
         stack.assert_whole(job)
 
 
-def test_a_slow_launch_holds_up_nobody_else(stack: Stack) -> None:
+def test_a_slow_launch_does_not_block_others(stack: Stack) -> None:
     """The starter of one job stands between lock and fork; another one is admitted, launched and done meanwhile."""
     stack.arm("launch.between_lock_and_fork", "hold")
     slow = stack.submit_oracle()

@@ -142,11 +142,14 @@ def _csv_differences(found: Reading, rows: list[tuple[Any, ...]], path: Path) ->
     """Columns with a value that is not what Python's csv module reads, and no warning that names the column."""
     if found.packing == "zip":
         return []
-    quote = found.options["quote"] if found.options["quote"] != "none" else ""
-    with _opened(path, found.options["encoding"]) as file:
+    quote = str(found.options["quote"]).replace("none", "")
+    with _opened(path, str(found.options["encoding"])) as file:
         quoting: Any = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
         reader = csv.reader(
-            file, delimiter=found.options["delimiter"], quotechar=quote or None, quoting=quoting
+            file,
+            delimiter=str(found.options["delimiter"]),
+            quotechar=quote or None,
+            quoting=quoting,
         )
         texts = [
             row
@@ -166,7 +169,7 @@ def _csv_differences(found: Reading, rows: list[tuple[Any, ...]], path: Path) ->
 
 def _json_differences(found: Reading, rows: list[tuple[Any, ...]], path: Path) -> list[str]:
     """Columns with a value that is not what Python's json module reads, and no warning that names the column."""
-    with _opened(path, found.options["encoding"]) as file:
+    with _opened(path, str(found.options["encoding"])) as file:
         text = file.read()
     decoder, values, place = (
         json.JSONDecoder(parse_int=_Number, parse_float=_Number),

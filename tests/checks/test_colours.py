@@ -83,7 +83,7 @@ def test_every_text_can_be_read(theme: str) -> None:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_every_border_bar_and_line_can_be_seen(theme: str) -> None:
+def test_every_border_bar_and_line_has_enough_contrast(theme: str) -> None:
     assert _too_weak(LOOKS, GRAPHICS, theme) == {}
 
 

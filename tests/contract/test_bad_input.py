@@ -111,7 +111,7 @@ UPLOADS: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("what", UPLOADS)
-def test_an_upload_that_is_no_table_is_refused(what: str, api: Api, there: str) -> None:
+def test_an_upload_that_is_not_a_table_is_refused(what: str, api: Api, there: str) -> None:
     content, message = UPLOADS[what]
     before = _versions(api)
     for name in ("good", "brand-new"):
@@ -368,7 +368,7 @@ JOBS: dict[str, Bad] = {
 
 
 @pytest.mark.parametrize("what", JOBS)
-def test_a_job_that_cannot_work_fails_in_words_and_writes_nothing(
+def test_a_job_with_bad_input_fails_with_a_message_and_writes_nothing(
     what: str, api: Api, stack: Stack, model: str
 ) -> None:
     bad, before = JOBS[what], _versions(api)

@@ -128,7 +128,7 @@ def _rows(api: Api, name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_each_job_ran_in_a_worker_of_its_own_and_says_what_it_made(
+def test_each_job_ran_in_its_own_worker_and_lists_its_results(
     api: Api, chain: list[dict[str, Any]]
 ) -> None:
     pipeline, training, inference, update = (job["result"] for job in chain)

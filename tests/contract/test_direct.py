@@ -56,7 +56,7 @@ def test_programs_are_answered(direct: httpx.Client, stack: Stack) -> None:
     )
 
 
-def test_a_made_up_address_does_not_void_the_lock_out(
+def test_a_forged_address_does_not_bypass_the_lockout(
     stack: Stack, direct: httpx.Client, api: Api
 ) -> None:
     """Ten wrong passwords lock, whatever address each of them claims, by way of the frontend; at the orchestrator none is tried."""

@@ -104,7 +104,7 @@ def test_a_job_has_every_field_from_submit_to_end(api: Api, project: str) -> Non
 @pytest.mark.parametrize(
     ("asked", "requested"), [("512Mi", "512Mi"), ("3Gi", "2Gi"), ("8Gi", "8Gi")]
 )
-def test_a_request_is_the_types_own_within_its_limit_and_all_that_is_asked_beyond(
+def test_a_request_is_the_default_up_to_the_limit_and_the_full_value_above_it(
     api: Api, project: str, asked: str, requested: str
 ) -> None:
     """The profile of pipelines: 1 to 2 CPU, 2 to 4 GB."""
@@ -262,7 +262,9 @@ def test_a_queued_job_is_cancelled_at_once_and_again_without_harm(api: Api, paus
     assert kinds.count("job.cancelled") == 1
 
 
-def test_a_running_job_is_asked_and_then_ended(api: Api, project: str, sleeper: str) -> None:
+def test_a_running_job_is_asked_to_stop_and_then_killed(
+    api: Api, project: str, sleeper: str
+) -> None:
     job = api.post(f"projects/{project}/jobs/", _body(sleeper))["id"]
     wait_for(lambda: api.get(f"jobs/{job}/")["status"] == "running", "it runs")
     answers = [api.post(f"jobs/{job}/cancel/", None, 202) for _ in range(2)]

@@ -82,7 +82,7 @@ def test_a_job_runs_in_a_container_and_leaves_its_log_and_its_dataset(
     assert {"job.admitted", "job.launched", "job.claimed", "job.succeeded"} <= set(kinds)
 
 
-def test_all_four_job_types_run_in_containers_each_using_what_the_one_before_made(
+def test_all_four_job_types_run_in_containers_each_using_the_previous_result(
     stack: Stack,
 ) -> None:
     assert run_demo(Places(stack.var), submit=True, say=print)
@@ -126,7 +126,7 @@ def test_the_log_of_a_killed_worker_is_joined_from_its_pod(
     stack.end_of(job)
 
 
-def test_out_of_memory_is_told_with_the_limit_and_what_to_ask_for(
+def test_out_of_memory_names_the_limit_and_the_memory_to_request(
     stack: Stack, node: RealNode, fake: FakeKubernetes
 ) -> None:
     job = stack.submit("echo begun; sleep 600", resources={"memory": "256Mi"})
@@ -147,7 +147,7 @@ def test_out_of_memory_is_told_with_the_limit_and_what_to_ask_for(
         (Start.NO_SECRET, "missing_secret", "secret"),
     ],
 )
-def test_a_worker_that_does_not_start_says_what_it_waits_for_and_goes_on_when_that_is_mended(
+def test_a_waiting_worker_names_its_cause_and_continues_once_it_is_fixed(
     stack: Stack, fake: FakeKubernetes, start: Start, category: str, words: str
 ) -> None:
     fake.script(start=start)
@@ -173,7 +173,7 @@ def test_a_worker_that_does_not_start_says_what_it_waits_for_and_goes_on_when_th
     assert (ended["status"], ended["diagnosis"], ended["attempt"]) == ("succeeded", None, 1)
 
 
-def test_a_launch_that_is_not_answered_is_told_and_holds_up_nobody_else(
+def test_an_unanswered_launch_is_reported_and_does_not_block_others(
     stack: Stack, fake: FakeKubernetes
 ) -> None:
     """The hint's launch fails at once, the sweep's hangs: the sweeps that follow come all the same."""
@@ -190,7 +190,7 @@ def test_a_launch_that_is_not_answered_is_told_and_holds_up_nobody_else(
     assert (ended["status"], ended["diagnosis"], ended["attempt"]) == ("succeeded", None, 1)
 
 
-def test_what_runs_while_nobody_looks_is_adopted(
+def test_a_worker_that_runs_without_an_observer_is_adopted(
     stack: Stack, node: RealNode, fake: FakeKubernetes
 ) -> None:
     job = stack.submit("echo begun; sleep 4; echo done")
@@ -203,7 +203,7 @@ def test_what_runs_while_nobody_looks_is_adopted(
     assert len([run for run in fake.ledger() if run.job == f"worker-job-{job}-1"]) == 1
 
 
-def test_a_worker_that_is_evicted_is_told_as_that_and_runs_again(
+def test_an_evicted_worker_is_reported_as_evicted_and_retried(
     stack: Stack, node: RealNode, fake: FakeKubernetes
 ) -> None:
     """It reports that it was asked to stop; the cluster knows by whom."""
@@ -251,7 +251,7 @@ def _as_if_later(stack: Stack) -> None:
     )
 
 
-def test_on_a_cluster_that_is_away_who_is_heard_of_goes_on_and_who_is_not_is_given_up(
+def test_on_an_unreachable_cluster_a_worker_with_heartbeats_continues_and_a_silent_one_is_lost(
     stack: Stack, node: RealNode, fake: FakeKubernetes
 ) -> None:
     heard, silent = stack.submit("echo begun; sleep 600"), stack.submit("echo begun; sleep 600")

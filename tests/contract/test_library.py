@@ -96,7 +96,7 @@ def test_lineage_goes_from_the_data_by_the_job_to_the_model(
     api.refused("GET", f"{P}/lineage/", 404, params={"of": "twin:none@1"})
 
 
-def test_the_summary_says_what_failed_and_what_was_made(api: Api, trained: dict[str, Any]) -> None:
+def test_the_summary_lists_failures_and_new_results(api: Api, trained: dict[str, Any]) -> None:
     shown = api.get(f"{P}/summary/")
     assert (
         shown["counts"]["succeeded"],

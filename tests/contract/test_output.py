@@ -25,7 +25,7 @@ def log(api: Api, ran: dict[str, Any]) -> bytes:
     return api("GET", path).content
 
 
-def test_events_have_their_keys_and_go_on_after_a_seq(api: Api, ran: dict[str, Any]) -> None:
+def test_events_have_their_keys_and_continue_after_a_seq(api: Api, ran: dict[str, Any]) -> None:
     wait_for(
         lambda: (
             api.every(f"jobs/{ran['id']}/events/")[-1]["kind"]

@@ -340,9 +340,7 @@ def test_members_are_added_changed_and_removed_by_the_forms_of_their_page(
     assert visitors["stranger"].get(page).status_code == 404
 
 
-def test_a_cluster_is_added_changed_switched_off_and_taken_away_by_forms(
-    stack: Stack, api: Api
-) -> None:
+def test_a_cluster_is_added_changed_disabled_and_removed_by_forms(stack: Stack, api: Api) -> None:
     key = psutil.Process(stack.pids("frontend")[0]).environ()["SECRET_KEY"]
     boss = Visitor(stack, session_cookie(api.post("tokens/", {"name": "boss"})["token"], key=key))
     form = {

@@ -14,7 +14,7 @@ AsUser = Callable[[str | None], Api]
 CSV = b"n,word\n1,one\n2,two\n3,three\n"
 
 
-def test_a_project_is_made_read_changed_and_listed(api: Api) -> None:
+def test_a_project_is_created_read_changed_and_listed(api: Api) -> None:
     made = api.post("projects/", {"slug": "made", "name": "Made", "description": "For a test."})
     assert sorted(made) == ["created_at", "description", "name", "role", "slug", "status"]
     assert (made["status"], made["role"]) == ("active", "maintainer")
@@ -40,7 +40,7 @@ def test_a_slug_is_taken_once(api: Api, project: str) -> None:
     )
 
 
-def test_a_project_is_not_overwritten_by_who_has_not_seen_it(api: Api) -> None:
+def test_a_project_is_not_overwritten_with_a_stale_etag(api: Api) -> None:
     api.post("projects/", {"slug": "edited", "name": "N"})
     tag = api("GET", "projects/edited/").headers["ETag"]
     first = api("PATCH", "projects/edited/", json={"name": "First"}, headers={"If-Match": tag})
@@ -88,7 +88,7 @@ def test_an_archived_project_takes_no_changes_until_it_is_active_again(api: Api)
     assert upload(api, "archived", "t", CSV)["version"]["number"] == 2
 
 
-def test_lists_go_on_by_cursor_without_a_gap_or_a_double(api: Api) -> None:
+def test_lists_are_paginated_without_gaps_or_duplicates(api: Api) -> None:
     api.post("projects/", {"slug": "listed", "name": "N"})
     names = [f"p{number:02}" for number in range(7)]
     for name in names:
@@ -244,7 +244,7 @@ def test_two_uploads_to_one_name_at_once_are_two_versions(api: Api, project: str
         (bytes(range(256)) * 10, "UTF-8"),
     ],
 )
-def test_what_is_no_table_is_refused_by_its_content(
+def test_a_file_that_is_not_a_table_is_refused_by_its_content(
     api: Api, project: str, content: bytes, said: str
 ) -> None:
     error = upload(api, project, "refused", content, 400)

@@ -26,7 +26,7 @@ def test_a_session_is_a_token_that_works_until_it_is_deleted(
     assert me.refused("DELETE", "session/", 401)["code"] == "not_authenticated"
 
 
-def test_an_api_token_is_no_sign_in_to_end(api: Api) -> None:
+def test_an_api_token_cannot_be_signed_out(api: Api) -> None:
     assert api.refused("DELETE", "session/", 409)["code"] == "not_a_session"
     assert api.get("session/")["username"] == "admin"
 
@@ -106,7 +106,7 @@ def test_a_token_needs_a_name_and_a_future(api: Api) -> None:
     api.refused("POST", "tokens/", 400, "expires_at", json={"name": "t", "expires_at": "soon"})
 
 
-def test_a_token_made_with_a_token_does_not_outlive_it(api: Api, as_user: AsUser) -> None:
+def test_a_token_created_with_a_token_does_not_outlive_it(api: Api, as_user: AsUser) -> None:
     now = dt.datetime.now(dt.UTC)
     parent = as_user(
         api.post(

@@ -46,7 +46,7 @@ def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-async def test_an_ended_job_is_told_whole_then_end_then_1000(
+async def test_an_ended_job_sends_everything_then_end_then_1000(
     stack: Stack, api: Api, ran: dict[str, Any]
 ) -> None:
     async with _opened(stack, f"/ws/jobs/{ran['id']}/", **_bearer(str(api.token))) as socket:
@@ -70,7 +70,7 @@ async def test_an_ended_job_is_told_whole_then_end_then_1000(
     assert job == await asyncio.to_thread(api.get, f"jobs/{ran['id']}/")
 
 
-async def test_a_client_goes_on_from_where_it_was(
+async def test_a_client_resumes_from_its_position(
     stack: Stack, api: Api, ran: dict[str, Any]
 ) -> None:
     log = (await asyncio.to_thread(api, "GET", f"jobs/{ran['id']}/logs/")).content
@@ -110,7 +110,7 @@ async def test_a_client_that_disconnects_twenty_times_has_every_event_and_byte_o
 
 
 @pytest.mark.parametrize("path", ["/ws/jobs/JOB/", "/ws/projects/contract/"])
-async def test_who_may_not_is_closed_with_a_code(
+async def test_a_forbidden_socket_is_closed_with_a_code(
     stack: Stack, path: str, ran: dict[str, Any], people: dict[str, Person]
 ) -> None:
     path = path.replace("JOB", ran["id"])
@@ -164,7 +164,7 @@ async def test_a_cookie_opens_a_socket_from_our_own_pages_only(
             assert await _all(socket) == ([], 4403)
 
 
-async def test_a_project_is_told_as_a_snapshot_and_then_what_changes(
+async def test_a_project_socket_sends_a_snapshot_and_then_changes(
     stack: Stack, api: Api, project: str, ran: dict[str, Any]
 ) -> None:
     async with _opened(stack, f"/ws/projects/{project}/", **_bearer(str(api.token))) as socket:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from tests.contract.conftest import Api
 
 
-def test_the_running_stack_tells_of_itself(api: Api, as_user: Callable[[str | None], Api]) -> None:
+def test_the_running_stack_has_metrics(api: Api, as_user: Callable[[str | None], Api]) -> None:
     told = api.get("system/")
     parts = {row["component"]: row["state"] for row in told["components"]}
     assert parts.keys() == {"dispatcher", "reconciler", "web", "database", "redis", "storage"}

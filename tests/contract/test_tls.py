@@ -316,7 +316,7 @@ def test_a_job_is_run_again_and_cancelled_by_actions(
     api("POST", f"jobs/{again['id']}/cancel/")
 
 
-def test_a_clusters_room_is_changed_in_the_admin_and_nothing_else_of_it(
+def test_the_admin_changes_only_the_capacity_of_a_cluster(
     boss: Admin, api: Api, project: str
 ) -> None:
     page = "/admin/jobs/cluster/local/change/"
@@ -337,7 +337,7 @@ def test_a_clusters_room_is_changed_in_the_admin_and_nothing_else_of_it(
     assert api.ended(api.post(f"projects/{project}/jobs/", body)["id"])["status"] == "succeeded"
 
 
-def test_a_project_made_in_the_admin_has_a_slug_the_api_accepts(boss: Admin, api: Api) -> None:
+def test_a_project_created_in_the_admin_has_a_slug_the_api_accepts(boss: Admin, api: Api) -> None:
     inline = {
         f"memberships-{name}": "0"
         for name in ("TOTAL_FORMS", "INITIAL_FORMS", "MIN_NUM_FORMS", "MAX_NUM_FORMS")
@@ -407,7 +407,7 @@ async def test_pages_and_sockets_work_through_it(balanced: Balanced, ran: dict[s
         assert (closed.value.rcvd.code, kinds[-1:]) == (code, ["end"] if code == 1000 else [])
 
 
-def test_made_up_addresses_do_not_pass_the_proxy(balanced: Balanced) -> None:
+def test_forged_addresses_do_not_pass_the_proxy(balanced: Balanced) -> None:
     """Only the address seen by the trusted proxy counts, not addresses that a client adds."""
     marker = uuid.uuid4().hex
     with balanced.client(headers={"X-Forwarded-For": "6.6.6.6", "X-Request-ID": marker}) as client:

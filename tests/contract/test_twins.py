@@ -65,7 +65,7 @@ def jobs(api: Api) -> list[dict[str, Any]]:
     return [first, second]
 
 
-def test_each_job_says_what_it_made(jobs: list[dict[str, Any]]) -> None:
+def test_each_job_lists_its_results(jobs: list[dict[str, Any]]) -> None:
     count = len(PLAIN) + len(ODD)
     assert jobs[0]["result"] == {
         "twin": "plant",
@@ -97,7 +97,7 @@ def test_a_twin_shows_its_types_with_their_entities(api: Api, jobs: list[dict[st
     assert [row["name"] for row in api.every(f"{P}/twins/")] == ["plant"]
 
 
-def test_a_list_of_entities_goes_on_by_cursor_and_finds_by_key(
+def test_a_list_of_entities_is_paginated_and_searched_by_key(
     api: Api, jobs: list[dict[str, Any]]
 ) -> None:
     keys = [row["key"] for row in api.every(f"{T}/entities/", type="pump", limit=4)]
@@ -159,7 +159,7 @@ def test_each_value_has_its_source_and_an_edit_stands_over_what_is_reported(
     assert (hall["value"], hall["source"], hall["to"]) == (None, None, "hall")
 
 
-def test_a_history_is_newest_first_and_of_one_property_if_asked(
+def test_a_history_is_newest_first_and_can_be_filtered_by_property(
     api: Api, jobs: list[dict[str, Any]]
 ) -> None:
     of_load = api.every(f"{T}/entities/pump/a/history/", property="load", limit=1)
@@ -214,7 +214,7 @@ def _state(api: Api, number: int) -> dict[tuple[str, str], dict[tuple[str, str],
     return state
 
 
-def test_revisions_name_what_made_them(api: Api, jobs: list[dict[str, Any]]) -> None:
+def test_revisions_name_their_source(api: Api, jobs: list[dict[str, Any]]) -> None:
     rows = api.every(f"{T}/revisions/", limit=2)
     made = [
         (row["number"], row["kind"], row["job"], row["created"], row["changed"], row["removed"])
@@ -230,7 +230,7 @@ def test_revisions_name_what_made_them(api: Api, jobs: list[dict[str, Any]]) -> 
     api.refused("GET", f"{T}/revisions/1/diff/", 404, params={"to": 9})
 
 
-def test_a_definition_is_changed_only_by_who_has_seen_it(api: Api) -> None:
+def test_a_definition_change_needs_the_current_etag(api: Api) -> None:
     api.post("projects/", {"slug": "twins-defined", "name": "Twins defined"})
     twin = "projects/twins-defined/twins/t/"
     api.post("projects/twins-defined/twins/", {"name": "t", "definition": DEFINITION})

@@ -143,7 +143,7 @@ def test_a_second_run_changes_nothing_and_creates_nothing(server: Server, api: A
     assert {method for method, _ in server.asked} == {"GET"}
 
 
-def test_what_a_person_made_is_kept_and_the_rest_is_added(server: Server, api: Api) -> None:
+def test_existing_secrets_are_kept_and_missing_ones_are_added(server: Server, api: Api) -> None:
     mine = {"metadata": {"name": "db-secret"}, "data": {"url": "bWluZQ==", "password": "bWluZQ=="}}
     server.secrets["db-secret"] = mine
     assert secrets_ensure(api) == [name for name in SECRETS if name != "db-secret"]
@@ -197,7 +197,9 @@ def test_two_at_once_make_each_secret_once(server: Server, api: Api) -> None:
     assert sorted(made) == sorted(SECRETS)
 
 
-def test_a_missing_right_is_said_at_once_with_who_has_to_act(server: Server, api: Api) -> None:
+def test_a_missing_permission_is_reported_at_once_with_the_person_to_act(
+    server: Server, api: Api
+) -> None:
     server.deny = 403
     with pytest.raises(Failed, match=r"forbidden.*needs create and get on secrets"):
         secrets_ensure(api)
@@ -211,7 +213,7 @@ def test_a_secret_that_lacks_a_key_is_named_and_not_changed(server: Server, api:
     assert server.secrets["redis-secret"] == {"data": {"url": "eA=="}}
 
 
-def test_a_server_that_never_answers_is_given_up_with_a_hint(server: Server, api: Api) -> None:
+def test_a_server_that_never_answers_times_out_with_a_hint(server: Server, api: Api) -> None:
     server.deny = 503
     with pytest.raises(Failed, match="does not answer"):
         secrets_ensure(api)
@@ -239,7 +241,7 @@ def test_no_value_is_printed(
     ]
 
 
-def test_in_a_pod_the_cluster_is_asked_over_tls_that_is_checked(
+def test_in_a_pod_the_api_server_is_called_over_verified_tls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bootstrap, "ACCOUNT", tmp_path)
@@ -256,7 +258,7 @@ def test_in_a_pod_the_cluster_is_asked_over_tls_that_is_checked(
     )
 
 
-def test_a_server_with_a_strange_certificate_is_told_nothing(
+def test_a_server_with_an_untrusted_certificate_receives_nothing(
     server: Server, tmp_path: Path
 ) -> None:
     listening = ThreadingHTTPServer(("127.0.0.1", 0), _handler(server))

@@ -47,7 +47,7 @@ def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path) -> None:
         Namespace({**_cluster(tmp_path), "KUBECONFIG": str(tmp_path / "nowhere")})
 
 
-def test_a_machine_without_kubectl_is_told_where_to_get_it(tmp_path: Path) -> None:
+def test_a_machine_without_kubectl_gets_the_install_address(tmp_path: Path) -> None:
     environment = _cluster(tmp_path)
     (tmp_path / "kubectl").unlink()
     with pytest.raises(Unusable, match=r"kubectl is not installed: https://"):
@@ -62,7 +62,7 @@ def test_a_machine_without_kubectl_is_told_where_to_get_it(tmp_path: Path) -> No
         ({"allowed": False}, "may not create namespaces"),
     ],
 )
-def test_a_cluster_that_cannot_be_used_is_refused_before_anything_is_made(
+def test_an_unusable_cluster_is_refused_before_anything_is_created(
     tmp_path: Path, cluster: dict[str, str], told: str
 ) -> None:
     with pytest.raises(Unusable, match=told):
@@ -87,7 +87,7 @@ def test_a_name_that_no_image_can_have_is_refused(named: dict[str, str], told: s
         Images.from_environment(named)
 
 
-def test_our_images_are_named_as_asked_and_those_of_others_stay() -> None:
+def test_product_images_get_the_given_names_and_others_stay() -> None:
     shipped = "".join(path.read_text() for path in MANIFESTS.glob("*.yaml"))
     mine = Images.from_environment(
         {"IMAGE_PREFIX": "registry.test:5000/me/", "TAG": "1.2"}

@@ -123,7 +123,7 @@ def test_every_pod_is_restricted(overlay: str) -> None:
 
 
 @each_overlay
-def test_every_container_has_its_room_and_a_sized_tmp(overlay: str) -> None:
+def test_every_container_has_requests_limits_and_a_sized_tmp(overlay: str) -> None:
     for name, each in containers(overlay).items():
         for amount in ("requests", "limits"):
             assert set(each["resources"][amount]) == {"cpu", "memory"}, name
@@ -220,7 +220,7 @@ def test_every_mount_has_a_volume_and_every_claim_and_account_is_shipped(overlay
 
 
 @each_overlay
-def test_a_token_is_mounted_only_where_the_api_server_is_asked(overlay: str) -> None:
+def test_a_token_is_mounted_only_where_the_api_server_is_called(overlay: str) -> None:
     assert all(
         each["automountServiceAccountToken"] is False
         for each in of_kind(overlay, "ServiceAccount").values()
@@ -496,7 +496,7 @@ def _environment(container: Object) -> dict[str, str]:
 
 
 @each_overlay
-def test_no_secret_is_shipped_and_every_one_that_is_asked_for_is_made(overlay: str) -> None:
+def test_no_secret_is_shipped_and_every_referenced_one_is_created(overlay: str) -> None:
     assert of_kind(overlay, "Secret") == {}
     asked = {
         (ref["name"], ref["key"])

@@ -86,7 +86,7 @@ def test_a_database_that_is_away_is_waited_for_and_then_named() -> None:
 
 
 @transactional
-def test_the_first_administrator_is_made_once_and_keeps_the_password(
+def test_the_first_administrator_is_created_once_and_keeps_the_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for password in ("first-password-of-all", "another-password"):
@@ -149,7 +149,7 @@ def test_the_probe_runs_as_the_manifests_start_it(tmp_path: Path) -> None:
     assert subprocess.run(command, capture_output=True).returncode == 0
 
 
-def test_a_pod_may_be_asked_by_its_address() -> None:
+def test_a_pod_accepts_requests_to_its_address() -> None:
     code = "from django.conf import settings; print(*settings.ALLOWED_HOSTS)"
     environment = {
         "PATH": "/usr/bin:/bin",

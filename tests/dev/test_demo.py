@@ -40,7 +40,7 @@ def test_the_lineage_is_printed_in_the_order_in_which_jobs_built_on_each_other()
 @pytest.mark.parametrize(
     ("ends", "words"), [(True, "`make up` starts it again"), (False, "Ctrl-C stops it")]
 )
-def test_the_last_lines_name_address_user_and_password_and_how_to_go_on(
+def test_the_last_lines_name_address_user_password_and_next_steps(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], ends: bool, words: str
 ) -> None:
     places = Places(tmp_path)

@@ -16,14 +16,14 @@ import pytest
 
 from mimir.dev.paths import MARKER, ROOT, Places
 from mimir.dev.ports import free_port
-from tests.support.stack import Stack, left_of, running, wait_for
+from tests.support.stack import Stack, left_of, started, wait_for
 
 pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
 def _installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    yield from running(tmp_path_factory.mktemp("installation"))
+    yield from started(Stack(tmp_path_factory.mktemp("installation")))
 
 
 @pytest.fixture

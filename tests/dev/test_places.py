@@ -38,7 +38,7 @@ def test_a_folder_that_was_there_keeps_its_mode(var: Path) -> None:
     assert {_mode(var / name) for name in FOLDERS} == {0o700}
 
 
-def test_a_folder_that_cannot_be_made_is_told_with_the_variable(
+def test_a_folder_that_cannot_be_created_is_reported_with_the_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
@@ -47,7 +47,7 @@ def test_a_folder_that_cannot_be_made_is_told_with_the_variable(
         Places.from_environment()
 
 
-def test_secrets_are_made_once_and_are_nobody_elses(var: Path) -> None:
+def test_secrets_are_created_once_and_are_private(var: Path) -> None:
     places = Places.from_environment()
     first = secrets_of(places)
     assert secrets_of(places) == first
@@ -107,7 +107,7 @@ def test_clean_leaves_a_running_installation_alone(var: Path) -> None:
     assert var.exists()
 
 
-def test_a_database_folder_that_is_no_folder_of_ours_is_refused(tmp_path: Path) -> None:
+def test_a_foreign_database_folder_is_refused(tmp_path: Path) -> None:
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     (tmp_path / "home").symlink_to(theirs)

@@ -14,7 +14,7 @@ def test_the_default_is_used_when_the_variable_is_not_set(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("text", ["abc", "0", "65536", "-1", "3000x", "٣٠٠٠"])
-def test_what_is_no_port_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_an_invalid_port_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("PORT", text)
     with pytest.raises(PortTaken, match=r"PORT=.* is not a port"):
         port_of("PORT", 3000)
@@ -24,7 +24,7 @@ def test_what_is_no_port_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, tex
     "address",
     [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::1")],
 )
-def test_a_taken_port_is_told_with_the_variable_that_changes_it(
+def test_a_used_port_is_reported_with_the_variable_that_changes_it(
     monkeypatch: pytest.MonkeyPatch, address: tuple[int, str]
 ) -> None:
     family, host = address

@@ -71,7 +71,7 @@ def _watch_until_replaced(supervisor: Supervisor, name: str, pid: int) -> None:
     wait_for(replaced, f"{name} was started again")
 
 
-def test_what_dies_is_started_again_and_what_did_not_stays(
+def test_a_dead_process_is_restarted_and_the_others_stay(
     supervisor: Supervisor, places: Places
 ) -> None:
     supervisor.start(_service(places, "one"), _service(places, "two"))
@@ -81,7 +81,7 @@ def test_what_dies_is_started_again_and_what_did_not_stays(
     assert _pid(supervisor, "two") == two
 
 
-def test_what_dies_at_once_again_and_again_waits_longer_each_time(
+def test_a_process_in_a_crash_loop_waits_longer_each_time(
     supervisor: Supervisor, places: Places
 ) -> None:
     with pytest.raises(StartFailed):
@@ -101,7 +101,7 @@ def test_what_dies_at_once_again_and_again_waits_longer_each_time(
     assert pauses == sorted(set(pauses))
 
 
-def test_a_process_that_does_not_start_is_told_with_the_end_of_its_log(
+def test_a_process_that_does_not_start_is_reported_with_the_end_of_its_log(
     supervisor: Supervisor,
 ) -> None:
     with pytest.raises(
@@ -136,9 +136,7 @@ def _after_a_while(port: int) -> bool:
     return answers(port)
 
 
-def test_a_process_that_was_stopped_hears_that_it_has_to_end(
-    supervisor: Supervisor, places: Places
-) -> None:
+def test_a_stopped_process_learns_that_it_must_end(supervisor: Supervisor, places: Places) -> None:
     supervisor.start(_service(places, "held", stop_seconds=20))
     process = psutil.Process(_pid(supervisor, "held"))
     process.suspend()

@@ -28,7 +28,7 @@ def _ready() -> tuple[int, str, dict[str, str]]:
     return answer.status_code, body["status"], body["checks"]
 
 
-def test_all_is_well() -> None:
+def test_everything_is_healthy() -> None:
     assert _ready() == (
         200,
         "ready",

@@ -192,7 +192,7 @@ def test_a_wrong_config_file_is_refused_and_not_printed(
     assert SECRET not in str(faults)
 
 
-def test_a_named_config_file_has_to_be_there(tmp_path: Path) -> None:
+def test_a_named_config_file_must_exist(tmp_path: Path) -> None:
     [fault] = _faults({**NEEDED, "MIMIR_CONFIG": str(tmp_path / "none.yaml")})
     assert "cannot be read" in fault
 

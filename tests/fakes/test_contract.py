@@ -58,7 +58,7 @@ def test_the_same_name_twice_already_exists(target: Target) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_what_is_not_there_is_not_found(target: Target, method: str) -> None:
+def test_a_missing_object_is_not_found(target: Target, method: str) -> None:
     answer = target.jobs.call(method, target.jobs.path("jobs", "nothing"))
 
     assert answer.status == 404
@@ -115,7 +115,7 @@ POD = "spec.template.spec"
         ("metadata.labels.job-type", "a" * 64, 422, "must be no more than 63"),
     ],
 )
-def test_a_job_that_cannot_be_is_refused_and_told_why(
+def test_an_invalid_job_is_refused_with_the_reason(
     target: Target, path: str, value: Any, status: int, says: str
 ) -> None:
     answer = target.jobs.create(
@@ -221,7 +221,7 @@ def test_the_pages_of_a_list_are_one_snapshot(target: Target) -> None:
     assert "kind" not in pages[0]["items"][0]
 
 
-def test_a_watch_goes_on_from_a_list_in_order(target: Target) -> None:
+def test_a_watch_continues_from_a_list_in_order(target: Target) -> None:
     target.jobs.create(plain_job("before", suspend=True))
     version = target.jobs.list("jobs")["metadata"]["resourceVersion"]
     target.jobs.create(plain_job("one", suspend=True))
@@ -257,7 +257,7 @@ def test_a_watch_without_a_version_begins_with_what_is_there(target: Target) -> 
     }
 
 
-def test_a_watch_from_a_version_long_gone_is_told_so(target: Target) -> None:
+def test_a_watch_from_an_expired_version_gets_410(target: Target) -> None:
     first = next(target.jobs.watch("jobs", "1", timeoutSeconds=30))
 
     assert first["type"] in ("ERROR", "HTTP")
@@ -270,7 +270,7 @@ def test_a_watch_ends_after_its_time(target: Target) -> None:
     assert list(target.jobs.watch("jobs", version, timeoutSeconds=1)) == []
 
 
-def test_a_worker_that_ends_well_completes_its_job(target: Target) -> None:
+def test_a_successful_worker_completes_its_job(target: Target) -> None:
     job = plain_job(command=("sh", "-c", "echo hello; exit 0"))
     target.fares(job, run_seconds=0.2)
     uid = target.jobs.create(job).json["metadata"]["uid"]

@@ -73,7 +73,7 @@ def test_every_fault_has_its_test() -> None:
     } == set(Fault)
 
 
-def test_a_retry_after_is_told_in_whole_seconds(fake: FakeKubernetes, jobs: Jobs) -> None:
+def test_a_retry_after_header_has_whole_seconds(fake: FakeKubernetes, jobs: Jobs) -> None:
     fake.fault(Fault.TOO_MANY_REQUESTS, seconds=7)
 
     answer = jobs.create(plain_job("one"))
@@ -194,7 +194,7 @@ def test_a_true_list_can_arrive_late(fake: FakeKubernetes, jobs: Jobs) -> None:
     assert fake.ledger(running=True) == []
 
 
-def test_a_list_from_a_page_long_gone_has_to_begin_again(fake: FakeKubernetes, jobs: Jobs) -> None:
+def test_a_list_with_an_expired_cursor_must_start_again(fake: FakeKubernetes, jobs: Jobs) -> None:
     for index in range(3):
         jobs.create(plain_job(f"job-{index}", suspend=True))
     token = jobs.list("jobs", limit=1)["metadata"]["continue"]
@@ -290,7 +290,7 @@ def test_a_watch_can_be_refused_as_too_old(fake: FakeKubernetes, jobs: Jobs) -> 
     )
 
 
-def test_a_watch_from_before_the_kept_history_is_told_inside_the_stream(
+def test_a_watch_from_before_the_kept_history_gets_an_error_event(
     fake: FakeKubernetes, jobs: Jobs
 ) -> None:
     version = jobs.list("jobs")["metadata"]["resourceVersion"]
@@ -366,7 +366,7 @@ def test_an_order_that_makes_no_sense_is_refused(fake: FakeKubernetes) -> None:
         fake.script("one", runs=3)
 
 
-def test_requests_are_recorded_in_the_words_of_rbac(fake: FakeKubernetes, jobs: Jobs) -> None:
+def test_requests_are_recorded_in_terms_of_rbac(fake: FakeKubernetes, jobs: Jobs) -> None:
     jobs.create(plain_job("one"))
     (pod,) = jobs.pods_of("one")
     jobs.call("GET", jobs.path("pods", pod["metadata"]["name"]) + "/log")

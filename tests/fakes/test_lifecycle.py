@@ -116,7 +116,7 @@ def test_the_ledger_knows_the_attempt_and_its_environment() -> None:
 @pytest.mark.parametrize(
     "start", [each for each in Start if each not in (Start.RUNS, Start.BAD_COMMAND)]
 )
-def test_what_keeps_a_pod_from_running_can_be_mended(start: Start) -> None:
+def test_the_cause_of_a_waiting_pod_can_be_fixed(start: Start) -> None:
     play = Play(script=PodScript(start))
     play.cluster.advance(120)
     assert play.runs == []
@@ -179,7 +179,7 @@ def test_what_its_kubelet_does_to_a_pod_stays_to_be_read(
         (Act.FORCE_DELETE, "BackoffLimitExceeded"),
     ],
 )
-def test_a_pod_that_is_taken_away_leaves_only_its_jobs_condition(act: Act, failed: str) -> None:
+def test_a_removed_pod_leaves_only_the_condition_of_its_job(act: Act, failed: str) -> None:
     play = Play()
 
     assert play.cluster.act("one", act)
@@ -257,7 +257,7 @@ def test_deleted_in_the_foreground_the_job_stays_until_its_pod_has_gone() -> Non
     assert play.runs == [(0.0, 1.0, 143)]
 
 
-def test_a_job_can_be_deleted_and_made_again_under_its_name() -> None:
+def test_a_job_can_be_deleted_and_created_again_under_its_name() -> None:
     play = Play()
     first = play.job["metadata"]["uid"]
     play.delete("Background")
@@ -323,7 +323,7 @@ def test_a_pod_forced_away_from_a_silent_node_still_runs_there() -> None:
     assert play.runs == [(0.0, 100.0, 143)]
 
 
-def test_a_container_that_ended_on_a_silent_node_is_told_of_later() -> None:
+def test_a_container_that_ended_on_a_silent_node_is_reported_later() -> None:
     play = Play()
     play.cluster.kubelets.node_lost("node1", toleration_seconds=1e9)
     play.cluster.act("one", Act.EXIT)
@@ -337,7 +337,7 @@ def test_a_container_that_ended_on_a_silent_node_is_told_of_later() -> None:
     assert play.conditions()["Complete"] == "CompletionsReached"
 
 
-def test_a_node_that_is_taken_away_ends_what_ran_there() -> None:
+def test_a_removed_node_ends_its_pods() -> None:
     play = Play()
     play.cluster.kubelets.node_lost("node1")
     play.cluster.kubelets.node_gone("node1")

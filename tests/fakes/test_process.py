@@ -37,7 +37,7 @@ def test_it_ends_with_its_standard_input(process: subprocess.Popen[bytes]) -> No
     assert process.wait(10) == 0
 
 
-def test_it_ends_when_told_to(process: subprocess.Popen[bytes]) -> None:
+def test_it_ends_on_sigterm(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGTERM)
 
     assert process.wait(10) == 0

@@ -206,7 +206,7 @@ def test_every_recorded_case_is_played() -> None:
 
 
 @pytest.mark.parametrize(("case", "index"), _moments())
-def test_a_job_looks_as_recorded(case: str, index: int) -> None:
+def test_a_job_equals_the_recording(case: str, index: int) -> None:
     cluster, folder = _play(case, index)
     real = json.loads((folder / "job.json").read_text())
     (version,) = cluster.store.all(JOBS)
@@ -215,7 +215,7 @@ def test_a_job_looks_as_recorded(case: str, index: int) -> None:
 
 
 @pytest.mark.parametrize(("case", "index"), _moments())
-def test_pods_look_as_recorded(case: str, index: int) -> None:
+def test_pods_equal_the_recording(case: str, index: int) -> None:
     cluster, folder = _play(case, index)
     real = json.loads((folder / "pods.json").read_text())["items"]
 
@@ -227,7 +227,7 @@ def test_pods_look_as_recorded(case: str, index: int) -> None:
 
 
 @pytest.mark.parametrize(("case", "index"), _moments())
-def test_events_look_as_recorded(case: str, index: int) -> None:
+def test_events_equal_the_recording(case: str, index: int) -> None:
     cluster, folder = _play(case, index)
     real = json.loads((folder / "events.json").read_text())["items"]
 
@@ -240,7 +240,7 @@ def test_events_look_as_recorded(case: str, index: int) -> None:
     assert not unrecorded or any(event["reason"] == unrecorded for event in mine)
 
 
-def test_a_node_looks_as_recorded() -> None:
+def test_a_node_equals_the_recording() -> None:
     real = json.loads((RECORDED / "unschedulable-gpu" / "1-waiting" / "nodes.json").read_text())[
         "items"
     ][0]

@@ -29,7 +29,7 @@ def test_a_request_says_who_and_which(api: Api) -> None:
     assert seen["x-forwarded-for"] == "203.0.113.7"
 
 
-def test_parameters_that_are_none_are_left_out(api: Api) -> None:
+def test_parameters_that_are_none_are_omitted(api: Api) -> None:
     answer = api.get("echo/", {"q": "a b", "status": ["queued", "running"], "none": None})
     assert answer["target"] == "/api/v1/echo/?q=a+b&status=queued&status=running"
     assert api.get("/api/v1/echo/?cursor=7")["target"] == "/api/v1/echo/?cursor=7", (

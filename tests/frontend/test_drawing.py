@@ -60,7 +60,7 @@ def test_an_axis_has_round_numbers_around_its_values(
     assert [word for _, word in scale(values, 0, 100).ticks()] == labels
 
 
-def test_an_axis_that_may_not_grow_has_the_round_numbers_between_its_ends() -> None:
+def test_a_fixed_axis_has_the_round_numbers_between_its_ends() -> None:
     drawn = scale([-1600, 1600], 0, 320, most=6, whole=False)
     assert drawn.ticks() == [(60.0, "−1,000"), (160.0, "0"), (260.0, "1,000")]
     assert (drawn.at(-1600), drawn.at(1600), drawn.at(9999)) == (0, 320, 320)

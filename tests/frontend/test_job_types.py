@@ -54,7 +54,7 @@ def test_an_answer_is_used_for_a_minute_and_then_refreshed(now: list[float]) -> 
     assert api.requests == 2
 
 
-def test_a_missing_answer_is_tolerated_and_asked_for_again(now: list[float]) -> None:
+def test_a_missing_answer_is_tolerated_and_requested_again(now: list[float]) -> None:
     cache, api = JobTypes(), FakeApi()
     api.answer = None
     _refresh(cache, api)
@@ -68,7 +68,7 @@ def test_a_missing_answer_is_tolerated_and_asked_for_again(now: list[float]) -> 
 
 
 @pytest.mark.parametrize("answer", [{}, {"results": [{"type": "x"}]}, {"results": None}])
-def test_an_answer_of_another_shape_is_no_answer(answer: dict[str, Any], now: list[float]) -> None:
+def test_a_response_of_another_shape_is_ignored(answer: dict[str, Any], now: list[float]) -> None:
     cache, api = JobTypes(), FakeApi()
     api.answer = answer
     _refresh(cache, api)

@@ -46,7 +46,7 @@ def test_a_lost_worker_differs_from_one_that_stopped() -> None:
     )
 
 
-def test_the_end_of_a_step_tells_of_its_start_too() -> None:
+def test_the_end_of_a_step_includes_its_start() -> None:
     events = [
         _event(1, "job.submitted"),
         _event(2, "step.started", step="trips", index=0, count=2),

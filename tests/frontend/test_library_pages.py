@@ -177,7 +177,7 @@ def test_a_profile_that_nobody_computed_yet_does_not_hold_the_page(
     assert "212 to 5,871" in _text(pages.get(f"{P}/datasets/daily_demand/?version=41&profile=1"))
 
 
-def test_a_profile_that_cannot_be_made_says_why(pages: httpx.Client, canned: CannedApi) -> None:
+def test_a_profile_that_cannot_be_computed_says_why(pages: httpx.Client, canned: CannedApi) -> None:
     profile = {
         "row_count": 0,
         "columns": [],

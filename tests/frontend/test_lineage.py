@@ -26,7 +26,7 @@ def test_the_lineage_of_a_dataset_names_inputs_job_and_outputs() -> None:
     ]
 
 
-def test_the_end_of_a_chain_knows_all_that_led_to_it_nearest_first() -> None:
+def test_the_lineage_of_the_last_version_is_nearest_first() -> None:
     found = lineage_of(lineage("model:demand-forecast@7"), "bikes")
     assert found
     assert _names(found["inputs"]) == ["daily_demand v41"]

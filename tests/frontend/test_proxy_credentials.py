@@ -65,7 +65,7 @@ def test_a_session_may_act_from_our_own_page(frontend: Frontend) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_a_session_may_not_act_from_elsewhere(frontend: Frontend, method: str) -> None:
+def test_a_session_cannot_act_from_another_origin(frontend: Frontend, method: str) -> None:
     own = {"X-CSRFToken": CSRF_SECRET}
     assert _post_status(frontend, method) == 403
     assert _post_status(frontend, method, **own) == 403, "neither Origin nor Referer"

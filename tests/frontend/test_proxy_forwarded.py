@@ -76,7 +76,7 @@ _TRUSTED = [ipaddress.ip_network(part) for part in ("10.0.0.0/8", "fd00::/8")]
         ("", "6.6.6.6", ""),
     ],
 )
-def test_the_nearest_address_that_is_no_proxy_is_the_clients(
+def test_the_nearest_address_that_is_not_a_proxy_is_the_client(
     peer: str, chain: str, expected: str
 ) -> None:
     scope = {

@@ -43,7 +43,7 @@ def test_the_labels_of_two_lines_do_not_overlap() -> None:
     assert abs(plot.lines[0].word_y - plot.lines[1].word_y) >= 14
 
 
-def test_one_value_is_no_course() -> None:
+def test_one_value_is_not_a_series() -> None:
     assert draw({"reported": [(_at(0), 5.0)], "edited": []}, _at(1)) is None
     assert draw({"reported": [], "edited": []}, _at(1)) is None
     assert draw({"reported": [(_at(1), 5.0), (_at(1), 6.0)]}, _at(1)) is None

@@ -71,7 +71,7 @@ def names(decision_ids: object) -> list[int]:
     return [job_id.int for job_id, *_ in decision_ids]  # type: ignore[attr-defined]
 
 
-def test_the_oldest_starts_first_and_the_rest_waits_for_room() -> None:
+def test_the_oldest_starts_first_and_the_rest_waits_for_capacity() -> None:
     decision = admit(snap(job(3), job(1), job(2)))
     assert names(decision.admitted) == [1, 2]
     assert decision.blocked[uuid.UUID(int=3)].rule is WaitRule.CAPACITY
@@ -149,7 +149,7 @@ def test_each_rule_blocks_and_says_so_but_not_those_behind(
     assert names(decision.admitted) == ([] if everything else [2])
 
 
-def test_a_job_that_no_cluster_can_hold_is_told_so_and_not_left_waiting() -> None:
+def test_a_job_that_no_cluster_can_hold_fails_and_does_not_wait() -> None:
     small = ClusterCapacity("local", jobs=2, cpu_millicores=4000, memory_bytes=8 * 2**30, gpus=0)
     decision = admit(
         snap(job(1, memory_bytes=9 * 2**30), job(2, gpus=1), job(3), capacities=(small,))
@@ -207,7 +207,7 @@ def test_two_jobs_with_one_exclusive_key_do_not_start_in_one_pass() -> None:
     assert decision.blocked[uuid.UUID(int=2)].rule is WaitRule.EXCLUSIVE
 
 
-def test_a_large_job_that_waited_long_keeps_room_for_itself() -> None:
+def test_a_large_job_that_waited_long_reserves_capacity() -> None:
     capacity = ClusterCapacity("local", jobs=10, cpu_millicores=4000, memory_bytes=None, gpus=0)
     large, small = job(1, cpu_millicores=4000), job(2, cpu_millicores=1000)
     running = (allocation(1, cpu_millicores=1000),)
@@ -236,14 +236,14 @@ def test_a_large_job_that_waited_long_keeps_room_for_itself() -> None:
     assert late.blocked[small.job_id].rule is WaitRule.RESERVED
 
 
-def test_no_room_is_told_as_kept_where_none_is_kept() -> None:
+def test_no_reservation_is_reported_where_there_is_none() -> None:
     full = tuple(allocation(number) for number in range(CAPACITY.jobs))
     decision = admit(snap(job(1), allocations=full), explain=[uuid.UUID(int=1)])
     failing = [check.rule for check in decision.checks[uuid.UUID(int=1)] if not check.passes]
     assert failing == [WaitRule.CAPACITY]
 
 
-def test_every_rule_is_explained_for_the_jobs_asked_for() -> None:
+def test_every_rule_is_explained_for_the_requested_jobs() -> None:
     decision = admit(
         snap(job(1), limits=Limits(jobs_by_project={"a": 0})), explain=[uuid.UUID(int=1)]
     )
@@ -253,7 +253,7 @@ def test_every_rule_is_explained_for_the_jobs_asked_for() -> None:
     assert len(checks) == 15
 
 
-def test_a_full_cluster_keeps_no_room_for_others_and_does_not_say_so() -> None:
+def test_a_full_cluster_reserves_no_capacity_and_reports_none() -> None:
     one = ClusterCapacity("local", jobs=1, cpu_millicores=None, memory_bytes=None, gpus=0)
     decision = admit(
         snap(job(1), capacities=(one,), allocations=(allocation(1),)), explain=[uuid.UUID(int=1)]
@@ -287,7 +287,7 @@ def test_a_job_runs_only_where_it_asks_to() -> None:
     assert decision.blocked[asking[2].job_id].facts["cluster"] == "us-1"
 
 
-def test_what_no_cluster_is_called_waits_for_one_and_is_told_by_name() -> None:
+def test_an_unknown_cluster_or_region_waits_and_is_named() -> None:
     for asked in ({"cluster": "ap-1"}, {"region": "ap"}, {"cluster": "eu-1", "region": "us"}):
         check = admit(snap(job(1, **asked), capacities=(EU, US))).blocked[uuid.UUID(int=1)]
         assert check.rule is WaitRule.CLUSTER_UNKNOWN
@@ -342,7 +342,7 @@ def test_a_job_whose_worker_was_lost_goes_to_another_cluster_if_it_may() -> None
     }
 
 
-def test_room_is_kept_on_each_cluster_for_who_may_use_it_and_holds_up_nobody_elsewhere() -> None:
+def test_capacity_is_reserved_on_each_cluster_a_job_can_use_without_blocking_others() -> None:
     running = (allocation(1, cluster="eu-1"), allocation(2, cluster="us-1"))
     large = (
         job(1, cpu_millicores=4000, cluster="eu-1"),

@@ -85,7 +85,7 @@ def test_a_pass_decides_over_what_the_pass_before_it_committed() -> None:
     assert Attempt.objects.count() == 1
 
 
-def test_room_is_held_until_the_worker_is_seen_gone() -> None:
+def test_capacity_is_held_until_the_worker_is_observed_gone() -> None:
     make.project()
     _slots(1)
     attempt = make.claimed()
@@ -134,7 +134,7 @@ def test_a_rest_that_cannot_be_admitted_leaves_the_first_ones_launched(
     assert Job.objects.filter(status=JobStatus.QUEUED).count() == 2
 
 
-def test_no_launch_is_asked_for_inside_the_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_launch_is_enqueued_inside_the_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
     make.project()
     _slots(2)
     make.job()

@@ -85,7 +85,7 @@ class _While:
         return self.result
 
 
-def test_who_is_silent_for_the_grace_is_given_up_and_says_why() -> None:
+def test_a_worker_silent_for_the_grace_period_is_lost_with_a_reason() -> None:
     attempt = make.claimed(max_attempts=1, timeout_seconds=3600)
     _silent(attempt, 500)
     assert _due() == []
@@ -118,7 +118,7 @@ def test_who_is_silent_for_the_grace_is_given_up_and_says_why() -> None:
     assert JobEvent.objects.filter(job=job, kind="job.worker_gone").count() == 1
 
 
-def test_a_heartbeat_between_the_look_and_the_step_keeps_it() -> None:
+def test_a_heartbeat_between_the_read_and_the_step_keeps_it() -> None:
     attempt = make.claimed()
     _silent(attempt)
     assert _due() == [attempt.id]
@@ -127,7 +127,7 @@ def test_a_heartbeat_between_the_look_and_the_step_keeps_it() -> None:
     assert Job.objects.get(id=attempt.job_id).status == JobStatus.RUNNING
 
 
-def test_a_heartbeat_in_the_same_moment_is_seen_or_refused() -> None:
+def test_a_concurrent_heartbeat_is_counted_or_refused() -> None:
     """The first to lock the row wins: here the heartbeat, not committed when the step runs."""
     attempt = make.claimed()
     _silent(attempt)
@@ -194,7 +194,7 @@ def test_two_reconcilers_give_up_once() -> None:
     assert (job.status, job.attempt, job.infrastructure_failures) == (JobStatus.QUEUED, 2, 1)
 
 
-def test_a_cluster_that_answered_somebody_meanwhile_gives_up_nobody() -> None:
+def test_a_cluster_that_answered_another_request_loses_no_worker() -> None:
     attempt = make.claimed()
     _silent(attempt)
     assert _due() == [attempt.id]
@@ -221,7 +221,7 @@ def test_a_cluster_counts_as_away_while_web_is_up_and_somebody_asks_it() -> None
     assert _asked_in_vain(web_seconds=200) == 0
 
 
-def test_a_worker_is_noted_as_silent_and_as_heard_again() -> None:
+def test_silence_and_the_next_heartbeat_of_a_worker_are_recorded() -> None:
     cluster, attempt = cluster_ensure(), make.claimed()
     cluster_unreachable(cluster=cluster, message="refused")
     assert away.silence_mark(cluster=cluster) == 0, "it was heard of just now"
@@ -241,7 +241,7 @@ def test_a_worker_is_noted_as_silent_and_as_heard_again() -> None:
     assert job_away([Job.objects.get()]) == {}
 
 
-def test_a_job_that_asked_for_the_place_is_offered_another() -> None:
+def test_a_job_pinned_to_the_cluster_is_offered_another() -> None:
     cluster_ensure()
     attempt = make.claimed(cluster="local")
     Job.objects.update(infrastructure_failures=5)

@@ -29,7 +29,7 @@ def test_a_waiting_job_is_cancelled_at_once() -> None:
     assert Job.objects.get(id=job.id).message == "Cancelled by ada."
 
 
-def test_a_running_job_is_asked_by_its_heartbeat() -> None:
+def test_a_running_job_is_cancelled_through_its_heartbeat() -> None:
     attempt = make.claimed()
     job_cancel(job_id=attempt.job_id, actor="test")
     assert _status(attempt.job_id) == JobStatus.CANCELLING

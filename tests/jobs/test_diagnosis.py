@@ -6,7 +6,7 @@ from jobs.diagnosis.failures import diagnose
 RESOURCES = {"requests": {"memory_bytes": 2**28}, "limits": {"memory_bytes": 2**28}}
 
 
-def test_memory_is_told_in_the_units_of_its_limit() -> None:
+def test_memory_is_shown_in_the_units_of_its_limit() -> None:
     facts = {"step": "load", "peak_bytes": 380 * 2**20, "limit_bytes": 2**28}
     found = diagnose(
         FailureReason.OUT_OF_MEMORY, detail=facts, resources=RESOURCES, timeout_seconds=60
@@ -19,7 +19,7 @@ def test_memory_is_told_in_the_units_of_its_limit() -> None:
     }
 
 
-def test_facts_that_are_no_numbers_are_passed_over() -> None:
+def test_facts_that_are_not_numbers_are_ignored() -> None:
     facts = {"peak_bytes": "lots", "limit_bytes": ["many"]}
     found = diagnose(
         FailureReason.OUT_OF_MEMORY, detail=facts, resources=RESOURCES, timeout_seconds=60

@@ -47,7 +47,7 @@ def test_an_optional_part_is_dropped_without_its_parameter() -> None:
     assert render(template, {"node": "", "seconds": None}) == "The node failed."
 
 
-def test_words_of_a_cluster_are_not_read_as_a_template() -> None:
+def test_a_message_of_a_cluster_is_not_read_as_a_template() -> None:
     assert render("It says: {report}", {"report": "[a] {b}"}) == "It says: [a] {b}"
 
 

@@ -45,7 +45,7 @@ def test_a_stored_step_without_a_request_is_done_by_who_can_fix_the_reason(
 
 
 @pytest.mark.parametrize("stored", [None, {}, "text", {"summary": "no category"}])
-def test_anything_else_is_no_diagnosis(stored: object) -> None:
+def test_anything_else_is_not_a_diagnosis(stored: object) -> None:
     assert read_diagnosis(stored) is None
 
 

@@ -13,7 +13,7 @@ from tests.support import make
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_later_event_is_not_seen_before_an_earlier_one() -> None:
+def test_a_later_event_is_not_visible_before_an_earlier_one() -> None:
     job = make.job()
     reader_saw: list[int] = []
     second_done = threading.Event()

@@ -135,7 +135,7 @@ def test_a_failure_that_counts_uses_up_an_attempt_and_is_tried_again() -> None:
     assert job.not_before is not None
 
 
-def test_a_failure_that_another_try_cannot_mend_is_final() -> None:
+def test_a_failure_that_a_retry_cannot_fix_is_final() -> None:
     attempt = make.claimed(max_attempts=5)
     assert (
         make.finish(attempt, FinishStatus.FAILED, reason=FailureReason.INVALID_INPUT)

@@ -257,7 +257,7 @@ def test_run_again_reads_what_the_first_one_read_though_the_newest_would_not_fit
         ),
     ],
 )
-def test_what_does_not_fit_the_project_is_refused_at_its_field(
+def test_an_unsuitable_input_is_refused_at_its_field(
     project: Project, kind: str, parameters: dict[str, Any], path: str, words: str
 ) -> None:
     with pytest.raises(Invalid) as refused:
@@ -310,7 +310,7 @@ def test_an_update_without_a_column_called_like_a_property_says_how_to_name_them
     )
 
 
-def test_a_gpu_that_is_asked_for_reaches_the_launcher(project: Project) -> None:
+def test_a_requested_gpu_reaches_the_launcher(project: Project) -> None:
     cluster_ensure()
     Cluster.objects.update(capacity_gpus=2)
     resources: RequestedResources = {"cpu": "1", "memory": "512Mi", "gpu": 2}

@@ -60,7 +60,7 @@ def test_the_texts_of_a_type_name_what_there_is(name: str) -> None:
     Draft202012Validator.check_schema(spec.parameters)
 
 
-def test_a_title_is_made_of_text_parameters_and_an_unknown_type_is_its_own() -> None:
+def test_a_title_uses_text_parameters_and_an_unknown_type_is_its_own_title() -> None:
     assert derived_title("ml_training", {"model": "m", "dataset": 5}) == "Train m on "
     assert derived_title("pipeline_execution", {"pipeline": "p"}) == "Pipeline p"
     assert derived_title("pipeline_execution", {"pipeline": "p"}, of_producer=True) == "p"

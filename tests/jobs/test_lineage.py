@@ -149,7 +149,7 @@ def test_the_first_input_names_everything_that_became_of_it(
     } | {f"job:{job.id}" for job in jobs.values()}
 
 
-def test_from_the_middle_it_goes_both_ways_and_leaves_out_what_only_lies_beside_it(
+def test_from_the_middle_it_goes_both_ways_and_omits_siblings(
     project: Project, caller: Caller
 ) -> None:
     _chain(project)
@@ -164,7 +164,7 @@ def test_from_the_middle_it_goes_both_ways_and_leaves_out_what_only_lies_beside_
     assert not {"dataset:beside@1", "dataset:other@1", f"job:{job.id}"} & ids
 
 
-def test_a_job_that_used_a_version_is_there_though_it_made_nothing(
+def test_a_job_that_used_a_version_is_listed_even_without_results(
     project: Project, caller: Caller
 ) -> None:
     version = make.dataset_version(project)
@@ -199,7 +199,7 @@ def test_nothing_of_another_project_appears_though_rows_should_say_so(
     ["", "weather", "dataset:weather", "dataset:weather@", "dataset:@1", "dataset:weather@-1", "dataset:weather@1.0", "dataset:weather@newest",
      "job:weather@1", "pipeline:echo@1", "Dataset:weather@1", "dataset:weather@1 ", "dataset:weather@99999999999", "dataset:w@1@1"],
 )  # fmt: skip
-def test_what_is_asked_for_is_said_strictly(project: Project, caller: Caller, of: str) -> None:
+def test_query_parameters_are_validated_strictly(project: Project, caller: Caller, of: str) -> None:
     error = _lineage(caller, of, 400)
     assert (error["code"], "dataset:<name>@<version>" in error["detail"]["of"]) == ("invalid", True)
 
@@ -219,7 +219,7 @@ def test_a_nul_character_is_refused(project: Project, caller: Caller) -> None:
         "twin:town@2",
     ],
 )
-def test_what_is_not_there_is_404(project: Project, caller: Caller, of: str) -> None:
+def test_a_missing_object_is_404(project: Project, caller: Caller, of: str) -> None:
     make.dataset_version(project)
     _revision(project)
     assert _lineage(caller, of, 404)["code"] == "not_found"

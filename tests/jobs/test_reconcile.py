@@ -51,7 +51,7 @@ def test_lost_workers_are_bounded_too() -> None:
     assert _job(attempt).status == JobStatus.FAILED
 
 
-def test_the_next_attempt_waits_until_the_one_before_is_seen_gone() -> None:
+def test_the_next_attempt_waits_until_the_previous_one_is_observed_gone() -> None:
     attempt = make.claimed()
     make.launcher().leave_processes(attempt.name, 2)
     make.reconcile()
@@ -67,7 +67,7 @@ def test_the_next_attempt_waits_until_the_one_before_is_seen_gone() -> None:
     assert (early, Attempt.objects.filter(job=job).count()) == (1, 2)
 
 
-def test_a_worker_that_claims_while_the_list_is_made_is_left_alone() -> None:
+def test_a_worker_that_claims_during_the_listing_is_kept() -> None:
     """The list may be older than the row: what it does not show is not lost."""
     attempt = make.admitted()
     attempts_launch([attempt.id])
@@ -187,7 +187,7 @@ def test_the_deadline_ends_the_attempt_and_names_the_next_step() -> None:
     }
 
 
-def test_silence_of_a_worker_that_is_seen_alive_fails_nothing() -> None:
+def test_silence_of_a_worker_that_is_observed_alive_fails_nothing() -> None:
     attempt = make.claimed()
     Attempt.objects.filter(id=attempt.id).update(
         heartbeat_at=dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
@@ -254,7 +254,7 @@ def test_a_stop_of_mimir_puts_running_jobs_back_without_counting() -> None:
     assert make.launcher().workers == {}
 
 
-def test_the_room_of_an_attempt_without_log_is_freed_and_its_object_removed() -> None:
+def test_an_attempt_without_log_frees_its_capacity_and_object() -> None:
     attempt = make.claimed()
     make.finish(attempt)
     make.launcher().end(attempt.name)

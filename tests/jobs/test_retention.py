@@ -66,7 +66,7 @@ def test_an_old_job_goes_with_its_log_and_its_artifacts() -> None:
     assert [artifacts.backend().exists(each) for each in files] == [False, False, True]
 
 
-def test_what_made_a_version_is_kept() -> None:
+def test_the_source_of_a_version_is_kept() -> None:
     attempt = _ended()
     JobOutput.objects.create(
         job=attempt.job, dataset_version=make.dataset_version(attempt.job.project)
@@ -79,7 +79,7 @@ def test_a_job_whose_worker_is_still_there_is_kept() -> None:
     assert _left(attempt)
 
 
-def test_a_worker_given_up_with_its_cluster_keeps_nothing_for_ever() -> None:
+def test_a_worker_lost_with_its_cluster_does_not_block_retention() -> None:
     attempt = _ended(cleaned=False)
     cluster_unreachable(cluster=Cluster.objects.get(), message="no route")
     assert _left(attempt), "it may come back any time"

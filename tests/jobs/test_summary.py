@@ -179,7 +179,7 @@ def test_the_last_day_is_counted_by_the_hour_and_its_sum_is_the_count(
     ) == (1, 1, 24)
 
 
-def test_new_results_name_what_was_made_by_which_job(project: Project, caller: Caller) -> None:
+def test_new_results_name_the_version_and_its_job(project: Project, caller: Caller) -> None:
     data = make.dataset_version(project, "clean")
     model = make.model_version(data)
     first, second = _ended(project, made=[data]), _ended(project, made=[model])
@@ -207,9 +207,7 @@ def test_use_is_what_workers_hold_beside_the_limit_of_the_project(
     assert shown["counts"]["running"] == 1
 
 
-def test_what_is_kept_up_to_date_shows_the_runs_of_what_makes_it(
-    project: Project, caller: Caller
-) -> None:
+def test_latest_results_show_the_runs_of_their_jobs(project: Project, caller: Caller) -> None:
     data = make.dataset_version(project, "clean")
     for hours, status, seconds in (
         (5, JobStatus.SUCCEEDED, 10),

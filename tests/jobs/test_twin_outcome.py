@@ -226,7 +226,7 @@ def test_changes_that_no_worker_of_ours_reports_are_refused_and_nothing_stays(
 
 
 @pytest.mark.parametrize("base", [None, -1, True, "0", 1.0, 2**40])
-def test_a_base_that_is_no_revision_is_refused(twin: Twin, base: Any) -> None:
+def test_a_base_that_is_not_a_revision_is_refused(twin: Twin, base: Any) -> None:
     attempt = _claimed()
     assert _refused(attempt, _deliver(attempt, base=base)).reason == FailureReason.PROTOCOL
 

@@ -68,7 +68,7 @@ def test_a_step_of_the_clock_counts_nothing(clock: VirtualClock, step: float) ->
     assert _counted() == pytest.approx(30)
 
 
-def test_two_that_beat_at_once_are_no_step_of_the_clock(clock: VirtualClock) -> None:
+def test_two_concurrent_heartbeats_are_not_a_clock_step(clock: VirtualClock) -> None:
     """The later of two beats may have read the clock first."""
     _beats(clock, 10)
     _beats(clock, 1, -0.3)

@@ -75,7 +75,7 @@ def _said(job: Job) -> tuple[str, str]:
     return shown["blocked_by"], shown["detail"]
 
 
-def test_a_job_that_asks_for_a_cluster_is_told_of_that_one() -> None:
+def test_a_job_pinned_to_a_cluster_waits_for_that_one() -> None:
     """Disabled, unreachable, full, deleted: each named, whatever the state of other clusters."""
     Cluster.objects.create(
         name="eu-1",

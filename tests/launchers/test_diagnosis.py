@@ -14,9 +14,9 @@ from jobs.contract import FailureReason
 from jobs.diagnosis.kubernetes import (
     Diagnosis,
     diagnose,
-    remember,
-    remember_event,
-    remember_job,
+    reduce_event,
+    reduce_job,
+    reduce_pod,
 )
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -161,12 +161,12 @@ def _diagnosed(
     job, pods, events = (_read(case, moment, name) for name in ("job", "pods", "events"))
     moments = sorted(path.name for path in (RECORDED / case).iterdir() if path.is_dir())
     earlier = moments[: moments.index(moment)] if before else []
-    kept = [remember(pod) for name in earlier for pod in _read(case, name, "pods")]
+    kept = [reduce_pod(pod) for name in earlier for pod in _read(case, name, "pods")]
     if cut:
         job, pods, events = (
-            remember_job(job),
-            [remember(pod) for pod in pods],
-            [remember_event(event) for event in events],
+            reduce_job(job),
+            [reduce_pod(pod) for pod in pods],
+            [reduce_event(event) for event in events],
         )
     return diagnose(job, pods, events, nodes=_read(case, moment, "nodes"), kept=kept)
 

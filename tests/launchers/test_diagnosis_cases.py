@@ -11,9 +11,9 @@ from jobs.diagnosis.kubernetes import (
     never_claimed,
     no_answer,
     not_allowed,
-    remember,
-    remember_event,
-    remember_job,
+    reduce_event,
+    reduce_job,
+    reduce_pod,
 )
 from jobs.reasons import CLUSTER_REASONS, FINAL_REASONS, REASONS, UNCOUNTED_REASONS, remedy
 from tests.launchers import kube
@@ -30,13 +30,13 @@ def _stage(found: Diagnosis) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_a_case_gets_its_category_and_what_has_to_be_told(case: Case) -> None:
+def test_a_case_gets_its_category_and_its_facts(case: Case) -> None:
     found = diagnose(
         case.job,
         case.pods,
         case.events,
         nodes=case.nodes,
-        kept=[remember(pod) for pod in case.kept],
+        kept=[reduce_pod(pod) for pod in case.kept],
     )
     assert found is not None
     assert (found.category, _stage(found)) == (case.category, case.stage)
@@ -54,13 +54,13 @@ def test_a_case_gets_its_category_and_what_has_to_be_told(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_a_case_is_told_alike_from_what_is_remembered(case: Case) -> None:
+def test_a_case_has_the_same_diagnosis_from_stored_evidence(case: Case) -> None:
     cut = diagnose(
-        case.job and remember_job(case.job),
-        [remember(pod) for pod in case.pods],
-        [remember_event(event) for event in case.events],
+        case.job and reduce_job(case.job),
+        [reduce_pod(pod) for pod in case.pods],
+        [reduce_event(event) for event in case.events],
         nodes=case.nodes,
-        kept=[remember(pod) for pod in case.kept],
+        kept=[reduce_pod(pod) for pod in case.kept],
     )
     assert cut is not None
     assert (cut.category, _stage(cut)) == (case.category, case.stage)
@@ -93,19 +93,19 @@ def test_a_right_that_is_missing_is_named() -> None:
     )
 
 
-def test_names_of_cases_are_told_apart() -> None:
+def test_names_of_cases_are_unique() -> None:
     assert len({case.name for case in CASES}) == len(CASES)
 
 
 @pytest.mark.parametrize("reason", sorted(CLUSTER_REASONS))
-def test_a_reason_of_a_cluster_has_words_without_the_clusters_own(reason: FailureReason) -> None:
+def test_a_cluster_reason_has_text_without_a_cluster_message(reason: FailureReason) -> None:
     told = diagnose_attempt(reason, resources=RESOURCES, timeout_seconds=60)
     assert told["category"] == reason
     assert told["summary"]
     assert told["detail"] == remedy(reason)
 
 
-def test_the_clusters_words_are_those_of_the_attempt() -> None:
+def test_the_cluster_message_is_that_of_the_attempt() -> None:
     found = diagnose(
         kube.job(active=1),
         [kube.waiting("CreateContainerConfigError", 'secret "redis" not found')],
@@ -122,7 +122,7 @@ def test_the_clusters_words_are_those_of_the_attempt() -> None:
     assert told == found.body()
 
 
-def test_the_clusters_words_of_another_reason_are_passed_over() -> None:
+def test_a_cluster_message_of_another_reason_is_ignored() -> None:
     found = diagnose(
         kube.job(active=1),
         [kube.waiting("CreateContainerConfigError", 'secret "redis" not found')],
@@ -139,7 +139,7 @@ def test_the_clusters_words_of_another_reason_are_passed_over() -> None:
     assert told["summary"] == "It is gone."
 
 
-def test_memory_that_the_worker_reported_is_told_beside_the_limit() -> None:
+def test_memory_reported_by_the_worker_is_shown_beside_the_limit() -> None:
     found = diagnose(kube.job(failed=1), [kube.terminated(137, "OOMKilled")], [])
     assert found is not None
     facts = {"peak_bytes": 4 * 10**9}
@@ -194,13 +194,13 @@ def test_a_worker_that_runs_or_succeeded_has_nothing_to_tell(
     )
 
 
-def test_what_is_kept_of_a_pod_gives_way_to_the_pod() -> None:
-    kept = [remember(kube.unscheduled("0/1 nodes are available: 1 Insufficient cpu."))]
+def test_a_current_pod_replaces_its_stored_evidence() -> None:
+    kept = [reduce_pod(kube.unscheduled("0/1 nodes are available: 1 Insufficient cpu."))]
     assert diagnose(kube.job(active=1), [kube.running()], [], kept=kept) is None
 
 
 def test_the_last_that_was_kept_of_a_pod_counts() -> None:
-    kept = [remember(kube.running()), remember(kube.terminated(3))]
+    kept = [reduce_pod(kube.running()), reduce_pod(kube.terminated(3))]
     found = diagnose(None, [], [], kept=kept)
     assert found is not None
     assert found.category is FailureReason.EXIT_CODE

@@ -12,9 +12,9 @@ from jobs.contract import FailureReason as R
 from jobs.diagnosis.kubernetes import (
     Diagnosis,
     diagnose,
-    remember,
-    remember_event,
-    remember_job,
+    reduce_event,
+    reduce_job,
+    reduce_pod,
 )
 from tests.fakes.kubernetes.api import Api
 from tests.fakes.kubernetes.cluster import Cluster, Settings
@@ -40,15 +40,15 @@ class Watched:
         Api(self.cluster).handle(Request(method, path, {}, {}, json.dumps(body).encode()))
 
     def keep(self) -> None:
-        self.kept.extend(remember(version.obj) for version in self.cluster.store.all(PODS))
+        self.kept.extend(reduce_pod(version.obj) for version in self.cluster.store.all(PODS))
 
     def delete_job(self) -> None:
         self._call("DELETE", f"{PATH}/one", {"propagationPolicy": "Background"})
 
     def told(self) -> Diagnosis | None:
-        job = next((remember_job(version.obj) for version in self.cluster.store.all(JOBS)), None)
-        pods = [remember(version.obj) for version in self.cluster.store.all(PODS)]
-        events = [remember_event(version.obj) for version in self.cluster.store.all(EVENTS)]
+        job = next((reduce_job(version.obj) for version in self.cluster.store.all(JOBS)), None)
+        pods = [reduce_pod(version.obj) for version in self.cluster.store.all(PODS)]
+        events = [reduce_event(version.obj) for version in self.cluster.store.all(EVENTS)]
         return diagnose(job, pods, events, kept=self.kept)
 
     def category(self) -> R | None:
@@ -104,7 +104,7 @@ def test_all_that_the_fake_can_do_is_looked_at() -> None:
 
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("seconds", [0, 5, 120])
-def test_what_keeps_a_worker_from_running_is_told_until_it_is_mended(
+def test_the_cause_of_a_waiting_worker_is_reported_until_it_is_fixed(
     start: Start, seconds: int
 ) -> None:
     watched = Watched(PodScript(start))
@@ -117,14 +117,14 @@ def test_what_keeps_a_worker_from_running_is_told_until_it_is_mended(
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_what_ends_a_worker_is_told(act: Act) -> None:
+def test_the_cause_of_an_ended_worker_is_reported(act: Act) -> None:
     watched = Watched(PodScript())
     watched.cluster.act("one", act, exit_code=3)
     assert watched.category() is ACTS[act]
 
 
 @pytest.mark.parametrize("act", [act for act in ACTS if act not in (Act.OUT_OF_MEMORY, Act.EXIT)])
-def test_what_ends_a_worker_is_told_while_it_does_not_listen(act: Act) -> None:
+def test_the_cause_of_an_ended_worker_is_reported_if_it_ignores_sigterm(act: Act) -> None:
     watched = Watched(PodScript(stop_seconds=None))
     watched.cluster.act("one", act)
     watched.keep()
@@ -136,7 +136,7 @@ def test_what_ends_a_worker_is_told_while_it_does_not_listen(act: Act) -> None:
 @pytest.mark.parametrize(
     "start", [start for start in STARTS if start not in (Start.RUNS, Start.HOLD, Start.BAD_COMMAND)]
 )
-def test_a_wait_that_its_jobs_deadline_ended_is_told_as_the_cause(start: Start) -> None:
+def test_a_wait_ended_by_the_job_deadline_is_reported_as_the_cause(start: Start) -> None:
     watched = Watched(PodScript(start))
     watched.cluster.advance(10)
     watched.keep()
@@ -146,7 +146,7 @@ def test_a_wait_that_its_jobs_deadline_ended_is_told_as_the_cause(start: Start) 
     assert (told.category, told.waiting, told.stuck) == (STARTS[start], False, False)
 
 
-def test_a_node_that_falls_silent_is_told_from_the_first_to_the_last() -> None:
+def test_each_stage_of_a_silent_node_is_reported() -> None:
     watched = Watched(PodScript())
     watched.cluster.kubelets.node_lost("node1")
     watched.cluster.advance(60)
@@ -174,7 +174,7 @@ def test_a_node_that_comes_back_in_time_has_nothing_to_tell() -> None:
     assert watched.category() is None
 
 
-def test_a_job_that_somebody_deleted_is_told_as_that() -> None:
+def test_a_deleted_job_is_reported_as_deleted() -> None:
     watched = Watched(PodScript())
     watched.delete_job()
     watched.cluster.advance(40)

@@ -15,9 +15,9 @@ from jobs.contract import FailureReason
 from jobs.diagnosis.kubernetes import (
     diagnose,
     diagnose_refusal,
-    remember,
-    remember_event,
-    remember_job,
+    reduce_event,
+    reduce_job,
+    reduce_pod,
 )
 from tests.launchers import kube
 
@@ -141,7 +141,7 @@ def test_no_mutilated_input_raises(data: st.DataObject) -> None:
 
 @given(value=ODD)
 def test_anything_can_be_remembered(value: Any) -> None:
-    for cut in (remember, remember_event, remember_job):
+    for cut in (reduce_pod, reduce_event, reduce_job):
         assert json.dumps(cut(value))
         assert json.dumps(
             cut(
@@ -160,7 +160,7 @@ def test_anything_can_be_remembered(value: Any) -> None:
     reason=st.from_regex(r"[A-Z][A-Za-z]{3,20}", fullmatch=True),
     message=st.from_regex(r"[a-z]{4,12}( [a-z]{4,12}){0,4}", fullmatch=True),
 )
-def test_an_unknown_wait_is_told_in_the_words_of_the_cluster(reason: str, message: str) -> None:
+def test_an_unknown_wait_shows_the_cluster_message(reason: str, message: str) -> None:
     found = diagnose(kube.job(active=1), [kube.waiting(f"New{reason}", message)], [])
     assert found is not None
     assert f"New{reason}: {message}" in found.raw
@@ -168,7 +168,7 @@ def test_an_unknown_wait_is_told_in_the_words_of_the_cluster(reason: str, messag
 
 
 @pytest.mark.parametrize("reason", ["Error", "Unheard", ""])
-def test_an_unknown_end_is_told_in_the_words_of_the_cluster(reason: str) -> None:
+def test_an_unknown_end_shows_the_cluster_message(reason: str) -> None:
     found = diagnose(
         kube.job(failed=1),
         [kube.pod(phase="Failed", reason=reason, message="a strange thing happened")],
@@ -179,7 +179,7 @@ def test_an_unknown_end_is_told_in_the_words_of_the_cluster(reason: str) -> None
     assert "a strange thing happened" in found.raw
 
 
-def test_an_unknown_refusal_is_told_in_the_words_of_the_cluster() -> None:
+def test_an_unknown_refusal_shows_the_cluster_message() -> None:
     found = diagnose_refusal("a strange thing happened")
     assert "a strange thing happened" in found.summary
     assert found.category is FailureReason.LAUNCH_FAILED
@@ -194,16 +194,16 @@ def test_an_unknown_refusal_is_told_in_the_words_of_the_cluster() -> None:
         lambda: kube.unscheduled("no"),
     ],
 )
-def test_what_is_remembered_of_a_pod_holds_no_environment(make: Any) -> None:
-    kept = json.dumps(remember(make()))
+def test_stored_evidence_of_a_pod_holds_no_environment(make: Any) -> None:
+    kept = json.dumps(reduce_pod(make()))
     assert TOKEN not in kept
     assert "0f0e0d0c-0000" in kept  # its name is there
     assert "JOB_TOKEN" not in kept
     assert set(json.loads(kept)["spec"]) <= {"nodeName"}
 
 
-def test_what_is_remembered_of_a_job_holds_no_environment() -> None:
-    kept = json.dumps(remember_job(kube.job(active=1)))
+def test_stored_evidence_of_a_job_holds_no_environment() -> None:
+    kept = json.dumps(reduce_job(kube.job(active=1)))
     assert TOKEN not in kept
     assert "JOB_TOKEN" not in kept
 
@@ -213,7 +213,7 @@ def test_a_token_that_the_workers_log_repeats_is_taken_out() -> None:
         1,
         message=f"traceback\nurllib: Bearer {TOKEN}x1234 and {TOKEN} and redis://:hunter2hunter2@redis:6379/0",
     )
-    for told in (json.dumps(remember(pod)), repr(diagnose(kube.job(failed=1), [pod], []))):
+    for told in (json.dumps(reduce_pod(pod)), repr(diagnose(kube.job(failed=1), [pod], []))):
         assert TOKEN not in told
         assert "hunter2hunter2" not in told
         assert "traceback" in told
@@ -221,31 +221,31 @@ def test_a_token_that_the_workers_log_repeats_is_taken_out() -> None:
 
 def test_what_a_database_refuses_is_not_kept() -> None:
     pod = kube.terminated(1, message="a\x00b \ud800 c")
-    for told in (remember(pod), diagnose(kube.job(failed=1), [pod], [])):
+    for told in (reduce_pod(pod), diagnose(kube.job(failed=1), [pod], [])):
         assert "a�b ? c" in str(told)
         assert str(told).encode()
     assert diagnose_refusal("a\x00b").raw == "Forbidden: a�b"
 
 
-def test_remembering_what_is_remembered_changes_nothing() -> None:
+def test_storing_stored_evidence_changes_nothing() -> None:
     pod, job, event = (
         kube.terminated(137, "OOMKilled", "x"),
         kube.job(active=1),
         kube.event("Killing", "Stopping container worker"),
     )
-    assert remember(remember(pod)) == remember(pod)
-    assert remember_job(remember_job(job)) == remember_job(job)
-    assert remember_event(remember_event(event)) == remember_event(event)
+    assert reduce_pod(reduce_pod(pod)) == reduce_pod(pod)
+    assert reduce_job(reduce_job(job)) == reduce_job(job)
+    assert reduce_event(reduce_event(event)) == reduce_event(event)
 
 
 @pytest.mark.parametrize(
     "scene", _scenes(), ids=["unschedulable", "image", "late", "memory", "quota", "lost"]
 )
-def test_what_is_remembered_is_enough(scene: dict[str, Any]) -> None:
+def test_stored_evidence_is_sufficient(scene: dict[str, Any]) -> None:
     cut = {
-        "job": scene["job"] and remember_job(scene["job"]),
-        "pods": [remember(pod) for pod in scene["pods"]],
-        "events": [remember_event(event) for event in scene.get("events", [])],
-        "kept": [remember(pod) for pod in scene.get("kept", [])],
+        "job": scene["job"] and reduce_job(scene["job"]),
+        "pods": [reduce_pod(pod) for pod in scene["pods"]],
+        "events": [reduce_event(event) for event in scene.get("events", [])],
+        "kept": [reduce_pod(pod) for pod in scene.get("kept", [])],
     }
     assert _diagnosed(cut) == _diagnosed(scene) != None  # noqa: E711 - both are there, and the same

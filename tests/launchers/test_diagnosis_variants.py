@@ -14,9 +14,9 @@ from jobs.contract import FailureReason as R
 from jobs.diagnosis.kubernetes import (
     Diagnosis,
     diagnose,
-    remember,
-    remember_event,
-    remember_job,
+    reduce_event,
+    reduce_job,
+    reduce_pod,
 )
 from jobs.reasons import FINAL_REASONS, SHORTAGE_REASONS
 from tests.launchers import kube
@@ -161,9 +161,9 @@ def test_a_variant_is_explained(case: str, cut: bool) -> None:
     job, pods, events, nodes = _objects(case)
     if cut:
         job, pods, events = (
-            remember_job(job),
-            [remember(pod) for pod in pods],
-            [remember_event(event) for event in events],
+            reduce_job(job),
+            [reduce_pod(pod) for pod in pods],
+            [reduce_event(event) for event in events],
         )
     for rights in (nodes, None) if case.startswith("sch-") else (nodes,):
         found = diagnose(job, pods, events, nodes=rights, claimed=expected.claimed)
@@ -191,7 +191,7 @@ def test_a_variant_is_decided(case: str) -> None:
     )
 
 
-def test_a_suspension_is_told_while_the_worker_stops() -> None:
+def test_a_suspension_is_reported_while_the_worker_stops() -> None:
     job, pods, events = (
         _read("suspended-while-running", "2-stopping", name) for name in ("job", "pods", "events")
     )
@@ -228,7 +228,7 @@ def test_what_ends_before_the_claim_is_never_counted(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", TAINTS, ids=[case.name for case in TAINTS])
-def test_nobody_is_told_to_tolerate_a_state_of_a_node(case: Case) -> None:
+def test_no_advice_says_to_tolerate_a_node_condition(case: Case) -> None:
     found = diagnose(case.job, case.pods, case.events, nodes=case.nodes)
     assert found is not None
     assert TOLERATE not in words_of(found)
@@ -239,7 +239,7 @@ def test_an_exit_report_shows_that_it_was_our_worker() -> None:
     pod = kube.terminated(
         0, "Completed", '{"code": 0, "at": "2026-11-25T10:00:50+00:00"}', phase="Succeeded"
     )
-    found = diagnose(None, [], [], kept=[remember(pod)], claimed=False)
+    found = diagnose(None, [], [], kept=[reduce_pod(pod)], claimed=False)
     assert found is not None
     assert (found.category, found.counts) == (R.WORKER_LOST, False)
     assert (

@@ -45,7 +45,7 @@ def test_lines_of_a_log_are_not_an_exit_report(text: object) -> None:
     assert read_exit_report(text) is None
 
 
-def test_what_nobody_may_say_is_not_believed() -> None:
+def test_forged_exit_report_fields_are_ignored() -> None:
     said = read_exit_report(
         _said(
             reason="everything_is_fine",

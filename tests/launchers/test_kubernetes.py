@@ -84,7 +84,9 @@ def _in_time(ready: Callable[[], bool]) -> bool:
         return False
 
 
-def test_a_worker_is_made_seen_and_ends(fake: FakeKubernetes, launcher: KubernetesLauncher) -> None:
+def test_a_worker_is_created_observed_and_ends(
+    fake: FakeKubernetes, launcher: KubernetesLauncher
+) -> None:
     spec = _spec()
     uid = _launch(launcher, spec)
     seen = _seen(launcher, spec)
@@ -154,7 +156,7 @@ def test_a_429_says_when(fake: FakeKubernetes, launcher: KubernetesLauncher) -> 
     assert later.value.seconds == 7
 
 
-def test_a_quota_is_a_wait_that_is_told(fake: FakeKubernetes, launcher: KubernetesLauncher) -> None:
+def test_a_quota_is_a_reported_wait(fake: FakeKubernetes, launcher: KubernetesLauncher) -> None:
     fake.fault(Fault.QUOTA, verb="create", resource="jobs")
     with pytest.raises(LaunchLater) as later:
         _launch(launcher, _spec())
@@ -260,7 +262,7 @@ def test_a_worker_is_gone_when_its_own_container_has_ended(
 
 
 @pytest.mark.parametrize("sees", [True, False])
-def test_a_right_that_is_missing_is_a_wait_that_is_told(
+def test_a_missing_permission_is_a_reported_wait(
     fake: FakeKubernetes, launcher: KubernetesLauncher, sees: bool
 ) -> None:
     fake.fault(Fault.FORBIDDEN, verb="create", resource="jobs")
@@ -301,7 +303,7 @@ def test_nobody_is_talked_to_without_tls_checks(fake: FakeKubernetes, old: str, 
         _launcher(fake, kubeconfig_file=str(unsafe)).observe()
 
 
-def test_a_worker_is_asked_to_stop_and_its_pod_has_its_grace(
+def test_a_worker_gets_sigterm_and_its_pod_gets_its_grace_period(
     fake: FakeKubernetes, launcher: KubernetesLauncher
 ) -> None:
     spec = _spec()
@@ -314,7 +316,7 @@ def test_a_worker_is_asked_to_stop_and_its_pod_has_its_grace(
     assert fake.counts() == {"jobs": 0, "pods": 0}
 
 
-def test_what_a_late_look_does_not_show_is_asked_for(fake: FakeKubernetes) -> None:
+def test_a_job_missing_from_a_stale_watch_is_read_directly(fake: FakeKubernetes) -> None:
     launcher = _launcher(fake, follow=True)
     assert launcher.observe() == []
     spec = _spec()
@@ -366,7 +368,7 @@ def test_the_mirror_holds_no_token(fake: FakeKubernetes) -> None:
 
 
 @pytest.mark.parametrize("trouble", ["cut", "gone", "end", "silence"])
-def test_a_watch_that_breaks_goes_on(
+def test_an_interrupted_watch_continues(
     fake: FakeKubernetes, trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobs.clusters.launchers.kubernetes.mirror.SILENCE_SECONDS", 0.5)
@@ -385,7 +387,7 @@ def test_a_watch_that_breaks_goes_on(
     launcher.close()
 
 
-def test_a_change_wakes_who_waits(fake: FakeKubernetes) -> None:
+def test_a_change_wakes_waiting_clients(fake: FakeKubernetes) -> None:
     launcher = _launcher(fake, follow=True)
     launcher.observe()
     launcher.wait_for_change(0)

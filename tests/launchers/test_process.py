@@ -114,7 +114,7 @@ def test_a_name_of_another_attempt_is_refused(launcher: ProcessLauncher) -> None
         launcher.launch(_spec(), still_wanted=lambda: True)
 
 
-def test_a_worker_of_another_installation_is_neither_seen_nor_touched(
+def test_a_worker_of_another_installation_is_ignored(
     launcher: ProcessLauncher,
 ) -> None:
     spec = _spec()
@@ -247,7 +247,7 @@ def test_no_secret_of_ours_reaches_a_worker(
     assert not {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "WORKER_KEYS"} & environment.keys()
 
 
-def test_a_change_is_noticed_without_waiting_for_the_next_look(launcher: ProcessLauncher) -> None:
+def test_a_change_is_noticed_without_waiting_for_the_next_poll(launcher: ProcessLauncher) -> None:
     spec = _spec()
     launcher.launch(spec, still_wanted=lambda: True)
     threading.Timer(
@@ -273,7 +273,7 @@ ProcessLauncher(Path({str(tmp_path)!r}), installation="ours", argv=[sys.executab
 
 
 @pytest.mark.parametrize(("count", "seen"), [(0, ""), (1, "3")])
-def test_a_worker_sees_a_gpu_only_when_its_job_asked_for_one(
+def test_a_worker_sees_a_gpu_only_if_its_job_requests_one(
     count: int, seen: str, launcher: ProcessLauncher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")

@@ -63,7 +63,7 @@ def test_an_old_log_of_which_nothing_is_new_adds_nothing() -> None:
     assert _rest(lines[:10], b"".join(lines)) == b""
 
 
-def test_a_traceback_of_the_supervisor_is_told_as_stderr() -> None:
+def test_a_traceback_of_the_supervisor_is_reported_as_stderr() -> None:
     lines = [_line(1), _line(2)]
     printed = [lines[0], b"Traceback (most recent call last):\n", lines[1], b"MemoryError\n"]
     rest = _rest(printed, lines[0]).splitlines()
@@ -74,6 +74,6 @@ def test_a_traceback_of_the_supervisor_is_told_as_stderr() -> None:
     ]
 
 
-def test_a_worker_that_printed_nothing_of_ours_has_its_words_kept() -> None:
+def test_the_output_of_a_worker_without_markers_is_kept() -> None:
     rest = _rest([b"exec /usr/local/bin/python: no such file\n"], b"")
     assert rest.endswith(b" stderr F exec /usr/local/bin/python: no such file\n")

@@ -36,6 +36,7 @@ async def _messages(
     return got
 
 
+@pytest.mark.quiet
 async def test_the_end_is_found_within_six_seconds_without_any_message() -> None:
     job = await database_sync_to_async(make.job)()
     made = await database_sync_to_async(token_create)(

@@ -61,7 +61,8 @@ async def test_a_job_with_two_attempts_is_followed_from_one_log_into_the_next(st
     _assert_whole(stack, job, got)
 
 
-async def test_the_end_is_told_within_six_seconds_over_a_line_that_loses_messages(
+@pytest.mark.quiet
+async def test_the_end_arrives_within_six_seconds_over_a_lossy_connection(
     stack: Stack,
 ) -> None:
     jobs = [
@@ -94,6 +95,7 @@ def _assert_lossy(stack: Stack) -> None:
     assert sent.count("2") > 0
 
 
+@pytest.mark.quiet
 async def test_a_list_shows_the_end_within_six_seconds_over_a_line_that_loses_messages(
     stack: Stack,
 ) -> None:
@@ -122,7 +124,7 @@ async def test_a_list_shows_the_end_within_six_seconds_over_a_line_that_loses_me
     _assert_lossy(stack)
 
 
-async def test_an_ended_job_is_told_whole_and_ended_at_once(stack: Stack) -> None:
+async def test_an_ended_job_sends_everything_and_closes_at_once(stack: Stack) -> None:
     job = await asyncio.to_thread(stack.submit, "echo one")
     await asyncio.to_thread(stack.assert_whole_log, job)
     got = await follow(_base(stack), job, _token(stack))
@@ -148,7 +150,7 @@ async def _close_code(stack: Stack, path: str, headers: dict[str, str]) -> int |
         ("/ws/nothing/", True, 4404),
     ],
 )
-async def test_who_may_not_see_it_is_told_by_a_code_a_browser_can_read(
+async def test_a_forbidden_client_gets_a_close_code_a_browser_can_read(
     stack: Stack, path: str, token: bool, code: int
 ) -> None:
     headers = {"Authorization": f"Bearer {_token(stack)}"} if token else {}

@@ -56,7 +56,7 @@ def test_a_member_gets_another_role_leaves_and_comes_back(
     assert _roles(stack) == {me: "maintainer"}
 
 
-def test_a_user_that_is_none_is_told_at_the_field_and_stays_typed(
+def test_an_unknown_user_is_reported_at_the_field_and_stays_typed(
     stack: Stack, person: httpx.Client
 ) -> None:
     answer = _send(person, f"/projects/{SLUG}/members/", username="nobody-yet", role="viewer")

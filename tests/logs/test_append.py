@@ -76,7 +76,7 @@ def test_a_fenced_attempt_still_delivers_its_log() -> None:
         make.LINE + b"x" * 17_000 + b"\n",
     ],
 )
-def test_what_is_no_line_is_refused(data: bytes) -> None:
+def test_an_invalid_line_is_refused(data: bytes) -> None:
     attempt = make.claimed()
     with pytest.raises(Invalid):
         log_append(attempt_id=attempt.id, offset=0, data=data)

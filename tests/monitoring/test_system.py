@@ -44,7 +44,7 @@ def _system(boss: Caller) -> Any:
     return answer.json()
 
 
-def test_only_site_administrators_see_it_and_others_are_told_so() -> None:
+def test_only_site_administrators_see_it_and_others_get_403() -> None:
     answer = Caller(make.user("clerk", is_staff=True)).get("system/")
     assert (answer.status_code, answer.json()["message"]) == (
         403,
@@ -52,7 +52,7 @@ def test_only_site_administrators_see_it_and_others_are_told_so() -> None:
     )
 
 
-def test_all_is_well_in_a_fresh_installation(boss: Caller) -> None:
+def test_a_fresh_installation_is_healthy(boss: Caller) -> None:
     told = _system(boss)
     assert told["headline"] == {"level": "ok", "message": "Everything is healthy.", "remedy": ""}
     assert {row["component"]: row["state"] for row in told["components"]} == dict.fromkeys(
@@ -67,7 +67,7 @@ def test_all_is_well_in_a_fresh_installation(boss: Caller) -> None:
     assert 0 < told["storage"]["artifact_free_bytes"] <= told["storage"]["artifact_total_bytes"]
 
 
-def test_a_running_worker_is_shown_with_its_last_use_against_its_limits_and_the_room_it_holds(
+def test_a_running_worker_is_shown_with_its_usage_limits_and_held_capacity(
     boss: Caller,
 ) -> None:
     attempt = make.claimed(
@@ -169,7 +169,7 @@ def test_a_loop_that_never_ran_is_away(boss: Caller) -> None:
     assert told["headline"]["message"] == "The reconciler is not running."
 
 
-def test_a_process_that_was_replaced_is_left_out(boss: Caller) -> None:
+def test_a_replaced_process_is_omitted(boss: Caller) -> None:
     now = utc_now()
     LoopBeat.objects.all().delete()
     before = now - dt.timedelta(hours=2)
@@ -202,14 +202,16 @@ def test_a_process_that_was_replaced_is_left_out(boss: Caller) -> None:
     assert told["headline"]["level"] == "ok", "another reconciler works"
 
 
-def test_redis_away_is_told_and_the_answer_still_comes(boss: Caller, settings: Any) -> None:
+def test_unreachable_redis_is_reported_and_the_response_still_arrives(
+    boss: Caller, settings: Any
+) -> None:
     settings.ENV = dataclasses.replace(settings.ENV, redis_url="redis://127.0.0.1:1/0")
     told = _system(boss)
     assert told["headline"]["message"] == "Redis does not answer."
     assert not told["versions"].keys() & {"redis", "valkey"}
 
 
-def test_a_cluster_that_does_not_answer_and_a_pause_are_told(boss: Caller) -> None:
+def test_an_unreachable_cluster_and_a_pause_are_reported(boss: Caller) -> None:
     make.admitted()
     limit_set(scope="global", key="", actor="test", max_jobs=None, paused=True)
     assert _system(boss)["headline"]["message"] == "All starts are paused."

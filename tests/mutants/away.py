@@ -10,7 +10,7 @@ AWAY = (
 """,
         """        return self.cluster_seconds >= self.grace_seconds
 """,
-        "tests/scenarios/test_away.py::test_heard_of_while_the_api_server_is_away_it_runs_to_its_own_time_limit",
+        "tests/scenarios/test_away.py::test_with_heartbeats_but_no_api_server_it_runs_to_its_own_timeout",
     ),
     Mutant(
         "a heartbeat in the moment of the end is overlooked",
@@ -23,7 +23,7 @@ AWAY = (
 """,
         """    worker_seconds = web_seconds - marked_from if marked_from is not None else 0.0
 """,
-        "tests/jobs/test_away.py::test_a_heartbeat_in_the_same_moment_is_seen_or_refused",
+        "tests/jobs/test_away.py::test_a_concurrent_heartbeat_is_counted_or_refused",
     ),
     Mutant(
         "an absence that nobody looked at counts",
@@ -45,7 +45,7 @@ AWAY = (
         WHEN excluded.beat_at > web.beat_at + make_interval(secs => %(gap)s)
         THEN extract(epoch FROM excluded.beat_at - web.beat_at) ELSE 0 END
 """,
-        "tests/scenarios/test_away.py::test_web_down_for_longer_than_the_grace_gives_up_nobody",
+        "tests/scenarios/test_away.py::test_web_down_for_longer_than_the_grace_period_loses_no_worker",
     ),
     Mutant(
         "a cancel waits for a cluster that never comes back",
@@ -60,7 +60,7 @@ AWAY = (
         return Action(Verb.FENCE)
     if row.claimed_at is None:
         return _unclaimed_away""",
-        "tests/scenarios/test_away.py::test_away_for_ever_and_cancelled_it_ends_when_it_would_be_given_up",
+        "tests/scenarios/test_away.py::test_unreachable_and_cancelled_it_ends_after_the_grace_period",
     ),
     Mutant(
         "a worker that was given up is left alone when its cluster is back",

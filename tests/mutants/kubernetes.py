@@ -11,7 +11,7 @@ KUBERNETES = (
 """,
         """        return observation.has_ended(jobs, pods, lost_before=lost_before)
 """,
-        "tests/launchers/test_kubernetes.py::test_what_a_late_look_does_not_show_is_asked_for",
+        "tests/launchers/test_kubernetes.py::test_a_job_missing_from_a_stale_watch_is_read_directly",
     ),
     Mutant(
         "a 403 is believed without a look",
@@ -54,7 +54,7 @@ KUBERNETES = (
 """,
         """    return False
 """,
-        "tests/scenarios/test_named.py::test_node_away_for_ever_and_cancel",
+        "tests/scenarios/test_named.py::test_cancel_on_a_node_that_never_returns",
     ),
     Mutant(
         "a pod's log is appended without its joint",
@@ -80,7 +80,7 @@ KUBERNETES = (
                 )
                 return
 """,
-        "tests/launchers/test_kubernetes.py::test_a_watch_that_breaks_goes_on",
+        "tests/launchers/test_kubernetes.py::test_an_interrupted_watch_continues",
     ),
     Mutant(
         "who waits for room is launched anew as often as who does not start",
@@ -89,7 +89,7 @@ KUBERNETES = (
         limit = capacity_wait(row.number, limit)
     elif""",
         """    if""",
-        "tests/scenarios/test_named.py::test_who_waits_for_room_is_launched_anew_less_and_less_often_and_has_its_time_to_start_at_last",
+        "tests/scenarios/test_named.py::test_a_launch_without_capacity_is_retried_with_backoff_and_starts_at_last",
     ),
     Mutant(
         "who had room at last is ended for the time it waited",
@@ -97,7 +97,7 @@ KUBERNETES = (
         """    state = _placed(state, evidence)
 """,
         "",
-        "tests/scenarios/test_named.py::test_who_waits_for_room_is_launched_anew_less_and_less_often_and_has_its_time_to_start_at_last",
+        "tests/scenarios/test_named.py::test_a_launch_without_capacity_is_retried_with_backoff_and_starts_at_last",
     ),
     Mutant(
         "a launch that is never allowed counts",
@@ -106,7 +106,7 @@ KUBERNETES = (
 """,
         """    return None
 """,
-        "tests/scenarios/test_named.py::test_403_of_every_launch_fails_nobody_however_long_that_lasts",
+        "tests/scenarios/test_named.py::test_a_403_of_every_launch_fails_no_job_however_long_that_lasts",
     ),
     Mutant(
         "a launch that hangs holds up the sweep",

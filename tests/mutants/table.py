@@ -54,7 +54,7 @@ TABLE = (
 """,
         """        cursor.execute("SELECT 1")
 """,
-        "tests/api/test_clusters.py::test_a_cluster_is_not_taken_away_under_a_pass_that_is_placing_work_on_it",
+        "tests/api/test_clusters.py::test_a_cluster_is_not_removed_during_an_admission_pass",
     ),
     Mutant(
         "workers are moved away under their attempts",
@@ -137,7 +137,7 @@ TABLE = (
         cursor.execute("SELECT nextval(pg_get_serial_sequence('jobs_jobevent', 'id'))")
         last = max(last, cursor.fetchone()[0])
 """,
-        "tests/jobs/test_events.py::test_a_later_event_is_not_seen_before_an_earlier_one",
+        "tests/jobs/test_events.py::test_a_later_event_is_not_visible_before_an_earlier_one",
     ),
     Mutant(
         "a second claim_id accepted",
@@ -172,7 +172,7 @@ TABLE = (
         "jobs/reconcile/once.py",
         "        if earlier is None or earlier.fence() != row.fence():\n            continue",
         "        if False:\n            continue",
-        "tests/jobs/test_reconcile.py::test_a_worker_that_claims_while_the_list_is_made_is_left_alone",
+        "tests/jobs/test_reconcile.py::test_a_worker_that_claims_during_the_listing_is_kept",
         more=(
             (
                 "jobs/reconcile/once.py",
@@ -186,7 +186,7 @@ TABLE = (
         "jobs/admission/decide.py",
         "    yield Check(WaitRule.PREVIOUS_ATTEMPT, not job.previous_alive)\n",
         "    yield Check(WaitRule.PREVIOUS_ATTEMPT, True)\n",
-        "tests/jobs/test_reconcile.py::test_the_next_attempt_waits_until_the_one_before_is_seen_gone",
+        "tests/jobs/test_reconcile.py::test_the_next_attempt_waits_until_the_previous_one_is_observed_gone",
     ),
     Mutant(
         "finish accepted before the log is whole",
@@ -253,7 +253,7 @@ TABLE = (
         "jobs/admission/snapshot.py",
         '    rows = Attempt.objects.filter(gone_at__isnull=True).values_list(\n        "job_id",',
         '    rows = Attempt.objects.filter(gone_at__isnull=True, ended_at__isnull=True).values_list(\n        "job_id",',
-        "tests/jobs/test_admit.py::test_room_is_held_until_the_worker_is_seen_gone",
+        "tests/jobs/test_admit.py::test_capacity_is_held_until_the_worker_is_observed_gone",
         (
             (
                 "jobs/admission/snapshot.py",

@@ -69,7 +69,7 @@ def test_one_sees_the_projects_one_is_a_member_of(project: Project) -> None:
     assert not projects_visible_to(make.user("stranger")).exists()
 
 
-def test_an_archived_project_is_seen_and_not_changed(project: Project) -> None:
+def test_an_archived_project_is_read_only(project: Project) -> None:
     demand_active(project)
     project.status = ProjectStatus.ARCHIVED
     with pytest.raises(ProjectArchived):

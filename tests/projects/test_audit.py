@@ -41,7 +41,7 @@ def _as(user: Any) -> Client:
     )
 
 
-def test_changes_of_members_say_who_made_them() -> None:
+def test_changes_of_members_name_their_author() -> None:
     project = make.project()
     make.user("bob")
     client = _as(project.created_by)

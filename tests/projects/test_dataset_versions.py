@@ -68,7 +68,7 @@ def test_an_upload_says_which_columns_differ_from_the_version_before(caller: Cal
     assert caller.get(f"{BASE}t/versions/2/").json()["column_changes"] == second["column_changes"]
 
 
-def test_another_version_can_be_made_current_and_the_next_upload_takes_over(
+def test_another_version_can_become_current_until_the_next_upload(
     caller: Caller, project: Project
 ) -> None:
     for content in (b"a\n1\n", b"a\n2\n3\n"):

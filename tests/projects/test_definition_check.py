@@ -172,7 +172,7 @@ def test_both_endpoints_answer_hostile_sql(caller: Caller) -> None:
     ],
     ids=lambda text: text[:24],
 )
-def test_what_the_parser_says_is_told_in_our_words(query: str, said: str, unsaid: str) -> None:
+def test_parser_errors_are_translated(query: str, said: str, unsaid: str) -> None:
     with pytest.raises(BadQuery) as refused:
         parse_query(query)
     assert said in str(refused.value)

@@ -212,7 +212,7 @@ def test_it_is_saved_with_a_warning(caller: Caller) -> None:
     assert "temp_max" in body["warnings"][0]["message"]
 
 
-def test_an_unchanged_definition_is_no_new_version(caller: Caller) -> None:
+def test_an_unchanged_definition_creates_no_version(caller: Caller) -> None:
     definition = {"steps": [READ, _sql("SELECT city FROM weather")]}
     first = caller.post(PIPELINES, {"name": "p", "definition": definition})
     turned = {"steps": [dict(reversed(step.items())) for step in definition["steps"]]}

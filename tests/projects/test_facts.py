@@ -38,7 +38,7 @@ def test_every_kind_of_column_has_its_facts(tmp_path: Path) -> None:
     }
 
 
-def test_infinity_is_no_end(tmp_path: Path) -> None:
+def test_infinity_is_not_an_end(tmp_path: Path) -> None:
     assert _columns(tmp_path, b"x\n1.5\ninf\n") == {"x": {"missing": 0, "distinct": 2}}
 
 

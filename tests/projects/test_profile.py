@@ -56,7 +56,7 @@ def _profile(caller: Caller, version: str = "latest") -> Any:
     return answer.json()
 
 
-def test_who_cannot_wait_gets_only_what_was_computed_before(caller: Caller) -> None:
+def test_a_reader_that_cannot_wait_gets_only_cached_results(caller: Caller) -> None:
     _upload(caller, CSV)
     path = "projects/demo/datasets/t/versions/1/profile/?stored="
     early = caller.get(f"{path}true")
@@ -274,7 +274,7 @@ def test_two_that_ask_at_once_get_one_answer(
     assert DatasetProfile.objects.get().fault == ""
 
 
-def test_a_table_that_takes_too_much_computing_is_told_so_for_good(
+def test_a_table_over_the_cpu_limit_fails_permanently(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _upload(caller, CSV)
@@ -288,9 +288,7 @@ def test_a_table_that_takes_too_much_computing_is_told_so_for_good(
     assert _profile(caller) == shown
 
 
-def test_what_may_go_well_at_another_time_is_not_kept(
-    caller: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_temporary_error_is_not_cached(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     _upload(caller, CSV)
     for name, value in (("WAIT_SECONDS", 0.0), ("SECONDS_MAX", -1)):
         with monkeypatch.context() as bounds:
@@ -305,7 +303,7 @@ def test_what_may_go_well_at_another_time_is_not_kept(
     assert _profile(caller)["fault"] == ""
 
 
-def test_a_file_that_is_damaged_in_the_storage_is_told_so_and_one_that_is_gone_is_an_error(
+def test_a_damaged_file_is_reported_and_a_missing_one_is_an_error(
     caller: Caller,
 ) -> None:
     _upload(caller, _parquet({"a": list(range(1000))}))

@@ -204,7 +204,7 @@ def _ipc(stream: bool) -> bytes:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_arrow_keeps_nanoseconds_and_words(tmp_path: Path, stream: bool) -> None:
+def test_arrow_keeps_nanoseconds_and_text(tmp_path: Path, stream: bool) -> None:
     found = read_bytes(tmp_path, _ipc(stream))
     assert types_of(found) == {"a": "BIGINT", "b": "VARCHAR", "t": "TIMESTAMP_NS", "d": "BIGINT"}
     assert rows_of(found)[1] == ("2", None, "1970-01-01 00:00:00.000000002", "2")
@@ -295,7 +295,7 @@ def test_a_workbook_is_read_below_its_title(tmp_path: Path) -> None:
     ],
     ids=range(14),
 )
-def test_what_is_no_table_is_named(tmp_path: Path, content: bytes, said: str) -> None:
+def test_a_file_that_is_not_a_table_is_named(tmp_path: Path, content: bytes, said: str) -> None:
     with pytest.raises(NotATable) as refused:
         read_bytes(tmp_path, content)
     assert said in refused.value.message
@@ -320,7 +320,7 @@ def test_the_delimiter_is_the_one_that_divides_all_rows(
     assert list(types_of(read_bytes(tmp_path, content))) == names
 
 
-def test_a_header_that_looks_like_data_is_reported_and_can_be_a_row(tmp_path: Path) -> None:
+def test_a_header_similar_to_data_is_reported_and_can_be_a_row(tmp_path: Path) -> None:
     content = b"1,Action,2006-02-15\n2,Animation,2006-02-15\n"
     found = read_bytes(tmp_path / "a", content)
     assert found.warnings[0]["message"].startswith("Line 1 looks like data (1, Action, 2006-02-15)")

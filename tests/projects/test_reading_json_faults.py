@@ -29,7 +29,7 @@ ONE_TWO = [("1",), ("2",)]
         ('[{"a":1}, // one\n {"a":2}]', jsonscan.COMMENT, 1),
     ],
 )
-def test_what_stands_between_objects_is_read_over_and_told(
+def test_text_between_objects_is_skipped_and_reported(
     tmp_path: Path, content: str, what: str, line: int
 ) -> None:
     found = read_bytes(tmp_path, content.encode())
@@ -54,7 +54,7 @@ def test_what_the_engine_reads_is_read(tmp_path: Path, content: str) -> None:
     assert rows_of(read_bytes(tmp_path, content.encode())) == ONE_TWO
 
 
-def test_not_a_number_is_missing_and_told(tmp_path: Path) -> None:
+def test_not_a_number_is_missing_and_reported(tmp_path: Path) -> None:
     found = read_bytes(tmp_path, b'[{"a": NaN}, {"a": 1.5}, {"a": -Infinity}]')
     assert (rows_of(found), codes_of(found)) == ([(None,), ("1.5",), ("-inf",)], ["missing_words"])
 

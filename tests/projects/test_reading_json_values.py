@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mimir.lib.inspection import run_sql
 from mimir.lib.reading.read import Reading
+from mimir.lib.table_shapes import ColumnInfo
 from tests.support.reading import read_bytes
 
 EXAMPLES = 25  # each reads a file or two
@@ -49,21 +50,21 @@ _rows = st.lists(_row, min_size=1, max_size=5)
 _once = settings(max_examples=EXAMPLES)
 
 
-def _read(content: str, **options: Any) -> Reading:
+def _read(content: str, **options: Any) -> tuple[Reading, list[dict[str, Any]]]:
+    """Return the reading and its rows."""
     with tempfile.TemporaryDirectory() as folder:
         found = read_bytes(Path(folder), content.encode(), **options)
         rows = run_sql(
             found.connection,
             f"SELECT {', '.join(_shown(column) for column in found.schema)} FROM ({found.rows_sql})",
         )
-        found.choices["rows"] = [
+        return found, [
             {column["name"]: value for column, value in zip(found.schema, row, strict=True)}
             for row in rows
         ]
-        return found
 
 
-def _shown(column: dict[str, Any]) -> str:
+def _shown(column: ColumnInfo) -> str:
     name = '"' + column["name"].replace('"', '""') + '"'
     nested = column["type"].endswith("]") or column["type"].startswith("STRUCT")
     return f"CAST(to_json({name}) AS VARCHAR)" if nested else name
@@ -103,15 +104,15 @@ def _told(found: Reading) -> set[str]:
 
 @_once
 @given(rows=_rows, lines=st.booleans())
-def test_values_are_those_of_the_text_or_told(rows: list[dict[str, Any]], lines: bool) -> None:
+def test_values_equal_the_text_or_are_reported(rows: list[dict[str, Any]], lines: bool) -> None:
     if len({key.casefold() for row in rows for key in row}) != len(
         {key for row in rows for key in row}
     ):
         return
     text = "\n".join(map(json.dumps, rows)) if lines or len(rows) < 2 else json.dumps(rows)
-    found = _read(text, records_path="$")
+    found, stored = _read(text, records_path="$")
     assert found.row_count == len(rows)
-    for row, read in zip(rows, found.choices["rows"], strict=True):
+    for row, read in zip(rows, stored, strict=True):
         for column in found.schema:
             name = column["name"]
             if name not in _told(found):
@@ -132,7 +133,7 @@ def test_values_are_those_of_the_text_or_told(rows: list[dict[str, Any]], lines:
 )
 def test_lists_as_rows_have_a_row_for_each_item(items: list[Any], nested: str) -> None:
     rows = [{"id": number, "v": value} for number, value in enumerate(items)]
-    found = _read(
+    found, stored = _read(
         "\n".join(map(json.dumps, rows)),
         records_path="$",
         lists="rows",
@@ -144,12 +145,12 @@ def test_lists_as_rows_have_a_row_for_each_item(items: list[Any], nested: str) -
         for row in rows
         for item in ((row["v"] or [None]) if isinstance(row["v"], list) else [row["v"]])
     ]
-    assert found.row_count == len(found.choices["rows"]) == len(expected)
-    assert [row["id"] for row in found.choices["rows"]] == [number for number, _ in expected]
+    assert found.row_count == len(stored) == len(expected)
+    assert [row["id"] for row in stored] == [number for number, _ in expected]
     column = next((column for column in found.schema if column["name"] == "v"), None)
     changed = {"nested_text", "nested_mixed", "nested_integers", "mixed_json", "missing_words"}
     if column is not None and not changed & {one["code"] for one in found.warnings}:
         assert all(
             _same(item, row["v"], column["type"])
-            for (_, item), row in zip(expected, found.choices["rows"], strict=True)
+            for (_, item), row in zip(expected, stored, strict=True)
         )

@@ -173,7 +173,7 @@ def test_which_lists_become_rows_must_be_clear(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_rows_beyond_the_limits_are_refused_before_they_are_made(
+def test_rows_beyond_the_limits_are_refused_before_they_are_built(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int, sentence: str
 ) -> None:
     monkeypatch.setattr(jsonlists, limit, value)

@@ -66,7 +66,7 @@ NO_RANGES = (
 
 
 @pytest.mark.parametrize("given", NO_RANGES)
-def test_what_is_no_range_is_refused(given: Any) -> None:
+def test_an_invalid_range_is_refused(given: Any) -> None:
     with pytest.raises(BadOptions) as refused:
         options_of({"range": given})
     assert list(refused.value.faults) == ["range"]
@@ -161,7 +161,7 @@ def test_rows_of_several_sheets_are_named_by_their_sheet(tmp_path: Path) -> None
     assert "header_row" not in found.options
 
 
-def test_names_of_sheets_are_no_dates_unless_that_is_chosen(tmp_path: Path) -> None:
+def test_names_of_sheets_are_not_dates_unless_chosen(tmp_path: Path) -> None:
     content = xlsx_of({"2025-01-01": (["n"], [1]), "2025-01-02": (["n"], [2])})
     found = read_bytes(
         tmp_path, content, sheets=["2025-01-01", "2025-01-02"], types={"sheet": "date"}

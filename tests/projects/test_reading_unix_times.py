@@ -58,7 +58,7 @@ def test_numbers_become_times_where_a_type_of_time_was_chosen(
         ("9" * 30, ["unix-seconds"], "datetime"),
     ],
 )
-def test_a_number_that_is_no_time_is_a_bad_cell(
+def test_a_number_that_is_not_a_time_is_a_bad_cell(
     tmp_path: Path, value: str, formats: list[str], kind: str
 ) -> None:
     content = _csv("0", value)
@@ -124,7 +124,7 @@ def test_a_type_of_time_without_its_format_names_the_format(tmp_path: Path) -> N
         ("time_spent", [1700000000], ""),
     ],
 )
-def test_possible_unix_times_are_told_by_name_and_values(
+def test_possible_unix_times_are_detected_by_name_and_values(
     tmp_path: Path, name: str, values: list[Any], format_name: str
 ) -> None:
     content = "".join(json.dumps({name: value, "n": 1}) + "\n" for value in values).encode()

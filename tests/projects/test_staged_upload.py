@@ -346,7 +346,7 @@ def test_a_version_that_came_meanwhile_is_not_passed_over(
     assert _objects() == 5  # two files with their tables, and the file that is still staged
 
 
-def test_a_project_without_room_takes_no_joined_table(caller: Caller, settings: Any) -> None:
+def test_a_project_over_its_quota_takes_no_joined_table(caller: Caller, settings: Any) -> None:
     _accepted(caller, b"n\n1\n")
     staged = _stage(caller, b"n\n2\n").json()
     quota._recent_bytes.clear()

@@ -176,7 +176,7 @@ def _zip(*names: str) -> bytes:
     ],
     ids=lambda value: value[:18] if isinstance(value, bytes) else "",
 )
-def test_what_is_no_table_is_refused_with_what_it_is(
+def test_a_file_that_is_not_a_table_is_refused_with_its_kind(
     tmp_path: Path, content: bytes, said: str
 ) -> None:
     with pytest.raises(NotATable) as refused:
@@ -185,7 +185,7 @@ def test_what_is_no_table_is_refused_with_what_it_is(
     assert str(tmp_path) not in refused.value.message
 
 
-def test_what_is_refused_leaves_nothing(caller: Caller) -> None:
+def test_a_refused_request_leaves_nothing(caller: Caller) -> None:
     answer = _upload(caller, b"a,b\n1,2\n1,2,3\n")
     assert (answer.status_code, answer.json()["code"]) == (400, "unreadable_file")
     assert artifacts.scratch_dir() not in answer.content.decode(), (
@@ -236,9 +236,7 @@ def test_a_parser_that_dies_is_a_sentence_for_the_user(
     assert "damaged" in answer.json()["message"]
 
 
-def test_a_crowd_of_uploads_is_asked_to_come_again(
-    caller: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_uploads_get_retry_after(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     slots = Slots(1, (), dict.fromkeys(Kind, 1))
     monkeypatch.setattr(runner, "_slots", slots)
     monkeypatch.setattr(runner, "WAIT_SECONDS", 0.01)

@@ -182,7 +182,7 @@ def test_copies_count_before_they_are_stored(caller: Caller, settings: Any) -> N
     assert _objects() == 1
 
 
-def test_a_file_that_is_no_workbook_has_no_sheets(caller: Caller) -> None:
+def test_a_file_that_is_not_a_workbook_has_no_sheets(caller: Caller) -> None:
     staged = _stage(caller, b"a,b\n1,2\n")
     assert staged["sheets"] == []
     assert (

@@ -70,7 +70,7 @@ def _over(run: World) -> None:
     assert judge(run) == []
 
 
-def test_away_for_ever_before_the_claim_it_ends_at_the_launch_time_limit(run: World) -> None:
+def test_unreachable_before_the_claim_it_ends_at_the_launch_timeout(run: World) -> None:
     _place(run).cut_off(silent=True)
     run.rounds_of(7, seconds=30)
     assert run.job.status == JobStatus.LAUNCHING
@@ -104,7 +104,7 @@ def test_away_for_a_moment_at_the_launch_time_limit_says_nothing_of_the_worker(r
     )
 
 
-def test_away_for_ever_and_running_it_is_given_up_after_the_grace(running: World) -> None:
+def test_unreachable_while_running_it_is_lost_after_the_grace_period(running: World) -> None:
     _place(running).cut_off(silent=True)
     heard_at = running.attempt().heartbeat_at
     running.rounds_of(10, seconds=60)
@@ -133,7 +133,9 @@ def test_a_grace_of_its_own(running: World) -> None:
     assert running.attempt().reason == FailureReason.HEARTBEAT_LOST
 
 
-def test_away_for_ever_and_finishing_its_room_is_free_after_the_grace(running: World) -> None:
+def test_unreachable_while_finishing_its_capacity_is_free_after_the_grace_period(
+    running: World,
+) -> None:
     _worker(running).rounds_to_run = 1
     for _ in range(3):
         running.workers.act(running.fake.ledger(running=True, env=True), set())
@@ -148,7 +150,7 @@ def test_away_for_ever_and_finishing_its_room_is_free_after_the_grace(running: W
     assert running.attempt().log_complete, "it was closed by its worker's finish"
 
 
-def test_away_for_ever_and_cancelled_it_ends_when_it_would_be_given_up(running: World) -> None:
+def test_unreachable_and_cancelled_it_ends_after_the_grace_period(running: World) -> None:
     _place(running).cut_off(silent=True)
     running.rounds_of(2, seconds=60)
     running.cancel(running.scenarios[0])
@@ -162,7 +164,7 @@ def test_away_for_ever_and_cancelled_it_ends_when_it_would_be_given_up(running: 
     _over(running)
 
 
-def test_away_for_ever_and_cancelled_before_the_claim_it_ends_at_once(run: World) -> None:
+def test_unreachable_and_cancelled_before_the_claim_it_ends_at_once(run: World) -> None:
     _place(run).cut_off(silent=True)
     run.rounds_of(2, workers_act=False)
     run.cancel(run.scenarios[0])
@@ -206,7 +208,7 @@ def test_back_after_the_grace_the_old_worker_is_refused_and_removed(running: Wor
     assert JobEvent.objects.filter(kind="job.worker_gone", data__unseen=True).count() == 1
 
 
-def test_web_down_for_longer_than_the_grace_gives_up_nobody(running: World) -> None:
+def test_web_down_for_longer_than_the_grace_period_loses_no_worker(running: World) -> None:
     """No worker gets through and no cluster answers, but nobody was there to hear them; then they have the time to come back."""
     with mock.patch("jobs.liveness.uptime.GAP_SECONDS", 100):
         _place(running).cut_off(silent=True)
@@ -223,7 +225,7 @@ def test_web_down_for_longer_than_the_grace_gives_up_nobody(running: World) -> N
         assert _away(running) is None
 
 
-def test_a_web_that_comes_and_goes_gives_up_nobody(running: World) -> None:
+def test_an_intermittent_web_loses_no_worker(running: World) -> None:
     """It is never up for long enough to be reached."""
     _place(running).cut_off(silent=True)
     for _ in range(40):
@@ -235,7 +237,7 @@ def test_a_web_that_comes_and_goes_gives_up_nobody(running: World) -> None:
     assert running.job.status == JobStatus.RUNNING
 
 
-def test_heard_of_while_the_api_server_is_away_it_runs_to_its_own_time_limit(
+def test_with_heartbeats_but_no_api_server_it_runs_to_its_own_timeout(
     running: World,
 ) -> None:
     _place(running).cut_off(silent=False)
@@ -263,7 +265,7 @@ def test_a_heartbeat_that_comes_again_begins_the_grace_anew(running: World) -> N
     assert running.attempt().reason == FailureReason.HEARTBEAT_LOST
 
 
-def test_a_cluster_that_answers_now_and_then_gives_up_nobody(running: World) -> None:
+def test_a_cluster_that_answers_intermittently_loses_no_worker(running: World) -> None:
     """A worker shown as alive is not lost, however silent: each answer restarts the grace period."""
     for _ in range(5):
         _place(running).cut_off(silent=True)

@@ -159,7 +159,7 @@ def test_403_while_the_object_exists(run: World) -> None:
     assert len(run.fake.ledger()) == 1
 
 
-def test_a_cluster_without_room_fails_nobody_however_long_that_lasts(run: World) -> None:
+def test_a_full_cluster_fails_no_job_however_long_that_lasts(run: World) -> None:
     """Each launch times out, and its job returns to its old queue position."""
     run.fake.script(start=Start.NO_CPU)
     for _hour in range(40):
@@ -177,7 +177,7 @@ def test_a_cluster_without_room_fails_nobody_however_long_that_lasts(run: World)
     _ends_well(run, JobStatus.SUCCEEDED)
 
 
-def test_who_waits_for_room_is_launched_anew_less_and_less_often_and_has_its_time_to_start_at_last(
+def test_a_launch_without_capacity_is_retried_with_backoff_and_starts_at_last(
     run: World,
 ) -> None:
     run.fake.script(start=Start.NO_CPU)
@@ -194,7 +194,7 @@ def test_who_waits_for_room_is_launched_anew_less_and_less_often_and_has_its_tim
     assert run.job.attempt == 4
 
 
-def test_403_of_every_launch_fails_nobody_however_long_that_lasts(run: World) -> None:
+def test_a_403_of_every_launch_fails_no_job_however_long_that_lasts(run: World) -> None:
     run.fake.fault(Fault.FORBIDDEN, verb="create", resource="jobs", count=None)
     run.rounds_of(100, workers_act=False, seconds=100)
     job = run.job
@@ -209,7 +209,7 @@ def test_403_of_every_launch_fails_nobody_however_long_that_lasts(run: World) ->
     _ends_well(run, JobStatus.SUCCEEDED)
 
 
-def test_403_of_everything_is_told_and_ends_once_it_is_mended(run: World) -> None:
+def test_a_403_of_everything_is_reported_and_ends_once_it_is_fixed(run: World) -> None:
     run.fake.fault(Fault.FORBIDDEN, resource="jobs", count=None)
     run.rounds_of(1, workers_act=False)
     assert run.job.status == JobStatus.LAUNCHING
@@ -231,7 +231,7 @@ def test_403_of_everything_is_told_and_ends_once_it_is_mended(run: World) -> Non
         (None, FailureReason.INTERRUPTED),
     ],
 )
-def test_a_worker_that_was_asked_to_stop_ends_by_what_the_cluster_says(
+def test_a_stopping_worker_ends_with_the_state_of_the_cluster(
     run: World, act: Act | None, reason: FailureReason
 ) -> None:
     """Its own word comes first, and does not say who asked; with no other trace, and when it never goes, that word holds."""
@@ -252,7 +252,7 @@ def test_a_worker_that_was_asked_to_stop_ends_by_what_the_cluster_says(
     assert run.job.attempt == 2
 
 
-def test_a_worker_that_was_asked_to_stop_can_be_cancelled(run: World) -> None:
+def test_a_stopping_worker_can_be_cancelled(run: World) -> None:
     run.rounds_of(2)
     _asked_to_stop(run)
     run.cancel(run.scenarios[0])
@@ -261,7 +261,7 @@ def test_a_worker_that_was_asked_to_stop_can_be_cancelled(run: World) -> None:
 
 
 @pytest.mark.parametrize("succeeds", [True, False])
-def test_a_sidecar_that_does_not_end_holds_no_room(run: World, succeeds: bool) -> None:
+def test_a_sidecar_that_does_not_end_holds_no_capacity(run: World, succeeds: bool) -> None:
     """The worker is gone when its own container has ended; its Job goes with the sidecar once the log is sealed."""
     run.fake.script(sidecar=True)
     run.workers.succeeds[run.job.id] = succeeds
@@ -294,7 +294,7 @@ def test_a_worker_killed_from_outside_beside_a_sidecar_is_not_counted(run: World
     _ends_well(run, JobStatus.SUCCEEDED)
 
 
-def test_a_wrong_image_that_ends_well_is_named_once_and_for_all(run: World) -> None:
+def test_a_wrong_image_that_exits_with_0_fails_permanently(run: World) -> None:
     run.rounds_of(1, workers_act=False)
     run.fake.exit(run.attempt().name, 0)
     run.rounds_of(3, workers_act=False)
@@ -305,7 +305,7 @@ def test_a_wrong_image_that_ends_well_is_named_once_and_for_all(run: World) -> N
     assert not run.attempt().counts
 
 
-def test_a_worker_that_stops_well_under_a_suspension_is_told_as_suspended(run: World) -> None:
+def test_a_worker_that_stops_cleanly_in_a_suspension_is_reported_as_suspended(run: World) -> None:
     run.fake.script(stop_exit_code=0)
     run.run_until(lambda: run.job.status == JobStatus.RUNNING)
     _asked_to_stop(run)
@@ -314,7 +314,7 @@ def test_a_worker_that_stops_well_under_a_suspension_is_told_as_suspended(run: W
     assert (run.attempt().reason, run.attempt().counts) == (FailureReason.SUSPENDED, False)
 
 
-def test_a_worker_without_dns_is_told_as_that(run: World) -> None:
+def test_a_worker_without_dns_is_reported_as_such(run: World) -> None:
     run.rounds_of(1, workers_act=False)
     name = run.attempt().name
     run.fake.append_log(
@@ -358,7 +358,7 @@ def test_node_away_attempt_2_node_back(run: World) -> None:
     assert len(run.workers.successes) == 1
 
 
-def test_node_away_for_ever_and_cancel(run: World) -> None:
+def test_cancel_on_a_node_that_never_returns(run: World) -> None:
     run.rounds_of(2)
     run.fake.node_lost("node1", toleration_seconds=30)
     job_cancel(job_id=run.job.id, actor="user:ada")
@@ -393,7 +393,7 @@ def test_a_worker_on_a_silent_node_says_so_while_it_waits(run: World) -> None:
     _ends_well(run, JobStatus.SUCCEEDED)
 
 
-def test_node_away_for_ever_and_its_pod_tolerated_for_ever(run: World) -> None:
+def test_a_pod_that_tolerates_a_node_that_never_returns(run: World) -> None:
     """The cluster never takes the pod away, and shows it as running; its node is silent, and so is the worker."""
     for _ in range(5):
         run.advance(20)  # web has settled
@@ -411,7 +411,7 @@ def test_node_away_for_ever_and_its_pod_tolerated_for_ever(run: World) -> None:
     assert run.attempt().gone_at is not None, "deleted, and past its node's grace"
 
 
-def test_node_not_ready_while_its_worker_is_heard_of(run: World) -> None:
+def test_node_not_ready_while_its_worker_sends_heartbeats(run: World) -> None:
     """A silent kubelet is not a reason to end a running worker."""
     for _ in range(5):
         run.advance(20)

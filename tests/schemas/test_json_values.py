@@ -15,7 +15,7 @@ from mimir.lib.json_values import is_finite_number, is_number, is_storable, stor
     [(1, True, True), (1.5, True, True), (True, False, False), ("1", False, False)]
     + [(None, False, False), (math.nan, True, False), (math.inf, True, False)],
 )
-def test_a_number_is_no_boolean(value: object, number: bool, finite: bool) -> None:
+def test_a_number_is_not_a_boolean(value: object, number: bool, finite: bool) -> None:
     assert (is_number(value), is_finite_number(value)) == (number, finite)
 
 
@@ -28,7 +28,7 @@ def test_a_number_is_no_boolean(value: object, number: bool, finite: bool) -> No
         (True, True),
     ],
 )
-def test_what_cannot_be_stored_is_replaced(value: Any, stored: Any) -> None:
+def test_characters_that_cannot_be_stored_are_replaced(value: Any, stored: Any) -> None:
     assert storable(value) == stored
 
 

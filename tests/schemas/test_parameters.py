@@ -155,7 +155,7 @@ def test_a_bad_parameter_is_named_with_what_it_may_be(
     assert words in faults.get(path, ""), faults
 
 
-def test_every_fault_is_told_at_once() -> None:
+def test_every_error_is_reported_at_once() -> None:
     faults = check_parameters("ml_training", {"model": "!", "test_size": 2, "extra": 1})
     paths = {
         "parameters.dataset",

@@ -133,7 +133,7 @@ def test_an_answer_before_the_body_was_read_arrives_whole(server: Server, header
     assert answer.endswith(b"no")
 
 
-def test_the_rest_of_an_unread_body_is_not_taken_for_ever(server: Server) -> None:
+def test_the_rest_of_an_unread_body_is_not_read_without_limit(server: Server) -> None:
     request = HEAD.replace(b"/ ", b"/unread/ ", 1) + b"Content-Length: %d\r\n\r\n" % (7 * MIB)
     with server.connect(request) as connection:
         began = time.monotonic()
@@ -145,7 +145,7 @@ def test_the_rest_of_an_unread_body_is_not_taken_for_ever(server: Server) -> Non
     wait_until(lambda: server.table.open == 0)
 
 
-def test_after_a_refused_body_the_connection_goes_on_where_the_client_sent_all(
+def test_a_connection_continues_after_a_refused_body_that_was_fully_sent(
     server: Server,
 ) -> None:
     request = (
@@ -157,7 +157,7 @@ def test_after_a_refused_body_the_connection_goes_on_where_the_client_sent_all(
         assert answer_of(connection).endswith(b"\r\n\r\n2")
 
 
-def test_an_idle_connection_between_requests_is_no_half_header(server: Server) -> None:
+def test_an_idle_connection_between_requests_is_not_an_incomplete_header(server: Server) -> None:
     with server.connect() as connection:
         for _ in range(3):
             connection.sendall(HEAD + b"Content-Length: 2\r\n\r\nab")

@@ -46,7 +46,7 @@ def _listed(store: Bucket) -> list[str]:
 
 
 @pytest.mark.parametrize("size", [0, 1, PART, PART + 1, 2 * PART])
-def test_what_is_stored_is_what_was_given_at_every_edge_of_a_part(store: Bucket, size: int) -> None:
+def test_the_stored_bytes_equal_the_input_at_every_part_boundary(store: Bucket, size: int) -> None:
     data = os.urandom(size)
     stored = artifacts.put("datasets/p/whole", io.BytesIO(data))
     assert (stored.size_bytes, stored.sha256) == (size, hashlib.sha256(data).hexdigest())
@@ -112,9 +112,7 @@ def test_a_write_outlives_a_passing_fault(store: Bucket, fault: dict[str, Any]) 
 
 @pytest.mark.parametrize("size", [10, PART + 10])
 @pytest.mark.parametrize("kind", ["503 SlowDown", "403 AccessDenied", "cut"])
-def test_a_write_that_cannot_be_made_says_so_and_leaves_nothing(
-    store: Bucket, kind: str, size: int
-) -> None:
+def test_a_failed_write_says_so_and_leaves_nothing(store: Bucket, kind: str, size: int) -> None:
     buckets.order({"method": "PUT", "kind": kind, "times": 99})
     with pytest.raises(StorageAway) as told:
         artifacts.put("datasets/p/x", io.BytesIO(os.urandom(size)))
@@ -138,7 +136,7 @@ def test_a_writer_that_breaks_off_in_the_middle_leaves_no_part_of_it(store: Buck
     assert store.abort_unfinished(utc_now().replace(year=9999)) == 0
 
 
-def test_what_a_killed_writer_left_of_an_upload_is_swept_and_a_young_one_goes_on(
+def test_a_killed_upload_is_swept_and_a_recent_one_continues(
     store: Bucket,
 ) -> None:
     with store.client("") as client:
@@ -149,7 +147,7 @@ def test_what_a_killed_writer_left_of_an_upload_is_swept_and_a_young_one_goes_on
 
 
 @pytest.mark.parametrize("kind", ["short", "503 SlowDown", "cut"])
-def test_a_read_that_breaks_goes_on_where_it_broke(store: Bucket, kind: str) -> None:
+def test_an_interrupted_read_resumes_at_its_position(store: Bucket, kind: str) -> None:
     data = os.urandom(1_000_000)
     artifacts.put("datasets/p/x", io.BytesIO(data))
     buckets.order({"method": "GET", "kind": kind, "times": 2})
@@ -173,7 +171,7 @@ def test_a_read_that_always_breaks_ends_with_an_error_and_never_with_fewer_bytes
         )
 
 
-def test_an_object_that_is_missing_is_told_apart_from_a_bucket_that_is(store: Bucket) -> None:
+def test_a_missing_object_differs_from_a_missing_bucket(store: Bucket) -> None:
     with pytest.raises(FileNotFoundError):
         artifacts.open_file("datasets/p/none")
     assert store.problem() == ""
@@ -188,7 +186,7 @@ def test_an_object_that_is_missing_is_told_apart_from_a_bucket_that_is(store: Bu
     ("kind", "said"),
     [("403 AccessDenied", "do not allow access to the bucket"), ("503 SlowDown", "answers 503")],
 )
-def test_the_health_of_a_bucket_is_a_sentence_that_says_what_to_mend(
+def test_the_health_of_a_bucket_is_a_message_with_the_fix(
     store: Bucket, kind: str, said: str
 ) -> None:
     buckets.order({"method": "HEAD", "kind": kind, "times": 9})
@@ -205,16 +203,14 @@ def test_the_health_of_a_bucket_is_a_sentence_that_says_what_to_mend(
         ("Surprising", "answers 418 Surprising"),
     ],
 )
-def test_each_answer_has_its_sentence_and_an_unknown_one_is_told_as_it_is(
-    code: str, said: str
-) -> None:
+def test_each_answer_has_its_message_and_an_unknown_one_is_quoted(code: str, said: str) -> None:
     error = ClientError(
         {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 418}}, "PutObject"
     )  # type: ignore[typeddict-item]
     assert said in fault_sentence(error, bucket="b", where="s3://b")
 
 
-def test_nobody_at_the_address_and_no_credentials_are_told_apart(
+def test_an_unreachable_address_differs_from_missing_credentials(
     store: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nobody = Bucket(

@@ -75,7 +75,7 @@ def _told(answer: Any, status: int, code: str) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize(("number", "status", "code"), DISK)
 @pytest.mark.parametrize("place", ["storage", "spool", "scratch"])
-def test_an_upload_onto_such_a_disk_is_told_and_works_afterwards(
+def test_an_upload_onto_such_a_disk_is_reported_and_works_afterwards(
     caller: Caller, monkeypatch: pytest.MonkeyPatch, number: int, status: int, code: str, place: str
 ) -> None:
     with monkeypatch.context() as patched:
@@ -91,7 +91,7 @@ def test_an_upload_onto_such_a_disk_is_told_and_works_afterwards(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("number", "status", "code"), DISK)
-def test_a_preview_without_scratch_space_is_told(
+def test_a_preview_without_scratch_space_is_reported(
     caller: Caller, monkeypatch: pytest.MonkeyPatch, number: int, status: int, code: str
 ) -> None:
     assert _upload(caller).status_code == 201
@@ -136,7 +136,7 @@ def _database_error(cause: Exception) -> OperationalError:
         (OSError(errno.ENOSPC, "No space left on device"), 507, "full"),
     ],
 )
-def test_outside_the_api_s_views_it_is_told_too(error: Exception, status: int, word: str) -> None:
+def test_outside_the_api_views_it_is_reported_too(error: Exception, status: int, word: str) -> None:
     """Django's `handler500` answers for middleware and the admin."""
     try:
         raise error
@@ -171,7 +171,7 @@ def test_ready_says_degraded_and_why(
     assert '"ready"' in health.readiness().content.decode()
 
 
-def test_an_almost_full_disk_is_told_before_it_is_full(
+def test_an_almost_full_disk_is_reported_before_it_is_full(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert disks.write_problem(str(tmp_path), what="workers", setting="WORKERS_DIR") == ""

@@ -121,7 +121,7 @@ def test_a_file_that_does_not_fit_is_refused_before_it_fills_the_disk(
     assert _put(attempt).status_code == 201
 
 
-def test_an_input_that_the_storage_does_not_give_is_told_too(
+def test_an_unreadable_input_is_reported_too(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert attempt.claim_id is not None

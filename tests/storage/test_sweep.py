@@ -126,7 +126,7 @@ def test_temporary_files_of_uploads_whose_server_died_are_removed(
     assert (old.exists(), young.exists()) == (False, True)
 
 
-def test_what_is_stored_is_what_was_given() -> None:
+def test_the_stored_bytes_equal_the_input() -> None:
     stored = artifacts.put("datasets/p/whole", io.BytesIO(b"abc"))
     with artifacts.open_file(stored.key) as opened:
         assert (opened.read(), stored.size_bytes) == (b"abc", 3)

@@ -23,6 +23,8 @@ from mimir.dev.paths import Places
 from mimir.dev.ports import answers
 from mimir.dev.postgres import USER, postgres_of
 from mimir.dev.valkey import redis_url, valkey_argv
+from tests.support.prepared import remove_database
+from tests.support.run_folder import choose_run_folder
 
 PASSWORD = "only-for-this-test-session-0123456789"
 START_SECONDS = 30.0
@@ -142,6 +144,7 @@ def _choose() -> Servers | None:
 
 
 _SERVERS = _choose()
+choose_run_folder(remove_database)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ import psutil
 
 from mimir.dev.paths import MARKER, ROOT, Places
 from mimir.dev.ports import free_port
+from tests.support.prepared import copy_prepared
 
 START_SECONDS, STOP_SECONDS = 90.0, 60.0
 _NOT_FOR_IT = (
@@ -450,8 +451,18 @@ def left_of(job: str) -> list[str]:
 
 
 def running(folder: Path, **environment: str) -> Iterator[Stack]:
-    """For fixtures: a started installation, stopped at the end."""
+    """For fixtures: a started installation, stopped at the end.
+
+    It begins with a database that has schema and administrator.
+    """
     stack = Stack(folder, **environment)
+    if "DATABASE_URL" not in environment:
+        copy_prepared(stack.var)
+    yield from started(stack)
+
+
+def started(stack: Stack) -> Iterator[Stack]:
+    """For fixtures: start an installation, and stop it at the end."""
     try:
         stack.start()
         yield stack

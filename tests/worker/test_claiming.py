@@ -27,7 +27,7 @@ def test_a_pod_without_dns_prints_each_cause_once(
     assert "CoreDNS" in told.detail
 
 
-def test_other_causes_are_quoted_and_none_is_made_up() -> None:
+def test_other_causes_are_quoted_and_none_is_invented() -> None:
     told = never_claimed(
         "worker: the orchestrator does not answer, retrying: ConnectionRefusedError: [Errno 111] Connection refused\n"
     )

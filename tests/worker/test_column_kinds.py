@@ -77,7 +77,7 @@ def _gappy(column: pa.Array) -> pa.Array:
     return pa.concat_arrays([column.slice(0, 59), pa.nulls(1, column.type)])
 
 
-def test_every_type_is_learned_from_and_predicted_for_or_left_out_with_a_reason(
+def test_every_type_is_trained_on_or_excluded_with_a_reason(
     tmp_path: Path,
 ) -> None:
     table = pa.table({**{name: _gappy(column) for name, (column, _) in TYPES.items()}, "y": SLOPE})
@@ -332,7 +332,7 @@ def _numbers_with(cells: list[str], count: int = 80) -> pa.Table:
 
 
 @pytest.mark.parametrize("cells", [["n/a"], ["n/a", "?"], ["12,5"], ["1.2.3", "abc", "-"]], ids=str)
-def test_a_column_that_is_nearly_all_numbers_is_told_and_used_as_a_number(
+def test_a_column_of_nearly_all_numbers_is_reported_and_used_as_a_number(
     cells: list[str], tmp_path: Path
 ) -> None:
     context, report = train(tmp_path, _numbers_with(cells), target="y", algorithm="linear")

@@ -127,7 +127,7 @@ def test_five_variables_are_enough_and_its_stdout_is_the_log_byte_for_byte(start
     assert b"JOB_TOKEN" not in container.orchestrator.artifacts["environment"]
 
 
-def test_a_job_that_failed_is_no_failure_of_its_container(start: Start) -> None:
+def test_a_failed_job_is_not_a_failure_of_its_container(start: Start) -> None:
     """Its end was accepted: the cluster has nothing to add."""
     container = start("exit 7")
     code, _ = container.end()
@@ -136,7 +136,7 @@ def test_a_job_that_failed_is_no_failure_of_its_container(start: Start) -> None:
     assert "reason" not in container.exit_report
 
 
-def test_the_clusters_sigterm_is_told_as_what_it_is(start: Start) -> None:
+def test_a_sigterm_of_the_cluster_is_reported_as_such(start: Start) -> None:
     container = start("echo one; sleep 300")
     wait_for(lambda: container.orchestrator.log, "the workload has begun", 60)
     container.process.send_signal(signal.SIGTERM)

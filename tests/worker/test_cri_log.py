@@ -44,7 +44,7 @@ def _stored(pieces: list[tuple[bytes, bool]], stream: str = "stdout") -> bytes:
 
 @settings(max_examples=400)
 @given(st.lists(st.tuples(_piece, st.booleans()), max_size=12))
-def test_what_goes_in_comes_out(pieces: list[tuple[bytes, bool]]) -> None:
+def test_a_stored_value_is_read_back(pieces: list[tuple[bytes, bool]]) -> None:
     stored = _stored(pieces)
     assert raw_text(stored, "stdout") == b"".join(data for data, _ in pieces)
     assert raw_text(stored, "stderr") == b""

@@ -123,7 +123,7 @@ DEATHS = [
 
 
 @pytest.mark.parametrize("death", DEATHS, ids=lambda death: death.name)
-def test_it_is_told_why_and_nothing_is_left(
+def test_the_cause_is_reported_and_nothing_is_left(
     stack: Stack, person: httpx.Client, death: Death
 ) -> None:
     argv = death.command if isinstance(death.command, list) else ["sh", "-c", death.command]
@@ -177,7 +177,7 @@ def _running(stack: Stack, command: str, **fields: Any) -> str:
     return job
 
 
-def test_a_worker_that_is_killed_and_silent_is_told_within_seconds(
+def test_a_killed_and_silent_worker_is_reported_within_seconds(
     stack: Stack, person: httpx.Client
 ) -> None:
     job = _running(stack, "sleep 300")
@@ -198,7 +198,7 @@ def test_a_worker_that_is_killed_and_silent_is_told_within_seconds(
     assert "mimir: The worker ended without delivering its log" in log.text
 
 
-def test_a_worker_that_is_asked_to_stop_says_so_and_lets_its_command_end_in_order(
+def test_a_stopping_worker_says_so_and_lets_its_command_end_cleanly(
     stack: Stack, person: httpx.Client
 ) -> None:
     job = _running(stack, "trap 'echo in order; exit 0' TERM; sleep 300 & wait")
@@ -226,7 +226,7 @@ def test_what_has_escaped_does_not_outlive_a_supervisor_that_is_killed(
     wait_for(lambda: not _escaped(), "what escaped is gone")
 
 
-def test_a_job_goes_on_when_the_guardian_above_its_supervisor_is_killed(stack: Stack) -> None:
+def test_a_job_continues_when_the_guardian_above_its_supervisor_is_killed(stack: Stack) -> None:
     job = _running(stack, "sleep 1; echo done")
     os.kill(stack.guardian_pid(job), signal.SIGKILL)
     ended = stack.end_of(job)

@@ -32,7 +32,7 @@ def _faults(*steps: Any) -> dict[str, str]:
     [None, [], "x", {}, {"steps": {}}, {"steps": []}, {"steps": [READ] * 201}, {"steps": None}],
     ids=str,
 )
-def test_what_is_no_list_of_steps_is_refused(definition: Any) -> None:
+def test_an_invalid_list_of_steps_is_refused(definition: Any) -> None:
     assert [fault.path for fault in check_definition(definition)] == ["steps"]
 
 
@@ -110,7 +110,7 @@ def test_a_bad_step_is_refused_at_its_field(step: Any, path: str) -> None:
         ),
     ],
 )
-def test_what_does_not_fit_together_is_refused_at_its_field(steps: list[Any], path: str) -> None:
+def test_incompatible_steps_are_refused_at_their_field(steps: list[Any], path: str) -> None:
     assert list(_faults(*steps)) == [path]
 
 
@@ -181,7 +181,7 @@ def test_a_query_reads_the_tables_it_names(query: str, tables: tuple[str, ...]) 
         ("SELECT ';' /* ; */ ; /* end */", "SELECT ';' /* ; */ "),
     ],
 )
-def test_the_end_of_a_query_is_no_part_of_it(query: str, bare: str) -> None:
+def test_the_end_of_a_query_is_not_part_of_it(query: str, bare: str) -> None:
     assert without_end(query) == bare
 
 

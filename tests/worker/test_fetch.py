@@ -88,7 +88,7 @@ def test_a_body_is_saved_as_it_is(serve: Serve, tmp_path: Path) -> None:
      "[fec0::1]", "[ff02::1]", "[64:ff9b::7f00:1]", "[64:ff9b:1::7f00:1]", "[2002:7f00:1::]", "[::127.0.0.1]", "168.63.129.16",
      "[::ffff:168.63.129.16]", "[64:ff9b::a83f:8110]", "[2002:a83f:8110::1]", "192.88.99.1", "192.0.0.9", "192.31.196.1", "[3fff::1]"],
 )  # fmt: skip
-def test_an_address_that_is_not_public_is_never_asked(
+def test_a_private_address_is_never_contacted(
     host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
@@ -125,7 +125,7 @@ def test_no_address_of_a_special_purpose_registry_is_public(network: str) -> Non
 @pytest.mark.parametrize(
     "address", ["64:ff9b::8.8.8.8", "2002:808:808::1", "2a00:1450::1", "2606:4700::1"]
 )
-def test_a_public_address_in_another_form_may_be_asked(address: str) -> None:
+def test_a_public_address_in_another_form_is_allowed(address: str) -> None:
     assert is_allowed("example.org", address, [])
 
 
@@ -135,7 +135,7 @@ def test_teredo_and_unassigned_space_are_refused() -> None:
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8"])
-def test_a_public_address_may_be_asked(address: str) -> None:
+def test_a_public_address_is_allowed(address: str) -> None:
     assert is_allowed("example.org", address, [])
 
 
@@ -287,7 +287,7 @@ def test_a_redirect_is_followed(serve: Serve, tmp_path: Path) -> None:
         (500, "source_unavailable"),
     ],
 )
-def test_an_error_is_told_with_whether_another_try_helps(
+def test_an_error_says_whether_a_retry_helps(
     serve: Serve, tmp_path: Path, status: int, reason: str
 ) -> None:
     failure = _failure(
@@ -301,7 +301,7 @@ def test_an_error_is_told_with_whether_another_try_helps(
     assert (failure.reason, f"answered {status} Odd" in failure.message) == (reason, True)
 
 
-def test_a_body_that_ends_early_is_no_table(serve: Serve, tmp_path: Path) -> None:
+def test_a_body_that_ends_early_is_not_a_table(serve: Serve, tmp_path: Path) -> None:
     failure = _failure(serve(_body(b"a\n1\n", Content_Length="1000")), tmp_path / "x")
     assert (failure.reason, failure.message) == (
         FailureReason.SOURCE_UNAVAILABLE,

@@ -199,7 +199,7 @@ NOT_MODELS: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize("what", NOT_MODELS)
-def test_a_file_that_is_no_model_is_not_loaded(what: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_model_is_not_loaded(what: str, tmp_path: Path) -> None:
     content, message = NOT_MODELS[what]
     (tmp_path / "model").write_bytes(content())
     with pytest.raises(WorkFailed) as caught:

@@ -111,7 +111,7 @@ def test_an_orchestrator_that_fell_behind_is_served_as_far_as_the_segments_reach
     assert _read_all(spool, accept=False) == _lines([50])
 
 
-def test_a_full_spool_says_so_until_there_is_room(tmp_path: Path) -> None:
+def test_a_full_spool_says_so_until_there_is_space(tmp_path: Path) -> None:
     spool = Spool(tmp_path, limit_bytes=100)
     assert not spool.full
     spool.append(_lines([80]))

@@ -182,7 +182,7 @@ def test_each_step_tells_its_state_time_and_rows(stack: Stack, numbers: dict[str
     assert _rows(stack, "odd") == [[1, "ONE"], [3, "THREE"]]
 
 
-def test_what_a_job_made_names_that_job(stack: Stack, numbers: dict[str, Any]) -> None:
+def test_the_result_of_a_job_names_that_job(stack: Stack, numbers: dict[str, Any]) -> None:
     job = _succeeded(stack, [_step("a", "read", dataset="numbers"), _write("a", "lineage")])
     (version,) = stack.call("GET", "/api/v1/projects/demo/datasets/lineage/").json()["versions"]
     assert (version["job"], version["row_count"], version["format"]) == (job["id"], 3, "parquet")
@@ -248,7 +248,7 @@ def test_a_url_is_read_by_its_content(stack: Stack, web: str, path: str) -> None
         ),
     ],
 )
-def test_a_url_that_gives_no_table_is_told_with_its_step(
+def test_a_url_without_a_table_is_reported_with_its_step(
     stack: Stack, web: str, path: str, options: Any, reason: str, says: str
 ) -> None:
     job = _failed(stack, [_step("a", "read", url=web + path, **options)])
@@ -350,7 +350,7 @@ def test_outputs_that_became_a_link_are_not_followed(stack: Stack) -> None:
     assert _artifacts(stack, job) == {}
 
 
-def test_a_program_that_is_not_there_is_told_by_name(stack: Stack) -> None:
+def test_a_missing_program_is_reported_by_name(stack: Stack) -> None:
     job = _failed(stack, [_step("make", "command", argv=["no-such-program", "x"])])
     assert (job["reason"], job["message"]) == (
         "invalid_input",

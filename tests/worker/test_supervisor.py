@@ -118,7 +118,7 @@ def _text(log: bytes) -> str:
     return "".join(line.split(" ", 3)[3] + "\n" for line in log.decode().splitlines())
 
 
-def test_a_good_end_is_told_once_with_the_log_it_was_made_of(start: Start) -> None:
+def test_a_success_is_reported_once_with_its_log(start: Start) -> None:
     worker = start("echo one; echo two >&2")
     assert worker.end() == 0
     accepted = worker.orchestrator.accepted
@@ -147,7 +147,7 @@ def test_a_good_end_is_told_once_with_the_log_it_was_made_of(start: Start) -> No
         (400, "invalid", "protocol", "The orchestrator refused the log: because of invalid"),
     ],
 )
-def test_a_log_that_is_refused_ends_the_workload_and_is_told(
+def test_a_refused_log_ends_the_workload_and_is_reported(
     start: Start, status: int, code: str, reason: str, says: str
 ) -> None:
     worker = start("echo one; sleep 300")
@@ -187,7 +187,7 @@ def test_a_log_that_the_orchestrator_lost_is_sent_again_from_there(start: Start)
 
 
 @pytest.mark.parametrize("part", ["log", "report", "memory", "transfers"])
-def test_a_thread_that_breaks_ends_the_attempt_and_is_told(start: Start, part: str) -> None:
+def test_a_crashed_thread_ends_the_attempt_and_is_reported(start: Start, part: str) -> None:
     broken = {
         "log": "from jobs.worker.shipping import LogShipper as P\nP._ship_one",
         "report": "from jobs.worker.reporting import Reporter as P\nP._beat",
@@ -230,7 +230,7 @@ def _of(worker: Worker) -> list[str]:
     return [str(pid) for pid in bearers().get(f"attempt-{worker.folder.name}", [])]
 
 
-def test_a_full_disk_is_told_and_the_log_says_that_it_is_cut(start: Start) -> None:
+def test_a_full_disk_is_reported_and_the_log_is_marked_as_cut(start: Start) -> None:
     prelude = (
         "import jobs.worker.spool as s\nreal = s.Spool._write\n"
         "def full(self, data):\n    if b'three' in data: raise OSError(28, 'No space left on device')\n    real(self, data)\ns.Spool._write = full"
@@ -247,7 +247,7 @@ def test_a_full_disk_is_told_and_the_log_says_that_it_is_cut(start: Start) -> No
     assert _text(worker.orchestrator.log) == "one\n"
 
 
-def test_what_is_over_the_logs_limit_is_cut_at_a_line_and_told(start: Start) -> None:
+def test_a_log_over_its_limit_is_cut_at_a_line_and_reported(start: Start) -> None:
     worker = start("seq 100000; sleep 300", log_bytes=10_000)
     assert worker.end() == 0
     accepted = worker.orchestrator.accepted
@@ -363,7 +363,7 @@ def test_a_cancel_and_the_time_limit_give_the_workload_the_same_grace(
     ("status", "code", "exit_code"),
     [(410, "fenced", 3), (409, "already_claimed", 4), (401, "not_authenticated", 6)],
 )
-def test_a_worker_that_may_not_claim_touches_nothing(
+def test_a_worker_refused_at_its_claim_touches_nothing(
     start: Start, status: int, code: str, exit_code: int
 ) -> None:
     worker = start("echo one")
@@ -373,7 +373,7 @@ def test_a_worker_that_may_not_claim_touches_nothing(
     assert (worker.orchestrator.log, worker.orchestrator.events, _of(worker)) == (b"", [], [])
 
 
-def test_an_answer_that_is_not_the_orchestrators_is_asked_for_again(start: Start) -> None:
+def test_a_response_of_another_server_is_requested_again(start: Start) -> None:
     worker = start("echo one")
     odd = iter([b"<html>a proxy's page</html>"])
     worker.orchestrator.answers["finish"] = lambda _body: (
@@ -415,7 +415,7 @@ def test_an_input_that_breaks_off_is_fetched_again_and_never_taken_for_whole(sta
     assert [step["rows"] for step in accepted["result"]["steps"]] == [1000, None]
 
 
-def test_a_disk_that_has_no_room_for_an_input_is_told_at_once(start: Start) -> None:
+def test_a_disk_too_small_for_an_input_is_reported_at_once(start: Start) -> None:
     prelude = (
         "import io\nfrom pathlib import Path\nreal = Path.open\n"
         "class Full(io.BytesIO):\n    def write(self, data): raise OSError(28, 'No space left on device')\n"

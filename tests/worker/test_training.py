@@ -383,7 +383,7 @@ BAD: dict[str, tuple[dict[str, list[Any]], dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_what_cannot_be_learned_is_refused_in_words(what: str, tmp_path: Path) -> None:
+def test_an_unusable_target_is_refused_with_a_message(what: str, tmp_path: Path) -> None:
     columns, parameters, message = BAD[what]
     with pytest.raises(WorkFailed) as caught:
         train(tmp_path, pa.table(columns), target="y", **parameters)

@@ -57,7 +57,7 @@ def test_classes_that_differ_by_case_or_spaces_are_pointed_out(tmp_path: Path) -
     assert 'lower(trim("y"))' in notices
 
 
-def test_imbalanced_classes_are_told(tmp_path: Path) -> None:
+def test_imbalanced_classes_are_reported(tmp_path: Path) -> None:
     notices, _ = _learn(tmp_path, {"y": ["no"] * 57 + ["yes"] * 3})
     assert "The classes are imbalanced: no has 95.0 % of the rows, yes 5.0 %." in notices
     assert "class_weight" in notices
@@ -92,7 +92,7 @@ ADVICE: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("what", ADVICE)
-def test_columns_that_need_a_second_look_are_told_and_kept(what: str, tmp_path: Path) -> None:
+def test_suspicious_columns_are_reported_and_kept(what: str, tmp_path: Path) -> None:
     columns, message = ADVICE[what]
     notices, report = _learn(tmp_path, columns)
     assert message in notices
@@ -104,7 +104,7 @@ def test_columns_that_need_a_second_look_are_told_and_kept(what: str, tmp_path: 
         assert notices == ""
 
 
-def test_a_copy_of_a_number_and_a_nearly_constant_column_are_told(tmp_path: Path) -> None:
+def test_a_copied_number_and_a_nearly_constant_column_are_reported(tmp_path: Path) -> None:
     count = 200
     target = np.random.default_rng(1).normal(size=count)
     table = pa.table({"copy": target * 3 + 1, "flat": [1] * (count - 1) + [2], "y": target})

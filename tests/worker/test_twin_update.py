@@ -203,7 +203,7 @@ def test_times_with_a_zone_may_be_keys_and_the_same_moment_is_the_same_key(tmp_p
     )
 
 
-def test_an_empty_cell_of_a_csv_is_no_value(tmp_path: Path) -> None:
+def test_an_empty_csv_cell_is_missing(tmp_path: Path) -> None:
     base: list[Entity] = [("1", "present", {"load": 4, "label": "old"})]
     changes, _ = _updated(tmp_path, b"id,load,label\n1,,\n2,5,new\n", base)
     assert changes == [
@@ -325,7 +325,7 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(tmp_path: Path)
     )
 
 
-def test_no_rows_report_nothing_and_delete_what_is_there_only_when_asked(tmp_path: Path) -> None:
+def test_no_rows_report_nothing_and_delete_entities_only_on_request(tmp_path: Path) -> None:
     table = pa.table({"id": pa.array([], pa.string()), "load": pa.array([], pa.float64())})
     base: list[Entity] = [("a", "present", {"load": 1})]
     assert _updated(tmp_path / "keep", table, base)[0] == []
@@ -353,7 +353,7 @@ def test_of_several_rows_of_an_entity_the_latest_counts(kind: str, tmp_path: Pat
     assert not context.notices()
 
 
-def test_of_equally_late_rows_the_last_one_counts_and_that_is_told(tmp_path: Path) -> None:
+def test_the_last_of_equally_late_rows_counts_and_is_reported(tmp_path: Path) -> None:
     table = pa.table({"id": ["a", "a", "b"], "load": [1.0, 2.0, 3.0], "at": [5, 5, 1]})
     changes, context = _updated(tmp_path, table, latest_by="at")
     assert changes[0] == {"key": "a", "set": {"load": 2.0}}

@@ -19,8 +19,8 @@ from jobs.diagnosis.kubernetes.known_causes import (
     not_called_yet,
     not_stored_yet,
 )
-from jobs.diagnosis.kubernetes.objects import remember, remember_event, remember_job
 from jobs.diagnosis.kubernetes.pods import placed_at, worker_runs
+from jobs.diagnosis.kubernetes.reduced import reduce_event, reduce_job, reduce_pod
 from jobs.diagnosis.kubernetes.worker_objects import is_suspended
 
 __all__ = [
@@ -38,8 +38,8 @@ __all__ = [
     "not_called_yet",
     "not_stored_yet",
     "placed_at",
-    "remember",
-    "remember_event",
-    "remember_job",
+    "reduce_event",
+    "reduce_job",
+    "reduce_pod",
     "worker_runs",
 ]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from jobs.contract import FailureReason
-from jobs.diagnosis.kubernetes.objects import storable
+from jobs.diagnosis.kubernetes.objects import limited
 from jobs.diagnosis.message import DiagnosisBody, Message, NextStepBody, Param, Params, steps_of
 from jobs.reasons import FINAL_REASONS, REASONS
 from mimir.lib.redaction import redact_text
@@ -117,7 +117,7 @@ def diagnosis_of(cause: Cause, stage: Stage, *, before: str = "") -> Diagnosis:
 
 def clean(text: str, most: int) -> str:
     """Return untrusted text as one line without secrets, at most `most` characters."""
-    line = " ".join(redact_text(storable(text)).split())
+    line = " ".join(redact_text(limited(text)).split())
     return line if len(line) <= most else line[: most - 1] + "…"
 
 

@@ -5,15 +5,14 @@ before the others. A pod that is gone is judged by its last known state and by i
 outlive it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from jobs.contract import FailureReason
 from jobs.diagnosis.catalogue import refusals, worker_end
 from jobs.diagnosis.kubernetes import rules_ended as ended
 from jobs.diagnosis.kubernetes.cause import Cause, Diagnosis, Stage, diagnosis_of
-from jobs.diagnosis.kubernetes.objects import at, whole
+from jobs.diagnosis.kubernetes.objects import Object, at, whole
 from jobs.diagnosis.kubernetes.pods import Condition, Pod
 from jobs.diagnosis.kubernetes.rules_exit import OUTSIDE
 from jobs.diagnosis.kubernetes.rules_image import pulling_too_long
@@ -35,20 +34,20 @@ _JOB_EVENTS = ("FailedCreate", "SuccessfulCreate", "Completed")
 
 
 def diagnose(
-    job: Mapping[str, Any] | None,
-    pods: Sequence[Mapping[str, Any]],
-    events: Sequence[Mapping[str, Any]],
+    job: Object | None,
+    pods: Sequence[Object],
+    events: Sequence[Object],
     *,
-    nodes: Sequence[Mapping[str, Any]] | None = None,
-    kept: Sequence[Mapping[str, Any]] = (),
-    resources: Mapping[str, Any] | None = None,
+    nodes: Sequence[Object] | None = None,
+    kept: Sequence[Object] = (),
+    resources: Object | None = None,
     claimed: bool = True,
 ) -> Diagnosis | None:
     """Return why a worker waits, is being ended or ended; None when it runs or succeeded.
 
-    `job`, `pods` and `events` are the cluster's objects as JSON, whole or as `remember_job`,
-    `remember` and `remember_event` cut them; `job` is None when the cluster has none. `kept` are
-    pods that `remember` cut before they went; `nodes` is None without the right to read them.
+    `job`, `pods` and `events` are the cluster's objects as JSON, whole or as `reduce_job`,
+    `reduce_pod` and `reduce_event` cut them; `job` is None when the cluster has none. `kept` are
+    pods that `reduce_pod` cut before they went; `nodes` is None without the right to read them.
     `resources` is the job's row (`resources.as_dict`), for amounts that the objects lack.
     `claimed`: the worker had taken its job. A worker that ended before that did not succeed, and
     its end is never the user's fault.
@@ -126,7 +125,7 @@ def _gone(objects: WorkerObjects, pod: Pod) -> Diagnosis | None:
 def _without_pod(objects: WorkerObjects) -> Diagnosis | None:
     """Diagnose a worker that never had a pod, as far as is known."""
     failure = objects.failure()
-    raw = objects.failure_words()
+    raw = objects.failure_text()
     stage = Stage.ENDED if failure.holds or not objects.job else Stage.WAITS
     last = next(
         (event for event in reversed(objects.job_events) if event.reason in _JOB_EVENTS), None

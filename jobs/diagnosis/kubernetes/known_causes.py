@@ -54,12 +54,17 @@ def never_claimed(log: str = "") -> Diagnosis:
 
 
 def heartbeat_lost(
-    seconds: float, *, cluster: str = "", since: str = "", heard: str = "", placed: bool = False
+    seconds: float,
+    *,
+    cluster: str = "",
+    since: str = "",
+    last_heartbeat: str = "",
+    placed: bool = False,
 ) -> Diagnosis:
     """Return that a worker and its cluster were silent for `seconds`.
 
-    `since`: when the cluster last answered, `heard`: the worker's last heartbeat, both as text.
-    `placed`: the job asked for this cluster or region.
+    `since`: time of the cluster's last answer, `last_heartbeat`: of the worker's, both as text.
+    `placed`: the job requests this cluster or region.
     """
     if cluster:
         found = launch.CLUSTER_SILENT_PLACED if placed else launch.CLUSTER_SILENT
@@ -69,7 +74,7 @@ def heartbeat_lost(
         "seconds": seconds,
         "cluster": cluster,
         "since": since,
-        "heard": heard,
+        "heard": last_heartbeat,
     }
     return diagnosis_of(Cause(found, params), Stage.ENDED)
 

@@ -147,13 +147,13 @@ class PodTimeline:
             return None
         if _PULL.match(event.message):
             return image_cause("ErrImagePull", event.message, image)
-        words = event.message.removeprefix(_ERROR)
-        if words in IMAGE_REASONS:
-            return known or image_cause(words, "", image)
-        if known is not None and is_bare(words):
+        error = event.message.removeprefix(_ERROR)
+        if error in IMAGE_REASONS:
+            return known or image_cause(error, "", image)
+        if known is not None and is_bare(error):
             return known
-        found = words and words != event.message
-        return start_cause("Failed", words, self.spec, image) if found else None
+        found = error and error != event.message
+        return start_cause("Failed", error, self.spec, image) if found else None
 
 
 def is_bare(message: str) -> bool:
@@ -161,18 +161,18 @@ def is_bare(message: str) -> bool:
     return _BARE.search(message) is not None and not _CAUSE.search(message)
 
 
-def start_words(events: Sequence[Event]) -> str:
+def start_error(events: Sequence[Event]) -> str:
     """Return the last cause that a container could not be created for.
 
     A later event can say only that an earlier try still runs.
     """
-    words = (
+    errors = (
         event.message.removeprefix(_ERROR) for event in reversed(events) if event.reason == "Failed"
     )
-    return next((each for each in words if each not in IMAGE_REASONS and not is_bare(each)), "")
+    return next((each for each in errors if each not in IMAGE_REASONS and not is_bare(each)), "")
 
 
-def pull_words(events: Sequence[Event]) -> str:
+def pull_error(events: Sequence[Event]) -> str:
     """Return the message of the last failed pull: kubelets before 1.31 do not repeat it."""
     failed = (
         event.message
@@ -182,7 +182,7 @@ def pull_words(events: Sequence[Event]) -> str:
     return next(failed, "")
 
 
-def needs_pull_words(reason: str, message: str) -> bool:
+def lacks_pull_error(reason: str, message: str) -> bool:
     """Whether a waiting reason reports a failed pull without its cause."""
     return reason in PULLING and _BACK_OFF.fullmatch(message.strip()) is not None
 

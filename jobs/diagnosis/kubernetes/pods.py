@@ -8,7 +8,8 @@ the worker. Init containers count until the worker's container starts.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jobs.diagnosis.kubernetes.objects import Object, at, instant, items, remember, text, whole
+from jobs.diagnosis.kubernetes.objects import Object, at, instant, items, text, whole
+from jobs.diagnosis.kubernetes.reduced import reduce_pod
 
 WORKER = "worker"  # the container of `manifest.worker_job`
 NEVER_RAN = frozenset({"StartError", "ContainerCannotRun"})
@@ -142,8 +143,8 @@ def worker_runs(pod: object) -> bool:
 
 
 def read_pod(source: Object, *, live: bool) -> Pod:
-    """Return a pod, reduced by `remember` first: live and stored pods are judged alike."""
-    kept = remember(source)
+    """Return a pod, reduced by `reduce_pod` first: live and stored pods are judged alike."""
+    kept = reduce_pod(source)
     meta, status = at(kept, "metadata"), at(kept, "status")
     return Pod(
         name=text(meta.get("name")),

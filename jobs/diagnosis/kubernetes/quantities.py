@@ -8,7 +8,8 @@ from mimir.lib.formatting import memory_text
 
 # Kubernetes also writes exponents, fractions of a byte or a core, and exabytes.
 _QUANTITY = re.compile(
-    r"([0-9]{1,30}(?:\.[0-9]{1,30})?)(?:[eE]([+-]?[0-9]{1,2}))?(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?"
+    r"([0-9]{1,30}(?:\.[0-9]{1,30})?)(?:[eE]([+-]?[0-9]{1,2}))?"
+    r"(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?"
 )
 _DECIMAL = {
     "n": 1e-9,

@@ -46,7 +46,8 @@ _CERTIFICATES: tuple[tuple[re.Pattern[str], Message], ...] = (
     (
         re.compile(
             r"is valid for|not valid for any names|IP SANs|legacy Common Name"
-            r"|no alternative certificate|(?:doesn't|does not) match|host ?name mismatch|wrong host",
+            r"|no alternative certificate|(?:doesn't|does not) match|host ?name mismatch"
+            r"|wrong host",
             re.I,
         ),
         says.CERTIFICATE_OTHER_HOST,

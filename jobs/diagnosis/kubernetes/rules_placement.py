@@ -73,11 +73,11 @@ class Objection:
     """One objection of the scheduler to `count` nodes; 0 where it is not about nodes."""
 
     count: int
-    words: str
+    text: str
 
     def short_of(self) -> str:
         """Return the resource that is short; empty for another objection."""
-        found = _SHORT.match(self.words)
+        found = _SHORT.match(self.text)
         return found[1].rstrip(".") if found else ""
 
 
@@ -92,13 +92,13 @@ class Verdict:
     def params(self) -> dict[str, Param]:
         """Return the node count, and the objections where there is more than one node or one."""
         several = len(self.objections) > 1 or (self.node_count or 0) > 1
-        words = (
-            f"{each.count} × {each.words}" if each.count else each.words
+        listed = (
+            f"{each.count} × {each.text}" if each.count else each.text
             for each in self.objections[:_PARTS_MAX]
         )
         return {
             "nodes": self.node_count,
-            "objections": "; ".join(words) if several else "",
+            "objections": "; ".join(listed) if several else "",
         }
 
 
@@ -106,21 +106,24 @@ def read_verdict(message: str) -> Verdict:
     """Parse a scheduler's message."""
     head = _HEAD.search(message)
     body = _TAIL.sub("", message[head.end() :] if head else message).strip().rstrip(".")
-    parts = []
-    for words in re.split(r",\s+(?=\d+ )|,\s+(?=persistentvolumeclaim |pod has )", body):
-        found = _PART.match(words.strip())
-        parts.append(
-            Objection(int(found[1][:9]), found[2].strip()) if found else Objection(0, words.strip())
+    objections = []
+    for part in re.split(r",\s+(?=\d+ )|,\s+(?=persistentvolumeclaim |pod has )", body):
+        found = _PART.match(part.strip())
+        objections.append(
+            Objection(int(found[1][:9]), found[2].strip()) if found else Objection(0, part.strip())
         )
     return Verdict(
-        message, int(head[2][:9]) if head else None, tuple(part for part in parts if part.words)
+        message, int(head[2][:9]) if head else None, tuple(each for each in objections if each.text)
     )
 
 
 def placement_cause(
     message: str, spec: WorkerSpec, nodes: Nodes, notes: tuple[str, ...] = ()
 ) -> Cause:
-    """Return why the scheduler finds no node. `notes`: reports of an autoscaler or a provisioner."""
+    """Return why the scheduler finds no node.
+
+    `notes`: reports of an autoscaler or a provisioner.
+    """
     verdict = read_verdict(message)
     found = (
         _claim(verdict, spec)
@@ -212,11 +215,11 @@ def _gpu(verdict: Verdict, resource: str, spec: WorkerSpec, nodes: Nodes) -> Cau
 
 def _wrong_place(verdict: Verdict, spec: WorkerSpec, nodes: Nodes) -> Cause | None:
     """Return a volume in another place, a label that no node has, or a taint."""
-    if any(_VOLUME.search(each.words) for each in verdict.objections):
+    if any(_VOLUME.search(each.text) for each in verdict.objections):
         return Cause(says.VOLUME_ELSEWHERE, {**verdict.params(), "claim": spec.claim})
-    if any(_SELECTOR.search(each.words) for each in verdict.objections):
+    if any(_SELECTOR.search(each.text) for each in verdict.objections):
         return _selector(verdict, spec, nodes)
-    if any("taint" in each.words for each in verdict.objections):
+    if any("taint" in each.text for each in verdict.objections):
         return _taint(verdict, spec, nodes)
     return None
 
@@ -239,7 +242,7 @@ def _taints(verdict: Verdict) -> list[str]:
     found = [
         match[1] or match[2] or ""
         for each in verdict.objections
-        for match in _TAINT.finditer(each.words)
+        for match in _TAINT.finditer(each.text)
     ]
     return list(dict.fromkeys(taint.strip().rstrip(":").strip() for taint in found))
 
@@ -250,7 +253,7 @@ def _named_taints(verdict: Verdict, spec: WorkerSpec, nodes: Nodes) -> list[str]
     Schedulers from 1.34 on do not name them: then those of the nodes, with the right to read them.
     """
     named = _taints(verdict)
-    if named or not any("taint" in each.words for each in verdict.objections):
+    if named or not any("taint" in each.text for each in verdict.objections):
         return named
     found = (taint for node in nodes or () for taint in blocking(node, spec.tolerations))
     return list(dict.fromkeys(found))[:_TAINTS_MAX]
@@ -295,8 +298,8 @@ def _taint(verdict: Verdict, spec: WorkerSpec, nodes: Nodes) -> Cause:
 
 
 def _other(verdict: Verdict) -> Cause:
-    for words, found in says.OBJECTIONS.items():
-        if words.lower() in verdict.message.lower():
+    for text, found in says.OBJECTIONS.items():
+        if text.lower() in verdict.message.lower():
             return Cause(found, verdict.params())
     short = ", ".join(
         dict.fromkeys(each.short_of() for each in verdict.objections if each.short_of())

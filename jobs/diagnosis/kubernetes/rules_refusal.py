@@ -34,7 +34,8 @@ _CONSTRAINTS = re.compile(
     re.S,
 )
 # OpenShift writes a value as
-# `provider restricted-v2: .containers[0].runAsUser: Invalid value: 10001: must be in the ranges: …`.
+# `provider restricted-v2: .containers[0].runAsUser: Invalid value: 10001: must be in the
+# ranges: …`.
 _FORBIDDEN_VALUE = re.compile(
     r"(\.?\w[\w.\[\]/-]{0,200}): Invalid value: (?:\[\]int64)?(\{[^}]*\}|\"[^\"]*\"|[^:,\s]+): "
     r"(.*?)(?=,? ?(?:provider |spec\.|\.spec|\.containers|pod\.)"
@@ -110,13 +111,15 @@ def _quota(message: str) -> Cause | None:
     match = _QUOTA.search(message)
     if match is None:
         return _quota_rule(message)
-    asked, used, limit = _pairs(match[2]), _pairs(match[3]), _pairs(match[4])
+    requested, used, limit = _pairs(match[2]), _pairs(match[3]), _pairs(match[4])
     amounts = "; ".join(
-        f"{_resource(key)}: requested {_short(key, asked[key])},"
+        f"{_resource(key)}: requested {_short(key, requested[key])},"
         f" used {_short(key, used.get(key, '0'))}, limit {_short(key, limit.get(key, '?'))}"
-        for key in asked
+        for key in requested
     )
-    small = [key for key in asked if key in limit and quantity(asked[key]) > quantity(limit[key])]
+    small = [
+        key for key in requested if key in limit and quantity(requested[key]) > quantity(limit[key])
+    ]
     params: dict[str, Param] = {
         "quota": match[1],
         "amounts": amounts,
@@ -165,18 +168,18 @@ def _limit_range(message: str) -> Cause | None:
     limits, ratio = list(_LIMIT.finditer(message)), _RATIO.search(message)
     if not limits and ratio is None:
         return None
-    words = [
+    violations = [
         f"{m[1]} {m[2]} per {m[3].lower()} is {m[4].rstrip('.')}"
         + (f", its {m[5]} is {m[6].rstrip('.')}" if m[5] else ", and it specifies none")
         for m in limits
     ]
     if ratio:
         present = f", and is {ratio[4]} times" if ratio[4] else ""
-        words.append(
+        violations.append(
             f"the maximum {ratio[1]} limit is {ratio[3]} times the request per"
             f" {ratio[2].lower()}{present}"
         )
-    params: dict[str, Param] = {"limits": "; ".join(words)}
+    params: dict[str, Param] = {"limits": "; ".join(violations)}
     if ratio and not limits:
         return Cause(says.LIMIT_RATIO, {**params, "resource": ratio[1]})
     low = any(match[1] == "minimum" for match in limits)
@@ -197,16 +200,16 @@ def _security(message: str) -> Cause | None:
     return Cause(says.POD_SECURITY, params)
 
 
-def _security_constraints(kind: str, words: str) -> Cause:
+def _security_constraints(kind: str, report: str) -> Cause:
     """Return a refusal by OpenShift's SCC, or by the pod security policies of old clusters.
 
     It says which field has which value, and what is allowed.
     """
     values = (
         f"{m[1].lstrip('.')} {m[2].strip('{}')}: {m[3].strip()}"
-        for m in _FORBIDDEN_VALUE.finditer(words)
+        for m in _FORBIDDEN_VALUE.finditer(report)
     )
-    fields = (f"{m[1].lstrip('.')}: {m[2].strip()}" for m in _FORBIDDEN_FIELD.finditer(words))
+    fields = (f"{m[1].lstrip('.')}: {m[2].strip()}" for m in _FORBIDDEN_FIELD.finditer(report))
     found = [*dict.fromkeys(values), *dict.fromkeys(fields)]
     params: dict[str, Param] = {
         "violations": "; ".join(found[:_VIOLATIONS_MAX]),

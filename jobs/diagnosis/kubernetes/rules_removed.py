@@ -27,7 +27,7 @@ def removed(objects: WorkerObjects, pod: Pod, *, ending_now: bool) -> Cause:
         return refined(objects, pod, stated)
     if objects.late():
         return late(objects, pod, ending_now=ending_now)
-    failure, raw = objects.failure(), objects.failure_words()
+    failure, raw = objects.failure(), objects.failure_text()
     if stated := reported_by_job(failure, raw, pod.node):
         return stated
     if objects.suspended():
@@ -96,11 +96,11 @@ def refined(objects: WorkerObjects, pod: Pod, found: Cause) -> Cause:
 
 def late(objects: WorkerObjects, pod: Pod, *, ending_now: bool) -> Cause:
     """Return the cause when its Job's deadline passed: the deadline if it ran, else its wait."""
-    words = objects.failure_words()
+    failure = objects.failure_text()
     if objects.ran(pod):
-        return ended.deadline(words, objects.spec.deadline_seconds, ending=ending_now)
+        return ended.deadline(failure, objects.spec.deadline_seconds, ending=ending_now)
     found = waiting_for(objects, pod)
-    return timed_out(words) if found.category is FailureReason.STARTING else found
+    return timed_out(failure) if found.category is FailureReason.STARTING else found
 
 
 def timed_out(raw: str) -> Cause:

@@ -1,4 +1,4 @@
-"""Rules for a pod that has a node and does not run: sandbox, volumes, configuration, command. Pure."""
+"""Rules for a pod on a node that does not run: sandbox, volumes, configuration, command. Pure."""
 
 import re
 from dataclasses import replace

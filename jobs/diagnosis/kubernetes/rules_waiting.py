@@ -9,10 +9,10 @@ from jobs.diagnosis.kubernetes.cause import Cause
 from jobs.diagnosis.kubernetes.objects import Event
 from jobs.diagnosis.kubernetes.pod_timeline import (
     is_bare,
-    needs_pull_words,
+    lacks_pull_error,
     node_named,
-    pull_words,
-    start_words,
+    pull_error,
+    start_error,
 )
 from jobs.diagnosis.kubernetes.pods import NONE, Container, Pod
 from jobs.diagnosis.kubernetes.rules_exit import init_failed
@@ -53,10 +53,10 @@ def _of_container(
         return None
     image = container.image or objects.spec.image
     message = container.message
-    if needs_pull_words(container.reason, message):
-        message = pull_words(events) or message
+    if lacks_pull_error(container.reason, message):
+        message = pull_error(events) or message
     if container.reason in START_REASONS and is_bare(message):
-        message = start_words(events) or message
+        message = start_error(events) or message
     found = waiting_cause(container.reason, message, objects.spec, image)
     return _with_pull_secret(objects, found) if found else None
 

@@ -1,4 +1,4 @@
-"""The Kubernetes objects of one worker, sorted: its Job, its newest pod, the events of each. Pure."""
+"""Kubernetes objects of one worker, sorted: its Job, its newest pod, the events of each. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,6 @@ from jobs.diagnosis.kubernetes.objects import (
     items,
     mapping,
     read_events,
-    remember_job,
     text,
 )
 from jobs.diagnosis.kubernetes.pod_timeline import (
@@ -20,6 +19,7 @@ from jobs.diagnosis.kubernetes.pod_timeline import (
     scaling_notes,
 )
 from jobs.diagnosis.kubernetes.pods import NONE, WORKER, Condition, Pod, read_conditions, read_pods
+from jobs.diagnosis.kubernetes.reduced import reduce_job
 from jobs.diagnosis.kubernetes.worker_spec import WorkerSpec, read_spec
 
 KUBELET_EVENTS = frozenset(
@@ -65,7 +65,7 @@ class WorkerObjects:
                 return self.conditions[name]
         return NONE
 
-    def failure_words(self) -> str:
+    def failure_text(self) -> str:
         """Return the reason and message of its Job's failure; empty for none."""
         failure = self.failure()
         return ": ".join(part for part in (failure.reason, failure.message) if part)
@@ -176,7 +176,7 @@ def read_objects(
     """Sort the arguments of `diagnose`, which can lack anything."""
     found = mapping(job)
     present = found if found.get("kind") != "Status" else {}
-    cut = remember_job(present) if present else {}
+    cut = reduce_job(present) if present else {}
     known = read_pods(pods, kept)
     all_events = read_events(events)
     name = text(at(cut, "metadata").get("name"))

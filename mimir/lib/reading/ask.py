@@ -81,10 +81,16 @@ class Asker:
             group = columns[start : start + per_query]
             texts = ", ".join(f"{column.text} AS t{index}" for index, column in enumerate(group))
             lists = [
-                f"arg_min(left(t{index}, {FIRST_CHARACTERS}), place, {FIRST_CELLS}) FILTER (t{index} IS NOT NULL)"
+                (
+                    f"arg_min(left(t{index}, {FIRST_CHARACTERS}), place, {FIRST_CELLS}) FILTER "
+                    f"(t{index} IS NOT NULL)"
+                )
                 for index in range(len(group))
             ]
-            cells = f"(SELECT file_row_number AS place, {texts} FROM {self._relation} LIMIT {FIRST_ROWS})"
+            cells = (
+                f"(SELECT file_row_number AS place, {texts} FROM {self._relation} LIMIT "
+                f"{FIRST_ROWS})"
+            )
             found += [
                 texts or []
                 for texts in run_sql(self._connection, f"SELECT {', '.join(lists)} FROM {cells}")[0]
@@ -99,17 +105,17 @@ class Asker:
         """
         found: list[tuple[int, ...]] = []
         limited = f" LIMIT {limit}" if limit else ""
-        asked = [
+        requested = [
             tuple(conditions(column, f"t{index}", f"m{index}"))
             for index, column in enumerate(columns)
         ]
-        per_query = EXPRESSIONS_A_QUERY // max([len(each) for each in asked], default=1)
+        per_query = EXPRESSIONS_A_QUERY // max([len(each) for each in requested], default=1)
         for start in range(0, len(columns), per_query):
             texts = ", ".join(
                 f"{column.text} AS t{index}, coalesce({column.is_missing()}, false) AS m{index}"
                 for index, column in enumerate(columns[start : start + per_query], start=start)
             )
-            group = asked[start : start + per_query]
+            group = requested[start : start + per_query]
             counted = ", ".join(
                 f"count(*) FILTER ({condition})" for each in group for condition in each
             )
@@ -138,7 +144,8 @@ class StackedAsker(Asker):
         self._ids = {id(column): index for index, column in enumerate(columns)}
         run_sql(
             connection,
-            f"CREATE OR REPLACE TEMP TABLE {STACK} (file_row_number BIGINT, column_id BIGINT, t VARCHAR)",
+            f"CREATE OR REPLACE TEMP TABLE {STACK} (file_row_number BIGINT, column_id BIGINT, t "
+            "VARCHAR)",
         )
         forms: dict[str, list[TextColumn]] = {}
         for column in columns:
@@ -150,7 +157,10 @@ class StackedAsker(Asker):
                     ", ".join(str(self._ids[id(column)]) for column in group),
                     ", ".join(column.source for column in group),
                 )
-                stacked = f"SELECT file_row_number, unnest([{ids}]) AS column_id, unnest([{cells}]) AS {STACKED} FROM {relation}"
+                stacked = (
+                    f"SELECT file_row_number, unnest([{ids}]) AS column_id, unnest([{cells}]) AS "
+                    f"{STACKED} FROM {relation}"
+                )
                 texts = f"SELECT file_row_number, column_id, {text} AS t FROM ({stacked})"
                 run_sql(
                     connection, f"INSERT INTO {STACK} SELECT * FROM ({texts}) WHERE t IS NOT NULL"
@@ -165,7 +175,8 @@ class StackedAsker(Asker):
         found = dict(
             run_sql(
                 self._connection,
-                f"SELECT column_id, {cells} FROM {STACK} WHERE file_row_number < {FIRST_ROWS} GROUP BY 1",
+                f"SELECT column_id, {cells} FROM {STACK} WHERE file_row_number < {FIRST_ROWS} "
+                "GROUP BY 1",
             )
         )
         return [found.get(self._ids[id(column)], []) for column in columns]
@@ -173,14 +184,14 @@ class StackedAsker(Asker):
     def counts(
         self, columns: Sequence[TextColumn], conditions: Conditions, *, limit: int = 0
     ) -> list[tuple[int, ...]]:
-        asked: dict[tuple[str, ...], list[int]] = {}
+        requested: dict[tuple[str, ...], list[int]] = {}
         for column in columns:
             missing = f"coalesce({column.is_missing('t')}, false)"
-            asked.setdefault(tuple(conditions(column, "t", missing)), []).append(
+            requested.setdefault(tuple(conditions(column, "t", missing)), []).append(
                 self._ids[id(column)]
             )
         found: dict[int, tuple[int, ...]] = {}
-        for each, ids in asked.items():
+        for each, ids in requested.items():
             found |= dict.fromkeys(ids, (0,) * len(each))
             counted = ", ".join(f"count(*) FILTER ({condition})" for condition in each)
             where = f"column_id IN (SELECT unnest([{', '.join(map(str, ids))}]))" + (

@@ -44,7 +44,8 @@ def parse_range(text: str) -> CellRange:
         cells = CellRange(int(found[1]), int(found[2]), text=f"{found[1]}:{found[2]}")
     else:
         raise ValueError(
-            "must be cells such as A4:I3048, cells up to the last row such as A4:I, columns such as A:I, or rows such as 4:3048."
+            "must be cells such as A4:I3048, cells up to the last row such as A4:I, columns such "
+            "as A:I, or rows such as 4:3048."
         )
     if (
         max(cells.first_row, cells.last_row) > ROWS_MAX
@@ -55,7 +56,8 @@ def parse_range(text: str) -> CellRange:
         )
     if cells.first_row > cells.last_row or cells.first_column > cells.last_column:
         raise ValueError(
-            "must begin with its upper left cell and end with its lower right one, such as A4:I3048."
+            "must begin with its upper left cell and end with its lower right one, such as "
+            "A4:I3048."
         )
     return cells
 

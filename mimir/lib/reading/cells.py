@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from mimir.lib.json_types import JsonObject
 from mimir.lib.reading.messages import Notice
+from mimir.lib.table_shapes import Choices
 from mimir.lib.tables import COLUMN_NAME_MAX, COLUMNS_MAX, NotATable, identifier, quoted
 
 WIDE_COLUMNS = 300  # columns written at a time, if a wide table does not fit into memory
@@ -33,11 +34,11 @@ class Cells:
     names: list[str]
     row_count: int
     tagged: bool
-    options: dict[str, Any]
+    options: JsonObject
     warnings: list[Notice] = field(default_factory=list)
     first_line: int = 0  # line of the first row in the file, if rows are lines
     lines: list[str] = field(default_factory=list)  # the first lines of the file, unchanged
-    choices: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # sheets, lists
+    choices: Choices = field(default_factory=Choices)
     parts: list[Part] = field(default_factory=list)  # of a workbook
 
     def row_label(self, row: int) -> str:
@@ -64,7 +65,7 @@ def column_names(raw: Sequence[str], warnings: list[Notice]) -> list[str]:
         raise NotATable(f"The file has {len(raw)} columns. At most {COLUMNS_MAX} are accepted.")
     names: list[str] = []
     taken = {" ".join(cell.split()).casefold() for cell in raw}
-    seen: set[str] = set()
+    used: set[str] = set()
     for position, cell in enumerate(raw, start=1):
         cleaned = " ".join(cell.replace("\x00", "").split())
         if len(cleaned) > COLUMN_NAME_MAX:
@@ -73,7 +74,7 @@ def column_names(raw: Sequence[str], warnings: list[Notice]) -> list[str]:
             )
         base = name = cleaned or f"column{position}"
         repeat = 1
-        while name.casefold() in seen or ((repeat > 1 or not cleaned) and name.casefold() in taken):
+        while name.casefold() in used or ((repeat > 1 or not cleaned) and name.casefold() in taken):
             repeat += 1
             name = f"{base}_{repeat}"
         if name != cleaned:
@@ -85,7 +86,7 @@ def column_names(raw: Sequence[str], warnings: list[Notice]) -> list[str]:
             warnings.append(
                 Notice("header_renamed", {"position": position, "name": name, "reason": reason})
             )
-        seen.add(name.casefold())
+        used.add(name.casefold())
         names.append(name)
     return names
 
@@ -97,7 +98,10 @@ def row_group_rows(columns: int) -> int:
 
 def copy_sql(select: str, path: Path, columns: int) -> str:
     """Return a statement that writes the rows of `select` as Parquet."""
-    return f"COPY ({select}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {row_group_rows(columns)})"
+    return (
+        f"COPY ({select}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd, "
+        f"ROW_GROUP_SIZE {row_group_rows(columns)})"
+    )
 
 
 def cell(index: int) -> str:

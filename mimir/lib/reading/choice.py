@@ -10,7 +10,10 @@ from mimir.lib.reading.unixtimes import unix_rules
 
 TRUE_TEXTS = "('true', 't', 'yes', 'y', 'on', '1', 'ja', 'oui', 'si', 'sí', 'sim', 'vrai', 'wahr')"
 FALSE_TEXTS = "('false', 'f', 'no', 'n', 'off', '0', 'nein', 'non', 'não', 'faux', 'falsch')"
-_ANY_BOOLEAN = f"CASE WHEN lower({{t}}) IN {TRUE_TEXTS} THEN true WHEN lower({{t}}) IN {FALSE_TEXTS} THEN false END"
+_ANY_BOOLEAN = (
+    f"CASE WHEN lower({{t}}) IN {TRUE_TEXTS} THEN true WHEN lower({{t}}) IN {FALSE_TEXTS} THEN "
+    "false END"
+)
 
 
 def text_rules(options: ReadOptions, *, comma_delimited: bool) -> list[Rule]:

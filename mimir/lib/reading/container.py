@@ -69,7 +69,8 @@ _TEXT = (
     (re.compile(rb"-----BEGIN [A-Z ]+-----"), "a key or a certificate"),
     (
         re.compile(
-            rb"((var|let|const|window\.)[ \w.$]+=|(export\s+default)|[\w.$]+\()\s*[\[{]\s*([\[{\"\]}]|$)"
+            rb"((var|let|const|window\.)[ "
+            rb"\w.$]+=|(export\s+default)|[\w.$]+\()\s*[\[{]\s*([\[{\"\]}]|$)"
         ),
         "JavaScript with JSON inside. Keep only the JSON, from its first bracket to its last",
     ),
@@ -108,7 +109,8 @@ def recognise(
     inner = _packing(target, head)
     if inner:
         raise NotATable(
-            f"The {packing} file contains a {inner} file. Unpack it once and upload the file inside."
+            f"The {packing} file contains a {inner} file. Unpack it once and upload the file "
+            "inside."
         )
     if head[257:262] == b"ustar":
         raise NotATable(
@@ -221,11 +223,13 @@ def _unpack(path: Path, packing: str, target: Path, bytes_max: int) -> str:
                 written += len(block)
                 if written > bytes_max:
                     raise NotATable(
-                        f"The unpacked file is larger than {bytes_max:,} bytes. Split it, or upload it as Parquet."
+                        f"The unpacked file is larger than {bytes_max:,} bytes. Split it, or "
+                        "upload it as Parquet."
                     )
                 if written > RATIO_FREE_BYTES and written > RATIO_MAX * packed_bytes:
                     raise NotATable(
-                        f"The file unpacks to more than {RATIO_MAX} times its size. Unpack it and upload the file inside."
+                        f"The file unpacks to more than {RATIO_MAX} times its size. Unpack it and "
+                        "upload the file inside."
                     )
                 output.write(block)
     except (
@@ -277,7 +281,8 @@ class _opened:  # noqa: N801 - used as a context manager only
         if len(found) != 1:
             names = ", ".join(member.filename[:60] for member in found[:5]) or "none"
             raise NotATable(
-                f"The zip archive must have one file, and has {len(found)} ({names}). Upload one table file at a time."
+                f"The zip archive must have one file, and has {len(found)} ({names}). Upload one "
+                "table file at a time."
             )
         if found[0].flag_bits & 1:
             raise NotATable(

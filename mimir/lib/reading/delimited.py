@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mimir.lib.inspection import run_sql
+from mimir.lib.json_types import JsonObject
 from mimir.lib.reading.cells import WIDE_COLUMNS, Cells, cell, column_names, copy_sql
 from mimir.lib.reading.container import HEAD_BYTES
 from mimir.lib.reading.dialect import Dialect, detect
@@ -63,7 +64,7 @@ def read_delimited(connection: Any, text: Text, work: Path, options: ReadOptions
     count = int(
         run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(paths[0]))})")[0][0]
     )
-    found = {
+    found: JsonObject = {
         "encoding": text.encoding,
         "delimiter": dialect.delimiter,
         "quote": dialect.quote,
@@ -99,8 +100,10 @@ def _read_csv(path: Path, dialect: Dialect, columns: int) -> str:
     listed = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(columns))
     quote = quoted(dialect.quote)
     return (
-        f"read_csv({quoted(str(path))}, auto_detect=false, header={str(dialect.header).lower()}, skip={dialect.skip}, "
-        f"delim={quoted(dialect.delimiter)}, quote={quote}, escape={quote}, comment='', nullstr='', null_padding=false, strict_mode=true, "
+        f"read_csv({quoted(str(path))}, auto_detect=false, header={str(dialect.header).lower()}, "
+        f"skip={dialect.skip}, "
+        f"delim={quoted(dialect.delimiter)}, quote={quote}, escape={quote}, comment='', "
+        "nullstr='', null_padding=false, strict_mode=true, "
         f"ignore_errors=false, max_line_size={2 * CELL_BYTES_MAX}, columns={{{listed}}})"
     )
 

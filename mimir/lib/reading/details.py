@@ -121,7 +121,8 @@ class Details:
         """
         origin, text = self._asker.place(typed)
         return self._ask(
-            f"SELECT value, count(*), min(place) + 1 FROM (SELECT {text} AS value, file_row_number AS place FROM {origin} "
+            f"SELECT value, count(*), min(place) + 1 FROM (SELECT {text} AS value, "
+            f"file_row_number AS place FROM {origin} "
             f"WHERE {condition(text)}) GROUP BY value ORDER BY 3 LIMIT {limit}"
         )
 
@@ -140,7 +141,10 @@ class Details:
 
         def bad(text: str) -> str:
             fits = " OR ".join(typed.matches(rule, text) for rule in typed.rules) or "false"
-            return f"{text} IS NOT NULL AND NOT {typed.is_missing(text)} AND NOT coalesce({fits}, false)"
+            return (
+                f"{text} IS NOT NULL AND NOT {typed.is_missing(text)} AND NOT coalesce({fits}, "
+                "false)"
+            )
 
         origin, text = self._asker.place(typed)
         count = self._ask(f"SELECT count(*) FROM {origin} WHERE {bad(text)}")[0][0]
@@ -156,7 +160,8 @@ class Details:
                 else ""
             )
             raise NotATable(
-                f"Column {plan.name}: {count:,} of {typed.values:,} cells are not {words}: {cells}. {advice}Correct them, name them in "
+                f"Column {plan.name}: {count:,} of {typed.values:,} cells are not {words}: "
+                f"{cells}. {advice}Correct them, name them in "
                 "missing_values, or choose bad_cells missing."
             )
         self._warn(
@@ -189,9 +194,13 @@ class Details:
         assert typed.rule is not None
         rule = typed.rule
         origin, text = self._asker.place(typed)
-        marked = f"{typed.matches(rule, text)} AND NOT regexp_full_match({text}, '[+-]?[0-9]+([.][0-9]+)?')"
+        marked = (
+            f"{typed.matches(rule, text)} AND NOT regexp_full_match({text}, "
+            "'[+-]?[0-9]+([.][0-9]+)?')"
+        )
         row = self._ask(
-            f"SELECT {text}, CAST({rule.cast.format(t=text)} AS VARCHAR) FROM {origin} WHERE {marked} LIMIT 1"
+            f"SELECT {text}, CAST({rule.cast.format(t=text)} AS VARCHAR) FROM {origin} WHERE "
+            f"{marked} LIMIT 1"
         )
         if not row:
             return
@@ -228,7 +237,8 @@ class Details:
             origin, text = self._asker.place(typed)
             value = f"CAST({rule.cast.format(t=text)} AS VARCHAR)"
             row = self._ask(
-                f"SELECT {text}, {value} FROM {origin} WHERE {typed.matches(rule, text)} ORDER BY file_row_number LIMIT 1"
+                f"SELECT {text}, {value} FROM {origin} WHERE {typed.matches(rule, text)} ORDER BY "
+                "file_row_number LIMIT 1"
             )
             if row:
                 self._warn(
@@ -269,7 +279,8 @@ class Details:
                         f"CAST({unix_rules([name], 'TIMESTAMP')[0].cast.format(t=text)} AS VARCHAR)"
                     )
                     row = self._ask(
-                        f"SELECT {text}, {value} FROM {origin} WHERE {is_plausible(text, name)} ORDER BY file_row_number LIMIT 1"
+                        f"SELECT {text}, {value} FROM {origin} WHERE {is_plausible(text, name)} "
+                        "ORDER BY file_row_number LIMIT 1"
                     )[0]
                     self._warn(
                         "possible_unix_times",
@@ -391,7 +402,8 @@ class Details:
         origin, text = self._asker.place(typed)
         row = self._ask(
             f"SELECT count(*) FILTER ({typed.matches(rule, text)}), count({text}), "
-            f"count(*) FILTER ({other(text)} AND NOT regexp_full_match({text}, '[+-]?0[0-9]+')) FROM {origin}"
+            f"count(*) FILTER ({other(text)} AND NOT regexp_full_match({text}, '[+-]?0[0-9]+')) "
+            f"FROM {origin}"
         )[0]
         if row[2] == 0 and code == "nearly_numbers":
             return  # codes with leading zeros

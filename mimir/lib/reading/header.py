@@ -20,11 +20,13 @@ STEADY_SHARE = 0.8  # share of the rows: others can be notes below the table
 _LINES_QUOTED = 5
 _VALUE = re.compile(
     r"[+-]?[$€£]?[0-9][0-9.,' \u00a0]*([eE][+-]?[0-9]+)?[ ]?%?|[+-]?\.[0-9]+"
-    r"|[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([T ].*)?|(?i:true|false)|[0-9]{1,2}:[0-9]{2}(:[0-9.]+)?"
+    r"|[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([T "
+    r"].*)?|(?i:true|false)|[0-9]{1,2}:[0-9]{2}(:[0-9.]+)?"
 )
 _YEAR = re.compile(r"(1[5-9]|2[01])[0-9]{2}")
 _UNIT = re.compile(
-    r"\[[^\[\]]{0,30}\]|\([^()]{0,30}\)|-|%|°|°?[CFK]|deg( ?[CFK])?|[µukcmMG]?(s|m|g|W|Wh|Hz|V|A|Pa|J|l|L|B)|m?bar|ppm|ppb|dB|pH|rpm|bytes?"
+    r"\[[^\[\]]{0,30}\]|\([^()]{0,30}\)|-|%|°|°?[CFK]|deg( "
+    r"?[CFK])?|[µukcmMG]?(s|m|g|W|Wh|Hz|V|A|Pa|J|l|L|B)|m?bar|ppm|ppb|dB|pH|rpm|bytes?"
     r"|min|minutes?|h|hours?|hr|sec|seconds?|days?|years?|metres?|meters?|USD|EUR|GBP|units?|(m|km|mi)/(s|h)|k?g/m\^?[23³]|W/m\^?2|m[23²³]"
 )
 
@@ -292,8 +294,10 @@ def _ambiguous(leading: Sequence[Row], start: Row, line_word: str) -> str:
         else f"{line_word}s {first} to {start.line - 1} have"
     )
     return (
-        f"{lines} {count} {'cell' if count == 1 else 'cells'}, and the rows below have {len(start.cells)}. If {word} {first} names the columns, "
-        f"add the missing names to it. If it is not part of the table, choose skip_rows {start.line - 1}, and header_row none if {word} "
+        f"{lines} {count} {'cell' if count == 1 else 'cells'}, and the rows below have "
+        f"{len(start.cells)}. If {word} {first} names the columns, "
+        "add the missing names to it. If it is not part of the table, choose skip_rows "
+        f"{start.line - 1}, and header_row none if {word} "
         f"{start.line} does not name the columns."
     )
 

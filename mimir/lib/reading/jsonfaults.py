@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from mimir.lib.json_types import Json, JsonObject
+
 _WORD = re.compile(r"[A-Za-z_$][\w$]*")
 _WORDS = {
     "None": "null",
@@ -38,9 +40,15 @@ def explain(text: str, error: json.JSONDecodeError) -> str:
     if message.startswith("Unterminated string") or not rest.strip():
         return "The text ends in the middle of a value. It may be cut off: get the file again."
     if message.startswith("Invalid control character"):
-        return "A line end or another control character is inside text. Write it as \\n, \\t or \\u0000."
+        return (
+            "A line end or another control character is inside text. Write it as \\n, \\t or "
+            "\\u0000."
+        )
     if message.startswith("Invalid") and "escape" in message:
-        return "A backslash is followed by a character it cannot escape. Write a backslash in text twice."
+        return (
+            "A backslash is followed by a character it cannot escape. Write a backslash in text "
+            "twice."
+        )
     if rest[0] == "'":
         return "There is a single quote. JSON needs double quotes around keys and text."
     if rest.startswith(("//", "/*", "#")):
@@ -48,7 +56,10 @@ def explain(text: str, error: json.JSONDecodeError) -> str:
     if message.startswith("Illegal trailing comma") or (before.endswith(",") and rest[0] in "}],"):
         return "There is a comma with no value after it. Remove it."
     if rest[0] in "]}" and not before:
-        return "There is a closing bracket without an opening one. Remove it, or get the whole file again."
+        return (
+            "There is a closing bracket without an opening one. Remove it, or get the whole file "
+            "again."
+        )
     return (
         _number(text, place, before, rest)
         or _word(message, rest)
@@ -87,11 +98,14 @@ def _missing(message: str, before: str, rest: str) -> str:
     if message.startswith("Expecting property name"):
         return f"{found} a key in double quotes is missing."
     if message.startswith("Extra data"):
-        return "There is more text after the end of the value. Write JSON lines with one object on each line, or one list of objects in [ ]."
+        return (
+            "There is more text after the end of the value. Write JSON lines with one object on "
+            "each line, or one list of objects in [ ]."
+        )
     return f"{found} a value is missing." if before else "There is no JSON value."
 
 
-def checked_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def checked_object(pairs: list[tuple[str, Json]]) -> JsonObject:
     """Return an object without duplicate keys. Raises: ValueError."""
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -111,7 +125,10 @@ def value_problem(value: Any, what: str) -> str:
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        return f"{what} has half of a character (an escape from \\ud800 to \\udfff without the other half). Remove it."
+        return (
+            f"{what} has half of a character (an escape from \\ud800 to \\udfff without the other "
+            "half). Remove it."
+        )
     return ""
 
 
@@ -137,7 +154,10 @@ def _line_problem(number: int, line: str, *, last: bool) -> str:
     except json.JSONDecodeError as error:
         problem = explain(line, error)
         if problem.startswith("The text ends") and not last:
-            problem = "The line ends in the middle of a value. Write each object on one line, or all of them in one list in [ ]."
+            problem = (
+                "The line ends in the middle of a value. Write each object on one line, or all of "
+                "them in one list in [ ]."
+            )
         return f"Line {number}, character {error.colno}: {problem}"
     except (ValueError, RecursionError) as error:
         return f"Line {number} cannot be accepted: {str(error)[:200]}."

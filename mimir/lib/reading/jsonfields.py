@@ -16,7 +16,10 @@ GROUP_COLUMNS = 100
 
 def tagged_sql(value: str) -> str:
     """Return SQL: JSON text as a tagged cell."""
-    return f"CASE WHEN left({value}, 1) = '\"' THEN '\"' || json_extract_string({value}, '$') ELSE {value} END"
+    return (
+        f"CASE WHEN left({value}, 1) = '\"' THEN '\"' || json_extract_string({value}, '$') ELSE "
+        f"{value} END"
+    )
 
 
 def json_text(value: str) -> str:
@@ -62,7 +65,8 @@ def open_fields(connection: Any, cells: Cells, work: Path) -> None:
             names, selected = [*names, name], [*selected, cell(index)]
             continue
         lists.append(
-            f"json_extract({cell(index)}, [{', '.join(quoted(pointer) for _, pointer in leaves)}]) AS f{index}"
+            f"json_extract({cell(index)}, "
+            f"[{', '.join(quoted(pointer) for _, pointer in leaves)}]) AS f{index}"
         )
         names += [f"{name}.{field}" for field, _ in leaves]
         selected += [
@@ -105,7 +109,10 @@ def _leaves(connection: Any, cells: Cells, index: int) -> list[tuple[str, str]]:
     """
     column = cell(index)
     try:
-        grouped = f"SELECT CAST(json_group_structure(CAST({column} AS JSON)) AS VARCHAR) FROM {cells.relation} WHERE {column} IS NOT NULL"
+        grouped = (
+            f"SELECT CAST(json_group_structure(CAST({column} AS JSON)) AS VARCHAR) FROM "
+            f"{cells.relation} WHERE {column} IS NOT NULL"
+        )
         text = str(run_sql(connection, grouped)[0][0])
         structure = json.loads(text) if len(text) <= STRUCTURE_CHARACTERS_MAX else None
         return [] if structure == {} else _fields(structure, "", "", 0)

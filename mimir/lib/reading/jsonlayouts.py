@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mimir.lib.reading.header import is_value
+from mimir.lib.reading.jsonfaults import checked_object
 from mimir.lib.reading.jsonlines import Number, written
 from mimir.lib.reading.messages import Notice
 from mimir.lib.tables import COLUMNS_MAX, NotATable
@@ -80,17 +81,10 @@ def _parsed(source: Path) -> Any:
             parse_int=Number,
             parse_float=Number,
             parse_constant=Number,
-            object_pairs_hook=_object,
+            object_pairs_hook=checked_object,
         )
     except (ValueError, RecursionError):
         return None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return found
 
 
 def _indexed(names: list[Any], rows: list[Any], index: Any) -> tuple[list[Any], list[Any]]:
@@ -105,7 +99,10 @@ def _indexed(names: list[Any], rows: list[Any], index: Any) -> tuple[list[Any], 
 
 
 def _values(value: Any) -> list[Any] | None:
-    """Return the values of a column: a list without objects, or an object with keys "0", "1", ..."""
+    """Return the values of a column.
+
+    A list without objects, or an object with keys "0", "1", ...
+    """
     if (
         isinstance(value, dict)
         and value

@@ -1,4 +1,7 @@
-"""Wide JSON lines become a CSV file of tagged cells, by Python's parser: every number keeps its digits."""
+"""Wide JSON lines become a CSV file of tagged cells, by Python's parser.
+
+Every number keeps its digits.
+"""
 
 import csv
 import json
@@ -12,7 +15,11 @@ class Number(str):
 
 
 def write_tagged(source: Path, target: Path, keys: Sequence[str]) -> bool:
-    """Write one row for each object; false where a line is not an object, or holds what a CSV file cannot: DuckDB says then what is wrong."""
+    """Write one row for each object.
+
+    False where a line is not an object, or holds what a CSV file cannot: DuckDB says then what is
+    wrong.
+    """
     places = {key: index for index, key in enumerate(keys)}
     try:
         with (

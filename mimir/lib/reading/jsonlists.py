@@ -58,12 +58,14 @@ def _chosen(cells: Cells, found: list[int], wanted: str) -> int | None:
     if wanted:
         if wanted not in cells.names:
             raise NotATable(
-                f"list_column names {wanted!r}, which is not a column. The columns with lists: {listed or 'none'}."
+                f"list_column names {wanted!r}, which is not a column. The columns with lists: "
+                f"{listed or 'none'}."
             )
         return cells.names.index(wanted)
     if len(found) > 1:
         raise NotATable(
-            f"{len(names)} columns have lists: {listed}. Choose in list_column which one becomes rows."
+            f"{len(names)} columns have lists: {listed}. Choose in list_column which one becomes "
+            "rows."
         )
     return found[0] if found else None
 
@@ -82,10 +84,14 @@ def _keep_first(connection: Any, cells: Cells, work: Path, found: list[int]) -> 
         counts = run_sql(
             connection, f"SELECT {sums} FROM (SELECT {lengths} FROM {cells.relation})"
         )[0]
-        for index, left_out, rows in zip(group, counts[::2], counts[1::2], strict=True):
-            if left_out:
-                params = {"column": cells.names[index], "count": int(left_out), "rows": int(rows)}
-                cells.warnings.append(Notice("list_items_dropped", params))
+        for index, dropped, rows in zip(group, counts[::2], counts[1::2], strict=True):
+            if dropped:
+                name, items = cells.names[index], int(dropped)
+                cells.warnings.append(
+                    Notice(
+                        "list_items_dropped", {"column": name, "count": items, "rows": int(rows)}
+                    )
+                )
     for index in found:
         first = json_text(f"json_extract({cell(index)}, '$[0]')")
         selected[index] = (
@@ -120,14 +126,24 @@ def _open_rows(connection: Any, cells: Cells, work: Path, index: int) -> None:
         )
         or "0"
     )
-    counted = f"SELECT {items} AS n, coalesce({_is_list(column)}, true) AS listed, {copied} AS copied FROM {relation}"
+    counted = (
+        f"SELECT {items} AS n, coalesce({_is_list(column)}, true) AS listed, {copied} AS copied "
+        f"FROM {relation}"
+    )
     total, missing, characters = run_sql(
         connection,
-        f"SELECT coalesce(sum(greatest(1, n)), 0), count(*) FILTER (listed AND n = 0), coalesce(sum(greatest(1, n) * copied), 0) FROM ({counted})",
+        "SELECT coalesce(sum(greatest(1, n)), 0), count(*) FILTER (listed AND n = 0), "
+        f"coalesce(sum(greatest(1, n) * copied), 0) FROM ({counted})",
     )[0]
     _check_size(cells, index, int(total), int(characters))
-    values = f"CASE WHEN {items} > 0 THEN CAST(CAST({column} AS JSON) AS JSON[]) ELSE CAST([NULL] AS JSON[]) END"
-    source = f"(SELECT * EXCLUDE (file_row_number), {_is_list(column)} AS is_list, unnest({values}) AS item FROM {relation})"
+    values = (
+        f"CASE WHEN {items} > 0 THEN CAST(CAST({column} AS JSON) AS JSON[]) ELSE CAST([NULL] AS "
+        "JSON[]) END"
+    )
+    source = (
+        f"(SELECT * EXCLUDE (file_row_number), {_is_list(column)} AS is_list, unnest({values}) AS "
+        f"item FROM {relation})"
+    )
     selected = [cell(other) for other in range(len(cells.names))]
     selected[index] = f"CASE WHEN is_list THEN {tagged_sql(json_text('item'))} ELSE {column} END"
     rewrite(connection, cells, work, "rows", selected, source)
@@ -149,24 +165,27 @@ def _check_size(cells: Cells, index: int, total: int, characters: int) -> None:
     advice = "Choose lists text or first, or split the file."
     if total > ROWS_MAX:
         raise NotATable(
-            f"One row for each item of {name} makes {total:,} rows. At most {ROWS_MAX:,} are accepted. {advice}"
+            f"One row for each item of {name} makes {total:,} rows. At most {ROWS_MAX:,} are "
+            f"accepted. {advice}"
         )
     if total * columns > CELLS_MAX:
-        made = f"makes {total:,} rows of {columns} columns, {total * columns:,} cells"
+        size = f"makes {total:,} rows of {columns} columns, {total * columns:,} cells"
         raise NotATable(
-            f"One row for each item of {name} {made}. At most {CELLS_MAX:,} are accepted. {advice}"
+            f"One row for each item of {name} {size}. At most {CELLS_MAX:,} are accepted. {advice}"
         )
     if characters > COPIED_CHARACTERS_MAX:
         repeated = f"repeats {characters:,} characters of the other columns"
         raise NotATable(
-            f"One row for each item of {name} {repeated}. At most {COPIED_CHARACTERS_MAX:,} are accepted. {advice}"
+            f"One row for each item of {name} {repeated}. At most {COPIED_CHARACTERS_MAX:,} are "
+            f"accepted. {advice}"
         )
 
 
 def _in_pieces(connection: Any, cells: Cells, column: str) -> str:
     """Return the cells as a FROM clause that yields few rows at a time for long lists."""
     numbered = (
-        f"SELECT file_row_number AS place, sum(coalesce(length({column}), 0)) OVER (ORDER BY file_row_number) // {CHARACTERS_AT_ONCE} AS piece "
+        f"SELECT file_row_number AS place, sum(coalesce(length({column}), 0)) OVER (ORDER BY "
+        f"file_row_number) // {CHARACTERS_AT_ONCE} AS piece "
         f"FROM {cells.relation}"
     )
     ranges = run_sql(

@@ -66,7 +66,8 @@ class Scan:
                     depth = comma = False
                 elif character == "]":
                     raise self._fault(
-                        "There is a closing bracket without an opening one. Remove it, or get the whole file again."
+                        "There is a closing bracket without an opening one. Remove it, or get the "
+                        "whole file again."
                     )
                 elif character != "{" and not depth and self.count:
                     raise self._fault("There is more text after the end of the JSON. Remove it.")
@@ -83,7 +84,8 @@ class Scan:
                 self._place += 1
             if depth:
                 raise self._fault(
-                    "The file ends, and its list does not: the closing ] is missing. It may be cut off: get the file again."
+                    "The file ends, and its list does not: the closing ] is missing. It may be "
+                    "cut off: get the file again."
                 )
         return "" if self.count else "The file has no rows: the JSON array is empty."
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mimir.lib.inspection import run_sql
+from mimir.lib.json_types import JsonObject
 from mimir.lib.reading.cells import Cells, column_names, copy_sql
 from mimir.lib.reading.delimited import copy_clean
 from mimir.lib.reading.jsonfaults import Fault, line_fault
@@ -18,6 +19,7 @@ from mimir.lib.reading.jsonscan import GaveUp, Scan
 from mimir.lib.reading.messages import Notice
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.reading.text import Text
+from mimir.lib.table_shapes import ListChoice
 from mimir.lib.tables import COLUMNS_MAX, NoMemory, NotATable, identifier, quoted
 
 OBJECT_BYTES_MAX = 16 * 1024**2
@@ -87,7 +89,7 @@ def _objects(path: Path, target: Path) -> tuple[Path | None, list[Notice], str]:
 def _read(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cells:
     with text.path.open(encoding="utf-8", newline="") as file:
         sample = file.read(SAMPLE_CHARACTERS)
-    warnings, choices = list(text.warnings), list[dict[str, Any]]()
+    warnings, choices = list(text.warnings), list[ListChoice]()
     layout = _layout(text.path, sample)
     path, size_max = text.path, OBJECT_BYTES_MAX
     rows = work / "rows.jsonl"
@@ -99,7 +101,8 @@ def _read(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cell
         path, layout = rows, "lines"
     elif options.header_row is not None:
         raise NotATable(
-            "header_row is for CSV, Excel, and JSON that is a list of lists. Remove it for this file."
+            "header_row is for CSV, Excel, and JSON that is a list of lists. Remove it for this "
+            "file."
         )
     elif layout == "document" or (options.records_path not in ("", "$")):
         path, choices = _records(connection, text.path, work, options, warnings)
@@ -129,13 +132,13 @@ def _read(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cell
         run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(cells[0]))})")[0][0]
     )
     chosen = next((item["path"] for item in choices if item["chosen"]), "")
-    found = {
+    found: JsonObject = {
         "encoding": text.encoding,
         "nested": options.nested,
         "lists": options.lists,
         "records_path": chosen,
     }
-    made = Cells(
+    result = Cells(
         cells,
         column_names(keys, warnings),
         count,
@@ -144,8 +147,8 @@ def _read(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cell
         warnings,
         choices={"lists": choices},
     )
-    shape_cells(connection, made, work, options)
-    return made
+    shape_cells(connection, result, work, options)
+    return result
 
 
 def _as_lines(connection: Any, path: Path, layout: str, source: str, work: Path) -> Path:
@@ -165,7 +168,10 @@ def _lines_sql(select: str, target: Path) -> str:
 
     JSON text has no line end and no control character.
     """
-    return f"COPY ({select}) TO {quoted(str(target))} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x1f')"
+    return (
+        f"COPY ({select}) TO {quoted(str(target))} (FORMAT csv, HEADER false, QUOTE '', ESCAPE "
+        "'', DELIMITER '\x1f')"
+    )
 
 
 def is_lines(path: Path) -> bool:
@@ -228,18 +234,20 @@ def _keys(connection: Any, source: str) -> list[str]:
             raise _Unplaced("A key is empty text. Rename it.")
         if folded.setdefault(key.casefold(), key) != key:
             raise NotATable(
-                f"The keys {folded[key.casefold()]} and {key} differ only in upper and lower case. Rename one."
+                f"The keys {folded[key.casefold()]} and {key} differ only in upper and lower "
+                "case. Rename one."
             )
     if len(rows) > COLUMNS_MAX:
         raise NotATable(
-            f"The objects have {len(rows)} different keys; at most {COLUMNS_MAX} columns are accepted."
+            f"The objects have {len(rows)} different keys; at most {COLUMNS_MAX} columns are "
+            "accepted."
         )
     return [row[0] for row in rows]
 
 
 def _records(
     connection: Any, path: Path, work: Path, options: ReadOptions, warnings: list[Notice]
-) -> tuple[Path, list[dict[str, Any]]]:
+) -> tuple[Path, list[ListChoice]]:
     """Return the list of rows in a document as JSON Lines.
 
     The document itself if it has no list of objects. Raises: NotATable.
@@ -247,9 +255,13 @@ def _records(
     size = path.stat().st_size
     if size > DOCUMENT_BYTES_MAX:
         raise NotATable(
-            f"The file is one JSON document of more than {DOCUMENT_BYTES_MAX // 1024**2} MB. Write JSON lines: one object a line."
+            f"The file is one JSON document of more than {DOCUMENT_BYTES_MAX // 1024**2} MB. "
+            "Write JSON lines: one object a line."
         )
-    source = f"read_json_objects({quoted(str(path))}, format='unstructured', maximum_object_size={size + 1})"
+    source = (
+        f"read_json_objects({quoted(str(path))}, format='unstructured', "
+        f"maximum_object_size={size + 1})"
+    )
     document = f"(SELECT json FROM {source} LIMIT 1)"
     lists = _lists(connection, document, "$", 0) if options.records_path != "$" else []
     wanted = options.records_path
@@ -266,15 +278,23 @@ def _records(
     if chosen is None:
         return path, lists
     target = work / "records.jsonl"
-    elements = f"SELECT CAST(json_extract(json, {quoted(chosen['json_path'])}) AS JSON[]) AS elements FROM {document}"
-    rows = f"SELECT unnest(elements) AS row, generate_subscripts(elements, 1) AS place FROM ({elements})"
+    elements = (
+        f"SELECT CAST(json_extract(json, {quoted(chosen['json_path'])}) AS JSON[]) AS elements "
+        f"FROM {document}"
+    )
+    rows = (
+        "SELECT unnest(elements) AS row, generate_subscripts(elements, 1) AS place FROM "
+        f"({elements})"
+    )
     other = run_sql(
         connection,
-        f"SELECT place FROM ({rows}) WHERE coalesce(json_type(row), 'NULL') NOT IN ('OBJECT', 'NULL') LIMIT 1",
+        f"SELECT place FROM ({rows}) WHERE coalesce(json_type(row), 'NULL') NOT IN ('OBJECT', "
+        "'NULL') LIMIT 1",
     )
     if other:
         raise NotATable(
-            f"Element {other[0][0]} of the list {chosen['path']} is not an object. Each row must be an object with the columns as keys."
+            f"Element {other[0][0]} of the list {chosen['path']} is not an object. Each row must "
+            "be an object with the columns as keys."
         )
     run_sql(
         connection,
@@ -289,19 +309,19 @@ def _records(
     return target, lists
 
 
-def _longest(lists: list[dict[str, Any]]) -> dict[str, Any] | None:
+def _longest(lists: list[ListChoice]) -> ListChoice | None:
     several = [item for item in lists if item["count"] > 1]
     return max(several, key=lambda item: item["count"], default=None)
 
 
-def _lists(connection: Any, document: str, path: str, depth: int) -> list[dict[str, Any]]:
-    """Yield lists of objects below `path`: {"path", "json_path", "count", "chosen"}."""
+def _lists(connection: Any, document: str, path: str, depth: int) -> list[ListChoice]:
+    """Return the lists of objects below `path`."""
     inner = f"SELECT json_extract(json, {quoted(path)}) AS value FROM {document}"
     keys = run_sql(
         connection,
         f"SELECT unnest(json_keys(value)) FROM ({inner}) WHERE json_type(value) = 'OBJECT'",
     )
-    found: list[dict[str, Any]] = []
+    found: list[ListChoice] = []
     for (key,) in keys[:200]:
         if not key or re.search(r'["\\\x00-\x1f]', key):
             continue
@@ -309,7 +329,8 @@ def _lists(connection: Any, document: str, path: str, depth: int) -> list[dict[s
         value = f"json_extract(json, {quoted(below)})"
         row = run_sql(
             connection,
-            f"SELECT json_type({value}), json_array_length({value}), json_type({value}, '$[0]') FROM {document}",
+            f"SELECT json_type({value}), json_array_length({value}), json_type({value}, '$[0]') "
+            f"FROM {document}",
         )[0]
         if row[0] == "ARRAY" and row[2] == "OBJECT":
             shown = ".".join(re.findall(r'"([^"]*)"', below))

@@ -55,7 +55,8 @@ def _typed(connection: Any, cells: Cells, value: str, structure: Any, name: str)
     """
     long_integers = run_sql(
         connection,
-        f"SELECT count(*) FROM {cells.relation} WHERE regexp_matches({value}, {quoted(_LONG_INTEGER)})",
+        f"SELECT count(*) FROM {cells.relation} WHERE regexp_matches({value}, "
+        f"{quoted(_LONG_INTEGER)})",
     )[0][0]
     exact = {"DOUBLE": "VARCHAR"} if long_integers else {}
     shapes = [(_shape(structure, exact))]

@@ -5,10 +5,11 @@ Every field is optional. An empty field is detected from the content.
 
 import codecs
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from mimir.lib.json_types import Json, JsonObject
 from mimir.lib.reading.cellrange import parse_range
 from mimir.lib.tables import COLUMN_NAME_MAX
 
@@ -90,7 +91,7 @@ class ReadOptions:
         """Number of rows to skip, if given."""
         return self.skip_rows or 0
 
-    def given(self) -> dict[str, Any]:
+    def given(self) -> JsonObject:
         """Return the given fields as JSON values."""
         default = ReadOptions()
         return {
@@ -100,7 +101,7 @@ class ReadOptions:
         }
 
 
-def _json(name: str, value: Any) -> Any:
+def _json(name: str, value: Any) -> Json:
     if name in ("quote", "thousands_mark") and value == "":
         return "none"
     return list(value) if isinstance(value, tuple) else value
@@ -112,7 +113,7 @@ def options_of(raw: Mapping[str, Any]) -> ReadOptions:
     Raises: BadOptions, with every bad field.
     """
     faults: dict[str, str] = {}
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {}  # of the types that ReadOptions declares
     for name, value in raw.items():
         check = _CHECKS.get(name)
         if check is None:
@@ -162,7 +163,8 @@ def _delimiter(value: Any) -> str:
     value = _NAMED_CHARACTERS.get(value, value) if isinstance(value, str) else value
     if not isinstance(value, str) or len(value) != 1 or value in '"\r\n\x00' or ord(value) > 127:
         raise ValueError(
-            "must be one ASCII character, such as a comma, or one of tab, comma, semicolon, pipe, space."
+            "must be one ASCII character, such as a comma, or one of tab, comma, semicolon, pipe, "
+            "space."
         )
     return value
 
@@ -274,7 +276,8 @@ def _date_formats(value: Any) -> tuple[str, ...]:
             and not ("%" in text and _DIRECTIVES.fullmatch(text))
         ):
             raise ValueError(
-                f"{text!r} must be year-first, day-first or month-first, one of {', '.join(UNIX_FORMATS)}, or a pattern of "
+                f"{text!r} must be year-first, day-first or month-first, one of "
+                f"{', '.join(UNIX_FORMATS)}, or a pattern of "
                 "%d %m %Y %y %b %B %H %M %S %f %z, such as %d.%m.%Y."
             )
     return formats
@@ -335,7 +338,7 @@ def _range(value: Any) -> str:
     return parse_range(value).text
 
 
-_CHECKS: dict[str, Any] = {
+_CHECKS: Mapping[str, Callable[[Any], object]] = {
     "format": _choice(*FORMATS),
     "encoding": _encoding,
     "delimiter": _delimiter,

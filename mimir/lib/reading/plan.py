@@ -30,7 +30,10 @@ _KIND_OF = {
 
 @dataclass(slots=True)
 class Planned:
-    """One column of the table. `value`: SQL over the cells. `typed`: result of inference, if any."""
+    """One column of the table.
+
+    `value`: SQL over the cells. `typed`: result of inference, if any.
+    """
 
     name: str
     type: str
@@ -45,7 +48,8 @@ def plan_columns(connection: Any, cells: Cells, options: ReadOptions) -> list[Pl
     unknown = [name for name in options.types if name not in cells.names]
     if unknown:
         raise NotATable(
-            f"types names the column {unknown[0]!r}, which is not in the file. It has {', '.join(cells.names[:20])}."
+            f"types names the column {unknown[0]!r}, which is not in the file. It has "
+            f"{', '.join(cells.names[:20])}."
         )
     words = (
         MISSING_TEXTS
@@ -54,8 +58,8 @@ def plan_columns(connection: Any, cells: Cells, options: ReadOptions) -> list[Pl
     )
     builder = _Builder(connection, cells, options, words)
     planned = builder.tagged() if cells.tagged else builder.plain()
-    asked = [plan.typed for plan in planned if plan.typed is not None]
-    infer_types(connection, cells.relation, asked, cells.row_count)
+    inferred = [plan.typed for plan in planned if plan.typed is not None]
+    infer_types(connection, cells.relation, inferred, cells.row_count)
     return [_settled(plan) for plan in planned]
 
 
@@ -78,7 +82,10 @@ def _settled(plan: Planned) -> Planned:
     elif plan.wanted:
         plan.type = plan.wanted
         branches = " ".join(
-            f"WHEN {typed.matches(rule)} THEN CAST({rule.cast.format(t=typed.text)} AS {plan.wanted})"
+            (
+                f"WHEN {typed.matches(rule)} THEN CAST({rule.cast.format(t=typed.text)} AS "
+                f"{plan.wanted})"
+            )
             for rule in typed.rules
         )
         plan.value = f"CASE WHEN {typed.is_missing()} THEN NULL {branches} END"
@@ -127,7 +134,10 @@ class _Builder:
     def _column(
         self, name: str, index: int, text: Callable[[str], str], allowed: Sequence[rules.Rule]
     ) -> TextColumn:
-        """Return a column for inference. `text` makes the SQL for its text from that for its cell."""
+        """Return a column for inference.
+
+        `text` makes the SQL for its text from that for its cell.
+        """
         source, always = cell(index), self._options.missing_values is not None
         return TextColumn(
             name,
@@ -220,8 +230,14 @@ class _Builder:
             group = ", ".join(
                 cell(index) for index in range(start, min(start + KIND_QUERY_COLUMNS, len(found)))
             )
-            tagged = f"SELECT generate_subscripts([{group}], 1) - 1 AS place, unnest([{group}]) AS cell FROM {self._cells.relation}"
-            counted = f"SELECT place, left(cell, 1), count(*) FROM ({tagged}) WHERE cell IS NOT NULL GROUP BY 1, 2"
+            tagged = (
+                f"SELECT generate_subscripts([{group}], 1) - 1 AS place, unnest([{group}]) AS "
+                f"cell FROM {self._cells.relation}"
+            )
+            counted = (
+                f"SELECT place, left(cell, 1), count(*) FROM ({tagged}) WHERE cell IS NOT NULL "
+                "GROUP BY 1, 2"
+            )
             for place, tag, count in run_sql(self._connection, counted):
                 found[start + place][_KIND_OF.get(tag, "number")] += count
         return found
@@ -238,11 +254,3 @@ def _untagged(source: str) -> str:
 def tagged_text(column: str) -> str:
     """Return SQL: the text of a tagged cell, strings without quotes."""
     return f"CASE WHEN left({column}, 1) IN ('\"', '@') THEN substr({column}, 2) ELSE {column} END"
-
-
-def schema_of(planned: Sequence[Planned]) -> list[dict[str, Any]]:
-    """Return [{"name", "type"}], and "empty" for a column without values."""
-    return [
-        {"name": plan.name, "type": plan.type, **({"empty": True} if plan.empty else {})}
-        for plan in planned
-    ]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mimir.lib.inspection import check_columns, run_sql
+from mimir.lib.json_types import JsonObject
 from mimir.lib.reading import container
 from mimir.lib.reading.cells import WIDE_COLUMNS, Cells, copy_sql
 from mimir.lib.reading.delimited import cut_sample, read_delimited
@@ -17,6 +18,7 @@ from mimir.lib.reading.plan import Planned, plan_columns, tagged_text
 from mimir.lib.reading.sheets import SHEET_COLUMN
 from mimir.lib.reading.text import as_utf8
 from mimir.lib.reading.workbook import read_workbook
+from mimir.lib.table_shapes import Choices, ColumnInfo, WarningInfo
 from mimir.lib.tables import Column, NoMemory, NotATable, identifier, quoted
 
 SAMPLE_BYTES = 4 * 1024**2
@@ -47,17 +49,17 @@ class Reading:
 
     format: str
     packing: str
-    options: dict[str, Any]
-    schema: list[dict[str, Any]]
+    options: JsonObject
+    schema: list[ColumnInfo]
     row_count: int
-    warnings: list[dict[str, Any]]
+    warnings: list[WarningInfo]
     connection: Any
     rows_sql: str
     cells_sql: str = ""
     table: Path | None = None
     complete: bool = True
     lines: list[str] = field(default_factory=list)
-    choices: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    choices: Choices = field(default_factory=Choices)
     relation: str = ""  # FROM clause over the cells, and SQL for the value of each column
     values: dict[str, str] = field(default_factory=dict)
 
@@ -68,7 +70,10 @@ class Reading:
         """
         if self.table is not None or not self.values:
             return self.rows_sql
-        return f"SELECT {', '.join(f'{self.values[name]} AS {identifier(name)}' for name in names)} FROM {self.relation}"
+        return (
+            f"SELECT {', '.join(f'{self.values[name]} AS {identifier(name)}' for name in names)} "
+            f"FROM {self.relation}"
+        )
 
 
 def read_table(
@@ -187,7 +192,7 @@ def _columnar(
         write_parquet(found.path, table, warnings)
     source = f"SELECT * FROM read_parquet({quoted(str(table))})"
     described = run_sql(connection, f"DESCRIBE {source}")
-    schema = [{"name": row[0], "type": row[1]} for row in described]
+    schema: list[ColumnInfo] = [{"name": row[0], "type": row[1]} for row in described]
     check_columns([Column(row[0], row[1]) for row in described])
     if kind == "parquet" and any(column["type"] == "BIGINT" for column in schema):
         from mimir.lib.reading.arrow import duration_notices
@@ -266,8 +271,10 @@ def _finished(
     described = run_sql(connection, f"DESCRIBE {reading.rows_sql}")
     empty = {plan.name for plan in planned if plan.empty}
     reading.schema = [
-        {"name": row[0], "type": row[1], **({"empty": True} if row[0] in empty else {})}
-        for row in described
+        {"name": name, "type": kind, "empty": True}
+        if name in empty
+        else {"name": name, "type": kind}
+        for name, kind, *_ in described
     ]
     check_columns([Column(row[0], row[1]) for row in described])
     text = tagged_text if cells.tagged else str

@@ -99,7 +99,8 @@ _NOT_FINITE = r"(?i:nan|[+-]?inf(inity)?)"
 DOUBLE = Rule(
     "decimal",
     "DOUBLE",
-    f"({_full(_DECIMAL)} AND isfinite(TRY_CAST({{t}} AS DOUBLE)) AND {INTEGERS_EXACT} OR {_full(_NOT_FINITE)})",
+    f"({_full(_DECIMAL)} AND isfinite(TRY_CAST({{t}} AS DOUBLE)) AND {INTEGERS_EXACT} OR "
+    f"{_full(_NOT_FINITE)})",
     "TRY_CAST({t} AS DOUBLE)",
     "number",
     pattern=f"{_DECIMAL}|{_NOT_FINITE}",
@@ -243,7 +244,10 @@ _NAMED = (
     "%d. %B %Y",
     "%d. %b %Y",
 )
-_NAMED_DAY = rf"{_MONTH}\.?[ -][0-9]{{1,2}},?[ -][0-9]{{4}}|[0-9]{{1,2}}\.?[ /-]{_MONTH}[ /-][0-9]{{4}}|[0-9]{{4}}[ -]{_MONTH}[ -][0-9]{{1,2}}"
+_NAMED_DAY = (
+    rf"{_MONTH}\.?[ -][0-9]{{1,2}},?[ -][0-9]{{4}}|[0-9]{{1,2}}\.?[ /-]{_MONTH}[ "
+    rf"/-][0-9]{{4}}|[0-9]{{4}}[ -]{_MONTH}[ -][0-9]{{1,2}}"
+)
 MONTH_NAME = _dates("month name", _NAMED_DAY, _NAMED, "")
 MONTH_NAME_TIME = _dates(
     "month name and time", rf"({_NAMED_DAY})( {_CLOCK})?", _clocked(_NAMED), "", "TIMESTAMP"

@@ -95,7 +95,10 @@ class SheetTable:
 
     def _without_cells(self) -> str:
         where = f" below row {self._options.skipped}" if self._options.skipped else ""
-        return f"Sheet {self.name} has no cells{f' in {self._options.range}' if self._options.range else ''}{where}."
+        return (
+            f"Sheet {self.name} has no "
+            f"cells{f' in {self._options.range}' if self._options.range else ''}{where}."
+        )
 
     def _start(self, filled: list[Row]) -> Start:
         """Return the start of the table; warn about the rows before it."""

@@ -93,15 +93,22 @@ def _utf8_fault(path: Path) -> str:
         except UnicodeDecodeError as error:
             line += block[: max(0, error.start - kept)].count(b"\n")
             position, byte = offset - kept + error.start, error.object[error.start]
-            return f"The file is not UTF-8: byte {position} in line {line} is 0x{byte:02X}. Save it as UTF-8, or choose its encoding."
+            return (
+                f"The file is not UTF-8: byte {position} in line {line} is 0x{byte:02X}. Save it "
+                "as UTF-8, or choose its encoding."
+            )
         if b"\x00" in block:
             line += block[: block.index(b"\x00")].count(b"\n")
             raise NotATable(
-                f"Line {line} holds U+0000, which text must not hold. The file may be binary or damaged."
+                f"Line {line} holds U+0000, which text must not hold. The file may be binary or "
+                "damaged."
             )
         offset, line = offset + len(block), line + block.count(b"\n")
     if decoder.getstate()[0]:
-        return f"The file ends in the middle of a character, in line {line}: it is cut off, or not UTF-8."
+        return (
+            f"The file ends in the middle of a character, in line {line}: it is cut off, or not "
+            "UTF-8."
+        )
     return ""
 
 
@@ -111,7 +118,8 @@ def _guess(path: Path, fault: str) -> str:
     for block in blocks(path):
         if b"\x00" in block:
             raise NotATable(
-                "The file is binary, or text in an unknown encoding. Save it as UTF-8 and upload that."
+                "The file is binary, or text in an unknown encoding. Save it as UTF-8 and upload "
+                "that."
             )
         if any(byte in block for byte in _NOT_1252):
             raise NotATable(fault)
@@ -144,11 +152,15 @@ def _transcoded(path: Path, work: Path, encoding: str) -> Path:
             try:
                 text = decoder.decode(block, final=not block)
             except UnicodeDecodeError as error:
-                message = f"The file is not {_NAMES.get(encoding, encoding)}: a byte near line {line} does not fit. Choose its encoding."
+                message = (
+                    f"The file is not {_NAMES.get(encoding, encoding)}: a byte near line {line} "
+                    "does not fit. Choose its encoding."
+                )
                 raise NotATable(message) from error
             if "\x00" in text:
                 raise NotATable(
-                    f"Line {line + text[: text.index(chr(0))].count(chr(10))} holds U+0000, which text must not hold."
+                    f"Line {line + text[: text.index(chr(0))].count(chr(10))} holds U+0000, which "
+                    "text must not hold."
                 )
             output.write(text.removeprefix("\ufeff") if first else text)
             first, line = first and not text, line + text.count("\n")

@@ -110,7 +110,10 @@ def _rule(name: str, digits: int, type_name: str) -> Rule:
     low, high = _YEARS_NS if type_name == "TIMESTAMP_NS" else _YEARS
     unit = 10 ** (9 if type_name == "TIMESTAMP_NS" else 6)
     pattern = _NUMBER.replace("{", "{{").replace("}", "}}")
-    match = f"regexp_full_match({{t}}, '{pattern}') AND {ticks} >= {low * unit} AND {ticks} < {high * unit}"
+    match = (
+        f"regexp_full_match({{t}}, '{pattern}') AND {ticks} >= {low * unit} AND {ticks} < "
+        f"{high * unit}"
+    )
     if type_name == "DATE":
         match += f" AND {ticks} % {_MICROS_A_DAY} = 0"
     return Rule(

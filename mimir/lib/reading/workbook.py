@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mimir.lib.json_types import JsonObject
 from mimir.lib.reading.cellrange import CellRange, cell_name, parse_range
 from mimir.lib.reading.cells import Cells, Part
 from mimir.lib.reading.delimited import copy_clean
@@ -16,6 +17,7 @@ from mimir.lib.reading.messages import Notice
 from mimir.lib.reading.options import ReadOptions
 from mimir.lib.reading.sheet import SheetTable, rows_in
 from mimir.lib.reading.sheets import SHEET_COLUMN, JoinedSheets
+from mimir.lib.table_shapes import SheetChoice
 from mimir.lib.tables import COLUMNS_MAX, NotATable
 
 UNPACKED_BYTES_MAX = 512 * 1024**2  # size limit: a workbook is read into memory
@@ -36,7 +38,7 @@ def read_workbook(
     nameless.symlink_to(path.resolve())
     try:
         workbook = python_calamine.CalamineWorkbook.from_path(str(nameless))
-        sheets: list[dict[str, Any]] = [
+        sheets: list[SheetChoice] = [
             _described(workbook, meta) if describe else {"name": meta.name}
             for meta in workbook.sheets_metadata
         ]
@@ -55,7 +57,7 @@ def read_workbook(
 
 
 def _read_one(
-    connection: Any, workbook: Any, work: Path, options: ReadOptions, sheets: list[dict[str, Any]]
+    connection: Any, workbook: Any, work: Path, options: ReadOptions, sheets: list[SheetChoice]
 ) -> Cells:
     name = _chosen(sheets, options.sheet)
     warnings: list[Notice] = []
@@ -71,13 +73,13 @@ def _read_one(
     with clean.open("w", encoding="utf-8", newline="") as output:
         count = table.write(output, 0, parts, lambda row: row)
     paths = copy_clean(connection, clean, work, len(table.names))
-    found = {"sheet": name, "header_row": table.header_row, "skip_rows": table.skipped}
+    found: JsonObject = {"sheet": name, "header_row": table.header_row, "skip_rows": table.skipped}
     parts = [replace(part, label="the sheet") for part in parts]
     return Cells(paths, table.names, count, True, found, warnings, lines=table.lines, parts=parts)
 
 
 def _read_several(
-    connection: Any, workbook: Any, work: Path, options: ReadOptions, sheets: list[dict[str, Any]]
+    connection: Any, workbook: Any, work: Path, options: ReadOptions, sheets: list[SheetChoice]
 ) -> Cells:
     tables: list[SheetTable] = []
     left = CELLS_MAX
@@ -95,7 +97,8 @@ def _read_several(
     joined = JoinedSheets(tables)
     if len(joined.names) > COLUMNS_MAX:
         raise NotATable(
-            f"The sheets have {len(joined.names)} columns together; at most {COLUMNS_MAX} are accepted. Choose fewer sheets."
+            f"The sheets have {len(joined.names)} columns together; at most {COLUMNS_MAX} are "
+            "accepted. Choose fewer sheets."
         )
     clean = work / "clean.csv"
     with clean.open("w", encoding="utf-8", newline="") as output:
@@ -142,11 +145,13 @@ def _table(
     if rows * columns > cells_max:
         together = " together with the sheets before it" if cells_max < CELLS_MAX else ""
         raise NotATable(
-            f"Sheet {name} has more than {CELLS_MAX:,} cells{together}. Choose a range of fewer cells, or save it as CSV."
+            f"Sheet {name} has more than {CELLS_MAX:,} cells{together}. Choose a range of fewer "
+            "cells, or save it as CSV."
         )
     if columns > COLUMNS_MAX:
         raise NotATable(
-            f"Sheet {name} has {columns} columns; at most {COLUMNS_MAX} are accepted. Choose a range of fewer columns, such as A:Z."
+            f"Sheet {name} has {columns} columns; at most {COLUMNS_MAX} are accepted. Choose a "
+            "range of fewer columns, such as A:Z."
         )
     _note_merged(sheet, name, cells, warnings)
     return SheetTable(name, rows_in(sheet, cells), options, warnings, reserved), rows * columns
@@ -159,11 +164,12 @@ def _check_size(path: Path) -> None:
         size = sum(member.file_size for member in archive.infolist())
     if size > UNPACKED_BYTES_MAX:
         raise NotATable(
-            f"The workbook unpacks to {size:,} bytes; at most {UNPACKED_BYTES_MAX:,} are read. Save the sheet as CSV and upload that."
+            f"The workbook unpacks to {size:,} bytes; at most {UNPACKED_BYTES_MAX:,} are read. "
+            "Save the sheet as CSV and upload that."
         )
 
 
-def _described(workbook: Any, meta: Any) -> dict[str, Any]:
+def _described(workbook: Any, meta: Any) -> SheetChoice:
     hidden = str(meta.visible).rsplit(".", 1)[-1] != "Visible"
     try:
         sheet = workbook.get_sheet_by_name(meta.name)
@@ -172,11 +178,12 @@ def _described(workbook: Any, meta: Any) -> dict[str, Any]:
     return {"name": meta.name, "rows": sheet.height, "columns": sheet.width, "hidden": hidden}
 
 
-def _chosen(sheets: Sequence[dict[str, Any]], wanted: str) -> str:
+def _chosen(sheets: Sequence[SheetChoice], wanted: str) -> str:
     if wanted:
         if all(item["name"] != wanted for item in sheets):
             raise NotATable(
-                f"The workbook has no sheet {wanted}. It has {', '.join(item['name'] for item in sheets[:20])}."
+                f"The workbook has no sheet {wanted}. It has "
+                f"{', '.join(item['name'] for item in sheets[:20])}."
             )
         return wanted
     filled = [item for item in sheets if item["rows"] and not item["hidden"]] or [
@@ -191,7 +198,10 @@ def _fault(complaint: str) -> str:
     lowered = complaint.lower()
     if "password" in lowered or "encrypt" in lowered:
         return "The workbook is protected by a password. Save it without one and upload that."
-    return "The workbook is damaged, or it is not Excel or OpenDocument. Save it again as .xlsx or CSV."
+    return (
+        "The workbook is damaged, or it is not Excel or OpenDocument. Save it again as .xlsx or "
+        "CSV."
+    )
 
 
 def _note_merged(sheet: Any, name: str, cells: CellRange, warnings: list[Notice]) -> None:

@@ -45,12 +45,12 @@ def job_name(pod: Object) -> str:
 
 def cut_job(job: Object) -> Object:
     """Return a Job without its containers' environment."""
-    return _with_head(diagnosis.remember_job(job), job)
+    return _with_head(diagnosis.reduce_job(job), job)
 
 
 def cut_pod(pod: Object) -> Object:
     """Return a pod without its containers' environment, which holds the token."""
-    return _with_head(diagnosis.remember(pod), pod)
+    return _with_head(diagnosis.reduce_pod(pod), pod)
 
 
 def cut_event(event: Object, runs: Callable[[str], bool]) -> Object | None:
@@ -64,14 +64,14 @@ def cut_event(event: Object, runs: Callable[[str], bool]) -> Object | None:
     about = event.get("involvedObject") or {}
     name = str(about.get("name") or "")
     if about.get("kind") in SHARED:
-        return {**diagnosis.remember_event(event), "worker": ""}
+        return {**diagnosis.reduce_event(event), "worker": ""}
     if not name.startswith(NAME):
         return None
     pod = name if about.get("kind") == "Pod" else str(event.get("message") or "").rpartition(" ")[2]
     if event.get("reason") in BEGINNING and runs(pod):
         return None
     return {
-        **diagnosis.remember_event(event),
+        **diagnosis.reduce_event(event),
         "worker": name.rpartition("-")[0] if about.get("kind") == "Pod" else name,
     }
 

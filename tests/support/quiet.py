@@ -1,0 +1,35 @@
+"""pytest plugin: while a test marked `quiet` runs, no other process of the run runs a test.
+
+Such a test bounds a wait, and would fail for the load of the others.
+"""
+
+import contextlib
+import fcntl
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.run_folder import run_folder
+
+
+# First, so that the time limit of a test begins when its turn has come.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    folder = run_folder()
+    if folder is None or not hasattr(item.config, "workerinput"):
+        return (yield)
+    with _turn(folder, alone=item.get_closest_marker("quiet") is not None):
+        return (yield)
+
+
+@contextlib.contextmanager
+def _turn(folder: Path, *, alone: bool) -> Iterator[None]:
+    """Hold the lock of running tests. Who waits to be alone keeps the gate closed for new ones."""
+    mode = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+    with (folder / "gate.lock").open("w") as gate, (folder / "tests.lock").open("w") as running:
+        fcntl.flock(gate, mode)
+        fcntl.flock(running, mode)
+        if not alone:
+            fcntl.flock(gate, fcntl.LOCK_UN)
+        yield
