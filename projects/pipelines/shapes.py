@@ -1,12 +1,12 @@
 """Request and response bodies of pipelines and their versions."""
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from rest_framework import serializers
 
 from mimir.api.fields import ObjectField, PatternField
-from mimir.lib.json_types import JsonObject
 from mimir.lib.schemas.schema_types import JsonSchema
 from mimir.lib.schemas.steptype import Makes
 from projects.core.names import NAME_PATTERN, NAME_RULE
@@ -140,7 +140,7 @@ class StepTypeBody(TypedDict):
     title: str
     help: str
     fields: JsonSchema
-    example: JsonObject
+    example: Mapping[str, object]
     makes: str
 
 
