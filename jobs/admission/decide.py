@@ -23,6 +23,7 @@ from jobs.admission.snapshot_types import (
     ClusterCapacity,
     Decision,
     Snapshot,
+    WaitFacts,
 )
 from jobs.contract import PRIORITIES, Priority, WaitRule
 
@@ -252,7 +253,7 @@ def _checks(job: Candidate, snapshot: Snapshot, ledger: _Ledger) -> Iterator[Che
     )
     yield Check(WaitRule.PREVIOUS_ATTEMPT, not job.previous_alive)
     usable = [capacity for capacity in snapshot.capacities if can_use(capacity, job)]
-    names = {"cluster": job.cluster, "region": job.region}
+    names: WaitFacts = {"cluster": job.cluster, "region": job.region}
     yield Check(WaitRule.CLUSTER_UNKNOWN, bool(usable) or not (job.cluster or job.region), names)
     able = [capacity for capacity in usable if can_ever_hold(capacity, job)]
     yield Check(WaitRule.NEVER_FITS, bool(able) or not usable, names | _largest(job, usable))
@@ -268,6 +269,13 @@ def _checks(job: Candidate, snapshot: Snapshot, ledger: _Ledger) -> Iterator[Che
         ledger.by_project[job.project],
         limits.jobs_by_project.get(job.project),
     )
+    yield from _cluster_checks(job, able, snapshot, ledger)
+
+
+def _cluster_checks(
+    job: Candidate, able: Sequence[ClusterCapacity], snapshot: Snapshot, ledger: _Ledger
+) -> Iterator[Check]:
+    """Yield the rules about the current state of clusters. `able`: those that can hold the job."""
     # If no cluster can ever hold the job, report that rather than an unreachable cluster.
     enabled = [capacity for capacity in able if capacity.enabled]
     yield Check(
@@ -276,7 +284,7 @@ def _checks(job: Candidate, snapshot: Snapshot, ledger: _Ledger) -> Iterator[Che
         {"clusters": ", ".join(capacity.cluster for capacity in able)},
     )
     usable = [capacity for capacity in enabled if capacity.open]
-    away = {"clusters": ", ".join(capacity.cluster for capacity in enabled)}
+    away: WaitFacts = {"clusters": ", ".join(capacity.cluster for capacity in enabled)}
     yield Check(
         WaitRule.CLUSTER_UNREACHABLE,
         bool(usable) or (not enabled and bool(snapshot.capacities)),
@@ -297,12 +305,9 @@ def _limit(rule: WaitRule, used: int, limit: int | None) -> Check:
     return Check(rule, used < limit, {"used": used, "limit": limit})
 
 
-_Facts = dict[str, int | float | str]
-
-
-def _largest(job: Candidate, capacities: Sequence[ClusterCapacity]) -> _Facts:
+def _largest(job: Candidate, capacities: Sequence[ClusterCapacity]) -> WaitFacts:
     """Return the job's requests beside the largest capacity among the clusters it may use."""
-    facts: _Facts = {
+    facts: WaitFacts = {
         "cpu_millicores": job.cpu_millicores,
         "memory_bytes": job.memory_bytes,
         "gpus": job.gpus,
@@ -319,13 +324,13 @@ def _largest(job: Candidate, capacities: Sequence[ClusterCapacity]) -> _Facts:
     return facts
 
 
-def _free(job: Candidate, capacities: Sequence[ClusterCapacity], ledger: _Ledger) -> _Facts:
+def _free(job: Candidate, capacities: Sequence[ClusterCapacity], ledger: _Ledger) -> WaitFacts:
     """Return the free capacity of the cluster with the most free slots among `capacities`."""
     if not capacities:
         return {}
     best = max(capacities, key=lambda capacity: capacity.jobs - ledger.jobs[capacity.cluster])
     name = best.cluster
-    facts: _Facts = {"slots": best.jobs, "used": ledger.jobs[name], "cluster": name}
+    facts: WaitFacts = {"slots": best.jobs, "used": ledger.jobs[name], "cluster": name}
     if best.cpu_millicores is not None:
         facts |= {
             "free_cpu_millicores": best.cpu_millicores - ledger.cpu[name],

@@ -4,8 +4,8 @@ Runs inside the transaction that holds the admission lock, or without the lock f
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypedDict
 from uuid import UUID
 
 from django.conf import settings
@@ -41,7 +41,7 @@ def snapshot(clusters: Sequence[Cluster] | None = None) -> Snapshot:
     """
     rows = list(clusters_with_limits()) if clusters is None else clusters
     return Snapshot(
-        now=_seen_at(rows[0]) if rows else 0.0,
+        now=_read_at(rows[0]) if rows else 0.0,
         capacities=tuple(_capacity(row) for row in rows),
         allocations=allocations(),
         waiting=_waiting(),
@@ -51,20 +51,20 @@ def snapshot(clusters: Sequence[Cluster] | None = None) -> Snapshot:
     )
 
 
-def _seen_at(cluster: Cluster) -> float:
-    at: dt.datetime = getattr(cluster, "seen_at")  # noqa: B009 - annotated by `clusters_with_limits`
+def _read_at(cluster: Cluster) -> float:
+    at: dt.datetime = getattr(cluster, "read_at")  # noqa: B009 - see `clusters_with_limits`
     return at.timestamp()
 
 
 def clusters_with_limits() -> "QuerySet[Cluster, Cluster]":
     """Return all clusters by name, annotated with the database's time and the rows of all limits.
 
-    One query for everything small: `seen_at` and `limits`.
+    One query for everything small: `read_at` and `limits`.
     """
     rows = Limit.objects.order_by("id").values(
         row=JSONObject(scope="scope", key="key", max_jobs="max_jobs", paused="paused")
     )
-    return Cluster.objects.annotate(seen_at=Now(), limits=ArraySubquery(rows)).order_by("name")
+    return Cluster.objects.annotate(read_at=Now(), limits=ArraySubquery(rows)).order_by("name")
 
 
 def has_free_slot() -> bool:
@@ -93,7 +93,10 @@ def _capacity(row: Cluster) -> ClusterCapacity:
 
 
 def allocations() -> tuple[Allocation, ...]:
-    """Return what attempts hold until their worker is observed gone, whatever their job's status."""
+    """Return the capacity that attempts hold until their worker is observed gone.
+
+    The status of their job does not matter.
+    """
     launch_fails = ExpressionWrapper(
         Q(launch_failures__gt=0, uid="", claim_id=None, ended_at=None), output_field=BooleanField()
     )
@@ -116,8 +119,17 @@ def allocations() -> tuple[Allocation, ...]:
     )
 
 
-def limits(rows: Iterable[Mapping[str, Any]]) -> Limits:
-    """Build the limits from rows {"scope", "key", "max_jobs", "paused"}."""
+class LimitRow(TypedDict):
+    """Columns of a limit that `clusters_with_limits` reads. `max_jobs` None: no limit."""
+
+    scope: str
+    key: str
+    max_jobs: int | None
+    paused: bool
+
+
+def limits(rows: Iterable[LimitRow]) -> Limits:
+    """Build the limits from their rows."""
     by_type: dict[str, int] = {}
     by_project: dict[str, int] = {}
     paused_types: set[str] = set()

@@ -1,7 +1,9 @@
 """Input and output of an admission decision. Pure values."""
 
+import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import TypedDict
 from uuid import UUID
 
 from jobs.contract import Priority, WaitRule
@@ -86,13 +88,39 @@ class Snapshot:
     reserve_after_seconds: float = 180.0
 
 
+class WaitFacts(TypedDict, total=False):
+    """Numbers and names that a rule compared; each rule has its own.
+
+    `since`: last heartbeat of the dispatcher. `clusters`: names, separated by commas.
+    """
+
+    seconds: float
+    used: int
+    limit: int
+    key: str
+    cluster: str
+    region: str
+    clusters: str
+    since: dt.datetime
+    slots: int
+    cpu_millicores: int
+    memory_bytes: int
+    gpus: int
+    free_cpu_millicores: int
+    free_memory_bytes: int
+    free_gpus: int
+    largest_cpu_millicores: int
+    largest_memory_bytes: int
+    largest_gpus: int
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """Result of one rule for one waiting job, with the numbers it compared."""
 
     rule: WaitRule
     passes: bool
-    facts: Mapping[str, int | float | str] = field(default_factory=dict)
+    facts: WaitFacts = field(default_factory=WaitFacts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from jobs.admission.snapshot_types import WaitFacts
 from jobs.contract import WaitRule
 from jobs.core.resources import format_cpu
 from mimir.lib.formatting import duration_text, memory_text, time_text
@@ -54,7 +54,7 @@ _FIXED = {
 }
 
 
-def describe_wait(rule: WaitRule, facts: Mapping[str, Any], context: WaitContext) -> str:
+def describe_wait(rule: WaitRule, facts: WaitFacts, context: WaitContext) -> str:
     """Return the sentence of a rule: the cause, the numbers, what happens next."""
     used, limit = facts.get("used"), facts.get("limit")
     match rule:
@@ -101,7 +101,7 @@ def ordinal(number: int) -> str:
     return f"{number:,}{suffix}"
 
 
-def _capacity(facts: Mapping[str, Any], *, named: bool) -> str:
+def _capacity(facts: WaitFacts, *, named: bool) -> str:
     """Say which resource is short. `named` adds the cluster's name."""
     slots, used = facts.get("slots"), facts.get("used")
     where = f" on {facts.get('cluster')}" if named else ""
@@ -128,7 +128,7 @@ def _capacity(facts: Mapping[str, Any], *, named: bool) -> str:
     return "No cluster has free capacity. Starts when a job ends."
 
 
-def _never_fits(facts: Mapping[str, Any]) -> str:
+def _never_fits(facts: WaitFacts) -> str:
     requested, largest = facts.get("memory_bytes"), facts.get("largest_memory_bytes")
     cluster, region = facts.get("cluster"), facts.get("region")
     place = f" of {region}" if region and not cluster else ""

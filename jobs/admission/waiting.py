@@ -18,7 +18,7 @@ from django.db.models.functions import Cast, Extract
 from jobs.admission.decide import admit
 from jobs.admission.shapes import WaitingBody
 from jobs.admission.snapshot import clusters_with_limits, snapshot
-from jobs.admission.snapshot_types import Check, Decision, Snapshot
+from jobs.admission.snapshot_types import Check, Decision, Snapshot, WaitFacts
 from jobs.admission.wait_text import QUEUED_BEHIND, WaitContext, describe_wait, ordinal
 from jobs.clusters.listing import NOT_OBSERVED
 from jobs.contract import JobStatus, WaitRule
@@ -119,7 +119,7 @@ def _waiting(
     rule = check.rule if check else WaitRule.READY
     if job.id in decision.never:
         rule = WaitRule.NEVER_FITS
-    facts: dict[str, Any] = dict(check.facts) if check else {}
+    facts: WaitFacts = check.facts if check else {}
     if away is not None and rule not in (WaitRule.PAUSED, WaitRule.PROJECT_PAUSED):
         rule, facts = WaitRule.DISPATCHER_AWAY, {"since": away}
     context = _context(job, clusters)
@@ -187,13 +187,13 @@ def _estimate(
     if rule is WaitRule.READY:
         return 0.0
     if rule is WaitRule.BACK_OFF and check is not None:
-        return float(check.facts.get("seconds", 0.0))
+        return check.facts.get("seconds", 0.0)
     counted = (WaitRule.CAPACITY, WaitRule.JOBS_GLOBAL, WaitRule.JOBS_PROJECT, WaitRule.JOBS_TYPE)
     if usual_seconds is None or rule not in counted:
         return None
     slots = sum(capacity.jobs for capacity in view.capacities if capacity.open)
     if check is not None and rule is not WaitRule.CAPACITY:
-        slots = min(slots, int(check.facts.get("limit", slots)))
+        slots = min(slots, check.facts.get("limit", slots))
     if not slots:
         return None
     rounds, place = divmod(position - 1, slots)

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
@@ -83,7 +82,7 @@ def launcher_fault(launcher: object) -> str:
     return "must be kubernetes"
 
 
-def column_faults(values: Mapping[str, Any], *, launcher: str) -> dict[str, str]:
+def column_faults(values: Mapping[str, object], *, launcher: str) -> dict[str, str]:
     """Return the errors of `values` by column. Columns that `values` lacks are not checked."""
     faults = {name: _COLUMNS[name](value) for name, value in values.items() if name in _COLUMNS}
     if launcher != LauncherKind.KUBERNETES:

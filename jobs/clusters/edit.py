@@ -26,7 +26,9 @@ log = structlog.get_logger(__name__)
 WHERE = ("context", "namespace")  # the location of its workers; fixed while some exist
 
 
-def cluster_faults(*, values: Mapping[str, Any], cluster: Cluster | None = None) -> dict[str, str]:
+def cluster_faults(
+    *, values: Mapping[str, object], cluster: Cluster | None = None
+) -> dict[str, str]:
     """Return the errors of `values` by column. Writes nothing.
 
     `cluster`: the row to change; None for a new one.
@@ -81,7 +83,7 @@ def cluster_create(
 
 
 def cluster_change(
-    *, name: str, changes: Mapping[str, Any], actor: str, etags: Preconditions | None = None
+    *, name: str, changes: Mapping[str, object], actor: str, etags: Preconditions | None = None
 ) -> Cluster:
     """Change the given columns of a cluster; columns written by the loops stay.
 
@@ -155,7 +157,7 @@ def cluster_etag(cluster: Cluster) -> str:
     return f'"{hashlib.sha256(state.encode()).hexdigest()[:32]}"'
 
 
-def _cut(values: Mapping[str, Any]) -> dict[str, Any]:
+def _cut(values: Mapping[str, object]) -> dict[str, object]:
     """Return the known columns of `values`, with stripped texts and no slash at a URL's end."""
     cut = {
         name: value.strip() if isinstance(value, str) else value

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any
+from typing import TypedDict
 
 from django.db.models import Count, QuerySet, Sum
 
@@ -11,11 +11,12 @@ from jobs.core.resources import format_cpu, format_memory
 from jobs.models import Attempt, Cluster
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import NotFound
+from mimir.lib.json_types import JsonObject
 
 OWN = "local"  # the installation's own cluster, created at its first start
 # Message of a row that is new or was moved; it gets no jobs before it answers. Rows hold this text
 # and it is compared, so it must not change.
-NOT_OBSERVED = "not looked at yet"
+NOT_OBSERVED = "not checked yet"
 SHOWN_MAX = 20
 STALE_SECONDS = 60.0  # age of the last observation from which the health is unknown
 
@@ -27,6 +28,45 @@ class Health(StrEnum):
     UNREACHABLE = "unreachable"  # it gets no new jobs; running workers continue
     DISABLED = "disabled"  # disabled by an administrator; running workers continue
     UNKNOWN = "unknown"  # not observed yet, or not recently
+
+
+class CapacityBody(TypedDict):
+    """Capacity in use or in all; `cpu` and `memory` are Kubernetes quantities. None: no limit."""
+
+    jobs: int
+    cpu: str | None
+    memory: str | None
+    gpu: int
+
+
+class HealthBody(TypedDict):
+    """Health of a cluster. `message` is empty unless it is unreachable."""
+
+    state: str
+    reached_at: dt.datetime | None
+    unreachable_since: dt.datetime | None
+    message: str
+
+
+class ClusterBody(TypedDict):
+    """A cluster, as the administrators' API returns it."""
+
+    name: str
+    launcher: str
+    enabled: bool
+    region: str
+    context: str
+    namespace: str
+    orchestrator_url: str
+    model_cache: str
+    node_selector: JsonObject
+    tolerations: list[JsonObject]
+    gpu_node_selector: JsonObject
+    gpu_tolerations: list[JsonObject]
+    away_grace_seconds: int
+    capacity: CapacityBody
+    used: CapacityBody
+    health: HealthBody
 
 
 def place_faults(*, cluster: str, region: str) -> dict[str, str]:
@@ -85,7 +125,7 @@ def cluster_is_free(*, name: str) -> bool:
     return name != OWN and not Attempt.objects.filter(cluster=name).exists()
 
 
-def clusters_as_dicts(rows: Sequence[Cluster]) -> list[dict[str, Any]]:
+def clusters_as_dicts(rows: Sequence[Cluster]) -> list[ClusterBody]:
     """Return clusters for the administrators' API, with the used capacity from one query."""
     held = (
         Attempt.objects.filter(cluster__in=[row.name for row in rows], gone_at__isnull=True)
@@ -95,8 +135,17 @@ def clusters_as_dicts(rows: Sequence[Cluster]) -> list[dict[str, Any]]:
             jobs=Count("id"), cpu=Sum("cpu_millicores"), memory=Sum("memory_bytes"), gpu=Sum("gpus")
         )
     )
-    used: dict[str, dict[str, Any]] = {row["cluster_id"]: {**row} for row in held}
-    return [_shape(row, used.get(row.name, {})) for row in rows]
+    used: dict[str, CapacityBody] = {
+        each["cluster_id"]: {
+            "jobs": each["jobs"],
+            "cpu": format_cpu(each["cpu"]),
+            "memory": format_memory(each["memory"]),
+            "gpu": each["gpu"],
+        }
+        for each in held
+    }
+    nothing: CapacityBody = {"jobs": 0, "cpu": format_cpu(0), "memory": format_memory(0), "gpu": 0}
+    return [_shape(row, used.get(row.name, nothing)) for row in rows]
 
 
 def health_of(row: Cluster) -> Health:
@@ -111,7 +160,7 @@ def health_of(row: Cluster) -> Health:
     return Health.UNKNOWN if stale else Health.OK
 
 
-def _shape(row: Cluster, used: dict[str, Any]) -> dict[str, Any]:
+def _shape(row: Cluster, used: CapacityBody) -> ClusterBody:
     return {
         "name": row.name,
         "launcher": row.launcher,
@@ -134,12 +183,7 @@ def _shape(row: Cluster, used: dict[str, Any]) -> dict[str, Any]:
             else None,
             "gpu": row.capacity_gpus,
         },
-        "used": {
-            "jobs": used.get("jobs", 0),
-            "cpu": format_cpu(used.get("cpu", 0)),
-            "memory": format_memory(used.get("memory", 0)),
-            "gpu": used.get("gpu", 0),
-        },
+        "used": used,
         "health": {
             "state": health_of(row).value,
             "reached_at": row.reached_at,

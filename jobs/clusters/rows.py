@@ -193,8 +193,11 @@ UPDATE jobs_cluster AS cluster SET
     unreachable_message = %(message)s,
     away_web_seconds = web.counted,
     away_seconds = away_seconds + CASE
-        WHEN web.counted - away_web_seconds BETWEEN 0 AND %(gap)s THEN web.counted - away_web_seconds ELSE 0 END
-FROM (SELECT coalesce((SELECT counted_seconds FROM jobs_webuptime WHERE name = 'web'), 0) AS counted) AS web
+        WHEN web.counted - away_web_seconds BETWEEN 0 AND %(gap)s
+        THEN web.counted - away_web_seconds ELSE 0 END
+FROM (
+    SELECT coalesce((SELECT counted_seconds FROM jobs_webuptime WHERE name = 'web'), 0) AS counted
+) AS web
 WHERE cluster.name = %(name)s AND cluster.unreachable_since IS NOT NULL
 """
 

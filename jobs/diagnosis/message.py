@@ -67,8 +67,8 @@ class Step:
 AGAIN = Step("Run again", {})
 ANYWHERE = Step("Run on any cluster", {"cluster": None, "region": None})
 LESS = Step("Request less", {"resources": {}})
-STARTS_BY_ITSELF = "The worker then starts by itself."
-TRIES_AGAIN = "The node tries again by itself."
+STARTS_BY_ITSELF = "The worker then starts automatically."
+TRIES_AGAIN = "The node retries automatically."
 NO_CACHE = "Run workers without the shared model cache"
 WAIT = Step("No action needed: wait", actor=Actor.NOBODY)
 

@@ -25,7 +25,7 @@ from jobs.models import Cluster
 
 log = structlog.get_logger(__name__)
 COMPONENT = "dispatcher"
-LOOK_SECONDS = 0.5
+SLOW_CHECK_SECONDS = 0.5  # between two checks for launches without an answer
 STOP_SECONDS = (
     # wait for running launches at a stop; a launch without an answer is found by its name later
     5.0
@@ -115,7 +115,7 @@ def sweep_forever(stop: threading.Event) -> None:
 def _rest(stop: threading.Event, seconds: float) -> None:
     """Wait, and record launches without an answer meanwhile."""
     until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0 and not stop.wait(min(left, LOOK_SECONDS)):
+    while (left := until - time.monotonic()) > 0 and not stop.wait(min(left, SLOW_CHECK_SECONDS)):
         try:
             slow_launches_record()
         except Exception:

@@ -262,7 +262,7 @@ _recorded_slow: set[UUID] = set()
 
 
 def slow_launches_record() -> None:
-    """Record a "waiting for the cluster" reason once per launch without an answer for SLOW_SECONDS."""
+    """Record a wait for the cluster, once per launch without an answer for SLOW_SECONDS."""
     in_flight = dict(_in_flight)
     _recorded_slow.intersection_update(in_flight)
     late = time.monotonic() - SLOW_SECONDS

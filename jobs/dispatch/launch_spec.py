@@ -1,12 +1,12 @@
 """Launch specification of a worker, from its attempt and cluster."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Protocol
+from uuid import UUID
 
 from django.conf import settings
 
-from jobs.clusters.launchers.base import (
-    LaunchSpec,
-)
+from jobs.clusters.launchers.base import LaunchSpec
 from jobs.clusters.machine import clamped
 from jobs.core.resources import from_dict
 from jobs.core.tokens import launch_token
@@ -14,8 +14,27 @@ from jobs.models import Cluster
 from jobs.reconcile.decide import capacity_wait
 
 
-def launch_spec(row: Any, cluster: Cluster) -> LaunchSpec:
-    """Build the launch specification from the columns that `_requests` reads."""
+class LaunchColumns(Protocol):
+    """Columns of an attempt and its job that a launch needs.
+
+    They are read instead of model instances, whose creation costs more than the rest.
+    """
+
+    id: UUID
+    name: str
+    number: int
+    cpu_millicores: int
+    memory_bytes: int
+    job_id: UUID
+    job__type: str
+    job__project_id: UUID
+    job__priority: str
+    job__timeout_seconds: int
+    job__resources: Mapping[str, Mapping[str, int]]
+
+
+def launch_spec(row: LaunchColumns, cluster: Cluster) -> LaunchSpec:
+    """Return the launch specification of an attempt."""
     env = settings.ENV
     limits = clamped(from_dict(row.job__resources).limits, launcher=cluster.launcher)
     return LaunchSpec(
@@ -39,7 +58,10 @@ def launch_spec(row: Any, cluster: Cluster) -> LaunchSpec:
 
 
 def _active_deadline(number: int, timeout_seconds: int) -> int:
-    """Return the seconds after which the cluster itself ends the worker, later than our own deadlines."""
+    """Return the seconds after which the cluster itself ends the worker.
+
+    It is later than our own deadlines.
+    """
     env = settings.ENV
     slack = max(600, env.launch_timeout)  # time to start for a worker that waited for capacity
     return (

@@ -66,7 +66,7 @@ class Follower(AsyncJsonWebsocketConsumer):
     ) -> None:
         """Ignore messages of the client."""
 
-    async def dispatch(self, message: dict[str, Any]) -> None:
+    async def dispatch(self, message: dict[str, object]) -> None:
         """Handle messages of the server and hints.
 
         Channels would call any method that a message names, `send_json` included.
@@ -79,7 +79,7 @@ class Follower(AsyncJsonWebsocketConsumer):
                 type=str(message.get("type"))[:40],
             )
 
-    async def feed_hint(self, message: dict[str, Any]) -> None:
+    async def feed_hint(self, message: dict[str, object]) -> None:
         """Handle a hint of the channel layer.
 
         A malformed list of job ids is ignored: the comparison every 5 s finds the change.

@@ -4,7 +4,6 @@ Sends every event once and in order, every log byte once, then `end`.
 """
 
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from jobs.live.consumers import JOB_GROUP, PROJECT_GROUP, Follower, in_database
@@ -40,10 +39,10 @@ class JobFollower(Follower):
             _whole_number(query, "attempt"),
             _whole_number(query, "offset") or 0,
         )
-        self.sent: dict[str, Any] | None = None
+        self.sent: JobBody | None = None
         self.join(JOB_GROUP(self.job_id), PROJECT_GROUP(await in_database(self._project_id)()))
 
-    async def feed_hint(self, message: dict[str, Any]) -> None:
+    async def feed_hint(self, message: dict[str, object]) -> None:
         """Ignore hints of the project that do not name this job."""
         jobs = message.get("jobs")
         if isinstance(jobs, list) and str(self.job_id) in jobs:

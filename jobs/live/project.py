@@ -4,18 +4,29 @@ Only the latest state is sent: intermediate states are skipped.
 """
 
 import asyncio
-from typing import Any
+from typing import TypedDict
 from uuid import UUID
 
+from jobs.admission.shapes import WaitingBody
 from jobs.contract import JobStatus
 from jobs.live.consumers import PROJECT_GROUP, Follower, in_database
 from jobs.queries.jobs import job_counts, job_list, jobs_as_dicts, jobs_by_id, recent_positions
 from jobs.queries.shapes import JobBody
+from jobs.reconcile.silence import AwayBody
 from projects.core.access import project_for
+from projects.models import Project
 
 SNAPSHOT_JOBS = 100
 WAITING_COMPARED = 100  # queued jobs whose position is sent again at each comparison
 GATHER_SECONDS = 0.2  # changes within this time are sent together
+
+
+class SnapshotMessage(TypedDict):
+    """First message: the newest jobs, and the number of jobs by status."""
+
+    kind: str
+    jobs: list[JobBody]
+    counts: dict[str, int]
 
 
 class ProjectFollower(Follower):
@@ -24,15 +35,15 @@ class ProjectFollower(Follower):
     async def open(self) -> None:
         self.slug = str(self.scope["url_route"]["kwargs"]["slug"])
         self.positions: dict[UUID, int] = {}
-        self.waiting: dict[UUID, Any] = {}
-        self.away: dict[UUID, Any] = {}
+        self.waiting: dict[UUID, WaitingBody | None] = {}
+        self.away: dict[UUID, AwayBody] = {}
         self.counts: dict[str, int] = {}
         self.snapshot_sent = False
         project = await in_database(self._project)()
         self.project_id = project.id
         self.join(PROJECT_GROUP(project.id))
 
-    def _project(self) -> Any:
+    def _project(self) -> Project:
         return project_for(self.user(), self.slug)
 
     async def check_right(self) -> None:
@@ -62,7 +73,7 @@ class ProjectFollower(Follower):
     def _counts(self) -> dict[str, int]:
         return job_counts(project=project_for(self.user(), self.slug))
 
-    def _snapshot(self) -> dict[str, Any]:
+    def _snapshot(self) -> SnapshotMessage:
         project = project_for(self.user(), self.slug)
         self.positions = recent_positions(project_id=project.id, limit=SNAPSHOT_JOBS)
         self.counts = job_counts(project=project)

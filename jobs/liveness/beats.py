@@ -6,8 +6,8 @@ Read by liveness probes, and by waiting jobs to report that the dispatcher is do
 import datetime as dt
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 
@@ -23,12 +23,12 @@ def instance_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"[:100]
 
 
-def beat_record(*, component: str, detail: dict[str, Any] | None = None) -> None:
+def beat_record(*, component: str, detail: Mapping[str, object] | None = None) -> None:
     """Record a heartbeat, then touch BEAT_FILE for the kubelet's probe."""
     LoopBeat.objects.update_or_create(
         component=component,
         instance=instance_name(),
-        defaults={"beat_at": utc_now(), "started_at": _STARTED_AT, "detail": detail or {}},
+        defaults={"beat_at": utc_now(), "started_at": _STARTED_AT, "detail": dict(detail or {})},
     )
     if settings.ENV.beat_file:
         Path(settings.ENV.beat_file).touch()

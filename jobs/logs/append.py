@@ -119,8 +119,8 @@ def _check(data: bytes) -> None:
         raise Invalid("The request contains no log bytes.")
     if _LINES.fullmatch(data) is None:
         raise Invalid(
-            "Log bytes must be whole lines: <RFC 3339 time> stdout|stderr F|P <text>, each with its "
-            "line end."
+            "Log bytes must be whole lines: <RFC 3339 time> stdout|stderr F|P <text>, each with "
+            "its line end."
         )
     if max(map(len, data.split(b"\n"))) >= LOG_LINE_BYTES_MAX:
         raise Invalid(

@@ -12,7 +12,6 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -21,7 +20,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from jobs.core import feed
-from jobs.logs.store import WINDOW_BYTES, LogDamaged, chunk_pieces
+from jobs.logs.store import WINDOW_BYTES, LogDamaged, LogIndex, chunk_pieces
 from jobs.models import Attempt, LogChunk
 from mimir.lib.clock import utc_now
 from mimir.lib.crash import crash_point
@@ -113,7 +112,8 @@ class _Index:
             self.end = pieces[-1].end
             yield member
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> LogIndex:
+        """Return the index as `Attempt.log_index` stores it."""
         return {"version": 1, "size": self.size, "blocks": self.blocks}
 
 

@@ -65,7 +65,10 @@ class _Line:
 
 
 def log_search(*, attempt: Attempt, query: str | None, offset: int = 0) -> SearchPage:
-    """Return lines that contain `query` (None: error lines) from `offset` on. Raises: LogDamaged."""
+    """Return lines that contain `query` (None: error lines) from `offset` on.
+
+    Raises: LogDamaged.
+    """
     state = log_state(attempt.id)
     finder = _Finder(query)
     began, at = time.monotonic(), min(offset, state.end)
@@ -93,7 +96,7 @@ def _page(matches: list[Match], at: int, state: LogState) -> SearchPage:
 
 
 class _Finder:
-    """Searches pieces in order and keeps the last part of each stream for matches across a split."""
+    """Search of pieces in order; keeps the last part of each stream for matches across a split."""
 
     def __init__(self, query: str | None) -> None:
         self.matches: list[Match] = []

@@ -11,7 +11,7 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, TypedDict
 from uuid import UUID
 
 from jobs.models import Attempt, LogChunk
@@ -22,6 +22,14 @@ WINDOW_BYTES = (
     1024 * 1024
     # size of one read and of a sealed block; bounds the memory of a reader
 )
+
+
+class LogIndex(TypedDict):
+    """Index of a sealed log; see above for a block."""
+
+    version: int
+    size: int
+    blocks: list[list[int]]
 
 
 class LogDamaged(Exception):
@@ -114,7 +122,7 @@ def _object_pieces(attempt_id: UUID, start: int, stop: int) -> Iterator[Piece]:
     name, index = Attempt.objects.values_list("log_object", "log_index").get(id=attempt_id)
     if name is None or index is None:
         raise LogDamaged(f"attempt {attempt_id}: stored bytes after {start} are missing")
-    blocks: list[list[int]] = index["blocks"]
+    blocks = index["blocks"]
     number = max(bisect.bisect_right(blocks, start, key=lambda block: block[0]) - 1, 0)
     try:
         with artifacts.open_file(name) as file:
@@ -127,7 +135,7 @@ def _object_pieces(attempt_id: UUID, start: int, stop: int) -> Iterator[Piece]:
         raise LogDamaged(f"attempt {attempt_id}: the sealed log cannot be read") from error
 
 
-def _block(file: Any, index: dict[str, Any], number: int) -> Piece:
+def _block(file: IO[bytes], index: LogIndex, number: int) -> Piece:
     blocks = index["blocks"]
     start, at, first_line = blocks[number]
     until = blocks[number + 1][1] if number + 1 < len(blocks) else index["size"]

@@ -1,8 +1,8 @@
 """Jobs as API and pages see them: access, lists, counts and the public body."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import connection
@@ -18,7 +18,7 @@ from jobs.models import Artifact, Attempt, Job
 from jobs.queries.search import id_ends, titled_like
 from jobs.queries.shapes import JobBody, QuantitiesBody
 from jobs.queries.status_text import status_label, status_text
-from jobs.reconcile.silence import job_away
+from jobs.reconcile.silence import AwayBody, job_away
 from mimir.lib.errors import NotFound
 from projects.core.access import demand, role_subquery
 from projects.models import Project, Role
@@ -159,7 +159,7 @@ def jobs_as_dicts(jobs: Sequence[Job]) -> list[JobBody]:
     return [job_dict(job, waiting.get(job.id), away.get(job.id)) for job in jobs]
 
 
-def job_dict(job: Job, waiting: WaitingBody | None, away: Mapping[str, Any] | None) -> JobBody:
+def job_dict(job: Job, waiting: WaitingBody | None, away: AwayBody | None) -> JobBody:
     """Return a job's body for API, sockets and pages: JSON values only."""
     profile = from_dict(job.resources)
     body: JobBody = {

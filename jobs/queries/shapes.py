@@ -11,6 +11,7 @@ from uuid import UUID
 
 from jobs.admission.shapes import WaitingBody
 from jobs.diagnosis.message import DiagnosisBody, NextStepBody
+from jobs.reconcile.silence import AwayBody
 
 
 class QuantitiesBody(TypedDict):
@@ -70,7 +71,7 @@ class JobBody(TypedDict):
     cancel_requested_at: str | None
     result: Mapping[str, Any] | None
     waiting: WaitingBody | None
-    away: Mapping[str, Any] | None
+    away: AwayBody | None
     retry_of: str | None
 
 

@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -12,6 +11,7 @@ from django.db import connection, transaction
 from jobs.contract import EventKind, FailureReason, JobStatus
 from jobs.core import feed
 from jobs.core.transition import attempt_lock, event_add, wake_on_commit
+from jobs.diagnosis.kubernetes.objects import Object
 from jobs.diagnosis.message import DiagnosisBody
 from jobs.diagnosis.stored import read_diagnosis
 from jobs.lifecycle.ending import attempt_end, job_finish_cancelled
@@ -38,7 +38,7 @@ def times() -> Times:
 
 
 def end_if_unchanged(*, row: AttemptView, action: Action, state: WorkerState | None) -> bool:
-    """End the attempt with the action's reason; False when its row has changed since it was read."""
+    """End the attempt with the action's reason; False when its row has changed since the read."""
     assert action.reason is not None
     with transaction.atomic():
         job, attempt = attempt_lock(attempt_id=row.id)
@@ -119,16 +119,20 @@ def wait_record(
     return True
 
 
-def pods_keep(*, pods: Mapping[UUID, Sequence[Mapping[str, Any]]]) -> None:
-    """Store the last known state of attempts' pods: a diagnosis needs it after the cluster's own."""
+def pods_keep(*, pods: Mapping[UUID, Sequence[Object]]) -> None:
+    """Store the last known state of attempts' pods.
+
+    A diagnosis needs it when the cluster no longer has the pod.
+    """
     ids, states = list(pods), [json.dumps(list(each)) for each in pods.values()]
     with connection.cursor() as cursor:
         cursor.execute(_KEEP, [ids, states])
 
 
 _KEEP = """
-UPDATE jobs_attempt AS attempt SET pods_seen = seen.pods::jsonb
-FROM (SELECT * FROM unnest(%s::uuid[], %s::text[]) AS given (id, pods)) AS seen WHERE attempt.id = seen.id
+UPDATE jobs_attempt AS attempt SET pods_seen = observed.pods::jsonb
+FROM (SELECT * FROM unnest(%s::uuid[], %s::text[]) AS given (id, pods)) AS observed
+WHERE attempt.id = observed.id
 """
 
 
@@ -169,7 +173,7 @@ def gone_if_unchanged(*, row: AttemptView, state: WorkerState | None) -> bool:
 
 
 def gone_record(
-    *, job: Job, attempt: Attempt, marker: str = LOST_TAIL, data: dict[str, Any] | None = None
+    *, job: Job, attempt: Attempt, marker: str = LOST_TAIL, data: dict[str, object] | None = None
 ) -> None:
     """Record that the worker is gone (both rows locked by the caller).
 
@@ -212,7 +216,10 @@ def clean_up_record(*, attempt_id: UUID) -> None:
 
 
 def _close_lost(job: Job, attempt: Attempt, marker: str) -> None:
-    """Close the log of a worker that did not finish. Without a claim the log is complete and empty."""
+    """Close the log of a worker that did not finish.
+
+    Without a claim the log is complete and empty.
+    """
     began = attempt.claimed_at is not None
     log_close(attempt=attempt, complete=not began, marker=marker if began else None)
     event_add(

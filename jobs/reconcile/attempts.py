@@ -1,14 +1,14 @@
 """Attempts of the reconciler: each whose worker can still exist, or is not cleaned up."""
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from jobs.contract import JobStatus
+from jobs.diagnosis.failures import Resources
+from jobs.diagnosis.kubernetes.objects import Object
 from jobs.models import Attempt, Cluster
 from jobs.reconcile.decide import AttemptView
 
@@ -96,19 +96,15 @@ def view_of(row: Attempt) -> AttemptView:
     )
 
 
-def pods_of(attempt_id: UUID) -> list[Mapping[str, Any]]:
+def pods_of(attempt_id: UUID) -> list[Object]:
     """Return the stored state of each pod of an attempt."""
-    found: list[Mapping[str, Any]] = Attempt.objects.values_list("pods_seen", flat=True).get(
-        id=attempt_id
-    )
+    found: list[Object] = Attempt.objects.values_list("pods_seen", flat=True).get(id=attempt_id)
     return found
 
 
-def resources_of(attempt_id: UUID) -> dict[str, Any]:
+def resources_of(attempt_id: UUID) -> Resources:
     """Return the resources of the attempt's job (`resources.as_dict`)."""
-    found: dict[str, Any] = Attempt.objects.values_list("job__resources", flat=True).get(
-        id=attempt_id
-    )
+    found: Resources = Attempt.objects.values_list("job__resources", flat=True).get(id=attempt_id)
     return found
 
 

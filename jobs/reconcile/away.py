@@ -58,23 +58,33 @@ def _publish(rows: list[tuple[UUID, UUID]]) -> int:
 _MARK = """
 WITH found AS (
     SELECT attempt.id, web.counted, moment.at FROM jobs_attempt AS attempt,
-        (SELECT coalesce((SELECT counted_seconds FROM jobs_webuptime WHERE name = 'web'), 0) AS counted) AS web,
+        (SELECT coalesce(
+            (SELECT counted_seconds FROM jobs_webuptime WHERE name = 'web'), 0) AS counted
+        ) AS web,
         (SELECT clock_timestamp() AS at) AS moment
-    WHERE attempt.cluster_id = %(name)s AND attempt.gone_at IS NULL AND attempt.heartbeat_at IS NOT NULL
-        AND CASE WHEN abs(extract(epoch FROM moment.at - attempt.heartbeat_at)) < %(fresh)s THEN attempt.unheard_heartbeat_at IS NOT NULL
-            ELSE attempt.unheard_heartbeat_at IS DISTINCT FROM attempt.heartbeat_at OR attempt.unheard_from_seconds > web.counted END
+    WHERE attempt.cluster_id = %(name)s AND attempt.gone_at IS NULL
+        AND attempt.heartbeat_at IS NOT NULL
+        AND CASE WHEN abs(extract(epoch FROM moment.at - attempt.heartbeat_at)) < %(fresh)s
+            THEN attempt.unheard_heartbeat_at IS NOT NULL
+            ELSE attempt.unheard_heartbeat_at IS DISTINCT FROM attempt.heartbeat_at
+                OR attempt.unheard_from_seconds > web.counted END
     FOR NO KEY UPDATE OF attempt SKIP LOCKED
 )
 UPDATE jobs_attempt AS attempt SET
-    unheard_heartbeat_at = CASE WHEN abs(extract(epoch FROM found.at - attempt.heartbeat_at)) < %(fresh)s THEN NULL ELSE attempt.heartbeat_at END,
-    unheard_from_seconds = CASE WHEN abs(extract(epoch FROM found.at - attempt.heartbeat_at)) < %(fresh)s THEN NULL ELSE found.counted END
+    unheard_heartbeat_at = CASE
+        WHEN abs(extract(epoch FROM found.at - attempt.heartbeat_at)) < %(fresh)s
+        THEN NULL ELSE attempt.heartbeat_at END,
+    unheard_from_seconds = CASE
+        WHEN abs(extract(epoch FROM found.at - attempt.heartbeat_at)) < %(fresh)s
+        THEN NULL ELSE found.counted END
 FROM found, jobs_job AS job
 WHERE attempt.id = found.id AND job.id = attempt.job_id
 RETURNING job.id, job.project_id
 """
 _FORGET = """
 WITH found AS (
-    SELECT id FROM jobs_attempt WHERE cluster_id = %(name)s AND gone_at IS NULL AND unheard_heartbeat_at IS NOT NULL
+    SELECT id FROM jobs_attempt
+    WHERE cluster_id = %(name)s AND gone_at IS NULL AND unheard_heartbeat_at IS NOT NULL
     FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE jobs_attempt AS attempt SET unheard_heartbeat_at = NULL, unheard_from_seconds = NULL
@@ -110,7 +120,7 @@ def node_silence_step(*, row: AttemptView, diagnosis: DiagnosisBody | None) -> b
             return False
         web = web_seconds()
         silence = silence_of(cluster, last_heartbeat(attempt), web_seconds=web, now=database_now())
-        if silence.heard:
+        if silence.has_recent_heartbeat:
             return False
         if attempt.unheard_heartbeat_at != attempt.heartbeat_at:
             attempt.unheard_heartbeat_at, attempt.unheard_from_seconds = attempt.heartbeat_at, web

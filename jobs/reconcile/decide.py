@@ -168,13 +168,13 @@ def decide(
 class Silence:
     """Silence of a cluster and of one worker, in seconds of web's uptime.
 
-    `heard`: the worker's last heartbeat is recent, by the clock.
+    `has_recent_heartbeat`: the worker's last heartbeat is recent, by the clock.
     """
 
     cluster_seconds: float
     worker_seconds: float
     grace_seconds: float
-    heard: bool
+    has_recent_heartbeat: bool
 
     @property
     def over(self) -> bool:
@@ -200,7 +200,9 @@ def decide_away(row: AttemptView, silence: Silence, *, now: dt.datetime, times: 
     # A silent worker that has not reported a stop may have ended in time: wait for its report
     # until the grace period is over.
     speaks = (
-        silence.heard or row.interrupted_at is not None or row.job_status == JobStatus.CANCELLING
+        silence.has_recent_heartbeat
+        or row.interrupted_at is not None
+        or row.job_status == JobStatus.CANCELLING
     )
     action = _claimed(row, WorkerState(alive=True), now, times) if speaks else NOTHING
     return (
@@ -329,8 +331,8 @@ def _claimed(row: AttemptView, state: WorkerState | None, now: dt.datetime, time
     if state is None or not state.alive:
         return _vanished(row, state)
     if row.job_status == JobStatus.CANCELLING:
-        asked = row.cancel_requested_at or now
-        return Action(Verb.FENCE) if _seconds(now, asked) > times.cancel_grace else NOTHING
+        requested_at = row.cancel_requested_at or now
+        return Action(Verb.FENCE) if _seconds(now, requested_at) > times.cancel_grace else NOTHING
     # The worker stops at its time limit by itself, with the grace of a cancel for its workload.
     if _seconds(now, row.claimed_at) > row.timeout_seconds + times.cancel_grace:
         return Action(Verb.END, FailureReason.DEADLINE_EXCEEDED)

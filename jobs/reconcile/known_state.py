@@ -5,17 +5,17 @@ It can be lost at any time: then something is read or written once more.
 
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
 from jobs.clusters.launchers.base import Evidence, Observation
 from jobs.diagnosis.kubernetes import Diagnosis
+from jobs.diagnosis.kubernetes.objects import Object, at, items, text
 from jobs.reconcile.apply import pods_keep
 from jobs.reconcile.attempts import pods_of
 from jobs.reconcile.decide import AttemptView, WorkerState
 
 PODS_KEPT = 3  # of one attempt; it has one, unless somebody changed its Job
-Pods = tuple[Mapping[str, Any], ...]
+Pods = tuple[Object, ...]
 Diagnosed = tuple[WorkerState | None, Diagnosis | None]
 
 
@@ -45,10 +45,8 @@ class KnownState:
             if not pods or row is None or row.gone_at is not None:
                 continue
             known = self._pods.get(attempt_id, ())
-            names = {pod["metadata"]["name"] for pod in pods}
-            merged = (*(pod for pod in known if pod["metadata"]["name"] not in names), *pods)[
-                -PODS_KEPT:
-            ]
+            names = {_name(pod) for pod in pods}
+            merged = (*(pod for pod in known if _name(pod) not in names), *pods)[-PODS_KEPT:]
             usual = all(map(_begins, pods)) or (
                 self._first and row.claimed_at is not None and all(map(_runs, pods))
             )
@@ -84,7 +82,7 @@ class KnownState:
             before = self._diagnosed[row.id] = observation.evidence, diagnose()
         return before[1]
 
-    def pods(self, attempt_id: UUID) -> Sequence[Mapping[str, Any]]:
+    def pods(self, attempt_id: UUID) -> Sequence[Object]:
         """Return the last known state of each pod of an attempt."""
         return self._pods.get(attempt_id) or pods_of(attempt_id)
 
@@ -106,28 +104,29 @@ def _same(before: Evidence, now: Evidence) -> bool:
     return sizes and before.nodes is now.nodes and all(one is other for one, other in pairs)
 
 
-def _begins(pod: Mapping[str, Any]) -> bool:
+def _name(pod: Object) -> str:
+    return text(at(pod, "metadata").get("name"))
+
+
+def _begins(pod: Object) -> bool:
     """Whether it starts without an error: such a state is not stored."""
-    status = pod["status"]
-    states = [
-        each.get("state", {}).get("waiting", {}) for each in status.get("containerStatuses") or ()
-    ]
+    status = at(pod, "status")
+    states = [at(each, "state", "waiting") for each in items(status.get("containerStatuses"))]
     error = any(
         state.get("reason") not in (None, "ContainerCreating", "PodInitializing")
         for state in states
     )
     scheduled = all(
         each.get("status") != "False"
-        for each in status.get("conditions") or ()
+        for each in items(status.get("conditions"))
         if each.get("type") == "PodScheduled"
     )
-    return (
-        status.get("phase") == "Pending"
-        and not error
-        and scheduled
-        and "deletionTimestamp" not in pod["metadata"]
-    )
+    return status.get("phase") == "Pending" and not error and scheduled and not _is_deleted(pod)
 
 
-def _runs(pod: Mapping[str, Any]) -> bool:
-    return pod["status"].get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]
+def _runs(pod: Object) -> bool:
+    return at(pod, "status").get("phase") == "Running" and not _is_deleted(pod)
+
+
+def _is_deleted(pod: Object) -> bool:
+    return "deletionTimestamp" in at(pod, "metadata")

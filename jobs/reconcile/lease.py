@@ -16,7 +16,8 @@ def lease_take(*, name: str, holder: str, seconds: float) -> bool:
             INSERT INTO jobs_lease AS lease (name, holder, expires_at)
             VALUES (%(name)s, %(holder)s, clock_timestamp() + make_interval(secs => %(seconds)s))
             ON CONFLICT (name) DO UPDATE
-            SET holder = excluded.holder, expires_at = clock_timestamp() + make_interval(secs => %(seconds)s)
+            SET holder = excluded.holder,
+                expires_at = clock_timestamp() + make_interval(secs => %(seconds)s)
             WHERE lease.holder = excluded.holder OR lease.expires_at < clock_timestamp()
             """,
             {"name": name, "holder": holder, "seconds": seconds},

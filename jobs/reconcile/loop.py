@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TypedDict
 
 import structlog
 from django.conf import settings
@@ -68,6 +68,14 @@ class Leader:
         connection.close()
 
 
+class PassFigures(TypedDict):
+    """Last complete pass over one cluster, as a heartbeat stores it. `at`: ISO 8601."""
+
+    attempts: int
+    seconds: float
+    at: str
+
+
 @dataclass(slots=True)
 class Followed:
     """Thread of one cluster, and the figures of its last complete pass for the heartbeat."""
@@ -77,7 +85,7 @@ class Followed:
     seconds: float = 0.0
     at: str = ""
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> PassFigures:
         """Return the figures of the last pass."""
         return {"attempts": self.attempts, "seconds": round(self.seconds, 3), "at": self.at}
 

@@ -1,9 +1,8 @@
 """The state of an attempt's worker, from the observation of its cluster: alive or not, and why."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from jobs.clusters.launchers.base import Evidence, Launcher, Observation
 from jobs.contract import FailureReason
@@ -17,13 +16,14 @@ from jobs.diagnosis.kubernetes import (
     placed_at,
     worker_runs,
 )
+from jobs.diagnosis.kubernetes.objects import Object
 from jobs.reasons import CLUSTER_REASONS
 from jobs.reconcile.attempts import resources_of
 from jobs.reconcile.decide import Action, AttemptView, WorkerState
 
 # Reasons for which the cluster knows more than a worker that received a stop signal.
 STOPS = CLUSTER_REASONS - {FailureReason.VANISHED}
-Pods = Sequence[Mapping[str, Any]]
+Pods = Sequence[Object]
 LAST_BYTES = 2000  # of a log
 
 

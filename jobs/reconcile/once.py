@@ -154,9 +154,9 @@ def _act(
 
 def _terminate(row: AttemptView, launcher: Launcher, now: dt.datetime) -> None:
     """Send a stop signal; past the grace, and for a dead supervisor, kill."""
-    asked = row.terminate_asked_at
+    requested_at = row.terminate_asked_at
     grace = apply.times().terminate_grace
-    patient = asked is None or (now - asked).total_seconds() < grace
+    patient = requested_at is None or (now - requested_at).total_seconds() < grace
     apply.terminate_requested(row=row, at=now)
     launcher.terminate(row.name, str(row.id), grace_seconds=grace if patient else 0.0)
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 from uuid import UUID
 
 from django.db.models import F, Q
@@ -15,6 +15,21 @@ from mimir.lib.formatting import duration_text, time_text
 
 ABOUT_SECONDS = 30.0
 FRESH_SECONDS = 30.0  # heartbeats come every 2 s; a worker's request can hang for that long
+
+
+class AwayBody(TypedDict):
+    """Silence of a live job's worker; times in ISO 8601.
+
+    `what`: the silent part, `cluster` or `node`. `lost_at` is an estimate: time without web does
+    not count.
+    """
+
+    what: str
+    cluster: str
+    since: str
+    heard_at: str | None
+    lost_at: str | None
+    detail: str
 
 
 class LastHeartbeat(NamedTuple):
@@ -52,7 +67,7 @@ def silence_of(
         cluster_seconds=cluster.away_seconds,
         worker_seconds=max(0.0, worker_seconds),
         grace_seconds=cluster.away_grace_seconds,
-        heard=last is not None and abs((now - last).total_seconds()) < FRESH_SECONDS,
+        has_recent_heartbeat=last is not None and abs((now - last).total_seconds()) < FRESH_SECONDS,
     )
 
 
@@ -75,12 +90,8 @@ def due_away(*, cluster: Cluster, times: Times) -> list[UUID]:
     ]
 
 
-def job_away(jobs: Sequence[Job]) -> dict[UUID, dict[str, Any]]:
-    """Return the `away` object of each live job with a silent worker and a silent cluster or node.
-
-    {"what", "cluster", "since", "heard_at", "lost_at", "detail"}. `lost_at` is an estimate: time
-    without web does not count.
-    """
+def job_away(jobs: Sequence[Job]) -> dict[UUID, AwayBody]:
+    """Return the `away` object of each live job whose worker and cluster, or node, are silent."""
     live = [
         job.id
         for job in jobs
@@ -99,10 +110,10 @@ def job_away(jobs: Sequence[Job]) -> dict[UUID, dict[str, Any]]:
     return {row.job_id: away for row in found if (away := _away(row, web, now)) is not None}
 
 
-def _away(row: Attempt, web: float, now: dt.datetime) -> dict[str, Any] | None:
+def _away(row: Attempt, web: float, now: dt.datetime) -> AwayBody | None:
     cluster = row.cluster
     silence = silence_of(cluster, last_heartbeat(row), web_seconds=web, now=now)
-    if silence.heard:
+    if silence.has_recent_heartbeat:
         return None
     if cluster.unreachable_since is None:
         return _of_node(row, silence, now)
@@ -120,17 +131,18 @@ def _away(row: Attempt, web: float, now: dt.datetime) -> dict[str, Any] | None:
     }
 
 
-def _of_node(row: Attempt, silence: Silence, now: dt.datetime) -> dict[str, Any] | None:
+def _of_node(row: Attempt, silence: Silence, now: dt.datetime) -> AwayBody | None:
     """Return the `away` object of a worker whose node does not answer, as its cluster reports."""
     if row.heartbeat_at is None or row.ended_at is not None:
         return None
     left = max(0.0, silence.grace_seconds - silence.worker_seconds)
     lost_at = _about(now + dt.timedelta(seconds=left))
-    heard = time_text(row.heartbeat_at, now)
+    last = time_text(row.heartbeat_at, now)
     detail = (
-        f"The worker has been silent since {heard}, and its cluster {row.cluster_id} reports that"
+        f"The worker has been silent since {last}, and its cluster {row.cluster_id} reports that"
         " its node does not answer. If the node comes back the worker continues. Otherwise the"
-        f" cluster removes it after some minutes, or it is ended at about {time_text(lost_at, now)}."
+        " cluster removes it after some minutes, or it is ended at about"
+        f" {time_text(lost_at, now)}."
     )
     return {
         "what": "node",
@@ -158,14 +170,14 @@ def _sentence(row: Attempt, lost_at: dt.datetime | None, now: dt.datetime) -> st
             f"{away}, and the worker has not reported. The attempt ends when its launch time limit"
             " expires."
         )
-    heard = f"{away}, and the worker's last heartbeat was at {time_text(row.heartbeat_at, now)}."
+    silence = f"{away}, and the worker's last heartbeat was at {time_text(row.heartbeat_at, now)}."
     if row.job.status == JobStatus.CANCELLING:
         return (
-            f"{heard} It counts as stopped at about {time_text(lost_at, now)}, unless one of them"
+            f"{silence} It counts as stopped at about {time_text(lost_at, now)}, unless one of them"
             " answers before."
         )
     grace = duration_text(row.cluster.away_grace_seconds)
     return (
-        f"{heard} The attempt ends at about {time_text(lost_at, now)}, {grace} after both became"
+        f"{silence} The attempt ends at about {time_text(lost_at, now)}, {grace} after both became"
         " silent, unless one of them answers first."
     )

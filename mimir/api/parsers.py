@@ -78,7 +78,7 @@ class JSONParser(BaseParser):
                 values += 1
             if max(values, strings / 2) > self.values_max:
                 raise TooLarge(
-                    f"The body holds more than {self.values_max} values.",
+                    f"The body has more than {self.values_max} values.",
                     detail={"max_values": self.values_max},
                 )
 

@@ -62,7 +62,7 @@ class Pieces:
         except TimeoutError:
             raise self._failed(
                 SlowBody(
-                    f"The request's body stopped for {PIECE_SECONDS:.0f} seconds. Send the request again."
+                    f"No data of the request body arrived for {PIECE_SECONDS:.0f} seconds. Send the request again."
                 )
             ) from None
         self._waited += loop.time() - began
@@ -76,7 +76,7 @@ class Pieces:
         if self.received < (self._waited - RATE_GRACE_SECONDS) * RATE_BYTES_MIN:
             raise self._failed(
                 SlowBody(
-                    f"The request's body comes with less than {RATE_BYTES_MIN} bytes a second."
+                    f"The request's body arrives at less than {RATE_BYTES_MIN} bytes a second."
                 )
             )
         self.complete = not message.get("more_body", False)

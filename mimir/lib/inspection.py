@@ -62,7 +62,7 @@ def _readable_message(complaint: str) -> str:
     if "Maximum line size" in complaint:
         return f"{where} is longer than 2 MB."
     if "Out of Memory" in complaint or "Out of Range" in complaint:
-        return "Reading the file needs more memory than uploads have. Split it, or upload it as Parquet with smaller row groups."
+        return "Reading the file needs more memory than is allowed for uploads. Split it, or upload it as Parquet with smaller row groups."
     if "parquet" in complaint.lower() or "Footer length" in complaint:
         return "The Parquet file is damaged. Write it again."
     return "The file cannot be read as a table. Check it, or choose other reading options."

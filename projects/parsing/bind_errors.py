@@ -94,7 +94,7 @@ def _missing_function(match: "re.Match[str]", _known: Known) -> str:
 
 def _grouping(match: "re.Match[str]", _known: Known) -> str:
     return (
-        f'selects column "{match[1]}" beside an aggregate: add it to GROUP BY,'
+        f'selects column "{match[1]}" next to an aggregate: add it to GROUP BY,'
         f' or use any_value("{match[1]}")'
     )
 

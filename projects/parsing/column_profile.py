@@ -120,8 +120,7 @@ def _fault(columns: int, late: int, refused: Sequence[str], budget: Budget) -> s
     if refused:
         more = f" and {len(refused) - _NAMED_MAX} more" if len(refused) > _NAMED_MAX else ""
         sentences.append(
-            "Not described, for lack of memory or because of the type:"
-            f" {', '.join(refused[:_NAMED_MAX])}{more}."
+            f"Not described, because of memory or type: {', '.join(refused[:_NAMED_MAX])}{more}."
         )
     return " ".join(sentences)
 

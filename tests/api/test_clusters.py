@@ -72,7 +72,7 @@ def test_a_cluster_is_added_shown_changed_and_removed(boss: Caller, kubeconfig: 
         "state": "unknown",
         "reached_at": None,
         "unreachable_since": made["health"]["unreachable_since"],
-        "message": "not looked at yet",
+        "message": "not checked yet",
     }
     nothing = {"jobs": 0, "cpu": "0", "memory": "0", "gpu": 0}
     expected = (

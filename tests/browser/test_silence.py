@@ -53,7 +53,7 @@ def test_a_running_job_says_that_it_waits_for_the_storage(
     page.goto(job.path)
     why = page.locator("#job-why")
     expect(why.get_by_role("heading")).to_have_text("Waiting: the artifact storage is full.")
-    expect(why).to_contain_text("continues by itself")
+    expect(why).to_contain_text("continues automatically")
     page.goto("/projects/demo/jobs/")
     expect(page.get_by_role("table")).to_contain_text("Waiting: the artifact storage is full.")
     rows(

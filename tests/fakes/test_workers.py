@@ -41,7 +41,7 @@ def test_a_workers_job_is_taken_without_a_warning_and_runs(
         priority_classes={"normal": "mimir-normal"},
     )
 
-    answer = jobs.create(worker_job(spec, template))
+    answer = jobs.create(dict(worker_job(spec, template)))
 
     assert answer.status == 201, answer.data
     assert "Warning" not in answer.headers

@@ -308,11 +308,16 @@ def test_what_exit_json_says_is_the_reason() -> None:
     assert (action.reason, action.message) == (FailureReason.OUT_OF_MEMORY, "Ran out of memory.")
 
 
-def silence(cluster: float, worker: float = 0.0, *, heard: bool = False) -> Silence:
-    return Silence(cluster_seconds=cluster, worker_seconds=worker, grace_seconds=600, heard=heard)
+def silence(cluster: float, worker: float = 0.0, *, has_recent_heartbeat: bool = False) -> Silence:
+    return Silence(
+        cluster_seconds=cluster,
+        worker_seconds=worker,
+        grace_seconds=600,
+        has_recent_heartbeat=has_recent_heartbeat,
+    )
 
 
-HEARD = silence(5000, heard=True)
+HEARD = silence(5000, has_recent_heartbeat=True)
 SILENT = silence(5000, 599)
 LOST = silence(700, 600)
 LEFT = dataclasses.replace(RUNNING, interrupted_at=at(20), timeout_seconds=600)

@@ -82,7 +82,7 @@ EXPECTED: dict[tuple[str, str], tuple[R, str, tuple[str, ...]] | None] = {
     ("missing-secret", "1-waiting"): (
         R.MISSING_SECRET,
         "Create the secret",
-        ('the secret "redis-worker-secret" is missing', "starts by itself"),
+        ('the secret "redis-worker-secret" is missing', "starts automatically"),
     ),
     ("out-of-memory", "1-running"): None,
     ("out-of-memory", "2-final"): (

@@ -21,6 +21,7 @@ from jobs.clusters.launchers.kubernetes.launcher import KubernetesLauncher
 from jobs.clusters.launchers.manifest import WorkerTemplate
 from jobs.contract import FailureReason, worker_name
 from jobs.diagnosis.kubernetes import diagnose
+from jobs.diagnosis.kubernetes.objects import at
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.fakes.kubernetes.faults import Fault
 from tests.fakes.kubernetes.scripts import Act, Start
@@ -231,7 +232,7 @@ def test_events_of_the_volume_claim_reach_its_workers(fake: FakeKubernetes) -> N
     assert "failed to provision volume" in told.detail
     assert "not this" not in told.detail
     assert not any(
-        event["involvedObject"]["kind"] == "PersistentVolumeClaim"
+        at(event, "involvedObject")["kind"] == "PersistentVolumeClaim"
         for event in without.evidence.events
     )
     known = with_claim.evidence(spec.name)
@@ -351,7 +352,7 @@ def test_a_job_without_a_pod_is_about_to_make_it(
     assert seen is not None
     assert seen.alive
     assert seen.evidence is not None
-    assert any("exceeded quota" in event["message"] for event in seen.evidence.events)
+    assert any("exceeded quota" in str(event["message"]) for event in seen.evidence.events)
 
 
 def test_the_mirror_holds_no_token(fake: FakeKubernetes) -> None:

@@ -2,14 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
 
 from jobs.clusters.launchers.base import LaunchSpec
-from jobs.clusters.launchers.manifest import WorkerTemplate, worker_job
+from jobs.clusters.launchers.manifest import Container, JobManifest, WorkerTemplate, worker_job
 from jobs.contract import Priority, worker_name
 from jobs.types.registry import job_type_names
 
@@ -61,9 +60,8 @@ FULL = WorkerTemplate(
 CASES = {"plain": (PLAIN, TEMPLATE), "everything": (LARGE, FULL)}
 
 
-def _container(job: dict[str, Any]) -> dict[str, Any]:
-    container: dict[str, Any] = job["spec"]["template"]["spec"]["containers"][0]
-    return container
+def _container(job: JobManifest) -> Container:
+    return job["spec"]["template"]["spec"]["containers"][0]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -79,9 +77,9 @@ def test_an_api_server_takes_it(name: str, version: str) -> None:
 
 def test_a_wrong_field_would_be_found() -> None:
     job = worker_job(PLAIN, TEMPLATE)
-    job["spec"]["podReplacementPolicies"] = "Failed"
+    wrong = {**job, "spec": {**job["spec"], "podReplacementPolicies": "Failed"}}
     with pytest.raises(kubernetes_validate.ValidationError):
-        kubernetes_validate.validate(job, "1.34", strict=True)
+        kubernetes_validate.validate(wrong, "1.34", strict=True)
 
 
 def test_every_label_is_one_that_kubernetes_allows() -> None:

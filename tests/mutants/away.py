@@ -28,7 +28,8 @@ AWAY = (
     Mutant(
         "an absence that nobody looked at counts",
         "jobs/clusters/rows.py",
-        """        WHEN web.counted - away_web_seconds BETWEEN 0 AND %(gap)s THEN web.counted - away_web_seconds ELSE 0 END
+        """        WHEN web.counted - away_web_seconds BETWEEN 0 AND %(gap)s
+        THEN web.counted - away_web_seconds ELSE 0 END
 """,
         """        WHEN web.counted - away_web_seconds >= 0 THEN web.counted - away_web_seconds ELSE 0 END
 """,

@@ -234,7 +234,7 @@ def test_a_column_that_cannot_be_described_leaves_the_others() -> None:
         ("b", None),
         ("c", 1),
     ]
-    assert fault.endswith("because of the type: b.")
+    assert fault.endswith("because of memory or type: b.")
 
 
 def test_a_long_question_is_interrupted_when_the_budget_is_spent() -> None:

@@ -69,7 +69,7 @@ def test_not_a_number_is_missing_and_reported(tmp_path: Path) -> None:
         ("[{\"a\": 'x'}]", "Line 1, character 8: There is a single quote."),
         (
             '{"a":1}\n{"a":2, // two\n"b":3}',
-            "Line 2, character 9: There is a comment. JSON has none: remove it.",
+            "Line 2, character 9: There is a comment. JSON does not allow comments: remove it.",
         ),
         (
             '[{"a":1}, {"b":2 "c":3}]',
@@ -83,7 +83,7 @@ def test_not_a_number_is_missing_and_reported(tmp_path: Path) -> None:
         ),
         (
             '[{"a":1},\n{"a":2}',
-            "Line 2, character 8: The file ends, and its list does not: the closing ] is missing.",
+            "Line 2, character 8: The closing ] of the list is missing.",
         ),
         ('{"a":1}\n{"a":2}\n{"a":"x', "Line 3, character 6: The text ends in the middle"),
         (
@@ -113,11 +113,11 @@ def test_not_a_number_is_missing_and_reported(tmp_path: Path) -> None:
         ('[{"a":01}]', "Line 1, character 8: A number begins with 0."),
         ('[{"a":+1}]', "Line 1, character 7: JSON has no such number."),
         ('[{"a":.5}]', "Line 1, character 7: JSON has no such number."),
-        ('[{"a":"\\ud800"}]', "Element 1 of the JSON array has half of a character"),
-        ('{"a":1}\n{"b":"\\udc00x"}\n', "Line 2 has half of a character"),
+        ('[{"a":"\\ud800"}]', "Element 1 of the JSON array has an unpaired surrogate"),
+        ('{"a":1}\n{"b":"\\udc00x"}\n', "Line 2 has an unpaired surrogate"),
         ('{"a":1}\n7\n', "Line 2 is not an object."),
         ('[{"a":1}, 7]', "Element 2 of the JSON array is not an object."),
-        ('{"a":1}\n{"":2}\n', "Line 2 has a key that is empty text."),
+        ('{"a":1}\n{"":2}\n', "Line 2 has an empty key."),
         ('var x = [{"a":1}];', "The file is JavaScript with JSON inside. Keep only the JSON"),
         ('callback({"a":1})', "The file is JavaScript with JSON inside."),
     ],

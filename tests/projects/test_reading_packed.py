@@ -110,7 +110,7 @@ def test_an_archive_that_is_not_one_table_is_refused_with_what_it_is(tmp_path: P
         "bomb.zst": "more than 200 times its size",
         "cut.zst": "The zstd file is damaged or cut off",
         "cut.zip": "The zip file is damaged or cut off",
-        "macos.csv": "The file is what macOS keeps beside a file",
+        "macos.csv": "The file is a macOS metadata file",
     }
     found = _read(tmp_path, files)
     for name, sentence in said.items():

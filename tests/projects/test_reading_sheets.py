@@ -79,7 +79,7 @@ def test_an_invalid_range_is_refused(given: Any) -> None:
         ({"range": "A8:C8"}, "Sheet Trips has no cells in A8:C8."),
         (
             {"range": "A4:C7", "header_row": 2},
-            "Sheet Trips has no row 2 in A4:C7 to name the columns.",
+            "Sheet Trips has no row 2 in A4:C7 for the column names.",
         ),
         ({"skip_rows": 9}, "Sheet Trips has no cells below row 9."),
         ({"sheet": "trips"}, "The workbook has no sheet trips. It has Trips."),

@@ -8,9 +8,10 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 from jobs.contract import FailureReason
+from jobs.diagnosis.kubernetes.objects import Object
 from jobs.diagnosis.message import DiagnosisBody
 
 
@@ -102,10 +103,10 @@ class Evidence:
     `nodes` is None without the right to read them.
     """
 
-    job: Mapping[str, Any] | None
-    pods: tuple[Mapping[str, Any], ...] = ()
-    events: tuple[Mapping[str, Any], ...] = ()
-    nodes: tuple[Mapping[str, Any], ...] | None = None
+    job: Object | None
+    pods: tuple[Object, ...] = ()
+    events: tuple[Object, ...] = ()
+    nodes: tuple[Object, ...] | None = None
 
 
 class LaunchRefused(Exception):

@@ -134,7 +134,14 @@ class FakeLauncher:
                 and worker.observation.processes == 0
             )
 
-    def tail(self, name: str, attempt_id: str, *, after: bytes, offset: int) -> Iterator[bytes]:  # noqa: ARG002 - offsets are known here
+    def tail(
+        self,
+        name: str,
+        attempt_id: str,
+        *,
+        after: bytes,  # noqa: ARG002 - offsets are known here
+        offset: int,
+    ) -> Iterator[bytes]:
         with self._lock:
             worker = self.workers.get(name)
             rest = (

@@ -6,19 +6,17 @@ one worker, `WorkerTemplate` the settings that all workers of a cluster share.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from jobs.clusters.launchers.base import LaunchSpec
 from jobs.contract import WORKER_USER_ID
 from jobs.core.resources import format_cpu, format_memory
 
-Object = dict[str, Any]
-
 APP, COMPONENT, CONTAINER = "mimir-aip", "worker", "worker"
 ATTEMPT_ID, INSTALLATION = "mimir-aip/attempt-id", "mimir-aip/installation"
 SERVICE_ACCOUNT = "mimir-worker"
 MODEL_CACHE_CLAIM = "model-cache-pvc"
-DATA_DIR, MODELS_DIR, TMP_DIR = "/app/data", "/app/models", "/tmp"  # noqa: S108 - a mount of the container's own
+DATA_DIR, MODELS_DIR, TMP_DIR = "/app/data", "/app/models", "/tmp"  # noqa: S108 - its own mount
 TMP_BYTES = 512 * 2**20
 # Log files of a container on its node; they count as its ephemeral storage.
 LOG_BYTES = 2**30
@@ -26,6 +24,97 @@ DISK_REQUEST_BYTES = 128 * 2**20
 STOP_SECONDS = 30  # from SIGTERM to SIGKILL
 KEPT_SECONDS = 300  # lifetime of a finished Job that nobody cleans up
 GPU, DISK = "nvidia.com/gpu", "ephemeral-storage"
+
+
+class EnvironmentVariable(TypedDict):
+    name: str
+    value: str
+
+
+class ContainerResources(TypedDict):
+    """Requests and limits as Kubernetes quantities, by resource name."""
+
+    requests: dict[str, str]
+    limits: dict[str, str]
+
+
+class VolumeMount(TypedDict):
+    name: str
+    mountPath: str
+    subPath: NotRequired[str]
+
+
+class Container(TypedDict):
+    """Container of a worker."""
+
+    name: str
+    image: str
+    imagePullPolicy: str
+    env: list[EnvironmentVariable]
+    resources: ContainerResources
+    securityContext: Mapping[str, object]
+    terminationMessagePolicy: str
+    volumeMounts: list[VolumeMount]
+
+
+class Volume(TypedDict):
+    """Volume of a pod: a folder or a claim."""
+
+    name: str
+    emptyDir: NotRequired[dict[str, str]]
+    persistentVolumeClaim: NotRequired[dict[str, str]]
+
+
+class PodSpec(TypedDict):
+    """Pod of a worker. Empty optional fields are absent."""
+
+    restartPolicy: str
+    serviceAccountName: str
+    automountServiceAccountToken: bool
+    enableServiceLinks: bool
+    terminationGracePeriodSeconds: int
+    securityContext: Mapping[str, object]
+    containers: list[Container]
+    volumes: list[Volume]
+    nodeSelector: NotRequired[dict[str, str]]
+    tolerations: NotRequired[list[dict[str, object]]]
+    priorityClassName: NotRequired[str]
+    imagePullSecrets: NotRequired[list[dict[str, str]]]
+
+
+class Metadata(TypedDict):
+    """Labels and annotations; the pod template has no name."""
+
+    name: NotRequired[str]
+    labels: dict[str, str]
+    annotations: dict[str, str]
+
+
+class PodTemplate(TypedDict):
+    metadata: Metadata
+    spec: PodSpec
+
+
+class JobSpec(TypedDict):
+    """Job with exactly one pod."""
+
+    parallelism: int
+    completions: int
+    backoffLimit: int
+    podFailurePolicy: Mapping[str, object]
+    podReplacementPolicy: str
+    activeDeadlineSeconds: int
+    ttlSecondsAfterFinished: int
+    template: PodTemplate
+
+
+class JobManifest(TypedDict):
+    """Job (batch/v1) of one worker."""
+
+    apiVersion: str
+    kind: str
+    metadata: Metadata
+    spec: JobSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +129,9 @@ class WorkerTemplate:
     model_cache_bytes: int = 10 * 2**30
     shared_model_cache: bool = False
     node_selector: Mapping[str, str] = field(default_factory=dict)
-    tolerations: tuple[Mapping[str, Any], ...] = ()
+    tolerations: tuple[Mapping[str, object], ...] = ()
     gpu_node_selector: Mapping[str, str] = field(default_factory=dict)
-    gpu_tolerations: tuple[Mapping[str, Any], ...] = ()
+    gpu_tolerations: tuple[Mapping[str, object], ...] = ()
     priority_classes: Mapping[str, str] = field(default_factory=dict)
     pod_annotations: Mapping[str, str] = field(default_factory=dict)
 
@@ -52,7 +141,7 @@ def selector(installation: str) -> str:
     return f"app={APP},component={COMPONENT},{INSTALLATION}={installation}"
 
 
-def worker_job(spec: LaunchSpec, template: WorkerTemplate) -> Object:
+def worker_job(spec: LaunchSpec, template: WorkerTemplate) -> JobManifest:
     """Return the Job (batch/v1) of one attempt, without a namespace.
 
     It has exactly one pod: only the orchestrator retries. A disruption fails the Job. With `Ignore`
@@ -110,8 +199,8 @@ def _labels(spec: LaunchSpec, template: WorkerTemplate) -> dict[str, str]:
     }
 
 
-def _pod(spec: LaunchSpec, template: WorkerTemplate) -> Object:
-    pod: Object = {
+def _pod(spec: LaunchSpec, template: WorkerTemplate) -> PodSpec:
+    pod: PodSpec = {
         "restartPolicy": "Never",
         "serviceAccountName": SERVICE_ACCOUNT,
         "automountServiceAccountToken": False,
@@ -128,7 +217,7 @@ def _pod(spec: LaunchSpec, template: WorkerTemplate) -> Object:
         "containers": [_container(spec, template)],
         "volumes": [
             {"name": "job-data", "emptyDir": {"sizeLimit": format_memory(template.data_bytes)}},
-            {"name": "model-cache", **_model_cache(template)},
+            _model_cache(template),
             {"name": "tmp", "emptyDir": {"sizeLimit": format_memory(TMP_BYTES)}},
         ],
     }
@@ -136,16 +225,18 @@ def _pod(spec: LaunchSpec, template: WorkerTemplate) -> Object:
     if spec.gpu_count:
         nodes |= template.gpu_node_selector
         tolerations += template.gpu_tolerations
-    optional = {
-        "nodeSelector": nodes,
-        "tolerations": [dict(each) for each in tolerations],
-        "priorityClassName": template.priority_classes.get(spec.priority, ""),
-        "imagePullSecrets": [{"name": name} for name in template.image_pull_secrets],
-    }
-    return pod | {name: value for name, value in optional.items() if value}
+    if nodes:
+        pod["nodeSelector"] = nodes
+    if tolerations:
+        pod["tolerations"] = [dict(each) for each in tolerations]
+    if priority_class := template.priority_classes.get(spec.priority, ""):
+        pod["priorityClassName"] = priority_class
+    if template.image_pull_secrets:
+        pod["imagePullSecrets"] = [{"name": name} for name in template.image_pull_secrets]
+    return pod
 
 
-def _container(spec: LaunchSpec, template: WorkerTemplate) -> Object:
+def _container(spec: LaunchSpec, template: WorkerTemplate) -> Container:
     return {
         "name": CONTAINER,
         "image": template.image,
@@ -177,7 +268,7 @@ def _environment(spec: LaunchSpec) -> dict[str, str]:
     }
 
 
-def _resources(spec: LaunchSpec, template: WorkerTemplate) -> Object:
+def _resources(spec: LaunchSpec, template: WorkerTemplate) -> ContainerResources:
     """Return the resource requests and limits of the worker's container.
 
     The disk limit is explicit and covers all folders: the default of a LimitRange could be smaller.
@@ -207,12 +298,13 @@ def _resources(spec: LaunchSpec, template: WorkerTemplate) -> Object:
     return {"requests": requests, "limits": limits}
 
 
-def _model_cache(template: WorkerTemplate) -> Object:
+def _model_cache(template: WorkerTemplate) -> Volume:
     """Return the volume of the model cache.
 
     Either the claim that all workers share, with a folder per project, or a folder that is removed
     with the worker.
     """
     if template.shared_model_cache:
-        return {"persistentVolumeClaim": {"claimName": MODEL_CACHE_CLAIM}}
-    return {"emptyDir": {"sizeLimit": format_memory(max(template.model_cache_bytes, 2**20))}}
+        return {"name": "model-cache", "persistentVolumeClaim": {"claimName": MODEL_CACHE_CLAIM}}
+    size = format_memory(max(template.model_cache_bytes, 2**20))
+    return {"name": "model-cache", "emptyDir": {"sizeLimit": size}}

@@ -17,7 +17,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import psutil
@@ -31,6 +30,7 @@ from jobs.clusters.launchers.base import (
     LaunchUncertain,
     Observation,
 )
+from jobs.clusters.launchers.worker_folder import WorkerIdentity
 from jobs.diagnosis.kubernetes import not_stored_yet
 from mimir.lib.crash import crash_point
 from mimir.lib.disks import FULL, READ_ONLY, unwritable
@@ -91,15 +91,15 @@ class ProcessLauncher:
         current.
         """
         self._refuse_other(folder, spec)
-        identity = worker_folder.read_json(folder / "worker.json")
+        identity = worker_folder.read_identity(folder)
         if (folder / "exit.json").exists():
-            return Launched(str(identity.get("uid", "")), adopted=True)
+            return Launched(identity["uid"] if identity else "", adopted=True)
         if not still_wanted():
-            if not identity:
+            if identity is None:
                 shutil.rmtree(folder, ignore_errors=True)
             raise LaunchRefused("This attempt is no longer needed.")
-        adopted = bool(identity)
-        if not identity:
+        adopted = identity is not None
+        if identity is None:
             identity = {
                 "attempt_id": spec.attempt_id,
                 "uid": str(uuid4()),
@@ -110,7 +110,7 @@ class ProcessLauncher:
             worker_folder.write_json(folder / "worker.json", identity)
         crash_point("launch.between_lock_and_fork")
         self._spawn(folder, spec, descriptor)
-        return Launched(str(identity["uid"]), adopted=adopted)
+        return Launched(identity["uid"], adopted=adopted)
 
     def _spawn(self, folder: Path, spec: LaunchSpec, descriptor: int) -> None:
         """Run the worker's first stage, which forks the worker and exits.
@@ -207,7 +207,14 @@ class ProcessLauncher:
             not processes.is_zombie(pid) for pid in processes.bearers().get(attempt_id, [])
         )
 
-    def tail(self, name: str, attempt_id: str, *, after: bytes, offset: int) -> Iterator[bytes]:  # noqa: ARG002 - offsets are known here
+    def tail(
+        self,
+        name: str,
+        attempt_id: str,
+        *,
+        after: bytes,  # noqa: ARG002 - offsets are known here
+        offset: int,
+    ) -> Iterator[bytes]:
         folder = self._own_folder(name, attempt_id)
         while folder is not None and (piece := worker_folder.spooled(folder / "spool", offset)):
             yield piece
@@ -246,7 +253,7 @@ class ProcessLauncher:
             (folder.name, worker_folder.is_locked(folder)) for folder, _identity in self._folders()
         )
 
-    def _folders(self) -> Iterator[tuple[Path, dict[str, Any]]]:
+    def _folders(self) -> Iterator[tuple[Path, WorkerIdentity]]:
         """Yield the folders of this installation's workers, with the content of their worker.json.
 
         A folder without worker.json has no worker: its starter died, or is about to write the file.
@@ -254,16 +261,21 @@ class ProcessLauncher:
         for entry in os.scandir(self._root):
             if not entry.is_dir(follow_symlinks=False) or entry.name.startswith("."):
                 continue
-            identity = worker_folder.read_json(Path(entry.path) / "worker.json")
-            if identity.get("installation") == self._installation and identity.get("attempt_id"):
+            identity = worker_folder.read_identity(Path(entry.path))
+            if (
+                identity is not None
+                and identity["attempt_id"]
+                and identity["installation"] == self._installation
+            ):
                 yield Path(entry.path), identity
 
     def _own_folder(self, name: str, attempt_id: str) -> Path | None:
         folder = self._root / name
-        identity = worker_folder.read_json(folder / "worker.json")
+        identity = worker_folder.read_identity(folder)
         own = (
-            identity.get("installation") == self._installation
-            and identity.get("attempt_id") == attempt_id
+            identity is not None
+            and identity["installation"] == self._installation
+            and identity["attempt_id"] == attempt_id
         )
         return folder if own else None
 
@@ -276,8 +288,8 @@ class ProcessLauncher:
         return folder if folder.is_dir() and not (folder / "worker.json").exists() else None
 
     def _refuse_other(self, folder: Path, spec: LaunchSpec) -> None:
-        identity = worker_folder.read_json(folder / "worker.json")
-        if identity and (identity.get("attempt_id"), identity.get("installation")) != (
+        identity = worker_folder.read_identity(folder)
+        if identity is not None and (identity["attempt_id"], identity["installation"]) != (
             spec.attempt_id,
             self._installation,
         ):
@@ -291,10 +303,10 @@ class ProcessLauncher:
 
         Its starter writes the uid before it starts any process.
         """
-        uid = worker_folder.read_json(folder / "worker.json").get("uid")
-        if not uid:
+        identity = worker_folder.read_identity(folder)
+        if identity is None or not identity["uid"]:
             raise LaunchUncertain("another starter is creating this worker")
-        return str(uid)
+        return identity["uid"]
 
 
 def _gpus(count: int) -> dict[str, str]:

@@ -24,12 +24,23 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from jobs.clusters.launchers.base import Observation
 from jobs.contract import LOG_CHUNK_BYTES_MAX
+from mimir.lib.json_types import JsonObject
 
 LOCK_TRIES, LOCK_PAUSE_SECONDS = 40, 0.005  # `is_locked` holds the lock for microseconds
+
+
+class WorkerIdentity(TypedDict):
+    """Content of worker.json. `created_at`: ISO 8601."""
+
+    attempt_id: str
+    uid: str
+    installation: str
+    name: str
+    created_at: str
 
 
 def spooled(spool: Path, offset: int) -> bytes:
@@ -111,24 +122,24 @@ def first_process(folder: Path) -> int | None:
     return None
 
 
-def observe_alive(folder: Path, identity: Mapping[str, Any]) -> Observation:
+def observe_alive(folder: Path, identity: WorkerIdentity) -> Observation:
     """Return the observation of a worker whose lock is held."""
     return Observation(
         name=folder.name,
         attempt_id=identity["attempt_id"],
-        uid=str(identity.get("uid", "")),
+        uid=identity["uid"],
         alive=True,
-        started_at=_time(identity.get("created_at")),
+        started_at=_time(identity["created_at"]),
     )
 
 
-def observe_dead(folder: Path, identity: Mapping[str, Any], left: int) -> Observation:
+def observe_dead(folder: Path, identity: WorkerIdentity, left: int) -> Observation:
     """Return the observation of a worker with a free lock and `left` remaining processes."""
     ended = read_json(folder / "exit.json")
     return Observation(
         name=folder.name,
         attempt_id=identity["attempt_id"],
-        uid=str(identity.get("uid", "")),
+        uid=identity["uid"],
         alive=False,
         processes=left,
         exit_code=_whole(ended.get("code")),
@@ -136,7 +147,7 @@ def observe_dead(folder: Path, identity: Mapping[str, Any], left: int) -> Observ
         reason=str(ended.get("reason") or ("" if ended else "worker_lost")),
         message=str(ended.get("message") or "")[:2000],
         peak_memory_bytes=_whole(ended.get("peak_memory_bytes")),
-        started_at=_time(identity.get("created_at")),
+        started_at=_time(identity["created_at"]),
     )
 
 
@@ -151,7 +162,24 @@ def _time(value: object) -> dt.datetime | None:
         return None
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_identity(folder: Path) -> WorkerIdentity | None:
+    """Return the content of worker.json; None if it is missing or incomplete.
+
+    Fields that a file of somebody else lacks are empty.
+    """
+    found = read_json(folder / "worker.json")
+    if not found:
+        return None
+    return {
+        "attempt_id": str(found.get("attempt_id", "")),
+        "uid": str(found.get("uid", "")),
+        "installation": str(found.get("installation", "")),
+        "name": str(found.get("name", "")),
+        "created_at": str(found.get("created_at", "")),
+    }
+
+
+def read_json(path: Path) -> JsonObject:
     """Return the object in a small file; empty if the file is missing or incomplete."""
     try:
         value = json.loads(path.read_bytes())
@@ -160,7 +188,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
+def write_json(path: Path, value: Mapping[str, object]) -> None:
     """Write the file atomically: write, fsync, rename."""
     temporary = path.with_suffix(".new")
     with temporary.open("w") as file:

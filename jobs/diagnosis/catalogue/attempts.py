@@ -36,13 +36,13 @@ def _lost(reason: FailureReason) -> Message:
 
 def _from_cluster(reason: FailureReason) -> Message:
     """For a cluster's reason without the cluster's own report."""
-    words = f"{reason.value.replace('_', ' ').capitalize()}."
-    return message(f"{reason.value}.no_report", words, REASONS[reason].remedy, AGAIN)
+    summary = f"{reason.value.replace('_', ' ').capitalize()}."
+    return message(f"{reason.value}.no_report", summary, REASONS[reason].remedy, AGAIN)
 
 
 def _any(reason: FailureReason) -> Message:
-    words = f"The job ended: {reason.value}."
-    return message(f"{reason.value}.no_detail", words, _NOTHING_WRITTEN, AGAIN)
+    summary = f"The job ended: {reason.value}."
+    return message(f"{reason.value}.no_detail", summary, _NOTHING_WRITTEN, AGAIN)
 
 
 _SPECIFIC = (
@@ -149,8 +149,8 @@ OUT_OF_MEMORY = message(
 STORAGE_WAIT = message(
     "storage_unavailable.waiting",
     "{problem}.",
-    "The worker retries every few seconds, and the job continues by itself when the storage works"
-    " again. An administrator must free space in the artifact storage (ARTIFACTS_URL) or repair"
+    "The worker retries every few seconds, and the job continues automatically when the storage"
+    " works again. An administrator must free space in the artifact storage (ARTIFACTS_URL) or repair"
     " it.",
     waiting=True,
 )

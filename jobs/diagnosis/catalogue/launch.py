@@ -56,18 +56,18 @@ NO_DNS = message(
 )
 
 
-def _elsewhere(made: Message) -> Message:
-    """The same for a job that asked for this cluster or region: offer any other."""
-    first, *others = made.steps
-    code = f"{made.code}.placed"
+def _elsewhere(base: Message) -> Message:
+    """Return the message for a job that requests this cluster or region: offer any other."""
+    first, *others = base.steps
+    code = f"{base.code}.placed"
     return message(
         code,
-        made.summary,
-        made.detail,
+        base.summary,
+        base.detail,
         first,
         ANYWHERE,
         *others,
-        waiting=made.waiting,
+        waiting=base.waiting,
     )
 
 

@@ -152,7 +152,7 @@ def _taint(cause: str, detail: str, *steps: str) -> Message:
 
 
 _TEMPORARY = (
-    "It starts by itself when a node is healthy again, or a new one is ready. An administrator"
+    "It starts automatically when a node is healthy again, or a new one is ready. An administrator"
     " should check the nodes, if it continues."
 )
 TAINT_TEMPORARY = _taint(".temporary", _TEMPORARY, "Check the nodes, if it continues")
@@ -186,7 +186,7 @@ def _unschedulable(cause: str, why: str, step: str) -> Message:
     return message(
         f"unschedulable.{cause}",
         f"no node accepts the worker: {why}.{_OBJECTIONS}",
-        "It starts by itself when that changes.",
+        "It starts automatically when that changes.",
         step,
         waiting=True,
     )
@@ -218,7 +218,7 @@ OBJECTIONS: dict[str, Message] = {
 SHORT_OF_OTHER = message(
     "unschedulable.other_resource",
     "no node has enough {resource} free.",
-    "It starts by itself when a node can take it. An administrator should read the scheduler's"
+    "It starts automatically when a node can take it. An administrator should read the scheduler's"
     " message.",
     "Check the nodes and the scheduler's message",
     waiting=True,

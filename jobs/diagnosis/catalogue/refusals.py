@@ -1,4 +1,4 @@
-"""Messages about an API server that creates no pod or Job: quota, limits, admission, permissions."""
+"""Messages about a refused pod or Job: quota, limits, admission, permissions."""
 
 from jobs.contract import WORKER_USER_ID
 from jobs.diagnosis.message import AGAIN, LESS, STARTS_BY_ITSELF, WAIT, Message, Step, message

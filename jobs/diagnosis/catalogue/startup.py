@@ -1,4 +1,4 @@
-"""Messages about a pod that has a node and does not run: volumes, sandbox, configuration, command."""
+"""Messages about a pod on a node that does not run: volumes, sandbox, configuration, command."""
 
 from jobs.contract import FailureReason
 from jobs.diagnosis.message import (
@@ -121,7 +121,8 @@ VOLUME_IN_USE = _mount(
 )
 NOT_ATTACHED = _mount(
     ".attach",
-    'the volume[ "{volume}"] cannot be attached to its node[ by the storage driver {driver} (CSI)].',
+    'the volume[ "{volume}"] cannot be attached to its node'
+    "[ by the storage driver {driver} (CSI)].",
     _CHECK_VOLUME,
 )
 NOT_MOUNTED = _mount(

@@ -1,4 +1,4 @@
-"""Messages about a worker that ended or is being ended: by itself, its limits, its node, a person."""
+"""Messages about a worker that ends or ended: by itself, its limits, its node, a person."""
 
 from jobs.diagnosis.message import AGAIN, Message, Step, message
 
@@ -224,8 +224,8 @@ ENDED_BEFORE_CLAIM = message(
     "launch_failed.before_claim",
     "The worker ended with exit code {exit_code} before it claimed the job (image {image})"
     "[: {last_lines}].",
-    "The job itself never ran. If it happens again, an administrator should check the worker's image"
-    " (WORKER_IMAGE) and its last lines.",
+    "The job itself never ran. If it happens again, an administrator should check the worker's"
+    " image (WORKER_IMAGE) and its last lines.",
     AGAIN,
     "Check the worker's image (WORKER_IMAGE)",
 )

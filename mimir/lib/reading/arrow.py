@@ -35,7 +35,8 @@ def write_parquet(source: Path, target: Path, warnings: list[Notice]) -> None:
         if isinstance(error, OSError) and error.errno is not None and error.errno != 22:
             raise
         raise NotATable(
-            "The Arrow file is damaged, or holds values that a table cannot have. Write it again.",
+            "The Arrow file is damaged, or contains values that a table cannot store. Write it"
+            " again.",
             detail=str(error)[:500],
         ) from error
 

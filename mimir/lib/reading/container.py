@@ -28,7 +28,7 @@ APPLE_DOUBLE = b"\x00\x05\x16\x07"
 _BINARY = (
     (
         APPLE_DOUBLE,
-        "what macOS keeps beside a file under a name that begins with ._, not the file itself",
+        "a macOS metadata file (its name begins with ._), not the file itself",
     ),
     (b"%PDF", "a PDF document"),
     (b"\x89PNG", "a PNG image"),
@@ -168,7 +168,7 @@ def _format(path: Path, head: bytes) -> str:
             raise NotATable(f"The file is {what}. {_USE}.")
     start = _start(head)
     if not start:
-        raise NotATable("The file holds nothing but white space.")
+        raise NotATable("The file contains only white space.")
     for pattern, what in _TEXT:
         if pattern.match(start):
             raise NotATable(
@@ -208,7 +208,8 @@ def _parquet(path: Path) -> str:
         file.seek(-4, 2)
         if file.read() != b"PAR1":
             raise NotATable(
-                "The file begins as Parquet but does not end so: it is cut off. Upload it again."
+                "The file begins as Parquet but has no Parquet end: it is truncated. Upload it"
+                " again."
             )
     return "parquet"
 

@@ -32,9 +32,9 @@ def read_delimited(connection: Any, text: Text, work: Path, options: ReadOptions
     dialect = detect(sample, options, cut=cut)
     if not dialect.names:
         raise NotATable(
-            f"There is no row {options.header_row} to name the columns."
+            f"There is no row {options.header_row} for the column names."
             if options.header_row
-            else "The file has no row that names the columns."
+            else "The file has no row with column names."
         )
     warnings = [*text.warnings, *dialect.warnings]
     names = column_names(dialect.names, warnings)

@@ -52,7 +52,7 @@ def explain(text: str, error: json.JSONDecodeError) -> str:
     if rest[0] == "'":
         return "There is a single quote. JSON needs double quotes around keys and text."
     if rest.startswith(("//", "/*", "#")):
-        return "There is a comment. JSON has none: remove it."
+        return "There is a comment. JSON does not allow comments: remove it."
     if message.startswith("Illegal trailing comma") or (before.endswith(",") and rest[0] in "}],"):
         return "There is a comma with no value after it. Remove it."
     if rest[0] in "]}" and not before:
@@ -109,7 +109,7 @@ def checked_object(pairs: list[tuple[str, Json]]) -> JsonObject:
     """Return an object without duplicate keys. Raises: ValueError."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key stands twice in one object")
+        raise ValueError("an object has a duplicate key")
     return found
 
 
@@ -121,13 +121,13 @@ def value_problem(value: Any, what: str) -> str:
     if not isinstance(value, dict):
         return f"{what} is not an object. Each row must be an object with the columns as keys."
     if "" in value:
-        return f"{what} has a key that is empty text. Rename it."
+        return f"{what} has an empty key. Rename it."
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return (
-            f"{what} has half of a character (an escape from \\ud800 to \\udfff without the other "
-            "half). Remove it."
+            f"{what} has an unpaired surrogate (an escape from \\ud800 to \\udfff without the "
+            "other half). Remove it."
         )
     return ""
 

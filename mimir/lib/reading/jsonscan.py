@@ -84,8 +84,7 @@ class Scan:
                 self._place += 1
             if depth:
                 raise self._fault(
-                    "The file ends, and its list does not: the closing ] is missing. It may be "
-                    "cut off: get the file again."
+                    "The closing ] of the list is missing. The file may be truncated: get it again."
                 )
         return "" if self.count else "The file has no rows: the JSON array is empty."
 

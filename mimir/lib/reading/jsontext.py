@@ -228,10 +228,10 @@ def _keys(connection: Any, source: str) -> list[str]:
         connection, f"SELECT keys FROM {keys} WHERE len(keys) <> len(list_distinct(keys)) LIMIT 1"
     ):
         twice = next(key for key in repeated if repeated.count(key) > 1)
-        raise _Unplaced(f"The key {twice} is twice in one object. Rename or remove one.")
+        raise _Unplaced(f"The key {twice} occurs twice in one object. Rename or remove one.")
     for key, _ in rows:
         if not key.strip():
-            raise _Unplaced("A key is empty text. Rename it.")
+            raise _Unplaced("A key is empty. Rename it.")
         if folded.setdefault(key.casefold(), key) != key:
             raise NotATable(
                 f"The keys {folded[key.casefold()]} and {key} differ only in upper and lower "

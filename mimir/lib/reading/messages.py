@@ -38,10 +38,10 @@ _SENTENCES = {
     "date_order": "Column {column}: dates are read as {order}, so {example} is {value}.",
     "unix_times": "Column {column}: {format} are read as times in UTC, so {example} is {value}.",
     "unix_times_rounded": (
-        "Column {column}: {count} of {total} cells have more digits than the type holds, such as "
-        "{example}. They are rounded."
+        "Column {column}: {count} of {total} cells have more digits than the type can store, such "
+        "as {example}. They are rounded."
     ),
-    "possible_unix_times": "Column {column} holds whole numbers that may be times: in "
+    "possible_unix_times": "Column {column} has whole numbers that may be times: in "
     "{format}, {example} is {value} "
     "UTC. "
     "Choose the type datetime and date_formats {format} to read them so.",
@@ -56,7 +56,7 @@ _SENTENCES = {
         "They are rounded to the nearest number."
     ),
     "mixed_json": (
-        "Column {column} is text because its values are of different kinds: {kinds}. Strings are "
+        "Column {column} is text because its values have different types: {kinds}. Strings are "
         "stored without quotes."
     ),
     "nested_text": "Column {column} is stored as JSON text: {reason}.",
@@ -77,8 +77,8 @@ _SENTENCES = {
         "rows: {rows}."
     ),
     "json_oddity": (
-        "The file is not plain JSON: it has {what}, first in line {line}. Its objects are read, "
-        "nothing in them is changed."
+        "The file is not valid JSON: it has {what}, first in line {line}. Its objects are read "
+        "unchanged."
     ),
     "no_lists": "No column has lists. The option lists {how} changes nothing.",
     "nested_mixed": (
@@ -91,21 +91,20 @@ _SENTENCES = {
     ),
     "no_values": "Column {column} has no values.",
     "header_looks_like_data": (
-        "Line {line} looks like data ({cells}), but names the columns. Choose header_row none to "
-        "keep it as a row."
+        "Line {line} looks like data ({cells}), but is used as the header. Choose header_row none "
+        "to keep it as a row."
     ),
-    "no_header": "The first row does not name the columns. They are called {names}.",
-    "header_renamed": "Column {position} is called {name}: {reason}.",
+    "no_header": "The first row has no column names. The columns are named {names}.",
+    "header_renamed": "Column {position} is named {name}: {reason}.",
     "row_names": (
-        "Line {line} has one name fewer than the rows have cells. The first column is called "
-        "{name}."
+        "Line {line} has one name fewer than the rows have cells. The first column is named {name}."
     ),
     "skipped_lines": (
-        "Lines {first} to {last} are skipped: they are not part of the table. They hold {held}."
+        "Lines {first} to {last} are skipped: they are not part of the table. They contain {held}."
     ),
-    "skipped_line": "Line {first} is skipped: it is not part of the table. It holds {held}.",
+    "skipped_line": "Line {first} is skipped: it is not part of the table. It contains {held}.",
     "units_line": (
-        "Line {line} is skipped: it holds units ({held}). Choose header_row to keep it as a row."
+        "Line {line} is skipped: it contains units ({held}). Choose header_row to keep it as a row."
     ),
     "separator_line": "Line 1 names the delimiter ({delimiter}) and is not part of the table.",
     "short_rows": (
@@ -117,7 +116,7 @@ _SENTENCES = {
         "cells are ignored."
     ),
     "blank_rows": "{count} empty lines are skipped.",
-    "mixed_line_ends": "The lines end in different ways ({ends}). All are read as line ends.",
+    "mixed_line_ends": "The file has mixed line endings ({ends}). All are accepted.",
     "stray_quotes": (
         "{count} cells have text after a closing quote, the first in line {line}. It is kept as "
         "part of the cell."
@@ -129,7 +128,7 @@ _SENTENCES = {
         "is another one."
     ),
     "one_column": "The file has one column. If its lines hold several cells, choose the delimiter.",
-    "unpacked": "The file is packed ({packing}). The table inside is {name}.",
+    "unpacked": "The file is compressed ({packing}). The table inside is {name}.",
     "other_sheets": "Sheet {sheet} is read. The workbook also has {others}.",
     "sheet_errors": "Sheet {sheet} has {count} error cells such as {example}.",
     "merged_cells": (
@@ -137,7 +136,7 @@ _SENTENCES = {
         "are missing."
     ),
     "sheet_spelling": (
-        "Column {name} of sheet {sheet} is called {column}, as in the sheets before it."
+        "Column {name} of sheet {sheet} is named {column}, as in the sheets before it."
     ),
     "sheet_lacks_columns": "Sheet {sheet} has no columns {columns}. They are missing in its rows.",
     "skipped_columns": "{count} empty columns without a name are skipped.",
@@ -149,8 +148,8 @@ _SENTENCES = {
     ),
     "list_of_rows_named": "The file is a list of rows. The first one names the columns.",
     "list_of_columns": (
-        "The file has a list of values for each column. The values at one place in all lists are "
-        "a row."
+        "The file has a list of values for each column. The values at the same position of all "
+        "lists form a row."
     ),
     "type_changed": "Column {column} is stored as {type}: {reason}.",
     "more": "{count} more warnings are not shown.",

@@ -108,7 +108,7 @@ class SheetTable:
             if first is None:
                 where = f" in {self._options.range}" if self._options.range else ""
                 raise NotATable(
-                    f"Sheet {self.name} has no row {wanted}{where} to name the columns."
+                    f"Sheet {self.name} has no row {wanted}{where} for the column names."
                 )
             return Start(first=first)
         header = self._options.header_row is None

@@ -100,7 +100,8 @@ def _utf8_fault(path: Path) -> str:
         if b"\x00" in block:
             line += block[: block.index(b"\x00")].count(b"\n")
             raise NotATable(
-                f"Line {line} holds U+0000, which text must not hold. The file may be binary or "
+                f"Line {line} contains a NUL character (U+0000), which is not "
+                "allowed in text. The file may be binary or "
                 "damaged."
             )
         offset, line = offset + len(block), line + block.count(b"\n")
@@ -159,8 +160,8 @@ def _transcoded(path: Path, work: Path, encoding: str) -> Path:
                 raise NotATable(message) from error
             if "\x00" in text:
                 raise NotATable(
-                    f"Line {line + text[: text.index(chr(0))].count(chr(10))} holds U+0000, which "
-                    "text must not hold."
+                    f"Line {line + text[: text.index(chr(0))].count(chr(10))} contains a NUL "
+                    "character (U+0000), which is not allowed in text."
                 )
             output.write(text.removeprefix("\ufeff") if first else text)
             first, line = first and not text, line + text.count("\n")

@@ -33,7 +33,7 @@ STARTING = [
         R.MISSING_SECRET,
         'secret "redis" not found',
         '"redis" is missing',
-        "then starts by itself",
+        "then starts automatically",
     ),
     _config(
         "secret-key",

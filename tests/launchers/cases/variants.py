@@ -540,7 +540,7 @@ TAINTS = [
         scheduler_message(
             1, "1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }"
         ),
-        "short of disk",
+        "low on disk",
     ),
     _taint(
         "cordoned-with-value",

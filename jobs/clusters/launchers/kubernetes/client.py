@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from jobs.clusters.launchers.base import Target
+from jobs.diagnosis.kubernetes.objects import at
+from mimir.lib.json_types import JsonObject
 
 PAGE = 500
 CREDENTIALS_SECONDS = 1.0
@@ -39,7 +41,7 @@ class Answer:
     body: bytes
     retry_after: float | None = None
 
-    def json(self) -> dict[str, Any]:
+    def json(self) -> JsonObject:
         """Return the body; empty if it is not a JSON object."""
         try:
             value = json.loads(self.body)
@@ -103,7 +105,7 @@ class Api:
         path: str,
         *,
         query: Query | None = None,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, object] | None = None,
     ) -> Answer:
         """Send a request and return the complete answer, whatever its status.
 
@@ -115,7 +117,7 @@ class Api:
             self._known = (0.0, {})
         return Answer(response.status, response.data, _seconds(response.headers.get("Retry-After")))
 
-    def pages(self, path: str, query: Query | None = None) -> Iterator[dict[str, Any]]:
+    def pages(self, path: str, query: Query | None = None) -> Iterator[JsonObject]:
         """Yield the pages of a list, all of one resource version.
 
         Read from the store, not from a watch cache. Raises: Away, Unconfigured.
@@ -135,7 +137,7 @@ class Api:
                 # Read as an empty list, it would mean that all objects are gone.
                 raise Away(f"{path} returned an object that is not a list")
             yield page
-            following = page.get("metadata", {}).get("continue", "")
+            following = str(at(page, "metadata").get("continue") or "")
             if not following:
                 return
 
@@ -255,7 +257,9 @@ def _connect(target: Target) -> tuple[Any, Any]:
     )
     try:
         if inside:
-            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+            config.load_incluster_config(  # type: ignore[no-untyped-call]
+                client_configuration=configuration
+            )
         else:
             config.load_kube_config(  # type: ignore[no-untyped-call]
                 target.kubeconfig_file,

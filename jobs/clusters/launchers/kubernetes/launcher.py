@@ -6,9 +6,8 @@ its absence counts only after a request to the API server itself that began afte
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 from jobs.clusters.launchers.base import (
     Evidence,
@@ -26,6 +25,7 @@ from jobs.clusters.launchers.kubernetes.mirror import Mirror
 from jobs.clusters.launchers.manifest import ATTEMPT_ID, WorkerTemplate, selector, worker_job
 from jobs.contract import FailureReason
 from jobs.diagnosis import kubernetes as diagnosis
+from jobs.diagnosis.kubernetes.objects import Object, at, items
 from jobs.reasons import REASONS
 from mimir.lib.clock import utc_now
 
@@ -54,7 +54,7 @@ class KubernetesLauncher:
         self._changed = threading.Event()
         self._client: Api | None = None
         self._mirrors: dict[str, Mirror] = {}
-        self._nodes: tuple[dt.datetime, tuple[Mapping[str, Any], ...]] | None = None
+        self._nodes: tuple[dt.datetime, tuple[Object, ...]] | None = None
 
     # -- launch
 
@@ -62,7 +62,12 @@ class KubernetesLauncher:
         """Import the official client, which takes about one second."""
         self._api()
 
-    def launch(self, spec: LaunchSpec, *, still_wanted: Callable[[], bool]) -> Launched:  # noqa: ARG002
+    def launch(
+        self,
+        spec: LaunchSpec,
+        *,
+        still_wanted: Callable[[], bool],  # noqa: ARG002
+    ) -> Launched:
         """Create the Job of a worker. See `base.Launcher`.
 
         `still_wanted` is not called: no lock protects the time between the check and the request.
@@ -77,7 +82,7 @@ class KubernetesLauncher:
         except Away as error:
             return self._adopt_or_retry(spec, str(error))
         if answer.status in (200, 201, 202):
-            return Launched(str(answer.json().get("metadata", {}).get("uid", "")), adopted=False)
+            return Launched(str(at(answer.json(), "metadata").get("uid", "")), adopted=False)
         if answer.status == 429:
             seconds = RETRY_AFTER_SECONDS if answer.retry_after is None else answer.retry_after
             raise LaunchLater(f"the cluster limits requests: {answer.message()}", seconds=seconds)
@@ -145,7 +150,7 @@ class KubernetesLauncher:
                 f"A Job named {spec.name} exists and belongs to another attempt. "
                 "Remove it and run the job again."
             )
-        return Launched(str(job["metadata"].get("uid", "")), adopted=True)
+        return Launched(str(at(job, "metadata").get("uid", "")), adopted=True)
 
     # -- observation
 
@@ -189,7 +194,13 @@ class KubernetesLauncher:
 
     # -- removal
 
-    def terminate(self, name: str, attempt_id: str, *, grace_seconds: float) -> None:  # noqa: ARG002 - the grace is in the pod's spec
+    def terminate(
+        self,
+        name: str,
+        attempt_id: str,
+        *,
+        grace_seconds: float,  # noqa: ARG002 - the grace is in the pod's spec
+    ) -> None:
         self._delete(name, attempt_id)
 
     def clean_up(self, name: str, attempt_id: str) -> None:
@@ -201,28 +212,24 @@ class KubernetesLauncher:
         if not jobs:
             jobs, pods = self._fetched(name, attempt_id)
         for job in jobs:
-            if not job["metadata"].get("deletionTimestamp"):
+            if not at(job, "metadata").get("deletionTimestamp"):
                 self._delete_object("jobs", job)
         for pod in pods if not jobs else ():
-            if not pod["metadata"].get("deletionTimestamp"):
+            if not at(pod, "metadata").get("deletionTimestamp"):
                 self._delete_object("pods", pod)
 
-    def _delete_object(self, resource: str, each: Mapping[str, Any]) -> None:
+    def _delete_object(self, resource: str, each: Object) -> None:
         """Delete an object by its uid: a successor of the same name stays."""
-        metadata = each["metadata"]
-        body = {**DELETE, "preconditions": {"uid": metadata.get("uid", "")}}
-        answer = self._api().request(
-            "DELETE", self._api().path(resource, metadata["name"]), body=body
-        )
+        name = observation.name_of(each)
+        body = {**DELETE, "preconditions": {"uid": at(each, "metadata").get("uid", "")}}
+        answer = self._api().request("DELETE", self._api().path(resource, name), body=body)
         if answer.status not in (200, 202, 404, 409):
-            raise Away(f"deleting {metadata['name']} returned {answer.status}: {answer.message()}")
+            raise Away(f"deleting {name} returned {answer.status}: {answer.message()}")
 
     def tail(self, name: str, attempt_id: str, *, after: bytes, offset: int) -> Iterator[bytes]:
         _jobs, pods = self._mirrored(name, attempt_id)
-        for pod in sorted(
-            pods, key=lambda each: str(each["metadata"].get("creationTimestamp", ""))
-        ):
-            yield from tail.rest(self._api(), pod["metadata"]["name"], after, offset)
+        for pod in sorted(pods, key=observation.created_at):
+            yield from tail.rest(self._api(), observation.name_of(pod), after, offset)
 
     def close(self) -> None:
         """Stop the watches."""
@@ -238,7 +245,7 @@ class KubernetesLauncher:
                 self._client = Api(self._target)
             return self._client
 
-    def _objects(self, resource: str) -> dict[str, Mapping[str, Any]]:
+    def _objects(self, resource: str) -> dict[str, Object]:
         mirror = self._mirror(resource)
         if not self._follow:
             mirror.list()
@@ -252,7 +259,7 @@ class KubernetesLauncher:
         if mirror is not None:
             return mirror
         ours = {"labelSelector": selector(self._template.installation)}
-        cuts: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any] | None]]
+        cuts: dict[str, Callable[[Object], Object | None]]
         cuts = {
             "jobs": observation.cut_job,
             "pods": observation.cut_pod,
@@ -273,9 +280,7 @@ class KubernetesLauncher:
         mirror = self._mirrors.get("pods")
         return mirror is not None and observation.runs(mirror.get(pod))
 
-    def _mirrored(
-        self, name: str, attempt_id: str
-    ) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    def _mirrored(self, name: str, attempt_id: str) -> tuple[list[Object], list[Object]]:
         """Return the Jobs and pods of an attempt from the mirrors."""
         job = self._mirror("jobs").objects().get(name)
         jobs = [job] if job is not None and observation.attempt_id(job) == attempt_id else []
@@ -285,9 +290,7 @@ class KubernetesLauncher:
             if observation.attempt_id(pod) == attempt_id
         ]
 
-    def _fetched(
-        self, name: str, attempt_id: str
-    ) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    def _fetched(self, name: str, attempt_id: str) -> tuple[list[Object], list[Object]]:
         """Return the Jobs and pods of an attempt from the API server. Raises: OSError.
 
         The Job is read before the pods: a removed Job creates no more pods.
@@ -299,18 +302,16 @@ class KubernetesLauncher:
         job = answer.json() if answer.status == 200 else {}
         if answer.status == 200 and not job.get("metadata"):
             raise Away(f"reading {name} returned an object that is not a Job")
-        jobs: list[Mapping[str, Any]] = (
-            [job] if job and observation.attempt_id(job) == attempt_id else []
-        )
+        jobs: list[Object] = [job] if job and observation.attempt_id(job) == attempt_id else []
         query = {
             "labelSelector": f"{selector(self._template.installation)},{ATTEMPT_ID}={attempt_id}"
         }
-        pods: list[Mapping[str, Any]] = [
-            pod for page in api.pages(api.path("pods"), query) for pod in page.get("items") or ()
+        pods: list[Object] = [
+            pod for page in api.pages(api.path("pods"), query) for pod in items(page.get("items"))
         ]
         return jobs, pods
 
-    def _nodes_now(self) -> tuple[Mapping[str, Any], ...] | None:
+    def _nodes_now(self) -> tuple[Object, ...] | None:
         """Return the nodes, read at most once per NODES_KEPT_SECONDS.
 
         None without the permission or without an answer.
@@ -323,10 +324,10 @@ class KubernetesLauncher:
                 answer = self._api().request("GET", "/api/v1/nodes")
             except OSError:
                 return None
-            items = answer.json().get("items") if answer.status == 200 else None
-            if items is None:
+            found = answer.json().get("items") if answer.status == 200 else None
+            if found is None:
                 return None
-            self._nodes = now, tuple(items)
+            self._nodes = now, tuple(items(found))
         return self._nodes[1]
 
 

@@ -9,24 +9,25 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from random import uniform
-from typing import Any
 
 import structlog
 
 from jobs.clusters.launchers.kubernetes.client import Api, Away, Query, Refused
+from jobs.diagnosis.kubernetes.objects import Object, at, items
 
 log = structlog.get_logger(__name__)
-Object = Mapping[str, Any]
 WATCH_SECONDS = (240.0, 300.0)
 SILENCE_SECONDS = 90.0  # an API server sends a bookmark every minute
 RETRY_SECONDS = 1.0
 # Start of a change in the stream: its type, and the name and version of its object. The rest of the
 # line is parsed on the next read of the mirror.
 _HEAD = re.compile(
-    rb'\{"type":"(ADDED|MODIFIED|DELETED)","object":\{"kind":"[A-Za-z]+","apiVersion":"[a-z0-9./]+","metadata":\{"name":"([^"\\]+)"'
-    rb'(?:,"generateName":"[^"\\]*")?(?:,"namespace":"[^"\\]*")?(?:,"uid":"[^"\\]*")?,"resourceVersion":"([0-9]+)"[,}]'
+    rb'\{"type":"(ADDED|MODIFIED|DELETED)","object":\{"kind":"[A-Za-z]+",'
+    rb'"apiVersion":"[a-z0-9./]+","metadata":\{"name":"([^"\\]+)"'
+    rb'(?:,"generateName":"[^"\\]*")?(?:,"namespace":"[^"\\]*")?(?:,"uid":"[^"\\]*")?'
+    rb',"resourceVersion":"([0-9]+)"[,}]'
 )
 
 
@@ -74,7 +75,7 @@ class Mirror:
         fresh, self._fresh = self._fresh, {}
         for name, line in fresh.items():
             try:
-                kept = self._cut(_parsed(line).get("object") or {}) if line is not None else None
+                kept = self._cut(at(_parsed(line), "object")) if line is not None else None
             except ListAgain:
                 self._broken = True  # the object stays unchanged until the list that follows
                 continue
@@ -95,11 +96,11 @@ class Mirror:
         self.lists += 1
         version = ""
         for page in self._api.pages(self._api.path(self.resource), self._query):
-            version = page.get("metadata", {}).get("resourceVersion", "") or version
-            for each in page.get("items") or ():
+            version = str(at(page, "metadata").get("resourceVersion") or version)
+            for each in items(page.get("items")):
                 kept = self._cut(each)
                 if kept is not None:
-                    found[each["metadata"]["name"]] = kept
+                    found[str(at(each, "metadata")["name"])] = kept
         with self._lock:
             self._objects, self._fresh, self._version, self._broken = found, {}, version, False
         self.error = None
@@ -138,10 +139,10 @@ class Mirror:
             self._keep(name, line if kind != b"DELETED" else None, version)
             return
         event = _parsed(line)
-        kind, each = event.get("type"), event.get("object") or {}
+        kind, each = event.get("type"), at(event, "object")
         if kind == "ERROR":
             raise ListAgain(str(each.get("message") or each.get("code")))
-        metadata = each.get("metadata") or {}
+        metadata = at(each, "metadata")
         version = str(metadata.get("resourceVersion") or "")
         if kind == "BOOKMARK":
             self._version = version or self._version
@@ -208,7 +209,7 @@ class Mirror:
             self._stop.wait(RETRY_SECONDS)
 
 
-def _parsed(line: bytes) -> Mapping[str, Any]:
+def _parsed(line: bytes) -> Object:
     try:
         event = json.loads(line)
     except ValueError:

@@ -6,15 +6,14 @@ A worker is judged by its own container: sidecars that the cluster adds to its p
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
 from jobs.clusters.launchers.base import Evidence, Observation
 from jobs.clusters.launchers.manifest import ATTEMPT_ID, CONTAINER
 from jobs.contract import FailureReason
 from jobs.diagnosis import kubernetes as diagnosis
+from jobs.diagnosis.kubernetes.objects import Object, at, items
 from jobs.diagnosis.termination import read_exit_report
 
-Object = Mapping[str, Any]
 NAME = "worker-job-"
 JOB_NAME = "batch.kubernetes.io/job-name"
 # For an exit report without a reason while the attempt has not ended in the database.
@@ -29,18 +28,25 @@ def attempt_id(each: Object) -> str:
 
     The annotation comes before the label: a person who edits labels by hand seldom edits both.
     """
-    metadata = each.get("metadata") or {}
+    metadata = at(each, "metadata")
     return str(
-        (metadata.get("annotations") or {}).get(ATTEMPT_ID)
-        or (metadata.get("labels") or {}).get(ATTEMPT_ID)
-        or ""
+        at(metadata, "annotations").get(ATTEMPT_ID) or at(metadata, "labels").get(ATTEMPT_ID) or ""
     )
+
+
+def name_of(each: Object) -> str:
+    """Return the name of an object."""
+    return str(at(each, "metadata")["name"])
+
+
+def created_at(each: Object) -> str:
+    """Return when an object was created, as Kubernetes writes it; empty if unknown."""
+    return str(at(each, "metadata").get("creationTimestamp", ""))
 
 
 def job_name(pod: Object) -> str:
     """Return the name of the Job that created a pod."""
-    labels = (pod.get("metadata") or {}).get("labels") or {}
-    return str(labels.get(JOB_NAME) or "")
+    return str(at(pod, "metadata", "labels").get(JOB_NAME) or "")
 
 
 def cut_job(job: Object) -> Object:
@@ -61,7 +67,7 @@ def cut_event(event: Object, runs: Callable[[str], bool]) -> Object | None:
     its name, because the pod itself shows that. Events of nodes are in the namespace `default`,
     which the orchestrator might have no permission to read.
     """
-    about = event.get("involvedObject") or {}
+    about = at(event, "involvedObject")
     name = str(about.get("name") or "")
     if about.get("kind") in SHARED:
         return {**diagnosis.reduce_event(event), "worker": ""}
@@ -82,13 +88,13 @@ def runs(pod: Object | None) -> bool:
     False while only a sidecar runs: the events of the pod are still needed then.
     """
     if pod is not None and (own := _own(pod)) is not None:
-        return "running" in (own.get("state") or {})
-    return pod is not None and (pod.get("status") or {}).get("phase") == "Running"
+        return "running" in at(own, "state")
+    return pod is not None and at(pod, "status").get("phase") == "Running"
 
 
-def _with_head(cut: dict[str, Any], whole: Object) -> Object:
-    metadata = whole.get("metadata") or {}
-    labels = metadata.get("labels") or {}
+def _with_head(reduced: Object, whole: Object) -> Object:
+    metadata = at(whole, "metadata")
+    labels = at(metadata, "labels")
     head = {
         name: metadata[name]
         for name in ("name", "uid", "creationTimestamp", "deletionTimestamp")
@@ -96,7 +102,7 @@ def _with_head(cut: dict[str, Any], whole: Object) -> Object:
     }
     head["labels"] = {name: labels[name] for name in (JOB_NAME,) if name in labels}
     head["annotations"] = {ATTEMPT_ID: attempt_id(whole)}
-    return {**cut, "metadata": {**(cut.get("metadata") or {}), **head}}
+    return {**reduced, "metadata": {**at(reduced, "metadata"), **head}}
 
 
 def observed(
@@ -119,7 +125,7 @@ def observed(
         by_attempt[attempt_id(pod)][1].append(pod)
     observations = []
     for each, (own_jobs, own_pods) in by_attempt.items():
-        name = own_jobs[0]["metadata"]["name"] if own_jobs else job_name(own_pods[0])
+        name = name_of(own_jobs[0]) if own_jobs else job_name(own_pods[0])
         first = own_jobs[0] if own_jobs else None
         evidence = Evidence(
             first, tuple(own_pods), events_of(name, first, own_pods, events_by_worker), nodes
@@ -132,7 +138,7 @@ def by_worker(events: Iterable[Object]) -> dict[str, list[Object]]:
     """Return events by worker name; those of shared objects under the empty name."""
     found: dict[str, list[Object]] = defaultdict(list)
     for event in events:
-        found[event["worker"]].append(event)
+        found[str(event["worker"])].append(event)
     return found
 
 
@@ -144,17 +150,18 @@ def events_of(
     shared = events.get("", ())
     if not shared:
         return own
-    template = (((job or {}).get("spec") or {}).get("template") or {}).get("spec") or {}
-    volumes = template.get("volumes") or ()
-    uses = {
-        ("PersistentVolumeClaim", (each.get("persistentVolumeClaim") or {}).get("claimName"))
+    volumes = items(at(job, "spec", "template", "spec").get("volumes"))
+    uses: set[tuple[str, object]] = {
+        ("PersistentVolumeClaim", at(each, "persistentVolumeClaim").get("claimName"))
         for each in volumes
     }
-    uses |= {("Node", (pod.get("spec") or {}).get("nodeName")) for pod in pods}
-    return own + tuple(event for event in shared if _is_used(event["involvedObject"], uses, name))
+    uses |= {("Node", at(pod, "spec").get("nodeName")) for pod in pods}
+    return own + tuple(
+        event for event in shared if _is_used(at(event, "involvedObject"), uses, name)
+    )
 
 
-def _is_used(about: Object, uses: set[tuple[str, Any]], worker: str) -> bool:
+def _is_used(about: Object, uses: set[tuple[str, object]], worker: str) -> bool:
     """Return whether a worker uses a shared object.
 
     A volume of its Job, its node, or a claim that was created for its pod alone.
@@ -168,16 +175,14 @@ def _is_used(about: Object, uses: set[tuple[str, Any]], worker: str) -> bool:
 def _one(attempt: str, name: str, evidence: Evidence, lost_before: dt.datetime) -> Observation:
     jobs, pods = [evidence.job] if evidence.job is not None else [], evidence.pods
     ended = has_ended(jobs, pods, lost_before=lost_before)
-    latest = max(
-        pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), default=None
-    )
+    latest = max(pods, key=lambda pod: created_at(pod), default=None)
     end = _terminated(latest) if latest is not None and ended else {}
     report = read_exit_report(end.get("message"))
     code = report.code if report is not None else _code(end)
     return Observation(
         name=name,
         attempt_id=attempt,
-        uid=str(jobs[0]["metadata"].get("uid", "")) if jobs else "",
+        uid=str(at(jobs[0], "metadata").get("uid", "")) if jobs else "",
         alive=not ended,
         exit_code=code,
         signal=report.signal
@@ -202,7 +207,7 @@ def has_ended(jobs: Sequence[Object], pods: Sequence[Object], *, lost_before: dt
     if any(not _over(pod, lost_before) for pod in pods):
         return False
     return bool(pods) or all(
-        _finished(job) or job["metadata"].get("deletionTimestamp") for job in jobs
+        _finished(job) or at(job, "metadata").get("deletionTimestamp") for job in jobs
     )
 
 
@@ -212,37 +217,36 @@ def _is_unready(pod: Object) -> bool:
     The worker's container has no readiness probe: it is ready while its node sends heartbeats. A
     sidecar that is not ready makes the pod unready, too; the evidence tells the two apart.
     """
-    status = pod.get("status") or {}
+    status = at(pod, "status")
     ready = any(
         each.get("type") == "Ready" and each.get("status") == "True"
-        for each in status.get("conditions") or ()
+        for each in items(status.get("conditions"))
     )
     return status.get("phase") in ("Running", "Unknown") and not ready
 
 
 def _over(pod: Object, lost_before: dt.datetime) -> bool:
-    if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+    if at(pod, "status").get("phase") in ("Succeeded", "Failed"):
         return True
-    if _terminated(pod) and (pod.get("spec") or {}).get("restartPolicy") in (None, "", "Never"):
+    if _terminated(pod) and at(pod, "spec").get("restartPolicy") in (None, "", "Never"):
         return True
-    due = _time((pod.get("metadata") or {}).get("deletionTimestamp"))
+    due = _time(at(pod, "metadata").get("deletionTimestamp"))
     return due is not None and due < lost_before
 
 
 def _finished(job: Object) -> bool:
-    conditions = (job.get("status") or {}).get("conditions") or ()
+    conditions = items(at(job, "status").get("conditions"))
     return any(each.get("type") in ENDED and each.get("status") == "True" for each in conditions)
 
 
 def _terminated(pod: Object) -> Object:
     """Return the terminated state of the worker's container; empty if there is none."""
-    own = _own(pod)
-    return ((own or {}).get("state") or {}).get("terminated") or {}
+    return at(_own(pod), "state", "terminated")
 
 
 def _own(pod: Object) -> Object | None:
     """Return the status of the worker's own container."""
-    states = (pod.get("status") or {}).get("containerStatuses") or ()
+    states = items(at(pod, "status").get("containerStatuses"))
     return next((each for each in states if each.get("name") == CONTAINER), None)
 
 

@@ -42,9 +42,9 @@ def joined(read: Lines, after: bytes, offset: int) -> Iterator[bytes]:
     """Yield the lines that follow the stored ones.
 
     A complete log is joined by `offset`, otherwise at the first occurrence of the lines of
-    `after`. Without an occurrence, all newer lines follow, after a marker. `read` starts the pod log from its
-    beginning. Lines in another format (a traceback of the supervisor, a message of native code) are
-    not counted, and are returned as stderr.
+    `after`. Without an occurrence, all newer lines follow, after a marker. `read` starts the pod
+    log from its beginning. Lines in another format (a traceback of the supervisor, a message of
+    native code) are not counted, and are returned as stderr.
     """
     last = [line for line in after.splitlines(keepends=True) if _LINE.fullmatch(line)]
     if not last:
