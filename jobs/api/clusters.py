@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs.api import serializers_clusters as serializers
+from jobs.api.serializers_clusters import ClusterFields
 from jobs.clusters.edit import (
     cluster_change,
     cluster_create,
@@ -40,7 +40,7 @@ def _response(row: Cluster, status: int = 200) -> Response:
     return Response(clusters_as_dicts([row])[0], status=status, headers={"ETag": cluster_etag(row)})
 
 
-def _columns(body: dict[str, Any], cluster: Cluster | None) -> dict[str, Any]:
+def _columns(body: ClusterFields, cluster: Cluster | None) -> dict[str, object]:
     """Return the row's columns for a request body. Capacity is in quantities; null means unlimited.
 
     Raises: Invalid with every error.
@@ -49,7 +49,9 @@ def _columns(body: dict[str, Any], cluster: Cluster | None) -> dict[str, Any]:
     faults: dict[str, str] = {}
     for part, value in body.get("capacity", {}).items():
         try:
-            columns[_COLUMNS[part]] = _PARSERS[part](value or "0") if part in _PARSERS else value
+            columns[_COLUMNS[part]] = (
+                _PARSERS[part](str(value or "0")) if part in _PARSERS else value
+            )
         except ValueError as error:
             faults[f"capacity.{part}"] = str(error)
     if faults:
@@ -60,7 +62,7 @@ def _columns(body: dict[str, Any], cluster: Cluster | None) -> dict[str, Any]:
     return columns
 
 
-def _paths(faults: Mapping[str, Any]) -> dict[str, Any]:
+def _paths(faults: Mapping[str, str]) -> dict[str, str]:
     """Return the errors by field path of the body instead of by column name."""
     paths = {column: f"capacity.{part}" for part, column in _COLUMNS.items()}
     return {paths.get(name, name): fault for name, fault in faults.items()}
@@ -98,8 +100,10 @@ class ClustersView(ApiView):
         """Add a cluster. It gets jobs once it has been reached, unless `enabled` is false."""
         demand_administrator(request, _ADMINISTRATORS_ONLY)
         columns = _columns(validated(serializers.ClusterRequest, request), None)
+        name, launcher = str(columns.pop("name")), str(columns.pop("launcher"))
         with _errors_by_field():
-            return _response(cluster_create(actor=_actor(request), **columns), 201)
+            row = cluster_create(name=name, actor=_actor(request), launcher=launcher, **columns)
+            return _response(row, 201)
 
 
 class ClusterView(ApiView):

@@ -4,12 +4,21 @@ Keywords outside JSON Schema (`x-…`, custom formats) stay in the document: rea
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.plumbing import ResolvedComponent
 
 from jobs.types.registry import SPECS
+from mimir.lib.json_types import JsonObject
+
+
+class ObjectSchema(TypedDict):
+    """JSON Schema of an object."""
+
+    type: str
+    properties: dict[str, JsonObject]
+    additionalProperties: bool
 
 
 class JobRequestDocument(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
@@ -17,7 +26,7 @@ class JobRequestDocument(OpenApiSerializerExtension):  # type: ignore[no-untyped
 
     target_class = "jobs.api.serializers.JobRequest"
 
-    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, object]:
         """Return one component per type, each with the common fields."""
         common = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
         mapping = {name: self._request(auto_schema.registry, name, common) for name in SPECS}
@@ -41,14 +50,14 @@ class JobRequestDocument(OpenApiSerializerExtension):  # type: ignore[no-untyped
         return _registered(registry, f"{name}Request", {**common, "properties": properties})
 
 
-def union_of_variants(variants: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def union_of_variants(variants: Mapping[str, ObjectSchema]) -> ObjectSchema:
     """Return one object schema with the properties of all variants, each naming its variant.
 
     Generated clients cannot tell which member of a union a plain object is: they take the first
     one and drop the fields of the others. Defaults are removed, because generated clients would
     send them for every variant.
     """
-    properties: dict[str, dict[str, dict[str, Any]]] = {}
+    properties: dict[str, dict[str, JsonObject]] = {}
     for variant, schema in variants.items():
         for name, part in schema["properties"].items():
             properties.setdefault(name, {})[variant] = {
@@ -61,15 +70,20 @@ def union_of_variants(variants: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _one_of(variants: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def _one_of(variants: Mapping[str, JsonObject]) -> JsonObject:
     rules = [
         {key: value for key, value in part.items() if key not in ("title", "description")}
         for part in variants.values()
     ]
-    distinct = [rule for index, rule in enumerate(rules) if rule not in rules[:index]]
+    distinct: list[JsonObject] = [
+        rule for index, rule in enumerate(rules) if rule not in rules[:index]
+    ]
     descriptions = [f"{algorithm}: {part['description']}" for algorithm, part in variants.items()]
-    head = {"title": next(iter(variants.values()))["title"], "description": " ".join(descriptions)}
-    return head | (distinct[0] if len(distinct) == 1 else {"anyOf": distinct})
+    return {
+        "title": next(iter(variants.values()))["title"],
+        "description": " ".join(descriptions),
+        **(distinct[0] if len(distinct) == 1 else {"anyOf": [*distinct]}),
+    }
 
 
 def in_openapi(schema: Any) -> Any:
@@ -121,7 +135,7 @@ def _type(value: Any) -> str:
     return names[type(value)]
 
 
-def _one_type(kind: str, values: list[Any]) -> dict[str, Any]:
+def _one_type(kind: str, values: list[Any]) -> JsonObject:
     """Return a schema of `values`, which all have the JSON type `kind`.
 
     Generators cannot create an enum of fractional numbers. Such values are described by

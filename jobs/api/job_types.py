@@ -1,7 +1,5 @@
 """Job types of this release, for forms and for titles in lists."""
 
-from typing import Any
-
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,6 +8,7 @@ from jobs.api import serializers
 from jobs.api.document import in_ecma_patterns
 from jobs.core.resources import Amounts, Profile, format_cpu, format_memory
 from jobs.lifecycle.submit import profiles
+from jobs.queries.shapes import JobTypeBody, QuantitiesBody
 from jobs.types.registry import SPECS
 from jobs.types.spec import JobTypeSpec
 from mimir.api.schema import IF_NONE_MATCH, NOT_MODIFIED, errors, listing
@@ -37,7 +36,7 @@ class JobTypesView(ApiView):
         return Response({"results": rows, "next": None}, headers={"ETag": _ETAG})
 
 
-def job_type_row(spec: JobTypeSpec, profile: Profile) -> dict[str, Any]:
+def job_type_row(spec: JobTypeSpec, profile: Profile) -> JobTypeBody:
     """Return one row of the list."""
     return {
         "type": spec.name,
@@ -60,7 +59,7 @@ def job_type_row(spec: JobTypeSpec, profile: Profile) -> dict[str, Any]:
     }
 
 
-def _quantities(amounts: Amounts) -> dict[str, Any]:
+def _quantities(amounts: Amounts) -> QuantitiesBody:
     return {
         "cpu": format_cpu(amounts.cpu_millicores),
         "memory": format_memory(amounts.memory_bytes),

@@ -2,7 +2,6 @@
 
 import re
 import time
-from typing import Any, cast
 from uuid import UUID
 
 from django.db import connection
@@ -25,7 +24,8 @@ from jobs.lifecycle.retry import job_retry
 from jobs.lifecycle.submit import JobFields, JobRequest, Submitted, job_check, job_submit
 from jobs.models import Job
 from jobs.queries.jobs import COUNTED_MAX, job_counts, job_for, job_list, jobs_as_dicts
-from jobs.queries.shapes import JobBody
+from jobs.queries.shapes import DryRunBody, JobBody, QuantitiesBody
+from jobs.types.inputs import public_input
 from jobs.types.registry import job_type_names
 from mimir.api.pagination import paginate
 from mimir.api.query import flag
@@ -66,8 +66,9 @@ def idempotency_key(request: Request) -> str | None:
 def _job_fields(request: Request) -> JobFields:
     """Return the fields of `job_submit` from the body. Raises: ValidationError."""
     body = validated(serializers.JobRequest, request)
-    body["priority"] = Priority(body["priority"]) if body.get("priority") else None
-    return cast("JobFields", body)
+    priority = body.get("priority")
+    body["priority"] = Priority(priority) if priority else None
+    return body
 
 
 def _submitted(submitted: Submitted) -> Response:
@@ -145,8 +146,8 @@ class JobsView(ApiView):
         )
 
 
-def _checked(checked: JobRequest) -> dict[str, Any]:
-    def quantities(amounts: dict[str, int]) -> dict[str, Any]:
+def _checked(checked: JobRequest) -> DryRunBody:
+    def quantities(amounts: dict[str, int]) -> QuantitiesBody:
         return {
             "cpu": format_cpu(amounts["cpu_millicores"]),
             "memory": format_memory(amounts["memory_bytes"]),
@@ -164,9 +165,7 @@ def _checked(checked: JobRequest) -> dict[str, Any]:
         "max_attempts": checked.max_attempts,
         "cluster": checked.cluster or None,
         "region": checked.region or None,
-        "inputs": [
-            {key: value for key, value in item.items() if key != "id"} for item in checked.inputs
-        ],
+        "inputs": [public_input(row) for row in checked.inputs],
     }
 
 

@@ -1,6 +1,6 @@
 """Bodies of the public API. Output serializers are used in the OpenAPI document only."""
 
-from typing import Any
+from typing import Any, TypedDict
 
 from rest_framework import serializers
 
@@ -8,7 +8,7 @@ from jobs.admission.limits import MAX_JOBS
 from jobs.api import document as _document  # noqa: F401 - registers an OpenAPI extension
 from jobs.api.serializers_results import ResultField
 from jobs.contract import EventKind, JobStatus, Priority
-from jobs.lifecycle.submit import ATTEMPTS_MAX, TIMEOUT_SECONDS_MAX
+from jobs.lifecycle.submit import ATTEMPTS_MAX, TIMEOUT_SECONDS_MAX, JobFields
 from jobs.models import Limit
 from jobs.queries.lineage import NodeKind
 from jobs.reasons import Actor
@@ -20,7 +20,7 @@ _Any = serializers.Serializer[Any]
 _KINDS = ", ".join(f"`{kind.value}`" for kind in EventKind)
 
 
-class JobRequest(_Any):
+class JobRequest(serializers.Serializer[JobFields]):
     type = serializers.ChoiceField(choices=job_type_names())
     parameters = serializers.JSONField()
     name = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
@@ -312,7 +312,7 @@ class LineageNode(_Any):
 class LineageEdge(_Any):
     to = serializers.CharField(help_text="Id of a node.")
 
-    def get_fields(self) -> dict[str, Any]:
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """Add `from`, which is a keyword and cannot be a class attribute."""
         return {"from": serializers.CharField(help_text="Id of a node."), **super().get_fields()}
 
@@ -324,7 +324,16 @@ class LineageShape(_Any):
     truncated = serializers.BooleanField(help_text="Whether more distant nodes exist.")
 
 
-class LimitShape(_Any):
+class LimitFields(TypedDict):
+    """Validated limit."""
+
+    scope: str
+    key: str
+    max_jobs: int | None
+    paused: bool
+
+
+class LimitShape(serializers.Serializer[LimitFields]):
     scope = serializers.ChoiceField(choices=Limit.Scope.choices)
     key = serializers.CharField(
         max_length=63,

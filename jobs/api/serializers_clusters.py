@@ -1,7 +1,7 @@
 """Bodies of the clusters API. Output serializers are used in the OpenAPI document only."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict
 
 from rest_framework import serializers
 
@@ -19,6 +19,7 @@ from jobs.clusters.listing import Health
 from jobs.core.resources import parse_cpu, parse_memory
 from jobs.models import ModelCache
 from mimir.api.fields import ObjectField, PatternField, WholeNumberField
+from mimir.lib.json_types import Json, JsonObject
 
 _Any = serializers.Serializer[Any]
 _SELECTOR = '{"label": "value"}. A node must have these labels'
@@ -73,7 +74,35 @@ class CapacityRequest(_Any):
         return super().to_internal_value(data)
 
 
-class ClusterChange(_Any):
+class CapacityFields(TypedDict, total=False):
+    """Validated capacity. None: unlimited."""
+
+    jobs: int
+    cpu: str | None
+    memory: str | None
+    gpu: int
+
+
+class ClusterFields(TypedDict, total=False):
+    """Validated fields of a cluster. Only a new one has `name` and `launcher`."""
+
+    name: str
+    launcher: str
+    enabled: bool
+    region: str
+    context: str
+    namespace: str
+    orchestrator_url: str
+    model_cache: str
+    node_selector: JsonObject
+    tolerations: list[Json]
+    gpu_node_selector: JsonObject
+    gpu_tolerations: list[Json]
+    away_grace_seconds: int
+    capacity: CapacityFields
+
+
+class ClusterChange(serializers.Serializer[ClusterFields]):
     enabled = serializers.BooleanField(
         required=False, help_text="false: no new workers are launched; running jobs continue."
     )

@@ -28,6 +28,7 @@ from jobs.contract import (
     FailureReason,
     FinishStatus,
 )
+from jobs.contract.protocol import ArtifactResponse, EventsResponse, FinishResponse, LogResponse
 from jobs.core.tokens import is_launch_token, is_session_token
 from jobs.lifecycle.claim import attempt_claim
 from jobs.lifecycle.finish import attempt_finish
@@ -39,7 +40,16 @@ from jobs.lifecycle.report import (
     heartbeat_record,
 )
 from jobs.lifecycle.storagewait import storage_watched
-from jobs.lifecycle.values import FinishReport, WorkerEvent
+from jobs.lifecycle.values import (
+    ClaimFields,
+    EventFields,
+    EventsFields,
+    ExitFields,
+    FinishFields,
+    FinishReport,
+    HeartbeatFields,
+    WorkerEvent,
+)
 from jobs.logs.append import log_append
 from jobs.models import ARTIFACTS, Artifact, Attempt
 from mimir.api.parsers import WorkerJSONParser
@@ -50,7 +60,6 @@ from mimir.lib.errors import Gone, Invalid, MimirError, NotAuthenticated, TooLar
 from projects.storage import artifacts
 
 EVENTS_PER_REQUEST = 200
-_Any = serializers.Serializer[Any]
 
 
 class UnparsedBody(BaseParser):
@@ -62,35 +71,35 @@ class UnparsedBody(BaseParser):
         return {}
 
 
-class ClaimRequest(_Any):
+class ClaimRequest(serializers.Serializer[ClaimFields]):
     claim_id = serializers.UUIDField()
     hostname = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
     pid = serializers.IntegerField(required=False)
 
 
-class HeartbeatRequest(_Any):
+class HeartbeatRequest(serializers.Serializer[HeartbeatFields]):
     memory_bytes = serializers.IntegerField(min_value=0, max_value=2**62)
     peak_memory_bytes = serializers.IntegerField(min_value=0, max_value=2**62)
     cpu_millicores = serializers.IntegerField(min_value=0, max_value=2**40)
 
 
-class EventRequest(_Any):
+class EventRequest(serializers.Serializer[EventFields]):
     n = serializers.IntegerField(min_value=1)
     at = serializers.DateTimeField()
     kind = serializers.ChoiceField(choices=[kind.value for kind in EventKind])
     data = serializers.DictField()  # type: ignore[assignment]
 
 
-class EventsRequest(_Any):
+class EventsRequest(serializers.Serializer[EventsFields]):
     events = serializers.ListField(child=EventRequest(), max_length=EVENTS_PER_REQUEST)
 
 
-class ExitRequest(_Any):
+class ExitRequest(serializers.Serializer[ExitFields]):
     code = serializers.IntegerField(allow_null=True, min_value=-(2**31), max_value=2**31 - 1)
     signal = serializers.IntegerField(allow_null=True, min_value=0, max_value=1000)
 
 
-class FinishRequest(_Any):
+class FinishRequest(serializers.Serializer[FinishFields]):
     status = serializers.ChoiceField(choices=[status.value for status in FinishStatus])
     reason = serializers.ChoiceField(
         choices=[reason.value for reason in FailureReason], allow_blank=True
@@ -171,7 +180,8 @@ class WorkerEventsView(WorkerView):
             )
             for event in validated(EventsRequest, request, others_ignored=True)["events"]
         ]
-        return Response({"last": events_record(attempt_id=attempt.id, events=events)})
+        answer: EventsResponse = {"last": events_record(attempt_id=attempt.id, events=events)}
+        return Response(answer)
 
 
 def _aware(at: dt.datetime) -> dt.datetime:
@@ -195,7 +205,8 @@ class WorkerLogView(WorkerView):
         crash_point("log.before_append")
         end = log_append(attempt_id=attempt.id, offset=int(offset), data=data)
         crash_point("log.after_append_before_answer")
-        return Response({"end": end})
+        answer: LogResponse = {"end": end}
+        return Response(answer)
 
 
 class WorkerArtifactView(WorkerView):
@@ -222,7 +233,7 @@ class WorkerArtifactView(WorkerView):
             )
         with storage_watched(attempt):
             artifact, is_new = self._stored(request, attempt, name, ArtifactRole(role))
-        answer = {
+        answer: ArtifactResponse = {
             "name": artifact.name,
             "size_bytes": artifact.size_bytes,
             "sha256": artifact.sha256,
@@ -337,4 +348,5 @@ class FinishView(WorkerView):
         with storage_watched(attempt):
             status = attempt_finish(attempt_id=attempt.id, report=report)
         crash_point("finish.after_commit_before_answer")
-        return Response({"status": status})
+        answer: FinishResponse = {"status": status}
+        return Response(answer)

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TypedDict
 from uuid import UUID
 
 import structlog
@@ -26,6 +26,15 @@ LOG_EVERY_SECONDS = 30.0
 SPACING_SECONDS = 0.005  # pause between two rounds of sends; hints of the meantime are merged
 
 HINT = "feed.hint"
+
+
+class HintMessage(TypedDict):
+    """Message of a group: the group in `key`, and the ids of the changed jobs."""
+
+    type: str
+    key: str
+    jobs: list[str]
+
 
 failures = 0  # hints that this process could not send, for the metrics
 
@@ -111,7 +120,7 @@ class _Sender:
                 layer = get_channel_layer()
                 if layer is None:
                     return
-                message: dict[str, Any] = {"type": HINT, "key": group, "jobs": list(jobs)}
+                message: HintMessage = {"type": HINT, "key": group, "jobs": list(jobs)}
                 await asyncio.wait_for(layer.group_send(group, message), SEND_SECONDS)
             # any error of the layer or its client library: hints are best effort
             except Exception as error:

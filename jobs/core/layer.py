@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 EXPIRY_SECONDS = 60
 REJECTED = Counter("mimir_live_hints_rejected", "Messages on the channel layer that were rejected.")
-EMPTY_HINT: dict[str, Any] = {"type": "feed.hint", "jobs": []}
+EMPTY_HINT: dict[str, str | list[str]] = {"type": "feed.hint", "jobs": []}
 
 
 class SealedPubSubChannelLayer(RedisPubSubChannelLayer):  # type: ignore[misc]

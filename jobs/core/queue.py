@@ -60,7 +60,7 @@ class HintMessage(Message):
     """
 
     def refresh(self) -> None:
-        """Read the data. Raises: NoSuchJobError without data, RejectedHint when they are too large."""
+        """Read the data. Raises: NoSuchJobError without data, RejectedHint if they are too large."""
         if self.connection.hstrlen(self.key, "data") > BYTES_MAX:  # type: ignore[operator]
             raise RejectedHint("malformed")
         data = self.connection.hget(self.key, "data")
@@ -146,7 +146,7 @@ class HintWorker(SimpleWorker):
         """Do nothing: a key in Redis must not suspend the dispatcher."""
 
     def run_maintenance_tasks(self) -> None:
-        """Do nothing: no registries are kept, and RQ's maintenance would run what a message names."""
+        """Do nothing: there are no registries, and RQ would run functions that a message names."""
 
     def execute_job(self, job: Message, queue: Queue) -> None:
         """Run one message without RQ's bookkeeping."""

@@ -14,7 +14,7 @@ from mimir.lib.hmac_signatures import same
 
 
 def launch_token(attempt_id: UUID) -> str:
-    """Return the token a worker starts with (JOB_TOKEN). It permits the claim of its attempt only."""
+    """Return the launch token of a worker (JOB_TOKEN). It permits the claim of its attempt only."""
     return _sign(settings.ENV.worker_keys[0], f"launch:{attempt_id}")
 
 

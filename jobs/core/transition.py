@@ -48,7 +48,7 @@ def job_move(
     target: JobStatus,
     kind: EventKind,
     actor: str,
-    data: dict[str, Any] | None = None,
+    data: Mapping[str, object] | None = None,
     next_attempt: bool = False,
     **fields: Any,
 ) -> bool:
@@ -111,7 +111,7 @@ def events_add(
     job: Job,
     attempt: int,
     actor: str,
-    events: Iterable[tuple[EventKind, dt.datetime, dict[str, Any]]],
+    events: Iterable[tuple[EventKind, dt.datetime, Mapping[str, object]]],
 ) -> int:
     """Add events without a move; return the last seq. Locks the job's row through its counter."""
     rows = list(events)
@@ -146,7 +146,7 @@ def jobs_move(
     target: JobStatus,
     kind: EventKind,
     actor: str,
-    data: Mapping[UUID, dict[str, Any]],
+    data: Mapping[UUID, Mapping[str, object]],
     **fields: Any,
 ) -> None:
     """Apply `job_move` to many jobs that the caller has locked in `source`.
@@ -186,7 +186,7 @@ def jobs_move(
 
 
 def event_add(
-    *, job: Job, attempt: int, kind: EventKind, actor: str, data: dict[str, Any] | None = None
+    *, job: Job, attempt: int, kind: EventKind, actor: str, data: Mapping[str, object] | None = None
 ) -> int:
     """Add one event without a move, with the current time; return its seq."""
     return events_add(job=job, attempt=attempt, actor=actor, events=[(kind, utc_now(), data or {})])

@@ -1,6 +1,5 @@
 """Claim of an attempt by its worker. The claim, not the launcher's reply, makes a job `running`."""
 
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -8,6 +7,7 @@ from django.db import transaction
 
 from jobs.clusters.machine import clamped
 from jobs.contract import HEARTBEAT_SECONDS, EventKind, JobStatus, WorkerLimits
+from jobs.contract.protocol import ClaimResponse
 from jobs.core.metrics import launch_count
 from jobs.core.resources import from_dict
 from jobs.core.tokens import cache_key, session_token
@@ -18,7 +18,7 @@ from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Gone, NotFound
 
 
-def attempt_claim(*, attempt_id: UUID, claim_id: UUID, host: str) -> dict[str, Any]:
+def attempt_claim(*, attempt_id: UUID, claim_id: UUID, host: str) -> ClaimResponse:
     """Claim an attempt; return the response of docs/reference/worker-protocol.md.
 
     A repeated claim with the same `claim_id` gets the same response.
@@ -62,11 +62,11 @@ def _claim(job: Job, attempt: Attempt, claim_id: UUID, host: str) -> None:
     launch_count(job=job, attempt=attempt)
 
 
-def _response(job: Job, attempt: Attempt) -> dict[str, Any]:
+def _response(job: Job, attempt: Attempt) -> ClaimResponse:
     assert attempt.claim_id is not None
     inputs = claim_inputs(job)
-    reads_model = any(item["kind"] == "model" for item in inputs)
-    return {
+    limits = worker_limits(job=job, attempt=attempt)
+    response: ClaimResponse = {
         "session_token": session_token(attempt.id, attempt.claim_id),
         "job": {
             "id": str(job.id),
@@ -76,7 +76,16 @@ def _response(job: Job, attempt: Attempt) -> dict[str, Any]:
             "parameters": job.parameters,
         },
         "limits": {
-            **worker_limits(job=job, attempt=attempt)._asdict(),
+            "cpu_millicores": limits.cpu_millicores,
+            "memory_bytes": limits.memory_bytes,
+            "timeout_seconds": limits.timeout_seconds,
+            "grace_seconds": limits.grace_seconds,
+            "log_bytes": limits.log_bytes,
+            "spool_bytes": limits.spool_bytes,
+            "artifact_bytes": limits.artifact_bytes,
+            "event_bytes": limits.event_bytes,
+            "event_count": limits.event_count,
+            "model_cache_bytes": limits.model_cache_bytes,
             # Workers of version 0.1.0 require these keys but do not use them.
             "artifact_count": settings.ENV.artifact_count_max,
             "result_bytes": settings.ENV.result_bytes_max,
@@ -85,8 +94,10 @@ def _response(job: Job, attempt: Attempt) -> dict[str, Any]:
         "read_url_allow": list(settings.ENV.read_url_allow),
         "heartbeat_seconds": HEARTBEAT_SECONDS,
         "log_end": attempt.log_end,
-        **({"cache_key": cache_key(job.project_id)} if reads_model else {}),
     }
+    if any(item["kind"] == "model" for item in inputs):
+        response["cache_key"] = cache_key(job.project_id)
+    return response
 
 
 def worker_limits(*, job: Job, attempt: Attempt) -> WorkerLimits:

@@ -5,7 +5,6 @@ user's attempts. An orderly shutdown and a capacity shortage count against neith
 """
 
 import datetime as dt
-from typing import Any
 
 from django.conf import settings
 
@@ -18,6 +17,7 @@ from jobs.models import Attempt, Job
 from jobs.reasons import FINAL_REASONS, SHORTAGE_REASONS, UNCOUNTED_REASONS
 from mimir.lib.clock import utc_now
 from mimir.lib.formatting import duration_text
+from mimir.lib.json_types import JsonObject
 
 MESSAGE_MAX = 2000
 
@@ -29,7 +29,7 @@ def attempt_end(
     reason: FailureReason,
     actor: str,
     message: str = "",
-    detail: dict[str, Any] | None = None,
+    detail: JsonObject | None = None,
     by_worker: FinishStatus | None = None,
     cluster_diagnosis: DiagnosisBody | None = None,
 ) -> JobStatus:

@@ -153,7 +153,7 @@ def _succeed(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> 
         if isinstance(outcome, OutcomeRefused):
             raise outcome
         with transaction.atomic():  # a savepoint: a refused outcome must leave no partial writes
-            result: dict[str, Any] = outcome_apply(job=job, attempt=attempt, prepared=outcome)
+            result = outcome_apply(job=job, attempt=attempt, prepared=outcome)
             crash_point("outcome.inside")
     except OutcomeRefused as refused:
         return attempt_end(

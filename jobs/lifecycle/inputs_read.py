@@ -1,10 +1,12 @@
 """Inputs of a job for its worker and for the API."""
 
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO
 from uuid import UUID
 
+from jobs.contract.protocol import ClaimedInput, DatasetInput, ModelInput, PipelineInput
 from jobs.models import Job
+from jobs.types.inputs import InputRow, PublicInput, public_input
 from mimir.lib.errors import Conflict, NotFound
 from projects.models import DatasetVersion, ModelVersion, PipelineVersion
 from projects.storage import artifacts
@@ -20,20 +22,28 @@ class InputContent:
     sha256: str
 
 
-def claim_inputs(job: Job) -> list[dict[str, Any]]:
+def claim_inputs(job: Job) -> list[ClaimedInput]:
     """Return `inputs` of the claim's response (docs/reference/worker-protocol.md)."""
-    rows = {
-        kind: model.objects.in_bulk([row["id"] for row in job.inputs if row["kind"] == kind])
-        for kind, model in _VERSIONS.items()
-    }
-    inputs = []
-    for row in job.inputs:
-        public = {key: value for key, value in row.items() if key != "id"}
-        facts = (
-            _FACTS[row["kind"]](rows[row["kind"]][UUID(row["id"])]) if row["kind"] in rows else {}
-        )
-        inputs.append({**public, **facts})
+    rows: list[InputRow] = job.inputs
+    datasets = DatasetVersion.objects.in_bulk(_ids(rows, "dataset"))
+    pipelines = PipelineVersion.objects.in_bulk(_ids(rows, "pipeline"))
+    models = ModelVersion.objects.in_bulk(_ids(rows, "model"))
+    inputs: list[ClaimedInput] = []
+    for row in rows:
+        match row["kind"]:
+            case "dataset":
+                inputs.append(_dataset_input(row, datasets[UUID(row["id"])]))
+            case "pipeline":
+                inputs.append(_pipeline_input(row, pipelines[UUID(row["id"])]))
+            case "model":
+                inputs.append(_model_input(row, models[UUID(row["id"])]))
+            case "twin":
+                inputs.append({"name": row["name"], "kind": "twin", "twin": row["twin"]})
     return inputs
+
+
+def _ids(rows: list[InputRow], kind: str) -> list[str]:
+    return [row["id"] for row in rows if row["kind"] == kind]
 
 
 def input_content(job: Job, name: str) -> InputContent:
@@ -48,8 +58,7 @@ def input_content(job: Job, name: str) -> InputContent:
         if row["kind"] == "twin":
             document = twin_state_document(twin_id=UUID(row["id"]), type=job.parameters["type"])
             return InputContent(document.file, document.size_bytes, document.sha256)
-        version: Any = _VERSIONS[row["kind"]].objects.get(id=row["id"])
-        key, size_bytes, sha256 = _stored(version)
+        key, size_bytes, sha256 = _stored(_version(row))
         try:
             size = artifacts.size(key)
             file = artifacts.open_file(key)
@@ -66,12 +75,18 @@ def input_content(job: Job, name: str) -> InputContent:
     raise NotFound(f"This job has no input {name}.")
 
 
-def public_inputs(job: Job) -> list[dict[str, Any]]:
+def public_inputs(job: Job) -> list[PublicInput]:
     """Return `inputs` of the public API: kind, name and version of each."""
-    return [{key: value for key, value in row.items() if key != "id"} for row in job.inputs]
+    return [public_input(row) for row in job.inputs]
 
 
-def _stored(version: Any) -> tuple[str, int, str]:
+def _version(row: InputRow) -> DatasetVersion | ModelVersion:
+    if row["kind"] == "model":
+        return ModelVersion.objects.get(id=row["id"])
+    return DatasetVersion.objects.get(id=row["id"])
+
+
+def _stored(version: DatasetVersion | ModelVersion) -> tuple[str, int, str]:
     """Return key, size and SHA-256 of the stored object.
 
     For a dataset version, this is its Parquet table, if it has one.
@@ -81,9 +96,13 @@ def _stored(version: Any) -> tuple[str, int, str]:
     return version.storage_key, version.size_bytes, version.sha256
 
 
-def _dataset(version: DatasetVersion) -> dict[str, Any]:
+def _dataset_input(row: InputRow, version: DatasetVersion) -> DatasetInput:
     _, size_bytes, sha256 = _stored(version)
     return {
+        "name": row["name"],
+        "kind": "dataset",
+        "dataset": row["dataset"],
+        "version": row["version"],
         "format": "parquet" if version.table_key else version.format,
         "source_format": version.format,
         "size_bytes": size_bytes,
@@ -93,11 +112,25 @@ def _dataset(version: DatasetVersion) -> dict[str, Any]:
     }
 
 
-def _model(version: ModelVersion) -> dict[str, Any]:
+def _model_input(row: InputRow, version: ModelVersion) -> ModelInput:
     return {
+        "name": row["name"],
+        "kind": "model",
+        "model": row["model"],
+        "version": row["version"],
         "size_bytes": version.size_bytes,
         "sha256": version.sha256,
         "signature": version.signature,
+    }
+
+
+def _pipeline_input(row: InputRow, version: PipelineVersion) -> PipelineInput:
+    return {
+        "name": row["name"],
+        "kind": "pipeline",
+        "pipeline": row["pipeline"],
+        "version": row["version"],
+        "definition": version.definition,
     }
 
 
@@ -105,13 +138,3 @@ _CHANGED = (
     "The file of {} version {} is not the one that was stored: its size differs."
     " Use another version and contact an administrator."
 )
-_VERSIONS: dict[str, Any] = {
-    "dataset": DatasetVersion,
-    "pipeline": PipelineVersion,
-    "model": ModelVersion,
-}
-_FACTS: dict[str, Any] = {
-    "dataset": _dataset,
-    "model": _model,
-    "pipeline": lambda version: {"definition": version.definition},
-}

@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -12,11 +11,13 @@ from django.db.models import Count, Q, Sum
 from django.db.models.functions import Coalesce, Greatest, Now
 
 from jobs.contract import WORKER_EVENT_KINDS, ArtifactRole, EventKind, JobStatus
+from jobs.contract.protocol import HeartbeatResponse
 from jobs.core.transition import attempt_lock, events_add
 from jobs.lifecycle.values import WorkerEvent
 from jobs.models import Artifact, Attempt, Job, UsageSample
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Gone, Invalid, MimirError, TooLarge
+from mimir.lib.json_values import is_number
 from projects.models import Project
 from projects.storage.quota import QuotaExceeded, storage_demand
 
@@ -31,8 +32,8 @@ def _fenced() -> Gone:
 
 def heartbeat_record(
     *, attempt_id: UUID, memory_bytes: int, peak_memory_bytes: int, cpu_millicores: int
-) -> dict[str, Any]:
-    """Record a heartbeat; return {"cancel", "timeout_at"}. Raises: Gone.
+) -> HeartbeatResponse:
+    """Record a heartbeat. Raises: Gone.
 
     The time comes from the database, whose clock also measures the age of heartbeats.
     """
@@ -124,10 +125,7 @@ def _set_progress(job: Job, events: Sequence[WorkerEvent]) -> None:
     if latest is None:
         return
     fraction = latest.get("fraction")
-    valid = (
-        isinstance(fraction, int | float) and not isinstance(fraction, bool) and 0 <= fraction <= 1
-    )
-    job.progress_fraction = float(fraction) if valid and fraction is not None else None
+    job.progress_fraction = float(fraction) if is_number(fraction) and 0 <= fraction <= 1 else None
     job.progress_message = str(latest.get("message") or "")[:500]
     job.save(update_fields=["progress_fraction", "progress_message"])
 

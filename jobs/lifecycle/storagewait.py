@@ -8,7 +8,6 @@ body is read may look like a broken connection to the worker.
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -18,6 +17,7 @@ from jobs.contract import EventKind, FailureReason, JobStatus
 from jobs.core import feed
 from jobs.core.transition import attempt_lock, event_add
 from jobs.diagnosis.failures import storage_wait
+from jobs.diagnosis.message import DiagnosisBody
 from jobs.models import Attempt, Job
 from mimir.api.errors import as_mimir_error
 from mimir.lib.clock import utc_now
@@ -26,6 +26,15 @@ from mimir.lib.formatting import time_text
 log = structlog.get_logger(__name__)
 
 ACTOR = "orchestrator"
+
+
+class StorageWait(DiagnosisBody):
+    """Wait for the storage in `Attempt.waits_for`. `since`: ISO 8601; `problem`: of PROBLEMS."""
+
+    since: str
+    problem: str
+
+
 PROBLEMS = {  # error code -> problem, without a full stop
     "storage_full": "the artifact storage is full",
     "storage_read_only": "the artifact storage is read-only",
@@ -69,12 +78,9 @@ def storage_wait_message(attempt: Attempt, *, before: str) -> str:
     return f"{before} while it waited for the artifact storage since {since}: {wait['problem']}."
 
 
-def _wait_of(attempt: Attempt) -> dict[str, Any] | None:
-    """Return the stored wait, or None if the attempt does not wait for the storage.
-
-    It is a diagnosis with the extra keys "since" and "problem".
-    """
-    found: dict[str, Any] | None = attempt.waits_for
+def _wait_of(attempt: Attempt) -> StorageWait | None:
+    """Return the stored wait, or None if the attempt does not wait for the storage."""
+    found: StorageWait | None = attempt.waits_for
     return found if found and found["category"] == FailureReason.STORAGE_UNAVAILABLE else None
 
 

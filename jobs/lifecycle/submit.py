@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, Unpack
+from typing import TYPE_CHECKING, NotRequired, TypedDict, Unpack
 
 import structlog
 from django.conf import settings
@@ -25,6 +25,7 @@ from jobs.types.inputs import InputRow, inputs_resolve
 from jobs.types.registry import SPECS, builtin_profiles, check_parameters
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Invalid, TooMany
+from mimir.lib.json_types import JsonObject
 from projects.models import Project, ProjectStatus
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class JobFields(TypedDict):
     """Fields of a submit request. An absent field and None mean the default."""
 
     type: str
-    parameters: dict[str, Any]
+    parameters: JsonObject
     name: NotRequired[str]
     labels: NotRequired[dict[str, str] | None]
     priority: NotRequired[Priority | None]
@@ -74,7 +75,7 @@ class JobRequest:
     """A valid request with all defaults and inputs resolved, as the job's row stores it."""
 
     type: str
-    parameters: dict[str, Any]
+    parameters: JsonObject
     name: str
     labels: dict[str, str]
     priority: Priority
@@ -142,7 +143,7 @@ def _or_default(value: int | None, default: int) -> int:
 def _inputs(
     project: Project,
     job_type: str,
-    parameters: dict[str, Any],
+    parameters: JsonObject,
     fixed: Sequence[InputRow] | None,
     faults: dict[str, str],
 ) -> Inputs:
@@ -277,7 +278,7 @@ def _insert(
 
 
 def _earlier(
-    project: Project, user: "User | None", key: str | None, request: Mapping[str, Any]
+    project: Project, user: "User | None", key: str | None, request: Mapping[str, object]
 ) -> Job | None:
     """Return the job created with this key, if any. Raises: Conflict for another request."""
     if key is None:

@@ -2,9 +2,64 @@
 
 import datetime as dt
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NotRequired, TypedDict
+from uuid import UUID
 
 from jobs.contract import EventKind, FailureReason, FinishStatus
+from mimir.lib.json_types import JsonObject
+
+
+class ClaimFields(TypedDict):
+    """Validated claim."""
+
+    claim_id: UUID
+    hostname: str
+    pid: NotRequired[int]
+
+
+class HeartbeatFields(TypedDict):
+    """Validated heartbeat."""
+
+    memory_bytes: int
+    peak_memory_bytes: int
+    cpu_millicores: int
+
+
+class EventFields(TypedDict):
+    """Validated event. `at` has no time zone if the worker sent none."""
+
+    n: int
+    at: dt.datetime
+    kind: str
+    data: JsonObject
+
+
+class EventsFields(TypedDict):
+    """Validated events."""
+
+    events: list[EventFields]
+
+
+class ExitFields(TypedDict):
+    """Validated exit of a workload."""
+
+    code: int | None
+    signal: int | None
+
+
+class FinishFields(TypedDict):
+    """Validated finish report."""
+
+    status: str
+    reason: str
+    message: str
+    detail: JsonObject
+    result: JsonObject
+    exit: ExitFields
+    peak_memory_bytes: int | None
+    log_end: int
+    log_sha256: str
+    log_missing: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +69,7 @@ class WorkerEvent:
     n: int
     at: dt.datetime
     kind: EventKind
-    data: dict[str, Any]
+    data: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +85,8 @@ class FinishReport:
     log_missing: str = ""
     reason: FailureReason | None = None
     message: str = ""
-    detail: dict[str, Any] = field(default_factory=dict)
-    result: dict[str, Any] = field(default_factory=dict)
+    detail: JsonObject = field(default_factory=dict)
+    result: JsonObject = field(default_factory=dict)
     exit_code: int | None = None
     exit_signal: int | None = None
     peak_memory_bytes: int | None = None

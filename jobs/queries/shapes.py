@@ -6,12 +6,15 @@ says ISO 8601.
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import TypedDict
 from uuid import UUID
 
 from jobs.admission.shapes import WaitingBody
 from jobs.diagnosis.message import DiagnosisBody, NextStepBody
 from jobs.reconcile.silence import AwayBody
+from jobs.types.inputs import PublicInput
+from jobs.types.outcome import JobResult
+from mimir.lib.json_types import Json, JsonObject
 
 
 class QuantitiesBody(TypedDict):
@@ -55,8 +58,8 @@ class JobBody(TypedDict):
     message: str
     diagnosis: DiagnosisBody | None
     priority: str
-    parameters: Mapping[str, Any]
-    inputs: list[dict[str, Any]]
+    parameters: Mapping[str, Json]
+    inputs: list[PublicInput]
     resources: ResourcesBody
     timeout_seconds: int
     progress: ProgressBody
@@ -69,10 +72,42 @@ class JobBody(TypedDict):
     started_at: str | None
     finished_at: str | None
     cancel_requested_at: str | None
-    result: Mapping[str, Any] | None
+    result: JobResult | None
     waiting: WaitingBody | None
     away: AwayBody | None
     retry_of: str | None
+
+
+class DryRunBody(TypedDict):
+    """A valid request with its defaults and inputs, of a job that was not submitted."""
+
+    valid: bool
+    priority: str
+    resources: ResourcesBody
+    timeout_seconds: int
+    max_attempts: int
+    cluster: str | None
+    region: str | None
+    inputs: list[PublicInput]
+
+
+class JobTypeBody(TypedDict):
+    """A job type. `parameters`: JSON Schema."""
+
+    type: str
+    title: str
+    icon: str
+    summary: str
+    heading: str
+    button: str
+    job_title: str
+    subject: str | None
+    output: str | None
+    parameters: JsonObject
+    resources: ResourcesBody
+    default_priority: str
+    reads: list[str]
+    produces: list[str]
 
 
 class EventBody(TypedDict):
@@ -82,7 +117,7 @@ class EventBody(TypedDict):
     at: str
     attempt: int
     kind: str
-    data: Mapping[str, Any]
+    data: Mapping[str, Json]
 
 
 class CountsBody(TypedDict):

@@ -4,12 +4,11 @@ Clients show these texts instead of building their own from the job's fields.
 """
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import Any
 
 from jobs.admission.shapes import WaitingBody
 from jobs.contract import JobStatus
 from jobs.queries.shapes import JobBody
+from jobs.types.outcome import JobResult
 from mimir.lib.formatting import duration_text
 
 LABELS = {
@@ -92,7 +91,7 @@ def _time(at: str) -> dt.datetime:
 
 def _output_text(job: JobBody) -> str:
     """Return a sentence about the results of a succeeded job; empty if it has none."""
-    result = job["result"] or {}
+    result: JobResult = job["result"] or {}
     if "model" in result and "version" in result:
         return f"Created model {result['model']} v{result['version']}."
     if "twin" in result:
@@ -107,9 +106,13 @@ def _output_text(job: JobBody) -> str:
     return f"Wrote {', '.join(names)}{others}{rows}."
 
 
-def _twin_text(result: Mapping[str, Any]) -> str:
-    words = {"created": "new", "changed": "changed", "removed": "removed"}
-    counts = [f"{result[name]:,} {word}" for name, word in words.items() if result.get(name)]
+def _twin_text(result: JobResult) -> str:
+    numbers = {
+        "new": result.get("created"),
+        "changed": result.get("changed"),
+        "removed": result.get("removed"),
+    }
+    counts = [f"{number:,} {name}" for name, number in numbers.items() if number]
     if not counts:
         return f"Twin {result['twin']} is unchanged: no values differ."
     return f"Created revision {result['revision']} of twin {result['twin']}: {', '.join(counts)}."

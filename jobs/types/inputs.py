@@ -7,25 +7,26 @@ signatures). Users therefore get these errors at submit and not from a worker.
 
 from collections.abc import Iterable, Mapping
 from importlib import import_module
-from typing import Any, Literal, NotRequired, Protocol, TypedDict
+from typing import Literal, NotRequired, Protocol, TypedDict, cast
 
+from mimir.lib.json_types import JsonObject
 from mimir.lib.schemas.signature import kind_of
 from projects.datasets.read import dataset_version_find
+from projects.datasets.shapes import ColumnProfileBody
 from projects.models import DatasetProfile, DatasetVersion, Project
 
 Faults = dict[str, str]  # path of a field -> message
 NAMES_SHOWN = 20
 
 
-class InputRow(TypedDict):
-    """One input of a job, as `Job.inputs` stores it. The key named like `kind` holds the name.
+class PublicInput(TypedDict):
+    """One input of a job in the API. The key named like `kind` holds the name.
 
     A twin has no version: an update works on the newest revision at its claim.
     """
 
     name: str  # name in the worker's request
     kind: Literal["dataset", "pipeline", "model", "twin"]
-    id: str
     dataset: NotRequired[str]
     pipeline: NotRequired[str]
     model: NotRequired[str]
@@ -33,17 +34,26 @@ class InputRow(TypedDict):
     version: NotRequired[int]
 
 
+class InputRow(PublicInput):
+    """One input of a job, as `Job.inputs` stores it. `id`: of the version, or of the twin."""
+
+    id: str
+
+
+def public_input(row: InputRow) -> PublicInput:
+    """Return the input without its id."""
+    return cast("PublicInput", {key: value for key, value in row.items() if key != "id"})
+
+
 class ResolveInputs(Protocol):
     """Signature of `resolve` in a type's `inputs.py`."""
 
-    def __call__(
-        self, project: Project, parameters: dict[str, Any], faults: Faults
-    ) -> list[InputRow]:
+    def __call__(self, project: Project, parameters: JsonObject, faults: Faults) -> list[InputRow]:
         """Return the inputs; add errors to `faults`."""
 
 
 def inputs_resolve(
-    *, job_type: str, project: Project, parameters: dict[str, Any], faults: Faults
+    *, job_type: str, project: Project, parameters: JsonObject, faults: Faults
 ) -> list[InputRow]:
     """Return the inputs of a job whose parameters match their schema."""
     resolve: ResolveInputs = import_module(f"jobs.types.{job_type}.inputs").resolve
@@ -51,10 +61,9 @@ def inputs_resolve(
 
 
 def find_dataset(
-    project: Project, parameters: Mapping[str, Any], faults: Faults
+    project: Project, name: str, number: int | None, faults: Faults
 ) -> DatasetVersion | None:
     """Return the version named by the parameters `dataset` and `version`; None adds an error."""
-    name, number = parameters["dataset"], parameters.get("version")
     version = dataset_version_find(project=project, name=name, number=number)
     if version is None:
         path = "parameters.version" if number else "parameters.dataset"
@@ -86,7 +95,7 @@ def column_types(version: DatasetVersion) -> dict[str, str]:
     return {column["name"]: column["type"] for column in version.schema}
 
 
-def column_profiles(version: DatasetVersion) -> dict[str, dict[str, Any]]:
+def column_profiles(version: DatasetVersion) -> dict[str, ColumnProfileBody]:
     """Return the statistics of each column, by name; empty until they are computed."""
     profile = DatasetProfile.objects.filter(version=version).first()
     return {column["name"]: column for column in profile.columns} if profile else {}

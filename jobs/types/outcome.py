@@ -16,12 +16,38 @@ from jobs.contract import ArtifactRole, FailureReason
 from jobs.models import Artifact, Attempt, Job, JobOutput
 from jobs.types.registry import job_type_names
 from mimir.lib.errors import MimirError
+from mimir.lib.json_types import JsonObject
+from mimir.lib.table_shapes import ColumnType
 from projects.datasets.write import dataset_version_from_job
 from projects.models import DatasetVersion
 from projects.storage import artifacts
 
 COLUMNS_MAX = 10_000
 Prepared = TypeVar("Prepared")
+
+
+class CreatedVersionBody(TypedDict):
+    """A new version of a dataset."""
+
+    name: str
+    version: int
+
+
+class JobResult(TypedDict, total=False):
+    """Public result of a job. Each type sets the fields of its `RESULT`."""
+
+    datasets: list[CreatedVersionBody]
+    steps: list[dict[str, str | int | float | None]]
+    rows: int
+    model: str
+    version: int
+    metrics: dict[str, float]
+    baseline: dict[str, float]
+    twin: str
+    revision: int
+    created: int
+    changed: int
+    removed: int
 
 
 class Outcome(Protocol[Prepared]):
@@ -34,10 +60,10 @@ class Outcome(Protocol[Prepared]):
     def RESULT(self) -> type[serializers.Serializer[Any]]:  # noqa: N802 - a constant of a module
         """Return the serializer of the public result."""
 
-    def prepare(self, job: Job, attempt: Attempt, result: dict[str, Any]) -> Prepared:
+    def prepare(self, job: Job, attempt: Attempt, result: JsonObject) -> Prepared:
         """Return the checked result of the worker. Raises: OutcomeRefused."""
 
-    def apply(self, job: Job, attempt: Attempt, prepared: Prepared) -> dict[str, Any]:
+    def apply(self, job: Job, attempt: Attempt, prepared: Prepared) -> JobResult:
         """Write the outcome and return the job's public result. Raises: OutcomeRefused."""
 
 
@@ -48,27 +74,20 @@ class CreatedVersion(serializers.Serializer[Any]):
     version = serializers.IntegerField()
 
 
-class Column(TypedDict):
-    """One column of a dataset's schema."""
-
-    name: str
-    type: str
-
-
 class DatasetOutput(TypedDict):
     """A checked dataset in a result."""
 
     dataset: str
     artifact: Artifact
     row_count: int
-    schema: list[Column]
+    schema: list[ColumnType]
 
 
 class OutcomeRefused(Exception):
     """Refusal of a result. `reason` and `message` become the job's."""
 
     def __init__(
-        self, reason: FailureReason, message: str, detail: dict[str, Any] | None = None
+        self, reason: FailureReason, message: str, detail: JsonObject | None = None
     ) -> None:
         super().__init__(message)
         self.reason, self.message, self.detail = reason, message, detail or {}
@@ -83,12 +102,12 @@ def result_shapes() -> list[type[serializers.Serializer[Any]]]:
     return [import_module(f"jobs.types.{name}.outcome").RESULT for name in job_type_names()]
 
 
-def outcome_prepare(*, job: Job, attempt: Attempt, result: dict[str, Any]) -> Any:
+def outcome_prepare(*, job: Job, attempt: Attempt, result: JsonObject) -> Any:
     """Return the checked result of the attempt, for `outcome_apply`. Raises: OutcomeRefused."""
     return _outcome(job).prepare(job, attempt, result)
 
 
-def outcome_apply(*, job: Job, attempt: Attempt, prepared: Any) -> dict[str, Any]:
+def outcome_apply(*, job: Job, attempt: Attempt, prepared: Any) -> JobResult:
     """Write the outcome to the project; return the public result. Raises: OutcomeRefused."""
     public = _outcome(job).apply(job, attempt, prepared)
     limit = settings.ENV.result_bytes_max
@@ -136,7 +155,7 @@ def open_artifact(artifact: Artifact) -> IO[bytes]:
         raise refused_protocol(f"{artifact.name} is no longer in the artifact storage") from error
 
 
-def read_json(artifact: Artifact, *, bytes_max: int) -> dict[str, Any]:
+def read_json(artifact: Artifact, *, bytes_max: int) -> JsonObject:
     """Return the JSON object in the artifact's file. Raises: OutcomeRefused."""
     if artifact.size_bytes > bytes_max:
         raise refused_protocol(f"{artifact.name} is larger than {bytes_max} bytes")
@@ -189,7 +208,7 @@ def write_dataset(job: Job, output: DatasetOutput) -> DatasetVersion:
     return version
 
 
-def _is_schema(schema: object) -> TypeGuard[list[Column]]:
+def _is_schema(schema: object) -> TypeGuard[list[ColumnType]]:
     return (
         isinstance(schema, list)
         and len(schema) <= COLUMNS_MAX

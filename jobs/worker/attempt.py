@@ -6,8 +6,9 @@ import socket
 import sys
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import cast
 
+from jobs.contract.protocol import ClaimRequestBody, ClaimResponse, ExitReportBody
 from jobs.worker import process_tree
 from jobs.worker.client import Client, Fenced, Refused, Unreachable
 from jobs.worker.environment import (
@@ -39,13 +40,13 @@ def run_attempt(environment: WorkerEnvironment, workload: WorkloadProcess) -> in
         process_tree.kill_all()
         print(f"worker: not claimed: {error}", file=sys.stderr)
         return _refused_code(error)
-    client.token = str(claim["session_token"])
+    client.token = claim["session_token"]
     crash_point("worker.after_claim")
     return _supervise(environment, client, workload, claim)
 
 
 def _supervise(
-    environment: WorkerEnvironment, client: Client, workload: WorkloadProcess, claim: dict[str, Any]
+    environment: WorkerEnvironment, client: Client, workload: WorkloadProcess, claim: ClaimResponse
 ) -> int:
     """Run the supervisor; write for the launcher how the attempt ended.
 
@@ -70,13 +71,13 @@ def _supervise(
     return code
 
 
-def _claim(client: Client) -> dict[str, Any]:
+def _claim(client: Client) -> ClaimResponse:
     """Claim the attempt and return the claim.
 
     The claim id is drawn once, so a repeated claim counts once. Each new cause that keeps it from
     the orchestrator is printed: nothing else can report that this pod has no DNS.
     """
-    body = {
+    body: ClaimRequestBody = {
         "claim_id": str(uuid.uuid4()),
         "hostname": socket.gethostname()[:200],
         "pid": os.getpid(),
@@ -92,7 +93,8 @@ def _claim(client: Client) -> dict[str, Any]:
                 flush=True,
             )
 
-    return client.post("claim", body, patience_seconds=CLAIM_SECONDS, on_failure=report)
+    answer = client.post("claim", body, patience_seconds=CLAIM_SECONDS, on_failure=report)
+    return cast("ClaimResponse", answer)
 
 
 def _refused_code(error: Refused | Unreachable) -> int:
@@ -103,28 +105,25 @@ def _refused_code(error: Refused | Unreachable) -> int:
     return EXIT_GAVE_UP
 
 
-def _ended(supervisor: Supervisor | None, code: int, verdict: Verdict) -> dict[str, Any]:
+def _ended(supervisor: Supervisor | None, code: int, verdict: Verdict) -> ExitReportBody:
     """Return how the attempt ended, for the launcher.
 
     It has the cause if the orchestrator did not get it.
     """
-    ended: dict[str, Any] = {"code": code, "at": utc_now().isoformat()}
+    ended: ExitReportBody = {"code": code, "at": utc_now().isoformat()}
     if supervisor is not None:
-        ended |= {
-            "peak_memory_bytes": supervisor.memory.peak_bytes,
-            "log_end": supervisor.spool.end,
-        }
+        ended["peak_memory_bytes"] = supervisor.memory.peak_bytes
+        ended["log_end"] = supervisor.spool.end
     if code not in (EXIT_ACCEPTED, EXIT_FENCED):
         undelivered = "The worker could not report the end: the orchestrator did not answer."
-        ended |= {
-            "reason": verdict.reason or "worker_lost",
-            "message": verdict.message or ("" if verdict.reason else undelivered),
-        }
-        ended |= {"signal": verdict.detail["signal"]} if "signal" in verdict.detail else {}
+        ended["reason"] = verdict.reason or "worker_lost"
+        ended["message"] = verdict.message or ("" if verdict.reason else undelivered)
+        if "signal" in verdict.detail:
+            ended["signal"] = verdict.detail["signal"]
     return ended
 
 
-def _write_exit(folder: Path, ended: dict[str, Any]) -> None:
+def _write_exit(folder: Path, ended: ExitReportBody) -> None:
     """Write, fsync and rename `exit.json`.
 
     A full disk is only printed: the orchestrator has the report already, or nothing can deliver it.
@@ -139,7 +138,7 @@ def _write_exit(folder: Path, ended: dict[str, Any]) -> None:
         print(f"worker: exit.json could not be written: {error}", file=sys.stderr)
 
 
-def _write_termination_message(file: Path, ended: dict[str, Any]) -> None:
+def _write_termination_message(file: Path, ended: ExitReportBody) -> None:
     """Write the container's termination message, with the content of `exit.json`.
 
     Kubernetes shows it as `message` of the terminated container. The file is mounted, so it cannot

@@ -19,7 +19,9 @@ attempt only.
 
 import json
 import socket
-from typing import Any
+from collections.abc import Mapping
+
+from mimir.lib.json_types import JsonObject
 
 MESSAGE_BYTES_MAX = 1024 * 1024
 DESCRIPTOR_VARIABLE = "MIMIR_CHANNEL_FD"
@@ -40,13 +42,13 @@ class Channel:
         self._trusted = trusted
         self._rest = b""
 
-    def send(self, message: dict[str, Any]) -> None:
+    def send(self, message: Mapping[str, object]) -> None:
         """Send one object. Raises: OSError if the other end is closed."""
         self.socket.sendall(
             json.dumps(message, separators=(",", ":"), default=str).encode() + b"\n"
         )
 
-    def receive(self) -> dict[str, Any] | None:
+    def receive(self) -> JsonObject | None:
         """Return the next object; None if the other end is closed. Raises: MessageTooLarge."""
         while b"\n" not in self._rest:
             messages = self.read_ready()
@@ -69,13 +71,13 @@ class Channel:
             raise MessageTooLarge
         return data
 
-    def messages(self) -> list[dict[str, Any]]:
+    def messages(self) -> list[JsonObject]:
         """Take the complete objects from the buffer."""
         *lines, self._rest = self._rest.split(b"\n")
         return [_parsed(line) for line in lines if line]
 
 
-def _parsed(line: bytes) -> dict[str, Any]:
+def _parsed(line: bytes) -> JsonObject:
     try:
         value = json.loads(line)
     except ValueError:

@@ -13,8 +13,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import IO, Any
+from typing import IO, cast
 from urllib.parse import quote, urlsplit
+
+from jobs.contract.protocol import LogResponse, RequestBody
+from mimir.lib.json_types import Json, JsonObject
 
 TIMEOUT_SECONDS = 30.0
 FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 0.1, 5.0
@@ -27,7 +30,7 @@ WRONG_MAX = 3
 class Refused(Exception):
     """Error answer that a retry does not fix: `status`, `code`, `message` and `detail`."""
 
-    def __init__(self, status: int, code: str, message: str, detail: Mapping[str, Any]) -> None:
+    def __init__(self, status: int, code: str, message: str, detail: Mapping[str, Json]) -> None:
         super().__init__(f"{status} {code}: {message}")
         self.status, self.code, self.message, self.detail = status, code, message, detail
 
@@ -72,11 +75,11 @@ class Client:
     def post(
         self,
         name: str,
-        body: Mapping[str, Any],
+        body: RequestBody,
         *,
         patience_seconds: float,
         on_failure: "Callable[[Unreachable], None] | None" = None,
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """POST JSON, retried for `patience_seconds`; return the object of the answer.
 
         `on_failure` is called after each try without an answer. Raises: Refused, Fenced,
@@ -88,10 +91,11 @@ class Client:
             lambda: self._json("POST", name, data, headers), patience_seconds, on_failure
         )
 
-    def post_log(self, offset: int, data: bytes) -> dict[str, Any]:
+    def post_log(self, offset: int, data: bytes) -> LogResponse:
         """POST one chunk of log bytes, without retries. Raises: Refused, Fenced, Unreachable."""
         headers = {"Content-Type": "application/octet-stream"}
-        return self._once(lambda: self._json("POST", f"logs?offset={offset}", data, headers))
+        answer = self._once(lambda: self._json("POST", f"logs?offset={offset}", data, headers))
+        return cast("LogResponse", answer)
 
     def put_artifact(
         self,
@@ -103,7 +107,7 @@ class Client:
         role: str,
         media_type: str,
         patience_seconds: float,
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """PUT the first `size_bytes` of a file. Each retry starts over.
 
         Raises: Refused, Fenced, Unreachable, FileTrouble, FileChanged.
@@ -114,7 +118,7 @@ class Client:
             "X-Content-SHA256": sha256,
         }
 
-        def send() -> dict[str, Any]:
+        def send() -> JsonObject:
             return self._json(
                 "PUT", f"artifacts/{quote(name)}?role={role}", _Body(file, size_bytes), headers
             )
@@ -128,7 +132,7 @@ class Client:
         """
         wrong = 0
 
-        def fetch() -> dict[str, Any]:
+        def fetch() -> JsonObject:
             nonlocal wrong
             response = self._send("GET", f"inputs/{quote(name)}", None, {})
             if response.status != 200:
@@ -149,10 +153,10 @@ class Client:
 
     def _repeat(
         self,
-        call: Callable[[], dict[str, Any]],
+        call: Callable[[], JsonObject],
         patience_seconds: float,
         on_failure: "Callable[[Unreachable], None] | None" = None,
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         end = time.monotonic() + patience_seconds
         pause = FIRST_PAUSE_SECONDS
         while True:
@@ -167,7 +171,7 @@ class Client:
                 time.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311 - jitter
                 pause = min(pause * 2, LAST_PAUSE_SECONDS)
 
-    def _once(self, call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _once(self, call: Callable[[], JsonObject]) -> JsonObject:
         try:
             return call()
         except (OSError, http.client.HTTPException) as error:
@@ -179,7 +183,7 @@ class Client:
 
     def _json(
         self, method: str, name: str, body: "bytes | _Body", headers: Mapping[str, str]
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         response = self._send(method, name, body, headers)
         self._compare_clocks(response.getheader("Date"))
         data = response.read()
@@ -203,7 +207,7 @@ class Client:
             self.clock_ahead_seconds = time.time() - then.timestamp()
 
     def _send(
-        self, method: str, name: str, body: Any, headers: Mapping[str, str]
+        self, method: str, name: str, body: "bytes | _Body | None", headers: Mapping[str, str]
     ) -> http.client.HTTPResponse:
         """Send one request.
 
@@ -230,7 +234,7 @@ class Client:
         connection: http.client.HTTPConnection,
         method: str,
         name: str,
-        body: Any,
+        body: "bytes | _Body | None",
         headers: Mapping[str, str],
     ) -> http.client.HTTPResponse:
         connection.request(

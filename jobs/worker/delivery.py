@@ -1,9 +1,9 @@
 """End of an attempt: deliver the log, the events, then `finish`, within the grace period."""
 
 import time
-from typing import Any
 
 from jobs.contract import FailureReason, FinishStatus
+from jobs.contract.protocol import FinishRequestBody
 from jobs.worker.client import Client, Fenced, Refused, Unreachable
 from jobs.worker.environment import EXIT_ACCEPTED, EXIT_FENCED, EXIT_GAVE_UP, EXIT_STOPPED
 from jobs.worker.memory_watch import MemoryWatch
@@ -113,7 +113,7 @@ class Delivery:
         end = refused.detail.get("end")
         return refused.code == "log_incomplete" and isinstance(end, int) and self._spool.rewind(end)
 
-    def _body(self, verdict: Verdict, exit_code: int) -> dict[str, Any]:
+    def _body(self, verdict: Verdict, exit_code: int) -> FinishRequestBody:
         verdict = self._with_memory(verdict)
         return {
             "status": verdict.status,

@@ -3,9 +3,15 @@
 import json
 import threading
 import time
-from typing import Any
+from typing import cast
 
 from jobs.contract import EventKind, FailureReason, WorkerLimits
+from jobs.contract.protocol import (
+    EventRequestBody,
+    EventsResponse,
+    HeartbeatRequestBody,
+    HeartbeatResponse,
+)
 from jobs.worker.background_thread import BackgroundThread
 from jobs.worker.client import (
     FIRST_PAUSE_SECONDS,
@@ -18,6 +24,7 @@ from jobs.worker.client import (
 from jobs.worker.memory_watch import CpuMeter, MemoryWatch
 from jobs.worker.stopping import CANCELLED, Stop, failed
 from mimir.lib.clock import utc_now
+from mimir.lib.json_types import JsonObject
 from mimir.lib.json_values import storable
 
 BATCH = 200
@@ -41,7 +48,7 @@ class Reporter(BackgroundThread):
         self._every = heartbeat_seconds
         self._cpu = CpuMeter()
         self._changed = threading.Condition()
-        self._waiting: list[dict[str, Any]] = []
+        self._waiting: list[EventRequestBody] = []
         self._count = 0
         self._ended = False
         self._next_beat = time.monotonic() + heartbeat_seconds
@@ -49,14 +56,14 @@ class Reporter(BackgroundThread):
         self._send_at = 0.0
         self._pause = FIRST_PAUSE_SECONDS
 
-    def add(self, kind: EventKind, data: dict[str, Any]) -> None:
+    def add(self, kind: EventKind, data: JsonObject) -> None:
         """Add an event.
 
         Over the limits it is shortened or dropped: too many events do not fail a job.
         """
-        data = storable(data)
+        data = cast("JsonObject", storable(data))
         if len(json.dumps(data)) > self._limits.event_bytes:
-            fields: dict[str, Any] = {
+            fields: JsonObject = {
                 key: data[key]
                 for key in ("step", "seconds", "rows", "uses", "index", "count")
                 if key in data
@@ -124,18 +131,19 @@ class Reporter(BackgroundThread):
             batch = self._waiting[:BATCH]
         if batch:
             answer = self._client.post("events", {"events": batch}, patience_seconds=0)
-            self._stored(int(answer["last"]))
+            self._stored(cast("EventsResponse", answer)["last"])
         if time.monotonic() >= self._next_beat:
             self._next_beat = time.monotonic() + self._every
             self._beat()
 
     def _beat(self) -> None:
-        body = {
+        body: HeartbeatRequestBody = {
             "memory_bytes": self._memory.now_bytes,
             "peak_memory_bytes": self._memory.peak_bytes,
             "cpu_millicores": self._cpu.read(),
         }
-        if self._client.post("heartbeat", body, patience_seconds=0).get("cancel"):
+        answer = self._client.post("heartbeat", body, patience_seconds=0)
+        if cast("HeartbeatResponse", answer).get("cancel"):
             self.halt.request(CANCELLED)
 
     def _stored(self, last: int) -> None:

@@ -66,7 +66,7 @@ class LogShipper(BackgroundThread):
                 raise
             return
         crash_point("worker.after_log_answer")
-        self._spool.accept(int(answer["end"]))
+        self._spool.accept(answer["end"])
 
     def _continue_from(self, end: int, offset: int) -> bool:
         """Continue from the orchestrator's end; return whether that is possible.

@@ -2,9 +2,10 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from jobs.contract import FailureReason, FinishStatus
+from mimir.lib.json_types import Json
 
 
 class Verdict(NamedTuple):
@@ -16,8 +17,8 @@ class Verdict(NamedTuple):
     status: FinishStatus
     reason: FailureReason | None = None
     message: str = ""
-    detail: Mapping[str, Any] = {}
-    result: Mapping[str, Any] = {}
+    detail: Mapping[str, Json] = {}
+    result: Mapping[str, Json] = {}
     patient: bool = False
 
 
@@ -32,7 +33,7 @@ INTERRUPTED = Verdict(
 )
 
 
-def failed(reason: FailureReason, message: str, **detail: Any) -> Verdict:
+def failed(reason: FailureReason, message: str, **detail: Json) -> Verdict:
     """Return a failure with the facts that `diagnosis` reads; values of None are omitted."""
     return Verdict(
         FinishStatus.FAILED,

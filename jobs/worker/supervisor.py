@@ -9,10 +9,11 @@ import os
 import selectors
 import signal
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from jobs.contract import WORKER_EVENT_KINDS, EventKind, FailureReason, FinishStatus, WorkerLimits
+from jobs.contract.protocol import ClaimResponse, LimitsBody, WorkloadBody
 from jobs.worker import process_tree
 from jobs.worker.channel import MessageTooLarge
 from jobs.worker.client import Client
@@ -28,6 +29,7 @@ from jobs.worker.spool import Spool
 from jobs.worker.stopping import INTERRUPTED, Stop, Verdict, failed
 from jobs.worker.transfers import Transfers
 from mimir.lib.formatting import duration_text
+from mimir.lib.json_types import Json, JsonObject
 from mimir.lib.json_values import storable
 
 CLOCK_TOLERANCE_SECONDS = 60.0
@@ -44,11 +46,10 @@ class Supervisor:
         environment: WorkerEnvironment,
         client: Client,
         workload: WorkloadProcess,
-        claim: dict[str, Any],
+        claim: ClaimResponse,
     ) -> None:
         self._client, self._workload, self._claim = client, workload, claim
-        # A newer orchestrator may set limits that this worker does not know.
-        self.limits = WorkerLimits(**{name: claim["limits"][name] for name in WorkerLimits._fields})
+        self.limits = _known_limits(claim["limits"])
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
@@ -65,7 +66,7 @@ class Supervisor:
             self.stop,
             self.memory,
             limits=self.limits,
-            heartbeat_seconds=float(claim["heartbeat_seconds"]),
+            heartbeat_seconds=claim["heartbeat_seconds"],
         )
         self._transfers = Transfers(
             client,
@@ -92,9 +93,7 @@ class Supervisor:
     def _model_cache(self, folder: Path) -> ModelCache | None:
         """Return the cache if the job reads a model. The key stays in this process."""
         key = self._claim.get("cache_key")
-        return (
-            ModelCache(folder, str(key), limit_bytes=self.limits.model_cache_bytes) if key else None
-        )
+        return ModelCache(folder, key, limit_bytes=self.limits.model_cache_bytes) if key else None
 
     def run(self) -> tuple[int, Verdict]:
         """Run the workload to its end and deliver the outcome; return exit code and verdict."""
@@ -102,7 +101,7 @@ class Supervisor:
         for thread in (self._shipper, self.memory, self._reporter, self._transfers):
             thread.start()
         self._report_clock()
-        self._send({key: self._claim[key] for key in ("job", "limits", "inputs", "read_url_allow")})
+        self._send(_workload_body(self._claim))
         self._pump()
         self.memory.ended.set()
         process_tree.kill_all()
@@ -146,7 +145,7 @@ class Supervisor:
         except BlockingIOError:
             pass  # the pipe is full, so the main thread wakes up anyway
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def _send(self, message: Mapping[str, object]) -> None:
         try:
             self._workload.channel.send(message)
         except OSError:
@@ -224,19 +223,17 @@ class Supervisor:
             self._channel_open = False
             self._selector.unregister(self._workload.channel.socket)
 
-    def _on_message(self, message: dict[str, Any]) -> None:
+    def _on_message(self, message: JsonObject) -> None:
+        data = message.get("data")
         if "done" in message:
             self._done = _done(message["done"])
         elif "call" in message:
             self._transfers.put(message)
-        elif (
-            isinstance(message.get("data"), dict)
-            and str(message.get("event")) in WORKER_EVENT_KINDS
-        ):
+        elif isinstance(data, dict) and str(message.get("event")) in WORKER_EVENT_KINDS:
             kind = EventKind(str(message["event"]))
             if kind is EventKind.STEP_STARTED:
-                self._step = self.memory.step = storable(str(message["data"].get("step", "")))[:200]
-            self._reporter.add(kind, message["data"])
+                self._step = self.memory.step = storable(str(data.get("step", "")))[:200]
+            self._reporter.add(kind, data)
 
     def _check_deadline(self) -> None:
         """Stop the workload at its time limit, with the same grace period as a cancel.
@@ -354,7 +351,33 @@ def _spool_folder(environment: WorkerEnvironment) -> Path:
     return (environment.worker_dir or environment.data_dir) / "spool"
 
 
-def _done(value: Any) -> Verdict:
+def _known_limits(body: LimitsBody) -> WorkerLimits:
+    """Return the limits of a claim. A newer orchestrator may set limits that are unknown here."""
+    return WorkerLimits(
+        cpu_millicores=body["cpu_millicores"],
+        memory_bytes=body["memory_bytes"],
+        timeout_seconds=body["timeout_seconds"],
+        grace_seconds=body["grace_seconds"],
+        log_bytes=body["log_bytes"],
+        spool_bytes=body["spool_bytes"],
+        artifact_bytes=body["artifact_bytes"],
+        event_bytes=body["event_bytes"],
+        event_count=body["event_count"],
+        model_cache_bytes=body["model_cache_bytes"],
+    )
+
+
+def _workload_body(claim: ClaimResponse) -> WorkloadBody:
+    """Return the claim without the token and the key, which user code must not get."""
+    return {
+        "job": claim["job"],
+        "limits": claim["limits"],
+        "inputs": claim["inputs"],
+        "read_url_allow": claim["read_url_allow"],
+    }
+
+
+def _done(value: Json) -> Verdict:
     """Parse the workload's report. User code can influence it, so nothing in it is trusted."""
     value = storable(value) if isinstance(value, dict) else {}
     result, detail = value.get("result"), value.get("detail")

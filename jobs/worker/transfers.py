@@ -9,9 +9,10 @@ import queue
 import stat
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TypedDict
 
 from jobs.contract import FailureReason, WorkerLimits
+from jobs.contract.protocol import ClaimedInput
 from jobs.worker.background_thread import BackgroundThread
 from jobs.worker.client import (
     Client,
@@ -24,9 +25,38 @@ from jobs.worker.client import (
 )
 from jobs.worker.modelcache import ModelCache
 from jobs.worker.stopping import Stop
+from mimir.lib.json_types import JsonObject
 
 PIECE_BYTES = 1024 * 1024
-Answer = dict[str, Any]
+
+
+class Fetched(TypedDict):
+    """Answer to `fetch`: the file with the bytes of the input."""
+
+    path: str
+
+
+class Delivered(TypedDict):
+    """Answer to a stored artifact."""
+
+    sha256: str
+    size_bytes: int
+
+
+class TransferError(TypedDict):
+    """Reason and message of a failed transfer."""
+
+    reason: FailureReason
+    message: str
+
+
+class Failed(TypedDict):
+    """Answer to a failed transfer."""
+
+    error: TransferError
+
+
+Answer = Fetched | Delivered | Failed
 
 
 class Transfers(BackgroundThread):
@@ -42,19 +72,19 @@ class Transfers(BackgroundThread):
         *,
         limits: WorkerLimits,
         data_dir: Path,
-        answer: Callable[[Answer], None],
-        inputs: Sequence[Mapping[str, Any]] = (),
+        answer: Callable[[Mapping[str, object]], None],
+        inputs: Sequence[ClaimedInput] = (),
         models: ModelCache | None = None,
     ) -> None:
         super().__init__("transfers", stop)
-        self._inputs, self._models = {str(item["name"]): item for item in inputs}, models
+        self._inputs, self._models = {item["name"]: item for item in inputs}, models
         self._client, self._limits, self._data_dir, self._answer = client, limits, data_dir, answer
-        self._calls: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._calls: queue.Queue[JsonObject] = queue.Queue()
         self._delivered_bytes = 0
         # Retries last until the job's time limit.
         self._patience = float(limits.timeout_seconds)
 
-    def put(self, call: dict[str, Any]) -> None:
+    def put(self, call: JsonObject) -> None:
         """Queue a call.
 
         {"call": n, "fetch": name} or {"call": n, "artifact": path, "name", "role", "media_type"}.
@@ -72,7 +102,7 @@ class Transfers(BackgroundThread):
                 return
             self._answer({"answer": call.get("call"), **answer})
 
-    def _answered(self, call: dict[str, Any]) -> Answer:
+    def _answered(self, call: JsonObject) -> Answer:
         try:
             return self._fetch(str(call["fetch"])) if "fetch" in call else self._deliver(call)
         except Fenced:
@@ -104,11 +134,11 @@ class Transfers(BackgroundThread):
 
         A model must match the size and checksum of the claim, whatever later answers say.
         """
-        facts = self._inputs.get(name, {})
-        if facts.get("kind") != "model":
+        facts = self._inputs.get(name)
+        if facts is None or facts["kind"] != "model":
             self._client.get_input(name, file, patience_seconds=self._patience)
             return
-        sha256, size = str(facts["sha256"]), int(facts["size_bytes"])
+        sha256, size = facts["sha256"], facts["size_bytes"]
         if self._models is not None and self._models.load(sha256, size, file):
             return
         self._client.get_input(name, file, patience_seconds=self._patience)
@@ -118,12 +148,13 @@ class Transfers(BackgroundThread):
         if self._models is not None:
             self._models.keep(sha256, size, file)
 
-    def _changed(self, call: Mapping[str, Any]) -> FailureReason:
-        is_model = self._inputs.get(str(call.get("fetch")), {}).get("kind") == "model"
+    def _changed(self, call: JsonObject) -> FailureReason:
+        found = self._inputs.get(str(call.get("fetch")))
+        is_model = found is not None and found["kind"] == "model"
         return FailureReason.MODEL_CORRUPT if is_model else FailureReason.INVALID_INPUT
 
-    def _what_changed(self, call: Mapping[str, Any]) -> str:
-        facts = self._inputs.get(str(call.get("fetch")), {})
+    def _what_changed(self, call: JsonObject) -> str:
+        facts: Mapping[str, object] = self._inputs.get(str(call.get("fetch"))) or {}
         kind = str(facts.get("kind", "input"))
         what = f"{facts.get(kind, call.get('fetch'))} version {facts.get('version', '?')}"
         again = (
@@ -136,14 +167,14 @@ class Transfers(BackgroundThread):
             f"{again}, and contact an administrator."
         )
 
-    def _reason(self, call: Mapping[str, Any], refused: Refused) -> FailureReason:
+    def _reason(self, call: JsonObject, refused: Refused) -> FailureReason:
         if refused.code == FailureReason.ARTIFACT_LIMIT_EXCEEDED:
             return FailureReason.ARTIFACT_LIMIT_EXCEEDED
         if refused.code in ("content_missing", "content_changed"):
             return self._changed(call)
         return FailureReason.PROTOCOL
 
-    def _deliver(self, call: dict[str, Any]) -> Answer:
+    def _deliver(self, call: JsonObject) -> Answer:
         with self._opened(str(call["artifact"])) as file:
             if (
                 self._delivered_bytes + os.fstat(file.fileno()).st_size
@@ -191,7 +222,7 @@ class Transfers(BackgroundThread):
         return Path(found).is_relative_to(self._data_dir.resolve())
 
 
-def _what(call: dict[str, Any]) -> str:
+def _what(call: JsonObject) -> str:
     return (
         f"The input {call['fetch']} could not be stored"
         if "fetch" in call
@@ -210,5 +241,5 @@ def _digest(file: IO[bytes]) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def _error(reason: FailureReason, message: str) -> dict[str, Any]:
+def _error(reason: FailureReason, message: str) -> Failed:
     return {"error": {"reason": reason, "message": message}}

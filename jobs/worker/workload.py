@@ -13,9 +13,10 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from types import FrameType
 
 from jobs.contract import FailureReason
+from jobs.contract.protocol import WorkResult
 from jobs.worker import process_tree
 from jobs.worker.channel import DESCRIPTOR_VARIABLE, Channel
 from jobs.worker.workload_context import Terminated, WorkFailed, WorkloadContext
@@ -52,12 +53,12 @@ def main() -> int:
     return 0
 
 
-def _run(context: WorkloadContext) -> dict[str, Any]:
+def _run(context: WorkloadContext) -> WorkResult:
     """Return the result for `finish`."""
     return _function_of(context.job["type"])(context)
 
 
-def _function_of(job_type: str) -> Callable[[WorkloadContext], dict[str, Any]]:
+def _function_of(job_type: str) -> Callable[[WorkloadContext], WorkResult]:
     """Return `run` of `jobs/worker/<type>/run.py`. Raises: WorkFailed for an unknown type.
 
     Only the package of this type is imported: the libraries of the others cost seconds.
@@ -68,7 +69,7 @@ def _function_of(job_type: str) -> Callable[[WorkloadContext], dict[str, Any]]:
             raise ModuleNotFoundError(name)
     except ModuleNotFoundError:
         raise WorkFailed(FailureReason.PROTOCOL, f"This worker does not run {job_type}.") from None
-    run: Callable[[WorkloadContext], dict[str, Any]] = import_module(name).run
+    run: Callable[[WorkloadContext], WorkResult] = import_module(name).run
     return run
 
 
@@ -81,7 +82,7 @@ def _report(context: WorkloadContext, failure: WorkFailed) -> None:
     )
 
 
-def _terminated(_number: int, _frame: Any) -> None:
+def _terminated(_number: int, _frame: FrameType | None) -> None:
     raise Terminated
 
 

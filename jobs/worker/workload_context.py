@@ -1,16 +1,18 @@
 """Job, inputs and supervisor calls of a workload. The supervisor holds the token."""
 
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from jobs.contract import EventKind, FailureReason
+from jobs.contract.protocol import ClaimedInput, ClaimedJob, LimitsBody, WorkloadBody
 from jobs.worker.channel import Channel
+from mimir.lib.json_types import Json, JsonObject
 
 
 class WorkFailed(Exception):
     """Failure with a known reason. `detail`: see docs/reference/worker-protocol.md."""
 
-    def __init__(self, reason: FailureReason, message: str, **detail: Any) -> None:
+    def __init__(self, reason: FailureReason, message: str, **detail: Json) -> None:
         super().__init__(message)
         self.reason, self.message = reason, message
         self.detail = {key: value for key, value in detail.items() if value is not None}
@@ -26,16 +28,17 @@ class WorkloadContext:
     def __init__(self, channel: Channel, data_dir: Path) -> None:
         self._channel = channel
         self._calls = 0
-        given = channel.receive()
-        if given is None:
+        received = channel.receive()
+        if received is None:
             raise SystemExit(0)  # this worker did not get the attempt
-        self.job: dict[str, Any] = given["job"]
-        self.limits: dict[str, Any] = given["limits"]
-        self.inputs: list[dict[str, Any]] = given["inputs"]
-        self.read_url_allow: list[str] = given["read_url_allow"]
+        body = cast("WorkloadBody", received)
+        self.job: ClaimedJob = body["job"]
+        self.limits: LimitsBody = body["limits"]
+        self.inputs: list[ClaimedInput] = body["inputs"]
+        self.read_url_allow: list[str] = body["read_url_allow"]
         self.data_dir = data_dir
 
-    def event(self, kind: EventKind, **data: Any) -> None:
+    def event(self, kind: EventKind, **data: Json) -> None:
         """Report an event; fields that are None are omitted."""
         self._channel.send(
             {
@@ -52,11 +55,11 @@ class WorkloadContext:
         """Upload a file as an artifact; return when it is stored. Raises: WorkFailed."""
         self._call(artifact=str(path), name=name, role=role, media_type=media_type)
 
-    def done(self, **verdict: Any) -> None:
+    def done(self, **verdict: object) -> None:
         """Report the end of the work. Nothing can be sent afterwards."""
         self._channel.send({"done": verdict})
 
-    def _call(self, **call: Any) -> dict[str, Any]:
+    def _call(self, **call: str) -> JsonObject:
         self._calls += 1
         self._channel.send({"call": self._calls, **call})
         while True:
@@ -65,8 +68,7 @@ class WorkloadContext:
                 raise SystemExit(1)  # the supervisor is gone, so the workload ends
             if answer.get("answer") == self._calls:
                 break
-        if "error" in answer:
-            raise WorkFailed(
-                FailureReason(answer["error"]["reason"]), str(answer["error"]["message"])
-            )
+        error = answer.get("error")
+        if isinstance(error, dict):
+            raise WorkFailed(FailureReason(str(error["reason"])), str(error["message"]))
         return answer

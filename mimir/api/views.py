@@ -3,7 +3,7 @@
 import functools
 import itertools
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import structlog
 from django.http import HttpRequest, QueryDict
@@ -26,6 +26,8 @@ from mimir.lib.json_values import is_number
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+Body = TypeVar("Body")
 
 _LOGGED = ("job_id", "attempt_id")
 _FORM_ONLY = frozenset(("csrfmiddlewaretoken",))  # fields of a form besides its own
@@ -99,9 +101,9 @@ class ApiView(APIView):
 
 
 def validated(
-    serializer: type[Serializer[Any]], request: Request, *, others_ignored: bool = False
-) -> dict[str, Any]:
-    """Return the checked body.
+    serializer: type[Serializer[Body]], request: Request, *, others_ignored: bool = False
+) -> Body:
+    """Return the checked body. `Serializer[Body]` declares its type, a TypedDict.
 
     Unknown fields are refused: a misspelt limit must not act like no limit. `others_ignored`:
     accept them, for bodies of workers that can be of a newer release. Raises: ValidationError,
@@ -113,8 +115,7 @@ def validated(
         faults |= dict(itertools.islice(_strict_faults(request.data, bound), _UNKNOWN_NAMED_MAX))
     if faults:
         raise ValidationError(faults)
-    checked: dict[str, Any] = dict(bound.validated_data)
-    return checked
+    return cast("Body", dict(bound.validated_data))
 
 
 def _strict_faults(value: Any, field: Any, path: str = "") -> Iterator[tuple[str, str]]:

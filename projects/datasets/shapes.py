@@ -190,6 +190,36 @@ class ColumnBody(TypedDict):
     empty: NotRequired[bool]
 
 
+class HistogramBody(TypedDict):
+    """Histogram of a column. `edges`: numbers, or times as text; one more than `counts`."""
+
+    edges: list[float | str]
+    counts: list[int]
+
+
+class CommonValueBody(TypedDict):
+    """A frequent value of a column."""
+
+    value: str
+    count: int
+
+
+class ColumnProfileBody(TypedDict):
+    """Statistics of a column. `min` and `max`: a number, or a time as text."""
+
+    name: str
+    type: str
+    kind: str
+    missing: int | None
+    distinct: int | None
+    min: float | str | None
+    max: float | str | None
+    mean: float | None
+    std: float | None
+    histogram: HistogramBody | None
+    top: list[CommonValueBody] | None
+
+
 class ColumnChangeBody(TypedDict):
     """A difference of the columns of two versions."""
 

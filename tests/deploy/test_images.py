@@ -140,6 +140,8 @@ def test_the_worker_holds_what_it_imports_and_nothing_of_the_server(tmp_path: Pa
     assert {name for name in held if not name.startswith(("jobs.worker", "mimir.lib"))} == {
         "jobs",
         "jobs.contract",
+        "jobs.contract.job_parameters",
+        "jobs.contract.protocol",
         "mimir",
     }
 

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from jobs.clusters.rows import cluster_ensure, cluster_reached, cluster_unreachable
 from jobs.contract import FailureReason, JobStatus
+from jobs.contract.protocol import HeartbeatResponse
 from jobs.core.transition import attempt_lock
 from jobs.lifecycle.claim import attempt_claim
 from jobs.lifecycle.report import heartbeat_record
@@ -43,7 +44,7 @@ def _web_counts(seconds: float) -> None:
     )
 
 
-def _beat(attempt: Attempt) -> dict[str, Any]:
+def _beat(attempt: Attempt) -> HeartbeatResponse:
     return heartbeat_record(
         attempt_id=attempt.id, memory_bytes=1, peak_memory_bytes=1, cpu_millicores=1
     )

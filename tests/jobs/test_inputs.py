@@ -318,7 +318,7 @@ def test_a_requested_gpu_reaches_the_launcher(project: Project) -> None:
         project=project,
         user=project.created_by,
         type="ml_training",
-        parameters=TRAIN,
+        parameters={**TRAIN},
         resources=resources,
     ).job
     admit_once()

@@ -3,19 +3,23 @@
 import pytest
 
 from mimir.lib.schemas.signature import (
+    ModelSignature,
     kind_of,
     may_lack_columns,
     prediction_columns,
     signature_faults,
 )
+from mimir.lib.table_shapes import ColumnType
 
-SIGNATURE = {
+SIGNATURE: ModelSignature = {
     "features": [
         {"name": "wind", "kind": "number", "type": "DOUBLE"},
         {"name": "sky", "kind": "category", "type": "VARCHAR"},
         {"name": "at", "kind": "time", "type": "DATE"},
         {"name": "dry", "kind": "boolean", "type": "BOOLEAN"},
     ],
+    "target": {"name": "mood", "type": "VARCHAR"},
+    "task": "classification",
     "classes": ["a", "b"],
 }
 FITS = [
@@ -27,7 +31,7 @@ FITS = [
 ]
 
 
-def _schema(columns: list[tuple[str, str]]) -> list[dict[str, str]]:
+def _schema(columns: list[tuple[str, str]]) -> list[ColumnType]:
     return [{"name": name, "type": kind} for name, kind in columns]
 
 
@@ -71,23 +75,23 @@ def test_columns_known_to_be_empty_fit_and_absent_ones_where_that_is_allowed() -
 
 
 @pytest.mark.parametrize(
-    ("parameters", "format_name", "allowed"),
+    ("missing_columns", "format_name", "allowed"),
     [
-        ({}, "csv", False),
-        ({}, "jsonl", True),
-        ({"missing_columns": "empty"}, "csv", True),
-        ({"missing_columns": "refuse"}, "jsonl", False),
+        (None, "csv", False),
+        (None, "jsonl", True),
+        ("empty", "csv", True),
+        ("refuse", "jsonl", False),
     ],
 )
 def test_columns_may_be_absent_in_json_or_where_the_job_says_so(
-    parameters: dict[str, str], format_name: str, allowed: bool
+    missing_columns: str | None, format_name: str, allowed: bool
 ) -> None:  # noqa: FBT001
-    assert may_lack_columns(parameters, format_name) is allowed
+    assert may_lack_columns(missing_columns, format_name) is allowed
 
 
 def test_a_prediction_adds_one_column_and_one_for_each_class() -> None:
     assert prediction_columns(SIGNATURE) == ["prediction", "probability_a", "probability_b"]
-    assert prediction_columns({"features": []}) == ["prediction"]
+    assert prediction_columns({**SIGNATURE, "classes": []}) == ["prediction"]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from jobs.admission.admit import admit_once
 from jobs.clusters.launchers.fake import FakeLauncher
 from jobs.clusters.rows import cluster_ensure, launcher_of
 from jobs.contract import FinishStatus
+from jobs.contract.protocol import ClaimResponse
 from jobs.dispatch.launch import attempts_launch
 from jobs.lifecycle.claim import attempt_claim
 from jobs.lifecycle.finish import attempt_finish
@@ -142,7 +143,7 @@ def claimed(**fields: Any) -> Attempt:
     return attempt
 
 
-def claim(attempt: Attempt, claim_id: UUID | None = None) -> dict[str, Any]:
+def claim(attempt: Attempt, claim_id: UUID | None = None) -> ClaimResponse:
     """Claim as its worker would; the answer."""
     answer = attempt_claim(attempt_id=attempt.id, claim_id=claim_id or uuid4(), host="test")
     attempt.refresh_from_db()

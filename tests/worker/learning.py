@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jobs.contract.protocol import DatasetResult
 from jobs.worker.ml_inference import run as inference
 from jobs.worker.ml_training import run as training
 from mimir.lib.tables import quoted
@@ -54,7 +55,7 @@ def train(
 
 def infer(
     folder: Path, table: pa.Table, model: Path, signature: dict[str, Any], **parameters: Any
-) -> tuple[RecordedContext, dict[str, Any], pa.Table]:
+) -> tuple[RecordedContext, DatasetResult, pa.Table]:
     """The context, the result's output, and the table it names."""
     context = _context(
         folder,

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.contract import FailureReason
+from jobs.contract.protocol import PipelineResult
 from jobs.worker.pipelines.runner import run_pipeline
 from jobs.worker.workload_context import WorkFailed
 from mimir.dev.paths import ROOT
@@ -37,7 +38,7 @@ def _write(source: str) -> dict[str, Any]:
     return {"id": "w", "uses": "write", "with": {"dataset": "out", "from": source}}
 
 
-def _run(folder: Path, *steps: dict[str, Any]) -> tuple[RecordedContext, dict[str, Any]]:
+def _run(folder: Path, *steps: dict[str, Any]) -> tuple[RecordedContext, PipelineResult]:
     assert check_definition({"steps": list(steps)}) == []
     context = RecordedContext(folder, type="pipeline_execution", parameters={})
     context.inputs.append(

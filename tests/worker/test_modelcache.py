@@ -14,6 +14,7 @@ from typing import IO, Any
 import pytest
 
 from jobs.contract import FailureReason, WorkerLimits
+from jobs.contract.protocol import ModelInput
 from jobs.worker.client import ContentChanged
 from jobs.worker.modelcache import (
     CHUNK_BYTES,
@@ -250,15 +251,20 @@ class _Served:
             raise ContentChanged(name)
 
 
-def _fetch(tmp_path: Path, served: _Served, cache: ModelCache | None) -> dict[str, Any]:
+def _fetch(tmp_path: Path, served: _Served, cache: ModelCache | None) -> Any:
     limits = WorkerLimits(*[1] * 10)
-    facts = {
+    facts: ModelInput = {
         "name": "model",
         "kind": "model",
         "model": "prices",
         "version": 3,
         "sha256": SHA,
         "size_bytes": len(MODEL),
+        "signature": {
+            "features": [],
+            "target": {"name": "price", "type": "DOUBLE"},
+            "task": "regression",
+        },
     }
     client: Any = served
     transfers = Transfers(

@@ -1,7 +1,6 @@
 """Inputs of `digital_twin_update`: the twin and a dataset version with its entities."""
 
-from typing import Any
-
+from jobs.contract.job_parameters import TwinUpdateParameters
 from jobs.types.inputs import (
     Faults,
     InputRow,
@@ -11,19 +10,20 @@ from jobs.types.inputs import (
     find_dataset,
     shortened,
 )
+from mimir.lib.json_types import JsonObject
 from mimir.lib.schemas.twin import entity_type, fields_of
 from projects.models import Project
 from projects.twins.read import twin_definition_find
 
 
-def resolve(project: Project, parameters: dict[str, Any], faults: Faults) -> list[InputRow]:
+def resolve(project: Project, parameters: TwinUpdateParameters, faults: Faults) -> list[InputRow]:
     """Return the twin and the dataset; check the entity type, its properties and the columns."""
     definition = twin_definition_find(project=project, name=parameters["twin"])
     if definition is None:
         faults["parameters.twin"] = (
             f"there is no twin {parameters['twin']} here: create it with a definition first"
         )
-    version = find_dataset(project, parameters, faults)
+    version = find_dataset(project, parameters["dataset"], parameters.get("version"), faults)
     if definition is None or version is None:
         return []
     types = column_types(version)
@@ -45,7 +45,7 @@ def resolve(project: Project, parameters: dict[str, Any], faults: Faults) -> lis
 
 
 def _check_properties(
-    entity: dict[str, Any], parameters: dict[str, Any], types: dict[str, str], faults: Faults
+    entity: JsonObject, parameters: TwinUpdateParameters, types: dict[str, str], faults: Faults
 ) -> None:
     """Check the mapping of properties to columns, or that a column matches by name."""
     fields = fields_of(entity)

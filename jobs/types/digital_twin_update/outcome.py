@@ -11,6 +11,7 @@ from rest_framework import serializers
 from jobs.contract import ArtifactRole, FailureReason
 from jobs.models import Artifact, Attempt, Job, JobOutput
 from jobs.types.outcome import (
+    JobResult,
     OutcomeRefused,
     artifact_of,
     open_artifact,
@@ -18,6 +19,7 @@ from jobs.types.outcome import (
     refused_protocol,
 )
 from mimir.lib.errors import MimirError
+from mimir.lib.json_types import JsonObject
 from mimir.lib.schemas.twin import (
     BadValue,
     Field,
@@ -57,7 +59,7 @@ class TwinUpdate:
     dataset_version: DatasetVersion
 
 
-def prepare(job: Job, attempt: Attempt, result: dict[str, Any]) -> TwinUpdate:
+def prepare(job: Job, attempt: Attempt, result: JsonObject) -> TwinUpdate:
     """Return the checked changes. Raises: OutcomeRefused.
 
     Values are checked against the newest definition. If that is not the definition of the base,
@@ -88,7 +90,7 @@ def prepare(job: Job, attempt: Attempt, result: dict[str, Any]) -> TwinUpdate:
     return TwinUpdate(definition.twin_id, base, reports, DatasetVersion.objects.get(id=row["id"]))
 
 
-def apply(job: Job, attempt: Attempt, prepared: TwinUpdate) -> dict[str, Any]:
+def apply(job: Job, attempt: Attempt, prepared: TwinUpdate) -> JobResult:
     """Write the revision.
 
     Raises: OutcomeRefused, with `stale_base` if the twin has a newer revision.
@@ -106,11 +108,16 @@ def apply(job: Job, attempt: Attempt, prepared: TwinUpdate) -> dict[str, Any]:
         raise OutcomeRefused(FailureReason.STALE_BASE, stale.message) from stale
     except MimirError as error:
         raise refused_input(error) from error
-    counts = {"created": 0, "changed": 0, "removed": 0}
-    if updated.revision is not None:
-        JobOutput.objects.create(job=job, twin_revision=updated.revision)
-        counts = {name: getattr(updated.revision, name) for name in counts}
-    return {"twin": job.parameters["twin"], "revision": updated.number, **counts}
+    revision = updated.revision
+    if revision is not None:
+        JobOutput.objects.create(job=job, twin_revision=revision)
+    return {
+        "twin": job.parameters["twin"],
+        "revision": updated.number,
+        "created": revision.created if revision is not None else 0,
+        "changed": revision.changed if revision is not None else 0,
+        "removed": revision.removed if revision is not None else 0,
+    }
 
 
 def _reports(artifact: Artifact, fields: dict[str, Field]) -> list[EntityReport]:

@@ -1,7 +1,6 @@
 """Inputs of `ml_inference`: the model version and a dataset version that matches its signature."""
 
-from typing import Any
-
+from jobs.contract.job_parameters import InferenceParameters
 from jobs.types.inputs import (
     NAMES_SHOWN,
     Faults,
@@ -18,7 +17,7 @@ from projects.model_registry.read import model_version_find
 from projects.models import DatasetVersion, ModelVersion, Project
 
 
-def resolve(project: Project, parameters: dict[str, Any], faults: Faults) -> list[InputRow]:
+def resolve(project: Project, parameters: InferenceParameters, faults: Faults) -> list[InputRow]:
     """Return the model and the dataset; check the signature and the key columns."""
     number = parameters.get("version")
     model = model_version_find(project=project, name=parameters["model"], number=number)
@@ -27,7 +26,7 @@ def resolve(project: Project, parameters: dict[str, Any], faults: Faults) -> lis
             f"there is no model {numbered(parameters['model'], number)} here: train it first"
         )
     # `version` belongs to the model. The dataset is read at its newest version.
-    version = find_dataset(project, {"dataset": parameters["dataset"]}, faults)
+    version = find_dataset(project, parameters["dataset"], None, faults)
     if model is None or version is None:
         return []
     _check_signature(model, version, parameters, faults)
@@ -45,18 +44,18 @@ def resolve(project: Project, parameters: dict[str, Any], faults: Faults) -> lis
 
 
 def _check_signature(
-    model: ModelVersion, version: DatasetVersion, parameters: dict[str, Any], faults: Faults
+    model: ModelVersion, version: DatasetVersion, parameters: InferenceParameters, faults: Faults
 ) -> None:
     empty = [
         name
         for name, column in column_profiles(version).items()
-        if column.get("missing") == version.row_count
+        if column["missing"] == version.row_count
     ]
     differences = signature_faults(
         model.signature,
         version.schema,
         empty=empty,
-        absent_is_empty=may_lack_columns(parameters, version.format),
+        absent_is_empty=may_lack_columns(parameters.get("missing_columns"), version.format),
     )
     if differences:
         hidden = len(differences) - NAMES_SHOWN
@@ -67,7 +66,7 @@ def _check_signature(
 
 
 def _check_keys(
-    model: ModelVersion, version: DatasetVersion, parameters: dict[str, Any], faults: Faults
+    model: ModelVersion, version: DatasetVersion, parameters: InferenceParameters, faults: Faults
 ) -> None:
     """Check that the kept columns exist and do not clash with the columns of predictions."""
     types = column_types(version)

@@ -8,10 +8,12 @@ from jobs.models import Attempt, Job
 from jobs.types.outcome import (
     CreatedVersion,
     DatasetOutput,
+    JobResult,
     check_dataset,
     refused_protocol,
     write_dataset,
 )
+from mimir.lib.json_types import JsonObject
 
 
 class MlInferenceResult(serializers.Serializer[Any]):
@@ -24,7 +26,7 @@ class MlInferenceResult(serializers.Serializer[Any]):
 RESULT = MlInferenceResult
 
 
-def prepare(job: Job, attempt: Attempt, result: dict[str, Any]) -> DatasetOutput:
+def prepare(job: Job, attempt: Attempt, result: JsonObject) -> DatasetOutput:
     """Return the output, which must be the dataset named by the job. Raises: OutcomeRefused."""
     output = check_dataset(attempt, result.get("output"))
     if output["dataset"] != job.parameters["output"]:
@@ -32,7 +34,7 @@ def prepare(job: Job, attempt: Attempt, result: dict[str, Any]) -> DatasetOutput
     return output
 
 
-def apply(job: Job, attempt: Attempt, prepared: DatasetOutput) -> dict[str, Any]:
+def apply(job: Job, attempt: Attempt, prepared: DatasetOutput) -> JobResult:
     """Write the dataset version. Raises: OutcomeRefused."""
     version = write_dataset(job, prepared)
     return {

@@ -1,7 +1,6 @@
 """Inputs of `ml_training`: the dataset version, whose columns must suit the training."""
 
-from typing import Any
-
+from jobs.contract.job_parameters import TrainingParameters
 from jobs.types.inputs import (
     Faults,
     InputRow,
@@ -14,12 +13,13 @@ from jobs.types.inputs import (
     shortened,
 )
 from mimir.lib.schemas.signature import kind_of, text_target_fault
+from projects.datasets.shapes import ColumnProfileBody
 from projects.models import Project
 
 
-def resolve(project: Project, parameters: dict[str, Any], faults: Faults) -> list[InputRow]:
+def resolve(project: Project, parameters: TrainingParameters, faults: Faults) -> list[InputRow]:
     """Return the dataset; check target, features, excluded columns and the split."""
-    version = find_dataset(project, parameters, faults)
+    version = find_dataset(project, parameters["dataset"], parameters.get("version"), faults)
     if version is None:
         return []
     types = column_types(version)
@@ -49,7 +49,9 @@ def resolve(project: Project, parameters: dict[str, Any], faults: Faults) -> lis
     return [dataset_row("dataset", version)]
 
 
-def _check_time_split(parameters: dict[str, Any], types: dict[str, str], faults: Faults) -> None:
+def _check_time_split(
+    parameters: TrainingParameters, types: dict[str, str], faults: Faults
+) -> None:
     """Check that a split by time has a column that orders the rows."""
     if parameters.get("split") != "time":
         return
@@ -68,7 +70,7 @@ def _check_time_split(parameters: dict[str, Any], types: dict[str, str], faults:
 
 
 def target_fault(
-    column_type: str, parameters: dict[str, Any], profile: dict[str, Any] | None = None
+    column_type: str, parameters: TrainingParameters, profile: ColumnProfileBody | None = None
 ) -> str:
     """Return why a column of this type cannot be the target; empty if it can.
 
@@ -88,7 +90,7 @@ def target_fault(
             f'"{name}" holds true and false. Regression needs a numeric target.'
             " Choose task classification, or another target"
         )
-    tops = [str(item["value"]) for item in (profile or {}).get("top") or []]
+    tops = [item["value"] for item in (profile["top"] if profile else None) or []]
     if tops and 2 * sum(map(_is_numeric, tops)) >= len(tops):
         # The column may be text because of a few cells only. The worker checks every cell.
         return ""

@@ -8,9 +8,11 @@ from rest_framework import serializers
 
 from jobs.contract import ArtifactRole
 from jobs.models import Artifact, Attempt, Job, JobOutput
-from jobs.types.ml_training.report import TrainingReport, report_fault
-from jobs.types.outcome import artifact_of, read_json, refused_input, refused_protocol
+from jobs.types.ml_training.report import report_fault
+from jobs.types.outcome import JobResult, artifact_of, read_json, refused_input, refused_protocol
 from mimir.lib.errors import MimirError
+from mimir.lib.json_types import JsonObject
+from mimir.lib.schemas.training_report import TrainingReport
 from projects.model_registry.write import model_version_from_job
 from projects.models import DatasetVersion
 
@@ -42,7 +44,7 @@ class TrainedModel:
     report: TrainingReport
 
 
-def prepare(job: Job, attempt: Attempt, result: dict[str, Any]) -> TrainedModel:
+def prepare(job: Job, attempt: Attempt, result: JsonObject) -> TrainedModel:
     """Return the model's artifact and its checked report. Raises: OutcomeRefused."""
     artifact = artifact_of(attempt, result.get("artifact"), ArtifactRole.MODEL)
     report = read_json(
@@ -54,7 +56,7 @@ def prepare(job: Job, attempt: Attempt, result: dict[str, Any]) -> TrainedModel:
     return TrainedModel(artifact, cast("TrainingReport", report))
 
 
-def apply(job: Job, attempt: Attempt, prepared: TrainedModel) -> dict[str, Any]:
+def apply(job: Job, attempt: Attempt, prepared: TrainedModel) -> JobResult:
     """Write the model version. Raises: OutcomeRefused."""
     artifact, report = prepared.artifact, prepared.report
     row = next(row for row in job.inputs if row["kind"] == "dataset")

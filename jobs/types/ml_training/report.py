@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any
 
 from mimir.lib.json_values import is_number, is_storable
 from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
@@ -14,21 +14,6 @@ _TEXTS = frozenset({"task", "algorithm", "target"})
 _OBJECTS = frozenset(
     {"hyperparameters", "signature", "metrics", "baseline", "plots", "training", "libraries"}
 )
-
-
-class TrainingReport(TypedDict):
-    """Report accepted by `report_fault`. docs/reference/worker-protocol.md describes the fields."""
-
-    task: str
-    algorithm: str
-    target: str
-    hyperparameters: dict[str, Any]
-    signature: dict[str, Any]
-    metrics: dict[str, float]
-    baseline: dict[str, float]
-    plots: dict[str, Any]
-    training: dict[str, Any]
-    libraries: dict[str, Any]
 
 
 def report_fault(report: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:

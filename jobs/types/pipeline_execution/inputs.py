@@ -1,7 +1,6 @@
 """Inputs of `pipeline_execution`: the pipeline version and the datasets that its steps read."""
 
-from typing import Any
-
+from jobs.contract.job_parameters import PipelineParameters
 from jobs.types.inputs import Faults, InputRow, dataset_row, numbered
 from mimir.lib.schemas.references import dataset_references
 from projects.datasets.read import dataset_version_find
@@ -9,7 +8,7 @@ from projects.models import Project
 from projects.pipelines.read import pipeline_version_find
 
 
-def resolve(project: Project, parameters: dict[str, Any], faults: Faults) -> list[InputRow]:
+def resolve(project: Project, parameters: PipelineParameters, faults: Faults) -> list[InputRow]:
     """Return the pipeline and one input per reading step, with the step's name."""
     number = parameters.get("version")
     pipeline = pipeline_version_find(project=project, name=parameters["pipeline"], number=number)

@@ -9,11 +9,14 @@ from rest_framework import serializers
 from jobs.models import Attempt, Job
 from jobs.types.outcome import (
     CreatedVersion,
+    CreatedVersionBody,
     DatasetOutput,
+    JobResult,
     check_dataset,
     refused_protocol,
     write_dataset,
 )
+from mimir.lib.json_types import JsonObject
 
 STEPS_MAX = 1000
 _STEP_FIELDS = ("id", "uses", "status", "seconds", "rows")
@@ -47,7 +50,7 @@ class PipelineResult:
     steps: list[dict[str, str | int | float | None]]
 
 
-def prepare(job: Job, attempt: Attempt, result: dict[str, Any]) -> PipelineResult:
+def prepare(job: Job, attempt: Attempt, result: JsonObject) -> PipelineResult:
     """Return the outputs with their artifacts, and the steps. Raises: OutcomeRefused."""
     outputs = result.get("outputs", [])
     if not isinstance(outputs, list):
@@ -58,7 +61,7 @@ def prepare(job: Job, attempt: Attempt, result: dict[str, Any]) -> PipelineResul
     )
 
 
-def apply(job: Job, attempt: Attempt, prepared: PipelineResult) -> dict[str, Any]:
+def apply(job: Job, attempt: Attempt, prepared: PipelineResult) -> JobResult:
     """Write the dataset versions. Raises: OutcomeRefused."""
     # Sorted by name: jobs that write the same datasets lock them in the same order, which
     # prevents a deadlock.
@@ -66,7 +69,7 @@ def apply(job: Job, attempt: Attempt, prepared: PipelineResult) -> dict[str, Any
         id(output): write_dataset(job, output)
         for output in sorted(prepared.outputs, key=lambda output: output["dataset"])
     }
-    datasets = [
+    datasets: list[CreatedVersionBody] = [
         {"name": output["dataset"], "version": versions[id(output)].number}
         for output in prepared.outputs
     ]

@@ -2,11 +2,30 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Literal, TypedDict
 
+from mimir.lib.json_types import Json, JsonObject
 from mimir.lib.schemas.twin import Field, entity_type, fields_of
 
-Row = tuple[str, dict[str, Any]]
+Row = tuple[str, JsonObject]
+_STATUS: dict[str, Literal["missing", "removed"]] = {"mark": "missing", "delete": "removed"}
+
+
+class ChangedEntity(TypedDict):
+    """New or changed entity. `set`: the changed properties; None removes a value."""
+
+    key: str
+    set: JsonObject
+
+
+class GoneEntity(TypedDict):
+    """Entity without a row."""
+
+    key: str
+    status: Literal["missing", "removed"]
+
+
+Change = ChangedEntity | GoneEntity
 
 
 @dataclass(slots=True)
@@ -17,9 +36,9 @@ class Base:
     """
 
     revision: int
-    definition: dict[str, Any]
+    definition: JsonObject
     type: str
-    entities: dict[str, tuple[str, dict[str, Any]]]
+    entities: dict[str, tuple[str, JsonObject]]
     fields: dict[str, Field] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -27,12 +46,12 @@ class Base:
         self.fields = fields_of(kind) if kind else {}
 
 
-def compare(base: Base, rows: Iterable[Row], *, missing: str) -> list[dict[str, Any]]:
+def compare(base: Base, rows: Iterable[Row], *, missing: str) -> list[Change]:
     """Return the changes, sorted by key, in the form of docs/reference/worker-protocol.md.
 
     `rows`: (key, {property: value or None}), each key once.
     """
-    changes = []
+    changes: list[Change] = []
     found = set()
     for key, values in rows:
         found.add(key)
@@ -42,7 +61,7 @@ def compare(base: Base, rows: Iterable[Row], *, missing: str) -> list[dict[str, 
         }
         if differing or status != "present":
             changes.append({"key": key, "set": differing})
-    gone = {"mark": "missing", "delete": "removed"}.get(missing)
+    gone = _STATUS.get(missing)
     if gone:
         changes += [
             {"key": key, "status": gone}
@@ -52,6 +71,6 @@ def compare(base: Base, rows: Iterable[Row], *, missing: str) -> list[dict[str, 
     return sorted(changes, key=lambda change: change["key"])
 
 
-def _differs(before: Any, after: Any) -> bool:
+def _differs(before: Json, after: Json) -> bool:
     """Return whether two values differ. 1 equals 1.0; true does not equal 1."""
     return bool(before != after) or isinstance(before, bool) != isinstance(after, bool)

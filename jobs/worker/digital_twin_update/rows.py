@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from jobs.contract import FailureReason
+from jobs.contract.job_parameters import TwinUpdateParameters
 from jobs.worker.digital_twin_update.compare import Row
 from jobs.worker.pipelines.tables import Tables
 from jobs.worker.workload_context import WorkFailed
@@ -201,7 +202,7 @@ class Source:
 
 
 def open_source(
-    tables: Tables, table: str, parameters: dict[str, Any], fields: dict[str, Field]
+    tables: Tables, table: str, parameters: TwinUpdateParameters, fields: dict[str, Field]
 ) -> Source:
     """Return the rows that the parameters select, with checked keys. Raises: WorkFailed."""
     types = {column["name"]: column["type"] for column in tables.schema(table)}

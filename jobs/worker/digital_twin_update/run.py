@@ -2,11 +2,14 @@
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from jobs.contract import ArtifactRole, EventKind
-from jobs.worker.digital_twin_update.compare import Base, compare
+from jobs.contract.job_parameters import TwinUpdateParameters
+from jobs.contract.protocol import TwinUpdateResult
+from jobs.worker.digital_twin_update.compare import Base, Row, compare
 from jobs.worker.digital_twin_update.rows import Source, open_source
 from jobs.worker.joblog import log
 from jobs.worker.pipelines.inputs import read_dataset
@@ -17,9 +20,9 @@ ARTIFACT = "changes.jsonl"
 PROGRESS_SECONDS = 0.5
 
 
-def run(context: WorkloadContext) -> dict[str, Any]:
+def run(context: WorkloadContext) -> TwinUpdateResult:
     """Return the result for `finish`: {"base_revision", "artifact"}. Raises: WorkFailed."""
-    parameters = context.job["parameters"]
+    parameters = cast("TwinUpdateParameters", context.job["parameters"])
     message = f"Reading the state of {parameters['twin']}"
     log(message)
     context.event(EventKind.PROGRESS, message=message)
@@ -89,7 +92,7 @@ class _Progress:
     def __init__(self, context: WorkloadContext, source: Source) -> None:
         self._context, self._source = context, source
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Row]:
         began = last = time.monotonic()
         for index, row in enumerate(self._source, start=1):
             yield row

@@ -7,9 +7,10 @@ reported with its row and its cell.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from jobs.contract import FailureReason
+from jobs.contract.job_parameters import InferenceParameters
 from jobs.worker.joblog import log
 from jobs.worker.ml_training.columns import notice
 from jobs.worker.ml_training.estimators import MISSING_TEXT
@@ -18,12 +19,15 @@ from jobs.worker.tabular import Feature, feature_sql
 from jobs.worker.textforms import NUMBERS_SHARE_MIN, missing_words_sql
 from jobs.worker.workload_context import WorkFailed, WorkloadContext
 from mimir.lib.schemas.signature import (
+    ModelSignature,
+    SignatureFeature,
     absent,
     kind_of,
     may_lack_columns,
     mismatch,
     signature_faults,
 )
+from mimir.lib.table_shapes import ColumnType
 from mimir.lib.tables import identifier, quoted
 
 FAULTS_SHOWN = 20
@@ -48,12 +52,17 @@ class _Conversion:
     value: str
 
 
+def inference_parameters(context: WorkloadContext) -> InferenceParameters:
+    """Return the job's parameters, which the orchestrator checked at submit."""
+    return cast("InferenceParameters", context.job["parameters"])
+
+
 def read_features(
     context: WorkloadContext,
     tables: Tables,
     table: Table,
     model: Any,
-    signature: dict[str, Any],
+    signature: ModelSignature,
     format_name: str,
 ) -> list[str]:
     """Return the SQL expression of each feature, in the signature's order.
@@ -61,8 +70,12 @@ def read_features(
     Raises: WorkFailed `signature_mismatch` with each difference.
     """
     types = {column["name"]: column["type"] for column in tables.schema(_name_of(tables, table))}
-    absent_is_empty = may_lack_columns(context.job["parameters"], format_name)
-    schema = [{"name": name, "type": column_type} for name, column_type in types.items()]
+    absent_is_empty = may_lack_columns(
+        inference_parameters(context).get("missing_columns"), format_name
+    )
+    schema: list[ColumnType] = [
+        {"name": name, "type": column_type} for name, column_type in types.items()
+    ]
     # Compare the names first. A type that does not match is judged by its values below, because the
     # column may have none.
     faults = signature_faults(signature, schema, empty=types, absent_is_empty=absent_is_empty)
@@ -77,7 +90,7 @@ def read_features(
         raise WorkFailed(
             FailureReason.SIGNATURE_MISMATCH,
             "; ".join(faults[:FAULTS_SHOWN]),
-            differences=faults[:FAULTS_SHOWN],
+            differences=[*faults[:FAULTS_SHOWN]],
         )
     missing = absent(signature, types)
     if missing:
@@ -94,7 +107,7 @@ def _name_of(tables: Tables, table: Table) -> str:
 
 
 def _sql(
-    feature: Mapping[str, str], types: Mapping[str, str], conversions: Mapping[str, _Conversion]
+    feature: SignatureFeature, types: Mapping[str, str], conversions: Mapping[str, _Conversion]
 ) -> str:
     name = feature["name"]
     if name not in types:
@@ -156,7 +169,7 @@ def _misfits(
     context: WorkloadContext,
     tables: Tables,
     table: Table,
-    signature: dict[str, Any],
+    signature: ModelSignature,
     types: Mapping[str, str],
     conversions: Mapping[str, _Conversion],
 ) -> list[str]:
@@ -188,7 +201,7 @@ def _judged(conversion: _Conversion) -> str:
 
 def _judge(
     context: WorkloadContext,
-    feature: dict[str, Any],
+    feature: SignatureFeature,
     found: str,
     values: int,
     fitting: int,
@@ -230,7 +243,7 @@ def _unknown_categories(
     tables: Tables,
     table: Table,
     model: Any,
-    signature: dict[str, Any],
+    signature: ModelSignature,
     types: Mapping[str, str],
     conversions: Mapping[str, _Conversion],
 ) -> list[str]:

@@ -6,9 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from jobs.contract import ArtifactRole, EventKind, FailureReason
+from jobs.contract.protocol import DatasetInput, DatasetResult, InferenceResult, ModelInput
 from jobs.worker.joblog import log
 from jobs.worker.libraries import import_libraries, limit_threads, report_warnings
-from jobs.worker.ml_inference.columns import as_known, category_names, read_features
+from jobs.worker.ml_inference.columns import (
+    as_known,
+    category_names,
+    inference_parameters,
+    read_features,
+)
 from jobs.worker.modelfile import load_model
 from jobs.worker.pipelines.inputs import read_dataset
 from jobs.worker.pipelines.run import PARQUET_MEDIA_TYPE
@@ -16,14 +22,14 @@ from jobs.worker.pipelines.tables import Table, Tables
 from jobs.worker.tabular import Feature, batches, frame_of, stored_sql
 from jobs.worker.workload_context import WorkFailed, WorkloadContext
 from mimir.lib.schemas.metrics import CLASSIFICATION
-from mimir.lib.schemas.signature import prediction_columns
+from mimir.lib.schemas.signature import ModelSignature, prediction_columns
 
 INPUT, MODEL, OUTPUT = "dataset", "model", "predictions.parquet"
 LOADED = 0.1  # share of the job's progress
 REPORT_SECONDS = 1.0
 
 
-def run(context: WorkloadContext) -> dict[str, Any]:
+def run(context: WorkloadContext) -> InferenceResult:
     """Return the result for `finish`: {"output"}. Raises: WorkFailed."""
     threads = limit_threads(context)
     facts = next(item for item in context.inputs if item["kind"] == "model")
@@ -42,15 +48,16 @@ def run(context: WorkloadContext) -> dict[str, Any]:
         done = _Predicting(context, model, facts["signature"], tables, rows, readings).write(path)
     tables.by_name["predictions"] = Table(path, done)
     context.deliver(path, name=OUTPUT, role=ArtifactRole.DATASET, media_type=PARQUET_MEDIA_TYPE)
-    name = context.job["parameters"]["output"]
+    name = inference_parameters(context)["output"]
     log(f"{done:,} predictions; they become the next version of dataset {name} if the job succeeds")
-    output = {
-        "dataset": context.job["parameters"]["output"],
+    output: DatasetResult = {
+        "dataset": name,
         "artifact": OUTPUT,
         "format": "parquet",
         "row_count": done,
+        "schema": tables.schema("predictions"),
     }
-    return {"output": output | {"schema": tables.schema("predictions")}}
+    return {"output": output}
 
 
 def _tables(context: WorkloadContext) -> Tables:
@@ -65,8 +72,8 @@ def _readings(
     context: WorkloadContext,
     tables: Tables,
     model: Any,
-    facts: dict[str, Any],
-    dataset: dict[str, Any],
+    facts: ModelInput,
+    dataset: DatasetInput,
 ) -> list[str]:
     """Return the SQL expression of each feature. Raises: WorkFailed.
 
@@ -79,7 +86,7 @@ def _readings(
             tables.by_name[INPUT],
             model,
             facts["signature"],
-            str(dataset.get("source_format", dataset["format"])),
+            dataset.get("source_format", dataset["format"]),
         )
     except WorkFailed as failure:
         if failure.reason is not FailureReason.SIGNATURE_MISMATCH:
@@ -93,7 +100,7 @@ def _readings(
         ) from failure
 
 
-def _loaded(context: WorkloadContext, facts: dict[str, Any], threads: int) -> Any:
+def _loaded(context: WorkloadContext, facts: ModelInput, threads: int) -> Any:
     """Load the model and compare it with its signature. Raises: WorkFailed `model_corrupt`."""
     from sklearn.pipeline import Pipeline
 
@@ -121,7 +128,7 @@ class _Predicting:
         self,
         context: WorkloadContext,
         model: Any,
-        signature: dict[str, Any],
+        signature: ModelSignature,
         tables: Tables,
         rows: int,
         readings: Sequence[str],
@@ -142,7 +149,7 @@ class _Predicting:
             name: known[name] for name in known if name in types and types[name] != "VARCHAR"
         }
         self._known = written  # of features that are read from other types
-        keys = context.job["parameters"].get("keys")
+        keys = inference_parameters(context).get("keys")
         self._keys = [column for column in schema if keys is None or column["name"] in keys]
         self._began = self._reported_at = time.monotonic()
 

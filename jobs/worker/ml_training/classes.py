@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from jobs.worker.ml_training.columns import notice
+from jobs.worker.ml_training.columns import notice, training_parameters
 from jobs.worker.ml_training.reading import Learning
 from jobs.worker.ml_training.target import unfit
 from jobs.worker.workload_context import WorkFailed, WorkloadContext
@@ -38,7 +38,7 @@ def prepare_classes(context: WorkloadContext, learning: Learning) -> Learning:
     """
     import numpy
 
-    name = context.job["parameters"]["target"]
+    name = training_parameters(context)["target"]
     classes, counts = numpy.unique(learning.target, return_counts=True)
     if len(classes) < 2:
         only = f"has only one class ({class_text(classes[0])}) in {len(learning.target)} rows"
@@ -75,7 +75,7 @@ def _without_rare(
     rare = counts < CLASS_ROWS_MIN
     if not rare.any():
         return learning
-    parameters = context.job["parameters"]
+    parameters = training_parameters(context)
     name, choice = parameters["target"], parameters.get("rare_classes", "")
     rows, shown = int(counts[rare].sum()), some_classes(list(map(class_text, classes[rare])))
     few = rows <= RARE_ROWS_SHARE_MAX * len(learning.target)
@@ -174,7 +174,7 @@ def _report_imbalance(context: WorkloadContext, classes: list[str], counts: Any)
         return
     balance = (
         " Hyperparameter class_weight balanced may help."
-        if context.job["parameters"].get("algorithm") == "logistic"
+        if training_parameters(context).get("algorithm") == "logistic"
         else ""
     )
     notice(

@@ -7,8 +7,10 @@ notice.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from jobs.contract import EventKind, FailureReason
+from jobs.contract.job_parameters import TrainingParameters
 from jobs.worker.joblog import log
 from jobs.worker.pipelines.tables import Table, Tables
 from jobs.worker.tabular import Feature, feature_sql
@@ -32,11 +34,16 @@ class Reading:
     sql: str
 
 
+def training_parameters(context: WorkloadContext) -> TrainingParameters:
+    """Return the job's parameters, which the orchestrator checked at submit."""
+    return cast("TrainingParameters", context.job["parameters"])
+
+
 def choose_columns(
     context: WorkloadContext, tables: Tables, table: Table, types: Mapping[str, str]
 ) -> list[Reading]:
     """Return the features, each with its SQL expression. Raises: WorkFailed if none is left."""
-    parameters = context.job["parameters"]
+    parameters = training_parameters(context)
     target, excluded = parameters["target"], parameters.get("exclude", [])
     named = parameters.get("features")
     wanted = [name for name in (named or types) if name != target and name not in excluded]

@@ -5,10 +5,11 @@ The preprocessing is fitted with the model on the training set only, and stored 
 Mimir: keep both consistent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobs.worker.tabular import Feature
+from mimir.lib.json_types import JsonObject
 from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
 from mimir.lib.schemas.metrics import REGRESSION
 
@@ -18,7 +19,7 @@ ORDINAL_CATEGORIES_MAX = 250  # histogram gradient boosting accepts 255 per colu
 MISSING_TEXT = "missing"
 
 
-def hyperparameters_of(algorithm: str, task: str, given: dict[str, Any]) -> dict[str, Any]:
+def hyperparameters_of(algorithm: str, task: str, given: JsonObject) -> JsonObject:
     """Return all hyperparameters, with defaults for those that the job does not set."""
     chosen = {
         name: given.get(name, shape["default"])
@@ -33,11 +34,11 @@ def make_model(
     algorithm: str,
     task: str,
     features: Sequence[Feature],
-    hyperparameters: dict[str, Any],
+    hyperparameters: JsonObject,
     *,
     seed: int,
     threads: int,
-    **more: Any,
+    **more: object,
 ) -> Any:
     """Return an unfitted scikit-learn Pipeline with the steps `prepare` and `model`.
 
@@ -106,7 +107,12 @@ def _ordinal(numbers: list[str], categories: list[str]) -> Any:
 
 
 def _estimator(
-    algorithm: str, task: str, chosen: dict[str, Any], seed: int, threads: int, more: dict[str, Any]
+    algorithm: str,
+    task: str,
+    chosen: JsonObject,
+    seed: int,
+    threads: int,
+    more: Mapping[str, object],
 ) -> Any:
     from sklearn import ensemble, linear_model
 

@@ -11,6 +11,7 @@ from typing import Any
 from jobs.contract import EventKind
 from jobs.worker.workload_context import WorkloadContext
 from mimir.lib.schemas.metrics import REGRESSION
+from mimir.lib.schemas.training_report import FeatureImportance
 
 IMPORTANCE_ROWS, IMPORTANCE_REPEATS, IMPORTANCE_SECONDS = 1000, 3, 30.0
 
@@ -81,7 +82,7 @@ def _classification(model: Any, rows: Any, truth: Any) -> dict[str, float]:
 
 def importance(
     context: WorkloadContext, model: Any, task: str, rows: Any, truth: Any, *, seed: int
-) -> list[dict[str, Any]]:
+) -> list[FeatureImportance]:
     """Return the permutation importance of each feature, the largest first.
 
     It is the decrease of the main metric when the feature's values are shuffled among held-out
@@ -95,7 +96,7 @@ def importance(
     best = score(truth, model.predict(rows))
     random = numpy.random.default_rng(seed)
     end = time.monotonic() + IMPORTANCE_SECONDS
-    found: list[dict[str, Any]] = []
+    found: list[FeatureImportance] = []
     for name in rows.columns:
         if time.monotonic() > end:
             left = f"{len(rows.columns) - len(found)} of {len(rows.columns)}"
@@ -111,4 +112,4 @@ def importance(
             shuffled[name] = rows[name].to_numpy()[random.permutation(len(rows))]
             falls.append(best - score(truth, model.predict(shuffled)))
         found.append({"feature": name, "value": float(numpy.mean(falls))})
-    return sorted(found, key=lambda item: -float(item["value"]))
+    return sorted(found, key=lambda item: -item["value"])

@@ -3,6 +3,13 @@
 from typing import Any
 
 from mimir.lib.schemas.metrics import REGRESSION
+from mimir.lib.schemas.training_report import (
+    CalibrationCurve,
+    ConfusionMatrix,
+    ModelPlots,
+    PrecisionRecallCurve,
+    RocCurve,
+)
 
 POINTS_MAX, CURVE_POINTS_MAX, BINS, CALIBRATION_BINS = 500, 100, 30, 10
 CURVES_MAX = 10  # classes with their own curves: the most frequent ones
@@ -10,7 +17,7 @@ CONFUSION_MAX = 30  # classes with their own row; the others share one
 OTHERS = "(other classes)"
 
 
-def plots_of(model: Any, task: str, rows: Any, truth: Any, classes: list[str]) -> dict[str, Any]:
+def plots_of(model: Any, task: str, rows: Any, truth: Any, classes: list[str]) -> ModelPlots:
     """Return the data of each plot of the task.
 
     `classes`: the texts of the model's classes, in its order; empty for a regression.
@@ -23,11 +30,10 @@ def plots_of(model: Any, task: str, rows: Any, truth: Any, classes: list[str]) -
 
     true = numpy.array([code.get(value, -1) for value in truth])
     guessed = numpy.array([code[value] for value in predicted])
-    plots: dict[str, Any] = {"confusion": _confusion(true, guessed, classes)}
-    return plots | _curves(true, chances, classes)
+    return {"confusion": _confusion(true, guessed, classes), **_curves(true, chances, classes)}
 
 
-def _regression(predicted: Any, truth: Any) -> dict[str, Any]:
+def _regression(predicted: Any, truth: Any) -> ModelPlots:
     import numpy
 
     picked = _spread(len(truth), POINTS_MAX)
@@ -41,7 +47,7 @@ def _regression(predicted: Any, truth: Any) -> dict[str, Any]:
     }
 
 
-def _confusion(true: Any, guessed: Any, classes: list[str]) -> dict[str, Any]:
+def _confusion(true: Any, guessed: Any, classes: list[str]) -> ConfusionMatrix:
     """Return the confusion matrix: rows are actual classes, columns predicted ones."""
     import numpy
 
@@ -63,7 +69,7 @@ def _confusion(true: Any, guessed: Any, classes: list[str]) -> dict[str, Any]:
     return {"classes": names, "counts": counts.tolist()}
 
 
-def _curves(true: Any, chances: Any, classes: list[str]) -> dict[str, Any]:
+def _curves(true: Any, chances: Any, classes: list[str]) -> ModelPlots:
     """Return one-vs-rest curves of the most frequent classes; of two classes, the second's only."""
     import numpy
     from sklearn import metrics
@@ -71,7 +77,9 @@ def _curves(true: Any, chances: Any, classes: list[str]) -> dict[str, Any]:
     frequent = numpy.argsort(
         -numpy.bincount(true[true >= 0], minlength=len(classes)), kind="stable"
     )[:CURVES_MAX]
-    found: dict[str, list[Any]] = {"roc": [], "precision_recall": [], "calibration": []}
+    roc: list[RocCurve] = []
+    precision_recall: list[PrecisionRecallCurve] = []
+    calibration: list[CalibrationCurve] = []
     for index in [1] if len(classes) == 2 else sorted(int(index) for index in frequent):
         is_it, chance = true == index, chances[:, index]
         if is_it.all() or not is_it.any():
@@ -79,7 +87,7 @@ def _curves(true: Any, chances: Any, classes: list[str]) -> dict[str, Any]:
         wrong, right, _ = metrics.roc_curve(is_it, chance)
         picked = _spread(len(wrong), CURVE_POINTS_MAX)
         area = float(metrics.roc_auc_score(is_it, chance))
-        found["roc"].append(
+        roc.append(
             {
                 "class": classes[index],
                 "fpr": _floats(wrong[picked]),
@@ -89,24 +97,25 @@ def _curves(true: Any, chances: Any, classes: list[str]) -> dict[str, Any]:
         )
         precision, recall, _ = metrics.precision_recall_curve(is_it, chance)
         picked = _spread(len(recall), CURVE_POINTS_MAX)
-        found["precision_recall"].append(
+        precision_recall.append(
             {
                 "class": classes[index],
                 "recall": _floats(recall[picked]),
                 "precision": _floats(precision[picked]),
             }
         )
-        found["calibration"].append({"class": classes[index], **_calibration(is_it, chance)})
-    return found
+        calibration.append(_calibration(classes[index], is_it, chance))
+    return {"roc": roc, "precision_recall": precision_recall, "calibration": calibration}
 
 
-def _calibration(is_it: Any, chance: Any) -> dict[str, Any]:
+def _calibration(name: str, is_it: Any, chance: Any) -> CalibrationCurve:
     """Return the mean probability and the actual share of the class, by bins of probability."""
     import numpy
 
     bins = numpy.minimum((chance * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     used = [number for number in range(CALIBRATION_BINS) if (bins == number).any()]
     return {
+        "class": name,
         "predicted": [float(chance[bins == number].mean()) for number in used],
         "observed": [float(is_it[bins == number].mean()) for number in used],
     }

@@ -5,8 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.contract import FailureReason
+from jobs.contract.job_parameters import TrainingParameters
 from jobs.worker.joblog import log
-from jobs.worker.ml_training.columns import Reading, choose_columns, notice
+from jobs.worker.ml_training.columns import (
+    Reading,
+    choose_columns,
+    notice,
+    training_parameters,
+)
 from jobs.worker.ml_training.target import Target, read_target
 from jobs.worker.pipelines.inputs import read_dataset
 from jobs.worker.pipelines.tables import Table, Tables
@@ -58,7 +64,7 @@ def read_learning(context: WorkloadContext) -> Learning:
     log(f"{count:,} rows, {len(types):,} columns")
     target = read_target(context, tables, table, types)
     log(f"target: {target.name}, {target.task}")
-    time_column = _time_column(context.job["parameters"], types)
+    time_column = _time_column(training_parameters(context), types)
     readings = choose_columns(context, tables, table, types)
     rows = _rows(
         tables, table, readings, target, (time_column, types[time_column]) if time_column else None
@@ -93,7 +99,7 @@ def read_learning(context: WorkloadContext) -> Learning:
     )
 
 
-def _time_column(parameters: Mapping[str, Any], types: Mapping[str, str]) -> str:
+def _time_column(parameters: TrainingParameters, types: Mapping[str, str]) -> str:
     """Return the column that orders the rows of a split by time; empty for a random split.
 
     Raises: WorkFailed if it is not named and there is not exactly one choice, or if it is not
@@ -120,7 +126,7 @@ def _time_column(parameters: Mapping[str, Any], types: Mapping[str, str]) -> str
             f"The time_column {name} {what}. It must hold dates, times or numbers.",
             column=name,
         )
-    return str(name)
+    return name
 
 
 def _rows(

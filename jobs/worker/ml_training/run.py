@@ -3,21 +3,25 @@
 import json
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from jobs.contract import ArtifactRole, EventKind, FailureReason
+from jobs.contract.protocol import TrainingResult
 from jobs.worker.joblog import log
 from jobs.worker.libraries import import_libraries, limit_threads, report_warnings
 from jobs.worker.ml_training.checks import warn_about_columns
 from jobs.worker.ml_training.classes import class_text, prepare_classes
-from jobs.worker.ml_training.columns import notice
+from jobs.worker.ml_training.columns import notice, training_parameters
 from jobs.worker.ml_training.estimators import DEFAULT_ALGORITHM, hyperparameters_of, make_model
 from jobs.worker.ml_training.reading import Learning, read_learning
 from jobs.worker.ml_training.splitting import Parts, split
 from jobs.worker.tabular import Feature
 from jobs.worker.workload_context import WorkFailed, WorkloadContext
+from mimir.lib.json_types import JsonObject
 from mimir.lib.schemas.metrics import CLASSIFICATION, REGRESSION
+from mimir.lib.schemas.signature import ModelSignature, SignatureFeature
+from mimir.lib.schemas.training_report import ModelEvaluation, TrainingFacts, TrainingReport
 
 ARTIFACT, REPORT = "model.skops", "model.json"
 TEST_SIZE, SEED = 0.25, 0
@@ -25,11 +29,11 @@ TEST_SIZE, SEED = 0.25, 0
 EARLY_STOPPING_ROWS = 10_000
 
 
-def run(context: WorkloadContext) -> dict[str, Any]:
+def run(context: WorkloadContext) -> TrainingResult:
     """Return the result for `finish`: {"artifact", "report"}. Raises: WorkFailed."""
     began = time.monotonic()
     threads = limit_threads(context)
-    parameters = context.job["parameters"]
+    parameters = training_parameters(context)
     test_size, seed = (
         float(parameters.get("test_size", TEST_SIZE)),
         int(parameters.get("seed", SEED)),
@@ -57,9 +61,8 @@ def run(context: WorkloadContext) -> dict[str, Any]:
         _progress(context, 0.15, f"Training on {len(parts.train):,} rows")
         model, chosen = _fitted(context, learning, parts, seed, threads)
         _progress(context, 0.8, f"Evaluating on {len(parts.test):,} held-out rows")
-        report = _report(context, learning, parts, model, seed)
-        report["hyperparameters"] = chosen
-        report["training"] = {
+        evaluation = _evaluated(context, learning, parts, model, seed)
+        facts: TrainingFacts = {
             "train_rows": len(parts.train),
             "test_rows": len(parts.test),
             "dropped_rows": learning.unused_rows,
@@ -70,6 +73,7 @@ def run(context: WorkloadContext) -> dict[str, Any]:
             "features": len(learning.features),
             "seconds": round(time.monotonic() - began, 3),
         }
+        report: TrainingReport = {**evaluation, "hyperparameters": chosen, "training": facts}
         _progress(context, 0.95, "Saving the model")
         _deliver(context, model, report)
         log(f"it becomes the next version of model {parameters['model']} if the job succeeds")
@@ -105,11 +109,11 @@ def _without_empty(
 
 def _fitted(
     context: WorkloadContext, learning: Learning, parts: Parts, seed: int, threads: int
-) -> tuple[Any, dict[str, Any]]:
+) -> tuple[Any, JsonObject]:
     from jobs.worker.ml_training.evaluation import LEADING_SCORES, leading_metric
     from jobs.worker.ml_training.fitting import SAMPLE_ROWS, fit_watched
 
-    parameters = context.job["parameters"]
+    parameters = training_parameters(context)
     algorithm = parameters.get("algorithm", DEFAULT_ALGORITHM)
     chosen = hyperparameters_of(algorithm, learning.task, parameters.get("hyperparameters", {}))
     log(
@@ -155,13 +159,13 @@ def _cannot_stop_early(context: WorkloadContext, learning: Learning, parts: Part
     return rare
 
 
-def _report(
+def _evaluated(
     context: WorkloadContext, learning: Learning, parts: Parts, model: Any, seed: int
-) -> dict[str, Any]:
+) -> ModelEvaluation:
     from jobs.worker.ml_training.evaluation import importance, judge
     from jobs.worker.ml_training.plots import plots_of
 
-    parameters, task = context.job["parameters"], learning.task
+    parameters, task = training_parameters(context), learning.task
     metrics = judge(model, task, parts.test, parts.test_target)
     baseline = judge(_baseline(task, parts), task, parts.test, parts.test_target)
     both = [name for name in metrics if name in baseline]
@@ -193,17 +197,19 @@ def _baseline(task: str, parts: Parts) -> Any:
     return trivial.fit(parts.train, parts.train_target)
 
 
-def _signature(learning: Learning, target: str, classes: list[str]) -> dict[str, Any]:
-    signature: dict[str, Any] = {
+def _signature(learning: Learning, target: str, classes: list[str]) -> ModelSignature:
+    signature: ModelSignature = {
         "features": [_feature(feature) for feature in learning.features],
         "target": {"name": target, "type": learning.target_type},
         "task": learning.task,
     }
-    return signature | ({"classes": classes} if classes else {})
+    if classes:
+        signature["classes"] = classes
+    return signature
 
 
-def _feature(feature: Feature) -> dict[str, str]:
-    return asdict(feature)
+def _feature(feature: Feature) -> SignatureFeature:
+    return {"name": feature.name, "kind": feature.kind, "type": feature.type}
 
 
 def _libraries() -> dict[str, str]:
@@ -222,7 +228,7 @@ def _libraries() -> dict[str, str]:
     }
 
 
-def _deliver(context: WorkloadContext, model: Any, report: dict[str, Any]) -> None:
+def _deliver(context: WorkloadContext, model: Any, report: TrainingReport) -> None:
     from jobs.worker.modelfile import save_model
 
     file, about = context.data_dir / ARTIFACT, context.data_dir / REPORT

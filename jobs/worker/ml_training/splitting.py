@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.contract import FailureReason
-from jobs.worker.ml_training.columns import notice
+from jobs.worker.ml_training.columns import notice, training_parameters
 from jobs.worker.ml_training.reading import Learning
 from jobs.worker.ml_training.target import unfit
 from jobs.worker.workload_context import WorkFailed, WorkloadContext
@@ -68,7 +68,7 @@ def _split_by_time(context: WorkloadContext, learning: Learning, test_size: floa
     known, held = learning.target[train], learning.target[test]
     if len(numpy.unique(known)) < 2:
         raise unfit(
-            context.job["parameters"]["target"],
+            training_parameters(context)["target"],
             "has only one value in the earlier rows, the training set. Choose split random",
         )
     unseen = set(held.tolist()) - set(known.tolist()) if learning.task == CLASSIFICATION else set()
@@ -103,7 +103,8 @@ def _can_stratify(context: WorkloadContext, learning: Learning, test_size: float
 def _check_numbers(context: WorkloadContext, learning: Learning) -> None:
     import numpy
 
-    name, parameters = context.job["parameters"]["target"], context.job["parameters"]
+    parameters = training_parameters(context)
+    name = parameters["target"]
     distinct = len(numpy.unique(learning.target))
     if distinct == 1:
         raise unfit(

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.contract import FailureReason
-from jobs.worker.ml_training.columns import notice
+from jobs.contract.job_parameters import TrainingParameters
+from jobs.worker.ml_training.columns import notice, training_parameters
 from jobs.worker.pipelines.tables import Table, Tables
 from jobs.worker.textforms import TextFacts, describe_form, number_sql, text_facts
 from jobs.worker.workload_context import WorkFailed, WorkloadContext
@@ -79,7 +80,7 @@ def unfit(name: str, what: str) -> WorkFailed:
     return WorkFailed(FailureReason.INVALID_INPUT, f"The target {name} {what}.", column=name)
 
 
-def chosen_task(parameters: Mapping[str, Any]) -> str:
+def chosen_task(parameters: TrainingParameters) -> str:
     """Return the task that the job sets or its algorithm implies; empty for Automatic."""
     return str(
         parameters.get("task") or _TASK_OF_ALGORITHM.get(parameters.get("algorithm", ""), "")
@@ -90,7 +91,7 @@ def read_target(
     context: WorkloadContext, tables: Tables, table: Table, types: Mapping[str, str]
 ) -> Target:
     """Return the job's target. Raises: WorkFailed if it is missing or cannot be learned."""
-    parameters = context.job["parameters"]
+    parameters = training_parameters(context)
     name, task = parameters["target"], chosen_task(parameters)
     if name not in types:
         raise WorkFailed(

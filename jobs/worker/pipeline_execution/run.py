@@ -1,11 +1,10 @@
 """`pipeline_execution`: entry point. Its packages share the name of the job type."""
 
-from typing import Any
-
+from jobs.contract.protocol import PipelineResult
 from jobs.worker.pipelines.runner import run_pipeline
 from jobs.worker.workload_context import WorkloadContext
 
 
-def run(context: WorkloadContext) -> dict[str, Any]:
+def run(context: WorkloadContext) -> PipelineResult:
     """Run the pipeline; return the result for `finish`. Raises: WorkFailed."""
     return run_pipeline(context)

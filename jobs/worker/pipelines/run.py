@@ -1,8 +1,8 @@
 """`Run`: the state that the steps of one pipeline run share."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
+from jobs.contract.protocol import DatasetResult
 from jobs.worker.pipelines.tables import Tables
 from jobs.worker.workload_context import WorkloadContext
 
@@ -21,7 +21,7 @@ class Run:
     context: WorkloadContext
     tables: Tables
     readable: dict[str, list[str]]
-    outputs: list[dict[str, Any]] = field(default_factory=list)
+    outputs: list[DatasetResult] = field(default_factory=list)
     artifact_names: set[str] = field(default_factory=set)
 
 

@@ -4,16 +4,16 @@ import errno
 import importlib
 import time
 from collections.abc import Callable
-from typing import Any
 
 from jobs.contract import EventKind, FailureReason
+from jobs.contract.protocol import PipelineResult, StepResultBody
 from jobs.worker.pipelines.run import Run, dataset_artifact_name
 from jobs.worker.pipelines.tables import Tables
 from jobs.worker.workload_context import WorkFailed, WorkloadContext
 from mimir.lib.schemas.pipeline import Step, steps_in_order
 
 
-def run_pipeline(context: WorkloadContext) -> dict[str, Any]:
+def run_pipeline(context: WorkloadContext) -> PipelineResult:
     """Run the job's pipeline and return the result for `finish`: {"outputs", "steps"}.
 
     Raises: WorkFailed, with the step in its detail.
@@ -32,7 +32,7 @@ def run_pipeline(context: WorkloadContext) -> dict[str, Any]:
         if step.type.dataset_field("write") is not None
     }
     run = Run(context, tables, _readable(steps), artifact_names=reserved)
-    results: list[dict[str, Any]] = []
+    results: list[StepResultBody] = []
     for index, step in enumerate(steps):
         context.event(
             EventKind.PROGRESS,
@@ -55,7 +55,7 @@ def _readable(steps: list[Step]) -> dict[str, list[str]]:
     return tables
 
 
-def _run_step(run: Run, step: Step, index: int, steps: list[Step]) -> dict[str, Any]:
+def _run_step(run: Run, step: Step, index: int, steps: list[Step]) -> StepResultBody:
     """Run one step and report its start and its end as events. Raises: WorkFailed."""
     run.context.event(
         EventKind.STEP_STARTED, step=step.id, uses=step.uses, index=index, count=len(steps)

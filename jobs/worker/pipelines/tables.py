@@ -7,6 +7,7 @@ from typing import Any
 
 from jobs.contract import FailureReason
 from jobs.worker.workload_context import WorkFailed
+from mimir.lib.table_shapes import ColumnType
 from mimir.lib.tables import identifier, quoted
 
 MEMORY_SHARE = 0.7  # of the job's limit: the process uses more memory than DuckDB counts
@@ -81,7 +82,7 @@ class Tables:
             table.rows = int(found[0])
         return table.rows
 
-    def schema(self, step: str) -> list[dict[str, str]]:
+    def schema(self, step: str) -> list[ColumnType]:
         """Return [{"name", "type"}] of a table. Types are DuckDB's."""
         path = self.by_name[step].path
         described = (

@@ -1,7 +1,8 @@
 """Enums and limits shared by the orchestrator, the launchers and the worker.
 
-Pure: no Django, no I/O. `docs/reference/worker-protocol.md` specifies the HTTP protocol that
-transfers them.
+Pure: no Django, no I/O. `protocol` has the bodies of the worker protocol, which
+`docs/reference/worker-protocol.md` specifies; `job_parameters` the parameters of each job type.
+The worker's image has this package: it imports only `mimir.lib`.
 """
 
 from enum import StrEnum
