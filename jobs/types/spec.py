@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 from jobs.contract import Priority
 from jobs.core.resources import Profile
 from mimir.lib.schemas.field_errors import FieldError
+from mimir.lib.schemas.schema_types import JsonSchema
 
 Kind = Literal["dataset", "model", "pipeline", "twin"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -36,7 +37,7 @@ class JobTypeSpec:
     producer_title: str = ""  # title of all runs with the same result, if not `job_title`
     subject: Kind | None  # parameter with the name of the job's subject, for that object's page
     output: str | None  # parameter with the name of the object that gets a new version
-    parameters: dict[str, Any]
+    parameters: JsonSchema
     check: Callable[[Mapping[str, Any]], list[FieldError]] = _no_faults
     profile: Profile  # resources without a request and without RESOURCE_PROFILES
     default_priority: Priority

@@ -9,7 +9,7 @@ from rest_framework import serializers
 NOT_BLANK = r"[^\s\u001c-\u001f\u0085]"
 
 
-def without_nul() -> dict[str, Any]:
+def without_nul() -> dict[str, object]:
     """Return the schema with the rule that a text contains no NUL character.
 
     The rule is beside `pattern`, which other rules use, and is cheap for generators of test data.
@@ -56,7 +56,7 @@ def _is_free_text(field: Any) -> bool:
     )
 
 
-def _text_rules(field: Any) -> dict[str, Any]:
+def _text_rules(field: Any) -> dict[str, object]:
     if field.allow_blank:
         return without_nul()
     return {

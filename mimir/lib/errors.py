@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, TypedDict
 
 MESSAGE_CHARS_MAX = 2000
 DETAIL_ENTRIES_MAX, DETAIL_KEY_CHARS_MAX, DETAIL_TEXT_CHARS_MAX, DETAIL_DEPTH_MAX = (
@@ -39,6 +39,14 @@ def _bounded(value: Any, depth: int) -> Any:
     return value
 
 
+class ErrorBody(TypedDict):
+    """Body of an error response."""
+
+    code: str
+    message: str
+    detail: dict[str, object]
+
+
 class MimirError(Exception):
     """An error that tells the caller what to do.
 
@@ -54,7 +62,7 @@ class MimirError(Exception):
         message: str,
         *,
         code: str | None = None,
-        detail: Mapping[str, Any] | None = None,
+        detail: Mapping[str, object] | None = None,
         status: int | None = None,
         retry_after_seconds: float | None = None,
     ) -> None:
@@ -65,7 +73,7 @@ class MimirError(Exception):
         self.status = status or type(self).status
         self.retry_after_seconds = retry_after_seconds
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> ErrorBody:
         """Return the response body `{"code", "message", "detail"}`, at most about 100 KB."""
         return {
             "code": self.code,

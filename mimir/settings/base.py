@@ -2,7 +2,6 @@
 
 import ipaddress
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from mimir.env import Env
@@ -11,7 +10,7 @@ from mimir.lib.logging import logging_config
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 
-def common(env: Env) -> dict[str, Any]:
+def common(env: Env) -> dict[str, object]:
     """Return the settings that both roles have, by name."""
     public = urlsplit(env.public_url)
     origin = f"{public.scheme}://{public.netloc}"

@@ -1,11 +1,13 @@
 """Request and response bodies of pipelines and their versions."""
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from rest_framework import serializers
 
 from mimir.api.fields import ObjectField, PatternField
+from mimir.lib.schemas.schema_types import JsonSchema
 from mimir.lib.schemas.steptype import Makes
 from projects.core.names import NAME_PATTERN, NAME_RULE
 from projects.models import (
@@ -137,8 +139,8 @@ class StepTypeBody(TypedDict):
     name: str
     title: str
     help: str
-    fields: dict[str, Any]
-    example: dict[str, Any]
+    fields: JsonSchema
+    example: Mapping[str, object]
     makes: str
 
 

@@ -14,6 +14,7 @@ from mimir.frontend.pages.submit.present import preselected, refusals
 from mimir.frontend.schema_form import Choice, Field, Kind, Offers
 from mimir.lib import sample
 from mimir.lib.schemas.hyperparameters import HYPERPARAMETERS
+from mimir.lib.schemas.schema_types import JsonSchema
 
 COLUMNS = [
     {"name": "rides", "type": "BIGINT"},
@@ -185,7 +186,7 @@ def test_a_request_put_into_the_form_and_read_back_is_the_same_but_for_defaults(
     assert request_schema.body_of(request_["type"], texts) == {**request_, "parameters": parameters}
 
 
-def _value(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
+def _value(schema: JsonSchema) -> st.SearchStrategy[Any]:
     if "anyOf" in schema:
         return st.sampled_from([*schema["x-choices"], None]) | st.floats(0.01, 1.0)
     if "enum" in schema:
@@ -194,7 +195,9 @@ def _value(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
         return st.booleans()
     low, high = schema["minimum"], schema["maximum"]
     none = st.none() if "null" in schema["type"] else st.nothing()
-    return (st.floats(low, high) if schema["type"] == "number" else st.integers(low, high)) | none
+    return (
+        st.floats(low, high) if schema["type"] == "number" else st.integers(int(low), int(high))
+    ) | none
 
 
 @given(data=st.data())

@@ -3,6 +3,7 @@
 import datetime as dt
 import types
 import typing
+from collections.abc import Mapping
 from typing import Any, NotRequired, Required, get_args, get_origin
 from uuid import UUID
 
@@ -90,7 +91,7 @@ def _agrees(hint: Any, field: Any) -> bool:
             hint.__name__.removesuffix("Body") == type(field).__name__.removesuffix("Shape")
         )
     if isinstance(field, serializers.DictField):
-        return get_origin(hint) is dict
+        return get_origin(hint) in (dict, Mapping) or typing.is_typeddict(hint)
     for kind, accepted in _PLAIN.items():
         if isinstance(field, kind):
             return hint in accepted

@@ -1,14 +1,13 @@
 """Hyperparameters of each algorithm, with names, meanings and defaults of scikit-learn 1.9."""
 
-from typing import Any
+from mimir.lib.schemas.schema_types import JsonSchema
 
 
 def _whole(
     title: str, low: int, high: int, default: int | None, description: str, *, none: bool = False
-) -> dict[str, Any]:
-    kind: Any = ["integer", "null"] if none else "integer"
+) -> JsonSchema:
     return {
-        "type": kind,
+        "type": ["integer", "null"] if none else "integer",
         "title": title,
         "minimum": low,
         "maximum": high,
@@ -17,9 +16,7 @@ def _whole(
     }
 
 
-def _number(
-    title: str, low: float, high: float, default: float, description: str
-) -> dict[str, Any]:
+def _number(title: str, low: float, high: float, default: float, description: str) -> JsonSchema:
     return {
         "type": "number",
         "title": title,
@@ -30,7 +27,7 @@ def _number(
     }
 
 
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
+def _object(properties: dict[str, JsonSchema]) -> JsonSchema:
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
@@ -49,7 +46,8 @@ LINEAR = _object(
     }
 )
 
-# sklearn.linear_model.LogisticRegression; max_iter is higher than scikit-learn's, so that scaled data converges
+# sklearn.linear_model.LogisticRegression. max_iter is higher than in scikit-learn: scaled data needs
+# more iterations to converge.
 LOGISTIC = _object(
     {
         "C": _number(
@@ -92,7 +90,8 @@ RANDOM_FOREST = _object(
             ],
             "title": "Features at a split",
             "default": None,
-            "description": "Number of features to consider at each split. null: sqrt for classification, 1.0 (all) for regression.",
+            "description": "Number of features to consider at each split. null: sqrt for"
+            " classification, 1.0 (all) for regression.",
             "x-rule": "sqrt, log2, a share of the features from 0.001 to 1, or null",
             "x-choices": ["sqrt", "log2", 0.25, 0.5, 0.75, 1.0],
             "x-null": "Automatic: sqrt for classification, all for regression",
@@ -125,7 +124,7 @@ HIST_GRADIENT_BOOSTING = _object(
     }
 )
 
-HYPERPARAMETERS: dict[str, dict[str, Any]] = {
+HYPERPARAMETERS: dict[str, JsonSchema] = {
     "hist_gradient_boosting": HIST_GRADIENT_BOOSTING,
     "random_forest": RANDOM_FOREST,
     "linear": LINEAR,

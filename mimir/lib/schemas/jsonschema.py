@@ -5,12 +5,13 @@ written here. The library is imported at the first call: a process that only sho
 load it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import islice
 from typing import Any
 
 from mimir.lib.schemas.field_errors import FieldError
+from mimir.lib.schemas.schema_types import JsonSchema
 
 _TYPE_NAMES = {
     "string": "text",
@@ -26,7 +27,7 @@ _UNKNOWN_NAMES_MAX = 20  # in the faults of one object
 _ERRORS_MAX = 100  # of one check: each holds a message and a path
 
 
-def check(schema: dict[str, Any], value: Any, path: str) -> list[FieldError]:
+def check(schema: JsonSchema, value: object, path: str) -> list[FieldError]:
     """Return the faults of `value`, at most one for each path. Paths begin with `path`.
 
     `x-rule` in a schema replaces the generated description of what is allowed.
@@ -43,7 +44,7 @@ def check(schema: dict[str, Any], value: Any, path: str) -> list[FieldError]:
 _validators: dict[int, Any] = {}
 
 
-def _validator(schema: dict[str, Any]) -> Any:
+def _validator(schema: JsonSchema) -> Any:
     if id(schema) not in _validators:
         _validators[id(schema)] = _validator_class()(schema)
     return _validators[id(schema)]
@@ -100,23 +101,23 @@ def _message(error: Any, rule: str, allowed: Any) -> str:
     return f"is not valid: {error.message[:200]}"
 
 
-def _allowed(schema: dict[str, Any]) -> str:
+def _allowed(schema: JsonSchema) -> str:
     """Describe what a schema allows: `a whole number from 1 to 50`."""
     if rule := schema.get("x-rule"):
         return str(rule)
     if "enum" in schema:
         return f"one of {_enumerated(schema['enum'])}"
-    types = schema.get("type", "any value")
-    types = types if isinstance(types, list) else [types]
+    kind = schema.get("type", "any value")
+    types = kind if isinstance(kind, list) else [kind]
     names = " or ".join(_TYPE_NAMES.get(str(name), str(name)) for name in types)
     return f"{names}{_bounds(schema)}"
 
 
-def _enumerated(allowed: list[Any]) -> str:
+def _enumerated(allowed: Sequence[object]) -> str:
     return ", ".join("null" if item is None else str(item) for item in allowed)
 
 
-def _bounds(schema: dict[str, Any]) -> str:
+def _bounds(schema: JsonSchema) -> str:
     if "minLength" in schema or "maxLength" in schema:
         longest = schema.get("maxLength", "any number of")
         return f" of {schema.get('minLength', 0)} to {longest} characters"
@@ -133,12 +134,12 @@ def _bounds(schema: dict[str, Any]) -> str:
     return f" of at most {high}" if high is not None else ""
 
 
-def _is_not(value: Any) -> str:
+def _is_not(value: object) -> str:
     """`: "abc" is not`; empty for lists, objects and null."""
     return f": {_shown(value)} is not" if isinstance(value, str | int | float | bool) else ""
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     text = f'"{text}"' if isinstance(value, str) else text
     return text if len(text) <= _SHOWN_CHARACTERS_MAX else text[:_SHOWN_CHARACTERS_MAX] + "…"

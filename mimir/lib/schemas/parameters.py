@@ -12,16 +12,19 @@ Keywords for forms beside it:
 - `x-none`: label of the empty choice; `x-rule`: error message for a value that does not fit
 """
 
-from typing import Any
+from mimir.lib.schemas.schema_types import JsonSchema
 
-NAME_RULE = "a name of 1 to 200 letters, digits, dots, dashes and underscores, beginning with a letter or a digit"
+NAME_RULE = (
+    "a name of 1 to 200 letters, digits, dots, dashes and underscores,"
+    " beginning with a letter or a digit"
+)
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,199}\Z"
-COLUMN: dict[str, Any] = {
+COLUMN: JsonSchema = {
     "type": "string",
     "pattern": r"^[^\x00]{1,1000}\Z",
     "x-rule": "the name of a column",
 }
-VERSION: dict[str, Any] = {
+VERSION: JsonSchema = {
     "type": "integer",
     "title": "Version",
     "minimum": 1,
@@ -32,20 +35,22 @@ VERSION: dict[str, Any] = {
 }
 
 
-def existing_name(kind: str, title: str, description: str = "") -> dict[str, Any]:
+def existing_name(kind: str, title: str, description: str = "") -> JsonSchema:
     """Return the schema of a name that must exist in the project."""
     rule = f"the name of a {kind} of this project"
-    found = {
+    schema: JsonSchema = {
         "type": "string",
         "title": title,
         "format": kind,
         "pattern": r"^[^\x00]{1,200}\Z",
         "x-rule": rule,
     }
-    return found | ({"description": description} if description else {})
+    if description:
+        schema["description"] = description
+    return schema
 
 
-def new_name(title: str, description: str) -> dict[str, Any]:
+def new_name(title: str, description: str) -> JsonSchema:
     """Return the schema of a name under which the job writes a version."""
     return {
         "type": "string",
@@ -56,7 +61,7 @@ def new_name(title: str, description: str) -> dict[str, Any]:
     }
 
 
-def object_schema(required: tuple[str, ...], properties: dict[str, Any]) -> dict[str, Any]:
+def object_schema(required: tuple[str, ...], properties: dict[str, JsonSchema]) -> JsonSchema:
     """Return the schema of an object without other properties."""
     return {
         "type": "object",

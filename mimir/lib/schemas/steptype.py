@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from mimir.lib.json_types import JsonObject
 from mimir.lib.schemas.field_errors import FieldError
+from mimir.lib.schemas.schema_types import JsonSchema
 
 TABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,62}\Z"
 TABLE_RULE = "1 to 63 letters, digits and underscores, not beginning with a digit"
@@ -61,8 +63,8 @@ class StepType:
     title: str
     help: str
     position: int
-    fields: dict[str, Any]
-    example: dict[str, Any]
+    fields: JsonSchema
+    example: JsonObject
     makes: Makes
     columns: Columns
     check: OptionsCheck = _no_further_rules
@@ -70,10 +72,9 @@ class StepType:
     unchecked: str = ""
 
     @property
-    def properties(self) -> dict[str, dict[str, Any]]:
+    def properties(self) -> dict[str, JsonSchema]:
         """The schema of each field, by name."""
-        properties: dict[str, dict[str, Any]] = self.fields["properties"]
-        return properties
+        return self.fields["properties"]
 
     def names(self, format_name: str, **keywords: str) -> tuple[str, ...]:
         """Names of the fields with this `format` and these further keywords."""
@@ -95,9 +96,7 @@ class StepType:
         return tuple(table for name in self.names("new-tables") for table in options.get(name, ()))
 
 
-def fields(
-    properties: dict[str, dict[str, Any]], *, required: tuple[str, ...] = ()
-) -> dict[str, Any]:
+def fields(properties: dict[str, JsonSchema], *, required: tuple[str, ...] = ()) -> JsonSchema:
     """The JSON Schema of a step's `with`: these properties and no others."""
     return {
         "type": "object",

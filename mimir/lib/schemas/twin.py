@@ -18,23 +18,24 @@ from typing import Any
 from mimir.lib.json_values import is_storable
 from mimir.lib.schemas import jsonschema
 from mimir.lib.schemas.field_errors import FieldError
+from mimir.lib.schemas.schema_types import JsonSchema
 
 TYPES_MAX, FIELDS_MAX = 100, 500
 TEXT_CHARACTERS_MAX = 10_000  # characters of one value
 KEY_CHARACTERS_MAX = 500
-_NAME = {
+_NAME: JsonSchema = {
     "type": "string",
     "pattern": r"^[A-Za-z_][A-Za-z0-9_]{0,99}\Z",
     "x-rule": "a name of 1 to 100 letters, digits and underscores, not beginning with a digit",
 }
-_TITLE = {
+_TITLE: JsonSchema = {
     "type": "string",
     "pattern": r"^[^\x00]{0,200}\Z",
     "x-rule": "text of at most 200 characters",
 }
 VALUE_TYPES = ("number", "integer", "string", "boolean", "date", "datetime")
 
-DEFINITION: dict[str, Any] = {
+DEFINITION: JsonSchema = {
     "type": "object",
     "required": ["types"],
     "additionalProperties": False,
@@ -56,7 +57,8 @@ DEFINITION: dict[str, Any] = {
                         "required": ["name"],
                         "additionalProperties": False,
                         "properties": {"name": _NAME, "title": _TITLE},
-                        "description": "The name of an entity for users. An update says which column has the keys.",
+                        "description": "The name of an entity for users. An update says which"
+                        " column has the keys.",
                     },
                     "properties": {
                         "type": "array",
