@@ -5,7 +5,6 @@ import shutil
 import time
 from functools import cache
 from importlib import metadata
-from typing import Any
 
 from django.db import connection
 
@@ -74,7 +73,7 @@ def _disk() -> tuple[int | None, int | None]:
 @cache
 def versions() -> dict[str, str]:
     """Return the versions of Mimir, Python and the libraries of this process."""
-    found: dict[str, Any] = {"mimir": VERSION, "python": platform.python_version()}
+    found: dict[str, str] = {"mimir": VERSION, "python": platform.python_version()}
     for name in LIBRARIES:
         try:
             found[name] = metadata.version(name)

@@ -7,6 +7,7 @@ import datetime as dt
 from typing import Any, TypedDict
 from uuid import UUID
 
+from mimir.lib.json_types import JsonObject
 from projects.datasets.shapes import VersionRefBody
 
 
@@ -37,7 +38,7 @@ class EntityBody(TypedDict):
     key: str
     status: str
     changed_revision: int
-    values: dict[str, Any]
+    values: JsonObject
     overlay: list[str]
 
 
@@ -115,8 +116,8 @@ class EntityStateBody(TypedDict):
     type: str
     key: str
     status: str
-    reported: dict[str, Any]
-    overlay: dict[str, Any]
+    reported: JsonObject
+    overlay: JsonObject
 
 
 class FieldChangeBody(TypedDict):

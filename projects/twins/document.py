@@ -8,11 +8,12 @@ import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO
 from uuid import UUID
 
 from django.db import transaction
 
+from mimir.lib.json_types import JsonObject
 from projects.models import Entity, EntityStatus, Twin, TwinDefinition
 from projects.storage import artifacts
 
@@ -49,7 +50,7 @@ def twin_state_document(*, twin_id: UUID, type: str) -> StateDocument:
     return StateDocument(file, size, digest.hexdigest())
 
 
-def _lines(twin_id: UUID, type: str) -> Iterator[dict[str, Any]]:
+def _lines(twin_id: UUID, type: str) -> Iterator[JsonObject]:
     twin = Twin.objects.select_for_update(of=("self",), no_key=True).get(id=twin_id)
     definition = TwinDefinition.objects.get(twin=twin, number=twin.definition_number).definition
     yield {"revision": twin.base_revision, "definition": definition, "type": type}

@@ -1,11 +1,12 @@
 """Manual values of operators. They override reported values, and no update overwrites them."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 
 from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.errors import Invalid, NotFound
+from mimir.lib.json_types import JsonObject
 from mimir.lib.schemas.twin import BadValue, checked_value, entity_type, fields_of
 from projects.core.access import demand_active
 from projects.models import Entity, EntityStatus, RevisionKind, Twin, TwinDefinition
@@ -27,7 +28,7 @@ def overlay_edit(
     twin: Twin,
     type: str,
     key: str,
-    values: dict[str, Any],
+    values: JsonObject,
     note: str = "",
     user: "User",
     etags: Preconditions | None = None,
@@ -62,11 +63,11 @@ def overlay_edit(
     return entity
 
 
-def _checked(twin: Twin, type: str, values: dict[str, Any]) -> dict[str, Any]:
+def _checked(twin: Twin, type: str, values: JsonObject) -> JsonObject:
     definition = TwinDefinition.objects.get(twin=twin, number=twin.definition_number).definition
     kind = entity_type(definition, type)
     fields = fields_of(kind) if kind else {}
-    checked: dict[str, Any] = {}
+    checked: JsonObject = {}
     faults: dict[str, str] = {}
     for name, value in values.items():
         if name not in fields:

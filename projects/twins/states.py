@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet
 
+from mimir.lib.json_types import JsonObject
 from projects.models import Change, ChangeLayer, Entity, EntityStatus, Twin
 
 
@@ -18,8 +19,8 @@ class EntityState:
     """One entity at a revision: {property: value} in each layer."""
 
     status: str
-    reported: dict[str, Any] = field(default_factory=dict)
-    overlay: dict[str, Any] = field(default_factory=dict)
+    reported: JsonObject = field(default_factory=dict)
+    overlay: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

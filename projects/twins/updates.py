@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
 from mimir.lib.errors import Conflict, Invalid
+from mimir.lib.json_types import JsonObject
 from projects.models import DatasetVersion, Entity, EntityStatus, RevisionKind, TwinRevision
 from projects.twins.revision import Draft, twin_lock
 
@@ -30,7 +31,7 @@ class EntityReport:
     """Changes of one entity: values by property (None removes the value), or its status."""
 
     key: str
-    values: dict[str, Any]
+    values: JsonObject
     status: EntityStatus = EntityStatus.PRESENT
 
 
