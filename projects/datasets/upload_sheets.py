@@ -12,6 +12,7 @@ from projects.core.connection import connection_release
 from projects.core.names import check_name
 from projects.datasets.upload_storage import (
     NewVersion,
+    VersionFields,
     file_facts,
     reading_facts,
     table_facts,
@@ -71,7 +72,11 @@ def upload_accept_sheets(
     new_versions = []
     for index, (one, reading) in enumerate(zip(datasets, found, strict=True)):
         copy, table = stored[index]
-        facts = {**reading_facts(reading), **file_facts(copy or upload), **table_facts(table)}
+        facts: VersionFields = {
+            **reading_facts(reading),
+            **file_facts(copy or upload),
+            **table_facts(table),
+        }
         new_versions.append(NewVersion(one.name, uuid7() if index else upload.id, facts))
     discard = [one for pair in stored for one in pair]
     return versions_commit(

@@ -3,13 +3,15 @@
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 from uuid import UUID
 
 from django.db import transaction
 
 from mimir.lib.errors import Conflict, MimirError
 from mimir.lib.ids import uuid7
+from mimir.lib.json_types import JsonObject
+from mimir.lib.table_shapes import ColumnInfo, WarningInfo
 from projects.core.access import demand_active
 from projects.datasets.write import version_create
 from projects.models import DatasetVersion, Project, StagedUpload, VersionSource
@@ -20,13 +22,44 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
+class ReadingFields(TypedDict):
+    """Fields of a version that describe how its file was read."""
+
+    format: str
+    packing: NotRequired[str]
+    schema: list[ColumnInfo]
+    row_count: int
+    reading: JsonObject
+    warnings: list[WarningInfo]
+
+
+class FileFields(TypedDict):
+    """Fields of a version that describe its uploaded file."""
+
+    size_bytes: int
+    sha256: str
+    storage_key: str
+
+
+class TableFields(TypedDict, total=False):
+    """Fields of a version that describe its table; none without a table."""
+
+    table_key: str
+    table_size_bytes: int
+    table_sha256: str
+
+
+class VersionFields(ReadingFields, FileFields, TableFields):
+    """Fields of a version that is stored."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewVersion:
     """A version that is stored and has no number yet. `facts` are its fields."""
 
     name: str
     id: UUID
-    facts: dict[str, Any]
+    facts: VersionFields
 
 
 @contextlib.contextmanager
@@ -60,7 +93,7 @@ def table_save(
         raise
 
 
-def reading_facts(found: runner.ReadFile) -> dict[str, Any]:
+def reading_facts(found: runner.ReadFile) -> ReadingFields:
     """Return the fields of a version that describe how its file was read."""
     return {
         "format": found.format,
@@ -72,13 +105,13 @@ def reading_facts(found: runner.ReadFile) -> dict[str, Any]:
     }
 
 
-def file_facts(file: artifacts.Stored | StagedUpload) -> dict[str, Any]:
+def file_facts(file: artifacts.Stored | StagedUpload) -> FileFields:
     """Return the fields of a version that describe its uploaded file."""
     key = file.storage_key if isinstance(file, StagedUpload) else file.key
     return {"size_bytes": file.size_bytes, "sha256": file.sha256, "storage_key": key}
 
 
-def table_facts(table: artifacts.Stored | None) -> dict[str, Any]:
+def table_facts(table: artifacts.Stored | None) -> TableFields:
     """Return the fields of a version that describe its table."""
     if table is None:
         return {}

@@ -20,6 +20,7 @@ from projects.core.names import check_name
 from projects.datasets.read import dataset_version_get, dataset_version_table
 from projects.datasets.upload_storage import (
     NewVersion,
+    ReadingFields,
     file_facts,
     reading_facts,
     table_facts,
@@ -229,14 +230,14 @@ def upload_append(
             with whole.open("rb") as file:
                 stored = artifacts.put(artifacts.object_key(project.id, uuid7()), file)
     warnings = [_rows_added(to, rows - found.row_count, found.row_count), *found.warnings]
-    facts = {
+    facts: ReadingFields = {
         "format": DataFormat.PARQUET,
         "schema": base.schema,
         "row_count": rows,
         "reading": found.options,
         "warnings": warnings,
     }
-    new_version = NewVersion(name, upload.id, {**facts, **file_facts(stored)})
+    new_version = NewVersion(name, upload.id, {**facts, **file_facts(stored), **table_facts(None)})
     versions = versions_commit(
         project,
         [new_version],

@@ -7,6 +7,9 @@ from uuid import UUID
 
 from rest_framework import serializers
 
+from mimir.lib.json_types import JsonObject
+from mimir.lib.schemas.signature import ModelSignature
+from mimir.lib.schemas.training_report import ModelPlots, TrainingFacts
 from projects.datasets.shapes import VersionRef, VersionRefBody, version_ref
 from projects.models import (
     ModelVersion,
@@ -101,10 +104,10 @@ class ModelVersionDetailBody(ModelVersionBody):
     """A version of a model with all details."""
 
     name: str
-    hyperparameters: dict[str, Any]
-    signature: dict[str, Any]
-    plots: dict[str, Any]
-    training: dict[str, Any]
+    hyperparameters: JsonObject
+    signature: ModelSignature
+    plots: ModelPlots
+    training: TrainingFacts
     libraries: dict[str, str]
     importance: list[ImportanceBody]
 
@@ -127,6 +130,12 @@ def model_version(row: ModelVersion, origins: Mapping[UUID, UUID]) -> ModelVersi
     }
 
 
+def _without_importance(plots: ModelPlots) -> ModelPlots:
+    shown = plots.copy()
+    shown.pop("importance", None)
+    return shown
+
+
 def model_version_detail(row: ModelVersion, origins: Mapping[UUID, UUID]) -> ModelVersionDetailBody:
     """Return a version with all details. Feature importance is stored among the plots."""
     return {
@@ -134,7 +143,7 @@ def model_version_detail(row: ModelVersion, origins: Mapping[UUID, UUID]) -> Mod
         "name": row.model.name,
         "hyperparameters": row.hyperparameters,
         "signature": row.signature,
-        "plots": {name: plot for name, plot in row.plots.items() if name != "importance"},
+        "plots": _without_importance(row.plots),
         "training": row.training,
         "libraries": row.libraries,
         "importance": row.plots.get("importance", []),

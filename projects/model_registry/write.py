@@ -1,10 +1,11 @@
 """Record trained models from the results of jobs."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 
 from mimir.lib.ids import uuid7
+from mimir.lib.schemas.training_report import TrainingReport
 from projects.core.names import check_name
 from projects.models import DatasetVersion, Model, ModelVersion, Project
 
@@ -20,7 +21,7 @@ def model_version_from_job(
     size_bytes: int,
     sha256: str,
     training_data: DatasetVersion,
-    report: dict[str, Any],
+    report: TrainingReport,
     user: "User | None",
 ) -> ModelVersion:
     """Create the next version of model `name` from a job's artifact, in the caller's transaction.

@@ -13,6 +13,7 @@ from typing import Any
 
 from mimir.lib.schemas.field_errors import FieldError
 from mimir.lib.schemas.pipeline import Step, steps_in_order
+from mimir.lib.schemas.pipeline_types import PipelineDefinition
 from mimir.lib.schemas.sqlparser import without_end
 from mimir.lib.schemas.steptype import Columns
 from mimir.lib.tables import identifier
@@ -66,7 +67,7 @@ class _Tables:
 
 
 def bind(
-    definition: dict[str, Any],
+    definition: PipelineDefinition,
     reads: Mapping[str, ReadReference],
     writes: Mapping[str, int],
     note_place: Callable[[str], None],

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mimir.lib.schemas.field_errors import FieldError
+from mimir.lib.schemas.pipeline_types import StepGraph
 from mimir.lib.schemas.sqlguard import definition_complaints
 from projects.parsing.cache import ExpiringCache
 from projects.parsing.child_process import End, Limits, Outcome, run_child
 from projects.parsing.messages import (
     DefinitionRequest,
     DefinitionResult,
-    GraphInfo,
     ReadReference,
     StepCheck,
     empty_graph,
@@ -52,7 +52,7 @@ class Checked:
     faults: tuple[FieldError, ...]
     data_faults: tuple[FieldError, ...] = ()
     steps: tuple[StepCheck, ...] = ()
-    graph: GraphInfo = field(default_factory=empty_graph)
+    graph: StepGraph = field(default_factory=empty_graph)
 
 
 def check(

@@ -1,14 +1,14 @@
 """Check of a pipeline definition in the parsing child, which parses and binds its SQL."""
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from mimir.lib.schemas.field_errors import FieldError
 from mimir.lib.schemas.pipeline import check_definition, graph
 from mimir.lib.schemas.sqlparser import BadQuery, parse_query
 from mimir.lib.schemas.steps import queries
 from projects.parsing.binding import bind
-from projects.parsing.messages import DefinitionRequest, DefinitionResult, FaultInfo, GraphInfo
+from projects.parsing.messages import DefinitionRequest, DefinitionResult, FaultInfo
 
 
 def checked(scratch: Path, request: DefinitionRequest) -> DefinitionResult:
@@ -33,7 +33,7 @@ def checked(scratch: Path, request: DefinitionRequest) -> DefinitionResult:
         "faults": [],
         "data_faults": [_fault(fault) for fault in bound.faults],
         "steps": bound.steps,
-        "graph": cast("GraphInfo", graph(definition)),
+        "graph": graph(definition),
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict
 
 from mimir.lib.json_types import JsonObject
+from mimir.lib.schemas.pipeline_types import StepGraph
 from mimir.lib.table_shapes import Choices, ColumnInfo, ColumnType, SheetChoice, WarningInfo
 
 Options = Mapping[str, Any]  # reading options as JSON, see `mimir.lib.reading.options`
@@ -190,14 +191,7 @@ class FaultInfo(TypedDict):
     detail: str
 
 
-class GraphInfo(TypedDict):
-    """The graph of a definition: nodes {"id", "uses"} and edges [from, to]."""
-
-    nodes: list[dict[str, str]]
-    edges: list[list[str]]
-
-
-def empty_graph() -> GraphInfo:
+def empty_graph() -> StepGraph:
     """Return a graph without nodes."""
     return {"nodes": [], "edges": []}
 
@@ -208,7 +202,7 @@ class DefinitionResult(TypedDict):
     faults: list[FaultInfo]
     data_faults: list[FaultInfo]
     steps: list[StepCheck]
-    graph: GraphInfo
+    graph: StepGraph
 
 
 class Answer(TypedDict, total=False):

@@ -10,6 +10,7 @@ from django.db import transaction
 from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.errors import Invalid, TooLarge
 from mimir.lib.schemas.field_errors import FieldError
+from mimir.lib.schemas.pipeline_types import StepGraph
 from mimir.lib.schemas.steps import STEP_TYPES
 from mimir.lib.schemas.steptype import Columns
 from projects.core.access import demand_active
@@ -17,7 +18,7 @@ from projects.core.connection import connection_release
 from projects.core.names import check_name
 from projects.models import Pipeline, PipelineVersion, Project
 from projects.parsing import definition_check
-from projects.parsing.messages import GraphInfo, StepCheck, empty_graph
+from projects.parsing.messages import StepCheck, empty_graph
 from projects.parsing.slots import Owner
 from projects.pipelines.definition_data import definition_data
 from projects.storage import artifacts
@@ -39,7 +40,7 @@ class PipelineCheck:
     faults: list[FieldError]
     data_faults: list[FieldError] = field(default_factory=list)
     steps: list[StepCheck] = field(default_factory=list)
-    graph: GraphInfo = field(default_factory=empty_graph)
+    graph: StepGraph = field(default_factory=empty_graph)
     summary: str = ""
 
 

@@ -96,7 +96,7 @@ def test_sql_that_does_not_fit_its_tables_is_an_error_at_its_step(
     query: str, said: list[str]
 ) -> None:
     """As the child binds it."""
-    definition = {"steps": [READ, _sql(query)]}
+    definition: Any = {"steps": [READ, _sql(query)]}
     assert check_definition(definition) == []
     reads: Any = {"weather": {"dataset": "weather", "version": 1, "columns": WEATHER}}
     found = binding.bind(definition, reads, {}, lambda _path: None)

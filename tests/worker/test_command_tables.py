@@ -210,7 +210,7 @@ def test_bad_declarations_are_refused_at_their_field(
 
 
 def test_the_graph_leads_from_the_command_to_what_reads_its_tables() -> None:
-    steps = [_command("x", "good", identifier="sort"), _write("good")]
+    steps: Any = [_command("x", "good", identifier="sort"), _write("good")]
     assert graph({"steps": steps})["edges"] == [["sort", "w"]]
 
 

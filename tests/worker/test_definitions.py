@@ -197,7 +197,7 @@ def test_steps_run_after_what_they_need_and_otherwise_as_they_stand() -> None:
         _step("command", "all", argv=["x"]),
         {**WRITE, "with": {"dataset": "out", "from": "joined"}},
     ]
-    definition = {"steps": steps}
+    definition: Any = {"steps": steps}
     assert check_definition(definition) == []
     assert [step.id for step in steps_in_order(definition)] == [
         "a",

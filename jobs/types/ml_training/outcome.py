@@ -68,7 +68,7 @@ def apply(job: Job, attempt: Attempt, prepared: TrainedModel) -> JobResult:
             size_bytes=artifact.size_bytes,
             sha256=artifact.sha256,
             training_data=DatasetVersion.objects.get(id=UUID(row["id"])),
-            report=dict(report),
+            report=report,
             user=job.created_by,
         )
     except MimirError as error:

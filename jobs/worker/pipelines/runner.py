@@ -4,6 +4,7 @@ import errno
 import importlib
 import time
 from collections.abc import Callable
+from typing import cast
 
 from jobs.contract import EventKind, FailureReason
 from jobs.contract.protocol import PipelineResult, StepResultBody
@@ -11,6 +12,7 @@ from jobs.worker.pipelines.run import Run, dataset_artifact_name
 from jobs.worker.pipelines.tables import Tables
 from jobs.worker.workload_context import WorkFailed, WorkloadContext
 from mimir.lib.schemas.pipeline import Step, steps_in_order
+from mimir.lib.schemas.pipeline_types import PipelineDefinition
 
 
 def run_pipeline(context: WorkloadContext) -> PipelineResult:
@@ -19,7 +21,7 @@ def run_pipeline(context: WorkloadContext) -> PipelineResult:
     Raises: WorkFailed, with the step in its detail.
     """
     definition = next(item["definition"] for item in context.inputs if item["kind"] == "pipeline")
-    steps = steps_in_order(definition)
+    steps = steps_in_order(cast("PipelineDefinition", definition))  # checked at submit
     tables = Tables(
         context.data_dir / "tables",
         memory_bytes=context.limits["memory_bytes"],

@@ -14,6 +14,7 @@ from typing import Any
 
 from mimir.lib.schemas import jsonschema
 from mimir.lib.schemas.field_errors import FieldError
+from mimir.lib.schemas.pipeline_types import PipelineDefinition, PipelineStep, StepGraph
 from mimir.lib.schemas.sqlparser import BadQuery, parse_query
 from mimir.lib.schemas.steps import STEP_TYPES
 from mimir.lib.schemas.steptype import TABLE_PATTERN, TABLE_RULE, Makes, StepType
@@ -69,7 +70,7 @@ def check_definition(definition: Any) -> list[FieldError]:
     return faults or _cycles(steps)
 
 
-def steps_in_order(definition: dict[str, Any]) -> list[Step]:
+def steps_in_order(definition: PipelineDefinition) -> list[Step]:
     """Steps of a checked definition, each after its dependencies, else in the order of the list."""
     waiting = _steps(definition["steps"])
     done: set[str] = set()
@@ -82,11 +83,8 @@ def steps_in_order(definition: dict[str, Any]) -> list[Step]:
     return ordered
 
 
-def graph(definition: dict[str, Any]) -> dict[str, Any]:
-    """The graph of a checked definition: {"nodes": [{"id", "uses"}], "edges": [[from, to]]}.
-
-    Nodes are in the order of the run.
-    """
+def graph(definition: PipelineDefinition) -> StepGraph:
+    """The graph of a checked definition. Nodes are in the order of the run."""
     ordered = steps_in_order(definition)
     return {
         "nodes": [{"id": step.id, "uses": step.uses} for step in ordered],
@@ -131,7 +129,7 @@ def _option_faults(step_type: StepType, options: Any, path: str) -> Iterator[Fie
             yield FieldError(f"{path}.{name}", str(error), error.detail)
 
 
-def _duplicates(steps: list[dict[str, Any]]) -> Iterator[FieldError]:
+def _duplicates(steps: list[PipelineStep]) -> Iterator[FieldError]:
     """Faults of ids, table names and written datasets that occur more than once."""
     ids: dict[str, str] = {}
     for index, step in enumerate(steps):
@@ -146,7 +144,7 @@ def _duplicates(steps: list[dict[str, Any]]) -> Iterator[FieldError]:
     yield from _duplicate_outputs(steps)
 
 
-def _duplicate_tables(steps: list[dict[str, Any]], makers: dict[str, str]) -> Iterator[FieldError]:
+def _duplicate_tables(steps: list[PipelineStep], makers: dict[str, str]) -> Iterator[FieldError]:
     """`makers`: step id by case-folded table name, filled with the tables that steps declare."""
     for index, step in enumerate(steps):
         for name in STEP_TYPES[step["uses"]].names("new-tables"):
@@ -160,7 +158,7 @@ def _duplicate_tables(steps: list[dict[str, Any]], makers: dict[str, str]) -> It
                     )
 
 
-def _duplicate_outputs(steps: list[dict[str, Any]]) -> Iterator[FieldError]:
+def _duplicate_outputs(steps: list[PipelineStep]) -> Iterator[FieldError]:
     writers: dict[str, str] = {}
     for index, step in enumerate(steps):
         name = STEP_TYPES[step["uses"]].dataset_field("write")
@@ -174,7 +172,7 @@ def _duplicate_outputs(steps: list[dict[str, Any]]) -> Iterator[FieldError]:
         writers.setdefault(dataset, step["id"])
 
 
-def _unresolved(steps: list[dict[str, Any]]) -> Iterator[FieldError]:
+def _unresolved(steps: list[PipelineStep]) -> Iterator[FieldError]:
     """Faults of `needs` and of table names that refer to no other step."""
     uses = {step["id"]: step["uses"] for step in steps}
     ids = {name.casefold(): name for name in uses}
@@ -211,7 +209,7 @@ def _no_such_table(step_id: str, uses: str) -> str:
     )
 
 
-def _makers(steps: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
+def _makers(steps: list[PipelineStep]) -> dict[str, tuple[str, str]]:
     """Table name and step id by case-folded table name."""
     return {
         table.casefold(): (table, step["id"])
@@ -220,7 +218,7 @@ def _makers(steps: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
     }
 
 
-def _named_tables(step: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _named_tables(step: PipelineStep) -> Iterator[tuple[str, str]]:
     """(field, table name) of each table that a step reads."""
     step_type, options = STEP_TYPES[step["uses"]], step["with"]
     for name in step_type.names("table"):
@@ -231,7 +229,7 @@ def _named_tables(step: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, table
 
 
-def _steps(steps: list[dict[str, Any]]) -> list[Step]:
+def _steps(steps: list[PipelineStep]) -> list[Step]:
     makers = _makers(steps)
     checked = []
     for index, step in enumerate(steps):
@@ -252,7 +250,7 @@ def _steps(steps: list[dict[str, Any]]) -> list[Step]:
     return checked
 
 
-def _cycles(steps: list[dict[str, Any]]) -> list[FieldError]:
+def _cycles(steps: list[PipelineStep]) -> list[FieldError]:
     """A fault for one circular dependency, at its first step in the list; empty without one."""
     waiting = {step.id: set(step.needs) for step in _steps(steps)}
     while free := [name for name, needs in waiting.items() if not needs]:
