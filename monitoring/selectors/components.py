@@ -4,7 +4,7 @@ Loops write heartbeat rows; servers are asked directly.
 """
 
 import time
-from typing import Any
+from typing import Any, cast
 
 import redis
 from django.conf import settings
@@ -15,6 +15,7 @@ from jobs.liveness.beats import instance_name
 from jobs.models import LoopBeat
 from mimir.lib.clock import utc_now
 from monitoring.readiness import REDIS_SECONDS
+from monitoring.state_types import ComponentState
 from projects.storage import artifacts
 
 LOOPS = ("dispatcher", "reconciler")
@@ -25,10 +26,9 @@ _SERVER = (
     "SELECT pg_postmaster_start_time(), clock_timestamp(), current_setting('server_version'), "
     "inet_server_port()"
 )
-Row = dict[str, Any]
 
 
-def components() -> tuple[list[Row], dict[str, str]]:
+def components() -> tuple[list[ComponentState], dict[str, str]]:
     """Return the components, and the versions of servers: {"postgresql": …, "redis": …}.
 
     Two SQL statements and one request to Redis.
@@ -54,7 +54,7 @@ def state_of(age_seconds: float | None) -> str:
 
 def _row(
     component: str, instance: str, started_at: Any, beat_at: Any, age_seconds: float | None
-) -> Row:
+) -> ComponentState:
     return {
         "component": component,
         "instance": instance,
@@ -66,7 +66,7 @@ def _row(
     }
 
 
-def _loops() -> list[Row]:
+def _loops() -> list[ComponentState]:
     """Return every process of each loop.
 
     A lost process is dropped once another of its kind runs. A loop without any process has one row
@@ -91,7 +91,7 @@ def _loops() -> list[Row]:
     return found
 
 
-def _without_replaced(rows: list[Row]) -> list[Row]:
+def _without_replaced(rows: list[ComponentState]) -> list[ComponentState]:
     """Drop lost processes that were replaced: a successor started after their last heartbeat.
 
     Also those that are long gone beside a running one.
@@ -99,18 +99,19 @@ def _without_replaced(rows: list[Row]) -> list[Row]:
     living = [row for row in rows if row["state"] != "away"]
     if not living:
         return rows[:1]
-    newest = max(row["started_at"] for row in living)
+    newest = max(row["started_at"] for row in living if row["started_at"])
     gone = [
         row
         for row in rows
         if row["state"] == "away"
+        and row["beat_at"]
         and row["beat_at"] > newest
-        and row["age_seconds"] < REPLACED_SECONDS
+        and (row["age_seconds"] or 0.0) < REPLACED_SECONDS
     ]
     return living + gone
 
 
-def _database() -> tuple[Row, str]:
+def _database() -> tuple[ComponentState, str]:
     with connection.cursor() as cursor:
         cursor.execute(_SERVER)
         started_at, now, version, port = cursor.fetchone()
@@ -118,7 +119,7 @@ def _database() -> tuple[Row, str]:
     return _row("database", where, started_at, now, 0.0), version.split()[0]
 
 
-def _redis() -> tuple[Row, dict[str, str]]:
+def _redis() -> tuple[ComponentState, dict[str, str]]:
     """Return the state of Redis now.
 
     Redis and Valkey share a protocol; the version is listed under the server's own name.
@@ -128,17 +129,17 @@ def _redis() -> tuple[Row, dict[str, str]]:
     )
     where = _place(client)
     try:
-        told: dict[str, Any] = client.info("server")  # type: ignore[assignment]
+        info = cast("dict[str, object]", client.info("server"))
     except (redis.RedisError, OSError):
         return _row("redis", where, None, None, None), {}
     finally:
         client.close()
-    name = "valkey" if "valkey_version" in told else "redis"
+    name = "valkey" if "valkey_version" in info else "redis"
     now = utc_now()
     started_at = now.fromtimestamp(
-        int(time.time()) - int(told.get("uptime_in_seconds", 0)), tz=now.tzinfo
+        int(time.time()) - int(str(info.get("uptime_in_seconds", 0))), tz=now.tzinfo
     )
-    return _row("redis", where, started_at, now, 0.0), {name: str(told[f"{name}_version"])}
+    return _row("redis", where, started_at, now, 0.0), {name: str(info[f"{name}_version"])}
 
 
 def _place(client: "redis.Redis") -> str:
@@ -151,8 +152,8 @@ def _place(client: "redis.Redis") -> str:
     )
 
 
-def _storage() -> Row:
-    """Return whether the folder is readable and writable, or the bucket responds, with the problem."""  # noqa: E501
+def _storage() -> ComponentState:
+    """Return whether folder or bucket can be used, with the problem."""
     problem = artifacts.problem()
     row = _row(
         "storage",

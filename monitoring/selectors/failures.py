@@ -1,11 +1,10 @@
 """Reasons of recent failures, with remedies."""
 
-from typing import Any
-
 from django.db import connection
 
 from jobs.contract import JobStatus
 from jobs.reasons import remedy
+from monitoring.state_types import FailureCount
 
 HOURS = 24
 # Uses the partial index job_finished: recently ended jobs, however many jobs there are.
@@ -16,7 +15,7 @@ GROUP BY reason ORDER BY 2 DESC, reason
 """
 
 
-def recent_failures() -> list[dict[str, Any]]:
+def recent_failures() -> list[FailureCount]:
     """Return failures of the last HOURS hours by reason, the most frequent first.
 
     Each has the latest job and the remedy.

@@ -4,7 +4,7 @@ Uses the partial indexes of live rows.
 """
 
 from collections import Counter
-from typing import Any
+from typing import Any, TypedDict
 
 from django.db.models import Count, F, Min, OuterRef, Subquery, Sum
 from django.db.models.functions import JSONObject
@@ -15,12 +15,24 @@ from jobs.contract import JobStatus, Priority
 from jobs.core.resources import from_dict
 from jobs.models import Attempt, Cluster, Job, Limit, UsageSample
 from mimir.lib.clock import utc_now
+from monitoring.state_types import CapacityState, LimitState, QueueState, WorkerState
 
 WORKERS_MAX = 100
-Row = dict[str, Any]
 
 
-def queues() -> list[Row]:
+class _Held(TypedDict):
+    """Capacity that the workers of a job type and a project hold on a cluster."""
+
+    cluster_id: str
+    type: str
+    project: str
+    jobs: int
+    cpu: int
+    memory: int
+    gpu: int
+
+
+def queues() -> list[QueueState]:
     """Return every priority class, the most urgent first, with its jobs and longest wait."""
     found = (
         Job.objects.filter(status=JobStatus.QUEUED)
@@ -41,7 +53,7 @@ def queues() -> list[Row]:
     ]
 
 
-def workers() -> list[Row]:
+def workers() -> list[WorkerState]:
     """Return the workers that hold capacity, the longest running first, at most WORKERS_MAX.
 
     Each with its latest usage sample and its limits.
@@ -59,7 +71,7 @@ def workers() -> list[Row]:
     return [_worker(row) for row in rows]
 
 
-def _worker(row: Any) -> Row:
+def _worker(row: Any) -> WorkerState:
     limits = clamped(from_dict(row.job.resources).limits, launcher=row.cluster.launcher)
     use = row.sample or {"memory": None, "cpu": None}
     return {
@@ -77,8 +89,8 @@ def _worker(row: Any) -> Row:
     }
 
 
-def room() -> tuple[list[Row], list[Row], int]:
-    """Return clusters with their used capacity, limits with their usage, and the number of workers."""  # noqa: E501
+def usage() -> tuple[list[CapacityState], list[LimitState], int]:
+    """Return clusters with used capacity, limits with usage, and the number of workers."""
     rows = (
         Attempt.objects.filter(gone_at__isnull=True)
         .order_by()
@@ -87,15 +99,15 @@ def room() -> tuple[list[Row], list[Row], int]:
             jobs=Count("id"), cpu=Sum("cpu_millicores"), memory=Sum("memory_bytes"), gpu=Sum("gpus")
         )
     )
-    held: list[Row] = [{**row} for row in rows]
+    held = [_Held(**row) for row in rows]
     return _capacity(held), _limits(held), sum(row["jobs"] for row in held)
 
 
-def _capacity(held: list[Row]) -> list[Row]:
+def _capacity(held: list[_Held]) -> list[CapacityState]:
     used: dict[str, Counter[str]] = {}
     for row in held:
         used.setdefault(row["cluster_id"], Counter()).update(
-            {name: row[name] for name in ("jobs", "cpu", "memory", "gpu")}
+            jobs=row["jobs"], cpu=row["cpu"], memory=row["memory"], gpu=row["gpu"]
         )
     return [
         {
@@ -121,7 +133,7 @@ def _capacity(held: list[Row]) -> list[Row]:
     ]
 
 
-def _limits(held: list[Row]) -> list[Row]:
+def _limits(held: list[_Held]) -> list[LimitState]:
     running = {("global", ""): sum(row["jobs"] for row in held)}
     for row in held:
         for key in (("type", row["type"]), ("project", row["project"])):

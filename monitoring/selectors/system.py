@@ -1,20 +1,20 @@
 """State of the installation for GET /api/v1/system/."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 from monitoring.headline import headline
 from monitoring.selectors.components import components
 from monitoring.selectors.failures import recent_failures
-from monitoring.selectors.running import queues, reconcile_lag_seconds, room, workers
+from monitoring.selectors.running import queues, reconcile_lag_seconds, usage, workers
 from monitoring.selectors.stored import stored, versions
 
 
-def system_state() -> dict[str, Any]:
+def system_state() -> Mapping[str, object]:
     """Return the state with its most urgent problem. A constant number of queries."""
     parts, server_versions = components()
-    capacity, limits, workers_total = room()
-    state: dict[str, Any] = {
+    capacity, limits, workers_total = usage()
+    state: Mapping[str, object] = {
         "components": parts,
         "queues": queues(),
         "workers": workers(),

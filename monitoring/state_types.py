@@ -1,0 +1,82 @@
+"""Types of the system state. `monitoring/api/serializers.py` documents the same fields."""
+
+import datetime as dt
+from typing import TypedDict
+
+from jobs.contract import FailureReason
+
+
+class ComponentState(TypedDict):
+    """A process or server with its last heartbeat. Without a process, `instance` is empty."""
+
+    component: str
+    instance: str
+    started_at: dt.datetime | None
+    beat_at: dt.datetime | None
+    age_seconds: float | None
+    state: str
+    message: str
+
+
+class QueueState(TypedDict):
+    """Waiting jobs of a priority class."""
+
+    priority: str
+    length: int
+    oldest_seconds: float | None
+
+
+class WorkerState(TypedDict):
+    """A worker that holds capacity, with its latest usage and its limits."""
+
+    job: str
+    attempt: int
+    project: str
+    type: str
+    name: str
+    cluster: str
+    since: dt.datetime
+    memory_bytes: int | None
+    memory_limit_bytes: int
+    cpu_millicores: int | None
+    cpu_limit_millicores: int
+
+
+class CapacityState(TypedDict):
+    """A cluster with its used capacity. None: no limit."""
+
+    cluster: str
+    launcher: str
+    region: str
+    enabled: bool
+    state: str
+    jobs: int
+    used_jobs: int
+    cpu_millicores: int | None
+    used_cpu_millicores: int
+    memory_bytes: int | None
+    used_memory_bytes: int
+    gpus: int
+    used_gpus: int
+    reached_at: dt.datetime | None
+    unreachable_message: str
+
+
+class LimitState(TypedDict):
+    """A limit with the jobs that count toward it."""
+
+    scope: str
+    key: str
+    max_jobs: int | None
+    paused: bool
+    running: int
+
+
+class FailureCount(TypedDict):
+    """Recent failures with one reason. `job`: the latest one."""
+
+    reason: FailureReason
+    count: int
+    last_at: dt.datetime
+    job: str
+    remedy: str
