@@ -105,8 +105,8 @@ UPLOADS: dict[str, tuple[bytes, str]] = {
     "a ragged CSV": (b"a,b\n1,2\n1,2,3\n", "Line 3 has 3 cells, but line 1 names 2 columns."),
     "binary content": (bytes(range(256)) * 10, "Save it as UTF-8"),
     "a picture": (b"\x89PNG\r\n\x1a\n" + b"0" * 50, "a PNG image"),
-    "a Parquet file cut off": (b"PAR1" + b"\0" * 100, "cut off"),
-    "a damaged zip": (b"PK\x03\x04" + b"\0" * 100, "damaged or cut off"),
+    "a truncated Parquet file": (b"PAR1" + b"\0" * 100, "truncated"),
+    "a damaged zip": (b"PK\x03\x04" + b"\0" * 100, "damaged or truncated"),
 }
 
 

@@ -346,7 +346,7 @@ def test_members_are_added_changed_and_removed_by_the_forms_of_their_page(
     ):
         answer = maintainer.send(page, form)
         assert (answer.status_code, expected in answer.text) == (status, True), form
-    assert "you are operator" in visitors["stranger"].get("/projects/").text
+    assert "role: operator" in visitors["stranger"].get("/projects/").text
     assert maintainer.send(page, {"username": name, "remove": "1"}).headers["Location"] == page
     assert visitors["stranger"].get(page).status_code == 404
 

@@ -82,7 +82,7 @@ def test_not_a_number_is_missing_and_reported(tmp_path: Path) -> None:
         ('[{"a" 1}]', "Line 1, character 7: Before '1' a colon is missing after the key."),
         (
             '[{"a":1},\n{"a":2},\n{"a":',
-            "Line 3, character 6: The text ends in the middle of a value. It may be cut off",
+            "Line 3, character 6: The text ends in the middle of a value. It may be truncated",
         ),
         (
             '[{"a":1},\n{"a":2}',

@@ -108,8 +108,8 @@ def test_an_archive_that_is_not_one_table_is_refused_with_what_it_is(tmp_path: P
         "tar.gz": "contains a tar archive",
         "bomb.zip": "more than 200 times its size",
         "bomb.zst": "more than 200 times its size",
-        "cut.zst": "The zstd file is damaged or cut off",
-        "cut.zip": "The zip file is damaged or cut off",
+        "cut.zst": "The zstd file is damaged or truncated",
+        "cut.zip": "The zip file is damaged or truncated",
         "macos.csv": "The file is a macOS metadata file",
     }
     found = _read(tmp_path, files)

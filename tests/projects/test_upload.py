@@ -161,7 +161,7 @@ def _zip(*names: str) -> bytes:
     [
         (b"", "empty"),
         (b" \n\t\n", "white space"),
-        (gzip.compress(b"a\n1\n", mtime=0)[:-9], "cut off"),
+        (gzip.compress(b"a\n1\n", mtime=0)[:-9], "truncated"),
         (gzip.compress(gzip.compress(b"a\n1\n", mtime=0), mtime=0), "gzip"),
         (_zip("a.csv", "b.csv"), "one file"),
         (bz2.compress(b""), "empty"),
@@ -174,7 +174,7 @@ def _zip(*names: str) -> bytes:
         (b",".join(b"c" for _ in range(2001)) + b"\n", "2001 columns"),
         (b'[1, {"a": 2}]', "not an object"),
         (b'{"a": 1}\n{"a": \n', "line 2"),
-        (_parquet(n=[1])[:-20], "cut off"),
+        (_parquet(n=[1])[:-20], "truncated"),
         (b"PAR1" + b"x" * 100 + b"PAR1", "parquet"),
     ],
     ids=lambda value: value[:18] if isinstance(value, bytes) else "",

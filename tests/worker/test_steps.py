@@ -237,7 +237,7 @@ def test_a_url_is_read_by_its_content(stack: Stack, web: str, path: str) -> None
             "invalid_input",
             "The file is csv, not parquet as named.",
         ),
-        ("/packed", {}, "invalid_input", "gzip file is damaged or cut off"),
+        ("/packed", {}, "invalid_input", "gzip file is damaged or truncated"),
         ("/ragged.csv", {}, "invalid_input", "Line 3 has 3 cells, but line 1 names 2 columns."),
         ("/away", {}, "source_unavailable", "answered 503"),
         (

@@ -246,7 +246,7 @@ def _unpack(path: Path, packing: str, target: Path, bytes_max: int) -> str:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise NotATable(
-            f"The {packing} file is damaged or cut off. Pack it again and upload it."
+            f"The {packing} file is damaged or truncated. Pack it again and upload it."
         ) from error
     return name
 

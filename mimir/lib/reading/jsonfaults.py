@@ -38,7 +38,7 @@ def explain(text: str, error: json.JSONDecodeError) -> str:
     rest, before = text[place : place + 100], text[max(0, place - 100) : place].rstrip()
     message = error.msg
     if message.startswith("Unterminated string") or not rest.strip():
-        return "The text ends in the middle of a value. It may be cut off: get the file again."
+        return "The text ends in the middle of a value. It may be truncated: get the file again."
     if message.startswith("Invalid control character"):
         return (
             "A line end or another control character is inside text. Write it as \\n, \\t or "

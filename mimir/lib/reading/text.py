@@ -107,7 +107,7 @@ def _utf8_fault(path: Path) -> str:
         offset, line = offset + len(block), line + block.count(b"\n")
     if decoder.getstate()[0]:
         return (
-            f"The file ends in the middle of a character, in line {line}: it is cut off, or not "
+            f"The file ends in the middle of a character, in line {line}: it is truncated, or not "
             "UTF-8."
         )
     return ""
