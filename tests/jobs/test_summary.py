@@ -185,7 +185,7 @@ def test_the_last_day_is_counted_by_the_hour_and_its_sum_is_the_count(
 def test_new_results_name_the_version_and_its_job(project: Project, caller: Caller) -> None:
     data = make.dataset_version(project, "clean")
     model = make.model_version(data)
-    first, second = _ended(project, made=[data]), _ended(project, made=[model])
+    first, second = _ended(project, created=[data]), _ended(project, created=[model])
     _ended(project)  # made nothing
     shown = [
         (row["kind"], row["name"], row["version"], row["job"])
@@ -218,7 +218,7 @@ def test_latest_results_show_the_runs_of_their_jobs(project: Project, caller: Ca
         (2, JobStatus.SUCCEEDED, 40),
     ):
         _ended(project, status, hours=hours, seconds=seconds)
-    good = _ended(project, hours=1, seconds=20, made=[data])
+    good = _ended(project, hours=1, seconds=20, created=[data])
     waiting = make.job(project)
     _ended(project, hours=3, type="ml_training", parameters=TRAIN)  # of something else
     (shown,) = _summary(caller)["producers"]
@@ -235,7 +235,7 @@ def test_latest_results_show_the_runs_of_their_jobs(project: Project, caller: Ca
 def test_the_last_good_run_is_known_though_twenty_failed_since(
     project: Project, caller: Caller
 ) -> None:
-    good = _ended(project, hours=50, made=[make.dataset_version(project, "clean")])
+    good = _ended(project, hours=50, created=[make.dataset_version(project, "clean")])
     for number in range(21):
         _failed(project, hours=21 - number)
     (shown,) = _summary(caller)["producers"]
@@ -259,17 +259,17 @@ def test_each_kind_of_thing_is_kept_and_what_somebody_uploaded_or_edited_is_not(
         TwinRevision.objects.create(twin=twin, number=number, kind=kind, definition_number=1)
         for number, kind in ((1, RevisionKind.UPDATE), (2, RevisionKind.EDIT))
     )
-    _ended(project, made=[clean])
-    _ended(project, made=[make.model_version(clean)], type="ml_training", parameters=TRAIN)
+    _ended(project, created=[clean])
+    _ended(project, created=[make.model_version(clean)], type="ml_training", parameters=TRAIN)
     _ended(
         project,
-        made=[make.dataset_version(project, "predicted")],
+        created=[make.dataset_version(project, "predicted")],
         type="ml_inference",
         parameters=INFER,
     )
     _ended(
         project,
-        made=[update],
+        created=[update],
         type="digital_twin_update",
         parameters={"twin": "town", "dataset": "predicted", "type": "t", "key": "k"},
     )
@@ -310,7 +310,7 @@ def test_the_number_of_queries_does_not_grow(
     _summary(caller)
     for number in range(9):
         _failed(project, type="ml_training", parameters={**TRAIN, "model": f"m{number}"})
-        _ended(project, made=[make.dataset_version(project, f"d{number}")])
+        _ended(project, created=[make.dataset_version(project, f"d{number}")])
     with django_assert_num_queries(15):
         shown = _summary(caller)
     assert (len(shown["attention"]), len(shown["producers"]), len(shown["results"])) == (5, 9, 8)
