@@ -59,7 +59,7 @@ def _read_at(cluster: Cluster) -> float:
 def clusters_with_limits() -> "QuerySet[Cluster, Cluster]":
     """Return all clusters by name, annotated with the database's time and the rows of all limits.
 
-    One query for everything small: `read_at` and `limits`.
+    One query reads all small values: `read_at` and `limits`.
     """
     rows = Limit.objects.order_by("id").values(
         row=JSONObject(scope="scope", key="key", max_jobs="max_jobs", paused="paused")

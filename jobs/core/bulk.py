@@ -16,8 +16,7 @@ def insert_many(
     """Insert one row of `model` per index of the lists in `columns`.
 
     `columns` maps column names to lists of equal length. `same` gives columns with one value for
-    all
-    rows; every other column gets its field's default. Sends no signals; only the database
+    all rows; every other column gets its field's default. Sends no signals; only the database
     validates.
     """
     names, values, parameters = [], [], []

@@ -55,10 +55,8 @@ def job_move(
     """Move `job` to `target`, write the event and publish on commit.
 
     The move happens only if the row is still at `job.attempt` in one of `sources`; otherwise
-    nothing
-    changes and False is returned. `next_attempt` increments the attempt number. `fields` are
-    further
-    columns of the same UPDATE. Refreshes `job` from the row.
+    nothing changes and False is returned. `next_attempt` increments the attempt number. `fields`
+    are further columns of the same UPDATE. Refreshes `job` from the row.
 
     Raises: ValueError for a move that the table does not allow (a programming error).
     """

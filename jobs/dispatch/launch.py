@@ -79,14 +79,12 @@ def attempts_launch(
     """Launch those of `attempt_ids` that are still wanted; return when each has an answer.
 
     At most LAUNCH_CONCURRENCY are in flight. `more` returns further ids and is called once, while
-    the
-    first ones are in flight.
+    the first ones are in flight.
 
     The worker threads only call clusters. The caller's thread reads rows before and writes them
-    after,
-    many at a time. Each start is read again just before its call, not a batch earlier. Attempts
-    that
-    another thread of this process is launching are skipped: the sweep runs during a long batch.
+    after, many at a time. Each start is read again just before its call, not a batch earlier.
+    Attempts that another thread of this process is launching are skipped: the sweep runs during a
+    long batch.
     """
     owned = _take(attempt_ids)
     try:

@@ -143,9 +143,8 @@ def artifact_record(
     """Record a stored file as an artifact; return it and whether it is new.
 
     For a repeated name and SHA-256, the stored artifact is returned and the caller deletes its new
-    file.
-    Raises: Gone; Conflict `artifact_exists` for other bytes under a stored name; TooLarge over a
-    limit.
+    file. Raises: Gone; Conflict `artifact_exists` for other bytes under a stored name; TooLarge
+    over a limit.
     """
     with transaction.atomic():
         _job, attempt = attempt_lock(attempt_id=attempt_id)

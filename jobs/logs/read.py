@@ -32,10 +32,8 @@ class LogSlice:
     """Part of a log. All offsets count stored bytes.
 
     `offset` is its start, `first_line` the number, from 1, of the line at its start, `next_offset`
-    the
-    start of the next part and `end` the current end of the log. `complete` means that the end is
-    final
-    and nothing is missing. `chunks` yields the bytes lazily in pieces of about 1 MiB.
+    the start of the next part and `end` the current end of the log. `complete` means that the end
+    is final and nothing is missing. `chunks` yields the bytes lazily in pieces of about 1 MiB.
     """
 
     offset: int

@@ -31,9 +31,8 @@ def titled_like(text: str) -> Q:
     """Return the condition that `text` is in the given or derived title, ignoring case.
 
     The index finds titles with some of the n-grams, whose text is then compared. With all n-grams
-    the
-    planner would assume a rare match, since it multiplies their frequencies. The comparison comes
-    first, because it is the cheaper one where titles are compared row by row.
+    the planner would assume a rare match, since it multiplies their frequencies. The comparison
+    comes first, because it is the cheaper one where titles are compared row by row.
     """
     starts = sorted(
         {round(share * max(len(text) - _PART, 0) / (_PARTS - 1)) + 1 for share in range(_PARTS)}

@@ -371,7 +371,7 @@ def _judge(need: str, person: str, status: int) -> None:
     if need == PUBLIC:
         assert status in (200, 401), mismatch  # 401: the sign-in itself, with a wrong password
     elif need == "link":
-        assert status == 400, mismatch  # whoever has the link may use it, and this one is wrong
+        assert status == 400, mismatch  # no role is needed for a link, and this link is wrong
     elif need == PAGE:
         assert status == (302 if person in ("nobody", "expired", "worker") else 200), (
             mismatch

@@ -1,6 +1,6 @@
 """Success and what it does to the project are one.
 
-Exactly one new version, or none, never two, whoever dies around the finish.
+Any process may die around the finish: there is one new version or none, never two.
 """
 
 import pytest

@@ -18,9 +18,7 @@ def test_the_leader_is_stopped_for_longer_than_its_lease(stack: Stack) -> None:
         with stopped(stack.pids("reconciler")[0]):
             jobs = [stack.submit_oracle("sleep 0.5") for _ in range(3)]
             for job in jobs:
-                stack.assert_whole(
-                    job
-                )  # nothing is cleaned up but by whoever has taken the lease over
+                stack.assert_whole(job)  # only the new holder of the lease cleans up
         after = stack.submit_oracle()
         for job in [*jobs, after]:
             stack.assert_whole(job)

@@ -404,7 +404,7 @@ def test_the_model_serves_again_from_the_cache_after_all_that(
         assert ended["status"] == "succeeded", ended["message"]
         assert ended["result"] == {"datasets": [{"name": "guesses", "version": number}], "rows": 60}
     kept = list((stack.var / "workers" / ".models").glob("*/*.model"))
-    # whoever puts a bomb there with a row that agrees has it cached too, and judged at every load
+    # a bomb with a matching row is cached too, and checked at every load
     assert kept
     for entry in kept:
         entry.write_bytes(_flipped(entry.read_bytes()))

@@ -29,7 +29,7 @@ ADMINISTRATOR = "administrator"  # none of PEOPLE is one
 # is sent
 FORM = "form"
 RANK = {"viewer": 1, "operator": 2, "maintainer": 3}
-LINK = "link"  # whoever has the link; the one of this table is wrong
+LINK = "link"  # anyone with the link; the link in this table is wrong
 EVERYWHERE = "everywhere"  # signs the person out
 OUT = ("nobody", "expired", "worker")
 PEOPLE = (*OUT, "stranger", "viewer", "operator", "maintainer")

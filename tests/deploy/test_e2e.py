@@ -65,7 +65,7 @@ def test_a_machine_without_kubectl_gets_the_install_address(tmp_path: Path) -> N
     [
         ({"version": ""}, "does not answer.*no route to host"),
         ({"version": "28+"}, "needs Kubernetes 1.29 or newer"),
-        ({"allowed": False}, "may not create namespaces"),
+        ({"allowed": False}, "cannot create namespaces"),
     ],
 )
 def test_an_unusable_cluster_is_refused_before_anything_is_created(

@@ -124,7 +124,7 @@ class Namespace:
             )  # `no` is an exit code as well
         except (AssertionError, subprocess.TimeoutExpired) as error:
             raise Unusable(
-                "This user may not create namespaces: use an administrator's kubeconfig, or a "
+                "This user cannot create namespaces: use an administrator's kubeconfig, or a "
                 f"cluster of your own (k3s, Rancher Desktop). {error}"
             ) from error
 

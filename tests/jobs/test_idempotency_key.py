@@ -1,4 +1,4 @@
-"""A key stands for one job, whoever submitted it, and deleting users never fails for it."""
+"""A key belongs to one job for every user, and users with keys can be deleted."""
 
 from importlib import import_module
 from typing import Any

@@ -1,4 +1,4 @@
-"""For how long web was up: a count that only grows, whoever beats and whatever the clock does."""
+"""Uptime of web: a counter that only grows, with several processes and clock changes."""
 
 from collections.abc import Iterator
 

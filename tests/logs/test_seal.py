@@ -1,4 +1,4 @@
-"""Sealing: rows become one object, whole or not at all, whoever else tries at the same time."""
+"""Sealing: rows become one complete object or none, also with concurrent sealers."""
 
 import threading
 

@@ -1,7 +1,7 @@
 """`/metrics`.
 
-Counters agree with the rows, whoever writes and folds at the same time, and a scrape is answered
-whatever is away.
+Counters agree with the rows under concurrent writes and folds, and a scrape is
+answered while servers are unavailable.
 """
 
 import os

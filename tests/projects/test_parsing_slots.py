@@ -46,8 +46,7 @@ def _taken(slots: Slots, *wanted: tuple[Kind, str, str]) -> list[bool]:
 @pytest.mark.parametrize(
     ("wanted", "granted"),
     [
-        # One user: one long request at a time, whatever the project; one project: the same, whoever
-        # asks.
+        # One long request at a time: for a user in all projects, for a project with all users.
         (
             [(Kind.LONG, "a", "p"), (Kind.LONG, "a", "q"), (Kind.LONG, "b", "p")],
             [True, False, False],

@@ -77,8 +77,8 @@ def _of_attempt(row: Attempt, runs: list[Any], *, lost: bool) -> list[str]:
     """Check an attempt.
 
     `lost` means that its cluster never returned, so its objects remain there. A container that
-    never
-    started cannot have claimed; one that succeeded was reported; the log is closed and sealed.
+    never started cannot have claimed; one that succeeded was reported; the log is closed and
+    sealed.
     """
     faults = []
     if row.claim_id is not None and not runs:

@@ -8,7 +8,7 @@ from jobs.worker.channel import Channel
 def test_an_end_that_dies_before_it_has_read_everything_is_gone_and_what_it_sent_is_kept() -> None:
     """The kernel calls that a reset.
 
-    Whoever kills a workload in the middle of a call has not broken the protocol.
+    A workload that is killed during a call does not break the protocol.
     """
     ours, theirs = socket.socketpair()
     supervisor, workload = Channel(ours), Channel(theirs)

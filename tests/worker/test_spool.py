@@ -1,4 +1,4 @@
-"""The spool: what is in its folder is the log, whoever reads it, in whatever pieces it was written.
+"""The spool: every reader finds the same log in its folder, however it was written.
 
 A full disk damages nothing.
 """
