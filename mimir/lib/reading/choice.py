@@ -43,15 +43,8 @@ def string_rules(options: ReadOptions) -> list[Rule]:
 def rules_for_type(type_name: str, options: ReadOptions, *, comma_delimited: bool) -> list[Rule]:
     """Return the rules that read text as a chosen type, the most exact first."""
     if type_name == "BOOLEAN":
-        return [
-            Rule(
-                "boolean",
-                "BOOLEAN",
-                f"({_ANY_BOOLEAN}) IS NOT NULL",
-                f"({_ANY_BOOLEAN})",
-                "boolean",
-            )
-        ]
+        match, value = f"({_ANY_BOOLEAN}) IS NOT NULL", f"({_ANY_BOOLEAN})"
+        return [Rule("boolean", "BOOLEAN", match, value, "boolean")]
     every = [
         replace(rule, proof="")
         for rule in [*text_rules(options, comma_delimited=comma_delimited), *rules.DAY_FIRST[4:]]
@@ -60,26 +53,7 @@ def rules_for_type(type_name: str, options: ReadOptions, *, comma_delimited: boo
     if type_name == "DOUBLE":
         same += [replace(rules.BIGINT, type="DOUBLE", cast="TRY_CAST({t} AS DOUBLE)")]
     if type_name == "BIGINT":
-        whole = [rule for rule in every if rule.type == "DOUBLE" and rule.kind == "number"]
-        same += [
-            replace(
-                rule,
-                type="BIGINT",
-                match=f"{rule.match} AND {rule.cast} = trunc({rule.cast})",
-                cast=f"CAST({rule.cast} AS BIGINT)",
-            )
-            for rule in whole
-        ]
-        zeros = "TRY_CAST({t} AS BIGINT)"
-        same.append(
-            Rule(
-                "integer with zeros",
-                "BIGINT",
-                "regexp_full_match({t}, '[+-]?[0-9]+') AND " + zeros + " IS NOT NULL",
-                zeros,
-                "number",
-            )
-        )
+        same += _integer_rules(every)
     if type_name == "TIMESTAMP":
         same += [
             replace(rule, type="TIMESTAMP", cast=f"CAST({rule.cast} AS TIMESTAMP)")
@@ -98,6 +72,30 @@ def rules_for_type(type_name: str, options: ReadOptions, *, comma_delimited: boo
             if rule.type == "TIMESTAMP"
         ]
     return [*same, *unix_rules(options.date_formats, type_name)]
+
+
+def _integer_rules(every: Sequence[Rule]) -> list[Rule]:
+    """Return the rules for whole numbers that are written as decimals or with leading zeros."""
+    zeros = "TRY_CAST({t} AS BIGINT)"
+    return [
+        *(
+            replace(
+                rule,
+                type="BIGINT",
+                match=f"{rule.match} AND {rule.cast} = trunc({rule.cast})",
+                cast=f"CAST({rule.cast} AS BIGINT)",
+            )
+            for rule in every
+            if rule.type == "DOUBLE" and rule.kind == "number"
+        ),
+        Rule(
+            "integer with zeros",
+            "BIGINT",
+            "regexp_full_match({t}, '[+-]?[0-9]+') AND " + zeros + " IS NOT NULL",
+            zeros,
+            "number",
+        ),
+    ]
 
 
 def _number_rules(options: ReadOptions, comma_delimited: bool) -> list[Rule]:

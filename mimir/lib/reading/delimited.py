@@ -46,15 +46,9 @@ def read_delimited(connection: Any, text: Text, work: Path, options: ReadOptions
         for count, name in ((text.crlf, "CR LF"), (text.lf, "LF"), (text.cr, "CR"))
         if count
     ]
-    regular = len(ends) <= 1 and not text.cr and _is_regular(text.path, dialect)
     paths = None
-    if regular:
-        try:
-            paths = _copy(connection, _read_csv(text.path, dialect, len(names)), work, len(names))
-        except NoMemory:
-            raise
-        except NotATable:
-            paths = None  # the slower reader finds and names the fault
+    if len(ends) <= 1 and not text.cr:
+        paths = _copy_regular(connection, text.path, dialect, work, len(names))
     if paths is None:
         clean = work / "clean.csv"
         rewrite(text.path, clean, dialect, len(names), warnings)
@@ -83,6 +77,20 @@ def read_delimited(connection: Any, text: Text, work: Path, options: ReadOptions
         first_line=first,
         lines=lines,
     )
+
+
+def _copy_regular(
+    connection: Any, path: Path, dialect: Dialect, work: Path, columns: int
+) -> list[Path] | None:
+    """Copy the cells with DuckDB's reader. None: the slower reader must find and name the fault."""
+    if not _is_regular(path, dialect):
+        return None
+    try:
+        return _copy(connection, _read_csv(path, dialect, columns), work, columns)
+    except NoMemory:
+        raise
+    except NotATable:
+        return None
 
 
 def _is_regular(path: Path, dialect: Dialect) -> bool:

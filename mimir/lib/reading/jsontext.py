@@ -119,15 +119,7 @@ def _read(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cell
     ):
         cells = copy_clean(connection, work / "clean.csv", work, len(keys))
     else:
-        cells = [work / "cells.parquet"]
-        typed = ", ".join(f"{quoted(key)}: 'JSON'" for key in keys)
-        texts = ", ".join(
-            f"nullif(CAST({identifier(key)} AS VARCHAR), 'null') AS v{index}"
-            for index, key in enumerate(keys)
-        )
-        raw = f"(SELECT {texts} FROM read_json({source}, records=true, columns={{{typed}}}))"
-        listed = ", ".join(f"{tagged_sql(f'v{index}')} AS c{index}" for index in range(len(keys)))
-        run_sql(connection, copy_sql(f"SELECT {listed} FROM {raw}", cells[0], len(keys)))
+        cells = [_copy_objects(connection, source, keys, work / "cells.parquet")]
     count = int(
         run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(cells[0]))})")[0][0]
     )
@@ -149,6 +141,19 @@ def _read(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cell
     )
     shape_cells(connection, result, work, options)
     return result
+
+
+def _copy_objects(connection: Any, source: str, keys: list[str], target: Path) -> Path:
+    """Write the values of the keys as tagged cells. Return `target`."""
+    typed = ", ".join(f"{quoted(key)}: 'JSON'" for key in keys)
+    texts = ", ".join(
+        f"nullif(CAST({identifier(key)} AS VARCHAR), 'null') AS v{index}"
+        for index, key in enumerate(keys)
+    )
+    raw = f"(SELECT {texts} FROM read_json({source}, records=true, columns={{{typed}}}))"
+    listed = ", ".join(f"{tagged_sql(f'v{index}')} AS c{index}" for index in range(len(keys)))
+    run_sql(connection, copy_sql(f"SELECT {listed} FROM {raw}", target, len(keys)))
+    return target
 
 
 def _as_lines(connection: Any, path: Path, layout: str, source: str, work: Path) -> Path:
@@ -278,6 +283,16 @@ def _records(
     if chosen is None:
         return path, lists
     target = work / "records.jsonl"
+    _copy_elements(connection, document, chosen, target)
+    warnings.append(Notice("records_path", {"path": chosen["path"]}))
+    others = [item["path"] for item in lists if item is not chosen and item["count"]]
+    if others and not wanted:
+        warnings.append(Notice("other_lists", {"others": ", ".join(others[:LISTS_SHOWN])}))
+    return target, lists
+
+
+def _copy_elements(connection: Any, document: str, chosen: ListChoice, target: Path) -> None:
+    """Write the objects of a list as JSON Lines. Raises: NotATable."""
     elements = (
         f"SELECT CAST(json_extract(json, {quoted(chosen['json_path'])}) AS JSON[]) AS elements "
         f"FROM {document}"
@@ -302,11 +317,6 @@ def _records(
             f"SELECT coalesce(nullif(CAST(row AS VARCHAR), 'null'), '{{}}') FROM ({rows})", target
         ),
     )
-    warnings.append(Notice("records_path", {"path": chosen["path"]}))
-    others = [item["path"] for item in lists if item is not chosen and item["count"]]
-    if others and not wanted:
-        warnings.append(Notice("other_lists", {"others": ", ".join(others[:LISTS_SHOWN])}))
-    return target, lists
 
 
 def _longest(lists: list[ListChoice]) -> ListChoice | None:
