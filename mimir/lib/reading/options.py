@@ -255,7 +255,7 @@ def _mark(*allowed: str) -> Any:
     return check
 
 
-def _words(value: Any) -> tuple[str, ...]:
+def _text_list(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         value = [word.strip() for word in value.split(",")]
     if not isinstance(value, list | tuple) or not all(
@@ -268,7 +268,7 @@ def _words(value: Any) -> tuple[str, ...]:
 
 
 def _date_formats(value: Any) -> tuple[str, ...]:
-    formats = _words(value)
+    formats = _text_list(value)
     for text in formats:
         if (
             text not in DATE_ORDERS
@@ -348,7 +348,7 @@ _CHECKS: Mapping[str, Callable[[Any], object]] = {
     "decimal_mark": _mark(".", ","),
     "thousands_mark": _mark("", ",", ".", " ", "'"),
     "date_formats": _date_formats,
-    "missing_values": _words,
+    "missing_values": _text_list,
     "types": _types,
     "bad_cells": _choice(*BAD_CELLS),
     "sheet": _sheet,
