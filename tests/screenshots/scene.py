@@ -67,6 +67,17 @@ class Scene:
         self._bikes()
         self._models(trained=more)
         self._twin()
+        self._ended_badly()
+        if more:
+            self._extremes()
+        for word in [word for word in self.jobs if word != "running"]:
+            self.stack.end_of(self.jobs[word])
+        if more:
+            self._between_states()
+        self._unfinished(more=more)
+
+    def _ended_badly(self) -> None:
+        """A failed job, one out of memory and a cancelled one."""
         self.jobs["failed"] = self._run(
             "check-shares",
             [READ, DAILY, _command("check", REFUSED, "daily")],
@@ -83,12 +94,9 @@ class Scene:
         )
         self.stack.wait_status(self.jobs["cancelled"], "running")
         self.stack.call("POST", f"/api/v1/jobs/{self.jobs['cancelled']}/cancel/")
-        if more:
-            self._extremes()
-        for word in [word for word in self.jobs if word != "running"]:
-            self.stack.end_of(self.jobs[word])
-        if more:
-            self._between_states()
+
+    def _unfinished(self, *, more: bool) -> None:
+        """A running job with a moving log, and jobs that wait because all capacity is used."""
         save = {"id": "save", "uses": "write", "with": {"dataset": "daily-trips", "from": "daily"}}
         steps = [
             READ,
