@@ -6,11 +6,9 @@ Pure types, used on both sides. Each request names its operation; `Answer` wraps
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict
 
-from mimir.lib.json_types import JsonObject
+from mimir.lib.reading.options import OptionsBody
 from mimir.lib.schemas.pipeline_types import StepGraph
 from mimir.lib.table_shapes import Choices, ColumnInfo, ColumnType, SheetChoice, WarningInfo
-
-Options = Mapping[str, Any]  # reading options as JSON, see `mimir.lib.reading.options`
 
 
 class ReadRequest(TypedDict):
@@ -18,7 +16,7 @@ class ReadRequest(TypedDict):
 
     operation: Literal["read"]
     path: str
-    options: Options
+    options: OptionsBody
     write: bool
     sample: bool
     rows: int
@@ -29,7 +27,7 @@ class ReadEachRequest(TypedDict):
 
     operation: Literal["read_each"]
     path: str
-    readings: list[Options]
+    readings: list[OptionsBody]
 
 
 class TableRequest(TypedDict):
@@ -99,7 +97,7 @@ class ReadResult(TypedDict):
 
     format: str
     packing: str
-    options: JsonObject
+    options: OptionsBody
     schema: list[ColumnInfo]
     row_count: int
     warnings: list[WarningInfo]

@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from mimir.api.etags import PreconditionFailed, Preconditions
 from mimir.lib.errors import Invalid, NotFound
 from mimir.lib.schemas.twin import VALUE_TYPES, BadValue, checked_value, entity_type, fields_of
+from mimir.lib.schemas.twin_types import CheckedTwinDefinition, EntityType
 from projects.models import (
     ChangeLayer,
     Entity,
@@ -63,7 +64,7 @@ VALUES: dict[str, list[Any]] = {
     ],
     "relation": ["1", "2", "ä/%.", "nobody", None],
 }
-START: dict[str, Any] = {
+START: CheckedTwinDefinition = {
     "types": [
         {
             "name": name,
@@ -87,15 +88,16 @@ definitions = st.dictionaries(
 )
 
 
-def _definition(drawn: dict[str, tuple[dict[str, str], bool]]) -> dict[str, Any]:
-    types = []
-    for name, (properties, related) in sorted(drawn.items()):
-        kind: dict[str, Any] = {"name": name, "key": {"name": "id"}}
-        kind["properties"] = [
-            {"name": field, "type": of} for field, of in sorted(properties.items())
-        ]
-        kind["relations"] = [{"name": "to", "to": name}] if related else []
-        types.append(kind)
+def _definition(drawn: dict[str, tuple[dict[str, str], bool]]) -> CheckedTwinDefinition:
+    types: list[EntityType] = [
+        {
+            "name": name,
+            "key": {"name": "id"},
+            "properties": [{"name": field, "type": of} for field, of in sorted(properties.items())],
+            "relations": [{"name": "to", "to": name}] if related else [],
+        }
+        for name, (properties, related) in sorted(drawn.items())
+    ]
     return {"types": types}
 
 
@@ -159,7 +161,7 @@ def _applied(
     return {name: entity for name, entity in state.items() if entity.status}
 
 
-def _fits(definition: dict[str, Any], type: str, name: str, value: Any) -> bool:
+def _fits(definition: CheckedTwinDefinition, type: str, name: str, value: Any) -> bool:
     kind = entity_type(definition, type)
     field = fields_of(kind).get(name) if kind else None
     try:

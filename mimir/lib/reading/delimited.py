@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from mimir.lib.inspection import run_sql
-from mimir.lib.json_types import JsonObject
 from mimir.lib.reading.cells import WIDE_COLUMNS, Cells, cell, column_names, copy_sql
 from mimir.lib.reading.container import HEAD_BYTES
 from mimir.lib.reading.dialect import Dialect, detect
 from mimir.lib.reading.messages import Notice
-from mimir.lib.reading.options import ReadOptions
+from mimir.lib.reading.options import OptionsBody, ReadOptions
 from mimir.lib.reading.text import Text
 from mimir.lib.tables import NoMemory, NotATable, quoted
 
@@ -58,7 +57,7 @@ def read_delimited(connection: Any, text: Text, work: Path, options: ReadOptions
     count = int(
         run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(paths[0]))})")[0][0]
     )
-    found: JsonObject = {
+    found: OptionsBody = {
         "encoding": text.encoding,
         "delimiter": dialect.delimiter,
         "quote": dialect.quote,

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from mimir.lib.inspection import run_sql
-from mimir.lib.json_types import JsonObject
 from mimir.lib.reading.cells import Cells, column_names, copy_sql
 from mimir.lib.reading.delimited import copy_clean
 from mimir.lib.reading.jsonfaults import Fault, line_fault
@@ -17,7 +16,7 @@ from mimir.lib.reading.jsonlines import write_tagged
 from mimir.lib.reading.jsonlists import shape_cells
 from mimir.lib.reading.jsonscan import GaveUp, Scan
 from mimir.lib.reading.messages import Notice
-from mimir.lib.reading.options import ReadOptions
+from mimir.lib.reading.options import OptionsBody, ReadOptions
 from mimir.lib.reading.text import Text
 from mimir.lib.table_shapes import ListChoice
 from mimir.lib.tables import COLUMNS_MAX, NoMemory, NotATable, identifier, quoted
@@ -124,7 +123,7 @@ def _read(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cell
         run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(cells[0]))})")[0][0]
     )
     chosen = next((item["path"] for item in choices if item["chosen"]), "")
-    found: JsonObject = {
+    found: OptionsBody = {
         "encoding": text.encoding,
         "nested": options.nested,
         "lists": options.lists,
