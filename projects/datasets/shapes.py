@@ -107,7 +107,13 @@ class DatasetVersionDetail(DatasetVersionShape):
     )
 
 
-class DatasetChange(_Any):
+class DatasetChanges(TypedDict):
+    """Checked request to make a version current."""
+
+    current_version: int
+
+
+class DatasetChange(serializers.Serializer[DatasetChanges]):
     current_version = WholeNumberField(1, 10**9)
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -55,7 +55,7 @@ class UploadedFile:
     size_bytes: int
 
 
-def read_options(raw: dict[str, Any]) -> ReadOptions:
+def read_options(raw: Mapping[str, object]) -> ReadOptions:
     """Return checked reading options. Raises: Invalid, with each bad option."""
     try:
         return options_of(raw)
