@@ -35,7 +35,7 @@ EXCLUDED = (
     "tests/dev/test_installation.py",
     "tests/fakes/test_process.py",
     "tests/serving/",
-    "tests/worker/test_supervisor.py",
+    "tests/worker/test_supervisor",
     # These take many seconds of computing time: large bodies, models that are trained.
     "tests/api/test_body_memory.py",
     "tests/projects/test_reading_limits.py",
