@@ -13,7 +13,7 @@ from mimir.lib.reading.options import (
     NESTED,
     SHEET_NAME_MAX,
     SHEETS_MAX,
-    OptionsBody,
+    ReadOptionsBody,
 )
 from mimir.lib.tables import COLUMN_NAME_MAX
 from projects.core.names import NAME_PATTERN, NAME_RULE
@@ -168,7 +168,7 @@ class _Options(serializers.Serializer[Fields]):
     list_column = _text("list_column", COLUMN_NAME_MAX)
 
 
-class ReadOptionsShape(_Options[OptionsBody]):
+class ReadOptionsShape(_Options[ReadOptionsBody]):
     """Reading options. Missing options are detected."""
 
     date_formats = serializers.ListField(
@@ -245,7 +245,7 @@ class UploadRequest(_FileRequest[UploadFields]):
 class UploadChanges(TypedDict):
     """Checked request to read a staged file again."""
 
-    options: OptionsBody
+    options: ReadOptionsBody
     sample: bool
 
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Invalid, TooLarge
 from mimir.lib.ids import uuid7
-from mimir.lib.reading.options import TYPES, BadOptions, OptionsBody, ReadOptions, options_of
+from mimir.lib.reading.options import TYPES, BadOptions, ReadOptions, ReadOptionsBody, options_of
 from mimir.lib.schemas.column_changes import column_changes
 from mimir.lib.table_shapes import ColumnInfo, WarningInfo
 from projects.core.access import demand_active
@@ -273,9 +273,9 @@ def _rows_added(version: int, before: int, rows: int) -> WarningInfo:
     }
 
 
-def _options_like(base: DatasetVersion, upload: StagedUpload) -> OptionsBody:
+def _options_like(base: DatasetVersion, upload: StagedUpload) -> ReadOptionsBody:
     """Return the upload's options, completed with the types of the version's columns."""
-    options: OptionsBody = upload.options
+    options: ReadOptionsBody = upload.options
     reading = upload.reading or {}
     if reading.get("format") in (DataFormat.PARQUET, DataFormat.ARROW):
         return options

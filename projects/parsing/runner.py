@@ -16,12 +16,12 @@ from typing import Any
 
 from mimir.lib.disks import storage_problem
 from mimir.lib.errors import MimirError
-from mimir.lib.reading.options import OptionsBody
+from mimir.lib.reading.options import ReadOptionsBody
 from mimir.lib.table_shapes import Choices, ColumnInfo, ColumnType, SheetChoice, WarningInfo
 from projects.parsing.cache import ExpiringCache
 from projects.parsing.child_process import End, Limits, Outcome, run_child
 from projects.parsing.messages import (
-    Description,
+    ColumnProfileBody,
     FileRequest,
     ProfileRequest,
     ReadRequest,
@@ -98,7 +98,7 @@ class ReadFile:
 
     format: str
     packing: str
-    options: OptionsBody
+    options: ReadOptionsBody
     schema: list[ColumnInfo]
     row_count: int
     warnings: list[WarningInfo]
@@ -124,14 +124,14 @@ class Profile:
     empty.
     """
 
-    columns: list[Description]
+    columns: list[ColumnProfileBody]
     fault: str
 
 
 def inspect(
     path: str,
     *,
-    options: OptionsBody,
+    options: ReadOptionsBody,
     rows: int,
     sample: bool = False,
     scratch_dir: str,
@@ -155,7 +155,7 @@ def inspect(
 
 @contextlib.contextmanager
 def imported(
-    path: str, *, options: OptionsBody, scratch_dir: str, owner: Owner = _NOBODY
+    path: str, *, options: ReadOptionsBody, scratch_dir: str, owner: Owner = _NOBODY
 ) -> Iterator[ReadFile]:
     """Read a file and provide its table, which is removed after the block.
 
@@ -177,7 +177,7 @@ def imported(
 
 @contextlib.contextmanager
 def imported_each(
-    path: str, readings: Sequence[OptionsBody], *, scratch_dir: str, owner: Owner = _NOBODY
+    path: str, readings: Sequence[ReadOptionsBody], *, scratch_dir: str, owner: Owner = _NOBODY
 ) -> Iterator[list[ReadFile]]:
     """Read a file once for each of `readings`, and provide the results with their tables.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mimir.lib.reading.dialect import Dialect, detect
-from mimir.lib.reading.options import OptionsBody, ReadOptions, options_of
+from mimir.lib.reading.options import ReadOptions, ReadOptionsBody, options_of
 from mimir.lib.tables import NotATable
 from tests.support.reading import codes_of, read_bytes, rows_of, types_of
 from tests.support.typed_dicts import hints_of
@@ -148,7 +148,7 @@ def test_no_line_is_skipped_where_the_user_says_so() -> None:
 
 
 def test_the_options_as_json_have_the_fields_of_the_options() -> None:
-    assert set(hints_of(OptionsBody)) == {field.name for field in fields(ReadOptions)}
+    assert set(hints_of(ReadOptionsBody)) == {field.name for field in fields(ReadOptions)}
 
 
 @pytest.mark.parametrize(

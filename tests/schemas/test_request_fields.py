@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from rest_framework import serializers
 
-from mimir.lib.reading.options import OptionsBody
+from mimir.lib.reading.options import ReadOptionsBody
 from projects.datasets import shapes as datasets
 from projects.datasets import upload_shapes as uploads
 from projects.members import shapes as members
@@ -35,7 +35,7 @@ PAIRS: list[tuple[Any, type[serializers.Serializer[Any]]]] = [
     (twins.DefinitionChange, twins.TwinDefinitionChange),
     (twins.OverlayFields, twins.OverlayRequest),
     (datasets.DatasetChanges, datasets.DatasetChange),
-    (OptionsBody, uploads.ReadOptionsShape),
+    (ReadOptionsBody, uploads.ReadOptionsShape),
     (uploads.StageFields, uploads.StageRequest),
     (uploads.UploadFields, uploads.UploadRequest),
     (uploads.UploadChanges, uploads.UploadChange),

@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 
 from mimir.lib.inspection import run_sql
-from mimir.lib.reading.options import OptionsBody, options_of
+from mimir.lib.reading.options import ReadOptionsBody, options_of
 from mimir.lib.reading.read import Reading, read_table
 from mimir.lib.tables import identifier, quoted
 from tests.support.typed_dicts import faults
@@ -37,7 +37,7 @@ def read_bytes(
     path.write_bytes(content)
     work.mkdir()
     found = read_table(connect, path, work, options_of(options))
-    assert faults(found.options, OptionsBody) == []
+    assert faults(found.options, ReadOptionsBody) == []
     return found
 
 

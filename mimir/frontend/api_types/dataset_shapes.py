@@ -3,7 +3,7 @@
 from typing import NotRequired, TypedDict
 
 from mimir.lib.json_types import Json, JsonObject
-from mimir.lib.reading.options import OptionsBody
+from mimir.lib.reading.options import ReadOptionsBody
 
 
 class Column(TypedDict):
@@ -89,7 +89,7 @@ class DatasetVersionDetail(TypedDict):
     current: bool
     name: str
     packing: str
-    reading: OptionsBody
+    reading: ReadOptionsBody
     warnings: list[ReadWarning]
     compared_with: int | None
     column_changes: list[ColumnChange]

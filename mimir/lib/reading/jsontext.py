@@ -16,7 +16,7 @@ from mimir.lib.reading.jsonlines import write_tagged
 from mimir.lib.reading.jsonlists import shape_cells
 from mimir.lib.reading.jsonscan import GaveUp, Scan
 from mimir.lib.reading.messages import Notice
-from mimir.lib.reading.options import OptionsBody, ReadOptions
+from mimir.lib.reading.options import ReadOptions, ReadOptionsBody
 from mimir.lib.reading.text import Text
 from mimir.lib.table_shapes import ListChoice
 from mimir.lib.tables import COLUMNS_MAX, NoMemory, NotATable, identifier, quoted
@@ -134,7 +134,7 @@ def _read(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cell
     return result
 
 
-def _options_found(text: Text, options: ReadOptions, choices: list[ListChoice]) -> OptionsBody:
+def _options_found(text: Text, options: ReadOptions, choices: list[ListChoice]) -> ReadOptionsBody:
     """Return the reading options of a file, detected or given."""
     chosen = next((item["path"] for item in choices if item["chosen"]), "")
     return {

@@ -62,7 +62,7 @@ class BadOptions(Exception):
         self.faults = faults
 
 
-class OptionsBody(TypedDict, total=False):
+class ReadOptionsBody(TypedDict, total=False):
     """Reading options as JSON. The word `none` stands for an empty quote or thousands mark."""
 
     format: str
@@ -115,7 +115,7 @@ class ReadOptions:
         """Number of rows to skip, if given."""
         return self.skip_rows or 0
 
-    def given(self) -> OptionsBody:
+    def given(self) -> ReadOptionsBody:
         """Return the given fields as JSON values."""
         default = ReadOptions()
         given = {
@@ -123,7 +123,7 @@ class ReadOptions:
             for name, value in asdict(self).items()
             if value != getattr(default, name)
         }
-        return cast("OptionsBody", given)
+        return cast("ReadOptionsBody", given)
 
 
 def _json(name: str, value: "Json | tuple[str, ...]") -> Json:
