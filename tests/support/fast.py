@@ -41,8 +41,7 @@ EXCLUDED = (
     "tests/projects/test_reading_limits.py",
     "tests/worker/test_column_kinds.py",
     "tests/worker/test_inference.py",
-    "tests/worker/test_training.py",
-    "tests/worker/test_training_advice.py",
+    "tests/worker/test_training",
 )
 
 
