@@ -39,7 +39,6 @@ def attempt_end(
     requests of its worker are refused.
     `cluster_diagnosis`: diagnosis of the cluster for the same reason.
     """
-    now = utc_now()
     reason, message = _during_storage_wait(job, attempt, reason, message)
     clean = message.replace("\x00", "�")[:MESSAGE_MAX]
     diagnosis = diagnose(
@@ -56,16 +55,7 @@ def attempt_end(
         and attempt.claimed_at is not None
         and job.status != JobStatus.CANCELLING
     )
-    attempt.ended_at = now
-    attempt.reason = reason
-    attempt.message = diagnosis["summary"]
-    attempt.counts = counts
-    attempt.end_status = by_worker or ""
-    if by_worker is None:
-        attempt.fenced_at = now
-    attempt.save(
-        update_fields=["ended_at", "reason", "message", "counts", "end_status", "fenced_at"]
-    )
+    _save_end(attempt, reason, diagnosis["summary"], by_worker, counts=counts)
     if job.status == JobStatus.CANCELLING:
         # A fence alone does not prove that the worker has stopped: its finish or its absence does.
         if by_worker is not None:
@@ -76,6 +66,28 @@ def attempt_end(
     else:
         _fail(job, reason, diagnosis, actor, counts=counts)
     return JobStatus(job.status)
+
+
+def _save_end(
+    attempt: Attempt,
+    reason: FailureReason,
+    message: str,
+    by_worker: FinishStatus | None,
+    *,
+    counts: bool,
+) -> None:
+    """Write the end of a locked attempt. Without `by_worker`, fence it."""
+    now = utc_now()
+    attempt.ended_at = now
+    attempt.reason = reason
+    attempt.message = message
+    attempt.counts = counts
+    attempt.end_status = by_worker or ""
+    if by_worker is None:
+        attempt.fenced_at = now
+    attempt.save(
+        update_fields=["ended_at", "reason", "message", "counts", "end_status", "fenced_at"]
+    )
 
 
 def _during_storage_wait(

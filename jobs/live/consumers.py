@@ -190,7 +190,7 @@ class Follower(AsyncJsonWebsocketConsumer):
         try:
             return UUID(str(self.scope["url_route"]["kwargs"][name]))
         except ValueError:
-            raise NotFound("Not found.") from None
+            raise NotFound() from None
 
 
 in_database = database_sync_to_async

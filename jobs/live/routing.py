@@ -15,7 +15,7 @@ class UnknownPath(Follower):
     """Consumer of unknown paths."""
 
     async def open(self) -> None:
-        raise NotFound("Not found.")
+        raise NotFound()
 
 
 _routes: list[Any] = [

@@ -6,7 +6,13 @@ the Attempt only.
 
 from jobs.models.attempt import Attempt, UsageSample
 from jobs.models.cluster import Cluster, ModelCache
-from jobs.models.expressions import id_from_its_end, producer, search_parts, search_text
+from jobs.models.expressions import (
+    INDEXED_TITLES,
+    id_from_its_end,
+    producer,
+    search_parts,
+    search_text,
+)
 from jobs.models.job import Job
 from jobs.models.limit import Limit
 from jobs.models.loops import Lease, LoopBeat, WebUptime
@@ -23,6 +29,7 @@ from jobs.models.records import (
 
 __all__ = [
     "ARTIFACTS",
+    "INDEXED_TITLES",
     "Artifact",
     "Attempt",
     "Cluster",

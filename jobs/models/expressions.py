@@ -4,6 +4,12 @@ from django.db.models import F, Func, TextField
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce, Collate, Reverse
 
+# Types whose titles `jobs_search_text` derives. Other types need no migration: the search derives
+# their titles in the query.
+INDEXED_TITLES = frozenset(
+    {"pipeline_execution", "ml_training", "ml_inference", "digital_twin_update"}
+)
+
 
 def choices(enum: type) -> list[tuple[str, str]]:
     return [(member.value, member.value) for member in enum]  # type: ignore[attr-defined]

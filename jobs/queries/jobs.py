@@ -40,7 +40,7 @@ def job_for(user: "User", job_id: UUID, need: Role = Role.VIEWER) -> Job:
         .first()
     )
     if job is None:
-        raise NotFound("Not found.")
+        raise NotFound()
     demand(getattr(job, "access_role"), need)  # noqa: B009 - an annotation of the query
     return job
 

@@ -65,7 +65,7 @@ def as_mimir_error(error: Exception) -> MimirError | None:
         case MimirError():
             return error
         case Http404() | exceptions.NotFound():
-            return NotFound("Not found.")
+            return NotFound()
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
             return NotAuthenticated("Sign in first: this needs Authorization: Bearer <token>.")
         case exceptions.PermissionDenied() | DjangoPermissionDenied():
@@ -176,7 +176,7 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's `handler404`: the same response as for resources without access."""
-    return error_response(NotFound("Not found."))
+    return error_response(NotFound())
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

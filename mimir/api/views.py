@@ -68,7 +68,7 @@ class ApiView(APIView):
         )
         super().initial(request, *args, **kwargs)
         if any(isinstance(value, str) and "\x00" in value for value in kwargs.values()):
-            raise NotFound("Not found.")
+            raise NotFound()
         self._check_request(request)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:

@@ -22,6 +22,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from mimir.frontend.api_types.json_types import JsonObject
+from mimir.lib.errors import NOT_FOUND
 from mimir.lib.request_signature import HEADER_NAME, Client, sign
 
 PREFIX = "/api/v1/"
@@ -241,7 +242,7 @@ def _path(path: str) -> str:
     full = path if path.startswith("/") else PREFIX + path
     plain = unquote(urlsplit(full).path)
     if not plain.startswith("/api/") or re.search(r"//|\\|[\x00-\x1f\x7f]|/\.{1,2}(/|$)", plain):
-        raise ApiError(404, "not_found", "Not found.")
+        raise ApiError(404, "not_found", NOT_FOUND)
     return full
 
 

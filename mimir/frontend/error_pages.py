@@ -11,6 +11,7 @@ from mimir.frontend import saved_form, session
 from mimir.frontend.api_client import ApiError, Unavailable
 from mimir.lib.clock import utc_now
 from mimir.lib.disks import as_storage_error
+from mimir.lib.errors import NOT_FOUND
 
 _TITLES = {
     400: "Invalid request",
@@ -22,10 +23,6 @@ _TITLES = {
     507: "Disk full",
     429: "Too many requests",
 }
-_NOT_FOUND = (
-    "Page not found, or you have no access. Check the address or ask a maintainer of the project."
-)
-_API_NOT_FOUND = "Not found."  # the API's message without a reason of its own
 _BROKEN = "Internal error"
 
 
@@ -47,11 +44,7 @@ def for_api_error(request: HttpRequest, error: ApiError) -> HttpResponse:
             "The orchestrator failed. Find the request ID below in its log.",
             _BROKEN,
         )
-    return page(
-        request,
-        error.status,
-        _NOT_FOUND if error.status == 404 and error.message == _API_NOT_FOUND else error.message,
-    )
+    return page(request, error.status, error.message)
 
 
 def unavailable(request: HttpRequest, error: Unavailable) -> HttpResponse:
@@ -83,7 +76,7 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's `handler404`: the same page for a missing and a forbidden address."""
-    return page(request, 404, _NOT_FOUND)
+    return page(request, 404, NOT_FOUND)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -11,6 +11,10 @@ DETAIL_ENTRIES_MAX, DETAIL_KEY_CHARS_MAX, DETAIL_TEXT_CHARS_MAX, DETAIL_DEPTH_MA
     1000,
     4,
 )
+# Message of a 404 that names nothing more specific, in the API and on pages.
+NOT_FOUND = (
+    "Not found, or you have no access. Check the address or ask a maintainer of the project."
+)
 
 
 def shortened(text: str, limit: int) -> str:
@@ -98,6 +102,11 @@ class NotFound(MimirError):
     """It does not exist, or the user has no access: both look the same. Status 404."""
 
     status, code = 404, "not_found"
+
+    def __init__(
+        self, message: str = NOT_FOUND, *, detail: Mapping[str, object] | None = None
+    ) -> None:
+        super().__init__(message, detail=detail)
 
 
 class Conflict(MimirError):

@@ -52,7 +52,7 @@ def fetched_role(project: Project) -> str:
 
 
 def _not_found() -> Project:
-    raise NotFound("Not found.")
+    raise NotFound()
 
 
 def role_subquery(user: "User", project_reference: str) -> Expression | Combinable:

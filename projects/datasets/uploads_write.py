@@ -210,25 +210,9 @@ def upload_append(
     base = dataset_version_get(project=project, name=name)
     if base.number != to:
         raise current_version_changed(name, to)
-    scratch, owner = artifacts.scratch_dir(), runner.Owner(str(user.pk), str(project.id))
+    owner = runner.Owner(str(user.pk), str(project.id))
     connection_release()
-    with (
-        upload_file(upload) as path,
-        runner.imported(
-            path, options=_options_like(base, upload), scratch_dir=scratch, owner=owner
-        ) as found,
-    ):
-        _check_same_columns(base, found.schema)
-        with (
-            dataset_version_table(base) as table,
-            runner.joined(table, str(found.table or path), scratch_dir=scratch, owner=owner) as (
-                whole,
-                rows,
-            ),
-        ):
-            storage_demand(project, whole.stat().st_size)
-            with whole.open("rb") as file:
-                stored = artifacts.put(artifacts.object_key(project.id, uuid7()), file)
+    found, stored, rows = _joined_store(base, upload, owner)
     warnings = [_rows_added(to, rows - found.row_count, found.row_count), *found.warnings]
     facts: ReadingFields = {
         "format": DataFormat.PARQUET,
@@ -249,6 +233,34 @@ def upload_append(
     )
     artifacts.discard(upload.storage_key)
     return versions[0]
+
+
+def _joined_store(
+    base: DatasetVersion, upload: StagedUpload, owner: runner.Owner
+) -> tuple[runner.ReadFile, artifacts.Stored, int]:
+    """Store the rows of `base` followed by those of a staged file as one Parquet file.
+
+    Return the reading of the staged file, the stored file and its number of rows.
+    """
+    project, scratch = upload.project, artifacts.scratch_dir()
+    with (
+        upload_file(upload) as path,
+        runner.imported(
+            path, options=_options_like(base, upload), scratch_dir=scratch, owner=owner
+        ) as found,
+    ):
+        _check_same_columns(base, found.schema)
+        with (
+            dataset_version_table(base) as table,
+            runner.joined(table, str(found.table or path), scratch_dir=scratch, owner=owner) as (
+                whole,
+                rows,
+            ),
+        ):
+            storage_demand(project, whole.stat().st_size)
+            with whole.open("rb") as file:
+                stored = artifacts.put(artifacts.object_key(project.id, uuid7()), file)
+    return found, stored, rows
 
 
 def _rows_added(version: int, before: int, rows: int) -> WarningInfo:

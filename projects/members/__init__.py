@@ -1,4 +1,5 @@
 """Members of a project and their roles.
 
-`write` changes memberships under the project's row lock. Checks of a role are in `core.access`.
+`read` holds the queries; `write` changes memberships under the project's row lock. Checks of a role
+are in `core.access`.
 """

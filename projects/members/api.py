@@ -1,9 +1,7 @@
 """REST views of the members of a project."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from django.contrib.auth import get_user_model
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,49 +19,17 @@ from mimir.api.schema import (
     listing,
 )
 from mimir.api.views import ApiView, caller, validated
-from mimir.lib.errors import Invalid, NotFound
 from projects.core.access import project_for
 from projects.members import shapes
+from projects.members.read import member_get, member_list, user_find, user_of_body, user_of_path
 from projects.members.write import (
     member_add,
     member_change,
     member_etag,
-    member_get,
     member_remove,
     member_set,
 )
 from projects.models import Membership, Role
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
-
-
-def _user(username: str) -> "User":
-    """Return the user of a path. Raises: NotFound."""
-    found = _user_or_none(username)
-    if found is None:
-        raise NotFound(_no_user(username), detail={"username": "does not exist"})
-    return found
-
-
-def _user_of_body(username: str) -> "User":
-    """Return the user of a body. Raises: Invalid, since 404 would mean a missing project."""
-    found = _user_or_none(username)
-    if found is None:
-        raise Invalid(_no_user(username), detail={"username": _no_user(username)})
-    return found
-
-
-def _user_or_none(username: str) -> "User | None":
-    return (
-        get_user_model().objects.filter(username=username).first()
-        if "\x00" not in username
-        else None
-    )
-
-
-def _no_user(username: str) -> str:
-    return f"There is no user {username[:150]}. An administrator creates users under System, Users."
 
 
 class MembersView(ApiView):
@@ -78,7 +44,7 @@ class MembersView(ApiView):
         """List members and their roles by user name."""
         project = project_for(caller(request), slug)
         page = paginate(
-            Membership.objects.filter(project=project).select_related("user"),
+            member_list(project=project),
             request,
             keys=("user__username",),
         )
@@ -98,7 +64,7 @@ class MembersView(ApiView):
         return Response(
             shapes.member(
                 member_add(
-                    project=project, user=_user_of_body(body["username"]), role=Role(body["role"])
+                    project=project, user=user_of_body(body["username"]), role=Role(body["role"])
                 )
             ),
             status=201,
@@ -120,7 +86,7 @@ class MemberView(ApiView):
     def get(self, request: Request, slug: str, username: str) -> Response:
         """Read the member's role."""
         project = project_for(caller(request), slug)
-        return _member(member_get(project=project, user=_user(username)))
+        return _member(member_get(project=project, user=user_of_path(username)))
 
     @extend_schema(
         operation_id="members_set",
@@ -150,7 +116,7 @@ class MemberView(ApiView):
         return _member(
             write(
                 project=project,
-                user=_user(username),
+                user=user_of_path(username),
                 role=role,
                 by=caller(request),
                 etags=preconditions(request),
@@ -166,7 +132,7 @@ class MemberView(ApiView):
     def delete(self, request: Request, slug: str, username: str) -> Response:
         """End a membership, if there is one."""
         project = project_for(caller(request), slug, Role.MAINTAINER)
-        user = get_user_model().objects.filter(username=username).first()
+        user = user_find(username)
         if user is not None:
             member_remove(
                 project=project, user=user, by=caller(request), etags=preconditions(request)

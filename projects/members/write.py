@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from mimir.api.etags import Preconditions, check_etag
-from mimir.lib.errors import Conflict, NotFound
+from mimir.lib.errors import Conflict
 from projects.core.audit import audit_record
+from projects.members.read import member_list, not_a_member
 from projects.models import AuditKind, Membership, Project, Role
 
 if TYPE_CHECKING:
@@ -39,18 +40,6 @@ def member_etag(membership: Membership) -> str:
     return f'"{membership.role}.{membership.created_at:%Y%m%d%H%M%S%f}"'
 
 
-def member_get(*, project: Project, user: "User") -> Membership:
-    """Return the membership of `user`. Raises: NotFound."""
-    membership = (
-        Membership.objects.filter(project=project, user=user).select_related("user").first()
-    )
-    if membership is None:
-        raise NotFound(
-            f"{user.get_username()} is not a member of this project. Add the user first."
-        )
-    return membership
-
-
 def member_change(
     *, project: Project, user: "User", role: Role, by: "User", etags: Preconditions | None = None
 ) -> Membership:
@@ -61,9 +50,7 @@ def member_change(
     with transaction.atomic():
         membership = _locked(project, user)
         if membership is None:
-            raise NotFound(
-                f"{user.get_username()} is not a member of this project. Add the user first."
-            )
+            raise not_a_member(user)
         check_etag(member_etag(membership), etags)
         return _set(membership, role, by)
 
@@ -104,7 +91,7 @@ def member_remove(
 def _locked(project: Project, user: "User") -> Membership | None:
     """Return the membership, with the project's row locked until the transaction ends."""
     Project.objects.select_for_update().get(id=project.id)
-    return Membership.objects.filter(project=project, user=user).select_related("user").first()
+    return member_list(project=project).filter(user=user).first()
 
 
 def _set(membership: Membership, role: Role, by: "User") -> Membership:

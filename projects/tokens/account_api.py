@@ -15,8 +15,9 @@ from mimir.api.pagination import paginate
 from mimir.api.schema import CURSOR, LIMIT, errors, listing
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import Invalid
-from projects.models import AccessToken, TokenKind
+from projects.models import AccessToken
 from projects.tokens import shapes
+from projects.tokens.read import session_list
 from projects.tokens.write import session_end
 from projects.users.lockout import client_network, locked
 from projects.users.passwords import password_change, sessions_end
@@ -93,8 +94,7 @@ class SessionsView(ApiView):
 
         `DELETE` ends the sessions of the admin, too.
         """
-        rows = AccessToken.objects.filter(user=caller(request), kind=TokenKind.SESSION)
-        page = paginate(rows, request, keys=("-created_at", "-id"))
+        page = paginate(session_list(user=caller(request)), request, keys=("-created_at", "-id"))
         return Response(
             {
                 "results": [shapes.session(row, token_of(request)) for row in page.results],

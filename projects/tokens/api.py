@@ -15,16 +15,15 @@ from mimir.api.parsers import SmallJSONParser
 from mimir.api.schema import CURSOR, IF_MATCH, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, errors, listing
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import NotAuthenticated
-from projects.models import AccessToken, TokenKind
 from projects.tokens import shapes
 from projects.tokens.account_api import token_of, verified
+from projects.tokens.read import token_get, token_list
 from projects.tokens.write import (
     session_create,
     session_delete,
     token_create,
     token_delete,
     token_etag,
-    token_get,
 )
 from projects.users.hashing import hash_slot
 from projects.users.lockout import client_network
@@ -106,8 +105,7 @@ class TokensView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """List your tokens, newest first, without their secrets."""
-        rows = AccessToken.objects.filter(user=caller(request), kind=TokenKind.API)
-        page = paginate(rows, request, keys=("-created_at", "-id"))
+        page = paginate(token_list(user=caller(request)), request, keys=("-created_at", "-id"))
         return Response({"results": [shapes.token(row) for row in page.results], "next": page.next})
 
     @extend_schema(

@@ -20,6 +20,7 @@ from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Invalid, NotFound, TooMany
 from projects.core.audit import audit_record
 from projects.models import AccessToken, AuditKind, TokenKind
+from projects.tokens.read import token_get
 from projects.users.passwords import access_end, password_stamp
 
 if TYPE_CHECKING:
@@ -172,14 +173,6 @@ def session_end(*, user: "User", session_id: UUID) -> None:
             sessions=1,
             id=str(session_id),
         )
-
-
-def token_get(*, user: "User", token_id: UUID) -> AccessToken:
-    """Return one of the user's API tokens. Raises: NotFound."""
-    found = AccessToken.objects.filter(id=token_id, user=user, kind=TokenKind.API).first()
-    if found is None:
-        raise NotFound("You have no such token.")
-    return found
 
 
 def token_etag(token: AccessToken) -> str:

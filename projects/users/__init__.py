@@ -1,5 +1,5 @@
 """Users: administration, passwords, sign-in backends, lockout and hashing.
 
-`write` and `passwords` change users; `hashing` limits concurrent password hashes; `lockout` limits
-wrong passwords. Sessions and API tokens are in `projects.tokens`.
+`read` holds the queries; `write` and `passwords` change users; `hashing` limits concurrent password
+hashes; `lockout` limits wrong passwords. Sessions and API tokens are in `projects.tokens`.
 """

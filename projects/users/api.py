@@ -1,8 +1,6 @@
 """REST views of users for site administrators, and the public view of a password link."""
 
 from django.contrib.auth.models import User
-from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -14,9 +12,9 @@ from mimir.api.parsers import SmallJSONParser
 from mimir.api.query import flag
 from mimir.api.schema import CURSOR, IF_MATCH, IF_NONE_MATCH, LIMIT, NOT_MODIFIED, errors, listing
 from mimir.api.views import ApiView, caller, demand_administrator, validated
-from projects.models import Membership
 from projects.users import shapes
 from projects.users.lockout import client_network
+from projects.users.read import project_count, user_get, user_list
 from projects.users.write import (
     ONLY_ADMINISTRATORS,
     PasswordLink,
@@ -26,7 +24,6 @@ from projects.users.write import (
     user_change,
     user_create,
     user_etag,
-    user_get,
 )
 
 SEARCH = OpenApiParameter(
@@ -37,8 +34,7 @@ SEARCH = OpenApiParameter(
 
 
 def _user_body(user: User) -> shapes.UserBody:
-    """Return a user as administrators see it. Rows of `_with_projects` have `project_count`."""
-    known: int | None = getattr(user, "project_count", None)
+    """Return a user as administrators see it."""
     return {
         "username": user.username,
         "email": user.email,
@@ -47,21 +43,8 @@ def _user_body(user: User) -> shapes.UserBody:
         "has_password": user.has_usable_password(),
         "last_sign_in_at": user.last_login,
         "created_at": user.date_joined,
-        "projects": known if known is not None else Membership.objects.filter(user=user).count(),
+        "projects": project_count(user),
     }
-
-
-def _with_projects() -> "QuerySet[User, User]":
-    counted = (
-        Membership.objects.filter(user=OuterRef("pk"))
-        .order_by()
-        .values("user")
-        .annotate(count=Count("pk"))
-        .values("count")
-    )
-    return User.objects.annotate(
-        project_count=Coalesce(Subquery(counted, output_field=IntegerField()), 0)
-    )
 
 
 def _answer(user: User, status: int = 200) -> Response:
@@ -89,14 +72,11 @@ class UsersView(ApiView):
     def get(self, request: Request) -> Response:
         """List users by name. For site administrators."""
         demand_administrator(request, ONLY_ADMINISTRATORS)
-        rows = _with_projects()
-        if self.query.get("q"):
-            rows = rows.filter(
-                Q(username__icontains=self.query["q"]) | Q(email__icontains=self.query["q"])
-            )
-        for name, column in (("active", "is_active"), ("administrator", "is_superuser")):
-            if name in self.query:
-                rows = rows.filter(**{column: self.query[name]})
+        rows = user_list(
+            search=self.query.get("q", ""),
+            is_active=self.query.get("active"),
+            is_superuser=self.query.get("administrator"),
+        )
         page = paginate(rows, request, keys=("username",))
         return Response({"results": [_user_body(row) for row in page.results], "next": page.next})
 

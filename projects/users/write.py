@@ -23,11 +23,12 @@ from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from mimir.api.etags import Preconditions, check_etag
 from mimir.lib.clock import utc_now
-from mimir.lib.errors import Conflict, Invalid, NotFound, PermissionDenied
+from mimir.lib.errors import Conflict, Invalid, PermissionDenied
 from projects.core.audit import audit_record
 from projects.models import AuditKind, Deactivation
 from projects.users.hashing import hashed
 from projects.users.passwords import Ended, demand_strong, password_store
+from projects.users.read import no_user
 
 ONLY_ADMINISTRATORS = "Users are managed by site administrators."
 
@@ -56,14 +57,6 @@ class PasswordLink:
     def path(self) -> str:
         """The page on which the password is set."""
         return f"/password/{self.uid}/{self.token}/"
-
-
-def user_get(*, username: str) -> User:
-    """Return a user by name. Raises: NotFound."""
-    found = User.objects.filter(username=username).first()
-    if found is None:
-        raise _no_user(username)
-    return found
 
 
 def user_etag(user: User) -> str:
@@ -122,7 +115,7 @@ def user_change(
         rows = list(User.objects.select_for_update().filter(concerned).order_by("pk"))
         user = next((row for row in rows if row.username == username), None)
         if user is None:
-            raise _no_user(username)
+            raise no_user(username)
         if not any(row.pk == actor.pk and _is_administrator(row) for row in rows):
             raise PermissionDenied(ONLY_ADMINISTRATORS)
         check_etag(user_etag(user), etags)
@@ -238,7 +231,3 @@ def _dead_link() -> Invalid:
         " Ask an administrator for a new one.",
         code="link_invalid",
     )
-
-
-def _no_user(username: str) -> NotFound:
-    return NotFound(f"There is no user {username[:150]}.", detail={"username": "does not exist"})

@@ -114,6 +114,14 @@ def test_an_unknown_address_is_a_404_in_json(caller: Caller, method: str, path: 
         assert answer.json()["code"] == "not_found"
 
 
+def test_a_missing_project_looks_like_an_unknown_address(caller: Caller) -> None:
+    missing = caller.get("projects/none/")
+    assert missing.json() == caller.client.get("/api/v1/nothing").json()
+    assert missing.json()["message"] == (
+        "Not found, or you have no access. Check the address or ask a maintainer of the project."
+    )
+
+
 # The query
 
 LISTS = [

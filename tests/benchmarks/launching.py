@@ -30,7 +30,8 @@ from tests.benchmarks.figures import head, percentile, row, verdict
 from tests.benchmarks.joblist import ECHO, orchestrator_environment
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.launchers.test_manifest import PLAIN, TEMPLATE
-from tests.support.stack import Stack, running, wait_for
+from tests.support.stack import Stack, running
+from tests.support.waiting import wait_for
 
 JOBS, IN_FLIGHT, IDLE_RUNS, LIVE = 2_000, 32, 100, 5_000
 LATENCIES = {0.0: (5, 0.5), 0.3: (1, 0.9)}  # seconds -> pairs, the least ratio wanted

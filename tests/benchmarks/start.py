@@ -18,7 +18,8 @@ from websockets.sync.client import connect
 from jobs.clusters.launchers.process import WORKER_ARGV
 from mimir.dev.paths import ROOT
 from tests.benchmarks.figures import head, percentile, row, verdict
-from tests.support.stack import Stack, wait_for
+from tests.support.stack import Stack
+from tests.support.waiting import wait_for
 
 RUNS = 50
 PAUSE_SECONDS = 0.5  # at most, at random: whatever polls shows as spread

@@ -9,7 +9,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.gated import GatedJob
 from tests.browser.watch import Watch
-from tests.support.stack import Stack, wait_for
+from tests.support.stack import Stack
+from tests.support.waiting import wait_for
 
 _TROUBLE = ("WebSocket connection", "status of 50[234]", "ERR_")
 _COUNT = """() => {

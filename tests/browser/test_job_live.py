@@ -7,7 +7,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import SLOTS
 from tests.browser.gated import GatedJob
-from tests.support.stack import Stack, wait_for
+from tests.support.stack import Stack
+from tests.support.waiting import wait_for
 
 Gated = Callable[..., GatedJob]
 

@@ -3,7 +3,8 @@
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.support.stack import Stack, wait_for
+from tests.support.stack import Stack
+from tests.support.waiting import wait_for
 
 LINES, WANTED, ROWS_MAX = 60_000, 50_000, 2_000
 _PROGRAM = """

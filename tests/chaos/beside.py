@@ -20,7 +20,8 @@ import psutil
 import psycopg
 
 from mimir.dev.paths import MARKER, ROOT
-from tests.support.stack import Stack, wait_for
+from tests.support.stack import Stack
+from tests.support.waiting import wait_for
 
 # One that leads without asking for the lease: the lease spares work, it does not make writes safe.
 RECONCILER_WITHOUT_LEASE = """

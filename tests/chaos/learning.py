@@ -3,7 +3,8 @@
 import uuid
 from typing import Any
 
-from tests.support.stack import TERMINAL, Stack, wait_for
+from tests.support.stack import TERMINAL, Stack
+from tests.support.waiting import wait_for
 
 ROWS, TOWNS, PATIENCE_SECONDS = 60, 12, 60.0
 KINDS = ("ml_training", "ml_inference", "digital_twin_update")

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.chaos.learning import outcome_faults
-from tests.support.stack import Stack, left_of
+from tests.support.installation import left_of
+from tests.support.stack import Stack
 
 TERMINAL_EVENTS = ("job.succeeded", "job.failed", "job.cancelled")
 

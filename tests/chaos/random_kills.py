@@ -20,7 +20,8 @@ from tests.chaos.learning import SHARED, prepare, shared_twin_faults
 from tests.chaos.oracle import violations
 from tests.chaos.scraper import Scraper, at_the_end, summary
 from tests.chaos.shapes import PROJECTS, Submitted, submit
-from tests.support.stack import TERMINAL, Stack, running, wait_for
+from tests.support.stack import TERMINAL, Stack, running
+from tests.support.waiting import wait_for
 
 OPEN_AT_ONCE = 8
 RETRIES_IN = 3  # one in so many failed jobs is run again by the API

@@ -16,7 +16,8 @@ from tests.chaos.beside import (
     lines,
     log_objects,
 )
-from tests.support.stack import Stack, wait_for
+from tests.support.stack import Stack
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(180)
 

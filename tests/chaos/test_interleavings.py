@@ -9,7 +9,8 @@ from contextlib import ExitStack
 import pytest
 
 from tests.chaos.beside import RECONCILER_WITHOUT_LEASE, beside, wait_for_sweeps
-from tests.support.stack import Stack, wait_for
+from tests.support.stack import Stack
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from tests.chaos.beside import kill_worker, lines
-from tests.support.stack import Stack, wait_for
+from tests.support.stack import Stack
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(180)
 

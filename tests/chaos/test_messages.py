@@ -7,7 +7,9 @@ import pytest
 import redis
 
 from tests.chaos.beside import beside, environment_of, stopped, wait_for_sweeps
-from tests.support.stack import Stack, left_of, wait_for
+from tests.support.installation import left_of
+from tests.support.stack import Stack
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(180)
 

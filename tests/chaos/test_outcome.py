@@ -7,7 +7,8 @@ import pytest
 
 from tests.chaos.beside import kill_worker, lines
 from tests.chaos.learning import KINDS, job_of, outcome_faults, prepare
-from tests.support.stack import Stack, wait_for
+from tests.support.stack import Stack
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(180)
 

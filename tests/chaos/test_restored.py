@@ -9,7 +9,8 @@ import psycopg
 import pytest
 
 from tests.chaos.beside import environment_of, lines
-from tests.support.stack import Stack, wait_for
+from tests.support.stack import Stack
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(180)
 

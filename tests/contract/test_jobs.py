@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import QUEUED_MAX, Api, Person, command
-from tests.support.stack import wait_for
+from tests.support.waiting import wait_for
 
 AsUser = Callable[[str | None], Api]
 _KEYS = (

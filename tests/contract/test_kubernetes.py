@@ -22,7 +22,8 @@ from tests.fakes.kubernetes.faults import Fault
 from tests.fakes.kubernetes.realnode import RealNode, real_node
 from tests.fakes.kubernetes.scripts import Act, Start
 from tests.support.signin import sign_in
-from tests.support.stack import Stack, running, wait_for
+from tests.support.stack import Stack, running
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(180)
 MANIFESTS = [

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import Api
-from tests.support.stack import wait_for
+from tests.support.waiting import wait_for
 
 LINE = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z (stdout|stderr) ([FP]) ([^\n]*)\n")
 STORED_LINE_BYTES = 16 * 1024

@@ -26,8 +26,9 @@ from websockets.exceptions import ConnectionClosed
 from mimir.dev.paths import ROOT
 from mimir.dev.ports import answers, free_port
 from tests.contract.conftest import PASSWORD, Admin, Api, Person
-from tests.support.stack import Stack, wait_for
+from tests.support.stack import Stack
 from tests.support.tls import tls_proxy
+from tests.support.waiting import wait_for
 
 AsUser = Callable[[str | None], Api]
 CLIENT = "203.0.113.9"  # RFC 5737: nobody's

@@ -19,7 +19,9 @@ import pytest
 
 from mimir.dev.paths import MARKER, ROOT, Places
 from mimir.dev.ports import free_port
-from tests.support.stack import Stack, left_of, started, wait_for
+from tests.support.installation import left_of
+from tests.support.stack import Stack, started
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -17,7 +17,7 @@ from mimir.dev.ports import answers, free_port
 from mimir.dev.services import Service
 from mimir.dev.stale_processes import end_leftovers, end_workers
 from mimir.dev.supervisor import StartFailed, Supervisor
-from tests.support.stack import wait_for
+from tests.support.waiting import wait_for
 
 _LISTEN = """
 import signal, socket, sys, time

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from mimir.dev.ports import free_port
-from tests.support.stack import wait_for
+from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 UV = ROOT / ".venv/tools/bin/uv"

@@ -9,6 +9,7 @@ from typing import Any
 
 import uvicorn
 
+from mimir.lib.errors import NOT_FOUND
 from tests.frontend.upstream import free_port, wait_for_port
 
 
@@ -31,7 +32,7 @@ class CannedApi:
         whole = f"{path}?{scope['query_string'].decode()}"
         self.asked.append(whole)
         found = None if whole in self.refused else self.answers.get(whole, self.answers.get(path))
-        nothing = {"code": "not_found", "message": "Not found.", "detail": {}}
+        nothing = {"code": "not_found", "message": NOT_FOUND, "detail": {}}
         body = self.refused.get(whole, nothing) if found is None else found
         await send(
             {

@@ -3,13 +3,15 @@
 The given name, the title derived without one, and the type.
 """
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
-from jobs.models import Job
+from jobs.models import INDEXED_TITLES, Job
 from jobs.queries.jobs import job_list
-from jobs.types.registry import SPECS
+from jobs.types.registry import SPECS, derived_title
+from jobs.types.spec import JobTypeSpec
 from mimir.frontend.pages.jobs.present import job_title
 from tests.support import make
 from tests.support.job_types import load_job_types
@@ -65,6 +67,32 @@ def test_a_named_job_is_found_by_its_name_and_by_what_it_runs(kind: str) -> None
     found = ("nightly", "100%_", *(value for value in PARAMETERS[kind].values() if value in title))
     assert [text for text in found if not _found(job, text)] == []
     assert not _found(job, "100__")
+
+
+def test_the_indexed_titles_are_those_of_types_of_this_release() -> None:
+    assert set(PARAMETERS) == INDEXED_TITLES
+    assert set(SPECS) >= INDEXED_TITLES
+
+
+@pytest.mark.parametrize("parameters", [{"model": "churn-risk"}, {"model": None}, {}])
+def test_titles_of_a_type_without_a_migration_are_found(
+    parameters: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = replace(
+        SPECS["ml_training"], name="audit", title="Model audit", job_title="Audit {model}"
+    )
+    monkeypatch.setitem(cast(dict[str, JobTypeSpec], SPECS), "audit", spec)
+    job, other = make.job(), _job("ml_training")
+    Job.objects.filter(id=job.id).update(type="audit", parameters=parameters, name="")
+    title = derived_title("audit", parameters)
+    terms = [title, title.upper(), title[1:-1], *title.split(), "model audit", str(job.id)[-6:]]
+    assert [text for text in terms if not _found(job, text)] == []
+    assert not _found(job, title + "x")
+    assert not _found(job, "aud_t")
+    assert not _found(other, "audit")
+    Job.objects.filter(id=job.id).update(name="Nightly")
+    assert _found(job, "nightly")
+    assert _found(job, title)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.fakes.kubernetes.faults import Fault
 from tests.fakes.kubernetes.scripts import Act, Start
 from tests.launchers.test_manifest import PLAIN
-from tests.support.stack import wait_for
+from tests.support.waiting import wait_for
 
 TEMPLATE = WorkerTemplate(installation=str(uuid4()), image="mimir-aip/worker:latest")
 

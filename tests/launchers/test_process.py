@@ -16,7 +16,7 @@ import pytest
 from jobs.clusters.launchers import processes
 from jobs.clusters.launchers.base import LaunchRefused, LaunchSpec, LaunchUncertain
 from jobs.clusters.launchers.process import ProcessLauncher
-from tests.support.stack import wait_for
+from tests.support.waiting import wait_for
 
 # Stand-in for the supervisor: records its start, forks like the real one, starts a workload and
 # waits. It records the start before the fork, because a launch returns after it and a second start

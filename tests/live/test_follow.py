@@ -14,7 +14,8 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.live.follow import Followed, follow
 from tests.live.lossy import SENT
-from tests.support.stack import Stack, running, wait_for
+from tests.support.stack import Stack, running
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(180)
 

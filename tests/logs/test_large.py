@@ -20,7 +20,8 @@ import pytest
 from websockets.asyncio.client import connect
 
 from jobs.contract import LOG_LINE_BYTES_MAX
-from tests.support.stack import Stack, running, wait_for
+from tests.support.stack import Stack, running
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(400)
 SMALL, LARGE = 2_000_000, 100_000_000

@@ -11,7 +11,9 @@ from tests.scenarios.oracle import judge
 from tests.scenarios.troubles import OF_WATCHES, TROUBLES, Phase, Trouble
 from tests.scenarios.world import Scenario, world
 
+Cell = tuple[Trouble, Phase]
 A_WORLD = 50
+ENOUGH = 500  # scenarios that plan every trouble in every phase
 PHASES = tuple(Phase)
 ALL = list(itertools.product(TROUBLES, PHASES))
 LISTED = [cell for cell in ALL if cell[0] not in OF_WATCHES]
@@ -22,26 +24,40 @@ WATCHED = [cell for cell in ALL if cell[0] in OF_WATCHES] + LISTED
 class Result:
     """Totals over all scenarios."""
 
-    begun: Counter[tuple[Trouble, Phase]] = field(default_factory=Counter)
+    planned: set[Cell] = field(default_factory=set)
+    begun: Counter[Cell] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     scenarios: int = 0
     rounds: int = 0
     away: int = 0
     seconds: float = 0.0
 
+    def missed(self) -> list[Cell]:
+        """Return the troubles and phases that the worlds planned and that never began."""
+        return [cell for cell in ALL if cell in self.planned and not self.begun[cell]]
+
+    def unplanned(self) -> list[Cell]:
+        """Return the troubles and phases that are in no world of this run."""
+        return [cell for cell in ALL if cell not in self.planned]
+
     def table(self) -> str:
-        """How many scenarios had each trouble begin in each phase."""
+        """Return the number of scenarios by trouble and phase, with totals and unplanned cells."""
         head = f"{'':34}" + "".join(f"{phase:>12.12}" for phase in PHASES)
         rows = [
             f"{trouble:34}" + "".join(f"{self.begun[trouble, phase]:>12}" for phase in PHASES)
             for trouble in TROUBLES
         ]
-        told = (
-            f"{self.scenarios} scenarios in {self.seconds / 60:.1f} min, {self.rounds} rounds, a "
-            "pass without an answer of the cluster "
-            f"{self.away} times, {len(self.wrong)} promises broken"
+        totals = (
+            f"{self.scenarios} scenarios in {self.seconds / 60:.1f} min, {self.rounds} rounds, "
+            f"{self.away} passes without an answer of the cluster, "
+            f"{len(self.wrong)} promises broken"
         )
-        return "\n".join([head, *rows, told])
+        if unplanned := self.unplanned():
+            totals += (
+                f"\nNOT CHECKED: {len(unplanned)} of {len(ALL)} combinations of trouble and phase."
+                f" These need more scenarios (SCENARIOS={ENOUGH})."
+            )
+        return "\n".join([head, *rows, totals])
 
 
 def scenarios(number: int) -> tuple[list[Scenario], bool]:
@@ -80,6 +96,7 @@ def run_world(fake: FakeKubernetes, number: int, result: Result) -> list[str]:
         result.away += sum(run.away.values())
     result.wrong += wrong
     result.scenarios += len(made)
+    result.planned.update((each.trouble, each.phase) for each in made if each.trouble is not None)
     result.begun.update(
         (each.trouble, each.phase)
         for each in made

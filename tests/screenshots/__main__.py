@@ -18,7 +18,8 @@ from mimir.lib.sample import TWIN as SAMPLE_TWIN
 from tests.screenshots import acts
 from tests.screenshots.scene import STATIONS, Scene
 from tests.support.browser import PHONE, WIDE, browser, context_of, sign_in
-from tests.support.stack import Stack, running, wait_for
+from tests.support.stack import Stack, running
+from tests.support.waiting import wait_for
 
 OUT = ROOT / "var" / "screenshots"
 README_OUT = ROOT / "docs" / "images"

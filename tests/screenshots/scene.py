@@ -15,8 +15,9 @@ from mimir.dev.paths import Places
 from mimir.lib.sample import DATASET, PROJECT
 from tests.frontend import shelf
 from tests.support.modelrows import write_versions
-from tests.support.stack import Stack, wait_for
+from tests.support.stack import Stack
 from tests.support.twins import edit_entity, make_twin, update_twin
+from tests.support.waiting import wait_for
 from tests.support.workbooks import PlainCell, xlsx_of
 
 _STATIONS = """

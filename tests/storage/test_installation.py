@@ -14,7 +14,8 @@ from tests.contract import test_chain as chain
 from tests.contract.conftest import Api, upload
 from tests.contract.document import document_of
 from tests.support import buckets
-from tests.support.stack import Stack, running, wait_for
+from tests.support.stack import Stack, running
+from tests.support.waiting import wait_for
 
 # Longer than one call tries, so that web answers 503 and the worker comes again: while the first
 # job writes, while the second reads.

@@ -15,7 +15,7 @@ import httpx
 
 from mimir.dev.paths import ROOT
 from mimir.dev.ports import answers, free_port
-from tests.support.stack import wait_for
+from tests.support.waiting import wait_for
 
 KEYS = {
     "AWS_ACCESS_KEY_ID": "for-tests",

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.stack import Stack, running, wait_for
+from tests.support.stack import Stack, running
+from tests.support.waiting import wait_for
 
 LOG_BYTES, ARTIFACT_BYTES = 256 * 1024 * 1024, 8 * 1024 * 1024
 

@@ -16,7 +16,7 @@ from jobs.diagnosis.termination import ExitReport, read_exit_report
 from jobs.worker import cgroup
 from tests.support.images import lay_out
 from tests.support.orchestrator import Orchestrator
-from tests.support.stack import wait_for
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(90)
 MIB = 1024 * 1024

@@ -16,8 +16,10 @@ import httpx
 import psutil
 import pytest
 
+from tests.support.installation import left_of
 from tests.support.signin import sign_in
-from tests.support.stack import Stack, left_of, wait_for
+from tests.support.stack import Stack
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(180)
 REPORT_SECONDS = 5.0  # from the moment something of it dies until page and API say so

@@ -167,7 +167,7 @@ class ProxyRouter:
                 await self._pages(scope, receive, send)
                 return
             if where not in (Target.API, Target.ADMIN):
-                raise NotFound("Not found.")
+                raise NotFound()
             self._check_host(scope)
             credentials = (
                 self._admin_credentials(scope)

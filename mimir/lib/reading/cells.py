@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from mimir.lib.inspection import run_sql
 from mimir.lib.json_types import JsonObject
 from mimir.lib.reading.messages import Notice
 from mimir.lib.table_shapes import Choices
@@ -102,6 +104,11 @@ def copy_sql(select: str, path: Path, columns: int) -> str:
         f"COPY ({select}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd, "
         f"ROW_GROUP_SIZE {row_group_rows(columns)})"
     )
+
+
+def parquet_rows(connection: Any, path: Path) -> int:
+    """Return the number of rows of a Parquet file."""
+    return int(run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(path))})")[0][0])
 
 
 def cell(index: int) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from mimir.lib.inspection import run_sql
 from mimir.lib.json_types import JsonObject
-from mimir.lib.reading.cells import WIDE_COLUMNS, Cells, cell, column_names, copy_sql
+from mimir.lib.reading.cells import WIDE_COLUMNS, Cells, cell, column_names, copy_sql, parquet_rows
 from mimir.lib.reading.container import HEAD_BYTES
 from mimir.lib.reading.dialect import Dialect, detect
 from mimir.lib.reading.messages import Notice
@@ -55,16 +55,7 @@ def read_delimited(connection: Any, text: Text, work: Path, options: ReadOptions
         if len(ends) > 1 and not any(warning.code == "mixed_line_ends" for warning in warnings):
             warnings.append(Notice("mixed_line_ends", {"ends": ", ".join(ends)}))
         paths = copy_clean(connection, clean, work, len(names))
-    count = int(
-        run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(paths[0]))})")[0][0]
-    )
-    found: JsonObject = {
-        "encoding": text.encoding,
-        "delimiter": dialect.delimiter,
-        "quote": dialect.quote,
-        "skip_rows": options.skipped if dialect.header else dialect.skip,
-        "header_row": dialect.skip - options.skipped + 1 if dialect.header else 0,
-    }
+    count = parquet_rows(connection, paths[0])
     first = dialect.skip + 1 + dialect.header
     lines = [line.rstrip("\r\n")[:LINE_CHARACTERS] for line in sample.splitlines()[:LINES_SHOWN]]
     return Cells(
@@ -72,11 +63,22 @@ def read_delimited(connection: Any, text: Text, work: Path, options: ReadOptions
         names,
         count,
         tagged=False,
-        options=found,
+        options=_options_found(text, dialect, options),
         warnings=warnings,
         first_line=first,
         lines=lines,
     )
+
+
+def _options_found(text: Text, dialect: Dialect, options: ReadOptions) -> JsonObject:
+    """Return the reading options of a file, detected or given."""
+    return {
+        "encoding": text.encoding,
+        "delimiter": dialect.delimiter,
+        "quote": dialect.quote,
+        "skip_rows": options.skipped if dialect.header else dialect.skip,
+        "header_row": dialect.skip - options.skipped + 1 if dialect.header else 0,
+    }
 
 
 def _copy_regular(

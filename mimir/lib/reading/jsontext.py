@@ -8,7 +8,7 @@ from typing import Any
 
 from mimir.lib.inspection import run_sql
 from mimir.lib.json_types import JsonObject
-from mimir.lib.reading.cells import Cells, column_names, copy_sql
+from mimir.lib.reading.cells import Cells, column_names, copy_sql, parquet_rows
 from mimir.lib.reading.delimited import copy_clean
 from mimir.lib.reading.jsonfaults import Fault, line_fault
 from mimir.lib.reading.jsonfields import tagged_sql
@@ -120,16 +120,8 @@ def _read(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cell
         cells = copy_clean(connection, work / "clean.csv", work, len(keys))
     else:
         cells = [_copy_objects(connection, source, keys, work / "cells.parquet")]
-    count = int(
-        run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(cells[0]))})")[0][0]
-    )
-    chosen = next((item["path"] for item in choices if item["chosen"]), "")
-    found: JsonObject = {
-        "encoding": text.encoding,
-        "nested": options.nested,
-        "lists": options.lists,
-        "records_path": chosen,
-    }
+    count = parquet_rows(connection, cells[0])
+    found = _options_found(text, options, choices)
     result = Cells(
         cells,
         column_names(keys, warnings),
@@ -141,6 +133,17 @@ def _read(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cell
     )
     shape_cells(connection, result, work, options)
     return result
+
+
+def _options_found(text: Text, options: ReadOptions, choices: list[ListChoice]) -> JsonObject:
+    """Return the reading options of a file, detected or given."""
+    chosen = next((item["path"] for item in choices if item["chosen"]), "")
+    return {
+        "encoding": text.encoding,
+        "nested": options.nested,
+        "lists": options.lists,
+        "records_path": chosen,
+    }
 
 
 def _copy_objects(connection: Any, source: str, keys: list[str], target: Path) -> Path:

@@ -8,9 +8,9 @@ from typing import Any
 from mimir.lib.inspection import check_columns, run_sql
 from mimir.lib.json_types import JsonObject
 from mimir.lib.reading import container
-from mimir.lib.reading.cells import WIDE_COLUMNS, Cells, copy_sql
+from mimir.lib.reading.cells import WIDE_COLUMNS, Cells, copy_sql, parquet_rows
 from mimir.lib.reading.delimited import cut_sample, read_delimited
-from mimir.lib.reading.details import Details
+from mimir.lib.reading.details import add_column_warnings
 from mimir.lib.reading.jsontext import is_lines, read_json
 from mimir.lib.reading.messages import Notice, limited
 from mimir.lib.reading.options import ReadOptions
@@ -132,7 +132,7 @@ def _planned(connection: Any, cells: Cells, options: ReadOptions) -> list[Planne
     planned = plan_columns(connection, cells, options)
     if not planned:
         raise NotATable("All columns are skipped. Keep at least one.")
-    Details(connection, cells, planned, options).add()
+    add_column_warnings(connection, cells, planned, options)
     return planned
 
 
@@ -204,9 +204,7 @@ def _columnar(
             f"count({identifier(column['name'])})" for column in schema[start : start + 100]
         )
         run_sql(connection, f"SELECT {counts} FROM {first}")
-    count = int(
-        run_sql(connection, f"SELECT count(*) FROM read_parquet({quoted(str(table))})")[0][0]
-    )
+    count = parquet_rows(connection, table)
     return Reading(
         kind, found.packing, {}, schema, count, limited(warnings), connection, source, table=table
     )

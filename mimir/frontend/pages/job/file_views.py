@@ -15,6 +15,7 @@ from mimir.frontend.pages.job import file_preview
 from mimir.frontend.pages.jobs.present import job_summary
 from mimir.frontend.pages.shell import job_path, page, project_path, together
 from mimir.frontend.session import signed_in
+from mimir.lib.errors import NOT_FOUND
 
 FILES_LISTED = 200
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
@@ -105,7 +106,7 @@ def _opened(
     Raises: ApiError.
     """
     if not _NAME.fullmatch(name):
-        raise ApiError(404, "not_found", "Not found.")
+        raise ApiError(404, "not_found", NOT_FOUND)
     return api(request).stream(job_path(job_id, "artifacts", name))
 
 
