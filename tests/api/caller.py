@@ -11,6 +11,8 @@ from django.test import Client
 
 from projects.tokens.write import session_create
 
+JOBS = "projects/demo/jobs/"
+
 
 class Caller:
     """Calls as `user`, or as nobody.
@@ -46,3 +48,13 @@ class Caller:
     def post(self, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
         """POST of a JSON body."""
         return self.send("POST", path, body, headers=headers)
+
+
+def check_refusal(answer: Any, status: int, *paths: str) -> None:
+    """Check the status and the error body of an answer; `paths` are in its detail."""
+    assert answer.status_code == status, answer.content[:500]
+    body = answer.json()
+    assert sorted(body) == ["code", "detail", "message"]
+    assert body["code"]
+    assert body["message"]
+    assert set(paths) <= set(body["detail"]), body["detail"]

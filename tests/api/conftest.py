@@ -12,6 +12,7 @@ from projects.storage import artifacts
 from projects.tokens.write import session_create, token_create
 from tests.api.access_rules import TWIN
 from tests.api.access_world import World
+from tests.api.caller import Caller
 from tests.support import make
 
 
@@ -58,3 +59,10 @@ def world() -> World:
         own.row,
         session_create(user=people["maintainer"]).row,
     )
+
+
+@pytest.fixture
+def caller() -> Caller:
+    created_by = make.project().created_by
+    assert created_by is not None
+    return Caller(created_by)

@@ -12,7 +12,6 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from projects.datasets.upload_shapes import UploadRequest
 from tests.api.caller import Caller
-from tests.support import make
 
 pytestmark = pytest.mark.django_db
 
@@ -30,13 +29,6 @@ VALUES: dict[str, Any] = {
 
 def _file() -> SimpleUploadedFile:
     return SimpleUploadedFile("t.csv", b"when,n\n2026-01-02,x\n")
-
-
-@pytest.fixture
-def caller() -> Caller:
-    owner = make.project().created_by
-    assert owner is not None
-    return Caller(owner)
 
 
 def _upload(caller: Caller, fields: dict[str, Any]) -> Any:

@@ -23,13 +23,6 @@ JOBS = "projects/demo/jobs/"
 ECHO = {"type": "pipeline_execution", "parameters": {"pipeline": "echo"}}
 
 
-@pytest.fixture
-def caller() -> Caller:
-    created_by = make.project().created_by
-    assert created_by is not None
-    return Caller(created_by)
-
-
 def _refused(answer: Any, *names: str, status: int = 400) -> str:
     assert answer.status_code == status, answer.content[:300]
     body = answer.json()

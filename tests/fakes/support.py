@@ -19,6 +19,7 @@ from tests.fakes.kubernetes.client import FakeKubernetes
 
 Json = dict[str, Any]
 WAIT_SECONDS = 60
+POD = "spec.template.spec"  # path for `changed`
 IMAGE = os.environ.get("MIMIR_E2E_IMAGE", "busybox:1.36")
 
 
@@ -224,3 +225,17 @@ class Target:
         """Of its only pod, or empty."""
         pods = self.jobs.pods_of(job)
         return str(pods[0]["status"]["phase"]) if pods else ""
+
+
+def name_of(job: Json) -> str:
+    """Return the name of a Job."""
+    return str(job["metadata"]["name"])
+
+
+def conditions_of(job: Json) -> dict[str, str]:
+    """Return the reasons of a Job's true conditions by type."""
+    return {
+        each["type"]: each["reason"]
+        for each in job["status"].get("conditions", ())
+        if each["status"] == "True"
+    }

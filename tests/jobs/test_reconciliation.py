@@ -1,8 +1,6 @@
 """Decisions of the reconciler about one attempt, from its row and observation."""
 
 import dataclasses
-import datetime as dt
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,67 +10,32 @@ from jobs.contract import FailureReason, JobStatus
 from jobs.diagnosis.message import DiagnosisBody
 from jobs.reconcile.decide import (
     AttemptView,
-    Silence,
-    Times,
     Verb,
     WorkerState,
     capacity_wait,
     decide,
-    decide_away,
 )
-
-T0 = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-TIMES = Times(launch_timeout=300, cancel_grace=10, worker_grace=600)
-ALIVE = WorkerState(alive=True)
-DEAD = WorkerState(alive=False, gone=True)
-REFUSED = WorkerState(
-    alive=False, gone=True, reason="protocol", message="The orchestrator refused a report."
-)
-NO_COMMAND = WorkerState(
-    alive=False, gone=True, reason="bad_command", message="The worker could not be started."
-)
-LEFTOVERS = WorkerState(alive=False, gone=False)
-
-
-def at(seconds: float) -> dt.datetime:
-    return T0 + dt.timedelta(seconds=seconds)
-
-
-LAUNCHING = AttemptView(
-    id=uuid.UUID(int=1),
-    job_id=uuid.UUID(int=2),
-    number=1,
-    name="worker-job-2-1",
-    job_status=JobStatus.LAUNCHING,
-    job_attempt=1,
-    timeout_seconds=60,
-    created_at=T0,
-)
-LAUNCHED = dataclasses.replace(LAUNCHING, uid="u", launched_at=at(1))
-FIFTH = dataclasses.replace(LAUNCHED, number=5, job_attempt=5)
-FORBIDDEN = dataclasses.replace(
-    LAUNCHING,
-    waits_for={
-        "category": "cluster_forbidden",
-        "summary": "The cluster does not let Mimir run workers.",
-    },
-)
-NO_ROOM = WorkerState(alive=True, reason="unschedulable_cpu", message="No node has the CPU.")
-NO_IMAGE = WorkerState(alive=True, reason="image_not_found", message="There is no such image.")
-PLACED = WorkerState(alive=True, placed_at=at(1700.5))
-RUNNING = dataclasses.replace(
+from tests.jobs.attempt_examples import (
+    ALIVE,
+    CANCELLING,
+    DEAD,
+    FENCED,
+    FIFTH,
+    FINISHED,
+    FORBIDDEN,
+    GIVEN_UP,
+    INTERRUPTED,
     LAUNCHED,
-    job_status=JobStatus.RUNNING,
-    claim_id=uuid.UUID(int=3),
-    claimed_at=at(2),
-    heartbeat_at=at(2),
-)
-FENCED = dataclasses.replace(RUNNING, fenced_at=at(20), ended_at=at(20))
-FINISHED = dataclasses.replace(RUNNING, ended_at=at(20), job_status=JobStatus.SUCCEEDED)
-GIVEN_UP = dataclasses.replace(FENCED, gone_at=at(30), sealed=True)
-INTERRUPTED = dataclasses.replace(RUNNING, interrupted_at=at(30), timeout_seconds=3600)
-CANCELLING = dataclasses.replace(
-    RUNNING, job_status=JobStatus.CANCELLING, cancel_requested_at=at(5)
+    LAUNCHING,
+    LEFTOVERS,
+    NO_CAPACITY,
+    NO_COMMAND,
+    NO_IMAGE,
+    PLACED,
+    REFUSED,
+    RUNNING,
+    TIMES,
+    at,
 )
 
 
@@ -133,11 +96,11 @@ CANCELLING = dataclasses.replace(
             FailureReason.BAD_COMMAND,
         ),
         ("never claimed", LAUNCHED, ALIVE, 301, Verb.END, FailureReason.LAUNCH_TIMEOUT),
-        ("waits for room", FIFTH, NO_ROOM, 1799, Verb.NOTHING, None),
+        ("waits for room", FIFTH, NO_CAPACITY, 1799, Verb.NOTHING, None),
         (
             "waited for room long enough",
             FIFTH,
-            NO_ROOM,
+            NO_CAPACITY,
             1801,
             Verb.END,
             FailureReason.UNSCHEDULABLE_CPU,
@@ -145,7 +108,7 @@ CANCELLING = dataclasses.replace(
         (
             "the first waits no longer than it may take to start",
             LAUNCHED,
-            NO_ROOM,
+            NO_CAPACITY,
             301,
             Verb.END,
             FailureReason.UNSCHEDULABLE_CPU,
@@ -306,184 +269,6 @@ def test_what_exit_json_says_is_the_reason() -> None:
     seen = WorkerState(alive=False, gone=True, reason="out_of_memory", message="Ran out of memory.")
     action = decide(RUNNING, seen, now=at(30), times=TIMES)
     assert (action.reason, action.message) == (FailureReason.OUT_OF_MEMORY, "Ran out of memory.")
-
-
-def silence(cluster: float, worker: float = 0.0, *, has_recent_heartbeat: bool = False) -> Silence:
-    return Silence(
-        cluster_seconds=cluster,
-        worker_seconds=worker,
-        grace_seconds=600,
-        has_recent_heartbeat=has_recent_heartbeat,
-    )
-
-
-HEARD = silence(5000, has_recent_heartbeat=True)
-SILENT = silence(5000, 599)
-LOST = silence(700, 600)
-LEFT = dataclasses.replace(RUNNING, interrupted_at=at(20), timeout_seconds=600)
-ROOMLESS = dataclasses.replace(
-    FIFTH, waits_for={"category": "unschedulable_cpu", "summary": "No node has the CPU."}
-)
-UNANSWERED = dataclasses.replace(
-    LAUNCHING,
-    number=5,
-    job_attempt=5,
-    waits_for={"category": "cluster_unreachable", "summary": "No answer."},
-)
-UNCLAIMED_CANCELLING = dataclasses.replace(LAUNCHED, job_status=JobStatus.CANCELLING)
-
-
-@pytest.mark.parametrize(
-    ("case", "row", "silent", "now", "verb", "reason"),
-    [
-        ("running and heard of", RUNNING, HEARD, 30, Verb.NOTHING, None),
-        ("running and silent within the grace", RUNNING, SILENT, 30, Verb.NOTHING, None),
-        ("both silent for the grace", RUNNING, LOST, 30, Verb.END, FailureReason.HEARTBEAT_LOST),
-        ("a cluster that has just gone", RUNNING, silence(10, 10), 30, Verb.NOTHING, None),
-        (
-            "said that it was asked to stop, a while ago",
-            INTERRUPTED,
-            SILENT,
-            90,
-            Verb.NOTHING,
-            None,
-        ),
-        (
-            "said that it was asked to stop, a minute ago",
-            INTERRUPTED,
-            SILENT,
-            91,
-            Verb.END,
-            FailureReason.INTERRUPTED,
-        ),
-        (
-            "past its deadline and heard of",
-            RUNNING,
-            HEARD,
-            73,
-            Verb.END,
-            FailureReason.DEADLINE_EXCEEDED,
-        ),
-        (
-            "past its deadline and silent: it may have ended in time",
-            RUNNING,
-            SILENT,
-            73,
-            Verb.NOTHING,
-            None,
-        ),
-        ("past its deadline and lost", RUNNING, LOST, 73, Verb.END, FailureReason.HEARTBEAT_LOST),
-        ("cancel within its grace", CANCELLING, HEARD, 14, Verb.NOTHING, None),
-        ("cancel past its grace", CANCELLING, HEARD, 16, Verb.FENCE, None),
-        ("cancel of a silent one past its grace", CANCELLING, SILENT, 16, Verb.FENCE, None),
-        (
-            "lost while cancelling, before its cancel's grace",
-            CANCELLING,
-            LOST,
-            7,
-            Verb.END,
-            FailureReason.HEARTBEAT_LOST,
-        ),
-        (
-            "it said that it was asked to stop",
-            dataclasses.replace(RUNNING, interrupted_at=at(20)),
-            SILENT,
-            40,
-            Verb.NOTHING,
-            None,
-        ),
-        (
-            "it said so, and why is not known a minute later",
-            LEFT,
-            SILENT,
-            81,
-            Verb.END,
-            FailureReason.INTERRUPTED,
-        ),
-        (
-            "its job moved on",
-            dataclasses.replace(RUNNING, job_attempt=2),
-            HEARD,
-            30,
-            Verb.FENCE,
-            None,
-        ),
-        ("fenced, and its worker may hear of it", FENCED, SILENT, 30, Verb.NOTHING, None),
-        ("fenced, and nobody is heard of", FENCED, LOST, 30, Verb.GONE, None),
-        ("finished", FINISHED, SILENT, 30, Verb.NOTHING, None),
-        ("finished, and nobody is heard of", FINISHED, LOST, 30, Verb.GONE, None),
-        ("not started yet", LAUNCHED, silence(5000), 299, Verb.NOTHING, None),
-        ("not started in time", LAUNCHED, silence(30), 301, Verb.END, FailureReason.LAUNCH_TIMEOUT),
-        (
-            "not started in time, and its cluster away for a moment",
-            LAUNCHED,
-            silence(29),
-            301,
-            Verb.NOTHING,
-            None,
-        ),
-        (
-            "never launched in time",
-            LAUNCHING,
-            silence(30),
-            301,
-            Verb.END,
-            FailureReason.LAUNCH_TIMEOUT,
-        ),
-        (
-            "waited for room when its cluster went away",
-            ROOMLESS,
-            silence(30),
-            2099,
-            Verb.NOTHING,
-            None,
-        ),
-        (
-            "waited for room, and its cluster does not come back",
-            ROOMLESS,
-            silence(30),
-            2101,
-            Verb.END,
-            FailureReason.LAUNCH_TIMEOUT,
-        ),
-        (
-            "its cluster did not answer its launch, and is away",
-            UNANSWERED,
-            silence(30),
-            301,
-            Verb.END,
-            FailureReason.LAUNCH_TIMEOUT,
-        ),
-        ("cancelled before its claim", UNCLAIMED_CANCELLING, silence(0), 5, Verb.FENCE, None),
-        (
-            "fenced before its claim",
-            dataclasses.replace(LAUNCHED, fenced_at=at(20), ended_at=at(20)),
-            silence(30),
-            30,
-            Verb.GONE,
-            None,
-        ),
-        (
-            "fenced before its claim, a moment ago",
-            dataclasses.replace(LAUNCHED, fenced_at=at(20)),
-            silence(29),
-            30,
-            Verb.NOTHING,
-            None,
-        ),
-        ("gone", GIVEN_UP, LOST, 40, Verb.NOTHING, None),
-    ],
-)
-def test_each_case_has_its_action_while_the_cluster_is_away(
-    case: str,
-    row: AttemptView,
-    silent: Silence,
-    now: float,
-    verb: Verb,
-    reason: FailureReason | None,
-) -> None:
-    action = decide_away(row, silent, now=at(now), times=TIMES)
-    assert (action.verb, action.reason) == (verb, reason), case
 
 
 def test_a_worker_that_can_never_start_ends_at_once_with_what_its_cluster_says() -> None:

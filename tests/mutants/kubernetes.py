@@ -11,7 +11,7 @@ KUBERNETES = (
 """,
         """        return observation.has_ended(jobs, pods, lost_before=lost_before)
 """,
-        "tests/launchers/test_kubernetes.py::test_a_job_missing_from_a_stale_watch_is_read_directly",
+        "tests/launchers/test_kubernetes_observe.py::test_a_job_missing_from_a_stale_watch_is_read_directly",
     ),
     Mutant(
         "a 403 is believed without a look",
@@ -54,7 +54,7 @@ KUBERNETES = (
 """,
         """    return False
 """,
-        "tests/scenarios/test_named.py::test_cancel_on_a_node_that_never_returns",
+        "tests/scenarios/test_named_nodes.py::test_cancel_on_a_node_that_never_returns",
     ),
     Mutant(
         "a pod's log is appended without its joint",
@@ -80,7 +80,7 @@ KUBERNETES = (
                 )
                 return
 """,
-        "tests/launchers/test_kubernetes.py::test_an_interrupted_watch_continues",
+        "tests/launchers/test_kubernetes_observe.py::test_an_interrupted_watch_continues",
     ),
     Mutant(
         "who waits for room is launched anew as often as who does not start",

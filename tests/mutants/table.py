@@ -36,7 +36,7 @@ TABLE = (
             and capacity.cluster not in self.reserved
             and self.has_capacity(capacity, job)
 """,
-        "tests/jobs/test_admission.py::test_a_job_runs_only_where_it_asks_to",
+        "tests/jobs/test_admission_clusters.py::test_a_job_runs_only_where_it_asks_to",
     ),
     Mutant(
         "jobs that ask for different clusters fail as one",
@@ -45,7 +45,7 @@ TABLE = (
 """,
         """    size, place = (job.cpu_millicores, job.memory_bytes, job.gpus), ()
 """,
-        "tests/jobs/test_admission.py::test_a_cluster_that_is_switched_off_and_one_that_is_away_are_two_reasons",
+        "tests/jobs/test_admission_clusters.py::test_a_cluster_that_is_switched_off_and_one_that_is_away_are_two_reasons",
     ),
     Mutant(
         "a cluster goes under a pass that places work on it",

@@ -20,10 +20,8 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from mimir.api.etags import PreconditionFailed, Preconditions
 from mimir.lib.errors import Invalid, NotFound
-from mimir.lib.schemas.twin import VALUE_TYPES, BadValue, checked_value, entity_type, fields_of
+from mimir.lib.schemas.twin import VALUE_TYPES, entity_type, fields_of
 from projects.models import (
-    ChangeLayer,
-    Entity,
     EntityStatus,
     Project,
     RevisionKind,
@@ -35,16 +33,18 @@ from projects.twins.definitions import twin_create, twin_definition_change, twin
 from projects.twins.edits import overlay_edit
 from projects.twins.states import (
     EntityState,
-    entities_between,
-    entities_until,
-    states_at,
-    states_differ,
 )
 from projects.twins.updates import EntityReport, StaleBase, twin_update_apply
+from tests.projects.twin_states import (
+    State,
+    apply_difference,
+    current_state,
+    definition_of,
+    difference_between,
+    fits,
+    recorded_state,
+)
 from tests.support import make
-
-Name = tuple[str, str]
-State = dict[Name, EntityState]
 
 ENTITIES_MAX = 4
 TYPES, KEYS, PROPERTIES = ("a", "b"), ("1", "2", "ä/%."), ("x", "y", "to")
@@ -85,87 +85,6 @@ fields = st.dictionaries(st.sampled_from(PROPERTIES[:2]), st.sampled_from(VALUE_
 definitions = st.dictionaries(
     st.sampled_from(TYPES), st.tuples(fields, st.booleans()), min_size=1, max_size=2
 )
-
-
-def _definition(drawn: dict[str, tuple[dict[str, str], bool]]) -> dict[str, Any]:
-    types = []
-    for name, (properties, related) in sorted(drawn.items()):
-        kind: dict[str, Any] = {"name": name, "key": {"name": "id"}}
-        kind["properties"] = [
-            {"name": field, "type": of} for field, of in sorted(properties.items())
-        ]
-        kind["relations"] = [{"name": "to", "to": name}] if related else []
-        types.append(kind)
-    return {"types": types}
-
-
-def _state(twin: Twin, number: int) -> State:
-    """Return a revision's state as the queries report it."""
-    entities = list(entities_until(twin=twin, number=number))
-    found = states_at(entities=entities, number=number)
-    state = {
-        (entity.type, entity.key): found[entity.id] for entity in entities if entity.id in found
-    }
-    assert len(state) == len(found), "a key is there twice"
-    return state
-
-
-def _newest(twin: Twin) -> State:
-    """Return the entities' current state."""
-    state = {}
-    for entity in Entity.objects.filter(twin=twin):
-        layers = [
-            {name: held["value"] for name, held in layer.items()}
-            for layer in (entity.reported, entity.overlay)
-        ]
-        if entity.status != EntityStatus.REMOVED:
-            assert (entity.type, entity.key) not in state, "a key is there twice"
-            state[(entity.type, entity.key)] = EntityState(entity.status, *layers)
-    return state
-
-
-def _difference(
-    twin: Twin, first: int, second: int
-) -> dict[Name, tuple[EntityState | None, EntityState | None]]:
-    entities = list(entities_between(twin=twin, first=first, second=second))
-    old, new = (
-        states_at(entities=entities, number=first),
-        states_at(entities=entities, number=second),
-    )
-    return {
-        (entity.type, entity.key): (old.get(entity.id), new.get(entity.id)) for entity in entities
-    }
-
-
-def _applied(
-    state: State, difference: dict[Name, tuple[EntityState | None, EntityState | None]]
-) -> State:
-    """`state` with each field that differs set to its new value.
-
-    An entity without a status is not there.
-    """
-    state = copy.deepcopy(state)
-    for name, pair in difference.items():
-        entity = state.get(name, EntityState(""))
-        for change in states_differ(*pair):
-            if change.layer == ChangeLayer.STATUS:
-                entity.status = change.new
-                continue
-            layer = entity.reported if change.layer == ChangeLayer.REPORTED else entity.overlay
-            layer.pop(change.property, None)
-            if change.new is not None:
-                layer[change.property] = change.new
-        state[name] = entity
-    return {name: entity for name, entity in state.items() if entity.status}
-
-
-def _fits(definition: dict[str, Any], type: str, name: str, value: Any) -> bool:
-    kind = entity_type(definition, type)
-    field = fields_of(kind).get(name) if kind else None
-    try:
-        return field is not None and checked_value(field, value) == value
-    except BadValue:
-        return False
 
 
 class History(RuleBasedStateMachine):
@@ -274,7 +193,7 @@ class History(RuleBasedStateMachine):
     @rule(drawn=definitions, seen=st.sampled_from([True, True, True, False]))
     def define(self, drawn: dict[str, tuple[dict[str, str], bool]], seen: bool) -> None:
         """`seen`: whether the person who saves it has seen the newest one."""
-        definition = _definition(drawn)
+        definition = definition_of(drawn)
         etags = Preconditions(frozenset({twin_etag(self.twin.definition_number - (not seen))}))
         if not seen:
             with pytest.raises(PreconditionFailed):
@@ -289,12 +208,12 @@ class History(RuleBasedStateMachine):
             entity.overlay = {
                 name: value
                 for name, value in entity.overlay.items()
-                if _fits(definition, kind, name, value)
+                if fits(definition, kind, name, value)
             }
             entity.reported = {
                 name: value
                 for name, value in entity.reported.items()
-                if _fits(definition, kind, name, value)
+                if fits(definition, kind, name, value)
             }
             if entity_type(definition, kind) is None:
                 entity.status = EntityStatus.REMOVED
@@ -356,7 +275,7 @@ class History(RuleBasedStateMachine):
         self.twin.refresh_from_db()
         assert self.twin.latest_revision == before
         assert TwinRevision.objects.filter(twin=self.twin).count() == before
-        assert _newest(self.twin) == self.recorded[before]
+        assert current_state(self.twin) == self.recorded[before]
 
     def _record(self, kind: RevisionKind, always: bool = False) -> None:
         """The twin is what it ought to be, at one more revision if anything differs from the one
@@ -369,12 +288,12 @@ class History(RuleBasedStateMachine):
         }
         before = self.recorded[self.twin.latest_revision]
         self.twin.refresh_from_db()
-        assert _newest(self.twin) == expected
+        assert current_state(self.twin) == expected
         number = self.twin.latest_revision
         assert number == len(self.recorded) - (before == expected and not always)
         if number in self.recorded:
             return
-        self.recorded[number] = _state(self.twin, number)
+        self.recorded[number] = recorded_state(self.twin, number)
         assert self.recorded[number] == expected
         self.bases += [] if kind == RevisionKind.EDIT else [number]
         assert self.twin.base_revision == self.bases[-1]
@@ -402,13 +321,13 @@ class History(RuleBasedStateMachine):
 
     def _whole_history(self) -> None:
         for number, state in self.recorded.items():
-            assert _state(self.twin, number) == state, (
+            assert recorded_state(self.twin, number) == state, (
                 f"revision {number} is another one than it was"
             )
             for other, wanted in self.recorded.items():
-                assert _applied(state, _difference(self.twin, number, other)) == wanted, (
-                    f"from {number} to {other}"
-                )
+                assert (
+                    apply_difference(state, difference_between(self.twin, number, other)) == wanted
+                ), f"from {number} to {other}"
         for revision in TwinRevision.objects.filter(twin=self.twin):
             definition = TwinDefinition.objects.get(
                 twin=self.twin, number=revision.definition_number
@@ -416,7 +335,7 @@ class History(RuleBasedStateMachine):
             for (kind, _), entity in self.recorded[revision.number].items():
                 assert entity_type(definition, kind) is not None
                 held = [*entity.reported.items(), *entity.overlay.items()]
-                assert all(_fits(definition, kind, name, value) for name, value in held), (
+                assert all(fits(definition, kind, name, value) for name, value in held), (
                     "a value does not fit its definition"
                 )
 

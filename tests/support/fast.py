@@ -35,14 +35,13 @@ EXCLUDED = (
     "tests/dev/test_installation.py",
     "tests/fakes/test_process.py",
     "tests/serving/",
-    "tests/worker/test_supervisor.py",
+    "tests/worker/test_supervisor",
     # These take many seconds of computing time: large bodies, models that are trained.
     "tests/api/test_body_memory.py",
     "tests/projects/test_reading_limits.py",
     "tests/worker/test_column_kinds.py",
     "tests/worker/test_inference.py",
-    "tests/worker/test_training.py",
-    "tests/worker/test_training_advice.py",
+    "tests/worker/test_training",
 )
 
 

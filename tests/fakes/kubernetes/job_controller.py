@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tests.fakes.kubernetes.events import Recorder
+from tests.fakes.kubernetes.failure_policy import policy_action
 from tests.fakes.kubernetes.kubelet import Kubelets
 from tests.fakes.kubernetes.resources import (
     FOREGROUND,
@@ -47,19 +48,14 @@ class JobController:
         scripts: Scripts,
         refusal: Refusal,
     ) -> None:
-        self._store, self._events, self._kubelets, self._scripts = (
-            store,
-            recorder,
-            kubelets,
-            scripts,
-        )
+        self._store, self._events = store, recorder
+        self._kubelets, self._scripts = kubelets, scripts
         self._refusal = refusal  # why admission lets no pod of this Job come about, or ""
         self.pods_of: dict[str, dict[Key, None]] = {}
         self._pending: set[Key] = set()
         self._not_before: dict[str, float] = {}
-        self._counted: dict[
-            str, dict[str, bool | None]
-        ] = {}  # Job uid -> pod uid -> whether it succeeded; None: ignored by the failure policy
+        # Job uid -> pod uid -> whether it succeeded; None: ignored by the failure policy
+        self._counted: dict[str, dict[str, bool | None]] = {}
         self._expiring: set[str] = set()
         self._tries: dict[str, int] = {}
         store.listeners.append(self._notice)
@@ -141,12 +137,7 @@ class JobController:
             self._store.update(
                 JOBS, with_status(job, conditions=[*job["status"].get("conditions", ()), new])
             )
-            for pod in pods:
-                if not is_terminal(pod) and not is_deleting(pod):
-                    self._events.controller(
-                        job, JOBS, "SuccessfulDelete", f"Deleted pod: {pod['metadata']['name']}"
-                    )
-                    self._kubelets.delete(pod)
+            self._delete_living(job, pods)
             self._events.controller(job, JOBS, "Suspended", "Job suspended")
             return
         for pod in pods:
@@ -179,7 +170,7 @@ class JobController:
             ended = is_terminal(pod) or (failing and is_deleting(pod))
             if not ended or pod["metadata"]["uid"] in counted:
                 continue
-            ignored = pod["status"]["phase"] == "Failed" and self._rule(job, pod)[0] == "Ignore"
+            ignored = pod["status"]["phase"] == "Failed" and policy_action(job, pod)[0] == "Ignore"
             counted[pod["metadata"]["uid"]] = (
                 None if ignored else pod["status"]["phase"] == "Succeeded"
             )
@@ -191,8 +182,8 @@ class JobController:
             if each["type"] == "FailureTarget":
                 return each["reason"], each["message"]
         for pod in pods:
-            if pod["status"]["phase"] == "Failed" and self._rule(job, pod)[0] == "FailJob":
-                return "PodFailurePolicy", self._rule(job, pod)[1]
+            if pod["status"]["phase"] == "Failed" and policy_action(job, pod)[0] == "FailJob":
+                return "PodFailurePolicy", policy_action(job, pod)[1]
         results = list(self._counted[job["metadata"]["uid"]].values())
         if results.count(False) > job["spec"]["backoffLimit"]:
             return "BackoffLimitExceeded", "Job has reached the specified backoff limit"
@@ -205,31 +196,6 @@ class JobController:
             return "DeadlineExceeded", "Job was active longer than specified deadline"
         return None
 
-    def _rule(self, job: Object, pod: Object) -> tuple[str, str]:
-        """The action of the first rule of its failure policy that fits a failed pod, and the
-        controller's sentence.
-        """
-        where = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
-        for index, rule in enumerate(job["spec"].get("podFailurePolicy", {}).get("rules", ())):
-            for wanted in rule.get("onPodConditions") or ():
-                for each in pod["status"].get("conditions", ()):
-                    if each["type"] == wanted["type"] and each["status"] == wanted["status"]:
-                        return (
-                            rule["action"],
-                            f"Pod {where} has condition {each['type']} matching {rule['action']} "
-                            f"rule at index {index}",
-                        )
-            wanted = rule.get("onExitCodes")
-            code = _exit_code(pod)
-            if wanted and code and (code in wanted["values"]) is (wanted["operator"] == "In"):
-                name = pod["spec"]["containers"][0]["name"]
-                sentence = (
-                    f"Container {name} for pod {where} failed with exit code {code} matching "
-                    f"{rule['action']} rule at index {index}"
-                )
-                return rule["action"], sentence
-        return "Count", ""
-
     def _fail(self, job: Object, target: tuple[str, str]) -> None:
         """FailureTarget first, then the pods go, and Failed only when none runs any more."""
         reason, message = target
@@ -239,12 +205,7 @@ class JobController:
             self._store.update(
                 JOBS, with_status(job, conditions=[*job["status"].get("conditions", ()), new])
             )
-            for pod in self._pods(job):
-                if not is_terminal(pod) and not is_deleting(pod):
-                    self._events.controller(
-                        job, JOBS, "SuccessfulDelete", f"Deleted pod: {pod['metadata']['name']}"
-                    )
-                    self._kubelets.delete(pod)
+            self._delete_living(job, self._pods(job))
             return
         pods = self._pods(job)
         for pod in pods:
@@ -262,6 +223,14 @@ class JobController:
             ),
         )
         self._events.controller(job, JOBS, reason, message, warning=True)
+
+    def _delete_living(self, job: Object, pods: list[Object]) -> None:
+        for pod in pods:
+            if not is_terminal(pod) and not is_deleting(pod):
+                self._events.controller(
+                    job, JOBS, "SuccessfulDelete", f"Deleted pod: {pod['metadata']['name']}"
+                )
+                self._kubelets.delete(pod)
 
     def _failures(self, job: Object) -> int:
         return list(self._counted[job["metadata"]["uid"]].values()).count(False)
@@ -311,10 +280,8 @@ class JobController:
         self._create_pod(job)
 
     def _create_pod(self, job: Object) -> None:
-        uid, name = (
-            job["metadata"]["uid"],
-            f"{job['metadata']['name'][:57]}-{self._store.new_suffix()}",
-        )
+        uid = job["metadata"]["uid"]
+        name = f"{job['metadata']['name'][:57]}-{self._store.new_suffix()}"
         if refusal := self._refusal(job):
             self._events.controller(
                 job,
@@ -430,9 +397,3 @@ class JobController:
                     self._untrack(pod)
 
         self._store.clock.after(0, follow)
-
-
-def _exit_code(pod: Object) -> int:
-    for each in pod["status"].get("containerStatuses", ()):
-        return int(each["state"].get("terminated", {}).get("exitCode", 0))
-    return 0

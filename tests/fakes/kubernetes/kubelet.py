@@ -6,7 +6,8 @@ A kubelet has its own state; the API learns of it only while the node is connect
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.fakes.kubernetes import acts
+from tests.fakes.kubernetes import acts, nodeloss
+from tests.fakes.kubernetes.endings import ended_pod, sidecar_ended
 from tests.fakes.kubernetes.events import Recorder
 from tests.fakes.kubernetes.ledger import Ledger
 from tests.fakes.kubernetes.nodes import Nodes
@@ -22,9 +23,8 @@ from tests.fakes.kubernetes.resources import (
 )
 from tests.fakes.kubernetes.scripts import Act, Scripts, Start
 from tests.fakes.kubernetes.shapes import (
-    condition,
+    addresses,
     container_status,
-    ended_conditions,
     scheduled_status,
     sidecar_status,
     started_conditions,
@@ -35,21 +35,23 @@ from tests.fakes.kubernetes.troubles import Waiting, present, scheduling_refusal
 
 BACK_OFF_SECONDS = 10.0
 SIDECAR_STOP_SECONDS = 1.0  # from SIGTERM to the end of a sidecar
-ORPHAN_SECONDS = 1.0  # what a container gets whose object has gone
 MAX_BACK_OFF_SECONDS = 300.0
+BAD_COMMAND_MESSAGE = (
+    "failed to create containerd task: failed to create shim task: OCI runtime create "
+    "failed: runc create failed: unable to start "
+    'container process: exec: "/app/bin/mimir-worker": stat /app/bin/mimir-worker: no '
+    "such file or directory: unknown"
+)
 
 
 class Kubelets:
+    """Scheduler and kubelets of all nodes."""
+
     def __init__(
         self, store: Store, recorder: Recorder, ledger: Ledger, scripts: Scripts, nodes: Nodes
     ) -> None:
-        self.store, self.events, self.ledger, self._scripts, self.nodes = (
-            store,
-            recorder,
-            ledger,
-            scripts,
-            nodes,
-        )
+        self.store, self.events, self.ledger = store, recorder, ledger
+        self._scripts, self.nodes = scripts, nodes
         self.states: dict[str, PodState] = {}
         self.newest: dict[str, PodState] = {}  # by Job, pod or uid
 
@@ -92,11 +94,12 @@ class Kubelets:
         self.events.scheduler(
             pod, PODS, "Scheduled", f"Successfully assigned {where} to {node}", action="Binding"
         )
-        clock.after(0, lambda: self._create(state))
+        clock.after(0, lambda: self.create(state))
 
     # a kubelet: start
 
-    def _create(self, state: PodState) -> None:
+    def create(self, state: PodState) -> None:
+        """Create the containers of a pod that its node has received."""
         pod = self.pod(state)
         if pod is None or is_deleting(pod) or not self.nodes.is_up(state.node):
             return
@@ -128,7 +131,7 @@ class Kubelets:
                     container=container,
                 ),
                 startTime=state.scheduled_at,
-                **self._addresses(sandbox=trouble.sandbox),
+                **addresses(sandbox=trouble.sandbox),
                 containerStatuses=container_status(pod, {"waiting": reason}, bare=True),
             ),
         )
@@ -147,7 +150,7 @@ class Kubelets:
             self._wait(state, trouble.then)
             state.tries += 1
             seconds = min(BACK_OFF_SECONDS * 2 ** (state.tries - 1), MAX_BACK_OFF_SECONDS)
-            self.store.clock.after(seconds, lambda: self._create(state))
+            self.store.clock.after(seconds, lambda: self.create(state))
 
     def _start(self, state: PodState) -> None:
         pod = self.pod(state)
@@ -167,18 +170,21 @@ class Kubelets:
         self.events.kubelet(pod, PODS, "Pulled", self._pulled(state, image))
         self.events.kubelet(pod, PODS, "Created", f"Created container: {name}")
         if script.start is Start.BAD_COMMAND:
-            why = script.message or (
-                "failed to create containerd task: failed to create shim task: OCI runtime create "
-                "failed: runc create failed: unable to start "
-                'container process: exec: "/app/bin/mimir-worker": stat /app/bin/mimir-worker: no '
-                "such file or directory: unknown"
-            )
+            why = script.message or BAD_COMMAND_MESSAGE
             self.events.kubelet(pod, PODS, "Failed", f"Error: {why}", warning=True)
             self.end(state, Ending(128, "StartError", why))
             return
         state.run = self.ledger.start(pod, at=clock.now)
         self.events.kubelet(pod, PODS, "Started", f"Started container {name}")
-        pod = self.store.update(
+        self._report_running(state, pod)
+        if script.run_seconds is not None:
+            clock.after(script.run_seconds, lambda: self._end_by_script(state))
+
+    def _report_running(self, state: PodState, pod: Object) -> None:
+        name = pod["spec"]["containers"][0]["name"]
+        running = {"running": {"startedAt": self._stamp()}}
+        sidecars = [sidecar_status(running)] if state.script.sidecar else []
+        self.store.update(
             PODS,
             with_status(
                 pod,
@@ -188,23 +194,13 @@ class Kubelets:
                     self._stamp(), state.scheduled_at, ready=True, sandbox=True, container=name
                 ),
                 startTime=state.scheduled_at,
-                **self._addresses(sandbox=True),
+                **addresses(sandbox=True),
                 containerStatuses=[
-                    *container_status(
-                        pod,
-                        {"running": {"startedAt": self._stamp()}},
-                        container_id=state.container_id,
-                    ),
-                    *(
-                        [sidecar_status({"running": {"startedAt": self._stamp()}})]
-                        if script.sidecar
-                        else []
-                    ),
+                    *container_status(pod, running, container_id=state.container_id),
+                    *sidecars,
                 ],
             ),
         )
-        if script.run_seconds is not None:
-            clock.after(script.run_seconds, lambda: self._end_by_script(state))
 
     def _pulled(self, state: PodState, image: str) -> str:
         if state.pulling_since is None:
@@ -245,7 +241,7 @@ class Kubelets:
         if pod is None:
             return
         if not is_terminal(pod):
-            ended = self._ended(pod, state, ending, finished_at)
+            ended = ended_pod(pod, state, ending, finished_at, self.store.clock)
             if (
                 state.script.sidecar
                 and state.run
@@ -269,76 +265,9 @@ class Kubelets:
         if pod is None or not state.sidecar_runs or state.ending is None:
             return
         state.sidecar_runs = False
-        ended = {
-            "terminated": {
-                "exitCode": 137,
-                "reason": "Error",
-                "startedAt": self._stamp(),
-                "finishedAt": self._stamp(),
-            }
-        }
-        states = [
-            each for each in pod["status"]["containerStatuses"] if each["name"] != "istio-proxy"
-        ]
-        pod = self.store.update(
-            PODS,
-            with_status(pod, phase="Failed", containerStatuses=[*states, sidecar_status(ended)]),
-        )
+        pod = self.store.update(PODS, sidecar_ended(pod, self._stamp()))
         state.removed = True
         self.updated(pod)
-
-    def _ended(self, pod: Object, state: PodState, ending: Ending, finished_at: str) -> Object:
-        succeeded = ending.exit_code == 0 and not ending.pod_reason
-        started = (
-            self.store.clock.stamp(state.run.started_at) if state.run else "1970-01-01T00:00:00Z"
-        )
-        tail = state.log.last_lines() if ending.exit_code else ""
-        message = ending.message or tail
-        terminated = {
-            "exitCode": ending.exit_code,
-            "reason": ending.reason,
-            **({"message": message} if message else {}),
-        }
-        terminated |= {
-            "startedAt": started,
-            "finishedAt": finished_at,
-            "containerID": f"containerd://{state.container_id}",
-        }
-        conditions = ended_conditions(
-            self._stamp(), state.scheduled_at or self._stamp(), succeeded=succeeded
-        )
-        kept = [
-            each
-            for each in pod["status"].get("conditions", ())
-            if each["type"] == "DisruptionTarget"
-        ]
-        if ending.disrupted:
-            kept = [
-                condition(
-                    "DisruptionTarget",
-                    "True",
-                    self._stamp(),
-                    reason=ending.disrupted,
-                    message=ending.disrupted_message,
-                )
-            ]
-        never_ran = not state.container_id
-        status = (
-            []
-            if never_ran
-            else container_status(pod, {"terminated": terminated}, container_id=state.container_id)
-        )
-        return with_status(
-            pod,
-            observedGeneration=pod["metadata"]["generation"],
-            phase="Succeeded" if succeeded else "Failed",
-            reason=ending.pod_reason or None,
-            message=ending.pod_message or None,
-            conditions=[*kept, *conditions],
-            startTime=pod["status"].get("startTime") or state.scheduled_at or None,
-            **({} if never_ran else self._addresses(sandbox=True)),
-            containerStatuses=status or pod["status"].get("containerStatuses"),
-        )
 
     # deletion
 
@@ -366,7 +295,7 @@ class Kubelets:
         pod = self.store.update(PODS, marked)
         if force:
             self._forced(state, pod)
-        self._kill(state, grace)
+        self.kill(state, grace)
         return self.store.get(PODS, state.key) or pod
 
     def _forced(self, state: PodState, pod: Object) -> None:
@@ -377,7 +306,8 @@ class Kubelets:
         state.removed = True
         self.updated(pod)
 
-    def _kill(self, state: PodState, grace: float) -> None:
+    def kill(self, state: PodState, grace: float) -> None:
+        """Stop the containers of a pod, with `grace` seconds."""
         by = self.store.clock.now + grace
         if not self.nodes.is_up(state.node) or (state.kill_by is not None and by >= state.kill_by):
             return
@@ -437,7 +367,7 @@ class Kubelets:
         """Start the pod after the cause that blocked it was fixed."""
         state.script = replace(state.script, start=Start.RUNS, start_seconds=0.0)
         if state.node:
-            self._create(state)
+            self.create(state)
         else:
             self._assign(state)
 
@@ -449,108 +379,16 @@ class Kubelets:
     def _stamp(self) -> str:
         return self.store.clock.stamp()
 
-    @staticmethod
-    def _addresses(*, sandbox: bool) -> Object:
-        host = {"hostIP": "10.244.0.1", "hostIPs": [{"ip": "10.244.0.1"}]}
-        return (
-            {**host, "podIP": "10.244.1.80", "podIPs": [{"ip": "10.244.1.80"}]} if sandbox else host
-        )
-
     # a disconnected node
 
     def node_lost(self, name: str, *, toleration_seconds: float = 300.0) -> None:
-        """The node stops reporting; its containers continue. Its pods are deleted later."""
-        self.nodes.silent(name)
-        for state in self._on(name):
-            pod = self.pod(state)
-            if pod and not is_terminal(pod) and "conditions" in pod["status"]:
-                conditions = [
-                    {**each, "status": "False", "lastTransitionTime": self._stamp()}
-                    if each["type"] == "Ready"
-                    else each
-                    for each in pod["status"]["conditions"]
-                ]
-                pod = self.store.update(PODS, with_status(pod, conditions=conditions))
-                self.events.controller(
-                    pod,
-                    PODS,
-                    "NodeNotReady",
-                    "Node is not ready",
-                    warning=True,
-                    component="node-controller",
-                )
-        self.store.clock.after(toleration_seconds, lambda: self._give_up(name))
-
-    def _give_up(self, name: str) -> None:
-        if self.nodes.is_up(name):
-            return
-        for state in self._on(name):
-            pod = self.pod(state)
-            if pod and not is_terminal(pod) and not is_deleting(pod):
-                acts.taint_eviction(self, pod)
+        """Disconnect a node; its containers continue. Its pods are deleted later."""
+        nodeloss.lost(self, name, toleration_seconds)
 
     def node_back(self, name: str) -> None:
-        """Its kubelet reports what it could not, and kills what is no longer wanted or whose object
-        has gone.
-        """
-        self.nodes.heard(name)
-        for state in self._on(name):
-            missed, state.missed = state.missed, []
-            for tell in missed:
-                tell()
-            pod = self.pod(state)
-            if pod is None or is_deleting(pod):
-                self._kill(
-                    state,
-                    ORPHAN_SECONDS
-                    if pod is None
-                    else float(pod["metadata"]["deletionGracePeriodSeconds"]),
-                )
-            elif state.run is None and not state.ending:
-                self._create(state)
-            elif not is_terminal(pod):
-                ready = [
-                    {**each, "status": "True"} if each["type"] == "Ready" else each
-                    for each in pod["status"]["conditions"]
-                ]
-                self.store.update(PODS, with_status(pod, conditions=ready))
+        """Connect a node again."""
+        nodeloss.back(self, name)
 
     def node_gone(self, name: str) -> None:
-        """The node's object is deleted.
-
-        Its pods are garbage, failed and removed. Its containers end with the machine.
-        """
-        self.nodes.remove(name)
-        for state in self._on(name):
-            if state.run and state.run.is_running:
-                self.ledger.end(
-                    state.run, at=self.store.clock.now, exit_code=137, reason="NodeGone"
-                )
-            state.ending = state.ending or Ending(137)
-            pod = self.pod(state)
-            if pod is None:
-                continue
-            if not is_terminal(pod):
-                kept = [
-                    each
-                    for each in pod["status"].get("conditions", ())
-                    if each["type"] != "DisruptionTarget"
-                ]
-                why = condition(
-                    "DisruptionTarget",
-                    "True",
-                    self._stamp(),
-                    reason="DeletionByPodGC",
-                    message="PodGC: node no longer exists",
-                )
-                pod = self.store.update(
-                    PODS, with_status(pod, phase="Failed", conditions=[*kept, why])
-                )
-            self.delete(pod, force=True)
-
-    def _on(self, node: str) -> list[PodState]:
-        return [
-            state
-            for state in self.states.values()
-            if state.node == node and not (state.removed and not state.missed and state.ending)
-        ]
+        """Delete the object of a node, and its pods."""
+        nodeloss.gone(self, name)

@@ -189,6 +189,12 @@ def unschedulable_status(status: Object, at: str, message: str) -> Object:
     }
 
 
+def addresses(*, sandbox: bool) -> Object:
+    """Return the addresses in a pod's status; a pod without a sandbox has only the node's."""
+    host = {"hostIP": "10.244.0.1", "hostIPs": [{"ip": "10.244.0.1"}]}
+    return {**host, "podIP": "10.244.1.80", "podIPs": [{"ip": "10.244.1.80"}]} if sandbox else host
+
+
 def container_status(
     pod: Object, state: Object, *, container_id: str = "", bare: bool = False
 ) -> list[Object]:

@@ -1,0 +1,22 @@
+"""Fixtures of the scenarios with one job on one cluster."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fakes.kubernetes.client import FakeKubernetes
+from tests.scenarios.troubles import Phase
+from tests.scenarios.world import Scenario, World, world
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[FakeKubernetes]:
+    with FakeKubernetes() as running:
+        yield running
+
+
+@pytest.fixture
+def run(cluster: FakeKubernetes) -> Iterator[World]:
+    """One job, and nothing that goes wrong but what the test says."""
+    with world(cluster, [Scenario(None, Phase.RUNNING)], seed=1) as created:
+        yield created
