@@ -1,34 +1,29 @@
 """The most urgent problem of the installation, with its remedy. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from jobs.reasons import ADMINISTRATOR_REASONS, remedy
+from monitoring.state_types import (
+    CapacityState,
+    ComponentState,
+    FailureCount,
+    HeadlineState,
+    InstallationState,
+    LimitState,
+    StorageState,
+)
 
 STORAGE_FREE_SHARE_LEAST = 0.05
 LAG_SECONDS_MOST = 60.0
-Row = Mapping[str, Any]
+WELL: HeadlineState = {"level": "ok", "message": "Everything is healthy.", "remedy": ""}
 
 
-@dataclass(frozen=True, slots=True)
-class Headline:
-    """`level`: ok or attention."""
-
-    level: str
-    message: str
-    remedy: str
-
-
-WELL = Headline("ok", "Everything is healthy.", "")
-
-
-def headline(system: Row) -> Headline:
+def headline(system: InstallationState) -> HeadlineState:
     """Return the most urgent problem of the state that GET /api/v1/system/ returns."""
     return next(_matters(system), WELL)
 
 
-def _matters(system: Row) -> Iterator[Headline]:
+def _matters(system: InstallationState) -> Iterator[HeadlineState]:
     """Yield all problems, the most urgent first."""
     yield from _loops(system["components"])
     yield from _clusters(system["capacity"])
@@ -39,7 +34,7 @@ def _matters(system: Row) -> Iterator[Headline]:
     yield from _pauses(system["limits"])
 
 
-def _loops(components: Sequence[Row]) -> Iterator[Headline]:
+def _loops(components: Sequence[ComponentState]) -> Iterator[HeadlineState]:
     tasks = {
         "dispatcher": "No job starts until it runs again. No data is lost.",
         "reconciler": (
@@ -56,7 +51,7 @@ def _loops(components: Sequence[Row]) -> Iterator[Headline]:
             )
 
 
-def _clusters(capacity: Sequence[Row]) -> Iterator[Headline]:
+def _clusters(capacity: Sequence[CapacityState]) -> Iterator[HeadlineState]:
     for row in capacity:
         if row["unreachable_message"]:
             yield _attention(
@@ -70,7 +65,9 @@ def _clusters(capacity: Sequence[Row]) -> Iterator[Headline]:
         )
 
 
-def _storage(storage: Row, components: Sequence[Row]) -> Iterator[Headline]:
+def _storage(
+    storage: StorageState, components: Sequence[ComponentState]
+) -> Iterator[HeadlineState]:
     for row in components:
         if row["component"] == "storage" and row["state"] != "alive":
             yield _attention(
@@ -85,7 +82,7 @@ def _storage(storage: Row, components: Sequence[Row]) -> Iterator[Headline]:
         )
 
 
-def _redis(components: Sequence[Row]) -> Iterator[Headline]:
+def _redis(components: Sequence[ComponentState]) -> Iterator[HeadlineState]:
     for row in components:
         if row["component"] == "redis" and row["state"] != "alive":
             yield _attention(
@@ -94,7 +91,7 @@ def _redis(components: Sequence[Row]) -> Iterator[Headline]:
             )
 
 
-def _lag(seconds: float | None) -> Iterator[Headline]:
+def _lag(seconds: float | None) -> Iterator[HeadlineState]:
     if seconds is not None and seconds > LAG_SECONDS_MOST:
         yield _attention(
             f"The reconciler has seen no cluster whole for {seconds:.0f} seconds.",
@@ -102,7 +99,7 @@ def _lag(seconds: float | None) -> Iterator[Headline]:
         )
 
 
-def _failures(failures: Sequence[Row]) -> Iterator[Headline]:
+def _failures(failures: Sequence[FailureCount]) -> Iterator[HeadlineState]:
     for row in failures:
         if row["reason"] in ADMINISTRATOR_REASONS:
             jobs = "1 job" if row["count"] == 1 else f"{row['count']} jobs"
@@ -111,7 +108,7 @@ def _failures(failures: Sequence[Row]) -> Iterator[Headline]:
             )
 
 
-def _pauses(limits: Sequence[Row]) -> Iterator[Headline]:
+def _pauses(limits: Sequence[LimitState]) -> Iterator[HeadlineState]:
     for row in limits:
         if row["paused"]:
             what = {
@@ -125,5 +122,5 @@ def _pauses(limits: Sequence[Row]) -> Iterator[Headline]:
             )
 
 
-def _attention(message: str, what_to_do: str) -> Headline:
-    return Headline("attention", message, what_to_do)
+def _attention(message: str, what_to_do: str) -> HeadlineState:
+    return {"level": "attention", "message": message, "remedy": what_to_do}

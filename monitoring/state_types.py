@@ -1,9 +1,10 @@
-"""Types of the system state. `monitoring/api/serializers.py` documents the same fields."""
+"""Types of the system state. `monitoring/api/serializers.py` documents the same fields.
+
+A test compares both with each other and with a response.
+"""
 
 import datetime as dt
 from typing import TypedDict
-
-from jobs.contract import FailureReason
 
 
 class ComponentState(TypedDict):
@@ -72,11 +73,56 @@ class LimitState(TypedDict):
     running: int
 
 
-class FailureCount(TypedDict):
-    """Recent failures with one reason. `job`: the latest one."""
+class StorageState(TypedDict):
+    """Stored bytes. The space of a bucket is None."""
 
-    reason: FailureReason
+    artifact_bytes: int
+    artifact_free_bytes: int | None
+    artifact_total_bytes: int | None
+    database_bytes: int
+    log_bytes: int
+
+
+class FailureCount(TypedDict):
+    """Recent failures with one reason, which can be of another release. `job`: the latest one."""
+
+    reason: str
     count: int
     last_at: dt.datetime
     job: str
     remedy: str
+
+
+class ReconcileState(TypedDict):
+    """Age of the oldest complete observation of a cluster."""
+
+    lag_seconds: float | None
+
+
+class HeadlineState(TypedDict):
+    """The most urgent problem with its remedy. `level`: ok or attention."""
+
+    level: str
+    message: str
+    remedy: str
+
+
+class InstallationState(TypedDict):
+    """State of the installation."""
+
+    components: list[ComponentState]
+    queues: list[QueueState]
+    workers: list[WorkerState]
+    workers_total: int
+    capacity: list[CapacityState]
+    limits: list[LimitState]
+    storage: StorageState
+    versions: dict[str, str]
+    failures: list[FailureCount]
+    reconcile: ReconcileState
+
+
+class SystemState(InstallationState):
+    """State of the installation with its most urgent problem."""
+
+    headline: HeadlineState

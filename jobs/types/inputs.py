@@ -12,8 +12,8 @@ from typing import Literal, NotRequired, Protocol, TypedDict, cast
 from mimir.lib.json_types import JsonObject
 from mimir.lib.schemas.signature import kind_of
 from projects.datasets.read import dataset_version_find
-from projects.datasets.shapes import ColumnProfileBody
 from projects.models import DatasetProfile, DatasetVersion, Project
+from projects.parsing.messages import ColumnProfileBody
 
 Faults = dict[str, str]  # path of a field -> message
 NAMES_SHOWN = 20

@@ -7,7 +7,7 @@ it with `OutcomeRefused`; then the job fails with that reason and nothing is wri
 
 import json
 from importlib import import_module
-from typing import IO, Any, Protocol, TypedDict, TypeGuard, TypeVar, cast
+from typing import IO, Any, NotRequired, Protocol, TypedDict, TypeGuard, TypeVar, cast
 
 from django.conf import settings
 from rest_framework import serializers
@@ -33,11 +33,21 @@ class CreatedVersionBody(TypedDict):
     version: int
 
 
+class StepResultBody(TypedDict):
+    """A step of a pipeline."""
+
+    id: str
+    uses: NotRequired[str]
+    status: NotRequired[str]
+    seconds: NotRequired[float | None]
+    rows: NotRequired[int | None]
+
+
 class JobResult(TypedDict, total=False):
     """Public result of a job. Each type sets the fields of its `RESULT`."""
 
     datasets: list[CreatedVersionBody]
-    steps: list[dict[str, str | int | float | None]]
+    steps: list[StepResultBody]
     rows: int
     model: str
     version: int

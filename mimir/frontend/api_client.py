@@ -21,8 +21,8 @@ import httpx
 from django.conf import settings
 from django.http import HttpRequest
 
-from mimir.frontend.api_types.json_types import JsonObject
 from mimir.lib.errors import NOT_FOUND
+from mimir.lib.json_types import JsonObject
 from mimir.lib.request_signature import HEADER_NAME, Client, sign
 
 PREFIX = "/api/v1/"

@@ -11,6 +11,11 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether the value is a whole number; booleans are not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def is_finite_number(value: object) -> TypeGuard[int | float]:
     """Whether the value is a number, and neither NaN nor infinite."""
     return is_number(value) and math.isfinite(value)

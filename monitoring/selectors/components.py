@@ -3,8 +3,9 @@
 Loops write heartbeat rows; servers are asked directly.
 """
 
+import datetime as dt
 import time
-from typing import Any, cast
+from typing import cast
 
 import redis
 from django.conf import settings
@@ -53,7 +54,11 @@ def state_of(age_seconds: float | None) -> str:
 
 
 def _row(
-    component: str, instance: str, started_at: Any, beat_at: Any, age_seconds: float | None
+    component: str,
+    instance: str,
+    started_at: dt.datetime | None,
+    beat_at: dt.datetime | None,
+    age_seconds: float | None,
 ) -> ComponentState:
     return {
         "component": component,

@@ -9,6 +9,7 @@ from importlib import metadata
 from django.db import connection
 
 from mimir.lib.version import VERSION
+from monitoring.state_types import StorageState
 from projects.models import VersionSource
 from projects.storage import artifacts
 
@@ -36,7 +37,7 @@ LIBRARIES = (
 _kept: tuple[float, tuple[int, int, int]] | None = None
 
 
-def stored() -> dict[str, int | None]:
+def stored() -> StorageState:
     """Return bytes of artifacts, uploads, database and logs, and the disk space of artifacts.
 
     Sums are at most KEEP_SECONDS old. The space is None for a bucket, or an unreadable folder.

@@ -1,20 +1,18 @@
 """State of the installation for GET /api/v1/system/."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
-
 from monitoring.headline import headline
 from monitoring.selectors.components import components
 from monitoring.selectors.failures import recent_failures
 from monitoring.selectors.running import queues, reconcile_lag_seconds, usage, workers
 from monitoring.selectors.stored import stored, versions
+from monitoring.state_types import InstallationState, SystemState
 
 
-def system_state() -> Mapping[str, object]:
+def system_state() -> SystemState:
     """Return the state with its most urgent problem. A constant number of queries."""
     parts, server_versions = components()
     capacity, limits, workers_total = usage()
-    state: Mapping[str, object] = {
+    state: InstallationState = {
         "components": parts,
         "queues": queues(),
         "workers": workers(),
@@ -26,4 +24,4 @@ def system_state() -> Mapping[str, object]:
         "failures": recent_failures(),
         "reconcile": {"lag_seconds": reconcile_lag_seconds()},
     }
-    return {"headline": asdict(headline(state)), **state}
+    return {"headline": headline(state), **state}

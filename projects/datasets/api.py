@@ -44,7 +44,7 @@ from projects.datasets.read import (
     dataset_version_rows,
     dataset_versions,
 )
-from projects.datasets.upload_forms import form_options
+from projects.datasets.upload_forms import form_file, form_options
 from projects.datasets.uploads_write import dataset_upload
 from projects.datasets.versions_write import dataset_delete, dataset_etag, dataset_set_current
 from projects.models import Dataset, DatasetVersion, Role
@@ -114,13 +114,13 @@ class DatasetsView(ApiView):
         """
         project = project_for(caller(request), slug, Role.MAINTAINER)
         body = validated(upload_shapes.UploadRequest, request)
-        file = body["file"]
+        sent = form_file(body["file"])
         version = dataset_upload(
             project=project,
             name=body["name"],
-            file=file.file,
-            path=file.temporary_file_path(),
-            size_bytes=file.size,
+            file=sent.file,
+            path=sent.path,
+            size_bytes=sent.size_bytes,
             options=form_options(body),
             user=caller(request),
             make_current=body["make_current"],

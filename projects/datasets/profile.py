@@ -7,7 +7,7 @@ from projects.core.connection import connection_release
 from projects.datasets.read import dataset_version_table, reader_of
 from projects.models import DatasetProfile, DatasetVersion
 from projects.parsing import runner
-from projects.parsing.messages import Description
+from projects.parsing.messages import ColumnProfileBody
 from projects.storage import artifacts
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def dataset_profile(
     return DatasetProfile.objects.get(version=version)
 
 
-def _computed(table: runner.TableFile, owner: runner.Owner) -> tuple[list[Description], str]:
+def _computed(table: runner.TableFile, owner: runner.Owner) -> tuple[list[ColumnProfileBody], str]:
     try:
         profile = runner.profile(table, scratch_dir=artifacts.scratch_dir(), owner=owner)
     except runner.Interrupted as error:

@@ -14,6 +14,7 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from mimir.api.fields import WholeNumberField
+from mimir.lib.reading.options import ReadOptionsBody
 from mimir.lib.schemas.column_changes import ChangeKind, column_changes
 from projects.core.uses import Use
 from projects.models import (
@@ -107,7 +108,13 @@ class DatasetVersionDetail(DatasetVersionShape):
     )
 
 
-class DatasetChange(_Any):
+class DatasetChanges(TypedDict):
+    """Checked request to make a version current."""
+
+    current_version: int
+
+
+class DatasetChange(serializers.Serializer[DatasetChanges]):
     current_version = WholeNumberField(1, 10**9)
 
 
@@ -190,36 +197,6 @@ class ColumnBody(TypedDict):
     empty: NotRequired[bool]
 
 
-class HistogramBody(TypedDict):
-    """Histogram of a column. `edges`: numbers, or times as text; one more than `counts`."""
-
-    edges: list[float | str]
-    counts: list[int]
-
-
-class CommonValueBody(TypedDict):
-    """A frequent value of a column."""
-
-    value: str
-    count: int
-
-
-class ColumnProfileBody(TypedDict):
-    """Statistics of a column. `min` and `max`: a number, or a time as text."""
-
-    name: str
-    type: str
-    kind: str
-    missing: int | None
-    distinct: int | None
-    min: float | str | None
-    max: float | str | None
-    mean: float | None
-    std: float | None
-    histogram: HistogramBody | None
-    top: list[CommonValueBody] | None
-
-
 class ColumnChangeBody(TypedDict):
     """A difference of the columns of two versions."""
 
@@ -274,7 +251,7 @@ class DatasetVersionDetailBody(DatasetVersionBody):
 
     name: str
     packing: str
-    reading: dict[str, Any]
+    reading: ReadOptionsBody
     warnings: list[WarningBody]
     compared_with: int | None
     column_changes: list[ColumnChangeBody]

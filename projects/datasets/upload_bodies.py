@@ -4,9 +4,11 @@ The serializer of the same name in `upload_shapes.py` documents each; a test com
 """
 
 import datetime as dt
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 from uuid import UUID
 
+from mimir.lib.json_types import Json
+from mimir.lib.reading.options import ReadOptionsBody
 from projects.datasets.shapes import ColumnBody, WarningBody
 from projects.models import StagedUpload
 
@@ -48,41 +50,17 @@ class UploadReadingBody(TypedDict):
 
     format: str
     packing: str
-    options: dict[str, Any]
+    options: ReadOptionsBody
     columns: list[ReadColumnBody]
     row_count: int
     complete: bool
     warnings: list[WarningBody]
-    rows: list[list[Any]]
-    cells: list[list[Any]]
+    rows: list[list[Json]]
+    cells: list[list[Json]]
     lines: list[str]
     sheets: list[SheetBody]
     lists: list[ListBody]
     list_columns: list[ListColumnBody]
-
-
-class ReadOptionsBody(TypedDict, total=False):
-    """Reading options. Missing ones are detected."""
-
-    format: str
-    encoding: str
-    delimiter: str
-    quote: str
-    header_row: int | str
-    skip_rows: int
-    decimal_mark: str
-    thousands_mark: str
-    bad_cells: str
-    sheet: str
-    range: str
-    records_path: str
-    nested: str
-    lists: str
-    list_column: str
-    date_formats: list[str]
-    missing_values: list[str]
-    types: dict[str, str]
-    sheets: list[str]
 
 
 class StagedUploadBody(TypedDict):

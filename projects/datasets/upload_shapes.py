@@ -1,12 +1,20 @@
 """Request and response bodies of uploads: reading options and staged uploads."""
 
-from typing import Any
+from typing import Any, NotRequired, Required, TypedDict, TypeVar
 
+from django.core.files.uploadedfile import TemporaryUploadedFile
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from mimir.api.fields import CommaField, PatternField, WholeNumberField
-from mimir.lib.reading.options import BAD_CELLS, LISTS, NESTED, SHEET_NAME_MAX, SHEETS_MAX
+from mimir.lib.reading.options import (
+    BAD_CELLS,
+    LISTS,
+    NESTED,
+    SHEET_NAME_MAX,
+    SHEETS_MAX,
+    ReadOptionsBody,
+)
 from mimir.lib.tables import COLUMN_NAME_MAX
 from projects.core.names import NAME_PATTERN, NAME_RULE
 from projects.datasets.shapes import (
@@ -100,7 +108,47 @@ class HeaderRowField(serializers.Field[Any, Any, Any, Any]):
         return value
 
 
-class _Options(_Any):
+Fields = TypeVar("Fields")
+
+
+class FormOptions(TypedDict, total=False):
+    """Reading options of a form, not checked yet. Each is text; a JSON request has no form."""
+
+    format: str
+    encoding: str
+    delimiter: str
+    quote: str
+    header_row: int | str
+    skip_rows: int
+    decimal_mark: str
+    thousands_mark: str
+    date_formats: str
+    missing_values: str
+    types: str
+    bad_cells: str
+    sheet: str
+    sheets: str
+    range: str
+    records_path: str
+    nested: str
+    lists: str
+    list_column: str
+
+
+class StageFields(FormOptions):
+    """Checked request to upload a file."""
+
+    file: Required[TemporaryUploadedFile]
+
+
+class UploadFields(StageFields):
+    """Checked request to upload a file as a version of a dataset."""
+
+    name: Required[str]
+    make_current: Required[bool]
+
+
+class _Options(serializers.Serializer[Fields]):
     format = _choice("format", DataFormat.choices)
     encoding = _text("encoding", 40)
     delimiter = _text("delimiter", 20)
@@ -120,7 +168,7 @@ class _Options(_Any):
     list_column = _text("list_column", COLUMN_NAME_MAX)
 
 
-class ReadOptionsShape(_Options):
+class ReadOptionsShape(_Options[ReadOptionsBody]):
     """Reading options. Missing options are detected."""
 
     date_formats = serializers.ListField(
@@ -153,7 +201,7 @@ class ReadOptionsShape(_Options):
 _COMMAS = "Separated by commas, or given several times."
 
 
-class _FormOptions(_Options):
+class _FileRequest(_Options[Fields]):
     date_formats = CommaField(
         required=False, allow_blank=True, max_length=10_000, help_text=_COMMAS
     )
@@ -173,9 +221,11 @@ class _FormOptions(_Options):
         help_text=f"A JSON list. {_SHEETS_HELP}",
     )
 
-
-class StageRequest(_FormOptions):
     file = UploadedFile(max_length=None, allow_empty_file=True, use_url=False)
+
+
+class StageRequest(_FileRequest[StageFields]):
+    pass
 
 
 _APPEND_TO = (
@@ -187,12 +237,19 @@ _MAKE_CURRENT = (
 )
 
 
-class UploadRequest(StageRequest):
+class UploadRequest(_FileRequest[UploadFields]):
     name = PatternField(NAME_PATTERN, NAME_RULE)
     make_current = FormBoolean(default=True, help_text=_MAKE_CURRENT)
 
 
-class UploadChange(_Any):
+class UploadChanges(TypedDict):
+    """Checked request to read a staged file again."""
+
+    options: ReadOptionsBody
+    sample: bool
+
+
+class UploadChange(serializers.Serializer[UploadChanges]):
     options = ReadOptionsShape(help_text="All options. They replace the previous ones.")
     sample = serializers.BooleanField(
         required=False,
@@ -201,7 +258,15 @@ class UploadChange(_Any):
     )
 
 
-class UploadAccept(_Any):
+class AcceptFields(TypedDict):
+    """Checked request to accept a staged file as a version."""
+
+    name: str
+    make_current: bool
+    append_to: int | None
+
+
+class UploadAccept(serializers.Serializer[AcceptFields]):
     name = PatternField(
         NAME_PATTERN, NAME_RULE, help_text="The dataset: a new one, or one that gets a new version."
     )
@@ -211,7 +276,14 @@ class UploadAccept(_Any):
     )
 
 
-class SheetDatasetRequest(_Any):
+class SheetFields(TypedDict):
+    """Checked choice of a sheet and its dataset."""
+
+    sheet: str
+    name: str
+
+
+class SheetDatasetRequest(serializers.Serializer[SheetFields]):
     """A sheet of a workbook and the dataset that receives it as a version."""
 
     sheet = serializers.CharField(max_length=SHEET_NAME_MAX, trim_whitespace=False)
@@ -220,7 +292,15 @@ class SheetDatasetRequest(_Any):
     )
 
 
-class UploadAcceptSheets(_Any):
+class AcceptSheetsFields(TypedDict):
+    """Checked request to accept sheets of a staged workbook as versions."""
+
+    datasets: list[SheetFields]
+    types: NotRequired[dict[str, str]]
+    make_current: bool
+
+
+class UploadAcceptSheets(serializers.Serializer[AcceptSheetsFields]):
     datasets = serializers.ListField(
         child=SheetDatasetRequest(),
         min_length=1,

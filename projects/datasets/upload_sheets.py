@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mimir.lib.errors import Invalid
 from mimir.lib.ids import uuid7
+from mimir.lib.reading.options import ReadOptionsBody
 from projects.core.access import demand_active
 from projects.core.connection import connection_release
 from projects.core.names import check_name
@@ -22,7 +23,6 @@ from projects.datasets.upload_storage import (
 )
 from projects.models import DatasetVersion, StagedUpload
 from projects.parsing import runner
-from projects.parsing.messages import Options
 from projects.storage import artifacts
 from projects.storage.quota import storage_demand
 
@@ -96,7 +96,7 @@ def _check(datasets: Sequence[SheetDataset]) -> None:
         raise Invalid(message, detail={"datasets": message})
 
 
-def _options(upload: StagedUpload, sheet: str, types: dict[str, str] | None) -> Options:
+def _options(upload: StagedUpload, sheet: str, types: dict[str, str] | None) -> ReadOptionsBody:
     kept = {name: value for name, value in upload.options.items() if name != "sheets"}
     return {**kept, "sheet": sheet, **({} if types is None else {"types": types})}
 

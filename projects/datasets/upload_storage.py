@@ -10,7 +10,7 @@ from django.db import transaction
 
 from mimir.lib.errors import Conflict, MimirError
 from mimir.lib.ids import uuid7
-from mimir.lib.json_types import JsonObject
+from mimir.lib.reading.options import ReadOptionsBody
 from mimir.lib.table_shapes import ColumnInfo, WarningInfo
 from projects.core.access import demand_active
 from projects.datasets.write import version_create
@@ -29,7 +29,7 @@ class ReadingFields(TypedDict):
     packing: NotRequired[str]
     schema: list[ColumnInfo]
     row_count: int
-    reading: JsonObject
+    reading: ReadOptionsBody
     warnings: list[WarningInfo]
 
 

@@ -1,5 +1,6 @@
 """REST views of staged uploads: send a file once, check its reading, then accept or delete it."""
 
+from functools import partial
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -15,11 +16,10 @@ from projects.core.access import project_for
 from projects.datasets import shapes, upload_shapes
 from projects.datasets.read import dataset_version_before
 from projects.datasets.upload_bodies import staged_upload
-from projects.datasets.upload_forms import form_options
+from projects.datasets.upload_forms import form_file, form_options
 from projects.datasets.upload_sheets import SheetDataset, upload_accept_sheets
 from projects.datasets.uploads_read import upload_get, uploads_of
 from projects.datasets.uploads_write import (
-    UploadedFile,
     read_options,
     upload_accept,
     upload_append,
@@ -81,8 +81,7 @@ class UploadsView(ApiView):
         user = caller(request)
         project = project_for(user, slug, Role.MAINTAINER)
         body = validated(upload_shapes.StageRequest, request)
-        file = body["file"]
-        sent = UploadedFile(file.name or "", file.file, file.temporary_file_path(), file.size)
+        sent = form_file(body["file"])
         upload = upload_stage(project=project, upload=sent, options=form_options(body), user=user)
         return Response(staged_upload(upload), status=201)
 
@@ -136,16 +135,16 @@ class UploadAcceptView(ApiView):
         """
         upload = _upload(request, slug, upload_id)
         body = validated(upload_shapes.UploadAccept, request)
-        given = {
-            "upload": upload,
-            "name": body["name"],
-            "user": caller(request),
-            "make_current": body["make_current"],
-        }
-        version = (
-            upload_accept(**given)
+        accept = (
+            upload_accept
             if body["append_to"] is None
-            else upload_append(**given, to=body["append_to"])
+            else partial(upload_append, to=body["append_to"])
+        )
+        version = accept(
+            upload=upload,
+            name=body["name"],
+            user=caller(request),
+            make_current=body["make_current"],
         )
         created = shapes.dataset_version_detail(
             version, {}, before=dataset_version_before(version), uses=None

@@ -2,7 +2,7 @@
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -11,7 +11,7 @@ from django.conf import settings
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Invalid, TooLarge
 from mimir.lib.ids import uuid7
-from mimir.lib.reading.options import TYPES, BadOptions, ReadOptions, options_of
+from mimir.lib.reading.options import TYPES, BadOptions, ReadOptions, ReadOptionsBody, options_of
 from mimir.lib.schemas.column_changes import column_changes
 from mimir.lib.table_shapes import ColumnInfo, WarningInfo
 from projects.core.access import demand_active
@@ -31,7 +31,6 @@ from projects.datasets.upload_storage import (
 from projects.datasets.write import current_version_changed
 from projects.models import DataFormat, DatasetVersion, Project, StagedUpload
 from projects.parsing import runner
-from projects.parsing.messages import Options
 from projects.storage import artifacts
 from projects.storage.quota import QuotaExceeded, storage_demand
 
@@ -56,7 +55,7 @@ class UploadedFile:
     size_bytes: int
 
 
-def read_options(raw: dict[str, Any]) -> ReadOptions:
+def read_options(raw: Mapping[str, object]) -> ReadOptions:
     """Return checked reading options. Raises: Invalid, with each bad option."""
     try:
         return options_of(raw)
@@ -274,22 +273,19 @@ def _rows_added(version: int, before: int, rows: int) -> WarningInfo:
     }
 
 
-def _options_like(base: DatasetVersion, upload: StagedUpload) -> Options:
+def _options_like(base: DatasetVersion, upload: StagedUpload) -> ReadOptionsBody:
     """Return the upload's options, completed with the types of the version's columns."""
+    options: ReadOptionsBody = upload.options
     reading = upload.reading or {}
     if reading.get("format") in (DataFormat.PARQUET, DataFormat.ARROW):
-        return dict(upload.options)
+        return options
     names = {column["name"] for column in reading.get("columns", [])}
     types = {
         column["name"]: column["type"]
         for column in base.schema
         if column["name"] in names and column["type"] in TYPES
     }
-    return (
-        {**upload.options, "types": {**types, **upload.options.get("types", {})}}
-        if types
-        else dict(upload.options)
-    )
+    return {**options, "types": {**types, **options.get("types", {})}} if types else options
 
 
 def _check_same_columns(base: DatasetVersion, schema: list[ColumnInfo]) -> None:

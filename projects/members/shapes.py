@@ -13,11 +13,24 @@ from projects.models import (
 _Any = serializers.Serializer[Any]
 
 
-class MemberRequest(_Any):
+class RoleFields(TypedDict):
+    """Checked request to set a role."""
+
+    role: str
+
+
+class MemberRequest(serializers.Serializer[RoleFields]):
     role = serializers.ChoiceField(choices=Role.choices)
 
 
-class MemberAddRequest(_Any):
+class MemberFields(TypedDict):
+    """Checked request to add a member."""
+
+    username: str
+    role: str
+
+
+class MemberAddRequest(serializers.Serializer[MemberFields]):
     username = serializers.CharField(max_length=150)
     role = serializers.ChoiceField(choices=Role.choices)
 

@@ -16,7 +16,7 @@ from typing import Any, cast
 from mimir.lib.inspection import DiskFull, run_sql
 from mimir.lib.schemas.signature import kind_of
 from mimir.lib.tables import Column, NotATable, identifier
-from projects.parsing.messages import Description
+from projects.parsing.messages import ColumnProfileBody
 
 COLUMNS_MAX = 1000  # described; a wider table has only names of the others
 BINS_MAX, TOP_MAX = 20, 10
@@ -39,7 +39,7 @@ _INTEGERS = frozenset(
     ]
 )
 
-Facts = dict[str, Any]  # some fields of a `Description`
+Facts = dict[str, Any]  # some fields of a `ColumnProfileBody`
 
 
 class Budget:
@@ -73,13 +73,13 @@ class Budget:
 
 def described(
     connection: Any, source: str, schema: Sequence[Column], budget: Budget
-) -> tuple[list[Description], str]:
+) -> tuple[list[ColumnProfileBody], str]:
     """Describe each column of the SQL table `source`, in order.
 
     Returns the descriptions and a sentence about omitted columns, or an empty text.
     """
     row_count = int(run_sql(connection, f"SELECT count(*) FROM {source}")[0][0])
-    found: list[Description] = []
+    found: list[ColumnProfileBody] = []
     refused: list[str] = []
     late = 0
     for index, column in enumerate(schema):
@@ -95,7 +95,7 @@ def described(
                     refused.append(column.name)
         if not facts and index < COLUMNS_MAX and budget.spent:
             late += 1
-        found.append(cast("Description", {**_blank(column, kind), **facts}))
+        found.append(cast("ColumnProfileBody", {**_blank(column, kind), **facts}))
     return found, _fault(len(schema), late, refused, budget)
 
 

@@ -6,11 +6,9 @@ Pure types, used on both sides. Each request names its operation; `Answer` wraps
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict
 
-from mimir.lib.json_types import JsonObject
+from mimir.lib.reading.options import ReadOptionsBody
 from mimir.lib.schemas.pipeline_types import StepGraph
 from mimir.lib.table_shapes import Choices, ColumnInfo, ColumnType, SheetChoice, WarningInfo
-
-Options = Mapping[str, Any]  # reading options as JSON, see `mimir.lib.reading.options`
 
 
 class ReadRequest(TypedDict):
@@ -18,7 +16,7 @@ class ReadRequest(TypedDict):
 
     operation: Literal["read"]
     path: str
-    options: Options
+    options: ReadOptionsBody
     write: bool
     sample: bool
     rows: int
@@ -29,7 +27,7 @@ class ReadEachRequest(TypedDict):
 
     operation: Literal["read_each"]
     path: str
-    readings: list[Options]
+    readings: list[ReadOptionsBody]
 
 
 class TableRequest(TypedDict):
@@ -99,7 +97,7 @@ class ReadResult(TypedDict):
 
     format: str
     packing: str
-    options: JsonObject
+    options: ReadOptionsBody
     schema: list[ColumnInfo]
     row_count: int
     warnings: list[WarningInfo]
@@ -137,40 +135,43 @@ class JoinResult(TypedDict):
     row_count: int
 
 
-class Histogram(TypedDict):
-    """Counts between edges. There is one more edge than there are counts."""
+class HistogramBody(TypedDict):
+    """Histogram of a column. `edges`: numbers, or times as text; one more than `counts`."""
 
-    edges: list[Any]
+    edges: list[float | str]
     counts: list[int]
 
 
-class CommonValue(TypedDict):
-    """A common value as text."""
+class CommonValueBody(TypedDict):
+    """A frequent value of a column."""
 
     value: str
     count: int
 
 
-class Description(TypedDict):
-    """Description of a column. Unknown fields are null."""
+class ColumnProfileBody(TypedDict):
+    """Statistics of a column, as stored and as the API returns them. Unknown fields are null.
+
+    `kind`: number, category, time, boolean or other. `min` and `max`: a number, or a time as text.
+    """
 
     name: str
     type: str
-    kind: str  # number, category, time, boolean or other
+    kind: str
     missing: int | None
     distinct: int | None
     min: float | str | None
     max: float | str | None
     mean: float | None
     std: float | None
-    histogram: Histogram | None
-    top: list[CommonValue] | None
+    histogram: HistogramBody | None
+    top: list[CommonValueBody] | None
 
 
 class ProfileResult(TypedDict):
     """Description of each column, and a sentence about omitted ones."""
 
-    columns: list[Description]
+    columns: list[ColumnProfileBody]
     fault: str
 
 

@@ -16,14 +16,13 @@ from typing import Any
 
 from mimir.lib.disks import storage_problem
 from mimir.lib.errors import MimirError
-from mimir.lib.json_types import JsonObject
+from mimir.lib.reading.options import ReadOptionsBody
 from mimir.lib.table_shapes import Choices, ColumnInfo, ColumnType, SheetChoice, WarningInfo
 from projects.parsing.cache import ExpiringCache
 from projects.parsing.child_process import End, Limits, Outcome, run_child
 from projects.parsing.messages import (
-    Description,
+    ColumnProfileBody,
     FileRequest,
-    Options,
     ProfileRequest,
     ReadRequest,
     ReadResult,
@@ -99,7 +98,7 @@ class ReadFile:
 
     format: str
     packing: str
-    options: JsonObject
+    options: ReadOptionsBody
     schema: list[ColumnInfo]
     row_count: int
     warnings: list[WarningInfo]
@@ -125,14 +124,14 @@ class Profile:
     empty.
     """
 
-    columns: list[Description]
+    columns: list[ColumnProfileBody]
     fault: str
 
 
 def inspect(
     path: str,
     *,
-    options: Options,
+    options: ReadOptionsBody,
     rows: int,
     sample: bool = False,
     scratch_dir: str,
@@ -156,7 +155,7 @@ def inspect(
 
 @contextlib.contextmanager
 def imported(
-    path: str, *, options: Options, scratch_dir: str, owner: Owner = _NOBODY
+    path: str, *, options: ReadOptionsBody, scratch_dir: str, owner: Owner = _NOBODY
 ) -> Iterator[ReadFile]:
     """Read a file and provide its table, which is removed after the block.
 
@@ -178,7 +177,7 @@ def imported(
 
 @contextlib.contextmanager
 def imported_each(
-    path: str, readings: Sequence[Options], *, scratch_dir: str, owner: Owner = _NOBODY
+    path: str, readings: Sequence[ReadOptionsBody], *, scratch_dir: str, owner: Owner = _NOBODY
 ) -> Iterator[list[ReadFile]]:
     """Read a file once for each of `readings`, and provide the results with their tables.
 

@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 from rest_framework import serializers
 
 from mimir.api.fields import ObjectField, PatternField
+from mimir.lib.json_types import Json, JsonObject
 from mimir.lib.schemas.schema_types import JsonSchema
 from mimir.lib.schemas.steptype import Makes
 from projects.core.names import NAME_PATTERN, NAME_RULE
@@ -17,12 +18,25 @@ from projects.models import (
 _Any = serializers.Serializer[Any]
 
 
-class PipelineRequest(_Any):
+class PipelineFields(TypedDict):
+    """Checked request to save a pipeline. The definition is not checked yet."""
+
+    name: str
+    definition: JsonObject
+
+
+class PipelineRequest(serializers.Serializer[PipelineFields]):
     name = PatternField(NAME_PATTERN, NAME_RULE)
     definition = ObjectField()
 
 
-class DefinitionRequest(_Any):
+class DefinitionFields(TypedDict):
+    """Request to check a definition."""
+
+    definition: Json
+
+
+class DefinitionRequest(serializers.Serializer[DefinitionFields]):
     definition = serializers.JSONField(
         allow_null=True, help_text="Any JSON value. The answer lists its faults."
     )

@@ -16,7 +16,15 @@ from projects.models import (
 _Any = serializers.Serializer[Any]
 
 
-class ProjectRequest(_Any):
+class ProjectFields(TypedDict):
+    """Checked request to create a project."""
+
+    slug: str
+    name: str
+    description: str
+
+
+class ProjectRequest(serializers.Serializer[ProjectFields]):
     slug = PatternField(SLUG_PATTERN, SLUG_RULE)
     name = serializers.CharField(max_length=200)
     description = serializers.CharField(
@@ -24,7 +32,15 @@ class ProjectRequest(_Any):
     )
 
 
-class ProjectChange(_Any):
+class ProjectChanges(TypedDict, total=False):
+    """Checked request to change a project."""
+
+    name: str
+    description: str
+    status: str
+
+
+class ProjectChange(serializers.Serializer[ProjectChanges]):
     name = serializers.CharField(max_length=200, required=False)
     description = serializers.CharField(max_length=10_000, required=False, allow_blank=True)
     status = serializers.ChoiceField(choices=ProjectStatus.choices, required=False)

@@ -1,7 +1,7 @@
 """Request and response bodies of sessions, passwords and API tokens."""
 
 import datetime as dt
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 from uuid import UUID
 
 from rest_framework import serializers
@@ -13,7 +13,14 @@ from projects.models import (
 _Any = serializers.Serializer[Any]
 
 
-class SessionRequest(_Any):
+class SignInFields(TypedDict):
+    """Checked request to sign in."""
+
+    username: str
+    password: str
+
+
+class SessionRequest(serializers.Serializer[SignInFields]):
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(max_length=1000, trim_whitespace=False)
 
@@ -43,7 +50,15 @@ class SessionsEnded(_Any):
     ended_sessions = serializers.IntegerField()
 
 
-class PasswordRequest(_Any):
+class PasswordFields(TypedDict):
+    """Checked request to change a password."""
+
+    current_password: str
+    new_password: str
+    end_tokens: bool
+
+
+class PasswordRequest(serializers.Serializer[PasswordFields]):
     current_password = serializers.CharField(max_length=1000, trim_whitespace=False)
     new_password = serializers.CharField(
         max_length=1000, trim_whitespace=False, help_text="At least 12 characters."
@@ -57,7 +72,14 @@ class PasswordChanged(SessionsEnded):
     ended_tokens = serializers.IntegerField()
 
 
-class TokenRequest(_Any):
+class TokenFields(TypedDict):
+    """Checked request to create a token."""
+
+    name: str
+    expires_at: NotRequired[dt.datetime | None]
+
+
+class TokenRequest(serializers.Serializer[TokenFields]):
     name = serializers.CharField(max_length=200)
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
 

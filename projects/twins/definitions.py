@@ -19,6 +19,7 @@ from mimir.lib.schemas.twin import (
     entity_type,
     fields_of,
 )
+from mimir.lib.schemas.twin_types import CheckedTwinDefinition
 from projects.core.access import demand_active
 from projects.core.names import check_name
 from projects.models import Entity, EntityStatus, Project, RevisionKind, Twin, TwinDefinition
@@ -138,7 +139,7 @@ def twin_definition_change(
         return locked
 
 
-def _unit_changes(before: dict[str, Any], after: dict[str, Any]) -> list[_UnitChange]:
+def _unit_changes(before: CheckedTwinDefinition, after: CheckedTwinDefinition) -> list[_UnitChange]:
     """Return the properties that keep their type and get another unit."""
     found = []
     for index, kind in enumerate(after["types"]):
@@ -191,7 +192,7 @@ def _remove_values(draft: Draft, entity: Entity, properties: set[str]) -> None:
     draft.changed += touched and entity.status != EntityStatus.REMOVED
 
 
-def _fit(draft: Draft, entity: Entity, definition: dict[str, Any]) -> None:
+def _fit(draft: Draft, entity: Entity, definition: CheckedTwinDefinition) -> None:
     kind = entity_type(definition, entity.type)
     fields = fields_of(kind) if kind else {}
     touched = False

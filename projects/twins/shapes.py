@@ -1,10 +1,11 @@
 """Request and response bodies of twins. `rendering.py` builds the responses."""
 
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from rest_framework import serializers
 
 from mimir.api.fields import ObjectField, PatternField
+from mimir.lib.json_types import Json, JsonObject
 from projects.core.names import NAME_PATTERN, NAME_RULE
 from projects.datasets.shapes import VersionRef
 from projects.models import ChangeLayer, EntityStatus, RevisionKind
@@ -13,7 +14,14 @@ _Any = serializers.Serializer[Any]
 _VALUE = "A value of the property's type; null: no value."
 
 
-class TwinRequest(_Any):
+class TwinFields(TypedDict):
+    """Checked request to create a twin. The definition is not checked yet."""
+
+    name: str
+    definition: JsonObject
+
+
+class TwinRequest(serializers.Serializer[TwinFields]):
     name = PatternField(NAME_PATTERN, NAME_RULE)
     definition = ObjectField(
         help_text='{"types": [{"name", "title"?, "key": {"name"}, "properties": […],'
@@ -21,13 +29,26 @@ class TwinRequest(_Any):
     )
 
 
-class TwinDefinitionRequest(_Any):
+class DefinitionFields(TypedDict):
+    """Request to check a definition."""
+
+    definition: Json
+
+
+class TwinDefinitionRequest(serializers.Serializer[DefinitionFields]):
     definition = serializers.JSONField(
         allow_null=True, help_text="Any JSON value. The answer lists its faults."
     )
 
 
-class TwinDefinitionChange(_Any):
+class DefinitionChange(TypedDict):
+    """Checked request to change a definition, which is not checked yet."""
+
+    definition: JsonObject
+    unit_changes: NotRequired[str]
+
+
+class TwinDefinitionChange(serializers.Serializer[DefinitionChange]):
     definition = ObjectField()
     unit_changes = serializers.ChoiceField(
         choices=["keep", "remove"],
@@ -117,7 +138,14 @@ class EntityDetailShape(_Any):
     values = ValueShape(many=True)
 
 
-class OverlayRequest(_Any):
+class OverlayFields(TypedDict):
+    """Checked request to set manual values, which are not checked yet."""
+
+    values: JsonObject
+    note: str
+
+
+class OverlayRequest(serializers.Serializer[OverlayFields]):
     values = serializers.DictField(
         help_text="{property: manual value}. null removes the manual value."
     )

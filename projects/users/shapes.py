@@ -1,16 +1,25 @@
 """Request and response bodies of users and password links."""
 
 import datetime as dt
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from rest_framework import serializers
 
 from mimir.api.fields import PatternField
+from projects.users.write import UserChanges
 
 _Any = serializers.Serializer[Any]
 
 
-class UserRequest(_Any):
+class UserFields(TypedDict):
+    """Checked request to create a user."""
+
+    username: str
+    email: str
+    is_superuser: bool
+
+
+class UserRequest(serializers.Serializer[UserFields]):
     username = PatternField(r"[\w.@+-]{1,150}", "1 to 150 letters, digits and @/./+/-/_")
     email = serializers.EmailField(max_length=254, required=False, allow_blank=True, default="")
     is_superuser = serializers.BooleanField(
@@ -20,7 +29,7 @@ class UserRequest(_Any):
     )
 
 
-class UserChange(_Any):
+class UserChange(serializers.Serializer[UserChanges]):
     is_active = serializers.BooleanField(
         required=False, help_text="false: cannot sign in; all sessions and tokens end."
     )
@@ -74,7 +83,15 @@ class PasswordLinkBody(TypedDict):
     expires_at: dt.datetime
 
 
-class PasswordLinkRequest(_Any):
+class PasswordLinkFields(TypedDict):
+    """Checked request to use a password link. Without a password, the link is only checked."""
+
+    uid: str
+    token: str
+    new_password: NotRequired[str]
+
+
+class PasswordLinkRequest(serializers.Serializer[PasswordLinkFields]):
     uid = serializers.CharField(max_length=100)
     token = serializers.CharField(max_length=100)
     new_password = serializers.CharField(

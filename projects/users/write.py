@@ -6,10 +6,9 @@ these changes. An administrator cannot set another user's password.
 """
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import TypedDict
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
@@ -36,7 +35,7 @@ ONLY_ADMINISTRATORS = "Users are managed by site administrators."
 class _Links(PasswordResetTokenGenerator):
     """Tokens that become invalid permanently when the user is deactivated."""
 
-    def _make_hash_value(self, user: Any, timestamp: int) -> str:
+    def _make_hash_value(self, user: User, timestamp: int) -> str:
         count = Deactivation.objects.filter(user_id=user.pk).values_list("count", flat=True).first()
         value = super()._make_hash_value(user, timestamp)
         return value if count is None else f"{value} deactivated {count}"
@@ -63,6 +62,14 @@ def user_etag(user: User) -> str:
     """Return an ETag that changes with the fields that `user_change` changes."""
     state = f"{user.pk} {user.is_active} {user.is_superuser} {user.email}"
     return f'"{sha256(state.encode()).hexdigest()[:16]}"'
+
+
+class UserChanges(TypedDict, total=False):
+    """Fields of a user to change."""
+
+    is_active: bool
+    is_superuser: bool
+    email: str
 
 
 def user_create(*, username: str, email: str = "", is_superuser: bool = False) -> User:
@@ -99,7 +106,7 @@ def user_create(*, username: str, email: str = "", is_superuser: bool = False) -
 
 
 def user_change(
-    *, username: str, changes: Mapping[str, Any], actor: User, etags: Preconditions | None = None
+    *, username: str, changes: UserChanges, actor: User, etags: Preconditions | None = None
 ) -> User:
     """Change `is_active`, `is_superuser` or `email`.
 
@@ -138,17 +145,18 @@ def user_change(
             AuditKind.USER_CHANGED,
             subject=username,
             before=before,
-            after={name: changes[name] for name in before},
+            after={name: value for name, value in changes.items() if name in before},
         )
     return user
 
 
-def _change(user: User, changes: Mapping[str, Any], *, is_self: bool, others: list[User]) -> None:
+def _change(user: User, changes: UserChanges, *, is_self: bool, others: list[User]) -> None:
     """Apply `changes` to the row in memory. Raises: Conflict."""
     was_administrator = _is_administrator(user)
+    is_superuser = changes.get("is_superuser", user.is_superuser)
+    if is_superuser != user.is_superuser:
+        user.is_staff = is_superuser  # Django admin opens for administrators only
     for name, value in changes.items():
-        if name == "is_superuser" and value != user.is_superuser:
-            user.is_staff = value  # Django admin opens for administrators only
         setattr(user, name, value)
     if is_self and not user.is_active:
         raise Conflict(

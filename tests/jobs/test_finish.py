@@ -11,9 +11,11 @@ from jobs.contract import ArtifactRole, EventKind, FailureReason, FinishStatus, 
 from jobs.lifecycle import finish
 from jobs.logs.read import log_read
 from jobs.models import Artifact, Attempt, Job, JobEvent, JobOutput
+from jobs.types.outcome import StepResultBody
 from mimir.lib.errors import Conflict, Gone
 from projects.models import DatasetVersion
 from tests.support import make
+from tests.support.typed_dicts import faults
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -178,3 +180,19 @@ def test_a_result_over_its_limit_fails_the_job(settings: Any) -> None:
     job = Job.objects.get(id=attempt.job_id)
     assert (job.reason, "RESULT_BYTES_MAX" in job.message) == (FailureReason.PROTOCOL, True)
     assert DatasetVersion.objects.count() == 0
+
+
+def test_the_public_steps_have_only_fields_of_their_types() -> None:
+    attempt, result = _with_output()
+    steps = [
+        {"id": "read", "uses": "sql", "status": "succeeded", "seconds": 1, "rows": None},
+        {"id": "odd", "uses": 1, "status": None, "seconds": "1", "rows": True, "more": 1},
+        {"id": 7, "uses": "sql"},
+        {"id": "a b"},
+        "read",
+    ]
+    assert make.finish(attempt, result={**result, "steps": steps}) == JobStatus.SUCCEEDED
+    job = Job.objects.get(id=attempt.job_id)
+    assert job.result is not None
+    assert job.result["steps"] == [steps[0], {"id": "odd"}]
+    assert faults(job.result["steps"], list[StepResultBody]) == []

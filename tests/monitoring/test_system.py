@@ -284,7 +284,8 @@ _QUIET: dict[str, Any] = {
     ],
 )
 def test_the_headline(change: dict[str, Any], system: str) -> None:
-    assert system in headline({**_QUIET, **change}).message
+    state: Any = {**_QUIET, **change}
+    assert system in headline(state)["message"]
 
 
 def test_the_version_is_that_of_the_project_file() -> None:

@@ -1,14 +1,15 @@
 """Facts about the columns of a staged upload: exact over all rows, or absent."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
+from mimir.lib.reading.options import ReadOptionsBody
 from projects.parsing import column_facts, runner
 from tests.support.workbooks import xlsx
 
 
 def _columns(
-    folder: Path, content: bytes, *, sample: bool = False, **options: Any
+    folder: Path, content: bytes, *, sample: bool = False, **options: Unpack[ReadOptionsBody]
 ) -> dict[str, dict[str, Any]]:
     path = folder / "file"
     path.write_bytes(content)

@@ -4,15 +4,16 @@ child.
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import pytest
 
+from mimir.lib.reading.options import ReadOptionsBody
 from projects.parsing import child_process, runner
 from tests.support.reading import read_bytes, rows_of
 
 
-def _refusal(folder: Path, content: str, **options: Any) -> str:
+def _refusal(folder: Path, content: str, **options: Unpack[ReadOptionsBody]) -> str:
     (folder / "t.json").write_text(content)
     with pytest.raises(runner.Unreadable) as refused:
         runner.inspect(str(folder / "t.json"), options=options, rows=1, scratch_dir=str(folder))

@@ -1,13 +1,15 @@
 """Where a table begins: lines before it are skipped and quoted, and no row is lost."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from mimir.lib.reading.dialect import Dialect, detect
-from mimir.lib.reading.options import options_of
+from mimir.lib.reading.options import ReadOptions, ReadOptionsBody, options_of
 from mimir.lib.tables import NotATable
 from tests.support.reading import codes_of, read_bytes, rows_of, types_of
+from tests.support.typed_dicts import hints_of
 
 N = "1.5,1,2\n2.5,2,4\n3.5,3,6\n4.5,4,8\n"  # three columns of numbers
 TEXT_TABLE = "Oslo,NO,Europe\nRome,IT,Europe\nLima,PE,America\n"
@@ -143,6 +145,10 @@ def test_no_line_is_skipped_where_the_user_says_so() -> None:
     assert _detected(text, skip_rows=0, header_row="none").skip == 0
     assert _detected(f"Report\n\na,b,c\n{N}", skip_rows=0).names == ["Report"]
     assert options_of({"skip_rows": 0}).given() == {"skip_rows": 0}
+
+
+def test_the_options_as_json_have_the_fields_of_the_options() -> None:
+    assert set(hints_of(ReadOptionsBody)) == {field.name for field in fields(ReadOptions)}
 
 
 @pytest.mark.parametrize(

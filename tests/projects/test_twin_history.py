@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from mimir.api.etags import PreconditionFailed, Preconditions
 from mimir.lib.errors import Invalid, NotFound
 from mimir.lib.schemas.twin import VALUE_TYPES, entity_type, fields_of
+from mimir.lib.schemas.twin_types import CheckedTwinDefinition
 from projects.models import (
     EntityStatus,
     Project,
@@ -63,7 +64,7 @@ VALUES: dict[str, list[Any]] = {
     ],
     "relation": ["1", "2", "ä/%.", "nobody", None],
 }
-START: dict[str, Any] = {
+START: CheckedTwinDefinition = {
     "types": [
         {
             "name": name,

@@ -4,6 +4,7 @@ import copy
 from typing import Any
 
 from mimir.lib.schemas.twin import BadValue, checked_value, entity_type, fields_of
+from mimir.lib.schemas.twin_types import CheckedTwinDefinition, EntityType
 from projects.models import (
     ChangeLayer,
     Entity,
@@ -22,15 +23,16 @@ Name = tuple[str, str]
 State = dict[Name, EntityState]
 
 
-def definition_of(drawn: dict[str, tuple[dict[str, str], bool]]) -> dict[str, Any]:
-    types = []
-    for name, (properties, related) in sorted(drawn.items()):
-        kind: dict[str, Any] = {"name": name, "key": {"name": "id"}}
-        kind["properties"] = [
-            {"name": field, "type": of} for field, of in sorted(properties.items())
-        ]
-        kind["relations"] = [{"name": "to", "to": name}] if related else []
-        types.append(kind)
+def definition_of(drawn: dict[str, tuple[dict[str, str], bool]]) -> CheckedTwinDefinition:
+    types: list[EntityType] = [
+        {
+            "name": name,
+            "key": {"name": "id"},
+            "properties": [{"name": field, "type": of} for field, of in sorted(properties.items())],
+            "relations": [{"name": "to", "to": name}] if related else [],
+        }
+        for name, (properties, related) in sorted(drawn.items())
+    ]
     return {"types": types}
 
 
@@ -94,7 +96,7 @@ def apply_difference(
     return {name: entity for name, entity in state.items() if entity.status}
 
 
-def fits(definition: dict[str, Any], type: str, name: str, value: Any) -> bool:
+def fits(definition: CheckedTwinDefinition, type: str, name: str, value: Any) -> bool:
     kind = entity_type(definition, type)
     field = fields_of(kind).get(name) if kind else None
     try:

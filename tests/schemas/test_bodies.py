@@ -10,11 +10,13 @@ from uuid import UUID
 import pytest
 from rest_framework import serializers
 
+from mimir.lib.reading import options
 from projects.datasets import shapes as datasets
 from projects.datasets import upload_bodies
 from projects.datasets import upload_shapes as uploads
 from projects.members import shapes as members
 from projects.model_registry import shapes as models
+from projects.parsing import messages
 from projects.pipelines import shapes as pipelines
 from projects.project import shapes as projects
 from projects.tokens import shapes as tokens
@@ -28,6 +30,8 @@ _PLACES = [
     *((module, module) for module in _MODULES),
     (twin_bodies, twins),
     (upload_bodies, uploads),
+    (options, uploads),
+    (messages, datasets),
 ]
 _PLAIN: dict[type[serializers.Field[Any, Any, Any, Any]], tuple[Any, ...]] = {
     serializers.UUIDField: (UUID,),

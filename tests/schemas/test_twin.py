@@ -14,8 +14,9 @@ from mimir.lib.schemas.twin import (
     entity_type,
     fields_of,
 )
+from mimir.lib.schemas.twin_types import CheckedTwinDefinition
 
-GOOD: dict[str, Any] = {
+GOOD: CheckedTwinDefinition = {
     "types": [
         {
             "name": "station",

@@ -6,9 +6,10 @@ from typing import Any
 import duckdb
 
 from mimir.lib.inspection import run_sql
-from mimir.lib.reading.options import options_of
+from mimir.lib.reading.options import ReadOptionsBody, options_of
 from mimir.lib.reading.read import Reading, read_table
 from mimir.lib.tables import identifier, quoted
+from tests.support.typed_dicts import faults
 
 
 def connect(files: list[str], folder: str) -> Any:
@@ -35,7 +36,9 @@ def read_bytes(
     path, work = folder / name, folder / "work"
     path.write_bytes(content)
     work.mkdir()
-    return read_table(connect, path, work, options_of(options))
+    found = read_table(connect, path, work, options_of(options))
+    assert faults(found.options, ReadOptionsBody) == []
+    return found
 
 
 def types_of(found: Reading) -> dict[str, str]:

@@ -10,8 +10,8 @@ from jobs.types.inputs import (
     find_dataset,
     shortened,
 )
-from mimir.lib.json_types import JsonObject
 from mimir.lib.schemas.twin import entity_type, fields_of
+from mimir.lib.schemas.twin_types import EntityType
 from projects.models import Project
 from projects.twins.read import twin_definition_find
 
@@ -45,7 +45,7 @@ def resolve(project: Project, parameters: TwinUpdateParameters, faults: Faults) 
 
 
 def _check_properties(
-    entity: JsonObject, parameters: TwinUpdateParameters, types: dict[str, str], faults: Faults
+    entity: EntityType, parameters: TwinUpdateParameters, types: dict[str, str], faults: Faults
 ) -> None:
     """Check the mapping of properties to columns, or that a column matches by name."""
     fields = fields_of(entity)

@@ -13,8 +13,8 @@ from jobs.types.inputs import (
     shortened,
 )
 from mimir.lib.schemas.signature import kind_of, text_target_fault
-from projects.datasets.shapes import ColumnProfileBody
 from projects.models import Project
+from projects.parsing.messages import ColumnProfileBody
 
 
 def resolve(project: Project, parameters: TrainingParameters, faults: Faults) -> list[InputRow]:

@@ -12,14 +12,16 @@ from jobs.types.outcome import (
     CreatedVersionBody,
     DatasetOutput,
     JobResult,
+    StepResultBody,
     check_dataset,
     refused_protocol,
     write_dataset,
 )
 from mimir.lib.json_types import JsonObject
+from mimir.lib.json_values import is_number, is_whole
 
 STEPS_MAX = 1000
-_STEP_FIELDS = ("id", "uses", "status", "seconds", "rows")
+_STEP_ID = re.compile(r"[A-Za-z0-9_]{1,64}")
 
 
 class StepResult(serializers.Serializer[Any]):
@@ -47,7 +49,7 @@ class PipelineResult:
     """Checked outputs, and the known fields of each step."""
 
     outputs: list[DatasetOutput]
-    steps: list[dict[str, str | int | float | None]]
+    steps: list[StepResultBody]
 
 
 def prepare(job: Job, attempt: Attempt, result: JsonObject) -> PipelineResult:
@@ -76,16 +78,26 @@ def apply(job: Job, attempt: Attempt, prepared: PipelineResult) -> JobResult:
     return {"datasets": datasets, "steps": prepared.steps}
 
 
-def _steps(steps: object) -> list[dict[str, str | int | float | None]]:
-    """Return the known fields of each step. Values of other types are dropped."""
+def _steps(steps: object) -> list[StepResultBody]:
+    """Return the known fields of each step with an id. Values of other types are dropped."""
     if not isinstance(steps, list):
         return []
-    return [
-        {
-            key: step[key]
-            for key in _STEP_FIELDS
-            if key in step and isinstance(step[key], str | int | float | None)
-        }
-        for step in steps[:STEPS_MAX]
-        if isinstance(step, dict) and re.fullmatch(r"[A-Za-z0-9_]{1,64}", str(step.get("id", "")))
-    ]
+    found = [_step(step) for step in steps[:STEPS_MAX] if isinstance(step, dict)]
+    return [step for step in found if step is not None]
+
+
+def _step(step: JsonObject) -> StepResultBody | None:
+    identity = step.get("id")
+    if not isinstance(identity, str) or not _STEP_ID.fullmatch(identity):
+        return None
+    known: StepResultBody = {"id": identity}
+    if isinstance(uses := step.get("uses"), str):
+        known["uses"] = uses
+    if isinstance(status := step.get("status"), str):
+        known["status"] = status
+    seconds, rows = step.get("seconds"), step.get("rows")
+    if "seconds" in step and (seconds is None or is_number(seconds)):
+        known["seconds"] = seconds
+    if "rows" in step and (rows is None or is_whole(rows)):
+        known["rows"] = rows
+    return known

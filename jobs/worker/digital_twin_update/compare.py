@@ -6,6 +6,7 @@ from typing import Literal, TypedDict
 
 from mimir.lib.json_types import Json, JsonObject
 from mimir.lib.schemas.twin import Field, entity_type, fields_of
+from mimir.lib.schemas.twin_types import CheckedTwinDefinition
 
 Row = tuple[str, JsonObject]
 _STATUS: dict[str, Literal["missing", "removed"]] = {"mark": "missing", "delete": "removed"}
@@ -36,7 +37,7 @@ class Base:
     """
 
     revision: int
-    definition: JsonObject
+    definition: CheckedTwinDefinition
     type: str
     entities: dict[str, tuple[str, JsonObject]]
     fields: dict[str, Field] = field(init=False)

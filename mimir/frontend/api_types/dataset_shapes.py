@@ -2,7 +2,8 @@
 
 from typing import NotRequired, TypedDict
 
-from mimir.frontend.api_types.json_types import Json, JsonObject
+from mimir.lib.json_types import Json, JsonObject
+from mimir.lib.reading.options import ReadOptionsBody
 
 
 class Column(TypedDict):
@@ -88,7 +89,7 @@ class DatasetVersionDetail(TypedDict):
     current: bool
     name: str
     packing: str
-    reading: JsonObject
+    reading: ReadOptionsBody
     warnings: list[ReadWarning]
     compared_with: int | None
     column_changes: list[ColumnChange]

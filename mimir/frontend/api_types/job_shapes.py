@@ -1,8 +1,8 @@
 """Jobs: rows, diagnosis, waiting reasons, events, attempts, files, usage."""
 
-from typing import TypedDict
+from typing import Literal, NotRequired, TypedDict
 
-from mimir.frontend.api_types.json_types import JsonObject
+from mimir.lib.json_types import JsonObject
 
 
 class NextStep(TypedDict):
@@ -77,6 +77,52 @@ class Resources(TypedDict):
     requests: Quantities
 
 
+class JobInput(TypedDict):
+    """Input of a job. The key named like `kind` holds the name; a twin has no version."""
+
+    name: str
+    kind: Literal["dataset", "pipeline", "model", "twin"]
+    dataset: NotRequired[str]
+    pipeline: NotRequired[str]
+    model: NotRequired[str]
+    twin: NotRequired[str]
+    version: NotRequired[int]
+
+
+class CreatedDataset(TypedDict):
+    """Dataset version in a result."""
+
+    name: str
+    version: int
+
+
+class StepResult(TypedDict):
+    """Pipeline step in a result."""
+
+    id: str
+    uses: NotRequired[str]
+    status: NotRequired[str]
+    seconds: NotRequired[float | None]
+    rows: NotRequired[int | None]
+
+
+class JobResult(TypedDict, total=False):
+    """Result of a job; the fields depend on its type."""
+
+    datasets: list[CreatedDataset]
+    steps: list[StepResult]
+    rows: int
+    model: str
+    version: int
+    metrics: dict[str, float]
+    baseline: dict[str, float]
+    twin: str
+    revision: int
+    created: int
+    changed: int
+    removed: int
+
+
 class Job(TypedDict):
     """Job."""
 
@@ -94,7 +140,7 @@ class Job(TypedDict):
     diagnosis: Diagnosis | None
     priority: str
     parameters: JsonObject
-    inputs: list[JsonObject]
+    inputs: list[JobInput]
     resources: Resources
     timeout_seconds: int
     progress: Progress
@@ -107,7 +153,7 @@ class Job(TypedDict):
     started_at: str | None
     finished_at: str | None
     cancel_requested_at: str | None
-    result: JsonObject | None
+    result: JobResult | None
     waiting: Waiting | None
     away: Away | None
     retry_of: str | None
@@ -179,4 +225,4 @@ class DryRun(TypedDict):
     max_attempts: int
     cluster: str | None
     region: str | None
-    inputs: list[JsonObject]
+    inputs: list[JobInput]

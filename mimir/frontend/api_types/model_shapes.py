@@ -2,7 +2,9 @@
 
 from typing import TypedDict
 
-from mimir.frontend.api_types.json_types import JsonObject
+from mimir.lib.json_types import JsonObject
+from mimir.lib.schemas.signature import ModelSignature
+from mimir.lib.schemas.training_report import ModelPlots, TrainingFacts
 
 
 class VersionRef(TypedDict):
@@ -70,8 +72,8 @@ class ModelVersionDetail(TypedDict):
     job: str | None
     name: str
     hyperparameters: JsonObject
-    signature: JsonObject
-    plots: JsonObject
-    training: JsonObject
+    signature: ModelSignature
+    plots: ModelPlots
+    training: TrainingFacts
     libraries: dict[str, str]
     importance: list[Importance]

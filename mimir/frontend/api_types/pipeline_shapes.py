@@ -2,7 +2,7 @@
 
 from typing import NotRequired, TypedDict
 
-from mimir.frontend.api_types.json_types import Json
+from mimir.lib.json_types import Json
 
 
 class PipelineVersion(TypedDict):

@@ -2,7 +2,7 @@
 
 from typing import TypedDict
 
-from mimir.frontend.api_types.json_types import JsonObject
+from mimir.lib.json_types import JsonObject
 
 
 class Headline(TypedDict):

@@ -2,8 +2,9 @@
 
 from typing import TypedDict
 
-from mimir.frontend.api_types.json_types import Json, JsonObject
 from mimir.frontend.api_types.model_shapes import VersionRef
+from mimir.lib.json_types import Json, JsonObject
+from mimir.lib.schemas.twin_types import CheckedTwinDefinition
 
 
 class TwinType(TypedDict):
@@ -36,7 +37,7 @@ class TwinDetail(TypedDict):
     revision: int
     definition_number: int
     updated_at: str | None
-    definition: JsonObject
+    definition: CheckedTwinDefinition
 
 
 class Revision(TypedDict):

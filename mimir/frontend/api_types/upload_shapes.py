@@ -3,7 +3,8 @@
 from typing import NotRequired, TypedDict
 
 from mimir.frontend.api_types.dataset_shapes import ReadWarning
-from mimir.frontend.api_types.json_types import Json, JsonObject
+from mimir.lib.json_types import Json
+from mimir.lib.reading.options import ReadOptionsBody
 
 
 class Sheet(TypedDict):
@@ -46,7 +47,7 @@ class UploadReading(TypedDict):
 
     format: str
     packing: str
-    options: JsonObject
+    options: ReadOptionsBody
     columns: list[ReadColumn]
     row_count: int
     complete: bool
@@ -68,7 +69,7 @@ class StagedUpload(TypedDict):
     sha256: str
     created_at: str
     expires_at: str
-    options: JsonObject
+    options: ReadOptionsBody
     fault: str
     sheets: list[Sheet]
     reading: UploadReading | None

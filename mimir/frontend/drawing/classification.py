@@ -28,7 +28,7 @@ SHADES = 5
 REST = "others"
 _FLOOR = HEIGHT - BOTTOM
 Curves = Sequence[
-    tuple[str, Mapping[str, Any]]
+    tuple[str, Mapping[str, object]]
 ]  # (name, one entry of a plot: two lists and perhaps "auc")
 
 
@@ -54,7 +54,7 @@ class Confusion:
     omitted: int
 
 
-def confusion(plots: Mapping[str, Any]) -> Confusion | None:
+def confusion(plots: Mapping[str, object]) -> Confusion | None:
     """Build the confusion matrix.
 
     With more classes than can be drawn: the most frequent ones, and the rest together.
@@ -149,7 +149,7 @@ def _describe_confusion(classes: Sequence[str], counts: Sequence[Sequence[int]])
     )
 
 
-def chosen(plots: Mapping[str, Any], name: str) -> list[tuple[str, Mapping[str, Any]]]:
+def chosen(plots: Mapping[str, object], name: str) -> list[tuple[str, Mapping[str, Any]]]:
     """Return the entries of one plot by class: at most four, the most frequent classes first."""
     found = plots.get(name)
     entries = (
@@ -163,7 +163,7 @@ def chosen(plots: Mapping[str, Any], name: str) -> list[tuple[str, Mapping[str, 
     return entries[:SERIES_MAX]
 
 
-def classes_of(plots: Mapping[str, Any]) -> list[str]:
+def classes_of(plots: Mapping[str, object]) -> list[str]:
     """Classes that have a curve, the most frequent first."""
     found = plots.get("roc") or plots.get("precision_recall") or plots.get("calibration")
     names = (
@@ -176,7 +176,7 @@ def classes_of(plots: Mapping[str, Any]) -> list[str]:
     return sorted(dict.fromkeys(names), key=lambda name: -size.get(name, 0))
 
 
-def entry_of(plots: Mapping[str, Any], name: str, label: str) -> Mapping[str, Any] | None:
+def entry_of(plots: Mapping[str, object], name: str, label: str) -> Mapping[str, Any] | None:
     """Return the entry of one class in one plot; None if the plot has none."""
     found = plots.get(name)
     entries = found if isinstance(found, list) else []
@@ -194,7 +194,7 @@ def roc(curves: Curves) -> Chart | None:
     """True positive rate against false positive rate."""
 
     def describe(
-        name: str, _points: Sequence[tuple[float, float]], entry: Mapping[str, Any]
+        name: str, _points: Sequence[tuple[float, float]], entry: Mapping[str, object]
     ) -> str:
         area = entry.get("auc")
         return f"{name}: AUC {figure(area)}" if isinstance(area, int | float) else name
@@ -213,7 +213,7 @@ def precision_recall(curves: Curves) -> Chart | None:
     """Precision against recall."""
 
     def describe(
-        name: str, points: Sequence[tuple[float, float]], _entry: Mapping[str, Any]
+        name: str, points: Sequence[tuple[float, float]], _entry: Mapping[str, object]
     ) -> str:
         recall, precision = min(points, key=lambda point: abs(point[0] - 0.5))
         return f"{name}: precision {figure(precision)} at recall {figure(recall)}"
@@ -231,7 +231,7 @@ def calibration(curves: Curves) -> Chart | None:
     """Observed share against predicted probability; perfect calibration is the diagonal."""
 
     def describe(
-        name: str, points: Sequence[tuple[float, float]], _entry: Mapping[str, Any]
+        name: str, points: Sequence[tuple[float, float]], _entry: Mapping[str, object]
     ) -> str:
         predicted, observed = max(points, key=lambda point: abs(point[1] - point[0]))
         return f"{name}: largest gap at {figure(predicted)}, observed {figure(observed)}"
@@ -247,7 +247,7 @@ def calibration(curves: Curves) -> Chart | None:
     )
 
 
-Describe = Callable[[str, Sequence[tuple[float, float]], Mapping[str, Any]], str]
+Describe = Callable[[str, Sequence[tuple[float, float]], Mapping[str, object]], str]
 
 
 def _curves(
@@ -296,6 +296,6 @@ def _curves(
     )
 
 
-def _points(entry: Mapping[str, Any], across: str, up: str) -> list[tuple[float, float]]:
+def _points(entry: Mapping[str, object], across: str, up: str) -> list[tuple[float, float]]:
     ones, twos = finite(entry.get(across)), finite(entry.get(up))
     return list(zip(ones, twos, strict=False)) if ones and twos and len(ones) == len(twos) else []

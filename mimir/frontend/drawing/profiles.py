@@ -7,7 +7,6 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from mimir.frontend import formatting
 from mimir.frontend.drawing.scales import figure, finite
@@ -31,7 +30,7 @@ class Head:
     missing: str
 
 
-def head(column: Mapping[str, Any], row_count: int) -> Head:
+def head(column: Mapping[str, object], row_count: int) -> Head:
     """Build the header of one column."""
     missing = _missing(column.get("missing"), row_count)
     top = _top(column.get("top"))
@@ -74,7 +73,7 @@ def head(column: Mapping[str, Any], row_count: int) -> Head:
     return Head(f"{', '.join(lines)}." if lines else "", [], [], lines, missing)
 
 
-def _all_different(column: Mapping[str, Any], row_count: int) -> bool:
+def _all_different(column: Mapping[str, object], row_count: int) -> bool:
     """Whether no value occurs twice, as in an identifier column without frequent values."""
     distinct, missing = column.get("distinct"), column.get("missing")
     filled = row_count - (missing if isinstance(missing, int) else 0)
@@ -87,13 +86,13 @@ def _all_different(column: Mapping[str, Any], row_count: int) -> bool:
     )
 
 
-def _ends(column: Mapping[str, Any]) -> list[str]:
+def _ends(column: Mapping[str, object]) -> list[str]:
     """Split a range of times over two lines: side by side they are wider than a column."""
     low, high = value_of(column.get("min")), value_of(column.get("max"))
     return [f"{low} to", high] if low != high else [line for line in (low,) if line]
 
 
-def bins_of(column: Mapping[str, Any]) -> list[tuple[str, str, float]]:
+def bins_of(column: Mapping[str, object]) -> list[tuple[str, str, float]]:
     """Return (from, to, rows) of each histogram bin, edges as text; empty without a histogram."""
     found = column.get("histogram")
     counts = finite(found.get("counts")) if isinstance(found, Mapping) else None
@@ -111,7 +110,7 @@ def bins_of(column: Mapping[str, Any]) -> list[tuple[str, str, float]]:
     ]
 
 
-def span_of(column: Mapping[str, Any]) -> str:
+def span_of(column: Mapping[str, object]) -> str:
     """Format min and max; empty if there are none."""
     low, high = value_of(column.get("min")), value_of(column.get("max"))
     if not low and not high:

@@ -6,7 +6,6 @@
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import median
-from typing import Any
 
 from mimir.frontend import formatting
 from mimir.frontend.drawing.charts import (
@@ -27,7 +26,7 @@ from mimir.frontend.drawing.charts import (
 )
 from mimir.frontend.drawing.scales import figure, finite, scale
 
-Named = Sequence[tuple[str, Mapping[str, Any]]]  # (name of the series, plots)
+Named = Sequence[tuple[str, Mapping[str, object]]]  # (name of the series, plots)
 _FLOOR = HEIGHT - BOTTOM
 
 

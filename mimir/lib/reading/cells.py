@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from mimir.lib.inspection import run_sql
-from mimir.lib.json_types import JsonObject
 from mimir.lib.reading.messages import Notice
+from mimir.lib.reading.options import ReadOptionsBody
 from mimir.lib.table_shapes import Choices
 from mimir.lib.tables import COLUMN_NAME_MAX, COLUMNS_MAX, NotATable, identifier, quoted
 
@@ -36,7 +36,7 @@ class Cells:
     names: list[str]
     row_count: int
     tagged: bool
-    options: JsonObject
+    options: ReadOptionsBody
     warnings: list[Notice] = field(default_factory=list)
     first_line: int = 0  # line of the first row in the file, if rows are lines
     lines: list[str] = field(default_factory=list)  # the first lines of the file, unchanged

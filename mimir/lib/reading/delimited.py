@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from mimir.lib.inspection import run_sql
-from mimir.lib.json_types import JsonObject
 from mimir.lib.reading.cells import WIDE_COLUMNS, Cells, cell, column_names, copy_sql, parquet_rows
 from mimir.lib.reading.container import HEAD_BYTES
 from mimir.lib.reading.dialect import Dialect, detect
 from mimir.lib.reading.messages import Notice
-from mimir.lib.reading.options import ReadOptions
+from mimir.lib.reading.options import ReadOptions, ReadOptionsBody
 from mimir.lib.reading.text import Text
 from mimir.lib.tables import NoMemory, NotATable, quoted
 
@@ -70,7 +69,7 @@ def read_delimited(connection: Any, text: Text, work: Path, options: ReadOptions
     )
 
 
-def _options_found(text: Text, dialect: Dialect, options: ReadOptions) -> JsonObject:
+def _options_found(text: Text, dialect: Dialect, options: ReadOptions) -> ReadOptionsBody:
     """Return the reading options of a file, detected or given."""
     return {
         "encoding": text.encoding,

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from mimir.lib.inspection import run_sql
-from mimir.lib.json_types import JsonObject
 from mimir.lib.reading.cells import Cells, column_names, copy_sql, parquet_rows
 from mimir.lib.reading.delimited import copy_clean
 from mimir.lib.reading.jsonfaults import Fault, line_fault
@@ -17,7 +16,7 @@ from mimir.lib.reading.jsonlines import write_tagged
 from mimir.lib.reading.jsonlists import shape_cells
 from mimir.lib.reading.jsonscan import GaveUp, Scan
 from mimir.lib.reading.messages import Notice
-from mimir.lib.reading.options import ReadOptions
+from mimir.lib.reading.options import ReadOptions, ReadOptionsBody
 from mimir.lib.reading.text import Text
 from mimir.lib.table_shapes import ListChoice
 from mimir.lib.tables import COLUMNS_MAX, NoMemory, NotATable, identifier, quoted
@@ -135,7 +134,7 @@ def _read(connection: Any, text: Text, work: Path, options: ReadOptions) -> Cell
     return result
 
 
-def _options_found(text: Text, options: ReadOptions, choices: list[ListChoice]) -> JsonObject:
+def _options_found(text: Text, options: ReadOptions, choices: list[ListChoice]) -> ReadOptionsBody:
     """Return the reading options of a file, detected or given."""
     chosen = next((item["path"] for item in choices if item["chosen"]), "")
     return {

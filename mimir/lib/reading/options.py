@@ -7,9 +7,9 @@ import codecs
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypedDict, cast
 
-from mimir.lib.json_types import Json, JsonObject
+from mimir.lib.json_types import Json
 from mimir.lib.reading.cellrange import parse_range
 from mimir.lib.tables import COLUMN_NAME_MAX
 
@@ -62,6 +62,30 @@ class BadOptions(Exception):
         self.faults = faults
 
 
+class ReadOptionsBody(TypedDict, total=False):
+    """Reading options as JSON. The word `none` stands for an empty quote or thousands mark."""
+
+    format: str
+    encoding: str
+    delimiter: str
+    quote: str
+    header_row: int
+    skip_rows: int
+    decimal_mark: str
+    thousands_mark: str
+    date_formats: list[str]
+    missing_values: list[str]
+    types: dict[str, str]
+    bad_cells: str
+    sheet: str
+    sheets: list[str]
+    range: str
+    records_path: str
+    nested: str
+    lists: str
+    list_column: str
+
+
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
     """Options given by the user. None or an empty value: detect it."""
@@ -91,23 +115,24 @@ class ReadOptions:
         """Number of rows to skip, if given."""
         return self.skip_rows or 0
 
-    def given(self) -> JsonObject:
+    def given(self) -> ReadOptionsBody:
         """Return the given fields as JSON values."""
         default = ReadOptions()
-        return {
+        given = {
             name: _json(name, value)
             for name, value in asdict(self).items()
             if value != getattr(default, name)
         }
+        return cast("ReadOptionsBody", given)
 
 
-def _json(name: str, value: Any) -> Json:
+def _json(name: str, value: "Json | tuple[str, ...]") -> Json:
     if name in ("quote", "thousands_mark") and value == "":
         return "none"
     return list(value) if isinstance(value, tuple) else value
 
 
-def options_of(raw: Mapping[str, Any]) -> ReadOptions:
+def options_of(raw: Mapping[str, object]) -> ReadOptions:
     """Return the checked options from JSON values or form fields.
 
     Raises: BadOptions, with every bad field.
@@ -140,8 +165,8 @@ def options_of(raw: Mapping[str, Any]) -> ReadOptions:
     return ReadOptions(**values)
 
 
-def _choice(*allowed: str) -> Any:
-    def check(value: Any) -> str:
+def _choice(*allowed: str) -> Callable[[object], str]:
+    def check(value: object) -> str:
         if value not in allowed:
             raise ValueError(f"must be one of {', '.join(allowed)}.")
         return str(value)
@@ -159,7 +184,7 @@ _NAMED_CHARACTERS = {
 }
 
 
-def _delimiter(value: Any) -> str:
+def _delimiter(value: object) -> str:
     value = _NAMED_CHARACTERS.get(value, value) if isinstance(value, str) else value
     if not isinstance(value, str) or len(value) != 1 or value in '"\r\n\x00' or ord(value) > 127:
         raise ValueError(
@@ -169,14 +194,14 @@ def _delimiter(value: Any) -> str:
     return value
 
 
-def _quote(value: Any) -> str:
+def _quote(value: object) -> str:
     value = "" if value == "none" else value
     if not isinstance(value, str) or value not in ("", '"', "'"):
         raise ValueError("must be a double quote, a single quote, or none.")
     return value
 
 
-def _encoding(value: Any) -> str:
+def _encoding(value: object) -> str:
     try:
         name = codecs.lookup(str(value)[:40]).name
     except (LookupError, ValueError):
@@ -210,13 +235,13 @@ def _encoding(value: Any) -> str:
     return name
 
 
-def _integer(low: int, high: int, what: str) -> Any:
-    def check(value: Any) -> int:
+def _integer(low: int, high: int, what: str) -> Callable[[object], int]:
+    def check(value: object) -> int:
         try:
             number = (
-                int(value) if not isinstance(value, bool) and not isinstance(value, float) else None
+                int(value) if isinstance(value, int | str) and not isinstance(value, bool) else None
             )
-        except (TypeError, ValueError):
+        except ValueError:
             number = None
         if number is None or not low <= number <= high:
             raise ValueError(f"must be {what}.")
@@ -225,18 +250,16 @@ def _integer(low: int, high: int, what: str) -> Any:
     return check
 
 
-def _header(value: Any) -> int:
+def _header(value: object) -> int:
     if value in ("none", "no", False):
         return 0
     if value in ("yes", True):
         return 1
-    return int(
-        _integer(0, ROWS_MAX, "none, or the number of the row that names the columns")(value)
-    )
+    return _integer(0, ROWS_MAX, "none, or the number of the row that names the columns")(value)
 
 
-def _mark(*allowed: str) -> Any:
-    def check(value: Any) -> str:
+def _mark(*allowed: str) -> Callable[[object], str]:
+    def check(value: object) -> str:
         value = (
             {"none": "", "space": " ", "comma": ",", "point": ".", "apostrophe": "'"}.get(
                 value, value
@@ -255,7 +278,7 @@ def _mark(*allowed: str) -> Any:
     return check
 
 
-def _words(value: Any) -> tuple[str, ...]:
+def _words(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         value = [word.strip() for word in value.split(",")]
     if not isinstance(value, list | tuple) or not all(
@@ -267,7 +290,7 @@ def _words(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value))
 
 
-def _date_formats(value: Any) -> tuple[str, ...]:
+def _date_formats(value: object) -> tuple[str, ...]:
     formats = _words(value)
     for text in formats:
         if (
@@ -283,7 +306,7 @@ def _date_formats(value: Any) -> tuple[str, ...]:
     return formats
 
 
-def column_type(value: Any) -> str:
+def column_type(value: object) -> str:
     """Return a column type by its DuckDB name or plain name; SKIP omits the column.
 
     Raises: ValueError.
@@ -296,7 +319,7 @@ def column_type(value: Any) -> str:
     return name
 
 
-def _types(value: Any) -> dict[str, str]:
+def _types(value: object) -> dict[str, str]:
     if not isinstance(value, Mapping) or len(value) > TYPES_MAX:
         raise ValueError(
             f"must be an object from column name to type, with at most {TYPES_MAX} columns."
@@ -304,25 +327,25 @@ def _types(value: Any) -> dict[str, str]:
     return {str(name): column_type(wanted) for name, wanted in value.items()}
 
 
-def _path(value: Any) -> str:
+def _path(value: object) -> str:
     if not isinstance(value, str) or not _PATH.fullmatch(value):
         raise ValueError("must be a path of keys, such as data.stations.")
     return value if value == "$" else value.removeprefix("$").removeprefix(".").removesuffix("[*]")
 
 
-def _column_name(value: Any) -> str:
+def _column_name(value: object) -> str:
     if not isinstance(value, str) or len(value) > COLUMN_NAME_MAX:
         raise ValueError("must be the name of a column.")
     return value
 
 
-def _sheet(value: Any) -> str:
+def _sheet(value: object) -> str:
     if not isinstance(value, str) or len(value) > SHEET_NAME_MAX:
         raise ValueError("must be the name of a sheet.")
     return value
 
 
-def _sheets(value: Any) -> tuple[str, ...]:
+def _sheets(value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(
         isinstance(name, str) and 0 < len(name) <= SHEET_NAME_MAX for name in value
     ):
@@ -332,13 +355,13 @@ def _sheets(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value))
 
 
-def _range(value: Any) -> str:
+def _range(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("must be cells such as A4:I3048.")
     return parse_range(value).text
 
 
-_CHECKS: Mapping[str, Callable[[Any], object]] = {
+_CHECKS: Mapping[str, Callable[[object], object]] = {
     "format": _choice(*FORMATS),
     "encoding": _encoding,
     "delimiter": _delimiter,

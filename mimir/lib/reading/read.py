@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from mimir.lib.inspection import check_columns, run_sql
-from mimir.lib.json_types import JsonObject
 from mimir.lib.reading import container
 from mimir.lib.reading.cells import WIDE_COLUMNS, Cells, copy_sql, parquet_rows
 from mimir.lib.reading.delimited import cut_sample, read_delimited
 from mimir.lib.reading.details import add_column_warnings
 from mimir.lib.reading.jsontext import is_lines, read_json
 from mimir.lib.reading.messages import Notice, limited
-from mimir.lib.reading.options import ReadOptions
+from mimir.lib.reading.options import ReadOptions, ReadOptionsBody
 from mimir.lib.reading.plan import Planned, plan_columns, tagged_text
 from mimir.lib.reading.sheets import SHEET_COLUMN
 from mimir.lib.reading.text import as_utf8
@@ -49,7 +48,7 @@ class Reading:
 
     format: str
     packing: str
-    options: JsonObject
+    options: ReadOptionsBody
     schema: list[ColumnInfo]
     row_count: int
     warnings: list[WarningInfo]

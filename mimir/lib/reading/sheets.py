@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mimir.lib.json_types import JsonObject
 from mimir.lib.reading.cells import Part
 from mimir.lib.reading.messages import Notice
+from mimir.lib.reading.options import ReadOptionsBody
 from mimir.lib.reading.sheet import SheetTable, tagged_of
 
 SHEET_COLUMN = "sheet"
@@ -29,9 +29,9 @@ class JoinedSheets:
         self.warnings = [notice for table in tables for notice in self._notices(table)]
 
     @property
-    def options(self) -> JsonObject:
+    def options(self) -> ReadOptionsBody:
         """Return the detected options that apply to all sheets."""
-        found: JsonObject = {"sheets": [table.name for table in self._tables]}
+        found: ReadOptionsBody = {"sheets": [table.name for table in self._tables]}
         starts = {(table.header_row, table.skipped) for table in self._tables}
         if len(starts) == 1:
             found["header_row"], found["skip_rows"] = starts.pop()

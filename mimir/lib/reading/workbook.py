@@ -9,12 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mimir.lib.json_types import JsonObject
 from mimir.lib.reading.cellrange import CellRange, cell_name, parse_range
 from mimir.lib.reading.cells import Cells, Part
 from mimir.lib.reading.delimited import copy_clean
 from mimir.lib.reading.messages import Notice
-from mimir.lib.reading.options import ReadOptions
+from mimir.lib.reading.options import ReadOptions, ReadOptionsBody
 from mimir.lib.reading.sheet import SheetTable, rows_in
 from mimir.lib.reading.sheets import SHEET_COLUMN, JoinedSheets
 from mimir.lib.table_shapes import SheetChoice
@@ -73,7 +72,11 @@ def _read_one(
     with clean.open("w", encoding="utf-8", newline="") as output:
         count = table.write(output, 0, parts, lambda row: row)
     paths = copy_clean(connection, clean, work, len(table.names))
-    found: JsonObject = {"sheet": name, "header_row": table.header_row, "skip_rows": table.skipped}
+    found: ReadOptionsBody = {
+        "sheet": name,
+        "header_row": table.header_row,
+        "skip_rows": table.skipped,
+    }
     parts = [replace(part, label="the sheet") for part in parts]
     return Cells(paths, table.names, count, True, found, warnings, lines=table.lines, parts=parts)
 

@@ -13,12 +13,13 @@ import re
 import sys
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from mimir.lib.json_values import is_storable
 from mimir.lib.schemas import jsonschema
 from mimir.lib.schemas.field_errors import FieldError
 from mimir.lib.schemas.schema_types import JsonSchema
+from mimir.lib.schemas.twin_types import CheckedTwinDefinition, EntityType
 
 TYPES_MAX, FIELDS_MAX = 100, 500
 TEXT_CHARACTERS_MAX = 10_000  # characters of one value
@@ -114,13 +115,13 @@ class BadValue(ValueError):
     """A value that its field cannot hold. The message says which values it can."""
 
 
-def check_twin_definition(definition: Any, path: str = "definition") -> list[FieldError]:
+def check_twin_definition(definition: object, path: str = "definition") -> list[FieldError]:
     """Return the faults of a definition, in order; empty for a valid one."""
     faults = jsonschema.check(DEFINITION, definition, path)
-    return faults or _references(definition, path)
+    return faults or _references(cast("CheckedTwinDefinition", definition), path)
 
 
-def _references(definition: dict[str, Any], path: str) -> list[FieldError]:
+def _references(definition: CheckedTwinDefinition, path: str) -> list[FieldError]:
     faults: list[FieldError] = []
     names = [kind["name"] for kind in definition["types"]]
     for index, kind in enumerate(definition["types"]):
@@ -130,32 +131,41 @@ def _references(definition: dict[str, Any], path: str) -> list[FieldError]:
                 FieldError(f"{here}.name", f"is already the name of another type: {kind['name']}")
             )
         fields: list[str] = []
-        for part in ("properties", "relations"):
-            for position, field in enumerate(kind.get(part, [])):
-                if field["name"] in fields:
-                    faults.append(
-                        FieldError(
-                            f"{here}.{part}[{position}].name",
-                            f"is already the name of another property or relation: {field['name']}",
-                        )
+        for part, name, to in _named_parts(kind):
+            if name in fields:
+                faults.append(
+                    FieldError(
+                        f"{here}.{part}.name",
+                        f"is already the name of another property or relation: {name}",
                     )
-                fields.append(field["name"])
-                if part == "relations" and field["to"] not in names:
-                    faults.append(
-                        FieldError(
-                            f"{here}.relations[{position}].to",
-                            f"must be one of the types {', '.join(names)}",
-                        )
-                    )
+                )
+            fields.append(name)
+            if to is not None and to not in names:
+                faults.append(
+                    FieldError(f"{here}.{part}.to", f"must be one of the types {', '.join(names)}")
+                )
     return faults
 
 
-def entity_type(definition: dict[str, Any], name: str) -> dict[str, Any] | None:
+def _named_parts(kind: EntityType) -> list[tuple[str, str, str | None]]:
+    """Return (path, name, type of a relation's target) of each property and relation, in order."""
+    properties = [
+        (f"properties[{position}]", item["name"], None)
+        for position, item in enumerate(kind["properties"])
+    ]
+    relations = [
+        (f"relations[{position}]", item["name"], item["to"])
+        for position, item in enumerate(kind.get("relations", []))
+    ]
+    return [*properties, *relations]
+
+
+def entity_type(definition: CheckedTwinDefinition, name: str) -> EntityType | None:
     """Return the entity type with this name in a checked definition."""
     return next((kind for kind in definition["types"] if kind["name"] == name), None)
 
 
-def fields_of(kind: dict[str, Any]) -> dict[str, Field]:
+def fields_of(kind: EntityType) -> dict[str, Field]:
     """Return the properties and relations of an entity type by name, in order."""
     fields = [
         Field(item["name"], item["type"], unit=item.get("unit", ""), title=item.get("title", ""))

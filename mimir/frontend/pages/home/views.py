@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_GET, require_POST
 
 from mimir.frontend.api_client import Api, ApiError, api
-from mimir.frontend.api_types.json_types import JsonObject
 from mimir.frontend.pages.home.present import attention_row, hour_bars, producer_row, result_row
 from mimir.frontend.pages.home.sample_steps import sample_steps
 from mimir.frontend.pages.jobs.present import job_summary
@@ -16,6 +15,7 @@ from mimir.frontend.pages.shell import page, project_path, together
 from mimir.frontend.session import signed_in
 from mimir.lib import sample
 from mimir.lib.clock import utc_now
+from mimir.lib.json_types import JsonObject
 
 OPEN = ("queued", "launching", "running", "cancelling")
 RECENT = 10

@@ -126,11 +126,8 @@ def sheets_of(upload: StagedUpload, posted: QueryDict | None = None) -> Sheets:
     known = upload.get("sheets", [])
     given, found = upload["options"], upload["reading"]["options"] if upload["reading"] else {}
     places = {sheet["name"]: place for place, sheet in reversed(list(enumerate(known)))}
-    read = [
-        places[name]
-        for name in given.get("sheets") or [given.get("sheet") or found.get("sheet")]
-        if name in places
-    ]
+    chosen_names = given.get("sheets") or [given.get("sheet") or found.get("sheet", "")]
+    read = [places[name] for name in chosen_names if name in places]
     if posted is None or "sheets_known" not in posted:
         mode = ONE if given.get("sheets") else EACH
         return Sheets(

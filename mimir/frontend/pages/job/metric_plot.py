@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mimir.frontend.api_types.job_shapes import Event
 from mimir.lib.json_values import is_finite_number
@@ -35,21 +34,18 @@ def curves(events: Iterable[Event], attempt: int) -> list[Curve]:
     stepped: set[str] = set()
     for event in events:
         data = event["data"]
-        if (
-            event["kind"] != "metric"
-            or event["attempt"] != attempt
-            or not is_finite_number(data.get("value"))
-        ):
+        value = data.get("value")
+        if event["kind"] != "metric" or event["attempt"] != attempt or not is_finite_number(value):
             continue
         name = str(data.get("name") or "metric")
         course = found.setdefault(name, [])
-        course.append((_step(data.get("step"), course, name in stepped), float(data["value"])))
+        course.append((_step(data.get("step"), course, name in stepped), float(value)))
         if is_finite_number(data.get("step")):
             stepped.add(name)
     return [_curve(name, course) for name, course in list(found.items())[:CURVES_MAX]]
 
 
-def _step(given: Any, course: Sequence[tuple[float, float]], stepped: bool) -> float:
+def _step(given: object, course: Sequence[tuple[float, float]], stepped: bool) -> float:
     """Position of a value: its step; without one, after the last value.
 
     If the last value had a step, the same position: a value without a step is then the final one.

@@ -134,7 +134,7 @@ def request_rows(job: Job) -> list[Context]:
     """
     slug, parameters = str(job["project"]), job.get("parameters") or {}
     properties = parameter_schema(job["type"])["properties"]
-    fixed = {
+    fixed: dict[tuple[str, str], int | None] = {
         (one["kind"], one[one["kind"]]): one.get("version")
         for one in job.get("inputs") or []
         if one.get("kind") in _PAGES and one["kind"] in one

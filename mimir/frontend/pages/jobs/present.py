@@ -4,7 +4,7 @@ The status texts come from the API.
 """
 
 from mimir.frontend import formatting
-from mimir.frontend.api_types.job_shapes import Job
+from mimir.frontend.api_types.job_shapes import CreatedDataset, Job
 from mimir.frontend.job_types import derived_title, type_icon, type_title
 from mimir.frontend.template_context import Context
 
@@ -84,8 +84,8 @@ def empty_log(job: Job) -> str:
     return "No output."
 
 
-def written_datasets(job: Job) -> list[Context]:
-    """List the dataset versions in the result: {"name", "version"}."""
+def written_datasets(job: Job) -> list[CreatedDataset]:
+    """List the dataset versions in the result."""
     rows = (job.get("result") or {}).get("datasets")
     return (
         [row for row in rows if isinstance(row, dict) and "name" in row and "version" in row]

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
 from mimir.frontend.api_client import Api, ApiError, api
-from mimir.frontend.api_types.json_types import Page
+from mimir.frontend.api_types.page import Page
 from mimir.frontend.api_types.twin_shapes import EntityDetail, Value, ValueChange
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.job import step_plot

@@ -5,7 +5,6 @@ from typing import Any, TypedDict
 from urllib.parse import quote, urlencode
 
 from mimir.frontend import formatting
-from mimir.frontend.api_types.json_types import JsonObject
 from mimir.frontend.api_types.model_shapes import VersionRef
 from mimir.frontend.api_types.twin_shapes import (
     Edit,
@@ -19,6 +18,8 @@ from mimir.frontend.api_types.twin_shapes import (
 )
 from mimir.frontend.pages.shell import project_path
 from mimir.frontend.template_context import Context
+from mimir.lib.schemas.twin import entity_type
+from mimir.lib.schemas.twin_types import CheckedTwinDefinition
 
 CELL_CHARS_MAX = 120
 NUMBERS = ("number", "integer")
@@ -97,9 +98,11 @@ def entity_url(slug: str, twin: str, type: str, key: str, **query: str) -> str:
     return f"{twin_url(slug, twin, 'entity')}?{urlencode({'type': type, 'key': key, **query})}"
 
 
-def columns(definition: JsonObject, type: str) -> list[PropertyColumn]:
+def columns(definition: CheckedTwinDefinition, type: str) -> list[PropertyColumn]:
     """Properties and relations of an entity type: {"name", "title", "type", "unit", "to"}."""
-    kind: JsonObject = next((one for one in definition.get("types", []) if one["name"] == type), {})
+    kind = entity_type(definition, type)
+    if kind is None:
+        return []
     shown: list[PropertyColumn] = [
         {
             "name": one["name"],
@@ -108,7 +111,7 @@ def columns(definition: JsonObject, type: str) -> list[PropertyColumn]:
             "unit": one.get("unit", ""),
             "to": "",
         }
-        for one in kind.get("properties", [])
+        for one in kind["properties"]
     ]
     shown += [
         {
@@ -231,7 +234,9 @@ def _origin_text(row: Revision) -> str:
     return f"Edit{who}" if row["kind"] == "edit" else f"Definition {row['definition_number']}{who}"
 
 
-def diff_row(row: EntityDiff, *, slug: str, twin: str, definition: JsonObject) -> Context:
+def diff_row(
+    row: EntityDiff, *, slug: str, twin: str, definition: CheckedTwinDefinition
+) -> Context:
     """Present the changes of one entity between two revisions, field by field."""
     fields = {column["name"]: column for column in columns(definition, row["type"])}
     icon, word = CHANGES.get(row["change"], ("info", row["change"]))

@@ -9,7 +9,6 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from mimir.frontend.api_client import Api, ApiError, api
 from mimir.frontend.api_types.dataset_shapes import Column
-from mimir.frontend.api_types.json_types import JsonObject
 from mimir.frontend.api_types.project_shapes import ProjectDetail
 from mimir.frontend.forms import Form
 from mimir.frontend.pages import editor
@@ -17,6 +16,7 @@ from mimir.frontend.pages.shell import RANKS, cursor_of, optional, page, project
 from mimir.frontend.pages.twins.present import twin_url
 from mimir.frontend.session import signed_in
 from mimir.frontend.template_context import Context
+from mimir.lib.schemas.twin_types import CheckedTwinDefinition
 
 EXAMPLE_COLUMNS_MAX = 40
 _FIELDS = {"name": "name"}
@@ -28,7 +28,7 @@ _TYPES = (  # of columns as DuckDB names them, and of properties
     (re.compile(r"DATE", re.IGNORECASE), "date"),
     (re.compile(r"TIMESTAMP.*", re.IGNORECASE), "datetime"),
 )
-_PLAIN: JsonObject = {
+_PLAIN: CheckedTwinDefinition = {
     "types": [
         {
             "name": "station",
@@ -115,7 +115,7 @@ def _columns(request: HttpRequest, slug: str, dataset: str) -> list[Column]:
     return list(versions[0]["schema"])
 
 
-def example(dataset: str, columns: list[Column]) -> JsonObject:
+def example(dataset: str, columns: list[Column]) -> CheckedTwinDefinition:
     """Definition with one entity type from a dataset's columns.
 
     The key is the column whose name looks most like a key.
