@@ -23,7 +23,7 @@ from mimir.dev.paths import MARKER, ROOT
 from tests.support.stack import Stack
 from tests.support.waiting import wait_for
 
-# One that leads without asking for the lease: the lease spares work, it does not make writes safe.
+# A leader without the lease: the lease avoids duplicate work, but writes must be safe without it.
 RECONCILER_WITHOUT_LEASE = """
 import os, time
 os.environ["DJANGO_SETTINGS_MODULE"] = "mimir.settings.orchestrator"
@@ -39,9 +39,7 @@ while True:
 
 
 def environment_of(stack: Stack, name: str) -> dict[str, str]:
-    """The environment of a process of the installation, without the mark by which it is known as
-    one.
-    """
+    """Return the environment of an installation's process, without the mark of the installation."""
     pid = wait_for(lambda: stack.pids(name), f"{name} runs")[0]
     environment: dict[str, str] = psutil.Process(pid).environ()
     environment.pop(MARKER)
@@ -52,9 +50,9 @@ def environment_of(stack: Stack, name: str) -> dict[str, str]:
 def beside(
     stack: Stack, name: str, *arguments: str, **changed: str
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """A second process that nobody supervises.
+    """Run a second, unsupervised process during the block.
 
-    `manage.py <name>`, or python with `arguments`; ended with the block.
+    `manage.py <name>`, or python with `arguments`.
     """
     environment = environment_of(stack, name) | changed
     process = subprocess.Popen(
@@ -72,7 +70,7 @@ def beside(
 
 @contextlib.contextmanager
 def stopped(pid: int) -> Iterator[None]:
-    """A process stands still for the length of the block; harmless when it dies meanwhile."""
+    """Suspend a process during the block. The process may die meanwhile."""
     process = psutil.Process(pid)
     process.send_signal(signal.SIGSTOP)
     try:
@@ -89,9 +87,9 @@ def rows(stack: Stack, query: str, *parameters: object) -> list[tuple[Any, ...]]
 
 
 def wait_for_sweeps(stack: Stack, count: int = 2) -> None:
-    """Until the dispatcher has swept so many more times.
+    """Wait until the dispatcher has completed `count` more sweeps.
 
-    What it has not started by then it does not want to start.
+    A job that it has not started by then will not start.
     """
 
     def beat() -> object:
@@ -107,10 +105,7 @@ def wait_for_sweeps(stack: Stack, count: int = 2) -> None:
 
 
 class WorkerCopy:
-    """Sends what the worker of a job's attempt would send.
-
-    The second copy of a request in flight.
-    """
+    """Sends the requests of a job's worker a second time."""
 
     def __init__(self, stack: Stack, job: str, attempt: int = 1) -> None:
         web = environment_of(stack, "web")
@@ -132,27 +127,27 @@ class WorkerCopy:
         self._spool = stack.var / "workers" / f"worker-job-{job}-{attempt}" / "spool"
 
     def chunk(self) -> bytes:
-        """The first bytes of its log, as they stand in its spool."""
+        """Return the first bytes of the log from its spool."""
         return Path(self._spool, f"{0:020d}").read_bytes()
 
     def append(self, offset: int, data: bytes) -> httpx.Response:
-        """POST a chunk. Raises: httpx.HTTPError when the server dies before it answers."""
+        """POST a chunk. Raises: httpx.HTTPError if the server dies before it responds."""
         headers = {"Content-Type": "application/octet-stream"}
         return self._client.post(f"logs?offset={offset}", content=data, headers=headers)
 
 
 def log_objects(stack: Stack, attempt_id: str) -> list[str]:
-    """Sealed objects of an attempt, pointed to or not."""
+    """Return the sealed objects of an attempt, referenced or not."""
     return sorted(
         path.name for path in (stack.var / "artifacts" / "logs").glob(f"*/{attempt_id}.*")
     )
 
 
 def kill_worker(stack: Stack, job: str, attempt: int = 1) -> None:
-    """SIGKILL to the supervisor of an attempt."""
+    """Send SIGKILL to the supervisor of an attempt."""
     os.kill(stack.worker_pid(job, attempt), signal.SIGKILL)
 
 
 def lines(stack: Stack, job: str, **query: Any) -> list[str]:
-    """The texts of a log's lines."""
+    """Return the text of each log line."""
     return [line.split(" ", 3)[3] for line in stack.log(job, **query).text.splitlines()]

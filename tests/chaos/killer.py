@@ -21,9 +21,9 @@ STOPS = 0.4  # of all strikes; the others kill
 
 
 class Killer(threading.Thread):
-    """Strikes until `end`.
+    """Kills and suspends processes until `end`.
 
-    `counts` has what was done, by kind; `harmed` the jobs whose workload itself was killed.
+    `counts`: actions by kind. `harmed`: jobs whose workload itself was killed.
     """
 
     def __init__(self, stack: Stack, dice: random.Random) -> None:
@@ -36,7 +36,7 @@ class Killer(threading.Thread):
         self.faults: list[str] = []
 
     def run(self) -> None:
-        """Strike at random times; stopped processes continue after their time."""
+        """Act at random times. Suspended processes continue after a while."""
         strike_at = 0.0
         while not self._over.wait(0.05):
             self._go_on(time.monotonic())
@@ -52,7 +52,7 @@ class Killer(threading.Thread):
                 return
 
     def end(self) -> None:
-        """Stop striking and continue every stopped process."""
+        """Stop acting and continue every suspended process."""
         self._over.set()
         self.join()
         self._go_on(float("inf"))
@@ -116,7 +116,7 @@ class Killer(threading.Thread):
 
 
 def _workers(stack: Stack) -> list[psutil.Process]:
-    """Every process of a worker, in the order of their pids."""
+    """Return all processes of workers, ordered by process id."""
     home = str(stack.var / "workers")
     found = []
     for process in psutil.process_iter():
@@ -136,5 +136,5 @@ def _is_supervisor(process: psutil.Process) -> bool:
 
 
 def _is_work(process: psutil.Process) -> bool:
-    """The workload's interpreter, or what a command of it started."""
+    """Whether it is the workload's interpreter or a child of it."""
     return not _is_supervisor(process)

@@ -38,7 +38,7 @@ def _towns(version: int) -> str:
 
 
 def prepare(stack: Stack, project: str) -> str:
-    """Data, a model and a twin for the jobs of a project; the job that trained the model."""
+    """Create data, a model and a twin for a project. Return the job that trained the model."""
     stack.project(project)
     _upload(stack, project, "weather", _weather())
     for version in (1, 2):
@@ -62,9 +62,9 @@ def prepare(stack: Stack, project: str) -> str:
 def job_of(
     stack: Stack, project: str, kind: str, *, shared: bool = False, version: int = 1
 ) -> tuple[str, str]:
-    """Submit a job of a kind with a new thing to make, or for the project's shared twin.
+    """Submit a job of a kind with a new output, or for the project's shared twin.
 
-    (job, the thing's name).
+    Return the job and the name of its output.
     """
     name = SHARED if shared else f"x{uuid.uuid4().hex[:12]}"
     if kind == "digital_twin_update" and not shared:
@@ -90,7 +90,7 @@ def job_of(
 
 
 def submit(stack: Stack, project: str, kind: str, parameters: dict[str, Any]) -> str:
-    """Submit a job; its id."""
+    """Submit a job. Return its id."""
     body = {"type": kind, "parameters": parameters}
     answer = stack.call(
         "POST",
@@ -228,7 +228,7 @@ def _upload(stack: Stack, project: str, name: str, text: str) -> None:
 
 
 def _twin(stack: Stack, project: str, name: str) -> None:
-    """A twin; one that an earlier try made before its answer was lost is the same."""
+    """Create a twin, or accept the one of an earlier request without a response."""
     body = {"name": name, "definition": DEFINITION}
     answer = stack.call("POST", f"/api/v1/projects/{project}/twins/", PATIENCE_SECONDS, json=body)
     there = stack.call("GET", f"/api/v1/projects/{project}/twins/{name}/").status_code == 200

@@ -1,4 +1,4 @@
-"""Invariants of an ended job, whatever was killed, judged by effects outside our database."""
+"""Invariants of an ended job, checked by effects outside the product's database."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -27,9 +27,9 @@ class Expected:
 
 
 def violations(stack: Stack, job: str, expected: Expected) -> list[str]:
-    """One sentence for each broken promise.
+    """Return one sentence for each violated invariant.
 
-    Empty when the job is whole. It has ended and its workers are cleaned up.
+    Empty for a correct job: it has ended and its workers are cleaned up.
     """
     shown = stack.job(job)
     attempts = stack.attempts(job)

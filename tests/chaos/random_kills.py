@@ -47,7 +47,7 @@ class Run:
         self._open: list[Submitted] = []
 
     def go_on(self, seconds: float) -> None:
-        """Submit, cancel, retry, for so long."""
+        """Submit, cancel and retry jobs for a time."""
         began = time.monotonic()
         while (now := time.monotonic() - began) < seconds:
             if len(self._open) < OPEN_AT_ONCE:
@@ -60,7 +60,7 @@ class Run:
         self._cancel_due(float("inf"))
 
     def unfinished(self) -> list[Submitted]:
-        """Jobs that have not ended, or whose workers are not cleaned up."""
+        """Return jobs that have not ended or whose workers are not cleaned up."""
         left = self._stack.workers()
         self._open = [job for job in self._open if self._status(job) not in TERMINAL]
         return self._open or [job for job in self.jobs if any(job.id in name for name in left)]
@@ -93,7 +93,7 @@ class Run:
 
 
 def main(arguments: list[str]) -> int:
-    """0 every promise was kept, 1 one was broken, 2 wrong arguments."""
+    """Run. Exit status: 0 all invariants hold, 1 one is violated, 2 invalid arguments."""
     if not 1 <= len(arguments) <= 2 or not all(argument.isdigit() for argument in arguments):
         print("usage: python -m tests.chaos.random_kills SECONDS [SEED]", file=sys.stderr)
         return 2
@@ -148,7 +148,7 @@ def _run(stack: Stack, seconds: int, seed: int) -> list[str]:
 
 
 def _shared_twins(stack: Stack, run: Run) -> list[str]:
-    """The twin that many jobs of a project updated has just what those that succeeded say."""
+    """Check that a shared twin matches the results of the jobs that updated it."""
     broken = []
     for project in PROJECTS:
         shown = [
@@ -163,7 +163,7 @@ def _shared_twins(stack: Stack, run: Run) -> list[str]:
 
 
 def _wait_for_ends(run: Run) -> list[Submitted]:
-    """The jobs that do not end."""
+    """Wait for the jobs. Return those that do not end."""
     try:
         wait_for(lambda: not run.unfinished(), "every job has ended", PEACE_SECONDS)
     except TimeoutError:
@@ -181,7 +181,7 @@ def _why(stack: Stack, job: Submitted) -> str:
 
 
 def _lost_or_doubled(stack: Stack, run: Run) -> list[str]:
-    """Every accepted job is in the list of its project once, and nothing else is."""
+    """Check that each accepted job is listed once in its project, and no other job."""
     broken = []
     for project in PROJECTS:
         listed: list[str] = []

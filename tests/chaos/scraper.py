@@ -1,6 +1,4 @@
-"""Reads `/metrics` of the orchestrator all the while, as Prometheus would, and judges each scrape
-beside the one before.
-"""
+"""Scrapes `/metrics` of the orchestrator and compares each scrape with the previous one."""
 
 import threading
 
@@ -35,12 +33,12 @@ class Scraper(threading.Thread):
             self.look()
 
     def end(self) -> None:
-        """No more scrapes."""
+        """Stop scraping."""
         self._over.set()
         self.join()
 
     def look(self) -> Samples:
-        """One scrape; empty when nobody answers."""
+        """Scrape once. Return nothing if the orchestrator does not respond."""
         try:
             answer = httpx.get(
                 self._url,
@@ -77,7 +75,7 @@ def at_the_end(stack: Stack, scraper: Scraper) -> list[str]:
 
 
 def summary(scraper: Scraper) -> str:
-    """The line that the random run prints."""
+    """Return the line that the random run prints."""
     counted = {
         name: sum(value for (each, _of), value in scraper._before.items() if each == name)
         for name in FIGURES

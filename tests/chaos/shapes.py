@@ -1,4 +1,4 @@
-"""Jobs of several shapes for the random run: what each is, and how it may end."""
+"""Jobs of several shapes for the random run, with their allowed ends."""
 
 import random
 import uuid
@@ -72,9 +72,9 @@ class Submitted:
     made: str = ""
 
     def expected(self, *, harmed: bool) -> Expected:
-        """How it may end.
+        """Return the allowed ends.
 
-        One whose workload itself was killed may end as a command does that is killed.
+        A job whose workload was killed may end like a command that was killed.
         """
         if self.made:
             return Expected(

@@ -1,7 +1,4 @@
-"""The same bytes twice, at the worst moment.
-
-Of a chunk in flight, of a log that is being sealed, of a sealer.
-"""
+"""Duplicate bytes at the worst moment: a chunk in flight, a log being sealed, a second sealer."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,9 +21,9 @@ pytestmark = pytest.mark.timeout(180)
 
 @pytest.mark.parametrize("stored", ["the worker's own", "the other"])
 def test_two_copies_of_a_chunk_in_flight_are_stored_once(stack: Stack, stored: str) -> None:
-    """One is appended and not answered, the other is on its way.
+    """One copy is appended without a response, the other is in flight.
 
-    Then the server dies with both of them in its hands.
+    Then the server dies while it handles both.
     """
     held = "log.after_append_before_answer" if stored == "the worker's own" else "log.before_append"
     stack.arm(held, "hold")
@@ -71,9 +68,7 @@ def test_the_second_of_two_copies_receives_the_log_size(stack: Stack) -> None:
 
 
 def test_an_append_between_a_sealers_read_and_its_pointer_is_refused(stack: Stack) -> None:
-    """The last request of a killed worker comes through when its log is closed and the sealer has
-    read it.
-    """
+    """A killed worker's last request arrives after the log is closed and the sealer has read it."""
     stack.arm("log.before_append", "hold")
     stack.arm("log.seal_reader", "hold")
     job = stack.submit_oracle(

@@ -1,6 +1,6 @@
-"""Orders of events that chance rarely brings, forced.
+"""Forced orders of events that rarely occur at random.
 
-A process is held at one line until another one has come further.
+A process is held at one line until another process has progressed.
 """
 
 import uuid
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(180)
 def test_a_claim_lands_while_reconcilers_hold_older_lists(stack: Stack, reconcilers: int) -> None:
     """Reconcilers hold a row and a list without its worker.
 
-    It is launched and claimed meanwhile.
+    The worker is launched and claims meanwhile.
     """
     with ExitStack() as also:
         for _ in range(reconcilers - 1):
@@ -73,9 +73,9 @@ def test_a_reconciler_held_before_it_says_gone_frees_nothing_that_starts_meanwhi
 
 
 def test_a_worker_that_outlives_its_job_holds_its_capacity(stack: Stack) -> None:
-    """All four places are taken, one by a worker that lives though its job has ended.
+    """All four slots are in use, one by a worker that outlives its job.
 
-    The next job gets none until it is gone.
+    The next job gets no slot until this worker has stopped.
     """
     go = stack.folder / f"go-{uuid.uuid4().hex}"
     stack.arm("finish.after_commit_before_answer", "hold")
@@ -97,9 +97,9 @@ def test_a_worker_that_outlives_its_job_holds_its_capacity(stack: Stack) -> None
 
 
 def test_a_slow_launch_does_not_block_others(stack: Stack) -> None:
-    """The starter of one job stands between lock and fork.
+    """The starter of one job is held between lock and fork.
 
-    Another one is admitted, launched and done meanwhile.
+    Another job is admitted, launched and completed meanwhile.
     """
     stack.arm("launch.between_lock_and_fork", "hold")
     slow = stack.submit_oracle()

@@ -1,6 +1,6 @@
 """SIGKILL at each named line of real processes.
 
-The job ends once, no attempt runs twice, no process is left and no caller waits forever.
+The job ends once, no attempt runs twice, no process is left and no client waits forever.
 """
 
 import os
@@ -51,7 +51,7 @@ def test_a_process_of_ours_dies_at(stack: Stack, point: str) -> None:
 
 @pytest.mark.parametrize("point", WORKER)
 def test_a_worker_dies_at(stack: Stack, point: str) -> None:
-    """Its attempt is lost, the next one wins; the lost one may have run, but not twice."""
+    """Its attempt is lost and the next one succeeds. The lost attempt ran at most once."""
     stack.arm(point)
     job = stack.submit_oracle("echo one")
     stack.wait_hit(point)
@@ -72,9 +72,9 @@ def test_the_supervisor_alone_is_killed_while_its_workload_lives(stack: Stack) -
 
 
 def test_a_worker_whose_first_stage_was_killed_can_be_ended(stack: Stack) -> None:
-    """The first stage died before it left the pid of its fork.
+    """The first stage died before it stored the process id of its fork.
 
-    Without one, only its processes that show their environment are found.
+    Without it, only processes with a readable environment are found.
     """
     stack.arm("worker.after_fork")
     job = stack.submit_oracle("sleep 600")
@@ -130,7 +130,7 @@ def test_an_attempt_fenced_while_its_claim_is_answered_does_nothing(stack: Stack
 
 
 def test_workers_are_killed_at_random_moments(stack: Stack) -> None:
-    """Each job loses its worker twice, at a moment nobody has chosen: its third attempt wins."""
+    """Each job loses its worker twice, at random moments. Its third attempt succeeds."""
     dice = random.Random(7)  # noqa: S311 - no secret
     go = stack.folder / f"go-{uuid.uuid4().hex}"
     jobs = [
@@ -153,7 +153,7 @@ def test_workers_are_killed_at_random_moments(stack: Stack) -> None:
 
 
 def _kill_tree(pid: int, *, alone: bool) -> None:
-    """A worker's supervisor, alone or with all it started; harmless when it has ended."""
+    """Kill a worker's supervisor, alone or with its children. It may have ended."""
     try:
         supervisor = psutil.Process(pid)
         for process in [supervisor, *([] if alone else supervisor.children(recursive=True))]:
@@ -163,9 +163,9 @@ def _kill_tree(pid: int, *, alone: bool) -> None:
 
 
 def test_what_killed_servers_left_on_disk_is_swept(stack: Stack) -> None:
-    """Files without a row.
+    """Files without a row: an artifact, a dataset version, an unfinished upload.
 
-    An artifact, a dataset's version, an upload on its way. Young ones may still get their row.
+    Recent files are kept, because their row may still be written.
     """
     folders = [
         f"artifacts/artifacts/{uuid.uuid4()}/{uuid.uuid4()}",

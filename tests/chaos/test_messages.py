@@ -1,4 +1,4 @@
-"""RQ carries hints: lost one by one or all together, they cost time and change no order."""
+"""RQ carries hints only: losing some or all of them costs time and changes no order."""
 
 import signal
 import uuid
@@ -31,17 +31,17 @@ PRIORITIES = ("low", "normal", "critical", "high", "normal", "low", "high", "cri
 
 
 def _database(stack: Stack, number: int) -> str:
-    """REDIS_URL of another database of the same Valkey.
+    """Return REDIS_URL of another database of the same Valkey.
 
-    What is sent to one is not heard in another.
+    Messages of one database are not delivered in another.
     """
     return environment_of(stack, "web")["REDIS_URL"].rpartition("/")[0] + f"/{number}"
 
 
 def _started_order(stack: Stack) -> list[int]:
-    """Fill every place, submit one job of each of PRIORITIES, free the places.
+    """Fill every slot, submit one job for each of PRIORITIES, then free the slots.
 
-    In which order they were admitted, by their index.
+    Return the order of admission by index.
     """
     go = stack.folder / f"go-{uuid.uuid4().hex}"
     holders = [stack.submit_oracle(f"while [ ! -e {go} ]; do sleep 0.1; done") for _ in range(4)]
@@ -60,9 +60,9 @@ def _started_order(stack: Stack) -> list[int]:
 
 
 def test_with_every_message_dropped_jobs_start_in_the_same_order(stack: Stack) -> None:
-    """Once with all messages, once with none.
+    """Run once with all messages and once with none.
 
-    Every wake and launch of the run is sent, and reaches nobody.
+    In the second run every wake and launch message is sent, and none is delivered.
     """
     order_before = _started_order(stack)
     environment = {"REDIS_URL": _database(stack, 1), "NOWHERE": _database(stack, 2)}
@@ -75,10 +75,9 @@ def test_with_every_message_dropped_jobs_start_in_the_same_order(stack: Stack) -
 
 
 def test_a_launch_message_starts_what_a_sweep_has_admitted(stack: Stack) -> None:
-    """The other way to a launch.
+    """A launch without a wake message.
 
-    No wake is heard, the first sweep admits, its message launches. The next sweep would come too
-    late.
+    The first sweep admits, and its message launches. The next sweep would be too late.
     """
     with stopped(stack.pids("dispatcher")[0]):
         job = stack.submit_oracle()
@@ -111,9 +110,9 @@ def test_the_dispatcher_dies_on_the_way_of_a_launch_message_at(stack: Stack, poi
 
 
 def test_a_dropped_launch_message_and_a_cancel_start_nothing(stack: Stack) -> None:
-    """Admitted; the dispatcher dies, and the message with it.
+    """The job is admitted; the dispatcher dies and its message is lost.
 
-    Cancelled while no dispatcher runs; then one comes back.
+    The job is cancelled while no dispatcher runs; then a dispatcher starts.
     """
     dispatcher = stack.pids("dispatcher")[0]
     stack.arm("admit.after_commit")

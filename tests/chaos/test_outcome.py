@@ -1,6 +1,6 @@
-"""Success and what it does to the project are one.
+"""Success and its effect on the project are atomic.
 
-Any process may die around the finish: there is one new version or none, never two.
+Any process may die during the finish: there is one new version or none, never two.
 """
 
 import pytest
@@ -82,9 +82,9 @@ def _prepared(_installation: Stack) -> None:
 def test_web_dies_and_another_types_outcome_is_applied_once(
     stack: Stack, kind: str, point: str
 ) -> None:
-    """Before the commit nothing stands and the finish comes again.
+    """Before the commit nothing is stored and the finish is repeated.
 
-    After it the same finish has its answer again.
+    After the commit the repeated finish gets the same response.
     """
     stack.arm(point)
     job, name = job_of(stack, PROJECT, kind)

@@ -1,7 +1,4 @@
-"""The table of what is promised is true.
-
-Each test it names is there, and each crash point is in the program.
-"""
+"""The table of promises is correct: each named test and each crash point exists."""
 
 import importlib
 import re

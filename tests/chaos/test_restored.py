@@ -1,6 +1,6 @@
-"""The database comes back from a backup while workers run.
+"""The database is restored from a backup while workers run.
 
-It knows less than it said, and gets it again.
+It lacks recent facts, and workers report them again.
 """
 
 import uuid
@@ -41,7 +41,7 @@ def test_a_log_that_was_stored_already_is_sent_again(stack: Stack) -> None:
 def test_a_job_whose_claim_is_forgotten_is_run_again(stack: Stack) -> None:
     """Its worker is refused and ends.
 
-    Nobody takes its last word, that it was refused, for the job's fault.
+    The worker's final report, that it was refused, does not count as a failure of the job.
     """
     go = stack.folder / f"go-{uuid.uuid4().hex}"
     job = stack.submit_oracle(f"while [ ! -e {go} ]; do sleep 0.1; done")

@@ -1,6 +1,6 @@
-"""Processes that stand still and come back, as a laptop's lid does it.
+"""Suspended processes that continue later, as on a laptop that sleeps.
 
-For longer than a lease, or a transaction, lasts.
+Longer than a lease or an idle transaction lasts.
 """
 
 import time
@@ -41,8 +41,9 @@ def test_a_dispatcher_stopped_inside_the_admission_stops_it_for_seconds_only(sta
 
 
 def test_a_stopped_server_loses_nothing(stack: Stack) -> None:
-    """It stands still inside the transaction of a finish, holding the job's row, for longer than a
-    transaction may idle.
+    """The server is suspended inside the transaction of a finish, with the job's row locked.
+
+    It is suspended for longer than the limit of idle transactions.
     """
     stack.arm("finish.before_commit", "hold")
     job = stack.submit_oracle("echo one")

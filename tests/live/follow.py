@@ -1,6 +1,6 @@
-"""A client of the job's socket as a careful programmer would write it.
+"""Strict client of the job's WebSocket.
 
-Resumes by seq, attempt and offset.
+It resumes by sequence number, attempt and log offset.
 """
 
 import json
@@ -24,9 +24,10 @@ class Followed:
     offset: int = 0
 
     def take(self, message: dict[str, Any]) -> bool:
-        """Note one message.
+        """Record one message.
 
-        Whether it was the end. Raises: AssertionError for a gap, a double or a wrong order.
+        Return whether it was the end. Raises: AssertionError for a gap, a duplicate or a wrong
+        order.
         """
         if message["kind"] == "event":
             assert message["seq"] == self.after + 1, f"event {message['seq']} after {self.after}"
@@ -57,7 +58,7 @@ async def follow(
     messages_a_time: int = 3,
     headers: dict[str, str] | None = None,
 ) -> Followed:
-    """Follow to the end; the first `cuts` connections are dropped after some messages."""
+    """Follow to the end. The first `cuts` connections are dropped after some messages."""
     got = Followed()
     while True:
         got.connections += 1

@@ -1,6 +1,6 @@
-"""A channel layer that loses 30 % of its messages and doubles 10 %.
+"""Channel layer that loses 30 % of its messages and duplicates 10 %.
 
-What a socket has to live with. CHANNEL_LAYER names it.
+Sockets must tolerate it. CHANNEL_LAYER names it.
 """
 
 import os
@@ -16,26 +16,26 @@ SENT = "lossy-messages"
 
 
 class SilentLayer(InMemoryChannelLayer):  # type: ignore[misc]
-    """A layer that loses every message."""
+    """Channel layer that loses every message."""
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
-        """Never."""
+        """Drop the message."""
 
 
 class LossyLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
-    """The real layer behind a bad line."""
+    """The real channel layer behind an unreliable connection."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._chance = random.Random(7)
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
-        """Perhaps."""
+        """Send the message zero, one or two times, at random."""
         chance = self._chance.random()
         times = 0 if chance < LOST else 2 if chance > 1 - DOUBLED else 1
         with Path(os.environ["VAR_DIR"], SENT).open(
             "a"
-        ) as sent:  # one digit a message: how often it went out
+        ) as sent:  # one digit for each message: how often it was sent
             sent.write(str(times))
         for _ in range(times):
             await self._get_layer().group_send(group, message)

@@ -1,6 +1,6 @@
-"""A follower that gets no hint at all.
+"""A follower that receives no hints.
 
-It compares itself with the store, since the last message has no successor to reveal its loss.
+It polls the database, because no later message reveals the loss of the last one.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Following a job through the frontend.
 
-Nothing lost, nothing doubled, however often the line breaks and whatever Redis does.
+Nothing is lost or duplicated when connections break or Redis fails.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(180)
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """With a channel layer that drops and doubles."""
+    """Return an installation with a channel layer that drops and duplicates messages."""
     yield from running(
         tmp_path_factory.mktemp("live"),
         CHANNEL_LAYER="tests.live.lossy.LossyLayer",
@@ -92,7 +92,7 @@ async def test_the_end_arrives_within_six_seconds_over_a_lossy_connection(
 
 
 def _assert_lossy(stack: Stack) -> None:
-    """The line really lost and doubled: a layer that nobody uses would prove nothing."""
+    """Check that messages were lost and duplicated. Otherwise the layer was not used."""
     sent = (stack.var / SENT).read_text()
     assert len(sent) > 20
     assert 0.1 < sent.count("0") / len(sent) < 0.5
@@ -196,7 +196,7 @@ async def test_a_projects_socket_gives_a_snapshot_and_then_what_changes(stack: S
 
 
 async def test_an_idle_socket_still_hears_of_the_next_change(stack: Stack) -> None:
-    """redis-py 8 broke this: an idle subscription timed out after five seconds."""
+    """Regression of redis-py 8: an idle subscription timed out after five seconds."""
     await asyncio.to_thread(stack.project)
     headers = {"Authorization": f"Bearer {_token(stack)}"}
     async with connect(
@@ -212,7 +212,7 @@ async def test_an_idle_socket_still_hears_of_the_next_change(stack: Stack) -> No
 
 
 async def test_two_hundred_followers_hear_of_a_change(stack: Stack) -> None:
-    """A pool of connections that each subscription holds one of would stop at a hundred."""
+    """A connection pool of 100 with one connection per subscription would fail here."""
     await asyncio.to_thread(stack.project)
     headers = {"Authorization": f"Bearer {_token(stack)}"}
     ended = asyncio.Event()

@@ -1,6 +1,6 @@
-"""Messages on the channel layer that are none of ours.
+"""Forged messages on the channel layer.
 
-No page shows what they say, and no socket ends by them.
+No page shows their content, and no socket closes because of them.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Pages on a real installation, asked for and sent as a browser without script does."""
+"""Pages of a real installation, requested as by a browser without JavaScript."""
 
 import re
 from collections.abc import Iterator
