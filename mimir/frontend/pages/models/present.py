@@ -103,7 +103,7 @@ def details(version: ModelVersionDetail) -> Context:
     }
 
 
-def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
+def training_facts(training: Mapping[str, object]) -> list[tuple[str, str]]:
     """Describe the training as (label, text); unknown facts are skipped."""
     facts = []
     held = (
@@ -241,7 +241,7 @@ def compared_plots(one: ModelVersionDetail, two: ModelVersionDetail, requested: 
     return {**drawn, "classes": classes, "class": shown, "curves": _compared_curves(data, shown)}
 
 
-def _compared_curves(data: Sequence[tuple[str, Mapping[str, Any]]], shown: str) -> list[Context]:
+def _compared_curves(data: Sequence[tuple[str, Mapping[str, object]]], shown: str) -> list[Context]:
     """Draw the curves of one class, with a line for each version.
 
     A curve that one of the versions lacks is skipped.

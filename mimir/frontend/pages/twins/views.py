@@ -185,7 +185,7 @@ def twin_definition(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 
 
 def _editor(
-    request: HttpRequest, project: ProjectDetail, form: Form, context: Mapping[str, Any]
+    request: HttpRequest, project: ProjectDetail, form: Form, context: Mapping[str, object]
 ) -> HttpResponse:
     """Render the editor page."""
     only_checked = bool(form.values.get("checked"))
