@@ -1,7 +1,6 @@
 """`manage.py dispatcher`: admit queued jobs and launch their workers until SIGTERM."""
 
 import threading
-from typing import Any
 
 from django.core.management.base import BaseCommand
 
@@ -11,5 +10,5 @@ from jobs.dispatch import dispatcher
 class Command(BaseCommand):
     help = "Admit waiting jobs and launch their workers, until SIGTERM."
 
-    def handle(self, *_args: Any, **_options: Any) -> None:
+    def handle(self, *_args: object, **_options: object) -> None:
         dispatcher.run(threading.Event())  # RQ's worker handles SIGTERM and SIGINT itself

@@ -1,7 +1,6 @@
 """Details of one pipeline step of a job: definition, inputs and outputs. Pure."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from mimir.frontend.api_types.job_shapes import Job
 from mimir.frontend.pages.job.result import thing_url
@@ -12,7 +11,7 @@ from mimir.lib.schemas.steps import STEP_TYPES
 Step = Mapping[str, object]
 
 
-def shown(job: Job, step: Step, definition: Any) -> Context:
+def shown(job: Job, step: Step, definition: object) -> Context:
     """Present a step: {"step", "query", "argv", "facts": [(label, text, url)]}.
 
     `definition`: the pipeline version of the job, if known.
@@ -38,7 +37,7 @@ def _fact(
     job: Job,
     kind: str,
     schema: Mapping[str, object],
-    value: Any,
+    value: object,
     options: Mapping[str, object],
 ) -> tuple[str, str, str]:
     """(label, text, URL) of one field of a step."""
@@ -52,7 +51,7 @@ def _fact(
     return ("Reads" if kind == "uri" else str(schema["title"]), text, "")
 
 
-def _options(definition: Any, name: str) -> Mapping[str, object]:
+def _options(definition: object, name: str) -> Mapping[str, object]:
     steps = definition.get("steps") if isinstance(definition, Mapping) else None
     for step in steps if isinstance(steps, list) else []:
         if (

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 from urllib.parse import urlencode
 
 from mimir.frontend import formatting
@@ -161,7 +160,7 @@ def hyperparameter_rows(version: ModelVersionDetail) -> list[Context]:
     ]
 
 
-def _is_default(name: str, task: str, value: Any, default: Any) -> bool:
+def _is_default(name: str, task: str, value: object, default: object) -> bool:
     """Whether a hyperparameter has its default.
 
     The default of `max_features` depends on the task.
