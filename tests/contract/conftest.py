@@ -1,6 +1,7 @@
 """One real installation for all tests of the contract, used through the frontend's port alone."""
 
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.contract.balancer import Balanced, balanced_site
 from tests.contract.document import Document, document_of
 from tests.support.stack import Stack, running
 
@@ -142,6 +144,11 @@ def command(name: str, argv: list[str], **fields: Any) -> dict[str, Any]:
     return {"id": name, "uses": "command", "with": {"argv": argv}, **fields}
 
 
+def job_body(pipeline: str = "echo", **fields: Any) -> dict[str, Any]:
+    """Return a request for a job that runs a pipeline."""
+    return {"type": "pipeline_execution", "parameters": {"pipeline": pipeline}, **fields}
+
+
 def upload(api: Api, project: str, name: str, content: bytes, status: int = 201) -> Any:
     """Upload the next version of a dataset."""
     answer = api(
@@ -242,3 +249,40 @@ def ran(api: Api, project: str) -> dict[str, Any]:
     job = api.ended(api.post(f"projects/{project}/jobs/", body)["id"])
     assert job["status"] == "succeeded", job
     return job
+
+
+@pytest.fixture(scope="module")
+def balanced(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Balanced]:
+    yield from balanced_site(stack, tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="module")
+def boss(balanced: Balanced) -> Iterator[Admin]:
+    """Administrator, signed in to the admin through the proxy as a browser does, with a Referer."""
+    with balanced.client(headers={"Referer": f"{balanced.url}/admin/"}) as client:
+        boss = Admin(client, balanced.username, balanced.password)
+        assert boss.signed_in.status_code == 302, boss.signed_in.text
+        assert boss.signed_in.headers["Location"].startswith("/")
+        yield boss
+
+
+@pytest.fixture
+def paused(api: Api) -> Iterator[str]:
+    """A project of its own in which nothing starts; what waits there is cancelled at the end."""
+    slug = f"paused-{uuid.uuid4().hex[:8]}"
+    api.post("projects/", {"slug": slug, "name": "Paused"})
+    api.post(
+        f"projects/{slug}/pipelines/",
+        {"name": "echo", "definition": {"steps": [command("a", ["true"])]}},
+    )
+    assert (
+        api("PATCH", "limits/", json={"scope": "project", "key": slug, "paused": True}).status_code
+        == 200
+    )
+    yield slug
+    for job in api.every(f"projects/{slug}/jobs/", status="queued"):
+        api("POST", f"jobs/{job['id']}/cancel/")
+    assert (
+        api("PATCH", "limits/", json={"scope": "project", "key": slug, "paused": False}).status_code
+        == 200
+    )

@@ -4,25 +4,17 @@ Each case is refused at once or fails with a code, a sentence and a next step; n
 half-written. UPLOADS are refused on upload, REQUESTS at submit, JOBS end as failed.
 """
 
-import hashlib
-import io
-import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
-from tests.chaos.beside import environment_of
 from tests.contract.conftest import Api, upload
+from tests.contract.stored_model import CORRUPT, Bad, StoredModel, bomb, flipped
 from tests.support.stack import Stack
 
 pytestmark = pytest.mark.timeout(180)
 SLUG = "bad-input"
 P = f"projects/{SLUG}"
-MIB = 2**20
 ROWS = [
     (number, "abc"[number % 3], ["cold", "warm"][number % 40 >= 20], number * 1.5)
     for number in range(60)
@@ -205,87 +197,6 @@ def test_a_request_that_cannot_work_is_refused_with_the_field(
 
 # Fails in a worker
 
-
-@dataclass(frozen=True)
-class Bad:
-    """A failing job and its expected reason.
-
-    `before` breaks the installation, returns the repair.
-    """
-
-    type: str
-    parameters: dict[str, Any]
-    reason: str
-    message: str
-    before: Callable[["Installation"], Callable[[], None]] | None = None
-    steps: tuple[str, ...] = field(default=("Change and run again",))
-
-
-class Installation:
-    """Changes to a stored model that need access to the machine."""
-
-    def __init__(self, stack: Stack) -> None:
-        self._database = environment_of(stack, "web")["DATABASE_URL"]
-        self._root = stack.var / "artifacts"
-        self._cache = stack.var / "workers" / ".models"
-
-    def stored(self) -> Path:
-        """The file of the good model."""
-        return self._root / self._row()[0]
-
-    def replace(self, content: Callable[[bytes], bytes], *, row_agrees: bool) -> Callable[[], None]:
-        """Put other bytes in the place of the stored ones.
-
-        `row_agrees`: the row says that they are right. Gives what undoes it.
-        """
-        for entry in self._cache.glob("*/*.model"):
-            entry.unlink()  # a worker that has the right bytes already does not ask for them
-        path, (_, size, sha256) = self.stored(), self._row()
-        original = path.read_bytes()
-        created = content(original)
-        path.chmod(0o600)
-        path.write_bytes(created)
-        if row_agrees:
-            self._write(len(created), hashlib.sha256(created).hexdigest())
-
-        def undo() -> None:
-            path.write_bytes(original)
-            self._write(size, sha256)
-
-        return undo
-
-    def _row(self) -> tuple[str, int, str]:
-        with psycopg.connect(self._database) as connection:
-            query = (
-                "SELECT v.storage_key, v.size_bytes, v.sha256 FROM projects_modelversion v JOIN "
-                "projects_model m ON m.id = v.model_id "
-                "WHERE m.name = 'good-model'"
-            )
-            found = connection.execute(query).fetchone()
-        assert found is not None
-        return found[0], found[1], found[2]
-
-    def _write(self, size: int, sha256: str) -> None:
-        with psycopg.connect(self._database) as connection:
-            connection.execute(
-                "UPDATE projects_modelversion SET size_bytes = %s, sha256 = %s WHERE storage_key "
-                "= %s",
-                [size, sha256, self._row()[0]],
-            )
-
-
-def _flipped(data: bytes) -> bytes:
-    return data[:200] + bytes([data[200] ^ 1]) + data[201:]
-
-
-def _bomb(_: bytes) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("schema.json", b"0" * (256 * MIB))
-    return out.getvalue()
-
-
-CORRUPT = ("Train it again", "Use another version of the model")
 JOBS: dict[str, Bad] = {
     "a target of one class": Bad(
         "ml_training",
@@ -331,7 +242,7 @@ JOBS: dict[str, Bad] = {
         "model_corrupt",
         "The file of model good-model version 1 is not the one that was stored: its checksum "
         "differs",
-        lambda installation: installation.replace(_flipped, row_agrees=False),
+        lambda installation: installation.replace(flipped, row_agrees=False),
         CORRUPT,
     ),
     "a model that was cut off": Bad(
@@ -347,7 +258,7 @@ JOBS: dict[str, Bad] = {
         INFERENCE,
         "model_corrupt",
         "it is a zip bomb, and was not unpacked",
-        lambda installation: installation.replace(_bomb, row_agrees=True),
+        lambda installation: installation.replace(bomb, row_agrees=True),
         CORRUPT,
     ),
     "duplicate keys": Bad(
@@ -383,7 +294,7 @@ def test_a_job_with_bad_input_fails_with_a_message_and_writes_nothing(
     what: str, api: Api, stack: Stack, model: str
 ) -> None:
     bad, before = JOBS[what], _versions(api)
-    undo = bad.before(Installation(stack)) if bad.before else lambda: None
+    undo = bad.before(StoredModel(stack)) if bad.before else lambda: None
     try:
         ended = _run(api, bad.type, bad.parameters)
     finally:
@@ -407,5 +318,5 @@ def test_the_model_serves_again_from_the_cache_after_all_that(
     # a bomb with a matching row is cached too, and checked at every load
     assert kept
     for entry in kept:
-        entry.write_bytes(_flipped(entry.read_bytes()))
+        entry.write_bytes(flipped(entry.read_bytes()))
     assert _run(api, "ml_inference", INFERENCE)["status"] == "succeeded"

@@ -1,13 +1,13 @@
-"""Jobs through the frontend's port: submit, list, wait, cancel, retry, the line and its limit."""
+"""Jobs through the frontend's port: submit, list, wait, cancel, the queue and its limit."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from tests.contract.conftest import QUEUED_MAX, Api, Person, command
+from tests.contract.conftest import QUEUED_MAX, Api, Person, command, job_body
 from tests.support.waiting import wait_for
 
 AsUser = Callable[[str | None], Api]
@@ -17,10 +17,6 @@ _KEYS = (
     "project reason region resources result retry_of started_at status status_label "
     "status_text timeout_seconds type waiting"
 )
-
-
-def _body(pipeline: str = "echo", **fields: Any) -> dict[str, Any]:
-    return {"type": "pipeline_execution", "parameters": {"pipeline": pipeline}, **fields}
 
 
 def test_job_types_are_listed_with_their_parameters(api: Api) -> None:
@@ -37,31 +33,9 @@ def sleeper(api: Api, project: str) -> str:
     return "sleeper"
 
 
-@pytest.fixture
-def paused(api: Api) -> Iterator[str]:
-    """A project of its own in which nothing starts; what waits there is cancelled at the end."""
-    slug = f"paused-{uuid.uuid4().hex[:8]}"
-    api.post("projects/", {"slug": slug, "name": "Paused"})
-    api.post(
-        f"projects/{slug}/pipelines/",
-        {"name": "echo", "definition": {"steps": [command("a", ["true"])]}},
-    )
-    assert (
-        api("PATCH", "limits/", json={"scope": "project", "key": slug, "paused": True}).status_code
-        == 200
-    )
-    yield slug
-    for job in api.every(f"projects/{slug}/jobs/", status="queued"):
-        api("POST", f"jobs/{job['id']}/cancel/")
-    assert (
-        api("PATCH", "limits/", json={"scope": "project", "key": slug, "paused": False}).status_code
-        == 200
-    )
-
-
 def test_a_job_has_every_field_from_submit_to_end(api: Api, project: str) -> None:
     resources = {"cpu": "500m", "memory": "1Gi", "gpu": 0}
-    body = _body(
+    body = job_body(
         name="Named",
         labels={"team": "blue"},
         priority="high",
@@ -109,7 +83,9 @@ def test_a_request_is_the_default_up_to_the_limit_and_the_full_value_above_it(
 ) -> None:
     """The profile of pipelines: 1 to 2 CPU, 2 to 4 GB."""
     checked = api.post(
-        f"projects/{project}/jobs/?dry_run=true", _body(resources={"memory": requested_value}), 200
+        f"projects/{project}/jobs/?dry_run=true",
+        job_body(resources={"memory": requested_value}),
+        200,
     )
     assert checked["resources"] == {
         "cpu": "2",
@@ -122,15 +98,15 @@ def test_a_request_is_the_default_up_to_the_limit_and_the_full_value_above_it(
 
 def test_a_job_asks_for_a_cluster_and_its_attempt_says_where_it_ran(api: Api, project: str) -> None:
     path = f"projects/{project}/jobs/"
-    checked = api.post(f"{path}?dry_run=true", _body(cluster="local", region=None), 200)
+    checked = api.post(f"{path}?dry_run=true", job_body(cluster="local", region=None), 200)
     assert (checked["cluster"], checked["region"]) == ("local", None)
-    ended = api.ended(api.post(path, _body(cluster="local"))["id"])
+    ended = api.ended(api.post(path, job_body(cluster="local"))["id"])
     assert (ended["status"], ended["cluster"], ended["region"]) == ("succeeded", "local", None)
     assert [row["cluster"] for row in api.every(f"jobs/{ended['id']}/attempts/")] == ["local"]
     again = api.post(f"jobs/{ended['id']}/retry/", None)
     assert (again["cluster"], again["region"]) == ("local", None)
     for placement in ({"cluster": "moon"}, {"region": "moon"}):
-        error = api.refused("POST", path, 400, *placement, json=_body(**placement))
+        error = api.refused("POST", path, 400, *placement, json=job_body(**placement))
         assert "local" in error["detail"].get("cluster", "local"), "it says which there are"
 
 
@@ -151,15 +127,15 @@ def test_a_key_brings_the_same_job_again_and_never_another(
     api: Api, project: str, people: dict[str, Person], as_user: AsUser
 ) -> None:
     path, key = f"projects/{project}/jobs/", uuid.uuid4().hex
-    first = api.post(path, _body(), headers={"Idempotency-Key": key})
-    again = api.post(path, _body(), 200, headers={"Idempotency-Key": key})
+    first = api.post(path, job_body(), headers={"Idempotency-Key": key})
+    again = api.post(path, job_body(), 200, headers={"Idempotency-Key": key})
     assert again["id"] == first["id"]
     error = api.refused(
-        "POST", path, 409, "job", json=_body(name="other"), headers={"Idempotency-Key": key}
+        "POST", path, 409, "job", json=job_body(name="other"), headers={"Idempotency-Key": key}
     )
     assert (error["code"], error["detail"]["job"]) == ("idempotency_conflict", first["id"])
     assert (
-        as_user(people["operator"].token).post(path, _body(), headers={"Idempotency-Key": key})[
+        as_user(people["operator"].token).post(path, job_body(), headers={"Idempotency-Key": key})[
             "id"
         ]
         != first["id"]
@@ -174,7 +150,7 @@ def test_one_key_twice_at_the_same_time_is_one_job(api: Api, project: str) -> No
             answers = list(
                 pool.map(
                     lambda _, key=key: api(
-                        "POST", path, json=_body(), headers={"Idempotency-Key": key}
+                        "POST", path, json=job_body(), headers={"Idempotency-Key": key}
                     ),
                     range(6),
                 )
@@ -186,7 +162,7 @@ def test_one_key_twice_at_the_same_time_is_one_job(api: Api, project: str) -> No
 def test_jobs_are_listed_newest_first_and_filtered(api: Api, paused: str) -> None:
     path = f"projects/{paused}/jobs/"
     created = [
-        api.post(path, _body(name=f"job {number}", labels={"number": str(number)}))["id"]
+        api.post(path, job_body(name=f"job {number}", labels={"number": str(number)}))["id"]
         for number in range(5)
     ]
     assert api.post(f"jobs/{created[0]}/cancel/", None, 202)["status"] == "cancelled"
@@ -213,7 +189,7 @@ def test_jobs_are_listed_newest_first_and_filtered(api: Api, paused: str) -> Non
 
 
 def test_a_waiting_job_says_why_and_where_it_stands(api: Api, paused: str) -> None:
-    first, second = (api.post(f"projects/{paused}/jobs/", _body())["id"] for _ in range(2))
+    first, second = (api.post(f"projects/{paused}/jobs/", job_body())["id"] for _ in range(2))
     shown = api.get(f"jobs/{second}/")
     assert shown["status"] == "queued"
     assert sorted(shown["waiting"]) == [
@@ -234,10 +210,10 @@ def test_a_waiting_job_says_why_and_where_it_stands(api: Api, paused: str) -> No
 def test_wait_answers_at_the_end_or_after_so_many_seconds(
     api: Api, project: str, paused: str
 ) -> None:
-    waiting = api.post(f"projects/{paused}/jobs/", _body())["id"]
+    waiting = api.post(f"projects/{paused}/jobs/", job_body())["id"]
     answer = api("GET", f"jobs/{waiting}/", params={"wait": "0.5"})
     assert (answer.json()["status"], 0.4 < answer.elapsed.total_seconds() < 20) == ("queued", True)
-    quick = api.post(f"projects/{project}/jobs/", _body())["id"]
+    quick = api.post(f"projects/{project}/jobs/", job_body())["id"]
     answer = api("GET", f"jobs/{quick}/", params={"wait": "29"})
     assert answer.json()["status"] == "succeeded"
     assert answer.elapsed.total_seconds() < 28
@@ -246,15 +222,15 @@ def test_wait_answers_at_the_end_or_after_so_many_seconds(
 def test_a_full_line_is_429_with_a_time_to_wait(api: Api, paused: str) -> None:
     path = f"projects/{paused}/jobs/"
     for _ in range(QUEUED_MAX):
-        api.post(path, _body())
-    answer = api("POST", path, json=_body())
+        api.post(path, job_body())
+    answer = api("POST", path, json=job_body())
     assert (answer.status_code, answer.json()["code"]) == (429, "too_many")
     assert int(answer.headers["Retry-After"]) > 0
     assert api.get(f"{path}counts/")["queued"] == QUEUED_MAX
 
 
 def test_a_queued_job_is_cancelled_at_once_and_again_without_harm(api: Api, paused: str) -> None:
-    job = api.post(f"projects/{paused}/jobs/", _body())["id"]
+    job = api.post(f"projects/{paused}/jobs/", job_body())["id"]
     assert [api.post(f"jobs/{job}/cancel/", None, 202)["status"] for _ in range(3)] == [
         "cancelled"
     ] * 3
@@ -265,7 +241,7 @@ def test_a_queued_job_is_cancelled_at_once_and_again_without_harm(api: Api, paus
 def test_a_running_job_is_asked_to_stop_and_then_killed(
     api: Api, project: str, sleeper: str
 ) -> None:
-    job = api.post(f"projects/{project}/jobs/", _body(sleeper))["id"]
+    job = api.post(f"projects/{project}/jobs/", job_body(sleeper))["id"]
     wait_for(lambda: api.get(f"jobs/{job}/")["status"] == "running", "it runs")
     answers = [api.post(f"jobs/{job}/cancel/", None, 202) for _ in range(2)]
     assert {answer["status"] for answer in answers} <= {"cancelling", "cancelled"}
@@ -281,84 +257,6 @@ def test_an_ended_job_is_not_cancelled(
     for job in (ran, failed):
         api.refused("POST", f"jobs/{job['id']}/cancel/", 409)
         assert api.get(f"jobs/{job['id']}/")["status"] == job["status"]
-
-
-@pytest.fixture(scope="module")
-def failed(api: Api, project: str) -> dict[str, Any]:
-    """A job whose command ended with 3, twice."""
-    api.post(
-        f"projects/{project}/pipelines/",
-        {
-            "name": "fails",
-            "definition": {"steps": [command("bad", ["sh", "-c", "echo why; exit 3"])]},
-        },
-    )
-    return api.ended(api.post(f"projects/{project}/jobs/", _body("fails", max_attempts=2))["id"])
-
-
-def test_a_failed_job_says_why_and_what_to_do(api: Api, failed: dict[str, Any]) -> None:
-    assert (failed["status"], failed["attempt"], failed["attempts_used"]) == ("failed", 2, 2)
-    assert failed["reason"]
-    assert failed["message"]
-    diagnosis = failed["diagnosis"]
-    assert sorted(diagnosis) == ["category", "code", "detail", "next_steps", "params", "summary"]
-    assert diagnosis["next_steps"]
-    assert all(sorted(step) == ["actor", "label", "patch"] for step in diagnosis["next_steps"])
-    assert [row["number"] for row in api.every(f"jobs/{failed['id']}/attempts/")] == [1, 2]
-
-
-def test_a_next_steps_patch_is_a_request_that_is_accepted(api: Api, failed: dict[str, Any]) -> None:
-    patches = [
-        step["patch"] for step in failed["diagnosis"]["next_steps"] if step["patch"] is not None
-    ]
-    for patch in patches:
-        assert api.post(
-            f"projects/{failed['project']}/jobs/?dry_run=true", {**_body("fails"), **patch}, 200
-        )["valid"]
-
-
-def test_a_retry_is_a_new_job_with_the_same_request(api: Api, failed: dict[str, Any]) -> None:
-    again = api.post(f"jobs/{failed['id']}/retry/", None)
-    assert again["retry_of"] == failed["id"]
-    same = (
-        "project",
-        "type",
-        "parameters",
-        "inputs",
-        "resources",
-        "labels",
-        "priority",
-        "max_attempts",
-        "timeout_seconds",
-    )
-    assert {key: again[key] for key in same} == {key: failed[key] for key in same}
-    assert api.ended(again["id"])["status"] == "failed"
-    assert api.get(f"jobs/{failed['id']}/") == failed
-
-
-def test_a_retry_reads_the_versions_the_first_one_read(api: Api, ran: dict[str, Any]) -> None:
-    steps = [command("other", ["true"])]
-    api.post(
-        f"projects/{ran['project']}/pipelines/", {"name": "rich", "definition": {"steps": steps}}
-    )
-    again = api.ended(api.post(f"jobs/{ran['id']}/retry/", None)["id"])
-    assert again["inputs"] == ran["inputs"]
-    assert [step["id"] for step in again["result"]["steps"]] == ["numbers", "large", "kept", "say"]
-
-
-def test_a_retry_with_a_key_is_one_retry(api: Api, failed: dict[str, Any]) -> None:
-    key = {"Idempotency-Key": uuid.uuid4().hex}
-    first = api.post(f"jobs/{failed['id']}/retry/", None, headers=key)
-    again = api.post(f"jobs/{failed['id']}/retry/", None, 200, headers=key)
-    assert again["id"] == first["id"]
-    assert api.ended(first["id"])["status"] == "failed"
-    # The same key for another job's retry is another body, though both ask the same.
-    api.refused("POST", f"jobs/{first['id']}/retry/", 409, "job", headers=key)
-
-
-def test_a_job_that_has_not_ended_is_not_retried(api: Api, paused: str) -> None:
-    job = api.post(f"projects/{paused}/jobs/", _body())["id"]
-    api.refused("POST", f"jobs/{job}/retry/", 409)
 
 
 def test_limits_are_for_site_administrators(
@@ -384,7 +282,7 @@ def test_limits_are_for_site_administrators(
 
 
 def test_what_a_pause_held_back_starts_when_it_is_lifted(api: Api, paused: str) -> None:
-    job = api.post(f"projects/{paused}/jobs/", _body())["id"]
+    job = api.post(f"projects/{paused}/jobs/", job_body())["id"]
     assert api.get(f"jobs/{job}/", wait=0.3)["status"] == "queued"
     assert (
         api(

@@ -34,13 +34,20 @@ def _common(number: int, dataset: str) -> Any:
     }
 
 
-def regression(number: int, error: float = 1.0) -> Any:
-    """A version that predicts rides a day; `error` scales how far off it is."""
+def _regression_plots(number: int, error: float) -> Any:
     dice = random.Random(number)
     actual = [dice.uniform(200, 5900) for _ in range(293)]
     predicted = [value + dice.gauss(0, 412 * error) for value in actual]
     counts = [2, 3, 5, 9, 16, 27, 41, 52, 49, 36, 24, 14, 8, 4, 2, 1]
     edges = [round((-1600 + 200 * place) * error, 3) for place in range(len(counts) + 1)]
+    return {
+        "predicted_actual": {"actual": actual, "predicted": predicted},
+        "residuals": {"edges": edges, "counts": counts},
+    }
+
+
+def regression(number: int, error: float = 1.0) -> Any:
+    """A version that predicts rides a day; `error` scales how far off it is."""
     values = {
         "temp_max": 0.52,
         "weekday": 0.31,
@@ -76,10 +83,7 @@ def regression(number: int, error: float = 1.0) -> Any:
             "target": {"name": "rides", "type": "BIGINT"},
             "task": "regression",
         },
-        "plots": {
-            "predicted_actual": {"actual": actual, "predicted": predicted},
-            "residuals": {"edges": edges, "counts": counts},
-        },
+        "plots": _regression_plots(number, error),
         "importance": [{"feature": name, "value": value / error} for name, value in values.items()],
         "training": {
             "train_rows": 1168,
@@ -94,6 +98,46 @@ def regression(number: int, error: float = 1.0) -> Any:
     }
 
 
+def _class_plots(number: int, names: list[str]) -> Any:
+    dice = random.Random(number)
+    counts = [
+        [
+            dice.randint(30, 90) if row == column else dice.choice([0, 0, 1, 4, 9])
+            for column in range(len(names))
+        ]
+        for row in range(len(names))
+    ]
+    steps = [place / 20 for place in range(21)]
+    return {
+        "confusion": {"classes": names, "counts": counts},
+        "roc": [
+            {
+                "class": name,
+                "fpr": steps,
+                "tpr": [one ** (0.15 + place / 12) for one in steps],
+                "auc": 0.95 - place / 50,
+            }
+            for place, name in enumerate(names)
+        ],
+        "precision_recall": [
+            {
+                "class": name,
+                "recall": steps,
+                "precision": [1 - one ** (5 - place % 5) * 0.6 for one in steps],
+            }
+            for place, name in enumerate(names)
+        ],
+        "calibration": [
+            {
+                "class": name,
+                "predicted": steps[1::3],
+                "observed": [one**1.2 for one in steps[1::3]],
+            }
+            for name in names
+        ],
+    }
+
+
 def classification(number: int, classes: int = 5) -> Any:
     """A version that tells the weather of a day."""
     names = (
@@ -101,15 +145,6 @@ def classification(number: int, classes: int = 5) -> Any:
         if classes <= len(CLASSES)
         else [f"class {place}" for place in range(classes)]
     )
-    dice = random.Random(number)
-    counts = [
-        [
-            dice.randint(30, 90) if row == column else dice.choice([0, 0, 1, 4, 9])
-            for column in range(classes)
-        ]
-        for row in range(classes)
-    ]
-    steps = [place / 20 for place in range(21)]
     return {
         **_common(number, "weather"),
         "name": "weather-class",
@@ -128,34 +163,7 @@ def classification(number: int, classes: int = 5) -> Any:
             "task": "classification",
             "classes": names,
         },
-        "plots": {
-            "confusion": {"classes": names, "counts": counts},
-            "roc": [
-                {
-                    "class": name,
-                    "fpr": steps,
-                    "tpr": [one ** (0.15 + place / 12) for one in steps],
-                    "auc": 0.95 - place / 50,
-                }
-                for place, name in enumerate(names)
-            ],
-            "precision_recall": [
-                {
-                    "class": name,
-                    "recall": steps,
-                    "precision": [1 - one ** (5 - place % 5) * 0.6 for one in steps],
-                }
-                for place, name in enumerate(names)
-            ],
-            "calibration": [
-                {
-                    "class": name,
-                    "predicted": steps[1::3],
-                    "observed": [one**1.2 for one in steps[1::3]],
-                }
-                for name in names
-            ],
-        },
+        "plots": _class_plots(number, names),
         "importance": [{"feature": "wind", "value": 0.4}, {"feature": "date", "value": 0.1}],
         "training": {
             "train_rows": 1095,
@@ -227,71 +235,71 @@ def lineage(of: str) -> Any:
 
 
 def profile() -> Any:
-    """Of the version below."""
+    """Return the profile of the dataset version below."""
+    return {"row_count": 1461, "fault": "", "columns": _columns()}
 
-    def column(name: str, kind: str, column_type: str, **known: Any) -> Any:
-        empty = dict.fromkeys(("min", "max", "mean", "std", "histogram", "top"))
-        return {
-            "name": name,
-            "type": column_type,
-            "kind": kind,
-            "missing": 0,
-            "distinct": 12,
-            **empty,
-            **known,
-        }
 
+def _column(name: str, kind: str, column_type: str, **known: Any) -> Any:
+    empty = dict.fromkeys(("min", "max", "mean", "std", "histogram", "top"))
+    return {
+        "name": name,
+        "type": column_type,
+        "kind": kind,
+        "missing": 0,
+        "distinct": 12,
+        **empty,
+        **known,
+    }
+
+
+def _columns() -> Any:
     hump = {
         "edges": [212 + 377 * place for place in range(16)],
         "counts": [1, 5, 9, 14, 22, 31, 38, 42, 40, 33, 24, 15, 8, 3, 1],
     }
-    return {
-        "row_count": 1461,
-        "fault": "",
-        "columns": [
-            column("date", "time", "DATE", min="2012-01-01", max="2015-12-31", distinct=1461),
-            column(
-                "rides",
-                "number",
-                "BIGINT",
-                min=212,
-                max=5871,
-                mean=3127.4,
-                std=900.2,
-                histogram=hump,
-                distinct=1311,
-            ),
-            column(
-                "weather",
-                "category",
-                "VARCHAR",
-                distinct=5,
-                top=[
-                    {"value": "rain", "count": 641},
-                    {"value": "sun", "count": 640},
-                    {"value": "fog", "count": 101},
-                ],
-            ),
-            column(
-                "is_holiday",
-                "boolean",
-                "BOOLEAN",
-                distinct=2,
-                top=[{"value": "false", "count": 1417}, {"value": "true", "count": 44}],
-            ),
-            column(
-                "mean_min",
-                "number",
-                "DOUBLE",
-                min=6.1,
-                max=31.4,
-                mean=14.2,
-                std=3.1,
-                missing=12,
-                histogram=hump,
-            ),
-        ],
-    }
+    return [
+        _column("date", "time", "DATE", min="2012-01-01", max="2015-12-31", distinct=1461),
+        _column(
+            "rides",
+            "number",
+            "BIGINT",
+            min=212,
+            max=5871,
+            mean=3127.4,
+            std=900.2,
+            histogram=hump,
+            distinct=1311,
+        ),
+        _column(
+            "weather",
+            "category",
+            "VARCHAR",
+            distinct=5,
+            top=[
+                {"value": "rain", "count": 641},
+                {"value": "sun", "count": 640},
+                {"value": "fog", "count": 101},
+            ],
+        ),
+        _column(
+            "is_holiday",
+            "boolean",
+            "BOOLEAN",
+            distinct=2,
+            top=[{"value": "false", "count": 1417}, {"value": "true", "count": 44}],
+        ),
+        _column(
+            "mean_min",
+            "number",
+            "DOUBLE",
+            min=6.1,
+            max=31.4,
+            mean=14.2,
+            std=3.1,
+            missing=12,
+            histogram=hump,
+        ),
+    ]
 
 
 SCHEMA = [{"name": one["name"], "type": one["type"]} for one in profile()["columns"]]

@@ -17,6 +17,28 @@ def test_every_parameter_has_a_field_with_a_label(job_type: str) -> None:
         assert field.required == (name in SPECS[job_type].parameters["required"])
 
 
+TRAINING_KINDS = {
+    "dataset": Kind.SELECT,
+    "version": Kind.TEXT,
+    "target": Kind.SELECT,
+    "features": Kind.PICKS,
+    "exclude": Kind.PICKS,
+    "model": Kind.TEXT,
+    "task": Kind.RADIOS,
+    "algorithm": Kind.RADIOS,
+    "hyperparameters": Kind.GROUP,
+    "hyperparameters.n_estimators": Kind.TEXT,
+    "hyperparameters.max_depth": Kind.TEXT,
+    "hyperparameters.min_samples_leaf": Kind.TEXT,
+    "hyperparameters.max_features": Kind.SELECT,
+    "rare_classes": Kind.RADIOS,
+    "split": Kind.RADIOS,
+    "time_column": Kind.SELECT,
+    "test_size": Kind.TEXT,
+    "seed": Kind.TEXT,
+}
+
+
 def test_the_fields_of_a_training() -> None:
     fields = fields_of(
         "ml_training",
@@ -31,26 +53,7 @@ def test_the_fields_of_a_training() -> None:
         for name, field in fields.items()
         if name.startswith("parameters.")
     }
-    assert kinds == {
-        "dataset": Kind.SELECT,
-        "version": Kind.TEXT,
-        "target": Kind.SELECT,
-        "features": Kind.PICKS,
-        "exclude": Kind.PICKS,
-        "model": Kind.TEXT,
-        "task": Kind.RADIOS,
-        "algorithm": Kind.RADIOS,
-        "hyperparameters": Kind.GROUP,
-        "hyperparameters.n_estimators": Kind.TEXT,
-        "hyperparameters.max_depth": Kind.TEXT,
-        "hyperparameters.min_samples_leaf": Kind.TEXT,
-        "hyperparameters.max_features": Kind.SELECT,
-        "rare_classes": Kind.RADIOS,
-        "split": Kind.RADIOS,
-        "time_column": Kind.SELECT,
-        "test_size": Kind.TEXT,
-        "seed": Kind.TEXT,
-    }
+    assert kinds == TRAINING_KINDS
     assert fields["parameters.version"].placeholder == "newest, currently 3"
     assert (fields["parameters.test_size"].value, fields["parameters.test_size"].mode) == (
         "0.25",

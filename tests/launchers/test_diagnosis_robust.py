@@ -34,8 +34,7 @@ ODD = st.one_of(
 )
 
 
-def _scenes() -> list[dict[str, Any]]:
-    late = ("Failed", "DeadlineExceeded", "Job was active longer than specified deadline")
+def _waiting() -> list[dict[str, Any]]:
     return [
         {
             "job": kube.job(active=1),
@@ -54,6 +53,12 @@ def _scenes() -> list[dict[str, Any]]:
                 kube.event("Pulling", 'Pulling image "x"', seconds=9),
             ],
         },
+    ]
+
+
+def _ended() -> list[dict[str, Any]]:
+    late = ("Failed", "DeadlineExceeded", "Job was active longer than specified deadline")
+    return [
         {
             "job": kube.job(late, failed=1),
             "pods": [],
@@ -127,7 +132,7 @@ def _diagnosed(scene: dict[str, Any], **more: Any) -> Any:
 @settings(max_examples=400)
 @given(data=st.data())
 def test_no_mutilated_input_raises(data: st.DataObject) -> None:
-    scene = data.draw(st.sampled_from(_scenes())) | {
+    scene = data.draw(st.sampled_from([*_waiting(), *_ended()])) | {
         "nodes": data.draw(st.sampled_from([None, [], [kube.node()]]))
     }
     for _ in range(data.draw(st.integers(1, 4))):
@@ -241,7 +246,9 @@ def test_storing_stored_evidence_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "scene", _scenes(), ids=["unschedulable", "image", "late", "memory", "quota", "lost"]
+    "scene",
+    [*_waiting(), *_ended()],
+    ids=["unschedulable", "image", "late", "memory", "quota", "lost"],
 )
 def test_stored_evidence_is_sufficient(scene: dict[str, Any]) -> None:
     cut = {

@@ -21,7 +21,7 @@ from jobs.diagnosis.kubernetes import (
 from jobs.reasons import FINAL_REASONS, SHORTAGE_REASONS
 from tests.launchers import kube
 from tests.launchers.cases.base import Case
-from tests.launchers.cases.variants import TAINTS
+from tests.launchers.cases.variant_nodes import TAINTS
 from tests.launchers.cases.variants import VARIANTS as OWN
 from tests.launchers.decision import COUNTED, FAIL, NOTHING, UNBOUNDED, UNCOUNTED, decision
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fakes.kubernetes.client import FakeKubernetes
+from tests.scenarios.building import world
 from tests.scenarios.troubles import Phase
-from tests.scenarios.world import Scenario, World, world
+from tests.scenarios.world import Scenario, World
 
 
 @pytest.fixture(scope="module")

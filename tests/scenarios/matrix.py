@@ -7,9 +7,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tests.fakes.kubernetes.client import FakeKubernetes
+from tests.scenarios.building import world
 from tests.scenarios.oracle import judge
 from tests.scenarios.troubles import OF_WATCHES, TROUBLES, Phase, Trouble
-from tests.scenarios.world import Scenario, world
+from tests.scenarios.world import Scenario
 
 Cell = tuple[Trouble, Phase]
 A_WORLD = 50

@@ -10,11 +10,12 @@ from jobs.contract import FailureReason, JobStatus
 from jobs.models import Cluster, Job, JobEvent
 from jobs.queries.jobs import jobs_as_dicts
 from tests.fakes.kubernetes.client import FakeKubernetes
+from tests.scenarios.building import world
 from tests.scenarios.oracle import judge
 from tests.scenarios.places import Place
 from tests.scenarios.troubles import Deed, Order, Phase
 from tests.scenarios.workers import Worker
-from tests.scenarios.world import Scenario, World, world
+from tests.scenarios.world import Scenario, World
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 

@@ -20,9 +20,10 @@ from jobs.reconcile.once import reconcile_once
 from mimir.lib.clock import utc_now
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.fakes.kubernetes.faults import Fault
+from tests.scenarios.building import world
 from tests.scenarios.troubles import Phase
 from tests.scenarios.workers import Workers
-from tests.scenarios.world import Scenario, World, world
+from tests.scenarios.world import Scenario, World
 from tests.support import make
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]

@@ -1,22 +1,16 @@
-"""One installation and one cluster in virtual time, with many jobs, each with a trouble of its own."""  # noqa: E501
+"""One installation and one cluster in virtual time, with many jobs and a trouble for each."""
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
-from unittest import mock
 from uuid import UUID
-
-from django.conf import settings
 
 from jobs.admission.admit import admit_once
 from jobs.clusters.launchers.kubernetes.launcher import KubernetesLauncher
-from jobs.clusters.rows import cluster_ensure
 from jobs.contract import TERMINAL
-from jobs.dispatch import launch_outcome
 from jobs.dispatch.launch import attempts_launch, attempts_to_launch
 from jobs.lifecycle.cancel import job_cancel
 from jobs.liveness.uptime import web_beat
@@ -25,13 +19,12 @@ from jobs.reconcile.known_state import KnownState
 from jobs.reconcile.once import reconcile_once
 from mimir.lib.errors import MimirError
 from tests.fakes.kubernetes.client import FakeKubernetes
-from tests.scenarios.clock import VirtualClock, virtual_time
+from tests.scenarios.clock import VirtualClock
 from tests.scenarios.oracle import one_valid_session
-from tests.scenarios.places import Place, launcher_at, place_of
+from tests.scenarios.places import Place
 from tests.scenarios.troubles import (
     AWAY_SECONDS,
     FOR_EVER,
-    OF_CLUSTERS,
     OF_NODES,
     Deed,
     Order,
@@ -41,7 +34,6 @@ from tests.scenarios.troubles import (
     go_on,
 )
 from tests.scenarios.workers import Workers
-from tests.support import make
 
 BEGAN = 1_790_000_000.0
 PACE = (
@@ -332,89 +324,3 @@ class World:
             tuple(sorted(self.fake.counts().items())),
             len(self.fake.ledger(running=True)),
         )
-
-
-@contextmanager
-def world(
-    fake: FakeKubernetes, scenarios: list[Scenario], *, seed: int, follow: bool = False
-) -> Iterator[World]:
-    """A new installation beside a new cluster, with one job for each of `scenarios`."""
-    dice, clock = random.Random(seed), VirtualClock(BEGAN)  # noqa: S311 - the same dice for the same seed
-    fake.reset(seed=seed, now=BEGAN)
-    env = replace(
-        settings.ENV,
-        orphan_grace=60,
-        kubeconfig_file=str(fake.kubeconfig),
-        capacity_jobs=10_000,
-        retry_back_off=1.0,
-    )
-    with ExitStack() as stack:
-        stack.enter_context(virtual_time(clock))
-        stack.enter_context(mock.patch.object(settings, "ENV", env))
-        stack.enter_context(
-            mock.patch("jobs.clusters.launchers.kubernetes.mirror.SILENCE_SECONDS", 0.3)
-        )
-        stack.enter_context(
-            mock.patch("jobs.clusters.launchers.kubernetes.mirror.RETRY_SECONDS", 0.02)
-        )
-        cluster = cluster_ensure()
-        Cluster.objects.filter(name=cluster.name).update(
-            launcher="kubernetes", capacity_jobs=10_000
-        )
-        cluster.refresh_from_db()
-        launcher = launcher_at(fake, cluster, clock, follow=follow)
-        stack.callback(launcher.close)
-        created = World(fake, clock, dice, launcher, cluster, Workers(fake, dice, {}), scenarios)
-        stack.enter_context(mock.patch("jobs.dispatch.launch.launcher_of", created.launcher_of))
-        for gap in (
-            "jobs.liveness.uptime.GAP_SECONDS",
-            "jobs.clusters.rows.OBSERVATION_GAP_SECONDS",
-        ):
-            stack.enter_context(mock.patch(gap, 2 * PACE[-1]))  # so far apart are rounds
-        stack.enter_context(mock.patch("jobs.dispatch.launch.record_launched", _forgetful(created)))
-        _submit(created)
-        yield created
-
-
-def _submit(created: World) -> None:
-    """The jobs; what loses its node runs on one of its own."""
-    succeeds: dict[UUID, bool] = {}
-    for scenario in created.scenarios:
-        if scenario.trouble in OF_CLUSTERS:
-            scenario.place = f"c{created.scenarios.index(scenario)}"
-            created.places[scenario.place] = place_of(created.fake, created.clock, scenario.place)
-        row = make.job(max_attempts=2, timeout_seconds=3600, cluster=scenario.place)
-        scenario.job_id = row.id
-        succeeds[row.id] = scenario.succeeds
-        if created.scenarios.index(scenario) % 4 == 3:
-            created.fake.script(f"worker-job-{row.id}-*", sidecar=True)
-        if scenario.trouble in OF_NODES:
-            created.fake.add_node(created.node_of(scenario))
-            created.fake.script(
-                f"worker-job-{row.id}-1", node=created.node_of(scenario), stop_seconds=1.0
-            )
-    created.workers = Workers(created.fake, created.dice, succeeds)
-
-
-def _forgetful(created: World) -> Any:
-    """The record of launches, without those whose dispatcher dies between the answer and the
-    record: each once.
-    """
-    real = launch_outcome.record_launched
-
-    def record(launched: Any) -> None:
-        kept = {}
-        for attempt_id, answer in launched.items():
-            job_id = Attempt.objects.values_list("job_id", flat=True).get(id=attempt_id)
-            forget = job_id in {
-                each.job_id
-                for each in created.scenarios
-                if each.phase is Phase.UNRECORDED and each.order is None
-            }
-            if forget and attempt_id not in created.unrecorded:
-                created.unrecorded.add(attempt_id)
-            else:
-                kept[attempt_id] = answer
-        real(kept)
-
-    return record

@@ -55,9 +55,20 @@ Shot = tuple[str, Act | None]  # a path, and what to do there first
 
 
 def shots(scene: Scene) -> dict[str, Shot]:
-    """Every page that one sees signed in, by a word for its file."""
+    """Return all pages of a signed-in user by file name."""
+    return {
+        **_project_shots(),
+        **_data_shots(),
+        **_import_shots(scene),
+        **_run_shots(scene),
+        **_submit_shots(scene),
+        **_twin_shots(),
+        **_system_shots(),
+    }
+
+
+def _project_shots() -> dict[str, Shot]:
     project = f"/projects/{PROJECT}"
-    patch = "%7B%22resources%22%3A%7B%22memory%22%3A%22512Mi%22%7D%7D"
     return {
         "projects": ("/projects/", None),
         "project-new": ("/projects/new/", None),
@@ -67,6 +78,12 @@ def shots(scene: Scene) -> dict[str, Shot]:
         "project-settings": (f"{project}/settings/", None),
         "members": (f"{project}/members/", None),
         "members-error": (f"{project}/members/", acts.no_such_user),
+    }
+
+
+def _data_shots() -> dict[str, Shot]:
+    project = f"/projects/{PROJECT}"
+    return {
         "datasets": (f"{project}/datasets/", None),
         "datasets-none": ("/projects/sea-water/datasets/", None),
         "dataset": (f"{project}/datasets/{DATASET}/", None),
@@ -84,6 +101,12 @@ def shots(scene: Scene) -> dict[str, Shot]:
         "model-compare-classes": (f"{project}/models/weather-class/compare/", None),
         "dataset-changed": (f"{project}/datasets/counters/", None),
         "dataset-changed-versions": (f"{project}/datasets/counters/?tab=versions", None),
+    }
+
+
+def _import_shots(scene: Scene) -> dict[str, Shot]:
+    project = f"/projects/{PROJECT}"
+    return {
         **{
             f"import-{word}": (f"{project}/datasets/import/{upload}/?name={word}", None)
             for word, upload in scene.uploads.items()
@@ -100,6 +123,12 @@ def shots(scene: Scene) -> dict[str, Shot]:
             f"{project}/datasets/import/{scene.uploads['more']}/?name=counters",
             acts.added_rows,
         ),
+    }
+
+
+def _run_shots(scene: Scene) -> dict[str, Shot]:
+    project = f"/projects/{PROJECT}"
+    return {
         "dataset-wide": (f"{project}/datasets/forty-columns/", None),
         "pipelines": (f"{project}/pipelines/", None),
         "pipelines-none": ("/projects/sea-water/pipelines/", None),
@@ -116,6 +145,13 @@ def shots(scene: Scene) -> dict[str, Shot]:
         "job-many-steps-graph": (f"/jobs/{scene.jobs['many-steps']}/?steps=graph", None),
         "job-search": (f"/jobs/{scene.jobs['running']}/", acts.searched_log),
         "job-cancel": (f"/jobs/{scene.jobs['running']}/", acts.asked_to_confirm),
+    }
+
+
+def _submit_shots(scene: Scene) -> dict[str, Shot]:
+    project = f"/projects/{PROJECT}"
+    patch = "%7B%22resources%22%3A%7B%22memory%22%3A%22512Mi%22%7D%7D"
+    return {
         "submit": (f"{project}/jobs/new/?pipeline={PIPELINE}", None),
         "submit-training": (
             f"{project}/jobs/new/?type=ml_training&dataset={HISTORY}&target=next_temp_max",
@@ -135,6 +171,12 @@ def shots(scene: Scene) -> dict[str, Shot]:
         ),
         "submit-errors": (f"{project}/jobs/new/?pipeline={PIPELINE}", acts.wrong_request),
         "submit-again": (f"{project}/jobs/new/?from={scene.jobs['memory']}&patch={patch}", None),
+    }
+
+
+def _twin_shots() -> dict[str, Shot]:
+    project = f"/projects/{PROJECT}"
+    return {
         "twins": (f"{project}/twins/", None),
         "twins-none": ("/projects/sea-water/twins/", None),
         "twin": (f"{project}/twins/{STATIONS}/", None),
@@ -156,6 +198,11 @@ def shots(scene: Scene) -> dict[str, Shot]:
         "twin-revisions": (f"{project}/twins/{STATIONS}/revisions/", None),
         "twin-revision": (f"{project}/twins/{STATIONS}/revisions/2/", None),
         "twin-revision-two": (f"{project}/twins/{STATIONS}/revisions/1/?to=4", None),
+    }
+
+
+def _system_shots() -> dict[str, Shot]:
+    return {
         "system": ("/system/", None),
         "clusters": ("/system/clusters/", None),
         "cluster": ("/system/clusters/local/", None),

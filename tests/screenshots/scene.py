@@ -14,137 +14,26 @@ from mimir.dev.demo import run_demo
 from mimir.dev.paths import Places
 from mimir.lib.sample import DATASET, PROJECT
 from tests.frontend import shelf
+from tests.screenshots.content import (
+    BOOK,
+    CLEAN,
+    COUNTERS,
+    DAILY,
+    GREEDY,
+    LONG_LINES,
+    LONG_NAME,
+    READ,
+    REFUSED,
+    STATIONS_PROGRAM,
+    STREETS,
+    TWIN_DEFINITION,
+)
 from tests.support.modelrows import write_versions
 from tests.support.stack import Stack
 from tests.support.twins import edit_entity, make_twin, update_twin
 from tests.support.waiting import wait_for
-from tests.support.workbooks import PlainCell, xlsx_of
-
-_STATIONS = """
-import random, sys
-random.seed(4)
-print("station,day,trips,minutes,member_share")
-for station in ("Pier 69", "Pine St & 9th Ave", "Westlake Ave & 6th Ave", "Occidental Park", "E Pine St & 16th Ave"):
-    for day in range(1, 29):
-        print(f"{station},2026-10-{day:02d},{random.randint(20, 240)},{random.uniform(6, 25):.2f},{random.uniform(.3, .9):.3f}")
-""".strip()  # noqa: E501
-
-_CLEAN = """
-import sys, time, random
-random.seed(7)
-stations = ["Pier 69", "Pine St & 9th Ave", "Westlake Ave & 6th Ave", "Occidental Park", "E Pine St & 16th Ave"]
-print("\\x1b[1mreading 1 024 000 trips\\x1b[0m", flush=True)
-for number in range(1, 4000):
-    level = "\\x1b[33mWARN\\x1b[0m" if number % 37 == 0 else "\\x1b[32mINFO\\x1b[0m"
-    what = "trip without an end, left out" if number % 37 == 0 else f"{stations[number % 5]}: {random.randint(80, 900)} trips"
-    print(f"{level} batch {number:4d} {what}", file=sys.stderr if number % 37 == 0 else sys.stdout, flush=True)
-    time.sleep(0.02 if number < 160 else 0.4)
-""".strip()  # noqa: E501
-
-_REFUSED = """
-import sys
-print("reading inputs/trips.parquet", flush=True)
-print("140 rows, 5 columns", flush=True)
-print("Traceback (most recent call last):", file=sys.stderr)
-print('  File "check.py", line 31, in <module>', file=sys.stderr)
-print('    assert share <= 1, f"member_share {share} in row {row}"', file=sys.stderr)
-print("AssertionError: member_share 1.08 in row 97", file=sys.stderr)
-sys.exit(1)
-""".strip()
-
-_GREEDY = """
-import time
-rows = []
-for number in range(4096):
-    rows.append(b"x" * (4 << 20))
-    if number % 10 == 0:
-        print(f"{number} of 4096 parts loaded", flush=True)
-    time.sleep(0.15)
-""".strip()
-
-_LONG_LINES = """
-print("{" + ", ".join(f'"station_{number}": {number * 7}' for number in range(4000)) + "}")
-print("reading inputs/\\u202etxt.exe and <script>alert(1)</script>")
-for number in range(60):
-    print(f"{number:3d} " + "a rather long line that says the same thing again and again, " * (number % 4))
-""".strip()  # noqa: E501
-
-_STATION_ROWS: list[list[PlainCell]] = [[31000 + n, f"Station {n}"] for n in range(120)]
-_BOOK = xlsx_of(
-    {
-        "Trips 2025": [
-            ["Trips of the year"],
-            [],
-            ["made by hand"],
-            ["station", "started", "minutes", "rider", "note"],
-            *(
-                [
-                    31000 + n % 397,
-                    f"2025-{n % 12 + 1:02}-03 07:12:00",
-                    n / 10 if n % 9 else None,
-                    ("casual", "member")[n % 2],
-                ]
-                for n in range(3000)
-            ),
-        ],
-        "Stations": [["station", "name"], *_STATION_ROWS],
-        "Chart": [],
-        "Old lists": [["station"], [31000]],
-    },
-    hidden=["Old lists"],
-)
-_COUNTERS = b"""sensor_id;measured_at;flow_l_h;temp_c;active;humidity
-S-1001;01/02/2025;1.234,5;12,4;true;61
-S-1001;02/02/2025;1.180,0;12,1;true;63
-S-1002;03/03/2025;998,2;n/a;false;58
-S-1002;04/03/2025;1.410,7;13,0;true;57
-S-1003;05/04/2025;1.402,2;12,8;true;60
-"""
 
 STATIONS = "stations"
-_STREETS = (
-    "3rd Ave & Broad St",
-    "2nd Ave & Vine St",
-    "Cedar St & 3rd Ave",
-    "6th Ave & Blanchard St",
-    "Pier 69",
-    "Westlake Ave & 6th Ave",
-)
-_TWIN: dict[str, Any] = {
-    "types": [
-        {
-            "name": "station",
-            "title": "Station",
-            "key": {"name": "station_id", "title": "Station"},
-            "properties": [
-                {"name": "label", "title": "Label", "type": "string"},
-                {"name": "bikes", "title": "Bikes available", "type": "integer", "unit": "bikes"},
-                {"name": "temperature", "title": "Temperature", "type": "number", "unit": "°C"},
-                {"name": "in_service", "title": "In service", "type": "boolean"},
-                {"name": "opened_on", "title": "Opened", "type": "date"},
-            ],
-            "relations": [{"name": "district", "title": "In district", "to": "district"}],
-        },
-        {
-            "name": "district",
-            "title": "District",
-            "key": {"name": "name"},
-            "properties": [{"name": "residents", "title": "Residents", "type": "integer"}],
-        },
-    ]
-}
-
-LONG_NAME = (
-    "Weekly comparison of member and casual trips by station, weather and hour of the day, " * 3
-)[:200]
-_READ = {"id": "trips", "uses": "read", "with": {"dataset": "bike-trips"}}
-_QUERY = """
-SELECT day, sum(trips) AS trips, avg(member_share) AS member_share
-FROM trips
-GROUP BY day
-ORDER BY day
-""".strip()
-_DAILY = {"id": "daily", "uses": "sql", "with": {"query": _QUERY}}
 
 
 def _command(step: str, program: str, *needs: str) -> dict[str, Any]:
@@ -178,12 +67,23 @@ class Scene:
         self._bikes()
         self._models(trained=more)
         self._twin()
+        self._ended_badly()
+        if more:
+            self._extremes()
+        for word in [word for word in self.jobs if word != "running"]:
+            self.stack.end_of(self.jobs[word])
+        if more:
+            self._between_states()
+        self._unfinished(more=more)
+
+    def _ended_badly(self) -> None:
+        """A failed job, one out of memory and a cancelled one."""
         self.jobs["failed"] = self._run(
             "check-shares",
-            [_READ, _DAILY, _command("check", _REFUSED, "daily")],
+            [READ, DAILY, _command("check", REFUSED, "daily")],
             "Check member shares",
         )
-        load = [_READ, _command("load", _GREEDY, "trips")]
+        load = [READ, _command("load", GREEDY, "trips")]
         self.jobs["memory"] = self._run(
             "all-in-memory", load, "Everything in memory", resources={"memory": "256Mi"}
         )
@@ -194,17 +94,14 @@ class Scene:
         )
         self.stack.wait_status(self.jobs["cancelled"], "running")
         self.stack.call("POST", f"/api/v1/jobs/{self.jobs['cancelled']}/cancel/")
-        if more:
-            self._extremes()
-        for word in [word for word in self.jobs if word != "running"]:
-            self.stack.end_of(self.jobs[word])
-        if more:
-            self._between_states()
+
+    def _unfinished(self, *, more: bool) -> None:
+        """A running job with a moving log, and jobs that wait because all capacity is used."""
         save = {"id": "save", "uses": "write", "with": {"dataset": "daily-trips", "from": "daily"}}
         steps = [
-            _READ,
-            _DAILY,
-            _command("clean", _CLEAN, "daily"),
+            READ,
+            DAILY,
+            _command("clean", CLEAN, "daily"),
             save,
             _command("report", "print('done')", "clean"),
         ]
@@ -275,8 +172,8 @@ class Scene:
 
     def _extremes(self) -> None:
         """Unusually long, wide and numerous content, and an empty project."""
-        self.jobs["long"] = self._run("long-lines", [_command("print", _LONG_LINES)], LONG_NAME)
-        chain = [_READ] + [
+        self.jobs["long"] = self._run("long-lines", [_command("print", LONG_LINES)], LONG_NAME)
+        chain = [READ] + [
             {
                 "id": f"s{number:02d}",
                 "uses": "sql",
@@ -293,7 +190,7 @@ class Scene:
             for row in range(60)
         )
         self._upload("forty-columns", f"{head}\n{rows}\n".encode())
-        for content in (_COUNTERS, _COUNTERS.replace(b"humidity", b"humidity_percent")):
+        for content in (COUNTERS, COUNTERS.replace(b"humidity", b"humidity_percent")):
             self._upload("counters", content)
         station = {
             "id": 31007,
@@ -308,13 +205,13 @@ class Scene:
             }
         }
         self.uploads = {
-            "csv": self._stage("counters.csv", _COUNTERS),
+            "csv": self._stage("counters.csv", COUNTERS),
             "more": self._stage(
                 "more.csv",
-                b"\n".join(_COUNTERS.replace(b"humidity", b"humidity_percent").splitlines()[:3])
+                b"\n".join(COUNTERS.replace(b"humidity", b"humidity_percent").splitlines()[:3])
                 + b"\n",
             ),
-            "excel": self._stage("trips.xlsx", _BOOK),
+            "excel": self._stage("trips.xlsx", BOOK),
             "json": self._stage("stations.json", json.dumps(document, indent=1).encode()),
             "error": self._stage("broken.csv", b"a,b\n1,2\n1,2,3\n"),
         }
@@ -342,7 +239,7 @@ class Scene:
         """Twelve stations in two districts, three updates of which the last one leaves one out, and
         two edits.
         """
-        make_twin(self.stack, PROJECT, STATIONS, _TWIN)
+        make_twin(self.stack, PROJECT, STATIONS, TWIN_DEFINITION)
         update_twin(
             self.stack,
             PROJECT,
@@ -356,7 +253,7 @@ class Scene:
             for number in range(1, count + 1):
                 bikes = "" if number == 7 else (number * 5 + hour * (number % 3)) % 19
                 where = "Belltown" if number < 9 else "Fremont"
-                street = _STREETS[number % len(_STREETS)]
+                street = STREETS[number % len(STREETS)]
                 rows.append(
                     f"BT-{number:02d},{street},{bikes},{9.5 + number / 8 + hour / 4},{number != 5},2014-10-{number:02d},{where}"  # noqa: E501
                 )
@@ -391,7 +288,7 @@ class Scene:
 
     def _bikes(self) -> None:
         made = subprocess.run(
-            [sys.executable, "-c", _STATIONS], capture_output=True, check=True
+            [sys.executable, "-c", STATIONS_PROGRAM], capture_output=True, check=True
         ).stdout
         self._upload("bike-trips", made)
 

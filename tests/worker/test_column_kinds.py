@@ -1,7 +1,6 @@
 """Column kinds from pandas and hand-typed files: used, or excluded with a message."""
 
 import datetime as dt
-import decimal
 import json
 from pathlib import Path
 from typing import Any
@@ -15,59 +14,11 @@ from jobs.contract import FailureReason
 from jobs.worker.digital_twin_update import run as update
 from jobs.worker.workload_context import WorkFailed
 from tests.support.recorded_context import RecordedContext
+from tests.worker.column_types import NUMBERS, TIMES, TYPES, N
 from tests.worker.learning import infer, train, write_table
 
 pytestmark = pytest.mark.timeout(120)
-N = 60
-_TIMES = [dt.datetime(2024, 1, 1) + dt.timedelta(hours=number) for number in range(N)]
-_DAYS = [dt.date(2024, 1, 1) + dt.timedelta(days=number) for number in range(N)]
-_NUMBERS = list(range(N))
-
-
-def _types() -> dict[str, tuple[pa.Array, str]]:
-    """Every type that pandas and pyarrow write: values, and what training makes of the column."""
-    found: dict[str, tuple[pa.Array, str]] = {}
-    for unit in ("s", "ms", "us", "ns"):
-        found[f"timestamp[{unit}]"] = pa.array(_TIMES, pa.timestamp(unit)), "time"
-        found[f"timestamp[{unit}, zone]"] = (
-            pa.array(_TIMES, pa.timestamp(unit, "Europe/Berlin")),
-            "time",
-        )
-        found[f"duration[{unit}]"] = pa.array(_NUMBERS, pa.duration(unit)), "number"
-    for bits in (8, 16, 32, 64):
-        found[f"int{bits}"] = pa.array(_NUMBERS, getattr(pa, f"int{bits}")()), "number"
-        found[f"uint{bits}"] = pa.array(_NUMBERS, getattr(pa, f"uint{bits}")()), "number"
-    found["float16"] = pa.array(np.arange(N, dtype=np.float16)), "number"
-    found["float32"] = pa.array(_NUMBERS, pa.float32()), "number"
-    for kind in (pa.decimal128(10, 2), pa.decimal128(38, 5), pa.decimal256(60, 2)):
-        found[str(kind)] = (
-            pa.array([decimal.Decimal(number) for number in _NUMBERS], kind),
-            "number",
-        )
-    found["date32"] = pa.array(_DAYS, pa.date32()), "time"
-    found["date64"] = pa.array(_DAYS, pa.date64()), "time"
-    found["bool"] = pa.array([number % 2 == 0 for number in _NUMBERS]), "boolean"
-    texts = [f"w{number % 3}" for number in _NUMBERS]
-    for kind in (pa.string(), pa.large_string(), pa.string_view()):
-        found[str(kind)] = pa.array(texts, kind), "category"
-    found["dictionary"] = pa.array(texts).dictionary_encode(), "category"
-    found["dictionary of numbers"] = pa.array(_NUMBERS).dictionary_encode(), "number"
-    found["dictionary of times"] = pa.array(_TIMES, pa.timestamp("ns")).dictionary_encode(), "time"
-    found["time32"] = pa.array([dt.time(number % 24) for number in _NUMBERS], pa.time32("ms")), ""
-    found["time64"] = pa.array([dt.time(number % 24) for number in _NUMBERS], pa.time64("ns")), ""
-    found["null"] = pa.nulls(N), ""
-    found["list"] = pa.array([[number] for number in _NUMBERS]), ""
-    found["struct"] = pa.array([{"a": number} for number in _NUMBERS]), ""
-    found["map"] = (
-        pa.array([[("a", number)] for number in _NUMBERS], pa.map_(pa.string(), pa.int64())),
-        "",
-    )
-    found["binary"] = pa.array([b"\x00\xff"] * N), ""
-    return found
-
-
-TYPES = _types()
-SLOPE = pa.array([number * 2.0 for number in _NUMBERS])
+SLOPE = pa.array([number * 2.0 for number in NUMBERS])
 
 
 def _gappy(column: pa.Array) -> pa.Array:
@@ -126,7 +77,7 @@ def _update(folder: Path, columns: dict[str, tuple[pa.Array, str]]) -> list[dict
     context.give(folder / "base.jsonl", name="twin", kind="twin", twin="t")
     table = pa.table(
         {
-            "id": [f"k{number:02}" for number in _NUMBERS],
+            "id": [f"k{number:02}" for number in NUMBERS],
             **{f"p{at}": column for at, (column, _) in enumerate(columns.values())},
         }
     )
@@ -174,12 +125,12 @@ def _train_case(folder: Path) -> tuple[Any, dict[str, Any]]:
     table = pa.table(
         {
             "x": random.normal(size=N),
-            "n": pa.array([number % 9 for number in _NUMBERS]),
-            "c": [["blue", "red"][number % 2] for number in _NUMBERS],
-            "code": [["5", "7", "A"][number % 3] for number in _NUMBERS],
-            "word": [["True", "False", "maybe"][number % 3] for number in _NUMBERS],
-            "flag": [number % 2 == 0 for number in _NUMBERS],
-            "at": pa.array(_TIMES, pa.timestamp("us")),
+            "n": pa.array([number % 9 for number in NUMBERS]),
+            "c": [["blue", "red"][number % 2] for number in NUMBERS],
+            "code": [["5", "7", "A"][number % 3] for number in NUMBERS],
+            "word": [["True", "False", "maybe"][number % 3] for number in NUMBERS],
+            "flag": [number % 2 == 0 for number in NUMBERS],
+            "at": pa.array(TIMES, pa.timestamp("us")),
             "y": random.normal(size=N),
         }
     )
@@ -372,7 +323,7 @@ def test_the_prediction_reads_such_a_column_as_the_training_did(tmp_path: Path) 
 
 
 def test_a_target_that_is_nearly_all_numbers_is_learned_as_a_number(tmp_path: Path) -> None:
-    table = pa.table({"x": _NUMBERS, "y": [str(number) for number in range(N - 1)] + ["many"]})
+    table = pa.table({"x": NUMBERS, "y": [str(number) for number in range(N - 1)] + ["many"]})
     context, report = train(tmp_path, table, target="y", algorithm="linear")
     assert (report["task"], report["training"]["dropped_rows"]) == ("regression", 1)
     assert (

@@ -146,64 +146,13 @@ class Api:
         self, fault: Fault, route: Route, rule: Rule, *, hang_seconds: float = 0.0
     ) -> Reply:
         """Return the client's view of a fault."""
-        what = route.resource.qualified
         if fault in (Fault.DROP_BEFORE_COMMIT, Fault.DROP_AFTER_COMMIT):
             return Reply(0, b"", lost=True)
         if fault in (Fault.TIMEOUT_BEFORE_COMMIT, Fault.TIMEOUT_AFTER_COMMIT):
             return Reply(
                 0, b"", lost=True, delay_seconds=hang_seconds or rule.seconds or HANG_SECONDS
             )
-        makers: dict[Fault, Callable[[], Refused]] = {
-            Fault.TOO_MANY_REQUESTS: lambda: Refused(
-                429,
-                "TooManyRequests",
-                rule.message or "The apiserver is overloaded, please try again later.",
-                headers={"Retry-After": str(int(rule.seconds))},
-                retryAfterSeconds=int(rule.seconds),
-            ),
-            Fault.INVALID: lambda: Refused(
-                422,
-                "Invalid",
-                rule.message
-                or (
-                    f'{route.resource.kind}.{route.resource.group} "{route.name}" is invalid: '
-                    "spec: Invalid value"
-                ),
-            ),
-            Fault.QUOTA: lambda: Refused(
-                403,
-                "Forbidden",
-                rule.message
-                or f'{what} "{route.name}" is forbidden: exceeded quota: mimir, requested: '
-                "count/jobs.batch=1, used: count/jobs.batch=10, "
-                "limited: count/jobs.batch=10",
-            ),
-            Fault.LIST_GONE: lambda: Refused(
-                410, "Expired", rule.message or "The provided continue parameter is too old."
-            ),
-            Fault.WATCH_REFUSED: lambda: Refused(
-                410, "Expired", rule.message or "too old resource version: 1 (2)"
-            ),
-        }
-        if fault in (Fault.FORBIDDEN, Fault.FORBIDDEN_AFTER_COMMIT):
-            user = 'User "system:serviceaccount:mimir-aip:mimir-dispatcher" cannot'
-            sentence = (
-                f'{what} is forbidden: {user} {route.verb} resource "{route.resource.plural}" in '
-                f'API group "{route.resource.group}"'
-            )
-            return Refused(
-                403,
-                "Forbidden",
-                rule.message or f'{sentence} in the namespace "{route.namespace}"',
-                kind=route.resource.plural,
-            ).reply()
-        if fault in makers:
-            return makers[fault]().reply()
-        return Refused(
-            500,
-            "InternalError",
-            rule.message or "Internal error occurred: etcdserver: request timed out",
-        ).reply()
+        return _refusal(fault, route, rule).reply()
 
     def _watch(self, request: Request, route: Route) -> Stream:
         query, cluster = request.query, self.cluster
@@ -230,3 +179,63 @@ class Api:
             what(stream)
         self.streams = [stream for stream in self.streams if stream.open]
         return len(chosen)
+
+
+def _refusal(fault: Fault, route: Route, rule: Rule) -> Refused:
+    """Return the refusal of a request that the server answers."""
+    if fault in (Fault.FORBIDDEN, Fault.FORBIDDEN_AFTER_COMMIT):
+        return _forbidden(route, rule)
+    what = route.resource.qualified
+    makers: dict[Fault, Callable[[], Refused]] = {
+        Fault.TOO_MANY_REQUESTS: lambda: Refused(
+            429,
+            "TooManyRequests",
+            rule.message or "The apiserver is overloaded, please try again later.",
+            headers={"Retry-After": str(int(rule.seconds))},
+            retryAfterSeconds=int(rule.seconds),
+        ),
+        Fault.INVALID: lambda: Refused(
+            422,
+            "Invalid",
+            rule.message
+            or (
+                f'{route.resource.kind}.{route.resource.group} "{route.name}" is invalid: '
+                "spec: Invalid value"
+            ),
+        ),
+        Fault.QUOTA: lambda: Refused(
+            403,
+            "Forbidden",
+            rule.message
+            or f'{what} "{route.name}" is forbidden: exceeded quota: mimir, requested: '
+            "count/jobs.batch=1, used: count/jobs.batch=10, "
+            "limited: count/jobs.batch=10",
+        ),
+        Fault.LIST_GONE: lambda: Refused(
+            410, "Expired", rule.message or "The provided continue parameter is too old."
+        ),
+        Fault.WATCH_REFUSED: lambda: Refused(
+            410, "Expired", rule.message or "too old resource version: 1 (2)"
+        ),
+    }
+    if fault in makers:
+        return makers[fault]()
+    return Refused(
+        500,
+        "InternalError",
+        rule.message or "Internal error occurred: etcdserver: request timed out",
+    )
+
+
+def _forbidden(route: Route, rule: Rule) -> Refused:
+    user = 'User "system:serviceaccount:mimir-aip:mimir-dispatcher" cannot'
+    sentence = (
+        f"{route.resource.qualified} is forbidden: {user} {route.verb} resource "
+        f'"{route.resource.plural}" in API group "{route.resource.group}"'
+    )
+    return Refused(
+        403,
+        "Forbidden",
+        rule.message or f'{sentence} in the namespace "{route.namespace}"',
+        kind=route.resource.plural,
+    )

@@ -2,7 +2,16 @@
 registries and controllers really use.
 """
 
-from tests.launchers.cases import creating, ending, gone, images, scheduling, starting, variants
+from tests.launchers.cases import (
+    creating,
+    ending,
+    evicting,
+    gone,
+    images,
+    scheduling,
+    starting,
+    variants,
+)
 from tests.launchers.cases.base import Case
 
 CASES: list[Case] = [
@@ -11,6 +20,7 @@ CASES: list[Case] = [
     *creating.CREATING,
     *starting.STARTING,
     *ending.ENDINGS,
+    *evicting.EVICTIONS,
     *gone.GONE,
     *variants.VARIANTS,
 ]

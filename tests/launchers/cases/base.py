@@ -38,3 +38,15 @@ def disrupted(reason: str, message: str, **changes: Any) -> dict[str, Any]:
     return kube.terminated(
         137, conditions=[("DisruptionTarget", "True", reason, message)], **changes
     )
+
+
+FAILED_JOB = kube.job(
+    ("Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit"), failed=1
+)
+
+
+def ended(name: str, category: R, pod: dict[str, Any], *words: str, **more: Any) -> Case:
+    """Return a case whose pod and Job have ended."""
+    return Case(
+        name, category, ENDED, words, [pod], more.pop("events", []), kube.job(failed=1), **more
+    )
