@@ -6,6 +6,9 @@ import sys
 
 
 def main() -> None:
+    from mimir.lib.garbage_collection import collect_less_often
+
+    collect_less_often()
     from mimir.env import BadEnvironment
 
     os.environ.setdefault(

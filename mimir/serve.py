@@ -12,6 +12,7 @@ import uvicorn
 
 from mimir import env
 from mimir.lib.connections import Socket, connection_class
+from mimir.lib.garbage_collection import collect_less_often
 
 PORTS: dict[env.Role, int] = {"orchestrator": 8080, "frontend": 3000}
 GRACEFUL_SECONDS = 5  # WebSockets get close code 1012 (reconnect); uploads may finish
@@ -30,6 +31,7 @@ OPTIONS: dict[str, Any] = {
 
 def main(role: env.Role) -> None:
     """Serve until SIGTERM."""
+    collect_less_often()
     os.environ["DJANGO_SETTINGS_MODULE"] = f"mimir.settings.{role}"
     try:
         values = env.load(role)

@@ -33,7 +33,7 @@ INSTALLED_APPS = [
     *(
         ["daphne"] if "runserver" in sys.argv else []
     ),  # before staticfiles: only `runserver` needs it for WebSockets, and it takes 40 MB
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # its pages are imported with the URLs
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -48,7 +48,7 @@ def test_a_form_that_is_refused_shows_the_errors_at_their_fields_and_keeps_what_
     summary = page.get_by_role("alert").filter(has_text="Not started: fix 1 field")
     expect(summary).to_be_focused()
     expect(page.locator("[id='e-timeout_seconds']")).to_have_text(
-        "soon is not valid. Enter whole seconds, for example 1800 for half an hour."
+        '"soon" is not valid. Enter whole seconds, for example 1800 for half an hour.'
     )
     expect(page.get_by_label("Time limit")).to_have_attribute("aria-invalid", "true")
     page.get_by_label("Time limit").fill("600")

@@ -245,7 +245,7 @@ def test_edit_a_value_with_a_note_read_its_history_and_take_it_away(
 
     page.goto(f"{pumps}revisions/{before + 1}/")
     expect(page.get_by_role("row").filter(has_text="P1")).to_contain_text("14.25")
-    page.get_by_role("link", name="Compare others").click()
+    page.get_by_role("link", name="Compare other revisions").click()
     page.get_by_label("From revision").fill("1")
     page.get_by_label("To revision").fill("3")
     page.get_by_role("button", name="Compare").click()

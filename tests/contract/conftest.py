@@ -286,3 +286,16 @@ def paused(api: Api) -> Iterator[str]:
         api("PATCH", "limits/", json={"scope": "project", "key": slug, "paused": False}).status_code
         == 200
     )
+
+
+@pytest.fixture(scope="package")
+def failed(api: Api, project: str) -> dict[str, Any]:
+    """A job whose command ended with 3, twice."""
+    api.post(
+        f"projects/{project}/pipelines/",
+        {
+            "name": "fails",
+            "definition": {"steps": [command("bad", ["sh", "-c", "echo why; exit 3"])]},
+        },
+    )
+    return api.ended(api.post(f"projects/{project}/jobs/", job_body("fails", max_attempts=2))["id"])

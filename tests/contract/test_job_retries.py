@@ -3,22 +3,7 @@
 import uuid
 from typing import Any
 
-import pytest
-
 from tests.contract.conftest import Api, command, job_body
-
-
-@pytest.fixture(scope="module")
-def failed(api: Api, project: str) -> dict[str, Any]:
-    """A job whose command ended with 3, twice."""
-    api.post(
-        f"projects/{project}/pipelines/",
-        {
-            "name": "fails",
-            "definition": {"steps": [command("bad", ["sh", "-c", "echo why; exit 3"])]},
-        },
-    )
-    return api.ended(api.post(f"projects/{project}/jobs/", job_body("fails", max_attempts=2))["id"])
 
 
 def test_a_failed_job_says_why_and_what_to_do(api: Api, failed: dict[str, Any]) -> None:

@@ -54,7 +54,7 @@ def test_an_empty_list_leads_to_the_training_form(pages: httpx.Client, canned: C
     canned.answers["projects/bikes/models/"] = {"results": [], "next": None}
     answer = pages.get(f"{P}/models/")
     assert "No model yet" in answer.text
-    assert f'href="{P}/jobs/new/?type=ml_training">Train one' in answer.text
+    assert f'href="{P}/jobs/new/?type=ml_training">Train a model' in answer.text
 
 
 def test_a_version_leads_to_what_one_does_with_it(pages: httpx.Client) -> None:
@@ -191,7 +191,7 @@ def test_a_dataset_names_where_it_comes_from_and_who_uses_it(pages: httpx.Client
     answer = pages.get(f"{P}/datasets/daily_demand/")
     assert f'href="{P}/models/demand-forecast/?version=7"' in answer.text
     assert f'href="{P}/jobs/new/?type=ml_training&amp;dataset=daily_demand"' in answer.text
-    for group in ("Made from", "Made by", "Used for"):
+    for group in ("Inputs", "Created by", "Used by"):
         assert f'aria-label="{group}"' in answer.text
 
 

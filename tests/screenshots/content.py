@@ -20,7 +20,7 @@ stations = ["Pier 69", "Pine St & 9th Ave", "Westlake Ave & 6th Ave", "Occidenta
 print("\\x1b[1mreading 1 024 000 trips\\x1b[0m", flush=True)
 for number in range(1, 4000):
     level = "\\x1b[33mWARN\\x1b[0m" if number % 37 == 0 else "\\x1b[32mINFO\\x1b[0m"
-    what = "trip without an end, left out" if number % 37 == 0 else f"{stations[number % 5]}: {random.randint(80, 900)} trips"
+    what = "trip without an end, skipped" if number % 37 == 0 else f"{stations[number % 5]}: {random.randint(80, 900)} trips"
     print(f"{level} batch {number:4d} {what}", file=sys.stderr if number % 37 == 0 else sys.stdout, flush=True)
     time.sleep(0.02 if number < 160 else 0.4)
 """.strip()  # noqa: E501

@@ -148,7 +148,7 @@ def number_errors(schema: Schema, texts: Texts, path: str = "") -> dict[str, str
     if isinstance(value, str) and _COMMA.fullmatch(value):
         return {path: f"Use a point: {value.replace(',', '.')}"}
     return (
-        {path: f"{value[:40]} is not valid. Enter {schema['x-rule']}."}
+        {path: f'"{value[:40]}" is not valid. Enter {schema["x-rule"]}.'}
         if isinstance(value, str) and "x-rule" in schema
         else {}
     )

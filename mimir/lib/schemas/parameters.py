@@ -31,7 +31,7 @@ VERSION: JsonSchema = {
     "maximum": 2**31 - 1,
     "format": "version",
     "description": "Empty: the newest version at submit time.",
-    "x-rule": "a whole number from 1, or empty for the newest",
+    "x-rule": "a whole number from 1, or leave it empty for the newest version",
 }
 
 

@@ -14,6 +14,8 @@ class Command(BaseCommand):
         " An existing user is not changed."
     )
 
+    requires_system_checks = []  # they import all URLs and pages, at each start of a laptop
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--username", default="admin")
         parser.add_argument("--migrate", action="store_true", help="apply the migrations first")

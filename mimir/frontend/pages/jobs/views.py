@@ -113,10 +113,10 @@ def _segments(
 
 def _chips(statuses: list[str], active_filters: Mapping[str, str]) -> list[dict[str, str]]:
     """Filters without a segment, each with the address of the list without it."""
-    labels = {"q": "with", "label": "label", "type": "only"}
+    labels = {"q": "Search", "label": "Label", "type": "Type"}
     return [
         {
-            "text": f"{labels[name]} {type_title(value) if name == 'type' else value}",
+            "text": f"{labels[name]}: {type_title(value) if name == 'type' else value}",
             "query": _query(
                 statuses, {other: text for other, text in active_filters.items() if other != name}
             ),

@@ -16,7 +16,7 @@ _COMMON: dict[str, Any] = {
     "name": {
         "type": "string",
         "title": "Name",
-        "description": "Shown in lists. Empty = a name made from the settings.",
+        "description": "Shown in lists. Automatic if empty.",
     },
     "resources": {
         "type": "object",
