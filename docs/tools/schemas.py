@@ -61,7 +61,7 @@ def description_of(schema: Schema) -> str:
         "minItems": "at least {} items",
         "maxItems": "at most {} items",
     }
-    bounds = [words.format(schema[key]) for key, words in limits.items() if key in schema]
+    bounds = [template.format(schema[key]) for key, template in limits.items() if key in schema]
     if bounds:
         parts.append(f"({', '.join(bounds)})")
     return text(" ".join(part for part in parts if part))

@@ -124,7 +124,7 @@ class HintWorker(SimpleWorker):
     queue_class = HintQueue
     job_class = HintMessage
 
-    asked_to_stop = False
+    stop_requested = False
 
     def __init__(self, *arguments: Any, operations: Operations, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -136,7 +136,7 @@ class HintWorker(SimpleWorker):
 
         Without this flag the loop also returns when Redis disconnects.
         """
-        self.asked_to_stop = True
+        self.stop_requested = True
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
     def subscribe(self) -> None:

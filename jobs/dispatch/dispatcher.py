@@ -134,11 +134,11 @@ def run(stop: threading.Event) -> None:
     sweep = threading.Thread(target=sweep_forever, args=(stop,), name="sweep", daemon=True)
     sweep.start()
     worker = None
-    while not stop.is_set() and not (worker and worker.asked_to_stop):
+    while not stop.is_set() and not (worker and worker.stop_requested):
         try:
             worker = queue.worker({Operation.WAKE: wake, Operation.LAUNCH: launch})
             worker.work(logging_level="WARNING")
-            if not worker.asked_to_stop:
+            if not worker.stop_requested:
                 stop.wait(1.0)
         except (RedisError, OSError) as error:
             log.warning(

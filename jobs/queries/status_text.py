@@ -78,11 +78,11 @@ def _estimate_text(seconds: float) -> str:
 
 
 def _cancelled_text(job: JobBody) -> str:
-    by_whom = job["message"].removesuffix(".") or "Cancelled"
+    cancelled = job["message"].removesuffix(".") or "Cancelled"
     if not job["started_at"] or not job["finished_at"]:
-        return f"{by_whom} before it started"
+        return f"{cancelled} before it started"
     lasted = _time(job["finished_at"]) - _time(job["started_at"])
-    return f"{by_whom} after {duration_text(max(lasted.total_seconds(), 0))}"
+    return f"{cancelled} after {duration_text(max(lasted.total_seconds(), 0))}"
 
 
 def _time(at: str) -> dt.datetime:

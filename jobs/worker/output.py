@@ -62,9 +62,9 @@ class Output:
     def _store(self, lines: bytes) -> None:
         if not lines or self._dropping:
             return
-        room = self._limit - self._spool.end
-        if len(lines) > room:
-            lines = lines[: lines.rfind(b"\n", 0, max(room, 0)) + 1]
+        remaining = self._limit - self._spool.end
+        if len(lines) > remaining:
+            lines = lines[: lines.rfind(b"\n", 0, max(remaining, 0)) + 1]
             self._dropping = True
             message = (
                 f"The log reached {self._limit} bytes, the limit of an attempt (LOG_BYTES_MAX)."

@@ -176,7 +176,7 @@ def text_facts(tables: Tables, table: Table, names: Sequence[str]) -> dict[str, 
     return found
 
 
-def missing_words_sql() -> str:
+def missing_texts_sql() -> str:
     """Return the words for a missing value as an SQL list."""
     return f"({', '.join(quoted(word) for word in MISSING_TEXTS)})"
 
@@ -200,7 +200,7 @@ def _counted(name: str) -> list[str]:
     number = f"regexp_full_match({text}, {quoted(NUMBER)})"
     counted = [
         f"count(*) FILTER (WHERE {there})",
-        f"count(*) FILTER (WHERE lower({text}) IN {missing_words_sql()})",
+        f"count(*) FILTER (WHERE lower({text}) IN {missing_texts_sql()})",
     ]
     counted += [f"count(*) FILTER (WHERE {number})", f"count(DISTINCT {text})"]
     for condition in (

@@ -41,7 +41,7 @@ class SchemaView(ApiView):
         body = document(kind)
         media_type = (
             _RENDERERS[kind].media_type
-            if _asked_media_type(request) not in _RENDERERS
+            if _accepted_media_type(request) not in _RENDERERS
             else f"application/{kind}"
         )
         response = HttpResponse(body, content_type=media_type)
@@ -50,7 +50,7 @@ class SchemaView(ApiView):
         return finish(request, response) or response
 
 
-def _asked_media_type(request: HttpRequest | Request) -> str:
+def _accepted_media_type(request: HttpRequest | Request) -> str:
     accept = request.headers.get("Accept", "").lower()
     return next((kind for kind in _RENDERERS if f"application/{kind}" in accept), "")
 

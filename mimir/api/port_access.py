@@ -82,9 +82,9 @@ class PortAccess:
             if refused is not None:
                 await send_json_error(send, refused)
                 return
-        seen = client or Client(peer, secure, header(scope, b"host"))
+        origin = client or Client(peer, secure, header(scope, b"host"))
         await self._application(
-            settled(scope, peer, seen.address, seen.secure, seen.host), receive, send
+            settled(scope, peer, origin.address, origin.secure, origin.host), receive, send
         )
 
     def _log_bad_proof(self, peer: str, problem: str) -> None:

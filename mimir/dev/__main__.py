@@ -67,17 +67,17 @@ def _run(command: str, places: Places, supervisor: Supervisor) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: supervisor.stopping.set())
     begun = time.monotonic()
-    made: Plan | None = None
+    planned: Plan | None = None
     code = 0
     try:
         frontend_port = port_of("PORT", 3000)
         api_port = port_of("API_PORT", 8080, other_than=frontend_port)
         secrets = secrets_of(places)
-        made = plan(places, secrets, frontend_port=frontend_port, api_port=api_port)
-        _start(supervisor, made, secrets)
+        planned = plan(places, secrets, frontend_port=frontend_port, api_port=api_port)
+        _start(supervisor, planned, secrets)
         if not supervisor.stopping.is_set():
             say(f"everything started in {time.monotonic() - begun:.1f} s")
-            _describe(places, made, secrets)
+            _describe(places, planned, secrets)
             code = _serve(command, places, supervisor)
     except PortTaken as error:
         say(str(error), failure=True)
@@ -86,28 +86,28 @@ def _run(command: str, places: Places, supervisor: Supervisor) -> int:
         say(str(error) or type(error).__name__, failure=True)
         code = 1
     finally:
-        _stop(supervisor, made)
+        _stop(supervisor, planned)
     return code
 
 
-def _start(supervisor: Supervisor, made: Plan, secrets: Secrets) -> None:
-    prepare(supervisor, made, secrets)
+def _start(supervisor: Supervisor, planned: Plan, secrets: Secrets) -> None:
+    prepare(supervisor, planned, secrets)
     if not supervisor.stopping.is_set():
-        supervisor.start(*made.processes)
+        supervisor.start(*planned.processes)
 
 
-def prepare(supervisor: Supervisor, made: Plan, secrets: Secrets) -> None:
+def prepare(supervisor: Supervisor, planned: Plan, secrets: Secrets) -> None:
     """Start the stores, compile the code, and create schema and administrator. Idempotent.
 
     Raises: StartFailed.
     """
-    for store in made.stores:
+    for store in planned.stores:
         supervisor.start(store)
     _compile()
     if supervisor.stopping.is_set():
         return
     _manage(
-        made,
+        planned,
         "bootstrap_admin",
         "--migrate",
         "--username",
@@ -126,13 +126,13 @@ def _compile() -> None:
         compileall.compile_dir(ROOT / name, quiet=2)
 
 
-def _manage(made: Plan, *arguments: str, timeout: float = MANAGE_SECONDS, **more: str) -> None:
+def _manage(planned: Plan, *arguments: str, timeout: float = MANAGE_SECONDS, **more: str) -> None:
     """Run a management command as the orchestrator. Raises: StartFailed."""
     argv = [PYTHON, "manage.py", *arguments]
     try:
         done = subprocess.run(
             argv,
-            env=made.orchestrator | more,
+            env=planned.orchestrator | more,
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -147,11 +147,11 @@ def _manage(made: Plan, *arguments: str, timeout: float = MANAGE_SECONDS, **more
         )
 
 
-def _describe(places: Places, made: Plan, secrets: Secrets) -> None:
+def _describe(places: Places, planned: Plan, secrets: Secrets) -> None:
     """Write addresses and credentials to `demo.json`, for programs."""
     described = {
-        "frontend_url": made.addresses.frontend_url,
-        "orchestrator_url": made.addresses.orchestrator_url,
+        "frontend_url": planned.addresses.frontend_url,
+        "orchestrator_url": planned.addresses.orchestrator_url,
         "username": USERNAME,
         "password": secrets.admin_password,
         "token": None,
@@ -216,16 +216,16 @@ def _say_where(places: Places, *, ends: bool = False) -> None:
         say("  Ctrl-C stops it; running jobs return to the queue and start again with it.\n")
 
 
-def _stop(supervisor: Supervisor, made: Plan | None) -> None:
+def _stop(supervisor: Supervisor, planned: Plan | None) -> None:
     """Stop launches, return running jobs to the queue, then stop the rest."""
     supervisor.stopping.set()
     served = supervisor.has("dispatcher")
     supervisor.stop("dispatcher")
-    if made is not None and served:
+    if planned is not None and served:
         say("stopping: running jobs return to the queue")
         try:
             _manage(
-                made,
+                planned,
                 "release_workers",
                 "--wait",
                 f"{RELEASE_SECONDS:.0f}",

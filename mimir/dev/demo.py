@@ -54,10 +54,10 @@ def _sign_in(client: httpx.Client, places: Places, described: dict[str, Any]) ->
     credentials = {"username": described["username"], "password": described["password"]}
     session = _json(_call(client, "POST", "/api/v1/session/", json=credentials))
     client.headers["Authorization"] = f"Bearer {session['token']}"
-    made = _json(_call(client, "POST", "/api/v1/tokens/", json={"name": "laptop"}))
+    created = _json(_call(client, "POST", "/api/v1/tokens/", json={"name": "laptop"}))
     _json(_call(client, "DELETE", "/api/v1/session/"))
-    client.headers["Authorization"] = f"Bearer {made['token']}"
-    _describe(places, described, token=made["token"])
+    client.headers["Authorization"] = f"Bearer {created['token']}"
+    _describe(places, described, token=created["token"])
 
 
 def _describe(places: Places, described: dict[str, Any], **more: str) -> None:
@@ -103,9 +103,9 @@ def _load(client: httpx.Client, say: Callable[[str], None]) -> None:
 
 
 def _make(client: httpx.Client, path: str, body: dict[str, Any]) -> None:
-    made = _call(client, "POST", path, json=body)
-    if made.status_code != 409:  # an earlier request without a response created it
-        _json(made)
+    response = _call(client, "POST", path, json=body)
+    if response.status_code != 409:  # an earlier request without a response created it
+        _json(response)
 
 
 def _run_jobs(client: httpx.Client, frontend_url: str, say: Callable[[str], None]) -> bool:
@@ -131,11 +131,11 @@ def _run_job(
     while job["finished_at"] is None and time.monotonic() < end:
         job = _json(_call(client, "GET", path, params={"wait": 1}))
         after = _tell_events(client, path, after, say)
-    say(f"  {job['status']}: {job['message'] or _told(job['result'])}")
+    say(f"  {job['status']}: {job['message'] or _result_line(job['result'])}")
     return job
 
 
-def _told(result: dict[str, Any] | None) -> str:
+def _result_line(result: dict[str, Any] | None) -> str:
     """Return the result of a job in one line."""
     facts = {
         key: value for key, value in (result or {}).items() if key not in ("steps", "baseline")

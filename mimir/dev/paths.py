@@ -56,10 +56,10 @@ class Places:
         "" without one.
         """
         try:
-            made = (self.var / "id").read_text()
+            created = (self.var / "id").read_text()
         except FileNotFoundError:
             return ""
-        return hashlib.sha256(f"{self.var}\n{made}".encode()).hexdigest()[:12]
+        return hashlib.sha256(f"{self.var}\n{created}".encode()).hexdigest()[:12]
 
     @property
     def database_home(self) -> Path:

@@ -67,7 +67,7 @@ def postgres_of(places: Places, *, password: str, port: int) -> Postgres:
     home = places.database_home
     _make_private(home, account)
     binaries = _copied_binaries() if account else _wheel() / INSTALL / "bin"
-    made = Postgres(
+    server = Postgres(
         data=home / "data",
         binaries=binaries,
         password=password,
@@ -75,12 +75,12 @@ def postgres_of(places: Places, *, password: str, port: int) -> Postgres:
         user_id=account.pw_uid if account else None,
         group_id=account.pw_gid if account else None,
     )
-    if not made.data.exists():
-        _init(made, home)
+    if not server.data.exists():
+        _init(server, home)
     # The supervisor has made sure that no process of this installation runs; the pid in the file
     # can belong to another one.
-    (made.data / "postmaster.pid").unlink(missing_ok=True)
-    return made
+    (server.data / "postmaster.pid").unlink(missing_ok=True)
+    return server
 
 
 def _make_private(home: Path, account: pwd.struct_passwd | None) -> None:
@@ -158,16 +158,16 @@ def _copy_binaries(target: Path) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _init(made: Postgres, home: Path) -> None:
+def _init(server: Postgres, home: Path) -> None:
     """Run `initdb` beside the data folder, then rename. A killed start leaves no partial folder."""
     part, secret = home / "data.new", home / "password"
     shutil.rmtree(part, ignore_errors=True)
-    secret.write_text(made.password)
+    secret.write_text(server.password)
     secret.chmod(0o600)
-    if made.user_id is not None and made.group_id is not None:
-        os.chown(secret, made.user_id, made.group_id)
+    if server.user_id is not None and server.group_id is not None:
+        os.chown(secret, server.user_id, server.group_id)
     argv = [
-        str(made.binaries / "initdb"),
+        str(server.binaries / "initdb"),
         "-D",
         str(part),
         "-U",
@@ -181,11 +181,11 @@ def _init(made: Postgres, home: Path) -> None:
         capture_output=True,
         text=True,
         cwd="/",
-        user=made.user_id,
-        group=made.group_id,
-        extra_groups=[] if made.user_id else None,
+        user=server.user_id,
+        group=server.group_id,
+        extra_groups=[] if server.user_id else None,
     )
     secret.unlink()
     if done.returncode != 0:
         raise PostgresFailed(f"initdb failed: {(done.stderr or done.stdout).strip()[-1000:]}")
-    part.rename(made.data)
+    part.rename(server.data)

@@ -27,7 +27,7 @@ def secrets_of(places: Places) -> Secrets:
     """Return the secrets; create them at the first start, and new ones after an update."""
     path = places.var / "secrets.json"
     known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-    made = Secrets(
+    current = Secrets(
         **{
             name: known.get(name) or secrets.token_urlsafe(size)
             for name, size in (
@@ -42,9 +42,9 @@ def secrets_of(places: Places) -> Secrets:
             )
         }
     )
-    if asdict(made) != known:
-        write_private(path, json.dumps(asdict(made)))
-    return made
+    if asdict(current) != known:
+        write_private(path, json.dumps(asdict(current)))
+    return current
 
 
 def write_private(path: os.PathLike[str], text: str) -> None:

@@ -40,9 +40,9 @@ def end_workers(places: Places) -> None:
 
 def _bearers(places: Places) -> Iterator[psutil.Process]:
     """Return the processes with the mark, except this one and its ancestors."""
-    family = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process, environment in _processes():
-        if environment.get(MARKER) == str(places.var) and process.pid not in family:
+        if environment.get(MARKER) == str(places.var) and process.pid not in own:
             yield process
 
 

@@ -178,10 +178,10 @@ def in_cluster() -> Api:
 def main() -> None:
     """Create what is missing and print the names, never the values."""
     try:
-        made = secrets_ensure(in_cluster())
+        created = secrets_ensure(in_cluster())
     except Failed as error:
         sys.exit(str(error))
-    sys.stdout.write(f"Secrets created: {', '.join(made) or 'none, all existed'}\n")
+    sys.stdout.write(f"Secrets created: {', '.join(created) or 'none, all existed'}\n")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from mimir.lib.sample import DATASET, HISTORY, MODEL, PIPELINE, PROJECT, TWIN
 from tests.browser.conftest import Visit
 from tests.browser.overlap import overlaps
 from tests.browser.watch import Watch
-from tests.screenshots.scene import Scene
+from tests.screenshots.showcase import Showcase
 from tests.support.browser import PHONE, WIDE
 from tests.support.stack import TERMINAL, Stack
 
@@ -102,17 +102,17 @@ EXPERIMENTAL = {"label-content-name-mismatch": {"enabled": True}}  # axe leaves 
 
 
 @pytest.fixture(scope="module")
-def scene(stack: Stack) -> Iterator[dict[str, str]]:
-    """Jobs in every state, by a word for each, and an upload that is not yet accepted."""
+def showcase(stack: Stack) -> Iterator[dict[str, str]]:
+    """Return jobs in every state, by a short name, and an upload that is not accepted yet."""
     stack.project("demo")
-    made = Scene(stack)
-    made.make()
+    created = Showcase(stack)
+    created.make()
     content = b"shop;day;amount\nA;01/02/2026;1.234,50\nB;03/04/2026;n/a\n"
     staged = stack.call(
         "POST", f"/api/v1/projects/{PROJECT}/uploads/", files={"file": ("sales.csv", content)}
     )
     assert staged.status_code == 201, staged.text
-    yield {**made.jobs, "upload": staged.json()["id"]}
+    yield {**created.jobs, "upload": staged.json()["id"]}
     rows = stack.call("GET", f"/api/v1/projects/{PROJECT}/jobs/").json()["results"]
     for row in rows:
         if row["status"] not in TERMINAL:
@@ -192,17 +192,17 @@ def test_every_page_is_looked_at() -> None:
     assert names == {word.split()[0] for word in PAGES} - {"not"}
 
 
-@pytest.mark.timeout(300)  # the first makes the scene
+@pytest.mark.timeout(300)  # the first creates the data
 @pytest.mark.parametrize("part", range(PARTS))
 def test_axe_finds_nothing_on_any_page(
-    member: Visit, scene: dict[str, str], watch: Watch, part: int
+    member: Visit, showcase: dict[str, str], watch: Watch, part: int
 ) -> None:
     watch.expects("status of 40[04]")
     page = member(viewport=WIDE)
     findings = {}
     for word, path in list(PAGES.items())[part::PARTS]:
         page.set_viewport_size(WIDE)
-        page.goto(path.format(**scene))
+        page.goto(path.format(**showcase))
         if word.startswith("job "):
             expect(
                 page.locator("[data-log-state]")
@@ -214,7 +214,7 @@ def test_axe_finds_nothing_on_any_page(
 
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
 def test_axe_finds_nothing_where_something_is_wrong(
-    visit: Visit, member: Visit, scene: dict[str, str], watch: Watch, size: Any
+    visit: Visit, member: Visit, showcase: dict[str, str], watch: Watch, size: Any
 ) -> None:
     watch.expects("status of 40[01]")
     stranger = visit(viewport=size)
@@ -237,7 +237,7 @@ def test_axe_finds_nothing_where_something_is_wrong(
     page.get_by_role("button", name="Check").click()
     expect(page.locator("#faults li").first).to_be_visible()
     findings["pipeline checked"] = _findings(page)
-    page.goto(f"/jobs/{scene['running']}/")
+    page.goto(f"/jobs/{showcase['running']}/")
     page.get_by_role("button", name="Cancel job").click()
     expect(page.get_by_role("dialog")).to_be_visible()
     findings["question"] = _findings(page)

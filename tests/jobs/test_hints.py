@@ -148,7 +148,7 @@ def test_a_forged_message_runs_nothing_and_the_next_hint_runs(
     assert ran == [("wake", "normal")]
     assert not mark.exists()
     assert _rejected(reason) == before + 1
-    assert not worker.asked_to_stop
+    assert not worker.stop_requested
     assert not redis.keys("rq:failed:*")
 
 

@@ -16,7 +16,7 @@ from mimir.dev.paths import ROOT
 from mimir.lib.sample import DATASET, FORECAST, HISTORY, MODEL, PIPELINE, PROJECT, RECENT
 from mimir.lib.sample import TWIN as SAMPLE_TWIN
 from tests.screenshots import acts
-from tests.screenshots.scene import STATIONS, Scene
+from tests.screenshots.showcase import STATIONS, Showcase
 from tests.support.browser import PHONE, WIDE, browser, context_of, sign_in
 from tests.support.stack import Stack, running
 from tests.support.waiting import wait_for
@@ -54,14 +54,14 @@ Act = Callable[[Page], None]
 Shot = tuple[str, Act | None]  # a path, and what to do there first
 
 
-def shots(scene: Scene) -> dict[str, Shot]:
+def shots(showcase: Showcase) -> dict[str, Shot]:
     """Return all pages of a signed-in user by file name."""
     return {
         **_project_shots(),
         **_data_shots(),
-        **_import_shots(scene),
-        **_run_shots(scene),
-        **_submit_shots(scene),
+        **_import_shots(showcase),
+        **_run_shots(showcase),
+        **_submit_shots(showcase),
         **_twin_shots(),
         **_system_shots(),
     }
@@ -104,29 +104,29 @@ def _data_shots() -> dict[str, Shot]:
     }
 
 
-def _import_shots(scene: Scene) -> dict[str, Shot]:
+def _import_shots(showcase: Showcase) -> dict[str, Shot]:
     project = f"/projects/{PROJECT}"
     return {
         **{
             f"import-{word}": (f"{project}/datasets/import/{upload}/?name={word}", None)
-            for word, upload in scene.uploads.items()
+            for word, upload in showcase.uploads.items()
         },
         "import-csv-file": (
-            f"{project}/datasets/import/{scene.uploads['csv']}/?name=counters",
+            f"{project}/datasets/import/{showcase.uploads['csv']}/?name=counters",
             acts.as_in_the_file,
         ),
         "import-excel-sheets": (
-            f"{project}/datasets/import/{scene.uploads['excel']}/?name=trips",
+            f"{project}/datasets/import/{showcase.uploads['excel']}/?name=trips",
             acts.two_sheets,
         ),
         "import-append": (
-            f"{project}/datasets/import/{scene.uploads['more']}/?name=counters",
+            f"{project}/datasets/import/{showcase.uploads['more']}/?name=counters",
             acts.added_rows,
         ),
     }
 
 
-def _run_shots(scene: Scene) -> dict[str, Shot]:
+def _run_shots(showcase: Showcase) -> dict[str, Shot]:
     project = f"/projects/{PROJECT}"
     return {
         "dataset-wide": (f"{project}/datasets/forty-columns/", None),
@@ -140,15 +140,15 @@ def _run_shots(scene: Scene) -> dict[str, Shot]:
         "jobs-failed": (f"{project}/jobs/?status=failed", None),
         "jobs-none": (f"{project}/jobs/?status=cancelled&q=nothing", None),
         "jobs-empty": ("/projects/sea-water/jobs/", None),
-        **{f"job-{word}": (f"/jobs/{job}/", None) for word, job in scene.jobs.items()},
-        "job-running-table": (f"/jobs/{scene.jobs['running']}/?steps=table", None),
-        "job-many-steps-graph": (f"/jobs/{scene.jobs['many-steps']}/?steps=graph", None),
-        "job-search": (f"/jobs/{scene.jobs['running']}/", acts.searched_log),
-        "job-cancel": (f"/jobs/{scene.jobs['running']}/", acts.asked_to_confirm),
+        **{f"job-{word}": (f"/jobs/{job}/", None) for word, job in showcase.jobs.items()},
+        "job-running-table": (f"/jobs/{showcase.jobs['running']}/?steps=table", None),
+        "job-many-steps-graph": (f"/jobs/{showcase.jobs['many-steps']}/?steps=graph", None),
+        "job-search": (f"/jobs/{showcase.jobs['running']}/", acts.searched_log),
+        "job-cancel": (f"/jobs/{showcase.jobs['running']}/", acts.asked_to_confirm),
     }
 
 
-def _submit_shots(scene: Scene) -> dict[str, Shot]:
+def _submit_shots(showcase: Showcase) -> dict[str, Shot]:
     project = f"/projects/{PROJECT}"
     patch = "%7B%22resources%22%3A%7B%22memory%22%3A%22512Mi%22%7D%7D"
     return {
@@ -170,7 +170,7 @@ def _submit_shots(scene: Scene) -> dict[str, Shot]:
             None,
         ),
         "submit-errors": (f"{project}/jobs/new/?pipeline={PIPELINE}", acts.wrong_request),
-        "submit-again": (f"{project}/jobs/new/?from={scene.jobs['memory']}&patch={patch}", None),
+        "submit-again": (f"{project}/jobs/new/?from={showcase.jobs['memory']}&patch={patch}", None),
     }
 
 
@@ -238,7 +238,9 @@ def take(page: Page, shot: Shot, file: Path, height_max: int = TALLEST) -> None:
     page.set_viewport_size(size)
 
 
-def take_all(stack: Stack, scene: Scene, context: BrowserContext, end: str, wanted: str) -> None:
+def take_all(
+    stack: Stack, showcase: Showcase, context: BrowserContext, end: str, wanted: str
+) -> None:
     """All pages of one visitor."""
     page = context.new_page()
     between = page.viewport_size in BETWEEN
@@ -246,7 +248,7 @@ def take_all(stack: Stack, scene: Scene, context: BrowserContext, end: str, want
         if wanted in word and not between:
             take(page, ("/signin/", act), OUT / f"{word}-{end}")
     sign_in(page, stack.described["username"], stack.described["password"])
-    for word, shot in shots(scene).items():
+    for word, shot in shots(showcase).items():
         if wanted in word and (not between or word in AT_BETWEEN):
             take(page, shot, OUT / f"{word}-{end}")
     if wanted in "menu" and page.viewport_size == PHONE:
@@ -257,9 +259,9 @@ def take_all(stack: Stack, scene: Scene, context: BrowserContext, end: str, want
         wait_for(stack.answers, "it answers again")
 
 
-def take_readme(stack: Stack, scene: Scene, opened: Browser) -> None:
+def take_readme(stack: Stack, showcase: Showcase, opened: Browser) -> None:
     """The pictures of README.md."""
-    every = shots(scene)
+    every = shots(showcase)
     for name, word, theme, size, height in README:
         context = context_of(
             opened,
@@ -276,12 +278,12 @@ def take_readme(stack: Stack, scene: Scene, opened: Browser) -> None:
 
 def main(stack: Stack, wanted: str) -> None:
     """Take them all."""
-    scene = Scene(stack)
-    scene.make(more=True)
+    showcase = Showcase(stack)
+    showcase.make(more=True)
     if wanted == "readme":
         with browser() as opened:
-            take_readme(stack, scene, opened)
-        scene.end()
+            take_readme(stack, showcase, opened)
+        showcase.end()
         return
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
@@ -295,9 +297,9 @@ def main(stack: Stack, wanted: str) -> None:
                     color_scheme=theme,
                     device_scale_factor=2 if size is PHONE else 1,
                 )
-                take_all(stack, scene, context, f"{theme}-{size['width']}.png", wanted)
+                take_all(stack, showcase, context, f"{theme}-{size['width']}.png", wanted)
                 context.close()
-    scene.end()
+    showcase.end()
     print(f"{len(list(OUT.iterdir()))} pictures in {OUT}")
 
 

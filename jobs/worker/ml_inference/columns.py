@@ -16,7 +16,7 @@ from jobs.worker.ml_training.columns import notice
 from jobs.worker.ml_training.estimators import MISSING_TEXT
 from jobs.worker.pipelines.tables import Table, Tables
 from jobs.worker.tabular import Feature, feature_sql
-from jobs.worker.textforms import NUMBERS_SHARE_MIN, missing_words_sql
+from jobs.worker.textforms import NUMBERS_SHARE_MIN, missing_texts_sql
 from jobs.worker.workload_context import WorkFailed, WorkloadContext
 from mimir.lib.schemas.signature import (
     ModelSignature,
@@ -126,7 +126,7 @@ def _conversion(kind: str, name: str, column_type: str) -> _Conversion:
     if kind == "category":
         return _Conversion(cell, _as_category(column, cell, column_type, found))
     if found == "category" or column_type == "JSON":
-        cell = f"CASE WHEN lower({cell}) NOT IN {missing_words_sql()} THEN {cell} END"
+        cell = f"CASE WHEN lower({cell}) NOT IN {missing_texts_sql()} THEN {cell} END"
         return _Conversion(cell, _from_text(kind, cell))
     if kind == "number" and found == "boolean":
         return _Conversion(cell, f"CAST(CAST({column} AS TINYINT) AS DOUBLE)")

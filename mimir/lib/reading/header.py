@@ -165,7 +165,7 @@ def _names_columns(
 ) -> bool:
     """Whether the cells are text above values: they can only be names."""
     stripped = [cell.strip() for cell in cells]
-    words = [
+    is_name = [
         bool(cell) and not is_value(cell) and cell.lower() not in MISSING_TEXTS for cell in stripped
     ]
     if any(map(is_value, stripped)) and not _has_years(stripped):
@@ -173,8 +173,8 @@ def _names_columns(
     typed = _typed(rows)
     return (
         len(typed) >= typed_min
-        and sum(words) > 1
-        and all(index < len(words) and words[index] for index in typed)
+        and sum(is_name) > 1
+        and all(index < len(is_name) and is_name[index] for index in typed)
     )
 
 

@@ -278,7 +278,7 @@ def _mark(*allowed: str) -> Callable[[object], str]:
     return check
 
 
-def _words(value: object) -> tuple[str, ...]:
+def _text_list(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         value = [word.strip() for word in value.split(",")]
     if not isinstance(value, list | tuple) or not all(
@@ -291,7 +291,7 @@ def _words(value: object) -> tuple[str, ...]:
 
 
 def _date_formats(value: object) -> tuple[str, ...]:
-    formats = _words(value)
+    formats = _text_list(value)
     for text in formats:
         if (
             text not in DATE_ORDERS
@@ -371,7 +371,7 @@ _CHECKS: Mapping[str, Callable[[object], object]] = {
     "decimal_mark": _mark(".", ","),
     "thousands_mark": _mark("", ",", ".", " ", "'"),
     "date_formats": _date_formats,
-    "missing_values": _words,
+    "missing_values": _text_list,
     "types": _types,
     "bad_cells": _choice(*BAD_CELLS),
     "sheet": _sheet,

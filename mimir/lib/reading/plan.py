@@ -51,12 +51,12 @@ def plan_columns(connection: Any, cells: Cells, options: ReadOptions) -> list[Pl
             f"types names the column {unknown[0]!r}, which is not in the file. It has "
             f"{', '.join(cells.names[:20])}."
         )
-    words = (
+    missing_texts = (
         MISSING_TEXTS
         if options.missing_values is None
         else tuple(word.lower().strip() for word in options.missing_values if word)
     )
-    builder = _Builder(connection, cells, options, words)
+    builder = _Builder(connection, cells, options, missing_texts)
     planned = builder.tagged() if cells.tagged else builder.plain()
     inferred = [plan.typed for plan in planned if plan.typed is not None]
     infer_types(connection, cells.relation, inferred, cells.row_count)
@@ -96,13 +96,13 @@ def _settled(plan: Planned) -> Planned:
 
 class _Builder:
     def __init__(
-        self, connection: Any, cells: Cells, options: ReadOptions, words: tuple[str, ...]
+        self, connection: Any, cells: Cells, options: ReadOptions, missing_texts: tuple[str, ...]
     ) -> None:
-        self._connection, self._cells, self._options, self._words = (
+        self._connection, self._cells, self._options, self._missing_texts = (
             connection,
             cells,
             options,
-            words,
+            missing_texts,
         )
         self._comma = cells.options.get("delimiter") == ","
 
@@ -145,7 +145,7 @@ class _Builder:
             list(allowed),
             source,
             text(STACKED),
-            self._words,
+            self._missing_texts,
             always_missing=always,
         )
 
@@ -208,8 +208,8 @@ class _Builder:
 
         `"1"` stays text.
         """
-        words = ", ".join(map(sql_text, ("", *self._words)))
-        string = f"left({source}, 1) = '\"' AND lower(trim(substr({source}, 2))) NOT IN ({words})"
+        missing = ", ".join(map(sql_text, ("", *self._missing_texts)))
+        string = f"left({source}, 1) = '\"' AND lower(trim(substr({source}, 2))) NOT IN ({missing})"
         return f"CASE WHEN {string} THEN {source} || '\"' ELSE {_untagged(source)} END"
 
     def _rules_of(self, present: list[str]) -> list[rules.Rule] | None:

@@ -68,12 +68,12 @@ def names_a_time(name: str) -> bool:
 
     For example `created_at`, `eventTime`, `ts_ms`.
     """
-    words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
+    parts = [part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
     last = (
-        words[-1:]
-        if words[-1:] and words[-1] in _TIME_SUFFIXES
-        else words[-2:-1]
-        if words and words[-1] in _UNIT_SUFFIXES
+        parts[-1:]
+        if parts[-1:] and parts[-1] in _TIME_SUFFIXES
+        else parts[-2:-1]
+        if parts and parts[-1] in _UNIT_SUFFIXES
         else []
     )
     return bool(last) and last[0] in _TIME_SUFFIXES

@@ -44,7 +44,7 @@ class Step:
     @property
     def makes(self) -> tuple[str, ...]:
         """Names of the tables that other steps can read."""
-        return self.type.made_tables(self.id, self.options)
+        return self.type.output_tables(self.id, self.options)
 
 
 def check_definition(definition: object) -> list[FieldError]:
@@ -214,7 +214,7 @@ def _makers(steps: list[PipelineStep]) -> dict[str, tuple[str, str]]:
     return {
         table.casefold(): (table, step["id"])
         for step in steps
-        for table in STEP_TYPES[step["uses"]].made_tables(step["id"], step["with"])
+        for table in STEP_TYPES[step["uses"]].output_tables(step["id"], step["with"])
     }
 
 

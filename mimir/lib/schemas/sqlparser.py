@@ -123,43 +123,43 @@ def _connection() -> Any:
 
 def _complaint(parsed: dict[str, Any], text: str) -> BadQuery:
     """Return the parser's error as a readable message with its position."""
-    words = str(parsed.get("error_message", ""))
-    detail = _first_line(words)
+    message = str(parsed.get("error_message", ""))
+    detail = _first_line(message)
     if parsed.get("error_type") == "out of memory":
         return BadQuery(_MEMORY)
-    if "Only SELECT" in words:
+    if "Only SELECT" in message:
         hint = f". {_PIVOT_HINT}" if re.search(r"\b(un)?pivot\b", text, re.IGNORECASE) else ""
         return BadQuery(
             f"must be exactly one SELECT: {_first_keyword(text)} is another kind of "
             f"statement{hint}",
             detail,
         )
-    if "expression depth" in words:
+    if "expression depth" in message:
         return BadQuery(TOO_DEEP, detail)
     position = parsed.get("position")
     known = isinstance(position, str | int) and str(position).isdigit()
     place = f" at {_place(text, int(str(position)))}" if known else ""
-    near = re.search(r'at or near "(.*)"', words, re.DOTALL)
-    if "at end of input" in words or (near and not near[1].strip()):
+    near = re.search(r'at or near "(.*)"', message, re.DOTALL)
+    if "at end of input" in message or (near and not near[1].strip()):
         return BadQuery("is incomplete: something is missing at its end", detail)
-    if "syntax error" in words and near:
+    if "syntax error" in message and near:
         return BadQuery(f'has a syntax error near "{near[1][:60]}"{place}', detail)
-    if "unterminated" in words:
+    if "unterminated" in message:
         what = (
             "comment"
-            if "comment" in words
+            if "comment" in message
             else 'name in double quotes (")'
-            if "identifier" in words
+            if "identifier" in message
             else "text in quotes (')"
         )
         return BadQuery(f"has a {what} that is not closed{place}", detail)
-    if words.startswith("window "):
+    if message.startswith("window "):
         return BadQuery("refers to a window that is not defined", detail)
     return BadQuery(f"is not valid SQL{place}", detail)
 
 
-def _first_line(words: str) -> str:
-    lines = words.strip().splitlines()
+def _first_line(message: str) -> str:
+    lines = message.strip().splitlines()
     return lines[0][:300] if lines else ""
 
 

@@ -89,8 +89,8 @@ class StepType:
         """The field that names a dataset to `read` or to `write`; None for a type without one."""
         return next(iter(self.names("dataset", **{"x-access": access})), None)
 
-    def made_tables(self, step_id: str, options: Options) -> tuple[str, ...]:
-        """Names of the tables that a step with these options makes."""
+    def output_tables(self, step_id: str, options: Options) -> tuple[str, ...]:
+        """Return the names of the tables that a step with these options creates."""
         if self.makes is Makes.STEP_TABLE:
             return (step_id,)
         return tuple(table for name in self.names("new-tables") for table in options.get(name, ()))

@@ -36,8 +36,8 @@ _AFTER = {
 
 
 @dataclass(slots=True)
-class Seen:
-    """One request as the server saw it."""
+class ReceivedRequest:
+    """One request that the server received, with its response status and fault."""
 
     at: float
     method: str
@@ -54,7 +54,7 @@ class Seen:
 class Api:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self.seen: deque[Seen] = deque(maxlen=KEPT_REQUESTS)
+        self.requests: deque[ReceivedRequest] = deque(maxlen=KEPT_REQUESTS)
         self.streams: list[Stream] = []
         cluster.store.listeners.append(self._tell)
 
@@ -77,7 +77,7 @@ class Api:
         except Refused as refused:
             return refused.reply()
         name = route.name or writes.name_in(request)
-        seen = Seen(
+        received = ReceivedRequest(
             clock.now,
             request.method,
             request.path,
@@ -86,12 +86,12 @@ class Api:
             route.namespace,
             name,
         )
-        seen.pages_on = "continue" in request.query
-        self.seen.append(seen)
+        received.pages_on = "continue" in request.query
+        self.requests.append(received)
         rule = self.cluster.faults.on_request(route.verb, route.rbac_resource, name)
         answer = self._answer(request, route, rule, name)
-        seen.fault = rule.fault if rule else ""
-        seen.status = answer.status if isinstance(answer, Reply) else 200
+        received.fault = rule.fault if rule else ""
+        received.status = answer.status if isinstance(answer, Reply) else 200
         answer.delay_seconds += self.cluster.settings.latency_seconds
         clock.run_due()
         return answer

@@ -67,9 +67,9 @@ class Control:
             ("POST", "latency"): self._latency,
             ("GET", "ledger"): self._ledger,
             ("GET", "requests"): lambda body, rest, query: {
-                "requests": [asdict(each) for each in self.api.seen]
+                "requests": [asdict(each) for each in self.api.requests]
             },
-            ("DELETE", "requests"): lambda body, rest, query: self.api.seen.clear(),
+            ("DELETE", "requests"): lambda body, rest, query: self.api.requests.clear(),
             ("POST", "acts"): self._act,
             ("GET", "logs"): lambda body, rest, query: None,
             ("POST", "logs"): lambda body, rest, query: None,

@@ -1,7 +1,4 @@
-"""An installation with something to see.
-
-The demo, jobs in every state, data sets, a log that moves.
-"""
+"""Sample data of an installation: the demo, jobs in every state, datasets, and a growing log."""
 
 import json
 import os
@@ -45,19 +42,19 @@ def _command(step: str, program: str, *needs: str) -> dict[str, Any]:
     }
 
 
-class Scene:
-    """The jobs to look at, by a word for each."""
+class Showcase:
+    """Jobs and staged uploads that pages show, by a short name."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.jobs: dict[str, str] = {}
         self.uploads: dict[str, str] = {}  # staged
-        self._held = 0  # the worker that is kept from claiming
+        self._held = 0  # process id of the worker that is suspended before its claim
 
     def make(self, *, more: bool = False) -> None:
-        """All of it; what is to run still runs.
+        """Create the data. Jobs that must be shown as running still run afterwards.
 
-        `more`: also what is rare, for which the installation has to retry and launch slowly.
+        `more`: also create rare states, for which the installation must retry and launch slowly.
         """
         assert run_demo(Places(self.stack.var), submit=True, say=lambda line: None)
         rows = self.stack.call("GET", f"/api/v1/projects/{PROJECT}/jobs/").json()["results"]
