@@ -123,7 +123,7 @@ def in_ecma_patterns(schema: Any) -> Any:
     return converted
 
 
-def _type(value: Any) -> str:
+def _type(value: object) -> str:
     """Return the JSON name of a value's type."""
     names: dict[type, str] = {
         str: "string",

@@ -60,7 +60,7 @@ class CapacityRequest(_Any):
     )
     gpu = WholeNumberField(0, CAPACITIES["capacity_gpus"], required=False)
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: object) -> Any:
         """Reject unknown keys: a misspelt amount must not be read as "no limit"."""
         others = (
             sorted(str(name) for name in data if name not in self.fields)

@@ -1,9 +1,8 @@
 """Resource quantities in Kubernetes notation, and requests and limits per job type. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from mimir.lib.errors import Invalid
 
@@ -78,7 +77,7 @@ def format_memory(size_bytes: int) -> str:
     return str(size_bytes)
 
 
-def resolve(requested: Mapping[str, Any] | None, profile: Profile) -> Profile:
+def resolve(requested: Mapping[str, object] | None, profile: Profile) -> Profile:
     """Return requests and limits of a job whose limits are given in `requested`.
 
     `requested` has the optional keys "cpu", "memory" and "gpu".
@@ -122,9 +121,9 @@ def _held(limit: int, usual_request: int, usual_limit: int) -> int:
 
 
 def _amount(
-    requested: Mapping[str, Any],
+    requested: Mapping[str, object],
     key: str,
-    parse: Any,
+    parse: Callable[[str], int],
     default: int,
     bounds: tuple[int, int],
     faults: dict[str, str],
@@ -172,7 +171,7 @@ def from_dict(value: Mapping[str, Mapping[str, int]]) -> Profile:
 
 
 def profiles_with(
-    overrides: Mapping[str, Any],
+    overrides: Mapping[str, Mapping[str, Mapping[str, object]]],
     *,
     builtin: Mapping[str, Profile],
     machine: Amounts | None = None,

@@ -10,26 +10,25 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from typing import Any
 
 _V2 = "v2:"
 
 
-def request_digest(request: Mapping[str, Any]) -> str:
+def request_digest(request: Mapping[str, object]) -> str:
     """Return the digest to store with a new job."""
     fields = {name: value for name, value in request.items() if not _is_empty(value)}
     digest = hashlib.sha256(_json(fields)).digest()
     return _V2 + base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def is_same_request(stored_digest: str, request: Mapping[str, Any]) -> bool:
+def is_same_request(stored_digest: str, request: Mapping[str, object]) -> bool:
     """Return whether a job's stored digest, of either version, is the digest of `request`."""
     version_2 = stored_digest.startswith(_V2)
     expected = request_digest(request) if version_2 else _digest_v1(request)
     return hmac.compare_digest(stored_digest, expected)
 
 
-def _digest_v1(request: Mapping[str, Any]) -> str:
+def _digest_v1(request: Mapping[str, object]) -> str:
     fields = {
         name: value for name, value in request.items() if value or name not in ("cluster", "region")
     }
@@ -40,5 +39,5 @@ def _is_empty(value: object) -> bool:
     return value is None or value == "" or value == {}
 
 
-def _json(fields: Mapping[str, Any]) -> bytes:
+def _json(fields: Mapping[str, object]) -> bytes:
     return json.dumps(fields, sort_keys=True, default=str).encode()

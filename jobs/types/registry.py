@@ -42,7 +42,7 @@ def builtin_profiles() -> dict[str, Profile]:
 
 
 def derived_title(
-    job_type: str, parameters: Mapping[str, Any], *, of_producer: bool = False
+    job_type: str, parameters: Mapping[str, object], *, of_producer: bool = False
 ) -> str:
     """Return the title of a job without a name, derived from its text parameters.
 

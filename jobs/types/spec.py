@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from jobs.contract import Priority
 from jobs.core.resources import Profile
@@ -13,7 +13,7 @@ Kind = Literal["dataset", "model", "pipeline", "twin"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
-def _no_faults(_parameters: Mapping[str, Any]) -> list[FieldError]:
+def _no_faults(_parameters: Mapping[str, object]) -> list[FieldError]:
     return []
 
 
@@ -38,7 +38,7 @@ class JobTypeSpec:
     subject: Kind | None  # parameter with the name of the job's subject, for that object's page
     output: str | None  # parameter with the name of the object that gets a new version
     parameters: JsonSchema
-    check: Callable[[Mapping[str, Any]], list[FieldError]] = _no_faults
+    check: Callable[[Mapping[str, object]], list[FieldError]] = _no_faults
     profile: Profile  # resources without a request and without RESOURCE_PROFILES
     default_priority: Priority
     reads: tuple[Kind, ...]

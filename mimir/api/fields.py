@@ -32,7 +32,7 @@ class WholeNumberField(serializers.IntegerField):
 class ObjectField(serializers.JSONField):
     """A JSON object whose fields are checked elsewhere."""
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: object) -> Any:
         """Raises: ValidationError."""
         if not isinstance(data, dict):
             raise serializers.ValidationError("must be a JSON object.", code="invalid")

@@ -124,7 +124,7 @@ def _field(model: type[Model], key: str) -> "Field[Any, Any]":
 
 
 def _value(row: Model, key: str) -> Any:
-    value: Any = row
+    value: object = row
     for part in key.lstrip("-").split("__"):
         value = getattr(value, part)
     return value.isoformat() if hasattr(value, "isoformat") else value

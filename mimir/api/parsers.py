@@ -114,7 +114,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def check_json(value: Any) -> None:
+def check_json(value: object) -> None:
     """Raise Invalid with the path of the first value that cannot be stored."""
     _check(value, [])
     levels = [_inside(value)]
@@ -144,13 +144,13 @@ def check_json(value: Any) -> None:
                 )
 
 
-def _inside(value: Any) -> Iterator[tuple[Any, Any]]:
+def _inside(value: object) -> Iterator[tuple[Any, Any]]:
     if isinstance(value, dict):
         return iter(value.items())
     return iter(enumerate(value)) if isinstance(value, list) else iter(())
 
 
-def _check(value: Any, keys: list[Any]) -> None:
+def _check(value: object, keys: list[Any]) -> None:
     if fault := _fault(value):
         where = _path(keys)
         raise Invalid(f"{where or 'The body'}: {fault}.", detail={where: fault})
@@ -170,7 +170,7 @@ def _path(keys: list[Any]) -> str:
     return shortened(path, 200)
 
 
-def _fault(value: Any) -> str:
+def _fault(value: object) -> str:
     if isinstance(value, str):
         if "\x00" in value:
             return "contains a NUL character, which cannot be stored. Remove it"

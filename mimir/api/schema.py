@@ -154,7 +154,7 @@ def allow_null_once(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     return result
 
 
-def _properties(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _properties(schema: Mapping[str, object]) -> list[dict[str, Any]]:
     properties = schema.get("properties")
     return (
         [part for part in properties.values() if isinstance(part, dict)]

@@ -118,7 +118,7 @@ def validated(
     return cast("Body", dict(bound.validated_data))
 
 
-def _strict_faults(value: Any, field: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def _strict_faults(value: object, field: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Yield path and message of faults that DRF accepts.
 
     Unknown fields, repeated form fields, and JSON values of another type.
@@ -164,7 +164,7 @@ _TEXT = (
 )
 
 
-def _type_fault(value: Any, field: Any) -> str:
+def _type_fault(value: object, field: Any) -> str:
     """Return the type that a JSON value must have; an empty text if it has it.
 
     Numbers are not accepted as text, nor text as a number or boolean.

@@ -83,5 +83,5 @@ def _is_verified(url: str) -> bool:
     return host.startswith("/") or options.get("sslmode", "") in _VERIFYING_SSLMODES
 
 
-def _is_below(given: Any, required: Any) -> bool:
+def _is_below(given: object, required: Any) -> bool:
     return isinstance(given, int) and isinstance(required, int) and 0 < given < required

@@ -22,7 +22,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from mimir.lib.errors import NOT_FOUND
-from mimir.lib.json_types import JsonObject
+from mimir.lib.json_types import Json, JsonObject
 from mimir.lib.request_signature import HEADER_NAME, Client, sign
 
 PREFIX = "/api/v1/"
@@ -48,7 +48,7 @@ class ApiError(Exception):
         status: int,
         code: str,
         message: str,
-        detail: Mapping[str, Any] | None = None,
+        detail: Mapping[str, Json] | None = None,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(f"{status} {code}: {message}")

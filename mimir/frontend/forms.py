@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from mimir.frontend.api_client import ApiError
 
@@ -16,7 +15,7 @@ class Form:
     general: list[str] = field(default_factory=list)
 
     @classmethod
-    def posted(cls, data: Mapping[str, Any], *names: str) -> "Form":
+    def posted(cls, data: Mapping[str, object], *names: str) -> "Form":
         """Read the named fields of a POST, without surrounding spaces."""
         return cls({name: str(data.get(name, "")).strip() for name in names})
 

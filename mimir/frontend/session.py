@@ -190,6 +190,6 @@ def safe_next(request: HttpRequest, default: str = HOME_PATH) -> str:
     )
 
 
-def page_context(request: HttpRequest) -> Mapping[str, Any]:
+def page_context(request: HttpRequest) -> Mapping[str, object]:
     """Context processor: `user` (None if signed out) and `now`."""
     return {"user": current(request), "now": utc_now()}

@@ -22,7 +22,7 @@ def shortened(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[:limit] + "…"
 
 
-def _bounded(value: Any, depth: int) -> Any:
+def _bounded(value: object, depth: int) -> Any:
     """Return a copy of an error's detail without long texts, keys, lists and deep nesting."""
     if isinstance(value, str):
         return shortened(value, DETAIL_TEXT_CHARS_MAX)

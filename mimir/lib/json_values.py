@@ -29,7 +29,7 @@ def is_storable(text: str) -> bool:
         return False
 
 
-def storable(value: Any) -> Any:
+def storable(value: object) -> Any:
     """Return a JSON value that PostgreSQL can store.
 
     NUL characters and halves of surrogate pairs become U+FFFD; NaN and infinities become null.

@@ -23,7 +23,7 @@ def redact_text(text: str) -> str:
     return _URL_PASSWORD.sub(rf"\1{HIDDEN}\2", text) if "://" in text else text
 
 
-def redact(value: Any) -> Any:
+def redact(value: object) -> Any:
     """Return the value without secrets, also in nested dicts and lists. Keys stay."""
     if isinstance(value, MutableMapping):
         return {

@@ -90,7 +90,7 @@ def _choice(name: str, choices: Any) -> serializers.ChoiceField:
 class HeaderRowField(serializers.Field[Any, Any, Any, Any]):
     """A row number as in responses, or text as from a form."""
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: object) -> Any:
         """Return the value. Raises: ValidationError."""
         if (
             isinstance(data, bool)
@@ -103,7 +103,7 @@ class HeaderRowField(serializers.Field[Any, Any, Any, Any]):
             )
         return data
 
-    def to_representation(self, value: Any) -> Any:
+    def to_representation(self, value: object) -> Any:
         """Return the stored value."""
         return value
 
@@ -337,7 +337,7 @@ class ListShape(_Any):
 class LimitField(serializers.Field[Any, Any, Any, Any]):
     """Minimum or maximum of a column: a number, or a date or time as text."""
 
-    def to_representation(self, value: Any) -> Any:
+    def to_representation(self, value: object) -> Any:
         """Return the value unchanged."""
         return value
 

@@ -235,7 +235,7 @@ def _shown(column: Column) -> str:
     return f"left(CAST({text} AS VARCHAR), {CELL_CHARACTERS + 1})"
 
 
-def _value(value: Any) -> Any:
+def _value(value: object) -> Any:
     if isinstance(value, float) and value - value != 0:  # JSON has no NaN and no infinity
         return str(value)
     if isinstance(value, str):

@@ -8,7 +8,6 @@ import json
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from mimir.lib.schemas.field_errors import FieldError
 from mimir.lib.schemas.pipeline_types import StepGraph
@@ -56,7 +55,7 @@ class Checked:
 
 
 def check(
-    definition: Any,
+    definition: object,
     *,
     reads: Mapping[str, ReadReference] | None = None,
     writes: Mapping[str, int] | None = None,

@@ -1,10 +1,11 @@
 """Check of a pipeline definition in the parsing child, which parses and binds its SQL."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mimir.lib.schemas.field_errors import FieldError
 from mimir.lib.schemas.pipeline import check_definition, graph
+from mimir.lib.schemas.pipeline_types import PipelineDefinition
 from mimir.lib.schemas.sqlparser import BadQuery, parse_query
 from mimir.lib.schemas.steps import queries
 from projects.parsing.binding import bind
@@ -26,14 +27,13 @@ def checked(scratch: Path, request: DefinitionRequest) -> DefinitionResult:
             "steps": [],
             "graph": {"nodes": [], "edges": []},
         }
-    bound = bind(
-        definition, request["reads"], request["writes"], lambda path: note_place(scratch, path)
-    )
+    sound = cast("PipelineDefinition", definition)
+    bound = bind(sound, request["reads"], request["writes"], lambda path: note_place(scratch, path))
     return {
         "faults": [],
         "data_faults": [_fault(fault) for fault in bound.faults],
         "steps": bound.steps,
-        "graph": graph(definition),
+        "graph": graph(sound),
     }
 
 

@@ -81,7 +81,7 @@ class DefinitionRequest(TypedDict):
     """Check a pipeline definition, any JSON value; see `binding.bind`."""
 
     operation: Literal["definition"]
-    definition: Any
+    definition: object
     reads: Mapping[str, ReadReference]
     writes: Mapping[str, int]
 

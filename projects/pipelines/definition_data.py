@@ -1,7 +1,6 @@
 """Data that a pipeline definition refers to: columns it reads, datasets it writes."""
 
 from difflib import get_close_matches
-from typing import Any
 
 from mimir.lib.schemas.references import DatasetReference, step_reference
 from projects.datasets.read import dataset_version_find
@@ -12,7 +11,7 @@ NAMES_MAX = 5000  # dataset names that are searched for a similar one
 
 
 def definition_data(
-    *, project: Project, definition: Any
+    *, project: Project, definition: object
 ) -> tuple[dict[str, ReadReference], dict[str, int]]:
     """Return (reads, writes) as `projects.parsing.binding.bind` expects them.
 
@@ -46,7 +45,7 @@ def definition_data(
     return reads, {name: 0 for name in written} | dict(names)  # noqa: C420 - two sources
 
 
-def _references(definition: Any) -> list[DatasetReference]:
+def _references(definition: object) -> list[DatasetReference]:
     steps = definition.get("steps") if isinstance(definition, dict) else None
     found = map(step_reference, (steps if isinstance(steps, list) else [])[:200])
     return [reference for reference in found if reference is not None]

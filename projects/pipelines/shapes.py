@@ -142,7 +142,7 @@ class PipelineVersionBody(TypedDict):
     """A version of a pipeline."""
 
     number: int
-    definition: Any
+    definition: object
     created_at: dt.datetime
     created_by: str | None
 

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import transaction
@@ -53,7 +53,7 @@ class PipelineSaved:
     check: PipelineCheck
 
 
-def pipeline_check(*, project: Project, definition: Any, user: "User | None") -> PipelineCheck:
+def pipeline_check(*, project: Project, definition: object, user: "User | None") -> PipelineCheck:
     """Check a definition, and its references to the project's data, in a parsing child.
 
     Raises: TooLarge, Busy.
@@ -85,7 +85,7 @@ def pipeline_save(
     *,
     project: Project,
     name: str,
-    definition: Any,
+    definition: object,
     user: "User | None",
     etags: Preconditions | None = None,
 ) -> PipelineSaved:
@@ -127,7 +127,7 @@ def pipeline_save(
         return PipelineSaved(version, created=True, check=check)
 
 
-def _text(definition: Any) -> str:
+def _text(definition: object) -> str:
     """Return a canonical text of a definition, to compare two of them.
 
     The order of keys does not matter; 1, 1.0 and true differ.
@@ -139,7 +139,7 @@ def _under_definition(path: str) -> str:
     return f"definition.{path}" if path else "definition"
 
 
-def _check_size(definition: Any) -> None:
+def _check_size(definition: object) -> None:
     limit: int = settings.ENV.definition_bytes_max
     if len(json.dumps(definition)) > limit:
         raise TooLarge(

@@ -4,10 +4,10 @@ The serializer of the same name in `shapes.py` documents each; a test compares t
 """
 
 import datetime as dt
-from typing import Any, TypedDict
+from typing import TypedDict
 from uuid import UUID
 
-from mimir.lib.json_types import JsonObject
+from mimir.lib.json_types import Json, JsonObject
 from projects.datasets.shapes import VersionRefBody
 
 
@@ -57,7 +57,7 @@ class SourceBody(TypedDict):
 class EditBody(SourceBody):
     """A manual value with its source."""
 
-    value: Any
+    value: Json
 
 
 class ValueBody(TypedDict):
@@ -68,8 +68,8 @@ class ValueBody(TypedDict):
     type: str
     unit: str
     to: str
-    value: Any
-    reported: Any
+    value: Json
+    reported: Json
     source: SourceBody | None
     overlay: EditBody | None
 
@@ -91,7 +91,7 @@ class ChangeBody(SourceBody):
     property: str
     layer: str
     present: bool
-    value: Any
+    value: Json
 
 
 class RevisionBody(TypedDict):
@@ -125,8 +125,8 @@ class FieldChangeBody(TypedDict):
 
     layer: str
     property: str
-    old: Any
-    new: Any
+    old: Json
+    new: Json
 
 
 class EntityDiffBody(TypedDict):

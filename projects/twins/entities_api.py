@@ -6,7 +6,6 @@ backslash.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -63,7 +62,7 @@ class EntitiesView(ApiView):
         )
 
 
-def _named(query: Mapping[str, Any], type: str | None, key: str | None) -> tuple[str, str]:
+def _named(query: Mapping[str, object], type: str | None, key: str | None) -> tuple[str, str]:
     """Return type and key, from the path or else from the query. Raises: Invalid."""
     if type is not None and key is not None:
         return type, key
@@ -78,7 +77,7 @@ def _named(query: Mapping[str, Any], type: str | None, key: str | None) -> tuple
     return str(found["type"]), str(found["key"])
 
 
-def _entity(query: Mapping[str, Any], twin: Twin, type: str | None, key: str | None) -> Entity:
+def _entity(query: Mapping[str, object], twin: Twin, type: str | None, key: str | None) -> Entity:
     kind, name = _named(query, type, key)
     return entity_get(twin=twin, type=kind, key=name)
 

@@ -99,16 +99,16 @@ class Draft:
         self._status(entity, status)
         return True
 
-    def report(self, entity: Entity, name: str, value: Any) -> bool:
+    def report(self, entity: Entity, name: str, value: object) -> bool:
         """Set a reported value, or remove it with None; return whether that is a change."""
         return self._set(entity, entity.reported, ChangeLayer.REPORTED, name, value)
 
-    def overlay(self, entity: Entity, name: str, value: Any) -> bool:
+    def overlay(self, entity: Entity, name: str, value: object) -> bool:
         """Set a manual value, or remove it with None; return whether that is a change."""
         return self._set(entity, entity.overlay, ChangeLayer.OVERLAY, name, value)
 
     def _set(
-        self, entity: Entity, values: dict[str, Any], layer: ChangeLayer, name: str, value: Any
+        self, entity: Entity, values: dict[str, Any], layer: ChangeLayer, name: str, value: object
     ) -> bool:
         before = values.get(name)
         if value is None and before is None:
@@ -126,7 +126,7 @@ class Draft:
         entity.status, entity.status_revision = status, self.number
         self._note(entity, ChangeLayer.STATUS, "", status.value)
 
-    def _note(self, entity: Entity, layer: ChangeLayer, name: str, value: Any) -> None:
+    def _note(self, entity: Entity, layer: ChangeLayer, name: str, value: object) -> None:
         entity.changed_revision = self.number
         if not entity._state.adding:
             self._old[entity.id] = entity

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from mimir.lib.json_types import JsonObject
+from mimir.lib.json_types import Json, JsonObject
 from projects.models import Change, ChangeLayer, Entity, EntityStatus, Twin
 
 
@@ -29,8 +29,8 @@ class FieldChange:
 
     layer: ChangeLayer
     property: str
-    old: Any
-    new: Any
+    old: Json
+    new: Json
 
 
 def entities_until(

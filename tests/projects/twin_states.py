@@ -86,7 +86,7 @@ def apply_difference(
         entity = state.get(name, EntityState(""))
         for change in states_differ(*pair):
             if change.layer == ChangeLayer.STATUS:
-                entity.status = change.new
+                entity.status = str(change.new or "")
                 continue
             layer = entity.reported if change.layer == ChangeLayer.REPORTED else entity.overlay
             layer.pop(change.property, None)

@@ -24,7 +24,7 @@ class Command(BaseCommand):
             "--wait", type=float, default=20.0, help="seconds to wait for the workers to be gone"
         )
 
-    def handle(self, *_args: Any, **options: Any) -> None:
+    def handle(self, *_args: object, **options: Any) -> None:
         released = attempts_release(actor="release_workers")
         cluster = cluster_ensure()
         launcher = launcher_of(cluster)

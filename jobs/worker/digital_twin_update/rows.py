@@ -177,7 +177,7 @@ class Source:
         path = quoted(str(self.tables.by_name[self.table].path))
         return f"read_parquet({path}, file_row_number = true)"
 
-    def _value(self, name: str, value: Any, number: int) -> Any:
+    def _value(self, name: str, value: object, number: int) -> Any:
         field = self.fields[name]
         if isinstance(value, bytes | bytearray):
             column = self.columns[name]
@@ -242,7 +242,7 @@ def open_source(
     return source
 
 
-def _key(value: Any, column: str, number: int) -> str:
+def _key(value: object, column: str, number: int) -> str:
     try:
         return checked_key(
             value if isinstance(value, int) and not isinstance(value, bool) else _text(value)
@@ -255,7 +255,7 @@ def _key(value: Any, column: str, number: int) -> str:
         ) from error
 
 
-def _plain(value: Any, field: Field) -> Any:
+def _plain(value: object, field: Field) -> Any:
     """Return a cell as a JSON value; as text for text properties and relations."""
     if value is None:
         return None
@@ -303,7 +303,7 @@ _READ: dict[str, Callable[[str], Any]] = {
 }
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dt.date):
@@ -315,14 +315,14 @@ def _text(value: Any) -> str:
     )
 
 
-def json_text(value: Any) -> str:
+def json_text(value: object) -> str:
     """Return nested values and bytes as text."""
     import json
 
     return json.dumps(value, default=str, ensure_ascii=False)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     text = f'"{value}"' if isinstance(value, str) else str(value)
     return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
 

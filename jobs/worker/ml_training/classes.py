@@ -22,7 +22,7 @@ IMBALANCE_ROWS_MIN = 50
 CLASSES_SHOWN = 5
 
 
-def class_text(value: Any) -> str:
+def class_text(value: object) -> str:
     """Return a class as the signature and the probability columns name it."""
     return (
         str(value).lower()

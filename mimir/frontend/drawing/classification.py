@@ -5,7 +5,6 @@ Curves are drawn for up to four classes, the most frequent first. The table has 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mimir.frontend import formatting
 from mimir.frontend.drawing.charts import (
@@ -149,7 +148,7 @@ def _describe_confusion(classes: Sequence[str], counts: Sequence[Sequence[int]])
     )
 
 
-def chosen(plots: Mapping[str, object], name: str) -> list[tuple[str, Mapping[str, Any]]]:
+def chosen(plots: Mapping[str, object], name: str) -> list[tuple[str, Mapping[str, object]]]:
     """Return the entries of one plot by class: at most four, the most frequent classes first."""
     found = plots.get(name)
     entries = (
@@ -176,7 +175,7 @@ def classes_of(plots: Mapping[str, object]) -> list[str]:
     return sorted(dict.fromkeys(names), key=lambda name: -size.get(name, 0))
 
 
-def entry_of(plots: Mapping[str, object], name: str, label: str) -> Mapping[str, Any] | None:
+def entry_of(plots: Mapping[str, object], name: str, label: str) -> Mapping[str, object] | None:
     """Return the entry of one class in one plot; None if the plot has none."""
     found = plots.get(name)
     entries = found if isinstance(found, list) else []

@@ -12,7 +12,7 @@ from mimir.frontend.forms import Form
 from mimir.frontend.template_context import Context
 
 
-def written(definition: Any) -> str:
+def written(definition: object) -> str:
     """Format a definition for editing."""
     return json.dumps(definition, indent=2, ensure_ascii=False)
 

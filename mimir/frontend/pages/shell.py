@@ -29,7 +29,7 @@ def together(request: HttpRequest, **calls: Callable[[Api], Any]) -> Context:
     return {name: future.result() for name, future in waiting.items()}
 
 
-def optional(call: Callable[[Api], Any], default: Mapping[str, Any]) -> Callable[[Api], Any]:
+def optional(call: Callable[[Api], Any], default: Mapping[str, object]) -> Callable[[Api], Any]:
     """Return a call that yields `default` on an API error: only a part of the page is missing.
 
     Raises: Unavailable, SignedOut.
@@ -64,7 +64,7 @@ def job_path(job_id: object, *parts: str) -> str:
 def page(
     request: HttpRequest,
     template: str,
-    context: Mapping[str, Any],
+    context: Mapping[str, object],
     *,
     project: ProjectDetail | None = None,
     here: str = "",

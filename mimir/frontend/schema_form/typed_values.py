@@ -26,7 +26,7 @@ class _Omitted:
 OMITTED: Final = _Omitted()
 
 
-def typed(value: Any) -> str:
+def typed(value: object) -> str:
     """Format a value for a form field."""
     if value is None:
         return ""
@@ -38,7 +38,7 @@ def given(texts: Texts, path: str) -> str:
     return texts[path][-1].strip() if texts.get(path) else ""
 
 
-def texts_of(schema: Schema, value: Any, path: str = "") -> dict[str, list[str]]:
+def texts_of(schema: Schema, value: object, path: str = "") -> dict[str, list[str]]:
     """Texts that a user would type for `value`."""
     shape = value_kind(schema)
     if shape is ValueKind.LIST:
@@ -111,7 +111,7 @@ def _one(schema: Schema, given: str) -> Any:
     """Read a value of a simple schema."""
     text = given if schema.get("format") == "column" else given.strip()
     if not text:
-        value: Any = None if "null" in json_types(schema) else OMITTED
+        value: object = None if "null" in json_types(schema) else OMITTED
     elif options := schema.get("enum") or schema.get("x-choices"):
         value = {typed(option): option for option in options}.get(text, text)
         value = (

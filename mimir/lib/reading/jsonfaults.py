@@ -6,7 +6,6 @@ Python's parser finds the position; the text there shows the intention.
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 from mimir.lib.json_types import Json, JsonObject
 
@@ -113,7 +112,7 @@ def checked_object(pairs: list[tuple[str, Json]]) -> JsonObject:
     return found
 
 
-def value_problem(value: Any, what: str) -> str:
+def value_problem(value: object, what: str) -> str:
     """Return why a value cannot be a row; an empty text if it can.
 
     `what`: start of the sentence, such as `Line 3`.

@@ -98,7 +98,7 @@ def _indexed(names: list[Any], rows: list[Any], index: Any) -> tuple[list[Any], 
     return ["index", *names], [[value, *row] for value, row in zip(index, rows, strict=True)]
 
 
-def _values(value: Any) -> list[Any] | None:
+def _values(value: object) -> list[Any] | None:
     """Return the values of a column.
 
     A list without objects, or an object with keys "0", "1", ...

@@ -7,7 +7,6 @@ import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 
 class Number(str):
@@ -43,7 +42,7 @@ def write_tagged(source: Path, target: Path, keys: Sequence[str]) -> bool:
     return True
 
 
-def _tagged(value: Any) -> str:
+def _tagged(value: object) -> str:
     """A value as `cells.Cells` has it; empty for null."""
     if value is None:
         return ""
@@ -52,7 +51,7 @@ def _tagged(value: Any) -> str:
     return written(value)
 
 
-def written(value: Any) -> str:
+def written(value: object) -> str:
     """A value whose numbers are `Number` as JSON text."""
     if isinstance(value, Number):
         return str(value)

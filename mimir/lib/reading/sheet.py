@@ -158,7 +158,7 @@ def _stripped(row: Sequence[Any]) -> list[str]:
     return cells
 
 
-def tagged_of(value: Any) -> str:
+def tagged_of(value: object) -> str:
     """Return a tagged cell: JSON, `"` and text, or `@` and a date or time.
 
     Excel has only floats: 3.0 becomes the integer 3.
@@ -176,7 +176,7 @@ def tagged_of(value: Any) -> str:
     return '"' + str(value).replace("\x00", "")
 
 
-def text_of(value: Any) -> str:
+def text_of(value: object) -> str:
     """Return a cell as text."""
     if value is None:
         return ""

@@ -47,7 +47,7 @@ class Step:
         return self.type.output_tables(self.id, self.options)
 
 
-def check_definition(definition: Any) -> list[FieldError]:
+def check_definition(definition: object) -> list[FieldError]:
     """Everything wrong with a definition, in order; empty when it can run."""
     if not isinstance(definition, dict) or not isinstance(definition.get("steps"), list):
         return [FieldError("steps", 'must be a list of steps: {"steps": [{"id", "uses", "with"}]}')]
@@ -92,7 +92,7 @@ def graph(definition: PipelineDefinition) -> StepGraph:
     }
 
 
-def _step_faults(step: Any, path: str) -> Iterator[FieldError]:
+def _step_faults(step: object, path: str) -> Iterator[FieldError]:
     """Faults of one step, without its references to other steps."""
     if not isinstance(step, dict):
         yield FieldError(path, 'must be a step: {"id", "uses", "with"}')

@@ -6,7 +6,6 @@ parser's decision. Text inside quotes and comments does not count.
 """
 
 import re
-from typing import Any
 
 from mimir.lib.schemas.steps import queries
 
@@ -95,7 +94,7 @@ def _place(text: str, position: int) -> str:
     return f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
 
 
-def definition_complaints(definition: Any) -> list[tuple[str, str]]:
+def definition_complaints(definition: object) -> list[tuple[str, str]]:
     """Return (path, complaint) of each SQL text in a definition that no parser must see.
 
     Any JSON value is accepted.

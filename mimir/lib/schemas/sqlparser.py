@@ -176,7 +176,7 @@ def _place(text: str, position: int) -> str:
     return f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
 
 
-def _collect(value: Any, defined: frozenset[str], tables: dict[str, str]) -> None:
+def _collect(value: object, defined: frozenset[str], tables: dict[str, str]) -> None:
     """Collect table names from the parsed tree.
 
     `defined`: names of WITH entries in scope. DuckDB refuses a WITH that shadows a table it reads.

@@ -20,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--username", default="admin")
         parser.add_argument("--migrate", action="store_true", help="apply the migrations first")
 
-    def handle(self, *_args: Any, **options: Any) -> None:
+    def handle(self, *_args: object, **options: Any) -> None:
         if options["migrate"]:
             call_command("migrate_locked")
         users = get_user_model().objects

@@ -29,7 +29,7 @@ class Command(BaseCommand):
             help="maximum time to wait for the database",
         )
 
-    def handle(self, *_args: Any, **options: Any) -> None:
+    def handle(self, *_args: object, **options: Any) -> None:
         _wait(options["wait_seconds"])
         # The migrating session holds the lock. If it is killed, PostgreSQL releases the lock and
         # rolls back the migration.

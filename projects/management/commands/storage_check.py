@@ -3,7 +3,6 @@
 import datetime as dt
 import io
 import uuid
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -19,7 +18,7 @@ class Command(BaseCommand):
     help = "Write, read, list and delete test objects in the artifact storage; report what fails."
     requires_system_checks = []
 
-    def handle(self, *_args: Any, **_options: Any) -> None:
+    def handle(self, *_args: object, **_options: object) -> None:
         name = f"{CHECKS}/{uuid.uuid4()}"
         try:
             _try_all(name)

@@ -216,7 +216,7 @@ def _rows(reading: Mapping[str, Any]) -> list[list[Context]]:
     return rows
 
 
-def _cell(value: Any, right: bool, was: Any) -> Context:
+def _cell(value: object, right: bool, was: Any) -> Context:
     cell = present.cell(value, right)
     lost = formatting.visible(str(was))[:40] if value is None and was not in (None, "") else ""
     filed = "" if was is None else formatting.visible(str(was))[: present.CELL_CHARS_MAX]

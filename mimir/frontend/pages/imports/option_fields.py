@@ -148,14 +148,14 @@ class Entry:
         return self.name in LISTS
 
 
-def shown_value(value: Any) -> str:
+def shown_value(value: object) -> str:
     """Value of an option as its select names it."""
     word = "" if value is None else str(value)
     return _ALIASES.get(word, word)
 
 
 def choices_of(
-    known: Sequence[tuple[str, str]], given: Any, found: Any
+    known: Sequence[tuple[str, str]], given: object, found: Any
 ) -> list[tuple[str, str, bool]]:
     """Automatic first, with the detected value; then known values and another current one."""
     chosen = shown_value(given)

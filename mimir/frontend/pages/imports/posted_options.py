@@ -44,7 +44,10 @@ _STRUCTURE = (
 
 
 def options_of(
-    posted: Mapping[str, Any], names: Sequence[str], kinds: Sequence[str], before: Mapping[str, Any]
+    posted: Mapping[str, object],
+    names: Sequence[str],
+    kinds: Sequence[str],
+    before: Mapping[str, object],
 ) -> Context:
     """Read the options of the posted form, as the API takes them.
 
@@ -85,7 +88,7 @@ def _whole(value: str) -> Any:
     return int(value) if value.strip().isascii() and value.strip().isdigit() else value
 
 
-def _restructured(given: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+def _restructured(given: Mapping[str, object], before: Mapping[str, object]) -> bool:
     return any(
         shown_value(given.get(name, "")) != shown_value(before.get(name, "")) for name in _STRUCTURE
     )

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mimir.frontend import formatting
-from mimir.frontend.api_types.job_shapes import Job
+from mimir.frontend.api_types.job_shapes import Job, JobResult
 from mimir.frontend.job_types import parameter_schema, type_output, type_subject
 from mimir.frontend.pages.jobs.present import written_datasets
 from mimir.frontend.template_context import Context
@@ -63,13 +63,13 @@ def _output(kind: str, slug: str, name: str, version: object, description: str) 
     }
 
 
-def _rows(result: Mapping[str, Any]) -> str:
+def _rows(result: JobResult) -> str:
     return (
         f", {formatting.number(result['rows'])} rows" if isinstance(result.get("rows"), int) else ""
     )
 
 
-def _twin(slug: str, result: Mapping[str, Any]) -> Context:
+def _twin(slug: str, result: JobResult) -> Context:
     """Present the twin revision with its changes; without changes, the twin itself."""
     counts = [
         (result.get("created"), "new"),
@@ -101,7 +101,7 @@ def figures(job: Job) -> list[Context]:
     metrics, baseline = result.get("metrics"), result.get("baseline")
     if not isinstance(metrics, Mapping):
         return []
-    before: Mapping[str, Any] = baseline if isinstance(baseline, Mapping) else {}
+    before: Mapping[str, object] = baseline if isinstance(baseline, Mapping) else {}
     order = [name for name in METRICS if name in metrics] + sorted(
         name for name in metrics if name not in METRICS
     )
@@ -198,7 +198,7 @@ def input_rows(job: Job) -> list[Context]:
     ]
 
 
-def subject(job: Job, output_rows: Sequence[Mapping[str, Any]]) -> Context | None:
+def subject(job: Job, output_rows: Sequence[Mapping[str, object]]) -> Context | None:
     """Main object of the job: its pipeline, its model or its twin."""
     kind = type_subject(job["type"])
     name = (job.get("parameters") or {}).get(kind) if kind else None

@@ -1,7 +1,6 @@
 """Details of one pipeline step of a job: definition, inputs and outputs. Pure."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from mimir.frontend.api_types.job_shapes import Job
 from mimir.frontend.pages.job.result import thing_url
@@ -9,10 +8,10 @@ from mimir.frontend.pages.jobs.present import written_datasets
 from mimir.frontend.template_context import Context
 from mimir.lib.schemas.steps import STEP_TYPES
 
-Step = Mapping[str, Any]
+Step = Mapping[str, object]
 
 
-def shown(job: Job, step: Step, definition: Any) -> Context:
+def shown(job: Job, step: Step, definition: object) -> Context:
     """Present a step: {"step", "query", "argv", "facts": [(label, text, url)]}.
 
     `definition`: the pipeline version of the job, if known.
@@ -37,9 +36,9 @@ def shown(job: Job, step: Step, definition: Any) -> Context:
 def _fact(
     job: Job,
     kind: str,
-    schema: Mapping[str, Any],
-    value: Any,
-    options: Mapping[str, Any],
+    schema: Mapping[str, object],
+    value: object,
+    options: Mapping[str, object],
 ) -> tuple[str, str, str]:
     """(label, text, URL) of one field of a step."""
     if kind == "dataset" and isinstance(value, str):
@@ -52,7 +51,7 @@ def _fact(
     return ("Reads" if kind == "uri" else str(schema["title"]), text, "")
 
 
-def _options(definition: Any, name: str) -> Mapping[str, Any]:
+def _options(definition: object, name: str) -> Mapping[str, object]:
     steps = definition.get("steps") if isinstance(definition, Mapping) else None
     for step in steps if isinstance(steps, list) else []:
         if (
@@ -64,7 +63,7 @@ def _options(definition: Any, name: str) -> Mapping[str, Any]:
     return {}
 
 
-def _reads(job: Job, name: str, options: Mapping[str, Any]) -> tuple[str, str, str]:
+def _reads(job: Job, name: str, options: Mapping[str, object]) -> tuple[str, str, str]:
     versions = [
         one.get("version")
         for one in job.get("inputs") or []

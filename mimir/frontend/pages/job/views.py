@@ -129,7 +129,7 @@ def _steps(row: Job, events: list[Event], graph: Context, view: str) -> Context:
 
 
 def _chosen(
-    request: HttpRequest, row: Job, steps: list[Context], definition: Any
+    request: HttpRequest, row: Job, steps: list[Context], definition: object
 ) -> Context | None:
     """Step of `?step=` with its definition and log lines; None without one."""
     step = next((one for one in steps if one["id"] == request.GET.get("step")), None)

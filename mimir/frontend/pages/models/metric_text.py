@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mimir.frontend.api_types.model_shapes import ModelVersion
 from mimir.frontend.drawing.scales import MINUS, figure, number_of
@@ -26,7 +25,7 @@ class Verdict:
     tone: str = EVEN
 
 
-def ordered(*found: Mapping[str, Any]) -> list[str]:
+def ordered(*found: Mapping[str, object]) -> list[str]:
     """Names of all metrics: main ones first, other known ones, then unknown ones."""
     names = {name for metrics in found for name in metrics}
     known = dict.fromkeys([*JUDGED, *METRICS])

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 from urllib.parse import urlencode
 
 from mimir.frontend import formatting
@@ -103,7 +102,7 @@ def details(version: ModelVersionDetail) -> Context:
     }
 
 
-def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
+def training_facts(training: Mapping[str, object]) -> list[tuple[str, str]]:
     """Describe the training as (label, text); unknown facts are skipped."""
     facts = []
     held = (
@@ -161,7 +160,7 @@ def hyperparameter_rows(version: ModelVersionDetail) -> list[Context]:
     ]
 
 
-def _is_default(name: str, task: str, value: Any, default: Any) -> bool:
+def _is_default(name: str, task: str, value: object, default: object) -> bool:
     """Whether a hyperparameter has its default.
 
     The default of `max_features` depends on the task.
@@ -241,7 +240,7 @@ def compared_plots(one: ModelVersionDetail, two: ModelVersionDetail, requested: 
     return {**drawn, "classes": classes, "class": shown, "curves": _compared_curves(data, shown)}
 
 
-def _compared_curves(data: Sequence[tuple[str, Mapping[str, Any]]], shown: str) -> list[Context]:
+def _compared_curves(data: Sequence[tuple[str, Mapping[str, object]]], shown: str) -> list[Context]:
     """Draw the curves of one class, with a line for each version.
 
     A curve that one of the versions lacks is skipped.

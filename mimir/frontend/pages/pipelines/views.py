@@ -52,7 +52,7 @@ def pipelines(request: HttpRequest, slug: str) -> HttpResponse:
     )
 
 
-def _uses(definition: Any) -> str:
+def _uses(definition: object) -> str:
     """Names of the first steps."""
     steps = definition.get("steps", []) if isinstance(definition, dict) else []
     return ", ".join(str(step.get("id", "")) for step in steps[:8] if isinstance(step, dict)) + (

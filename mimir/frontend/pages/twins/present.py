@@ -42,7 +42,7 @@ class PropertyColumn(TypedDict):
     to: str
 
 
-def value_shown(value: Any, type: str = "", unit: str = "") -> Context:
+def value_shown(value: object, type: str = "", unit: str = "") -> Context:
     """Present a value: {"text", "unit", "null", "whole"}.
 
     `whole` is the full value if it was cut or rounded, else empty.
@@ -62,7 +62,7 @@ def value_shown(value: Any, type: str = "", unit: str = "") -> Context:
     }
 
 
-def _value_text(value: Any, type: str) -> str:
+def _value_text(value: object, type: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -79,7 +79,7 @@ def _value_text(value: Any, type: str) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else str(value)
 
 
-def typed(value: Any) -> str:
+def typed(value: object) -> str:
     """Format a value for a form field."""
     if value is None:
         return ""
@@ -156,7 +156,7 @@ def state_row(row: EntityState) -> Context:
     return {**row, "values": {**row["reported"], **row["overlay"]}, "overlay": list(row["overlay"])}
 
 
-def _relation_url(field: PropertyColumn | Value, value: Any, slug: str, twin: str) -> str:
+def _relation_url(field: PropertyColumn | Value, value: object, slug: str, twin: str) -> str:
     return (
         entity_url(slug, twin, field["to"], str(value))
         if field["type"] == "relation" and value is not None
@@ -257,8 +257,8 @@ def diff_row(
 def _change(
     field: FieldChange | ValueChange,
     about: Mapping[str, Any],
-    old: Any,
-    new: Any,
+    old: object,
+    new: object,
     *,
     known: bool = True,
 ) -> Context:

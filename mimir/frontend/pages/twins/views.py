@@ -185,7 +185,7 @@ def twin_definition(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 
 
 def _editor(
-    request: HttpRequest, project: ProjectDetail, form: Form, context: Mapping[str, Any]
+    request: HttpRequest, project: ProjectDetail, form: Form, context: Mapping[str, object]
 ) -> HttpResponse:
     """Render the editor page."""
     only_checked = bool(form.values.get("checked"))
@@ -246,7 +246,7 @@ def _base_number(etag: str) -> str:
     return etag.removeprefix("W/").strip('"').partition("~")[0]
 
 
-def _check(client: Api, slug: str, form: Form, definition: Any) -> None:
+def _check(client: Api, slug: str, form: Form, definition: object) -> None:
     """Check a definition without saving, and put the errors at their paths."""
     found = client.post(project_path(slug, "twins", "validate"), {"definition": definition})
     for fault in found["errors"]:

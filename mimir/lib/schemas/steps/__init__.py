@@ -8,7 +8,6 @@ frontend and workers import them.
 import importlib
 import pkgutil
 from collections.abc import Iterator
-from typing import Any
 
 from mimir.lib.schemas.steptype import StepType
 
@@ -27,13 +26,13 @@ def _load() -> dict[str, StepType]:
 STEP_TYPES: dict[str, StepType] = _load()
 
 
-def step_type_of(step: Any) -> StepType | None:
+def step_type_of(step: object) -> StepType | None:
     """The type of a step; None where `step` is not a step or names no known type."""
     uses = step.get("uses") if isinstance(step, dict) else None
     return STEP_TYPES.get(uses) if isinstance(uses, str) else None
 
 
-def queries(definition: Any) -> Iterator[tuple[str, str]]:
+def queries(definition: object) -> Iterator[tuple[str, str]]:
     """(path, text) of each SQL text in a definition. Any JSON value is accepted."""
     steps = definition.get("steps") if isinstance(definition, dict) else None
     for index, step in enumerate(steps if isinstance(steps, list) else ()):
