@@ -1,6 +1,6 @@
 """Types of the response bodies of uploads, and the body of a staged upload.
 
-The serializer of the same name in `upload_shapes.py` documents each; a test compares the two.
+The serializer of the same name in `upload_responses.py` documents each; a test compares the two.
 """
 
 import datetime as dt

@@ -13,7 +13,7 @@ from mimir.api.parsers import JSONParser
 from mimir.api.schema import CURSOR, LIMIT, errors, listing
 from mimir.api.views import ApiView, caller, validated
 from projects.core.access import project_for
-from projects.datasets import shapes, upload_shapes
+from projects.datasets import shapes, upload_responses, upload_shapes
 from projects.datasets.read import dataset_version_before
 from projects.datasets.upload_bodies import staged_upload
 from projects.datasets.upload_forms import form_file, form_options
@@ -46,7 +46,7 @@ class UploadsView(ApiView):
         operation_id="uploads_list",
         parameters=[CURSOR, LIMIT],
         responses={
-            200: listing("UploadList", upload_shapes.StagedUploadShape),
+            200: listing("UploadList", upload_responses.StagedUploadShape),
             **errors(400, 403, 404),
         },
     )
@@ -71,7 +71,7 @@ class UploadsView(ApiView):
     @extend_schema(
         operation_id="uploads_stage",
         request={"multipart/form-data": upload_shapes.StageRequest},
-        responses={201: upload_shapes.StagedUploadShape, **errors(400, 403, 404, 409, 413, 429)},
+        responses={201: upload_responses.StagedUploadShape, **errors(400, 403, 404, 409, 413, 429)},
     )
     def post(self, request: Request, slug: str) -> Response:
         """Upload a file without creating a version. It expires after a day.
@@ -91,7 +91,7 @@ class UploadView(ApiView):
 
     @extend_schema(
         operation_id="uploads_read",
-        responses={200: upload_shapes.StagedUploadShape, **errors(403, 404)},
+        responses={200: upload_responses.StagedUploadShape, **errors(403, 404)},
     )
     def get(self, request: Request, slug: str, upload_id: UUID) -> Response:
         """Read the result of its last reading."""
@@ -100,7 +100,7 @@ class UploadView(ApiView):
     @extend_schema(
         operation_id="uploads_change",
         request=upload_shapes.UploadChange,
-        responses={200: upload_shapes.StagedUploadShape, **errors(400, 403, 404, 409, 429)},
+        responses={200: upload_responses.StagedUploadShape, **errors(400, 403, 404, 409, 429)},
     )
     def patch(self, request: Request, slug: str, upload_id: UUID) -> Response:
         """Read the file again with other options."""
@@ -158,7 +158,7 @@ class UploadAcceptSheetsView(ApiView):
     @extend_schema(
         operation_id="uploads_accept_sheets",
         request=upload_shapes.UploadAcceptSheets,
-        responses={201: upload_shapes.DatasetsCreated, **errors(400, 403, 404, 409, 413, 429)},
+        responses={201: upload_responses.DatasetsCreated, **errors(400, 403, 404, 409, 413, 429)},
     )
     def post(self, request: Request, slug: str, upload_id: UUID) -> Response:
         """Store each sheet as the next version of its dataset: all of them or none.

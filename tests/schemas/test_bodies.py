@@ -12,8 +12,7 @@ from rest_framework import serializers
 
 from mimir.lib.reading import options
 from projects.datasets import shapes as datasets
-from projects.datasets import upload_bodies
-from projects.datasets import upload_shapes as uploads
+from projects.datasets import upload_bodies, upload_responses, upload_shapes
 from projects.members import shapes as members
 from projects.model_registry import shapes as models
 from projects.parsing import messages
@@ -29,8 +28,8 @@ _MODULES = [datasets, members, models, pipelines, projects, tokens, users]
 _PLACES = [
     *((module, module) for module in _MODULES),
     (twin_bodies, twins),
-    (upload_bodies, uploads),
-    (options, uploads),
+    (upload_bodies, upload_responses),
+    (options, upload_shapes),
     (messages, datasets),
 ]
 _PLAIN: dict[type[serializers.Field[Any, Any, Any, Any]], tuple[Any, ...]] = {
