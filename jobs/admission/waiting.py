@@ -20,7 +20,6 @@ from jobs.admission.shapes import WaitingBody
 from jobs.admission.snapshot import clusters_with_limits, snapshot
 from jobs.admission.snapshot_types import Check, Decision, Snapshot, WaitFacts
 from jobs.admission.wait_text import QUEUED_BEHIND, WaitContext, describe_wait, ordinal
-from jobs.clusters.listing import NOT_OBSERVED
 from jobs.contract import JobStatus, WaitRule
 from jobs.models import Cluster, Job, LoopBeat
 from mimir.lib.clock import utc_now
@@ -152,7 +151,7 @@ def _context(job: Job, clusters: Sequence[Cluster]) -> WaitContext:
         region=job.region,
         cluster_count=len(clusters),
         unreachable={
-            row.name: (row.unreachable_since, row.unreachable_message == NOT_OBSERVED)
+            row.name: (row.unreachable_since, row.is_unobserved)
             for row in clusters
             if row.unreachable_since is not None
         },

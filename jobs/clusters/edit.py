@@ -116,6 +116,8 @@ def cluster_change(
                 "reached_at": None,
                 "unreachable_since": utc_now(),
                 "unreachable_message": NOT_OBSERVED,
+                "away_seconds": 0.0,
+                "away_web_seconds": None,
             }
             if moved
             else {}

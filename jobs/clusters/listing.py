@@ -14,8 +14,7 @@ from mimir.lib.errors import NotFound
 from mimir.lib.json_types import JsonObject
 
 OWN = "local"  # the installation's own cluster, created at its first start
-# Message of a row that is new or was moved; it gets no jobs before it answers. Rows hold this text
-# and it is compared, so it must not change.
+# Message of a row that is new or was moved; it gets no jobs before it answers.
 NOT_OBSERVED = "not checked yet"
 SHOWN_MAX = 20
 STALE_SECONDS = 60.0  # age of the last observation from which the health is unknown
@@ -153,7 +152,7 @@ def health_of(row: Cluster) -> Health:
     if not row.enabled:
         return Health.DISABLED
     if row.unreachable_since is not None:
-        return Health.UNKNOWN if row.unreachable_message == NOT_OBSERVED else Health.UNREACHABLE
+        return Health.UNKNOWN if row.is_unobserved else Health.UNREACHABLE
     stale = row.reached_at is None or row.reached_at < utc_now() - dt.timedelta(
         seconds=STALE_SECONDS
     )

@@ -77,3 +77,8 @@ class Cluster(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_unobserved(self) -> bool:
+        """Whether no list was tried since it was added or its connection was changed."""
+        return self.unreachable_since is not None and self.away_web_seconds is None

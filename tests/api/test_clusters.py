@@ -331,6 +331,8 @@ def test_health_is_what_the_loops_saw(boss: Caller) -> None:
         "connection refused",
         False,
     )
+    cluster_unreachable(cluster=local, message="not checked yet")
+    assert health()["state"] == "unreachable", "no state depends on the text of a message"
     Cluster.objects.update(unreachable_since=None, reached_at="2026-01-01T00:00:00Z")
     assert health()["state"] == "unknown", (
         "nobody has looked lately: whether it answers is not known"

@@ -14,7 +14,7 @@ from tests.support.stack import Stack
 
 AWAY = (
     "UPDATE jobs_cluster SET unreachable_since = now() - interval '3 minutes', "
-    "unreachable_message = 'refused' RETURNING 1"
+    "unreachable_message = 'refused', away_web_seconds = 0 RETURNING 1"
 )
 SILENT = (
     "UPDATE jobs_attempt SET heartbeat_at = heartbeat_at - interval '2 minutes' WHERE job_id = %s "

@@ -97,6 +97,7 @@ def test_a_job_pinned_to_a_cluster_waits_for_that_one() -> None:
     eu.update(
         enabled=True,
         unreachable_since=at,
+        away_web_seconds=0.0,
         unreachable_message="https://10.0.0.1:6443 refused the connection",
     )
     rule, detail = _said(asking)
