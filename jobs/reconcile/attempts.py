@@ -1,6 +1,7 @@
 """Attempts of the reconciler: each whose worker can still exist, or is not cleaned up."""
 
 import datetime as dt
+from collections.abc import Collection
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -39,14 +40,17 @@ _COLUMNS = (
 _STATUSES = {status.value: status for status in JobStatus}
 
 
-def open_attempts(*, cluster: Cluster) -> dict[UUID, AttemptView]:
-    """Return the attempts of a cluster that are not cleaned up, by id.
+def open_attempts(
+    *, cluster: Cluster, names: Collection[str] | None = None
+) -> dict[UUID, AttemptView]:
+    """Return the attempts of a cluster that are not cleaned up, by id; only those of `names`.
 
     Columns, not model instances: with thousands of workers each pass reads them twice.
     """
-    found = Attempt.objects.filter(cluster=cluster, cleaned_up_at__isnull=True).values_list(
-        *_COLUMNS
-    )
+    rows = Attempt.objects.filter(cluster=cluster, cleaned_up_at__isnull=True)
+    if names is not None:
+        rows = rows.filter(name__in=names)
+    found = rows.values_list(*_COLUMNS)
     return {
         row[0]: AttemptView(
             *[

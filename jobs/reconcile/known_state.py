@@ -30,14 +30,17 @@ class KnownState:
         self.attempts = 0  # of the last pass
 
     def keep(
-        self, rows: Mapping[UUID, AttemptView], observations: Mapping[UUID, Observation]
+        self,
+        rows: Mapping[UUID, AttemptView],
+        observations: Mapping[UUID, Observation],
+        *,
+        complete: bool = True,
     ) -> None:
-        """Store the pods that have changed.
+        """Store the pods that have changed. `complete`: the rows are all open attempts.
 
         The first pass does not store pods of running workers: their rows usually have them, and
         with thousands of workers that is the cost of a restart.
         """
-        self.attempts = len(rows)
         changed: dict[UUID, Pods] = {}
         for attempt_id, observation in observations.items():
             pods = observation.evidence.pods if observation.evidence is not None else ()
@@ -55,6 +58,9 @@ class KnownState:
             self._pods[attempt_id] = merged
         if changed:
             pods_keep(pods=changed)
+        if not complete:
+            return
+        self.attempts = len(rows)
         self._first = False
         for gone in self._pods.keys() - rows.keys():
             del self._pods[gone]

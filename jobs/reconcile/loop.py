@@ -4,7 +4,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import TypedDict
@@ -131,6 +131,7 @@ def _follow(name: str, stop: threading.Event, leads: threading.Event, followed: 
     """Do passes over one cluster until its row is deleted. Errors of a pass are logged."""
     known, followed_by_us = KnownState(), False
     seconds, warned = settings.ENV.reconcile_seconds, -math.inf
+    may_continue = partial(_may_continue, stop, leads)
     try:
         while not stop.is_set():
             try:
@@ -146,12 +147,11 @@ def _follow(name: str, stop: threading.Event, leads: threading.Event, followed: 
                     return
                 launcher, followed_by_us = launcher_of(cluster), True
                 began = time.monotonic()
-                _passes(cluster, launcher, known, partial(_may_continue, stop, leads))
+                _passes(cluster, launcher, known, may_continue)
                 followed.attempts, followed.seconds = known.attempts, time.monotonic() - began
                 followed.at = utc_now().isoformat()
-                # With thousands of workers something always changes.
-                stop.wait(min(REST_SECONDS_MAX, 4 * (time.monotonic() - began)))
-                launcher.wait_for_change(seconds)
+                rest = min(REST_SECONDS_MAX, 4 * followed.seconds)
+                _follow_changes(cluster, launcher, known, may_continue, rest, seconds)
             except Exception as error:
                 if not isinstance(error, OSError):
                     log.exception("reconcile pass failed", cluster=name)
@@ -173,12 +173,44 @@ def _may_continue(stop: threading.Event, leads: threading.Event) -> bool:
     return leads.is_set() and not stop.is_set()
 
 
-def _passes(
-    cluster: Cluster, launcher: Launcher, known: KnownState, may_continue: Callable[[], bool]
+def _follow_changes(
+    cluster: Cluster,
+    launcher: Launcher,
+    known: KnownState,
+    may_continue: Callable[[], bool],
+    rest_seconds: float,
+    seconds: float,
 ) -> None:
-    """Repeat passes while something moves: one pass fences, the next observes the worker gone."""
+    """Do passes over the workers that change, until the next complete pass is due.
+
+    That is after `seconds`, or after `rest_seconds` if a change belongs to no single worker: with
+    thousands of workers something always changes, and a complete pass reads them all.
+    """
+    began, others = time.monotonic(), False
+    while may_continue():
+        left = began + (rest_seconds if others else seconds) - time.monotonic()
+        if left <= 0:
+            return
+        changes = launcher.wait_for_changes(min(left, seconds))
+        others = others or changes.others
+        if changes.names:
+            _passes(cluster, launcher, known, may_continue, names=changes.names)
+
+
+def _passes(
+    cluster: Cluster,
+    launcher: Launcher,
+    known: KnownState,
+    may_continue: Callable[[], bool],
+    *,
+    names: Collection[str] | None = None,
+) -> None:
+    """Repeat passes while something moves: one pass fences, the next observes the worker gone.
+
+    `names`: only these workers.
+    """
     for _ in range(PASSES_AT_ONCE):
-        if not may_continue() or not reconcile_once(cluster, launcher, known):
+        if not may_continue() or not reconcile_once(cluster, launcher, known, names=names):
             return
 
 

@@ -1,7 +1,7 @@
 """One reconcile pass over one cluster."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -29,34 +29,44 @@ log = structlog.get_logger(__name__)
 TAIL_SECONDS = 60.0
 
 
-def reconcile_once(cluster: Cluster, launcher: Launcher, known: KnownState | None = None) -> int:
+def reconcile_once(
+    cluster: Cluster,
+    launcher: Launcher,
+    known: KnownState | None = None,
+    *,
+    names: Collection[str] | None = None,
+) -> int:
     """Do one pass; return how many attempts it moved or cleaned up.
 
-    `known`: the state that earlier passes have read.
+    `known`: the state that earlier passes have read. `names`: only these workers; orphans and
+    workers that disappeared are left to a complete pass.
     Raises: OSError when the cluster does not answer.
     """
-    before = open_attempts(cluster=cluster)
+    before = open_attempts(cluster=cluster, names=names)
+    if names is not None and not before:
+        return 0
     now = database_now()
     try:
-        observed = launcher.observe()
+        observed = launcher.observe(names)
     except OSError as error:
         cluster_unreachable(cluster=cluster, message=str(error))
         while_away(cluster)
         raise
     crash_point("reconcile.after_list")
-    if cluster_reached(cluster=cluster):
+    if names is None and cluster_reached(cluster=cluster):
         away.silence_forget(cluster=cluster)
-    after = open_attempts(cluster=cluster)
+    after = open_attempts(cluster=cluster, names=names)
     by_attempt = {UUID(each.attempt_id): each for each in observed if _is_uuid(each.attempt_id)}
     known = known or KnownState()
-    known.keep(after, by_attempt)
+    known.keep(after, by_attempt, complete=names is None)
     moved = 0
     for attempt_id, row in after.items():
         earlier = before.get(attempt_id)
         if earlier is None or earlier.fence() != row.fence():
             continue  # it changed meanwhile: the list is newer only than an unchanged row
         moved += _step_safely(row, by_attempt.get(attempt_id), launcher, known, now)
-    _orphans(observed, before, after, launcher, known, now)
+    if names is None:
+        _orphans(observed, before, after, launcher, known, now)
     return moved + _seal()
 
 

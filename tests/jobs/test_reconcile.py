@@ -5,6 +5,7 @@ What is lost is found, what is new is left alone, nothing runs twice.
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -80,7 +81,7 @@ def test_a_worker_that_claims_during_the_listing_is_kept() -> None:
     class Slow:
         """Lists first, and shows the list after the worker has claimed."""
 
-        def observe(self) -> list[Observation]:
+        def observe(self, _names: object = None) -> list[Observation]:
             make.claim(attempt)
             return []
 
@@ -102,7 +103,7 @@ def test_a_worker_launched_after_the_list_began_is_not_missing() -> None:
         The launch is committed before the rows are read again.
         """
 
-        def observe(self) -> list[Observation]:
+        def observe(self, _names: object = None) -> list[Observation]:
             observed = launcher.observe()
             attempts_launch([attempt.id])
             return observed
@@ -126,7 +127,7 @@ def test_gone_counts_only_in_a_list_begun_after_the_fence() -> None:
         Both are committed before the rows are read again.
         """
 
-        def observe(self) -> list[Observation]:
+        def observe(self, _names: object = None) -> list[Observation]:
             observed = launcher.observe()
             attempts_launch([attempt.id])
             job_cancel(job_id=attempt.job_id, actor="test")
@@ -274,3 +275,28 @@ def test_an_attempt_without_log_frees_its_capacity_and_object() -> None:
     assert attempt.gone_at
     assert attempt.cleaned_up_at
     assert make.launcher().workers == {}
+
+
+def test_a_pass_over_named_workers_moves_only_them() -> None:
+    first, second = make.claimed(), make.claimed()
+    launcher = make.launcher()
+    launcher.launch(
+        replace(launcher.workers[first.name].spec, name="orphan", attempt_id=str(uuid4())),
+        still_wanted=lambda: True,
+    )
+    for attempt in (first, second):
+        make.finish(attempt)
+        launcher.end(attempt.name)
+    launcher.wait_for_changes(0)
+    launcher.end("orphan")
+    assert launcher.wait_for_changes(0).names == {"orphan"}
+
+    moved = reconcile_once(cluster_ensure(), launcher, names={first.name, "orphan"})
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (moved, first.gone_at is None, second.gone_at) == (1, False, None)
+    assert "orphan" in launcher.workers, "orphans are left to a complete pass"
+    assert reconcile_once(cluster_ensure(), launcher, names={"unknown"}) == 0
+    make.settle()
+    second.refresh_from_db()
+    assert second.gone_at is not None

@@ -168,9 +168,9 @@ def test_an_interrupted_watch_continues(
 def test_a_change_wakes_waiting_clients(fake: FakeKubernetes) -> None:
     launcher = launcher_for(fake, follow=True)
     launcher.observe()
-    launcher.wait_for_change(0)
+    launcher.wait_for_changes(0)
     launch(launcher, spec_of())
-    assert launcher.wait_for_change(10)
+    assert launcher.wait_for_changes(10)
     launcher.close()
 
 

@@ -8,60 +8,20 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import psutil
 import pytest
 
 from jobs.clusters.launchers import processes
-from jobs.clusters.launchers.base import LaunchRefused, LaunchSpec, LaunchUncertain
+from jobs.clusters.launchers.base import LaunchRefused, LaunchUncertain
 from jobs.clusters.launchers.process import ProcessLauncher
+from tests.launchers.process_workers import launcher_in, pid_of, process_spec
 from tests.support.waiting import wait_for
-
-# Stand-in for the supervisor: records its start, forks like the real one, starts a workload and
-# waits. It records the start before the fork, because a launch returns after it and a second start
-# must not be missed.
-_WORKER = """
-import os, subprocess, sys, time
-folder = os.environ["WORKER_DIR"]
-with open(folder + "/../ran", "a") as ran:
-    ran.write(os.environ["ATTEMPT_ID"] + chr(10))
-child = os.fork()
-if child:
-    open(folder + "/pid", "w").write(str(child))
-    os._exit(0)
-os.set_inheritable(int(os.environ["WORKER_LOCK_FD"]), False)
-workload = subprocess.Popen(["sleep", "600"])
-time.sleep(600)
-"""
 
 
 @pytest.fixture
 def launcher(tmp_path: Path) -> Iterator[ProcessLauncher]:
-    launcher_created = ProcessLauncher(
-        tmp_path / "workers", installation="ours", argv=[sys.executable, "-c", _WORKER]
-    )
-    yield launcher_created
-    for observed in launcher_created.observe():
-        launcher_created.terminate(observed.name, observed.attempt_id, grace_seconds=0)
-
-
-def _spec(name: str = "worker-job-x-1", attempt_id: str = "", gpu_count: int = 0) -> LaunchSpec:
-    return LaunchSpec(
-        name=name,
-        job_id="x",
-        job_type="pipeline_execution",
-        attempt_id=attempt_id or str(uuid4()),
-        attempt=1,
-        project_id="p",
-        token="secret-token",
-        orchestrator_url="http://127.0.0.1:1",
-        cpu_millicores=1000,
-        memory_bytes=2**30,
-        gpu_count=gpu_count,
-        priority="normal",
-        active_deadline_seconds=60,
-    )
+    yield from launcher_in(tmp_path)
 
 
 def _ran(launcher: ProcessLauncher) -> list[str]:
@@ -69,12 +29,8 @@ def _ran(launcher: ProcessLauncher) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-def _pid(launcher: ProcessLauncher, name: str) -> int:
-    return int((launcher._root / name / "pid").read_text())
-
-
 def test_a_second_launch_adopts_the_worker_that_is_there(launcher: ProcessLauncher) -> None:
-    spec = _spec()
+    spec = process_spec()
     first = launcher.launch(spec, still_wanted=lambda: True)
     second = launcher.launch(spec, still_wanted=lambda: True)
     wait_for(lambda: _ran(launcher), "it runs")
@@ -83,7 +39,7 @@ def test_a_second_launch_adopts_the_worker_that_is_there(launcher: ProcessLaunch
 
 
 def test_many_launches_at_once_start_one_worker(launcher: ProcessLauncher) -> None:
-    spec = _spec()
+    spec = process_spec()
     threads = [
         threading.Thread(target=lambda: launcher.launch(spec, still_wanted=lambda: True))
         for _ in range(8)
@@ -97,7 +53,7 @@ def test_many_launches_at_once_start_one_worker(launcher: ProcessLauncher) -> No
 
 
 def test_a_worker_that_has_ended_is_not_started_again(launcher: ProcessLauncher) -> None:
-    spec = _spec()
+    spec = process_spec()
     launcher.launch(spec, still_wanted=lambda: True)
     wait_for(lambda: _ran(launcher), "it runs")
     folder = launcher._root / spec.name
@@ -109,15 +65,15 @@ def test_a_worker_that_has_ended_is_not_started_again(launcher: ProcessLauncher)
 
 
 def test_a_name_of_another_attempt_is_refused(launcher: ProcessLauncher) -> None:
-    launcher.launch(_spec(), still_wanted=lambda: True)
+    launcher.launch(process_spec(), still_wanted=lambda: True)
     with pytest.raises(LaunchRefused):
-        launcher.launch(_spec(), still_wanted=lambda: True)
+        launcher.launch(process_spec(), still_wanted=lambda: True)
 
 
 def test_a_worker_of_another_installation_is_ignored(
     launcher: ProcessLauncher,
 ) -> None:
-    spec = _spec()
+    spec = process_spec()
     launcher.launch(spec, still_wanted=lambda: True)
     other = ProcessLauncher(launcher._root, installation="theirs")
     assert other.observe() == []
@@ -129,18 +85,18 @@ def test_a_worker_of_another_installation_is_ignored(
 
 def test_what_is_not_wanted_any_more_is_not_started(launcher: ProcessLauncher) -> None:
     with pytest.raises(LaunchRefused):
-        launcher.launch(_spec(), still_wanted=lambda: False)
+        launcher.launch(process_spec(), still_wanted=lambda: False)
     assert (launcher.observe(), _ran(launcher)) == ([], [])
 
 
 def test_a_supervisor_that_is_killed_is_dead_but_not_gone_while_its_workload_lives(
     launcher: ProcessLauncher,
 ) -> None:
-    spec = _spec()
+    spec = process_spec()
     launcher.launch(spec, still_wanted=lambda: True)
     wait_for(lambda: _ran(launcher) and launcher.observe()[0].alive, "it is alive")
-    wait_for(lambda: psutil.Process(_pid(launcher, spec.name)).children(), "its workload runs")
-    os.kill(_pid(launcher, spec.name), signal.SIGKILL)
+    wait_for(lambda: psutil.Process(pid_of(launcher, spec.name)).children(), "its workload runs")
+    os.kill(pid_of(launcher, spec.name), signal.SIGKILL)
     observed = wait_for(
         lambda: (found := launcher.observe()[0]) and not found.alive and found, "its lock is free"
     )
@@ -156,10 +112,10 @@ def test_a_supervisor_that_is_killed_is_dead_but_not_gone_while_its_workload_liv
 
 
 def test_terminate_without_grace_ends_the_whole_tree(launcher: ProcessLauncher) -> None:
-    spec = _spec()
+    spec = process_spec()
     launcher.launch(spec, still_wanted=lambda: True)
     wait_for(
-        lambda: _ran(launcher) and psutil.Process(_pid(launcher, spec.name)).children(),
+        lambda: _ran(launcher) and psutil.Process(pid_of(launcher, spec.name)).children(),
         "its workload runs",
     )
     launcher.terminate(spec.name, spec.attempt_id, grace_seconds=0)
@@ -170,7 +126,7 @@ def test_a_starter_that_holds_the_lock_is_not_gone_before_it_has_named_its_worke
     launcher: ProcessLauncher,
 ) -> None:
     """The starter is about to start the worker: released capacity would allow a second one."""
-    spec = _spec()
+    spec = process_spec()
     during: list[bool] = []
 
     def still_wanted() -> bool:
@@ -183,7 +139,7 @@ def test_a_starter_that_holds_the_lock_is_not_gone_before_it_has_named_its_worke
 
 def test_a_start_never_leaves_the_pid_of_the_one_before_it(launcher: ProcessLauncher) -> None:
     """The pid may belong to another process: between lock and fork no signal may be sent to it."""
-    spec = _spec()
+    spec = process_spec()
     bystander = subprocess.Popen(["sleep", "600"])
     folder = launcher._root / spec.name
     folder.mkdir()
@@ -224,7 +180,7 @@ def _bearers(attempt_id: str) -> list[int]:
     ids=["a starter that died early", "a clean-up killed half-way"],
 )
 def test_a_folder_without_a_name_is_cleaned_up(launcher: ProcessLauncher, left: list[str]) -> None:
-    spec = _spec()
+    spec = process_spec()
     folder = launcher._root / spec.name
     for name in left:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -237,23 +193,14 @@ def test_no_secret_of_ours_reaches_a_worker(
     launcher: ProcessLauncher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
-    spec = _spec()
+    spec = process_spec()
     launcher.launch(spec, still_wanted=lambda: True)
     wait_for(
-        lambda: _ran(launcher) and psutil.Process(_pid(launcher, spec.name)).children(),
+        lambda: _ran(launcher) and psutil.Process(pid_of(launcher, spec.name)).children(),
         "its workload runs",
     )
-    environment = psutil.Process(_pid(launcher, spec.name)).environ()
+    environment = psutil.Process(pid_of(launcher, spec.name)).environ()
     assert not {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "WORKER_KEYS"} & environment.keys()
-
-
-def test_a_change_is_noticed_without_waiting_for_the_next_poll(launcher: ProcessLauncher) -> None:
-    spec = _spec()
-    launcher.launch(spec, still_wanted=lambda: True)
-    threading.Timer(
-        0.2, lambda: launcher.terminate(spec.name, spec.attempt_id, grace_seconds=0)
-    ).start()
-    assert launcher.wait_for_change(20) is True
 
 
 def test_nobody_is_the_parent_of_a_worker(tmp_path: Path) -> None:
@@ -263,7 +210,7 @@ import sys
 from pathlib import Path
 from jobs.clusters.launchers.process import ProcessLauncher
 from tests.launchers.test_process import _WORKER, _spec
-ProcessLauncher(Path({str(tmp_path)!r}), installation="ours", argv=[sys.executable, "-c", _WORKER]).launch(_spec(), still_wanted=lambda: True)
+from tests.launchers.process_workers import WORKER, process_spec
 """  # noqa: E501
     subprocess.run([sys.executable, "-c", code], check=True)
     launcher = ProcessLauncher(tmp_path, installation="ours")
@@ -277,7 +224,7 @@ def test_a_worker_sees_a_gpu_only_if_its_job_requests_one(
     count: int, observed: str, launcher: ProcessLauncher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    spec = _spec(gpu_count=count)
+    spec = process_spec(gpu_count=count)
     launcher.launch(spec, still_wanted=lambda: True)
     wait_for(lambda: _ran(launcher), "it runs")
-    assert psutil.Process(_pid(launcher, spec.name)).environ()["CUDA_VISIBLE_DEVICES"] == observed
+    assert psutil.Process(pid_of(launcher, spec.name)).environ()["CUDA_VISIBLE_DEVICES"] == observed

@@ -5,7 +5,7 @@ follows from it. No method knows database rows.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -109,6 +109,20 @@ class Evidence:
     nodes: tuple[Object, ...] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What may have changed on a cluster: workers by name.
+
+    `others`: something that belongs to no worker, or to any.
+    """
+
+    names: frozenset[str] = frozenset()
+    others: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.names) or self.others
+
+
 class LaunchRefused(Exception):
     """The worker was certainly not created, and a retry cannot help."""
 
@@ -159,9 +173,10 @@ class Launcher(Protocol):
         """
         ...
 
-    def observe(self) -> list[Observation]:
+    def observe(self, names: Collection[str] | None = None) -> list[Observation]:
         """Return every worker object of this installation, from one list of the cluster.
 
+        `names`: only these workers.
         Raises: OSError when the cluster does not answer.
         """
         ...
@@ -193,8 +208,8 @@ class Launcher(Protocol):
         """Remove the object of a worker that is gone. Idempotent; keeps a living worker."""
         ...
 
-    def wait_for_change(self, timeout_seconds: float) -> bool:
-        """Wait at most `timeout_seconds` until a worker appears or ends; return whether one did.
+    def wait_for_changes(self, timeout_seconds: float) -> Changes:
+        """Return the changes since the last call; wait at most `timeout_seconds` for the first.
 
         Only a hint to observe sooner.
         """

@@ -6,11 +6,12 @@ name of another attempt, and removes only workers that are gone.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from jobs.clusters.launchers.base import (
+    Changes,
     Evidence,
     Launched,
     LaunchRefused,
@@ -45,6 +46,7 @@ class FakeLauncher:
         self._failures: deque[tuple[Exception, bool]] = deque()
         self._lock = threading.RLock()
         self._changed = threading.Event()
+        self._names: set[str] = set()  # of workers that changed since the last wait
 
     def fail_next(
         self, error: LaunchRefused | LaunchUncertain, *, created_though: bool = False
@@ -73,13 +75,13 @@ class FakeLauncher:
                 reason=reason,
                 message=message,
             )
-            self._changed.set()
+            self._note(name)
 
     def vanish(self, name: str) -> None:
         """Remove the worker and its object."""
         with self._lock:
             del self.workers[name]
-            self._changed.set()
+            self._note(name)
 
     def leave_processes(self, name: str, count: int) -> None:
         """Kill the supervisor and leave `count` processes of its workload."""
@@ -87,7 +89,7 @@ class FakeLauncher:
             self.workers[name].observation = replace(
                 self.workers[name].observation, alive=False, processes=count
             )
-            self._changed.set()
+            self._note(name)
 
     def launch(self, spec: LaunchSpec, *, still_wanted: Callable[[], bool]) -> Launched:
         with self._lock:
@@ -105,14 +107,18 @@ class FakeLauncher:
                     name=spec.name, attempt_id=spec.attempt_id, uid=str(uuid4()), alive=True
                 )
                 self.workers[spec.name] = FakeWorker(spec, observation)
-                self._changed.set()
+                self._note(spec.name)
             if error is not None:
                 raise error
             return Launched(self.workers[spec.name].observation.uid, adopted=existing is not None)
 
-    def observe(self) -> list[Observation]:
+    def observe(self, names: Collection[str] | None = None) -> list[Observation]:
         with self._lock:
-            return [worker.observation for worker in self.workers.values()]
+            return [
+                worker.observation
+                for name, worker in self.workers.items()
+                if names is None or name in names
+            ]
 
     def terminate(self, name: str, attempt_id: str, *, grace_seconds: float) -> None:
         with self._lock:
@@ -122,7 +128,7 @@ class FakeLauncher:
             worker.terminations += 1
             if self.obeys or grace_seconds == 0:
                 worker.observation = replace(worker.observation, alive=False, processes=0)
-                self._changed.set()
+                self._note(name)
 
     def is_gone(self, name: str, attempt_id: str) -> bool:
         with self._lock:
@@ -170,7 +176,14 @@ class FakeLauncher:
     def close(self) -> None:
         """Do nothing: there is no background work."""
 
-    def wait_for_change(self, timeout_seconds: float) -> bool:
-        changed = self._changed.wait(timeout_seconds)
-        self._changed.clear()
-        return changed
+    def wait_for_changes(self, timeout_seconds: float) -> Changes:
+        self._changed.wait(timeout_seconds)
+        with self._lock:
+            self._changed.clear()
+            names, self._names = frozenset(self._names), set()
+        return Changes(names)
+
+    def _note(self, name: str) -> None:
+        """Report a change of the worker `name`. The caller holds the lock."""
+        self._names.add(name)
+        self._changed.set()

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,6 +23,7 @@ import psutil
 
 from jobs.clusters.launchers import processes, worker_folder
 from jobs.clusters.launchers.base import (
+    Changes,
     Launched,
     LaunchLater,
     LaunchRefused,
@@ -31,6 +32,7 @@ from jobs.clusters.launchers.base import (
     Observation,
 )
 from jobs.clusters.launchers.worker_folder import WorkerIdentity
+from jobs.clusters.launchers.worker_watch import WorkerWatch
 from jobs.diagnosis.kubernetes import not_stored_yet
 from mimir.lib.crash import crash_point
 from mimir.lib.disks import FULL, READ_ONLY, unwritable
@@ -55,6 +57,7 @@ class ProcessLauncher:
         self._installation = installation
         self._argv = list(argv)
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._watch = WorkerWatch(self._root, self._folders)
 
     def launch(self, spec: LaunchSpec, *, still_wanted: Callable[[], bool]) -> Launched:
         try:
@@ -166,9 +169,9 @@ class ProcessLauncher:
             "WORKER_LOCK_FD": str(descriptor),
         }
 
-    def observe(self) -> list[Observation]:
+    def observe(self, names: Collection[str] | None = None) -> list[Observation]:
         found, dead = [], []
-        for folder, identity in self._folders():
+        for folder, identity in self._folders(names):
             if worker_folder.is_locked(folder):
                 found.append(worker_folder.observe_alive(folder, identity))
             else:
@@ -235,31 +238,24 @@ class ProcessLauncher:
         """Do nothing: there is nothing to wait for."""
 
     def close(self) -> None:
-        """Do nothing: there is no background work."""
+        """Close the descriptors of the processes that are watched."""
+        self._watch.close()
 
-    def wait_for_change(self, timeout_seconds: float) -> bool:
-        end = time.monotonic() + timeout_seconds
-        before = self._signature()
-        while (left := end - time.monotonic()) > 0:
-            began = time.monotonic()
-            if self._signature() != before:
-                return True
-            cost = time.monotonic() - began
-            time.sleep(min(left, max(0.02, 10 * cost)))
-        return False
+    def wait_for_changes(self, timeout_seconds: float) -> Changes:
+        return self._watch.wait(timeout_seconds)
 
-    def _signature(self) -> frozenset[tuple[str, bool]]:
-        return frozenset(
-            (folder.name, worker_folder.is_locked(folder)) for folder, _identity in self._folders()
-        )
-
-    def _folders(self) -> Iterator[tuple[Path, WorkerIdentity]]:
+    def _folders(
+        self, names: Collection[str] | None = None
+    ) -> Iterator[tuple[Path, WorkerIdentity]]:
         """Yield the folders of this installation's workers, with the content of their worker.json.
 
-        A folder without worker.json has no worker: its starter died, or is about to write the file.
+        `names`: only these. A folder without worker.json has no worker: its starter died, or is
+        about to write the file.
         """
         for entry in os.scandir(self._root):
             if not entry.is_dir(follow_symlinks=False) or entry.name.startswith("."):
+                continue
+            if names is not None and entry.name not in names:
                 continue
             identity = worker_folder.read_identity(Path(entry.path))
             if (

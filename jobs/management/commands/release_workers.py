@@ -32,7 +32,7 @@ class Command(BaseCommand):
         while time.monotonic() < end:
             if not reconcile_once(cluster, launcher) and not self._left(cluster.name):
                 break
-            launcher.wait_for_change(0.1)
+            launcher.wait_for_changes(0.1)
         self.stdout.write(
             f"{released} running jobs returned to the queue, "
             f"{self._left(cluster.name)} workers left"

@@ -6,10 +6,11 @@ its absence counts only after a request to the API server itself that began afte
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 
 from jobs.clusters.launchers.base import (
+    Changes,
     Evidence,
     Launched,
     LaunchLater,
@@ -52,6 +53,7 @@ class KubernetesLauncher:
         self._reads_nodes, self._follow, self._now = reads_nodes, follow, now
         self._lock = threading.Lock()
         self._changed = threading.Event()
+        self._changes = Changes()  # since the last wait
         self._client: Api | None = None
         self._mirrors: dict[str, Mirror] = {}
         self._nodes: tuple[dt.datetime, tuple[Object, ...]] | None = None
@@ -154,8 +156,11 @@ class KubernetesLauncher:
 
     # -- observation
 
-    def observe(self) -> list[Observation]:
+    def observe(self, names: Collection[str] | None = None) -> list[Observation]:
         jobs, pods, events = self._objects("jobs"), self._objects("pods"), self._objects("events")
+        if names is not None:
+            jobs = {name: job for name, job in jobs.items() if name in names}
+            pods = {name: pod for name, pod in pods.items() if observation.job_name(pod) in names}
         lost_before = self._now() - self._node_grace
         return observation.observed(
             jobs.values(),
@@ -187,10 +192,25 @@ class KubernetesLauncher:
         )
         return Evidence(job=job, pods=pods, events=events, nodes=self._nodes_now())
 
-    def wait_for_change(self, timeout_seconds: float) -> bool:
-        changed = self._changed.wait(timeout_seconds)
-        self._changed.clear()
-        return changed
+    def wait_for_changes(self, timeout_seconds: float) -> Changes:
+        self._changed.wait(timeout_seconds)
+        with self._lock:
+            self._changed.clear()
+            changes, self._changes = self._changes, Changes()
+        return changes
+
+    def _note(self, resource: str, name: str) -> None:
+        """Keep a change of an object for `wait_for_changes`.
+
+        A pod's name is that of its Job with a suffix. Events name workers only in their content.
+        """
+        worker = name if resource == "jobs" else name.rpartition("-")[0]
+        with self._lock:
+            if resource == "events" or not worker:
+                self._changes = Changes(self._changes.names, others=True)
+            else:
+                self._changes = Changes(self._changes.names | {worker}, self._changes.others)
+            self._changed.set()
 
     # -- removal
 
@@ -266,7 +286,11 @@ class KubernetesLauncher:
             "events": partial(observation.cut_event, runs=self._runs),
         }
         mirror = Mirror(
-            api, resource, {} if resource == "events" else ours, cuts[resource], self._changed.set
+            api,
+            resource,
+            {} if resource == "events" else ours,
+            cuts[resource],
+            partial(self._note, resource),
         )
         mirror.list()
         if self._follow:

@@ -36,7 +36,10 @@ class ListAgain(Exception):
 
 
 class Mirror:
-    """Objects of one resource by name, reduced by `cut`. Calls `changed` after each change."""
+    """Objects of one resource by name, reduced by `cut`.
+
+    Calls `changed` after each change with the name of the object; empty: any may have changed.
+    """
 
     def __init__(
         self,
@@ -44,7 +47,7 @@ class Mirror:
         resource: str,
         query: Query,
         cut: Callable[[Object], Object | None],
-        changed: Callable[[], None],
+        changed: Callable[[str], None],
     ) -> None:
         self.resource = resource
         self.error: OSError | None = None
@@ -104,7 +107,7 @@ class Mirror:
         with self._lock:
             self._objects, self._fresh, self._version, self._broken = found, {}, version, False
         self.error = None
-        self._changed()
+        self._changed("")
 
     def watch(self, seconds: float) -> None:
         """Follow the changes since the last list or watch, for at most `seconds`.
@@ -157,7 +160,7 @@ class Mirror:
         with self._lock:
             self._fresh[name] = line
             self._version = version
-        self._changed()
+        self._changed(name)
 
     def follow(self) -> None:
         """Watch on a separate thread until `stop`. Call `list` first."""
@@ -205,7 +208,7 @@ class Mirror:
             self.error = (
                 error if isinstance(error, OSError) else Away(f"{type(error).__name__}: {error}")
             )
-            self._changed()
+            self._changed("")
             self._stop.wait(RETRY_SECONDS)
 
 

@@ -1,0 +1,135 @@
+"""Watch of worker processes: starts and ends are reported at once, with and without pidfds."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from jobs.clusters.launchers.process import ProcessLauncher
+from tests.launchers.process_workers import launcher_in, pid_of, process_spec
+
+LONG = 20.0  # a wait that a change must end
+
+
+@pytest.fixture
+def launcher(tmp_path: Path) -> Iterator[ProcessLauncher]:
+    yield from launcher_in(tmp_path)
+
+
+def _no_pidfds(_pid: int) -> int:
+    raise OSError("not supported")
+
+
+@pytest.fixture(params=["pidfd", "lock"])
+def watch(
+    launcher: ProcessLauncher, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[float], frozenset[str]]:
+    """The wait of a launcher, on a kernel with and without pidfds."""
+    if request.param == "lock":
+        monkeypatch.setattr(os, "pidfd_open", _no_pidfds)
+    return lambda seconds: launcher.wait_for_changes(seconds).names
+
+
+def _after(seconds: float, act: Callable[[], object]) -> None:
+    threading.Timer(seconds, act).start()
+
+
+def test_each_end_is_reported_once_and_at_once(
+    launcher: ProcessLauncher, watch: Callable[[float], frozenset[str]]
+) -> None:
+    specs = [process_spec(f"worker-job-{number}-1") for number in range(3)]
+    for spec in specs:
+        launcher.launch(spec, still_wanted=lambda: True)
+    assert watch(0) == {spec.name for spec in specs}, "new workers are changes too"
+    assert watch(0) == frozenset()
+
+    victim = specs[1]
+    ended_at: list[float] = []
+
+    def end() -> None:
+        launcher.terminate(victim.name, victim.attempt_id, grace_seconds=0)
+        ended_at.append(time.monotonic())
+
+    _after(0.2, end)
+    assert watch(LONG) == {victim.name}
+    reported_at = time.monotonic()
+    assert not next(each for each in launcher.observe([victim.name])).alive
+    time.sleep(max(0.0, 0.05 - (time.monotonic() - reported_at)))
+    assert ended_at
+    assert reported_at - ended_at[0] < 1.0
+    assert watch(0) == frozenset()
+
+
+def test_a_worker_of_another_launcher_is_reported(
+    launcher: ProcessLauncher, watch: Callable[[float], frozenset[str]], tmp_path: Path
+) -> None:
+    """Dispatchers launch, and the reconciler waits, in processes of their own."""
+    assert watch(0) == frozenset()
+    other = next(launcher_in(tmp_path))
+    spec = process_spec()
+    _after(0.2, lambda: other.launch(spec, still_wanted=lambda: True))
+    assert watch(LONG) == {spec.name}
+    _after(0.2, lambda: other.terminate(spec.name, spec.attempt_id, grace_seconds=0))
+    assert watch(LONG) == {spec.name}
+
+
+def test_a_worker_that_began_and_ended_between_two_waits_is_reported(
+    launcher: ProcessLauncher, watch: Callable[[float], frozenset[str]]
+) -> None:
+    assert watch(0) == frozenset()
+    spec = process_spec()
+    launcher.launch(spec, still_wanted=lambda: True)
+    launcher.terminate(spec.name, spec.attempt_id, grace_seconds=0)
+    assert watch(LONG) == {spec.name}
+
+
+def test_the_end_of_a_supervisor_whose_parent_was_killed_is_reported(
+    launcher: ProcessLauncher, watch: Callable[[float], frozenset[str]]
+) -> None:
+    """The lock is free only after both; the second end has no process that is watched."""
+    spec = process_spec(holds_twice=True)
+    launcher.launch(spec, still_wanted=lambda: True)
+    assert watch(0) == {spec.name}
+    first = psutil.Process(pid_of(launcher, spec.name))
+    second = next(child for child in first.children() if "sleep" not in child.name())
+    first.send_signal(signal.SIGKILL)
+    if reported := watch(1.0):
+        assert reported == {spec.name}
+    assert next(iter(launcher.observe())).alive, "its supervisor still holds the lock"
+    _after(0.2, lambda: second.send_signal(signal.SIGKILL))
+    assert watch(LONG) == {spec.name}
+
+
+def test_a_removed_worker_is_forgotten(
+    launcher: ProcessLauncher, watch: Callable[[float], frozenset[str]]
+) -> None:
+    spec = process_spec()
+    launcher.launch(spec, still_wanted=lambda: True)
+    watch(0)
+    launcher.terminate(spec.name, spec.attempt_id, grace_seconds=0)
+    watch(LONG)
+    launcher.clean_up(spec.name, spec.attempt_id)
+    assert watch(0.3) == frozenset()
+    launcher.launch(process_spec(), still_wanted=lambda: True)
+    assert watch(LONG) == {spec.name}, "the same name again is a new worker"
+
+
+def test_waiting_keeps_no_descriptor_of_an_ended_worker(launcher: ProcessLauncher) -> None:
+    before = psutil.Process().num_fds()
+    for _ in range(5):
+        spec = process_spec()
+        launcher.launch(spec, still_wanted=lambda: True)
+        launcher.wait_for_changes(0)
+        launcher.terminate(spec.name, spec.attempt_id, grace_seconds=0)
+        launcher.wait_for_changes(LONG)
+        launcher.clean_up(spec.name, spec.attempt_id)
+    assert psutil.Process().num_fds() <= before + 1
+    launcher.launch(process_spec("worker-job-y-1"), still_wanted=lambda: True)
+    launcher.wait_for_changes(0)
+    launcher.close()
+    assert psutil.Process().num_fds() <= before + 1
