@@ -209,7 +209,6 @@ def test_nobody_is_the_parent_of_a_worker(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from jobs.clusters.launchers.process import ProcessLauncher
-from tests.launchers.test_process import _WORKER, _spec
 from tests.launchers.process_workers import WORKER, process_spec
 """  # noqa: E501
     subprocess.run([sys.executable, "-c", code], check=True)
