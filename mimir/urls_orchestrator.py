@@ -8,8 +8,6 @@ from django.urls import include, path
 
 from mimir.api.documents import DocumentationView, SchemaView
 
-admin.autodiscover()  # here, because only web serves these pages
-
 urlpatterns = [
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", DocumentationView.as_view(url_name="schema"), name="docs"),

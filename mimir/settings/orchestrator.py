@@ -29,11 +29,15 @@ ALLOWED_HOSTS = [*ALLOWED_HOSTS, urlsplit(ENV.orchestrator_url).hostname or "loc
 if ENV.pod_ip:
     ALLOWED_HOSTS.append(f"[{ENV.pod_ip}]" if ":" in ENV.pod_ip else ENV.pod_ip)
 
+_WITHOUT_PAGES = not {"dispatcher", "reconciler", "release_workers", "bootstrap_admin"}.isdisjoint(
+    sys.argv[1:2]
+)
 INSTALLED_APPS = [
     *(
         ["daphne"] if "runserver" in sys.argv else []
     ),  # before staticfiles: only `runserver` needs it for WebSockets, and it takes 40 MB
-    "django.contrib.admin.apps.SimpleAdminConfig",  # its pages are imported with the URLs
+    # The commands serve no pages: they start without the modules of the admin's pages.
+    "django.contrib.admin.apps.SimpleAdminConfig" if _WITHOUT_PAGES else "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

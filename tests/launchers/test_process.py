@@ -210,7 +210,11 @@ import sys
 from pathlib import Path
 from jobs.clusters.launchers.process import ProcessLauncher
 from tests.launchers.process_workers import WORKER, process_spec
-"""  # noqa: E501
+launcher = ProcessLauncher(
+    Path({str(tmp_path)!r}), installation="ours", argv=[sys.executable, "-c", WORKER]
+)
+launcher.launch(process_spec(), still_wanted=lambda: True)
+"""
     subprocess.run([sys.executable, "-c", code], check=True)
     launcher = ProcessLauncher(tmp_path, installation="ours")
     observed = launcher.observe()[0]

@@ -26,7 +26,7 @@ from mimir.lib import disks
 from monitoring import readiness
 from projects.parsing import child_process
 from tests.api.caller import Caller
-from tests.launchers.test_process import _spec, launcher  # noqa: F401 - a fixture
+from tests.launchers.process_workers import launcher, process_spec  # noqa: F401 - a fixture
 from tests.support import make
 
 DISK = [
@@ -191,7 +191,7 @@ def test_a_launch_without_disk_says_what_it_waits_for_and_is_tried_again_soon(
     monkeypatch: pytest.MonkeyPatch,
     place: str,
 ) -> None:
-    spec = _spec()
+    spec = process_spec()
     with monkeypatch.context() as patched:
         if place == "mkdir":
             patched.setattr(Path, "mkdir", _raising(errno.ENOSPC))

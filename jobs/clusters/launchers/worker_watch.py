@@ -32,7 +32,7 @@ class WorkerWatch:
         self._watched: dict[int, str] = {}  # pidfd to name
         # Workers without a process to watch: being started, or their first process was killed.
         self._unwatched: dict[str, Path] = {}
-        self._known: set[str] = set()
+        self._known: dict[str, str] = {}  # uid of each worker at the last scan, by name
         self._scanned_at = 0  # modification time at the last scan, in ns
 
     def wait(self, timeout_seconds: float) -> Changes:
@@ -62,12 +62,11 @@ class WorkerWatch:
             return set()
         fresh = abs(time.time_ns() - changed_at) < FRESH_SECONDS * 1e9
         self._scanned_at = 0 if fresh else changed_at
-        found = {folder.name: folder for folder, _identity in self._folders()}
-        new = found.keys() - self._known
-        self._known &= found.keys()
+        found = {folder.name: identity["uid"] for folder, identity in self._folders()}
+        new = {name for name, uid in found.items() if self._known.get(name) != uid}
+        self._known = found
         for name in new:
-            self._known.add(name)
-            self._unwatched[name] = found[name]
+            self._unwatched[name] = self._root / name
         for name in self._unwatched.keys() - found.keys():
             del self._unwatched[name]
         return new
