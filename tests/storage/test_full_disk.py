@@ -6,6 +6,7 @@ Told with a sentence, and over as soon as it is over.
 import errno
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,14 @@ from mimir.lib import disks
 from monitoring import readiness
 from projects.parsing import child_process
 from tests.api.caller import Caller
-from tests.launchers.process_workers import launcher, process_spec  # noqa: F401 - a fixture
+from tests.launchers.process_workers import launcher_in, process_spec
 from tests.support import make
+
+
+@pytest.fixture
+def launcher(tmp_path: Path) -> Iterator[ProcessLauncher]:
+    yield from launcher_in(tmp_path)
+
 
 DISK = [
     (errno.ENOSPC, 507, "storage_full"),
@@ -187,7 +194,7 @@ def test_an_almost_full_disk_is_reported_before_it_is_full(
 
 @pytest.mark.parametrize("place", ["mkdir", "identity", "worker"])
 def test_a_launch_without_disk_says_what_it_waits_for_and_is_tried_again_soon(
-    launcher: ProcessLauncher,  # noqa: F811 - the fixture
+    launcher: ProcessLauncher,
     monkeypatch: pytest.MonkeyPatch,
     place: str,
 ) -> None:

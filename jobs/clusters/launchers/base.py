@@ -111,7 +111,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What may have changed on a cluster: workers by name.
+    """Possible changes on a cluster since the last wait: workers by name.
 
     `others`: something that belongs to no worker, or to any.
     """
