@@ -91,8 +91,12 @@ class WorkerWatch:
             descriptor = os.pidfd_open(pid)
         except OSError:  # it was killed and others hold the lock, or the kernel has no pidfds
             return False
-        if worker_folder.first_process(folder) != pid or not worker_folder.is_locked(folder):
-            os.close(descriptor)  # the pid may belong to another process
+        if (
+            worker_folder.first_process(folder) != pid
+            or not worker_folder.is_locked(folder)  # the pid may belong to another process
+            or _has_ended(descriptor)  # and others hold the lock
+        ):
+            os.close(descriptor)
             return False
         self._watched[descriptor] = name
         self._poll.register(descriptor, select.POLLIN)
@@ -110,3 +114,10 @@ class WorkerWatch:
             if worker_folder.is_locked(folder):  # it was killed, and its supervisor still lives
                 self._unwatched[name] = folder
         return ended
+
+
+def _has_ended(descriptor: int) -> bool:
+    """Return whether the process of a pidfd has ended, even if nobody has reaped it."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
