@@ -9,7 +9,7 @@ import pytest
 
 from mimir.frontend.pages.imports.form import form_of
 from mimir.frontend.pages.imports.option_fields import Select, with_labels
-from mimir.frontend.pages.imports.posted_options import options_of
+from mimir.frontend.pages.imports.posted_options import options_of, structure_of
 from mimir.lib.reading.options import OPTION_NAMES
 
 
@@ -98,6 +98,17 @@ def test_chosen_types_are_kept_until_the_columns_may_be_others() -> None:
         "b": "text"
     }
     assert "types" not in options_of(posted, ["a", "b"], ["", "text"], {"delimiter": ","})
+
+
+def test_a_slower_reading_with_earlier_options_drops_no_chosen_type() -> None:
+    """A second reading of the file ends after the form was shown, with the options before it."""
+    shown = structure_of({"delimiter": ";"})
+    posted = {"detected_format": "csv", "delimiter": ";", "structure": shown}
+    assert options_of(posted, ["a", "b"], ["", "text"], {"delimiter": ","})["types"] == {
+        "b": "text"
+    }
+    changed = {**posted, "delimiter": "|"}
+    assert "types" not in options_of(changed, ["a", "b"], ["", "text"], {"delimiter": "|"})
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from mimir.frontend.pages.imports.option_fields import (
     option_field,
     with_labels,
 )
-from mimir.frontend.pages.imports.posted_options import FIELDS
+from mimir.frontend.pages.imports.posted_options import FIELDS, structure_of
 from mimir.frontend.template_context import Context
 
 TYPES = (
@@ -75,6 +75,7 @@ class ImportForm:
     skipped: list[str] = field(default_factory=list)
     fault: str = ""
     kind: str = ""  # the format whose options are shown
+    structure: str = ""  # the options that decide about the columns shown
 
 
 def form_of(
@@ -112,6 +113,7 @@ def form_of(
         [one["message"] for one in warnings if not one["fixes"]],
     )
     form.kind = kind
+    form.structure = structure_of(given)
     form.fault = with_labels(upload["fault"])
     form.skipped = [name for name, value in types.items() if value == "skip"]
     form.columns = [

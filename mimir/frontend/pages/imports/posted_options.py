@@ -1,5 +1,6 @@
 """Reading options from the posted import form, as the API takes them. Pure."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,8 +53,9 @@ def options_of(
     """Read the options of the posted form, as the API takes them.
 
     `names` and `kinds` are the columns and their chosen types; `before` are the options of the last
-    reading. Fields of other formats are omitted, and so are chosen types if the columns may have
-    changed.
+    reading. Fields of other formats are omitted, and so are chosen types if the columns may differ
+    from those that the form showed. The form says for which structure that was: a slower reading
+    with earlier options can be stored meanwhile.
     """
     kind = str(posted.get("format") or posted.get("detected_format") or "csv")
     given: Context = {"format": posted["format"]} if posted.get("format") else {}
@@ -69,7 +71,11 @@ def options_of(
         elif value.strip():
             given[name] = _whole(value) if name == "skip_rows" else value
     types = {name: kind_ for name, kind_ in zip(names, kinds, strict=False) if kind_}
-    if types and kind in ("csv", "excel", "json", "jsonl") and not _restructured(given, before):
+    if (
+        types
+        and kind in ("csv", "excel", "json", "jsonl")
+        and structure_of(given) == (posted.get("structure") or structure_of(before))
+    ):
         given["types"] = types
     return _fixed(given, str(posted.get("fix", "")))
 
@@ -88,10 +94,9 @@ def _whole(value: str) -> Any:
     return int(value) if value.strip().isascii() and value.strip().isdigit() else value
 
 
-def _restructured(given: Mapping[str, object], before: Mapping[str, object]) -> bool:
-    return any(
-        shown_value(given.get(name, "")) != shown_value(before.get(name, "")) for name in _STRUCTURE
-    )
+def structure_of(options: Mapping[str, object]) -> str:
+    """Return the options that decide about the columns, as a hidden field of the form."""
+    return json.dumps({name: shown_value(options.get(name, "")) for name in _STRUCTURE})
 
 
 def _fixed(given: dict[str, Any], fix: str) -> Context:
