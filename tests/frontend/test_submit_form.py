@@ -61,8 +61,8 @@ def test_the_request_as_curl_can_be_pasted_into_a_shell() -> None:
 
 def test_each_message_of_a_refusal_stands_at_its_field() -> None:
     detail = {
-        "parameters.model": "has to be a name",
-        "parameters.test_size": "has to be less",
+        "parameters.model": "must be a name",
+        "parameters.test_size": "must be less",
         "resources.memory": "is none",
         "odd": "is odd",
     }
@@ -70,8 +70,8 @@ def test_each_message_of_a_refusal_stands_at_its_field() -> None:
         "ml_training", {}, ApiError(400, "invalid", "The job cannot be accepted.", detail)
     )
     assert {name: errors.get(name) for name in detail if name != "odd"} == {
-        "parameters.model": "Has to be a name.",
-        "parameters.test_size": "Has to be less.",
+        "parameters.model": "Must be a name.",
+        "parameters.test_size": "Must be less.",
         "resources.memory": "Is none.",
     }
     assert general == ["odd: is odd"]
@@ -80,7 +80,7 @@ def test_each_message_of_a_refusal_stands_at_its_field() -> None:
 @pytest.mark.parametrize("typed", ["21,5", " -0,25 "])
 def test_a_number_with_a_decimal_comma_is_refused_with_the_point_to_use(typed: str) -> None:
     texts = {"parameters.test_size": [typed], "parameters.hyperparameters.learning_rate": [typed]}
-    error = ApiError(400, "invalid", "", dict.fromkeys(texts, "has to be a number"))
+    error = ApiError(400, "invalid", "", dict.fromkeys(texts, "must be a number"))
     errors, general = refusals("ml_training", texts, error)
     assert set(errors.values()) == {f"Use a point: {typed.strip().replace(',', '.')}"}
     assert (len(errors), general) == (2, [])

@@ -53,7 +53,9 @@ class KubernetesLauncher:
         self._reads_nodes, self._follow, self._now = reads_nodes, follow, now
         self._lock = threading.Lock()
         self._changed = threading.Event()
-        self._changes = Changes()  # since the last wait
+        # Since the last wait: workers by name, and whether anything else changed.
+        self._changed_names: set[str] = set()
+        self._changed_others = False
         self._client: Api | None = None
         self._mirrors: dict[str, Mirror] = {}
         self._nodes: tuple[dt.datetime, tuple[Object, ...]] | None = None
@@ -196,7 +198,8 @@ class KubernetesLauncher:
         self._changed.wait(timeout_seconds)
         with self._lock:
             self._changed.clear()
-            changes, self._changes = self._changes, Changes()
+            changes = Changes(frozenset(self._changed_names), self._changed_others)
+            self._changed_names, self._changed_others = set(), False
         return changes
 
     def _note(self, resource: str, name: str) -> None:
@@ -207,9 +210,9 @@ class KubernetesLauncher:
         worker = name if resource == "jobs" else name.rpartition("-")[0]
         with self._lock:
             if resource == "events" or not worker:
-                self._changes = Changes(self._changes.names, others=True)
+                self._changed_others = True
             else:
-                self._changes = Changes(self._changes.names | {worker}, self._changes.others)
+                self._changed_names.add(worker)
             self._changed.set()
 
     # -- removal
