@@ -32,6 +32,7 @@ RETENTION_SECONDS = 20.0
 SWEEP_SECONDS = 3600.0  # it lists the whole storage
 PASSES_AT_ONCE = 20
 REST_SECONDS_MAX = 1.0
+SHARED_REST = 4.0  # rest after a pass over changed workers, in durations of that pass
 WARNING_SECONDS = 60.0  # between two warnings about one cluster
 
 
@@ -194,7 +195,10 @@ def _follow_changes(
         changes = launcher.wait_for_changes(min(left, seconds))
         others = others or changes.others
         if changes.names:
+            passing = time.monotonic()
             _passes(cluster, launcher, known, may_continue, names=changes.names)
+            # Changes that arrive meanwhile share the next pass.
+            time.sleep(min(REST_SECONDS_MAX, SHARED_REST * (time.monotonic() - passing)))
 
 
 def _passes(
