@@ -15,7 +15,9 @@ from django.db import connection, transaction
 
 from jobs.admission.decide import admit
 from jobs.admission.snapshot import has_free_slot, snapshot
-from jobs.contract import EventKind, FailureReason, JobStatus, worker_name
+from jobs.admission.snapshot_types import Decision
+from jobs.admission.starts import jobs_wait_record, windows_judge
+from jobs.contract import EventKind, FailureReason, JobStatus, WaitRule, worker_name
 from jobs.core import queue
 from jobs.core.bulk import insert_many
 from jobs.core.locks import ADMISSION_LOCK
@@ -44,8 +46,10 @@ def admit_once(*, hint: bool = True, limit: int | None = None) -> list[UUID]:
         if not _can_admit():
             return []
         crash_point("admit.inside_transaction")
+        windows_judge()
         view = snapshot()
         decision = admit(view)
+        jobs_wait_record(_starting_clusters(decision))
         by_class: dict[str, list[UUID]] = {}
         admitted = decision.admitted[:limit]
         jobs = _locked([job_id for job_id, _cluster in admitted], decision.never)
@@ -68,6 +72,16 @@ def _can_admit() -> bool:
     Jobs that can never run are found by the first pass with a free slot.
     """
     return Job.objects.filter(status=JobStatus.QUEUED).exists() and has_free_slot()
+
+
+def _starting_clusters(decision: Decision) -> set[str]:
+    """Return the clusters whose start window blocks a job."""
+    blocked = {id(check): check for check in decision.blocked.values()}
+    return {
+        check.facts["cluster"]
+        for check in blocked.values()
+        if check.rule is WaitRule.CLUSTER_STARTING
+    }
 
 
 def _locked(admitted: Sequence[UUID], never: Sequence[UUID]) -> dict[UUID, Job]:

@@ -5,7 +5,7 @@ the Attempt only.
 """
 
 from jobs.models.attempt import Attempt, UsageSample
-from jobs.models.cluster import Cluster, ModelCache
+from jobs.models.cluster import Cluster, ModelCache, StartWindow
 from jobs.models.expressions import (
     INDEXED_TITLES,
     id_from_its_end,
@@ -15,7 +15,7 @@ from jobs.models.expressions import (
 )
 from jobs.models.job import Job
 from jobs.models.limit import Limit
-from jobs.models.loops import Lease, LoopBeat, WebUptime
+from jobs.models.loops import Lease, LoopBeat, WebPause, WebUptime
 from jobs.models.metric import Metric, MetricDelta, MetricTotal
 from jobs.models.records import (
     ARTIFACTS,
@@ -46,7 +46,9 @@ __all__ = [
     "MetricDelta",
     "MetricTotal",
     "ModelCache",
+    "StartWindow",
     "UsageSample",
+    "WebPause",
     "WebUptime",
     "id_from_its_end",
     "producer",

@@ -3,6 +3,7 @@
 from tests.mutants.away import AWAY
 from tests.mutants.kubernetes import KUBERNETES
 from tests.mutants.mutant import Mutant
+from tests.mutants.overload import OVERLOAD
 
 TABLE = (
     Mutant(
@@ -239,6 +240,7 @@ TABLE = (
         if not _can_admit():
             return []
         crash_point("admit.inside_transaction")
+        windows_judge()
         view = snapshot()
 """,
         """        view = snapshot()
@@ -251,8 +253,8 @@ TABLE = (
     Mutant(
         "room freed when the job ends",
         "jobs/admission/snapshot.py",
-        '    rows = Attempt.objects.filter(gone_at__isnull=True).values_list(\n        "job_id",',
-        '    rows = Attempt.objects.filter(gone_at__isnull=True, ended_at__isnull=True).values_list(\n        "job_id",',
+        "with_starting(Attempt.objects.filter(gone_at__isnull=True))",
+        "with_starting(Attempt.objects.filter(gone_at__isnull=True, ended_at__isnull=True))",
         "tests/jobs/test_admit.py::test_capacity_is_held_until_the_worker_is_observed_gone",
         (
             (
@@ -351,4 +353,5 @@ TABLE = (
     ),
     *KUBERNETES,
     *AWAY,
+    *OVERLOAD,
 )
