@@ -45,7 +45,8 @@ def with_starting(attempts: "QuerySet[Attempt, Attempt]") -> "QuerySet[Attempt, 
         wait_category__in=_STARTING,
         then=Value(True),
     )
-    return attempts.alias(wait_category=_wait("category")).annotate(is_starting=Case(starting, default=Value(False), output_field=BooleanField()))
+    case = Case(starting, default=Value(False), output_field=BooleanField())
+    return attempts.alias(wait_category=_wait("category")).annotate(is_starting=case)
 
 
 def _wait(key: str) -> Coalesce:

@@ -284,17 +284,27 @@ def _insert_finished(database: psycopg.Connection[Any], count: int) -> None:
     print(f"\n{count:,} finished jobs inserted in {time.monotonic() - began:.0f} s", flush=True)
 
 
-def _sizes(database: psycopg.Connection[Any], jobs: int) -> dict[str, dict[str, int]]:
-    """Print and return the bytes of table and indexes for each job."""
+def _sizes(database: psycopg.Connection[Any], jobs: int) -> dict[str, dict[str, float]]:
+    """Print and return bytes of table and indexes, and updates, for each job."""
     found = {}
-    print(f"\n  {'bytes per job':<24}{'table':>9}{'indexes':>9}")
+    print(f"\n  {'per job':<24}{'table, B':>9}{'indexes':>9}{'updates':>9}{'in place':>9}")
     for table in TABLES:
         sizes = database.execute(
             "SELECT pg_table_size(%s::regclass), pg_indexes_size(%s::regclass)", (table, table)
         ).fetchone()
         assert sizes is not None
-        found[table] = {"table": sizes[0] // jobs, "indexes": sizes[1] // jobs}
-        print(f"  {table:<24}{found[table]['table']:>9}{found[table]['indexes']:>9}", flush=True)
+        updates = database.execute(
+            "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = %s", (table,)
+        ).fetchone()
+        assert updates is not None
+        found[table] = {
+            "table": sizes[0] / jobs,
+            "indexes": sizes[1] / jobs,
+            "updates": updates[0] / jobs,
+            "in_place": updates[1] / jobs,  # HOT: no index is written
+        }
+        shown = "".join(f"{value:>9.1f}" for value in found[table].values())
+        print(f"  {table:<24}{shown}", flush=True)
     return found
 
 
