@@ -7,12 +7,13 @@ from django.db import transaction
 
 from jobs.admission.starts import has_waiting_jobs
 from jobs.clusters.machine import clamped
-from jobs.contract import HEARTBEAT_SECONDS, EventKind, JobStatus, WorkerLimits
+from jobs.contract import EventKind, JobStatus, WorkerLimits
 from jobs.contract.protocol import ClaimResponse
 from jobs.core.metrics import launch_count
 from jobs.core.resources import from_dict
 from jobs.core.tokens import cache_key, session_token
 from jobs.core.transition import attempt_lock, job_move, wake_on_commit
+from jobs.lifecycle.heartbeat_rate import heartbeat_seconds
 from jobs.lifecycle.inputs_read import claim_inputs
 from jobs.models import Attempt, Job
 from mimir.lib.clock import utc_now
@@ -95,7 +96,7 @@ def _response(job: Job, attempt: Attempt) -> ClaimResponse:
         },
         "inputs": inputs,
         "read_url_allow": list(settings.ENV.read_url_allow),
-        "heartbeat_seconds": HEARTBEAT_SECONDS,
+        "heartbeat_seconds": heartbeat_seconds(),
         "log_end": attempt.log_end,
     }
     if any(item["kind"] == "model" for item in inputs):
