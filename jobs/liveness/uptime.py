@@ -67,8 +67,8 @@ ON CONFLICT (name) DO UPDATE SET
         THEN web.up_since ELSE excluded.beat_at END,
     counted_seconds = web.counted_seconds + CASE
         WHEN excluded.beat_at BETWEEN web.beat_at AND web.beat_at + make_interval(secs => %(gap)s)
-            AND web.beat_at >= web.up_since + make_interval(secs => %(settle)s)
             AND %(overloaded)s <= 0
+            AND web.beat_at >= web.up_since + make_interval(secs => %(settle)s)
         THEN extract(epoch FROM excluded.beat_at - web.beat_at) ELSE 0 END
 WHERE abs(extract(epoch FROM excluded.beat_at - web.beat_at)) >= %(near)s OR %(overloaded)s > 0
 """
