@@ -6,7 +6,7 @@ then the oldest job. A blocked job does not block the jobs behind it, with one e
 blocked only by its size for `reserve_after_seconds` reserves the free capacity of one cluster.
 
 Placement: a job may use the cluster or the region it names, or any cluster. Among clusters with
-enough capacity and room in their start window the healthiest comes first, then the one with the
+enough capacity whose start window allows one more the healthiest comes first, then the one with the
 most free slots. A disabled or unreachable cluster gets no jobs. A cluster with failing launches,
 and the cluster on which the job's previous worker was lost, come last.
 """
@@ -87,7 +87,7 @@ class _Ledger:
         )
 
     def can_start(self, capacity: ClusterCapacity) -> bool:
-        """Return whether the cluster's start window has room for one more worker."""
+        """Return whether the cluster's start window allows one more worker."""
         return (
             capacity.start_window is None or self.starting[capacity.cluster] < capacity.start_window
         )

@@ -99,6 +99,7 @@ def _starts(windows: "dict[str, StartWindow]") -> dict[str, Sequence[Start]]:
     )
     found: dict[str, list[Start]] = defaultdict(list)
     for name, admitted_at, launched_at, claimed_at in rows:
+        assert launched_at is not None  # filtered above
         # A quick worker claims before the answer to its launch is stored.
         since = launched_at if claimed_at is None or launched_at <= claimed_at else admitted_at
         found[name].append(

@@ -1,4 +1,4 @@
-"""Interval of workers' heartbeats: longer with very many workers, so that web serves them all."""
+"""Interval of workers' heartbeats. It is longer with very many workers: web must serve them all."""
 
 import threading
 import time

@@ -325,7 +325,7 @@ def _start_began(
 def _excused_seconds(
     since: dt.datetime, state: WorkerState | None, now: dt.datetime, times: Times
 ) -> float:
-    """Return the seconds since `since` in which a start could not go on, through no fault of it."""
+    """Return the seconds since `since` in which a start was held up by web or by its CPU."""
     starved = state.starved_seconds if state is not None else 0.0
     paused = paused_seconds(times.web_pauses, since, now)
     return min(max(starved, paused), EXCUSED_SECONDS_MAX)

@@ -45,7 +45,7 @@ def test_a_window_is_never_outside_its_bounds(
     st.floats(0.05, 30),
 )
 def test_a_window_recovers_from_any_state(history: list[list[Start]], usual: float) -> None:
-    """Whatever came before: equal starts, as many as the window allows, let it grow to its end."""
+    """After any history, equal starts in the number of the window let it grow to its largest size."""
     window, now = StartWindow(BOUNDS.first), 0.0
     for found in history:
         now += 60.0
@@ -88,7 +88,7 @@ def test_a_few_slow_starts_among_quick_ones_change_nothing() -> None:
 
 
 def test_slow_starts_at_the_smallest_window_become_the_usual_ones() -> None:
-    """A large image or a slow disk is no reason to start one by one for ever."""
+    """A slow disk must not limit a cluster to few starts permanently."""
     window, now = StartWindow(BOUNDS.first, usual_seconds=1.0), 0.0
     for _ in range(40):
         found = [Start(now + 0.001, now + 0.001) for _ in range(window.workers)]

@@ -134,7 +134,7 @@ def test_claims_that_are_lost_end_no_attempt(fake: FakeKubernetes) -> None:
 
 
 def test_after_ten_times_the_load_jobs_start_at_once_again(fake: FakeKubernetes) -> None:
-    """Two jobs in three seconds are possible; 60 arrive in six seconds, then one in four seconds."""
+    """Two jobs in three seconds are possible; 60 arrive at once, then one every four seconds."""
     with _burst(fake, 0) as run:
         for _ in range(3):
             for _ in range(20):
