@@ -45,7 +45,7 @@ def test_a_window_is_never_outside_its_bounds(
     st.floats(0.05, 30),
 )
 def test_a_window_recovers_from_any_state(history: list[list[Start]], usual: float) -> None:
-    """After any history, equal starts in the number of the window let it grow to its largest size."""
+    """After any history, equal starts that fill the window let it grow to its largest size."""
     window, now = StartWindow(BOUNDS.first), 0.0
     for found in history:
         now += 60.0
