@@ -30,9 +30,8 @@ from mimir.api.request_limits import with_limits  # noqa: E402
 from mimir.lib.background_task import BackgroundTask  # noqa: E402
 
 get_channel_layer()  # registers its counters, so that /metrics has them before the first WebSocket
-_connections = int(settings.DATABASES["default"]["OPTIONS"]["pool"]["max_size"])
 _refused = RefusedClaims()
-_lanes = Lanes(http, lane_limits(_connections), on_refused=_refused.add)
+_lanes = Lanes(http, lane_limits(settings.DATABASE_POOL_SIZE), on_refused=_refused.add)
 _routed = ProtocolTypeRouter({"http": with_limits(_lanes), "websocket": websocket_application})
 _entered = PortAccess(
     _routed,

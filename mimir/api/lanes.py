@@ -91,11 +91,14 @@ class Lane:
     begun_at: float = 0.0
     interval: float = _INTERVAL_SECONDS  # between two begins while requests wait; an average
 
+    def running_count(self) -> int:
+        """Return the number of requests in a slot, and of slow ones."""
+        return len(self.active) + len(self.slow)
+
     @property
     def is_full(self) -> bool:
         """Whether no request can begin."""
-        running = len(self.active)
-        return running >= self.limits.slots or running + len(self.slow) >= self.limits.most
+        return len(self.active) >= self.limits.slots or self.running_count() >= self.limits.most
 
     @property
     def expected_seconds(self) -> float:
@@ -168,10 +171,8 @@ class Lanes:
         self._overloaded_since: float | None = None
         for lane in self._lanes:
             REFUSED.labels(lane.limits.name)
-            WAITING.labels(lane.limits.name).set_function(lambda lane=lane: len(lane.waiting))
-            RUNNING.labels(lane.limits.name).set_function(
-                lambda lane=lane: len(lane.active) + len(lane.slow)
-            )
+            WAITING.labels(lane.limits.name).set_function(functools.partial(len, lane.waiting))
+            RUNNING.labels(lane.limits.name).set_function(lane.running_count)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         lane = self._lane_of(scope)
@@ -181,7 +182,7 @@ class Lanes:
         loop = asyncio.get_running_loop()
         now = loop.time()
         entry = Entry(lane, now, isinstance(receive, Body) and not receive.complete)
-        RELEASE.set(functools.partial(loop.call_soon_threadsafe, self._end, entry))
+        RELEASE.set(functools.partial(self._end_soon, loop, entry))
         try:
             if self._can_begin(lane, now):
                 lane.begin(entry, now)
@@ -293,6 +294,10 @@ class Lanes:
             await send(message)
 
         return watching_send
+
+    def _end_soon(self, loop: asyncio.AbstractEventLoop, entry: Entry) -> None:
+        """Free the slot from the thread of the request."""
+        loop.call_soon_threadsafe(self._end, entry)
 
     def _end(self, entry: Entry) -> None:
         if entry.lane.leave(entry) and any(lane.waiting for lane in self._lanes):

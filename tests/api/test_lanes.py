@@ -127,7 +127,8 @@ async def test_a_client_that_disconnects_leaves_the_queue() -> None:
     await asyncio.sleep(0.2)
     gone.gone.set()
     await asyncio.gather(*tasks)
-    assert (gone.begun, gone.status, gone.ended) == (None, 0, pytest.approx(0.2))
+    assert (gone.begun, gone.status) == (None, 0)
+    assert gone.ended == pytest.approx(0.2)
     assert next_one.begun == pytest.approx(0.5)
 
 
@@ -151,7 +152,8 @@ async def test_a_failing_request_leaves_its_slot() -> None:
     last = Request(LIST)
     await world.ask_all(*failing, last)
     assert [request.status for request in failing] == [500] * 6
-    assert (last.status, last.begun) == (200, pytest.approx(0.3))
+    assert last.status == 200
+    assert last.begun == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize("path", [CLAIM, LOGS, LIST])
@@ -186,7 +188,8 @@ async def test_a_queue_that_is_too_long_refuses_at_once_and_recovers_at_once() -
     assert {int(request.headers[b"retry-after"]) for request in late} <= set(range(1, 31))
     after = Request(LIST)
     await world.ask(after)
-    assert (after.status, (after.ended or 0) - (after.begun or 0)) == (200, pytest.approx(0.1))
+    assert after.status == 200
+    assert (after.ended or 0) - (after.begun or 0) == pytest.approx(0.1)
 
 
 @virtual

@@ -6,11 +6,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from jobs.core.tokens import launch_token
 from jobs.liveness import answering
 from jobs.liveness.refused_claims import RefusedClaims, calls_record
+from jobs.liveness.uptime import web_beat
 from jobs.models import Attempt, WebPause
 from mimir.api.lanes import Lanes, lane_limits
 from tests.support import make
@@ -62,7 +63,7 @@ def test_a_heartbeat_does_not_wait_for_the_lock_of_an_attempt() -> None:
 
     def record() -> None:
         recorded.append(calls_record(attempt_ids=[launched.id]))
-        answering.connection.close()
+        connection.close()
 
     with transaction.atomic():
         Attempt.objects.select_for_update().get(id=launched.id)
@@ -81,13 +82,12 @@ def test_a_heartbeat_that_fails_is_recorded_by_the_next_one(
     refused = RefusedClaims()
     refused.add(_scope(launched.id, launch_token(launched.id)))
     beats: list[float] = []
-    real = answering.web_beat
 
     def fail_once(overloaded_seconds: float) -> None:
         beats.append(overloaded_seconds)
         if len(beats) == 1:
             raise ConnectionError("no database")
-        real(overloaded_seconds)
+        web_beat(overloaded_seconds)
 
     async def run() -> None:
         lanes.note_overload(asyncio.get_running_loop().time() - 3.0)

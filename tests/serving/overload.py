@@ -25,6 +25,7 @@ from jobs.dispatch.launch import attempts_launch
 from jobs.models import Attempt, Cluster
 from mimir.dev.paths import ROOT
 from mimir.dev.ports import free_port
+from projects.models import Project
 from projects.tokens.write import session_create
 from tests.support import make
 from tests.support.waiting import wait_for
@@ -63,7 +64,7 @@ def launched_attempts(count: int) -> list[UUID]:
 
 def token() -> str:
     """Return a session token of the project's maintainer."""
-    owner = make.Project.objects.get(slug="demo").created_by
+    owner = Project.objects.get(slug="demo").created_by
     assert owner is not None
     return session_create(user=owner).token
 
