@@ -136,8 +136,8 @@ def admit_heads(
     """Decide a pass over the heads of all groups; `view` holds no waiting jobs.
 
     Admits the same jobs to the same clusters in the same order as `admit` over all waiting jobs,
-    at most the first `limit`. With many groups only a `complete` pass finds all jobs that no cluster
-    can hold.
+    at most the first `limit`. With many groups only a `complete` pass finds all jobs that no
+    cluster can hold.
     """
     if view.limits.paused:
         return HeadDecision((), (), more_never=False)

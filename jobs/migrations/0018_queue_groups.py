@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
 
     atomic = False  # indexes are built while the previous release goes on writing
 
-    dependencies = [('jobs', '0015_job_type_names')]
+    dependencies = [('jobs', '0016_web_pauses')]
 
     operations = [
         # A build that was interrupted leaves an invalid index under this name.
