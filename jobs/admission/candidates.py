@@ -9,8 +9,8 @@ that job. It reads a short head first and a longer one where the first was not e
 
 Two more properties divide a group into lines that are each alike:
 
-- A retry may reserve a cluster from the end of its back-off on. Retries that may reserve and
-  retries that may not yet are two lines.
+- A retry can reserve a cluster only some time after the end of its back-off. Retries that can
+  reserve and younger ones are two lines.
 - Jobs with an exclusive key are a group of their own. Of those with one key only the oldest of a
   line matters, and none if an attempt holds the key.
 

@@ -174,7 +174,7 @@ class QueueRows:
 
         Reads all waiting jobs inside the database, without their requests.
         """
-        values = {
+        values: dict[str, Any] = {
             "now": self._view.now,
             "ageing": self._view.ageing_seconds,
             "held_keys": self._held_keys,
@@ -263,8 +263,21 @@ class QueueRows:
 
 def _group(row: tuple[Any, ...]) -> CandidateGroup:
     """Build a group from the columns that `_GROUPS` reads."""
-    _project_id, kind, priority, *more, slug, status = row
-    return CandidateGroup(slug, kind, Priority(priority), *more, status == ProjectStatus.ARCHIVED)
+    _project_id, kind, priority, cluster, region, cpu, memory, gpus, keyed, retried, *more = row
+    slug, status = more
+    return CandidateGroup(
+        project=slug,
+        type=kind,
+        priority=Priority(priority),
+        cluster=cluster,
+        region=region,
+        cpu_millicores=cpu,
+        memory_bytes=memory,
+        gpus=gpus,
+        keyed=keyed,
+        retried=retried,
+        archived=status == ProjectStatus.ARCHIVED,
+    )
 
 
 @contextmanager

@@ -143,7 +143,8 @@ def _measure_explanation(job: "Job") -> None:
     one = middle[WAITING // 2]
 
     def explained(short: int) -> Any:
-        waiting.SHORT_QUEUE, waiting._cached = short, None
+        waiting._cached = None
+        setattr(waiting, "SHORT_QUEUE", short)  # noqa: B010 - imported there, not its own
         return waiting.job_waiting([one])[one.id]["position"]
 
     same = "same" if explained(WAITING * 2) == explained(200) else "OTHER"
