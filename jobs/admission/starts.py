@@ -1,15 +1,17 @@
 """Starts of workers in the database: the start window of each cluster, read, judged and stored."""
 
 import datetime as dt
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import BooleanField, Case, Q, QuerySet, TextField, Value, When
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce, Now
 
+from jobs.admission.snapshot_types import Snapshot
 from jobs.admission.start_window import Bounds, Start, StartWindow, judge
 from jobs.contract import FailureReason
 from jobs.models import Attempt, Cluster
@@ -112,8 +114,22 @@ def _starts(windows: "dict[str, StartWindow]") -> dict[str, Sequence[Start]]:
     return dict(found)
 
 
+def full_windows(view: Snapshot, admitted: Sequence[tuple[UUID, str]]) -> set[str]:
+    """Return the clusters whose start window is full after a pass. Pure."""
+    starting = Counter(each.cluster for each in view.allocations if each.is_starting)
+    starting.update(cluster for _job_id, cluster in admitted)
+    return {
+        capacity.cluster
+        for capacity in view.capacities
+        if capacity.start_window is not None and starting[capacity.cluster] >= capacity.start_window
+    }
+
+
 def jobs_wait_record(waiting: Collection[str]) -> None:
-    """Store for which clusters jobs wait for the start window: a claim there wakes admission."""
+    """Store for which clusters jobs may wait for the start window.
+
+    A claim on one of them wakes admission.
+    """
     StartWindowRow.objects.filter(~Q(cluster__in=waiting), jobs_wait=True).update(jobs_wait=False)
     StartWindowRow.objects.filter(cluster__in=waiting, jobs_wait=False).update(jobs_wait=True)
 

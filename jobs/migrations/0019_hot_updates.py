@@ -9,7 +9,7 @@ SETTINGS = 'fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_a
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0017_start_window'),
+        ('jobs', '0018_queue_groups'),
     ]
 
     operations = [
