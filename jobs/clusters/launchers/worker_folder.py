@@ -122,6 +122,13 @@ def first_process(folder: Path) -> int | None:
     return None
 
 
+def write_pid(folder: Path, pid: int) -> None:
+    """Write the pid of the worker's first process, which writes it as well."""
+    temporary = folder / f"pid.{os.getpid()}"
+    temporary.write_text(str(pid))
+    temporary.rename(folder / "pid")
+
+
 def observe_alive(folder: Path, identity: WorkerIdentity) -> Observation:
     """Return the observation of a worker whose lock is held."""
     return Observation(
