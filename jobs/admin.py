@@ -31,6 +31,7 @@ from jobs.models import (
     LoopBeat,
     MetricTotal,
     UsageSample,
+    WebPause,
     WebUptime,
 )
 from jobs.queries.search import id_ends, titled_like
@@ -213,6 +214,12 @@ class UsageSampleAdmin(OfJob):
 @admin.register(WebUptime)
 class WebUptimeAdmin(ReadOnly):
     list_display = ("name", "beat_at", "up_since", "counted_seconds")
+
+
+@admin.register(WebPause)
+class WebPauseAdmin(ReadOnly):
+    list_display = ("cause", "from_at", "to_at")
+    ordering = ("-to_at",)
 
 
 @admin.register(LoopBeat)

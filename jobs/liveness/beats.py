@@ -11,7 +11,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from jobs.models import LoopBeat
+from jobs.models import LoopBeat, WebPause
 from mimir.lib.clock import utc_now
 
 _STARTED_AT = utc_now()
@@ -35,5 +35,7 @@ def beat_record(*, component: str, detail: Mapping[str, object] | None = None) -
 
 
 def beats_sweep() -> None:
-    """Delete heartbeats of processes older than KEEP."""
-    LoopBeat.objects.filter(beat_at__lt=utc_now() - KEEP).delete()
+    """Delete heartbeats of processes and pauses of web older than KEEP."""
+    oldest = utc_now() - KEEP
+    LoopBeat.objects.filter(beat_at__lt=oldest).delete()
+    WebPause.objects.filter(to_at__lt=oldest).delete()

@@ -15,7 +15,7 @@ from jobs.models.expressions import (
 )
 from jobs.models.job import Job
 from jobs.models.limit import Limit
-from jobs.models.loops import Lease, LoopBeat, WebUptime
+from jobs.models.loops import Lease, LoopBeat, WebPause, WebUptime
 from jobs.models.metric import Metric, MetricDelta, MetricTotal
 from jobs.models.records import (
     ARTIFACTS,
@@ -47,6 +47,7 @@ __all__ = [
     "MetricTotal",
     "ModelCache",
     "UsageSample",
+    "WebPause",
     "WebUptime",
     "id_from_its_end",
     "producer",

@@ -30,6 +30,10 @@ class Attempt(models.Model):
     launched_at = models.DateTimeField(null=True)
     launch_failures = models.PositiveIntegerField(default=0)
     launch_not_before = models.DateTimeField(null=True)
+    called_at = models.DateTimeField(
+        null=True
+        # its worker's last claim that web refused because of overload
+    )
     claim_id = models.UUIDField(null=True)
     claimed_at = models.DateTimeField(null=True)
     heartbeat_at = models.DateTimeField(null=True)

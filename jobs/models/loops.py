@@ -1,4 +1,4 @@
-"""Rows that our own processes write: leader lease, heartbeats, uptime of web."""
+"""Rows that our own processes write: leader lease, heartbeats, uptime and pauses of web."""
 
 from django.db import models
 
@@ -43,3 +43,15 @@ class WebUptime(models.Model):
     beat_at = models.DateTimeField()
     up_since = models.DateTimeField()  # first heartbeat after the last gap
     counted_seconds = models.FloatField()
+
+
+class WebPause(models.Model):
+    """An interval in which web did not serve claims, by the database's clock.
+
+    `cause`: `down` (no heartbeat of web) or `overloaded` (claims were refused or waited). Intervals
+    of several web processes can overlap.
+    """
+
+    cause = models.CharField(max_length=16)
+    from_at = models.DateTimeField()
+    to_at = models.DateTimeField()
