@@ -1,5 +1,6 @@
 """ASGI application of the orchestrator: HTTP by Django, WebSockets by Channels."""
 
+import functools
 import os
 import sys
 
@@ -22,12 +23,16 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402
 
 from jobs.live.routing import websocket_application  # noqa: E402
 from jobs.liveness.answering import beat_forever  # noqa: E402
+from jobs.liveness.refused_claims import RefusedClaims  # noqa: E402
+from mimir.api.lanes import Lanes, lane_limits  # noqa: E402
 from mimir.api.port_access import PortAccess, rules  # noqa: E402
 from mimir.api.request_limits import with_limits  # noqa: E402
 from mimir.lib.background_task import BackgroundTask  # noqa: E402
 
 get_channel_layer()  # registers its counters, so that /metrics has them before the first WebSocket
-_routed = ProtocolTypeRouter({"http": with_limits(http), "websocket": websocket_application})
+_refused = RefusedClaims()
+_lanes = Lanes(http, lane_limits(settings.DATABASE_POOL_SIZE), on_refused=_refused.add)
+_routed = ProtocolTypeRouter({"http": with_limits(_lanes), "websocket": websocket_application})
 _entered = PortAccess(
     _routed,
     rules(
@@ -38,4 +43,4 @@ _entered = PortAccess(
         public_url=settings.ENV.public_url,
     ),
 )
-application = BackgroundTask(_entered, beat_forever)
+application = BackgroundTask(_entered, functools.partial(beat_forever, _lanes, _refused))

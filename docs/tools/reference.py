@@ -106,6 +106,22 @@ def _default(name: str, default: str | None) -> str:
     return code(default) or "empty"
 
 
+def _request_metrics() -> list[tuple[str, str, str, str]]:
+    """The metrics of each web process about its requests."""
+    from mimir.api.lanes import REFUSED, RUNNING, WAITING
+
+    families = [family for each in (REFUSED, WAITING, RUNNING) for family in each.describe()]
+    return [
+        (
+            code(family.name + ("_total" if family.type == "counter" else "")),
+            family.type,
+            "`lane`",
+            text(family.documentation),
+        )
+        for family in families
+    ]
+
+
 def metrics() -> str:
     """The domain's metrics of `/metrics`."""
     from jobs.models import Metric as Kind
@@ -138,6 +154,7 @@ def metrics() -> str:
             for family in families(example)
         ),
         ("`mimir_scrape_seconds`", "gauge", "", "Duration of the database queries of this scrape."),
+        *_request_metrics(),
     ]
     return (
         "# Metrics\n\n"

@@ -32,6 +32,7 @@ from mimir.api.query import flag
 from mimir.api.schema import CURSOR, LIMIT, errors, listing
 from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import Invalid
+from mimir.lib.request_slot import slot_release
 from projects.core.access import project_for
 from projects.models import Role
 
@@ -213,8 +214,10 @@ class JobView(ApiView):
 def _wait(job_id: UUID, seconds: float) -> None:
     """Wait until the job has ended.
 
-    Holds no database connection while sleeping, because many requests may wait at once.
+    Holds no database connection and no slot while sleeping, because many requests may wait at
+    once.
     """
+    slot_release()
     end = time.monotonic() + seconds
     pause, longest = WAIT_PAUSE_SECONDS
     while (left := end - time.monotonic()) > 0:

@@ -1,35 +1,57 @@
 """Heartbeat of the web process, written from the serving event loop.
 
-A blocked loop sends no heartbeat and does not count as up.
+A blocked loop sends no heartbeat and does not count as up. A heartbeat also records an overload,
+and the workers whose claims were refused.
 """
 
 import asyncio
+import time
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
 
 import structlog
 from django.db import connection
 
+from jobs.liveness.refused_claims import RefusedClaims, calls_record
 from jobs.liveness.uptime import BEAT_SECONDS, web_beat
+from mimir.api.lanes import Lanes
 
 log = structlog.get_logger(__name__)
 
 
-async def beat_forever() -> None:
-    """Send a heartbeat every BEAT_SECONDS on a thread of its own; failures are logged."""
+async def beat_forever(lanes: Lanes, refused: RefusedClaims) -> None:
+    """Send a heartbeat every BEAT_SECONDS on a thread of its own; failures are logged.
+
+    What a failed heartbeat could not record is recorded by the next one.
+    """
     loop = asyncio.get_running_loop()
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="beat")
     try:
         while True:
-            await loop.run_in_executor(pool, _beat)
+            since, attempts = lanes.take_overload(), refused.take()
+            if not await loop.run_in_executor(pool, _beat, since, attempts):
+                refused.restore(attempts)
+                if since is not None:
+                    lanes.note_overload(since)
             await asyncio.sleep(BEAT_SECONDS)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _beat() -> None:
+def _beat(overloaded_since: float | None, refused: Collection[UUID]) -> bool:
+    """Write one heartbeat; return whether it succeeded.
+
+    overloaded_since: by the monotonic clock, which is that of the event loop.
+    """
     try:
-        web_beat()
+        web_beat(0.0 if overloaded_since is None else time.monotonic() - overloaded_since)
+        if refused:
+            calls_record(attempt_ids=refused)
     except Exception:
         log.warning("web could not beat: it does not count as up", exc_info=True)
+        return False
+    else:
+        return True
     finally:
         connection.close()

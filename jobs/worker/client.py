@@ -21,6 +21,7 @@ from mimir.lib.json_types import Json, JsonObject
 
 TIMEOUT_SECONDS = 30.0
 FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 0.1, 5.0
+RETRY_AFTER_SECONDS_MAX = 60.0  # a longer Retry-After counts as this
 PIECE_BYTES = 256 * 1024
 # Complete downloads with a wrong checksum after which the stored content counts as changed; fewer
 # can be a fault of the connection.
@@ -40,7 +41,37 @@ class Fenced(Refused):
 
 
 class Unreachable(Exception):
-    """No answer within the caller's time."""
+    """No answer within the caller's time.
+
+    `retry_after_seconds`: the Retry-After of the last answer, which was 429 or 5xx.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Backoff:
+    """Pauses between failed calls, with jitter: many workers must not call at the same moment."""
+
+    def __init__(self) -> None:
+        self._longest = FIRST_PAUSE_SECONDS
+
+    def reset(self) -> None:
+        """Start over after a success."""
+        self._longest = FIRST_PAUSE_SECONDS
+
+    def next_pause(self, error: Unreachable) -> float:
+        """Return the seconds before the next call.
+
+        With Retry-After: at least that time, at most half as much again. Otherwise random, up to a
+        time that doubles.
+        """
+        if error.retry_after_seconds is not None:
+            least = min(error.retry_after_seconds, RETRY_AFTER_SECONDS_MAX)
+            return least * random.uniform(1.0, 1.5)  # noqa: S311 - jitter
+        longest, self._longest = self._longest, min(self._longest * 2, LAST_PAUSE_SECONDS)
+        return random.uniform(0.0, longest)  # noqa: S311 - jitter
 
 
 class FileTrouble(Exception):
@@ -136,7 +167,7 @@ class Client:
             nonlocal wrong
             response = self._send("GET", f"inputs/{quote(name)}", None, {})
             if response.status != 200:
-                self._raise(response.status, response.read())
+                self._raise(response, response.read())
             # A broken connection looks like the end of the body. Only the checksum shows that the
             # body is complete.
             if _saved(response, file) != response.getheader("X-Content-SHA256", "").lower():
@@ -158,7 +189,7 @@ class Client:
         on_failure: "Callable[[Unreachable], None] | None" = None,
     ) -> JsonObject:
         end = time.monotonic() + patience_seconds
-        pause = FIRST_PAUSE_SECONDS
+        backoff = Backoff()
         while True:
             try:
                 return self._once(call)
@@ -168,8 +199,7 @@ class Client:
                 left = end - time.monotonic()
                 if left <= 0:
                     raise
-                time.sleep(min(left, pause * random.uniform(0.5, 1.0)))  # noqa: S311 - jitter
-                pause = min(pause * 2, LAST_PAUSE_SECONDS)
+                time.sleep(min(left, backoff.next_pause(error)))
 
     def _once(self, call: Callable[[], JsonObject]) -> JsonObject:
         try:
@@ -188,7 +218,7 @@ class Client:
         self._compare_clocks(response.getheader("Date"))
         data = response.read()
         if response.status >= 300:
-            self._raise(response.status, data)
+            self._raise(response, data)
         try:
             answer = json.loads(data or b"{}")
         except ValueError as error:  # for example the error page of a proxy
@@ -259,8 +289,9 @@ class Client:
             connection.close()
         self._local.connection = None
 
-    def _raise(self, status: int, data: bytes) -> None:
+    def _raise(self, response: http.client.HTTPResponse, data: bytes) -> None:
         """Raise the exception of an error answer. 429 and 5xx count as unreachable: retried."""
+        status = response.status
         try:
             body = json.loads(data)
         except ValueError:
@@ -271,7 +302,9 @@ class Client:
         detail = body.get("detail")
         if status == 429 or status >= 500:
             self._drop()
-            raise Unreachable(f"{status} {code}: {message}")
+            wait = response.getheader("Retry-After", "")
+            seconds = float(wait) if wait.isascii() and wait.isdigit() else None
+            raise Unreachable(f"{status} {code}: {message}", seconds)
         kind = Fenced if status == 410 else Refused
         raise kind(status, code, message, detail if isinstance(detail, dict) else {})
 

@@ -13,14 +13,7 @@ from jobs.contract.protocol import (
     HeartbeatResponse,
 )
 from jobs.worker.background_thread import BackgroundThread
-from jobs.worker.client import (
-    FIRST_PAUSE_SECONDS,
-    LAST_PAUSE_SECONDS,
-    Client,
-    Fenced,
-    Refused,
-    Unreachable,
-)
+from jobs.worker.client import Backoff, Client, Fenced, Refused, Unreachable
 from jobs.worker.memory_watch import CpuMeter, MemoryWatch
 from jobs.worker.stopping import CANCELLED, Stop, failed
 from mimir.lib.clock import utc_now
@@ -54,7 +47,7 @@ class Reporter(BackgroundThread):
         self._next_beat = time.monotonic() + heartbeat_seconds
         self._not_before = 0.0
         self._send_at = 0.0
-        self._pause = FIRST_PAUSE_SECONDS
+        self._backoff = Backoff()
 
     def add(self, kind: EventKind, data: JsonObject) -> None:
         """Add an event.
@@ -109,10 +102,9 @@ class Reporter(BackgroundThread):
                     return
             try:
                 self._report()
-                self._pause = FIRST_PAUSE_SECONDS
-            except Unreachable:
-                self._not_before = time.monotonic() + self._pause
-                self._pause = min(self._pause * 2, LAST_PAUSE_SECONDS)
+                self._backoff.reset()
+            except Unreachable as error:
+                self._not_before = time.monotonic() + self._backoff.next_pause(error)
             except Fenced:
                 self.halt.fence()
             except Refused as refused:

@@ -5,14 +5,7 @@ import time
 
 from jobs.contract import FailureReason
 from jobs.worker.background_thread import BackgroundThread
-from jobs.worker.client import (
-    FIRST_PAUSE_SECONDS,
-    LAST_PAUSE_SECONDS,
-    Client,
-    Fenced,
-    Refused,
-    Unreachable,
-)
+from jobs.worker.client import Backoff, Client, Fenced, Refused, Unreachable
 from jobs.worker.spool import Spool
 from jobs.worker.stopping import Stop, Verdict, failed
 from mimir.lib.crash import crash_point
@@ -35,16 +28,15 @@ class LogShipper(BackgroundThread):
 
     def work(self) -> None:
         """Ship until the attempt is fenced or the log is refused."""
-        pause = FIRST_PAUSE_SECONDS
+        backoff = Backoff()
         while True:
             if not self._spool.wait(beyond=self._spool.accepted, timeout_seconds=IDLE_SECONDS):
                 continue
             try:
                 self._ship_one()
-                pause = FIRST_PAUSE_SECONDS
-            except Unreachable:
-                time.sleep(pause)
-                pause = min(pause * 2, LAST_PAUSE_SECONDS)
+                backoff.reset()
+            except Unreachable as error:
+                time.sleep(backoff.next_pause(error))
             except Fenced:
                 self.fenced.set()
                 return

@@ -60,12 +60,20 @@ class ApiError(Exception):
 
 
 class Unavailable(ApiError):
-    """The orchestrator is down, too slow, or lost a service it needs. Has `retry_after` seconds."""
+    """The orchestrator is down, too slow, or lost a service it needs. Has `retry_after` seconds.
+
+    `is_busy`: it refused the request because of overload, and did not begin it.
+    """
 
     def __init__(
-        self, message: str = "The orchestrator does not answer.", retry_after: float | None = None
+        self,
+        message: str = "The orchestrator does not answer.",
+        retry_after: float | None = None,
+        *,
+        is_busy: bool = False,
     ) -> None:
         super().__init__(503, "unavailable", message, retry_after=retry_after or _RETRY_SECONDS)
+        self.is_busy = is_busy
 
 
 class SignedOut(ApiError):
@@ -210,7 +218,7 @@ def checked(response: httpx.Response) -> httpx.Response:
     message = str(body.get("message") or f"The orchestrator answered {response.status_code}.")
     retry_after = _seconds(response.headers.get("Retry-After"))
     if response.status_code in (502, 503, 504):
-        raise Unavailable(message, retry_after)
+        raise Unavailable(message, retry_after, is_busy=body.get("code") == "overloaded")
     detail = body.get("detail")
     kind = SignedOut if response.status_code == 401 else ApiError
     raise kind(

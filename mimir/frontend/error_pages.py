@@ -55,10 +55,11 @@ def unavailable(request: HttpRequest, error: Unavailable) -> HttpResponse:
         request,
         "unavailable.html",
         503,
-        "Orchestrator unreachable",
+        "Server busy" if error.is_busy else "Orchestrator unreachable",
         message,
         retry_after=seconds,
         now=utc_now(),
+        is_busy=error.is_busy,
     )
     response["Retry-After"] = str(seconds)
     return response

@@ -184,6 +184,11 @@ class Body:
             if message["type"] == "http.disconnect":
                 return message
 
+    @property
+    def complete(self) -> bool:
+        """Whether the whole body has arrived."""
+        return self._pieces.complete
+
     def read(self, size: int | None = -1) -> bytes:
         """Return up to `size` bytes, fewer only at the end.
 

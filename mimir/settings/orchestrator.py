@@ -129,6 +129,7 @@ WHITENOISE_USE_FINDERS = (
 )  # collected files have compressed variants, source files do not
 LOGIN_URL = "/admin/login/"
 
+DATABASE_POOL_SIZE = 20  # connections of one process
 _database = urlsplit(ENV.database_url)
 _database_query = dict(parse_qsl(_database.query))
 DATABASES = {
@@ -142,7 +143,7 @@ DATABASES = {
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
             **_database_query,
-            "pool": {"min_size": 1, "max_size": 20, "timeout": 10},
+            "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10},
             # PostgreSQL ends the sessions of a stopped process: an idle transaction would hold the
             # admission lock without limit.
             "options": "-c idle_in_transaction_session_timeout=5000 -c lock_timeout=10000 -c "

@@ -18,6 +18,7 @@ from django.db import connection
 
 from mimir.lib.clients import SIGN_INS_AT_ONCE
 from mimir.lib.errors import TooMany
+from mimir.lib.request_slot import slot_release
 
 AT_ONCE = 2
 WAITING_MAX = 12  # hashes that run or wait, of all clients
@@ -45,10 +46,11 @@ def hashed(address: str, function: Callable[P, T], *arguments: P.args, **named: 
 def give_connection_back() -> None:
     """Return this thread's database connection to the pool, unless it is in a transaction.
 
-    The next query takes another one.
+    The next query takes another one. The request's slot is free, too.
     """
     if not connection.in_atomic_block:
         connection.close()
+        slot_release()
 
 
 @contextlib.contextmanager

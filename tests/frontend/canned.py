@@ -9,7 +9,8 @@ from typing import Any
 
 import uvicorn
 
-from mimir.lib.errors import NOT_FOUND
+from mimir.lib.asgi import send_json_error
+from mimir.lib.errors import NOT_FOUND, MimirError
 from tests.frontend.upstream import free_port, wait_for_port
 
 
@@ -24,9 +25,19 @@ class CannedApi:
     answers: dict[str, Any] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     refused: dict[str, Any] = field(default_factory=dict)
+    is_overloaded: bool = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
+            return
+        if self.is_overloaded:
+            error = MimirError(
+                "The server is busy. Try again in 7 s.",
+                code="overloaded",
+                status=503,
+                retry_after_seconds=7,
+            )
+            await send_json_error(send, error, close=False)
             return
         path = scope["raw_path"].decode().removeprefix("/api/v1/")
         whole = f"{path}?{scope['query_string'].decode()}"

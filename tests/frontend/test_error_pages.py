@@ -1,4 +1,4 @@
-"""The 404 page of a real frontend, for its own addresses and for 404 responses of the API."""
+"""Error pages of a real frontend: 404 of its own and of the API, and an overloaded API."""
 
 import html
 import re
@@ -52,3 +52,15 @@ def test_the_page_shows_the_message_of_the_api_unchanged(
     canned.refused.clear()
     assert message in shown
     assert NO_ACCESS not in shown
+
+
+@pytest.mark.parametrize("address", ["/", "/projects/", f"/{MISSING}"])
+def test_an_overloaded_api_is_a_page_that_says_when_to_try_again(
+    pages: httpx.Client, canned: CannedApi, address: str
+) -> None:
+    canned.is_overloaded = True
+    answer = pages.get(address)
+    canned.is_overloaded = False
+    assert "The server is busy. Try again in 7 s." in answer.text
+    assert "does not answer</h2>" not in answer.text
+    assert 'http-equiv="refresh" content="7"' in answer.text

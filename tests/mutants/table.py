@@ -140,6 +140,27 @@ TABLE = (
         "tests/jobs/test_events.py::test_a_later_event_is_not_visible_before_an_earlier_one",
     ),
     Mutant(
+        "a claim is shed without Retry-After",
+        "mimir/api/lanes.py",
+        "                retry_after_seconds=seconds,\n",
+        "",
+        "tests/api/test_lanes.py::test_a_request_that_cannot_begin_in_time_is_refused_with_retry_after",
+    ),
+    Mutant(
+        "pages are served before waiting claims",
+        "mimir/api/lanes.py",
+        "            lane is not claims\n",
+        "            False\n",
+        "tests/api/test_lanes.py::test_waiting_claims_begin_before_everything_else",
+    ),
+    Mutant(
+        "a worker does not obey Retry-After",
+        "jobs/worker/client.py",
+        "        if error.retry_after_seconds is not None:\n",
+        "        if False:\n",
+        "tests/worker/test_retry_after.py::test_retry_after_is_obeyed_and_spread",
+    ),
+    Mutant(
         "a second claim_id accepted",
         "jobs/lifecycle/claim.py",
         "        elif attempt.claim_id != claim_id:\n",

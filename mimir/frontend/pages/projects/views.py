@@ -25,10 +25,13 @@ def home(request: HttpRequest) -> HttpResponseBase:
         return sign_in_page(request)
     try:
         return _listing(request)
-    except Unavailable:
-        return page(
-            request, "projects/away.html", {"retry_after": 5, "now": utc_now()}, here="projects"
-        )
+    except Unavailable as error:
+        context = {
+            "retry_after": max(1, round(error.retry_after or 5)),
+            "now": utc_now(),
+            "is_busy": error.is_busy,
+        }
+        return page(request, "projects/away.html", context, here="projects")
 
 
 @require_GET

@@ -49,10 +49,12 @@ def signin(request: HttpRequest) -> HttpResponse:
     back = session.safe_next(request)
     try:
         session.sign_in(request, username, password)
-    except Unavailable:
+    except Unavailable as error:
         return sign_in_page(
             request,
-            message="The orchestrator does not answer. Try again in a moment.",
+            message=error.message
+            if error.is_busy
+            else "The orchestrator does not answer. Try again in a moment.",
             username=username,
             status=503,
         )
