@@ -13,7 +13,7 @@ job's previous worker was lost, come last.
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from uuid import UUID
 
 from jobs.admission.snapshot_types import (
@@ -158,6 +158,12 @@ def admit(snapshot: Snapshot, *, explain: Collection[UUID] = ()) -> Decision:
             if failing.rule is WaitRule.CAPACITY:
                 _reserve(job, snapshot, ledger)
     return Decision(tuple(admitted), tuple(never), blocked, tuple(order), checks)
+
+
+def first_failing(snapshot: Snapshot, jobs: Iterable[Candidate]) -> list[Check | None]:
+    """Return the first failing rule of each job before a pass allocates anything."""
+    ledger = _Ledger(snapshot)
+    return [_failing(job, snapshot, ledger) for job in jobs]
 
 
 def _failing(job: Candidate, snapshot: Snapshot, ledger: _Ledger) -> Check | None:

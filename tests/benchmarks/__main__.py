@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks [start] [offsets] [api] [joblist] [inference] [launching]`.
+"""`python -m tests.benchmarks [NAME ...]`: all benchmarks, or those named.
 
 One installation, each benchmark on it in turn.
 """
@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import api, inference, joblist, launching, offsets, start
+from tests.benchmarks import admission, api, inference, joblist, launching, offsets, start
 from tests.support.stack import Stack, running
 
 BENCHMARKS: dict[str, Callable[[Stack], None]] = {
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Callable[[Stack], None]] = {
     "api": api.measure,
     "joblist": joblist.measure,
     "inference": inference.measure,
+    "admission": admission.measure,
 }
 
 ALONE = {"launching": launching.measure}  # on installations of their own
