@@ -144,6 +144,13 @@ def _run_delay_seconds(pid: int) -> float:
     return 0.0
 
 
+def write_pid(folder: Path, pid: int) -> None:
+    """Write the pid of the worker's first process, which writes it as well."""
+    temporary = folder / f"pid.{os.getpid()}"
+    temporary.write_text(str(pid))
+    temporary.rename(folder / "pid")
+
+
 def observe_alive(folder: Path, identity: WorkerIdentity) -> Observation:
     """Return the observation of a worker whose lock is held."""
     return Observation(
