@@ -21,11 +21,10 @@ from tests.support.waiting import wait_for
 
 TOKEN = "token-" + "7f" * 20
 TOKEN_PATTERN = rb"token-(?:7f){20}"
-# Replaces the workload of a worker: counts the tokens in its own memory.
+# Counts the tokens in the memory of its own process.
 SCAN = f"""
 import re, sys
 from pathlib import Path
-from jobs.worker import workload
 def scan(_descriptor):
     found = 0
     with open("/proc/self/mem", "rb", 0) as memory:
@@ -37,6 +36,10 @@ def scan(_descriptor):
                 found += len(re.findall({TOKEN_PATTERN!r}, memory.read(end - start)))
     print("tokens", found, flush=True)
     return 0
+"""
+# Does so in place of the workload of a worker.
+SCANNING_WORKER = f"""{SCAN}
+from jobs.worker import workload
 workload.run_workload = scan
 from jobs.worker.__main__ import main
 sys.exit(main())
@@ -199,7 +202,7 @@ def test_the_server_and_the_workload_have_no_secret(
     for name, value in secrets.items():
         monkeypatch.setenv(name, value)
     assert place.launcher._fork_server is not None
-    argv = [sys.executable, "-S", "-c", SCAN]
+    argv = [sys.executable, "-S", "-c", SCANNING_WORKER]
     monkeypatch.setattr(place.launcher._fork_server, "_argv", argv)
     spec = place.launch()
     wait_for(lambda: b"tokens" in place.orchestrator.log, "it has searched its memory")
@@ -221,10 +224,30 @@ def test_a_workload_of_an_interpreter_has_no_token_in_its_memory(tmp_path: Path)
         "PYTHONPATH": os.getcwd(),
     }
     ran = subprocess.run(
-        [sys.executable, "-S", "-c", SCAN], env=environment, capture_output=True, check=True
+        [sys.executable, "-S", "-c", SCANNING_WORKER],
+        env=environment,
+        capture_output=True,
+        check=True,
     )
     orchestrator.close()
     assert re.search(rb" F tokens 0\n", ran.stdout), ran.stderr
+
+
+def test_a_token_is_in_no_memory_while_it_is_in_its_pipe() -> None:
+    code = f"""{SCAN}
+from jobs.worker.launch_token import hide_token, read_token
+descriptor = hide_token()
+scan(0)
+print(read_token(descriptor))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        env={"JOB_TOKEN": TOKEN, "PYTHONPATH": os.getcwd()},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert ran.stdout.splitlines() == ["tokens 0", TOKEN]
 
 
 def test_the_processes_of_an_attempt_are_found_by_their_environment(

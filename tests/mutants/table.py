@@ -1,6 +1,7 @@
 """Mutants and the tests that must kill them. `old` must occur exactly once in the file."""
 
 from tests.mutants.away import AWAY
+from tests.mutants.forks import FORKS
 from tests.mutants.kubernetes import KUBERNETES
 from tests.mutants.mutant import Mutant
 from tests.mutants.overload import OVERLOAD
@@ -418,4 +419,5 @@ TABLE = (
     *KUBERNETES,
     *AWAY,
     *OVERLOAD,
+    *FORKS,
 )
