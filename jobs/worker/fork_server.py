@@ -19,6 +19,7 @@ import json
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -69,6 +70,7 @@ def serve(run: Callable[[Request], int]) -> int:
         importlib.import_module(name)
     if len(os.listdir("/proc/self/task")) > 1:
         return EXIT_UNUSABLE  # an installed library started a thread, which a fork would not have
+    sys.dont_write_bytecode = True  # user code will run beside the forked processes
     gc.collect()
     gc.freeze()
     while True:

@@ -154,6 +154,7 @@ class ProcessLauncher:
             **spec.extra_env,
             **_gpus(spec.gpu_count),
             "HOME": str(data),
+            "PYTHONDONTWRITEBYTECODE": "1",  # user code runs beside it; the fork server writes it
             "JOB_ID": spec.job_id,
             "JOB_TYPE": spec.job_type,
             "ATTEMPT_ID": spec.attempt_id,

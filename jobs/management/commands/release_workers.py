@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--wait", type=float, default=20.0, help="seconds to wait for the workers to be gone"
+            "--wait", type=float, default=20.0, help="seconds to wait for the workers to be removed"
         )
 
     def handle(self, *_args: object, **options: Any) -> None:
@@ -31,13 +31,18 @@ class Command(BaseCommand):
         launcher = launcher_of(cluster)
         end = time.monotonic() + options["wait"]
         while time.monotonic() < end:
-            if not reconcile_once(cluster, launcher) and not self._left(cluster.name):
+            if not reconcile_once(cluster, launcher) and not self._not_removed(cluster.name):
                 break
             launcher.wait_for_changes(0.1)
         self.stdout.write(
             f"{released} running jobs returned to the queue, "
             f"{self._left(cluster.name)} workers left"
         )
+
+    @staticmethod
+    def _not_removed(cluster: str) -> bool:
+        """Return whether a worker's object remains. The reconciler removes it, and stops next."""
+        return Attempt.objects.filter(cluster_id=cluster, cleaned_up_at__isnull=True).exists()
 
     @staticmethod
     def _left(cluster: str) -> int:
