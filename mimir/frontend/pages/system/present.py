@@ -117,7 +117,7 @@ def _cluster(row: ClusterCapacity) -> Context:
                 "Starting now",
                 _counted(row["starting"]),
                 _counted(row["start_window"]),
-                None,  # a full start window is no shortage
+                None,  # no bar: a full start window needs no attention
             )
         )
     return {
