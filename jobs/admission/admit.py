@@ -6,6 +6,7 @@ capacity twice.
 """
 
 import datetime as dt
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from uuid import UUID
@@ -13,8 +14,11 @@ from uuid import UUID
 import structlog
 from django.db import connection, transaction
 
-from jobs.admission.decide import admit
-from jobs.admission.snapshot import has_free_slot, snapshot
+from jobs.admission.candidates import SHORT_QUEUE, HeadDecision, admit_all, admit_heads
+from jobs.admission.queue_rows import QueueRows
+from jobs.admission.snapshot import has_free_slot, queued_up_to, snapshot, waiting_jobs
+from jobs.admission.snapshot_types import Snapshot
+from jobs.admission.starts import full_windows, jobs_wait_record, windows_judge
 from jobs.contract import EventKind, FailureReason, JobStatus, worker_name
 from jobs.core import queue
 from jobs.core.bulk import insert_many
@@ -30,44 +34,67 @@ from mimir.lib.ids import uuid7
 log = structlog.get_logger(__name__)
 
 ACTOR = "dispatcher"
+# Between two passes over all waiting jobs, if their groups are too many. It matters only for jobs
+# that no cluster can hold.
+COMPLETE_SECONDS = 10.0
+_completed_at = -COMPLETE_SECONDS
 
 
 def admit_once(*, hint: bool = True, limit: int | None = None) -> list[UUID]:
     """Admit the jobs that fit now, at most `limit`; return the new attempts' ids.
 
-    Calls no cluster. `hint` requests their launch on commit.
+    Calls no cluster. `hint` requests their launch on commit. Passes follow each other until no job
+    waits that can never run.
     """
-    created: list[UUID] = []
+    created, again = _pass(hint=hint, limit=limit)
+    while again:
+        left = None if limit is None else limit - len(created)
+        attempts, again = _pass(hint=hint, limit=left, follows=True)
+        created += attempts
+    return created
+
+
+def _pass(*, hint: bool, limit: int | None, follows: bool = False) -> tuple[list[UUID], bool]:
+    """Do one pass. Return the new attempts' ids, and whether another one must follow.
+
+    Without a free slot only a pass that `follows` another one is done.
+    """
+    by_class: dict[str, list[UUID]] = {}
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
-        if not _can_admit():
-            return []
+        waiting = queued_up_to(SHORT_QUEUE + 1)
+        if not waiting or not (follows or has_free_slot()):
+            return [], False
         crash_point("admit.inside_transaction")
-        view = snapshot()
-        decision = admit(view)
-        by_class: dict[str, list[UUID]] = {}
-        admitted = decision.admitted[:limit]
-        jobs = _locked([job_id for job_id, _cluster in admitted], decision.never)
-        for attempt_id, priority in _admit(admitted, jobs) if admitted else ():
-            created.append(attempt_id)
+        windows_judge()
+        view = snapshot(waiting=())
+        decision = _decided(view, waiting, limit)
+        left = waiting > SHORT_QUEUE or waiting > len(decision.admitted) + len(decision.never)
+        jobs_wait_record(full_windows(view, decision.admitted) if left else ())
+        jobs = _locked([job_id for job_id, _cluster in decision.admitted], decision.never)
+        attempts = _admit(decision.admitted, jobs) if decision.admitted else []
+        for attempt_id, priority in attempts:
             by_class.setdefault(priority, []).append(attempt_id)
         _fail_never([jobs[job_id] for job_id in decision.never if job_id in jobs])
         crash_point("admit.before_commit")
         for priority, ids in by_class.items() if hint else ():
             transaction.on_commit(partial(queue.launch, ids, priority), robust=True)
-    if created:
+    if attempts:
         crash_point("admit.after_commit")
-        log.info("admitted", attempts=len(created))
-    return created
+        log.info("admitted", attempts=len(attempts))
+    return [attempt_id for attempt_id, _priority in attempts], decision.more_never
 
 
-def _can_admit() -> bool:
-    """Return whether a job waits and a slot is free.
-
-    Jobs that can never run are found by the first pass with a free slot.
-    """
-    return Job.objects.filter(status=JobStatus.QUEUED).exists() and has_free_slot()
+def _decided(view: Snapshot, waiting: int, limit: int | None) -> HeadDecision:
+    """Decide over all jobs of a short queue (one query), or over the heads of a long one."""
+    global _completed_at
+    if waiting <= SHORT_QUEUE:
+        return admit_all(view, waiting_jobs(), limit=limit)
+    complete = time.monotonic() - _completed_at > COMPLETE_SECONDS
+    if complete:
+        _completed_at = time.monotonic()
+    return admit_heads(view, QueueRows(view), limit=limit, complete=complete)
 
 
 def _locked(admitted: Sequence[UUID], never: Sequence[UUID]) -> dict[UUID, Job]:

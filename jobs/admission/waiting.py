@@ -1,13 +1,15 @@
 """Explain why a job waits: queue position, blocking rule, sentence, all rules and an estimate.
 
 One snapshot serves all jobs of a call. Admission and explanation use the same pure decision, so
-they cannot differ.
+they cannot differ. Of a long queue it considers the heads, as admission does, and the jobs to
+explain.
 """
 
 import datetime as dt
 import statistics
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -15,10 +17,13 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, FloatField, QuerySet, Subquery
 from django.db.models.functions import Cast, Extract
 
+from jobs.admission.candidates import SHORT_QUEUE, admit_heads
 from jobs.admission.decide import admit
+from jobs.admission.positions import queue_positions
+from jobs.admission.queue_rows import QueueRows
 from jobs.admission.shapes import WaitingBody
-from jobs.admission.snapshot import clusters_with_limits, snapshot
-from jobs.admission.snapshot_types import Check, Decision, Snapshot, WaitFacts
+from jobs.admission.snapshot import clusters_with_limits, queued_up_to, snapshot, waiting_jobs
+from jobs.admission.snapshot_types import Candidate, Check, Decision, Snapshot, WaitFacts
 from jobs.admission.wait_text import QUEUED_BEHIND, WaitContext, describe_wait, ordinal
 from jobs.contract import JobStatus, WaitRule
 from jobs.models import Cluster, Job, LoopBeat
@@ -26,8 +31,8 @@ from mimir.lib.clock import utc_now
 
 DISPATCHER_AWAY_SECONDS = 15.0
 HISTORY = 20
-LONG_LINE, KEEP_SECONDS = 500, 1.0
-_cached: tuple[float, set[UUID], Snapshot] | None = None
+KEEP_SECONDS = 1.0
+_cached: tuple[float, Snapshot, tuple[Candidate, ...]] | None = None
 
 
 def job_waiting(jobs: Sequence[Job]) -> dict[UUID, WaitingBody]:
@@ -37,9 +42,7 @@ def job_waiting(jobs: Sequence[Job]) -> dict[UUID, WaitingBody]:
         return {}
     kinds = sorted({(job.project_id, job.type) for job in queued})
     clusters = list(_surroundings(kinds))
-    view = _view([job.id for job in queued], clusters)
-    decision = admit(view, explain=[job.id for job in queued])
-    places = _places(decision)
+    view, decision, places = _decided([job.id for job in queued], clusters)
     away = _dispatcher_away_since(clusters)
     usual = _usual_seconds(kinds, clusters)
     slugs = {job.project_id: job.project.slug for job in queued}
@@ -83,24 +86,33 @@ def _places(decision: Decision) -> dict[UUID, int]:
     return places
 
 
-def _view(job_ids: Sequence[UUID], clusters: Sequence[Cluster]) -> Snapshot:
-    """Return a snapshot that contains the jobs.
+def _decided(
+    ids: Sequence[UUID], clusters: Sequence[Cluster]
+) -> tuple[Snapshot, Decision, Mapping[UUID, int]]:
+    """Return a snapshot, the decision that explains the jobs, and their queue positions."""
+    if queued_up_to(SHORT_QUEUE + 1) <= SHORT_QUEUE:
+        view = snapshot(clusters)
+        decision = admit(view, explain=ids)
+        return view, decision, _places(decision)
+    view, heads = _heads(clusters)
+    considered = {job.job_id: job for job in (*heads, *waiting_jobs(ids))}
+    decision = admit(replace(view, waiting=tuple(considered.values())), explain=ids)
+    admitted = [job_id for job_id, _cluster in decision.admitted]
+    return view, decision, queue_positions(view, admitted, ids)
 
-    With a long queue a snapshot is reused for KEEP_SECONDS, because every subscriber asks again at
-    every change.
+
+def _heads(clusters: Sequence[Cluster]) -> tuple[Snapshot, tuple[Candidate, ...]]:
+    """Return a snapshot without waiting jobs, and the heads of a long queue.
+
+    Both are reused for KEEP_SECONDS, because every subscriber asks again at every change.
     """
     global _cached
-    if _cached is not None:
-        taken_at, ids, view = _cached
-        if time.monotonic() - taken_at < KEEP_SECONDS and ids.issuperset(job_ids):
-            return view
-    view = snapshot(clusters)
-    _cached = (
-        (time.monotonic(), {job.job_id for job in view.waiting}, view)
-        if len(view.waiting) > LONG_LINE
-        else None
-    )
-    return view
+    if _cached is not None and time.monotonic() - _cached[0] < KEEP_SECONDS:
+        return _cached[1:]
+    view = snapshot(clusters, waiting=())
+    heads = admit_heads(view, QueueRows(view)).heads
+    _cached = time.monotonic(), view, heads
+    return view, heads
 
 
 def _waiting(

@@ -1,8 +1,9 @@
 """Query expressions over jobs, used by indexes and queries."""
 
-from django.db.models import F, Func, TextField
-from django.db.models.fields.json import KeyTextTransform
+from django.db.models import BigIntegerField, F, Func, TextField, Value
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, Coalesce, Collate, Reverse
+from django.db.models.lookups import GreaterThan, IsNull
 
 # Types whose titles `jobs_search_text` derives. Other types need no migration: the search derives
 # their titles in the query.
@@ -22,6 +23,30 @@ def producer() -> Coalesce:
     """
     return Coalesce(
         *(KeyTextTransform(name, "parameters") for name in ("pipeline", "output", "model", "twin"))
+    )
+
+
+def requested(amount: str) -> Cast:
+    """Return the expression for an amount of the job's requests, as a number."""
+    return Cast(KeyTextTransform(amount, KeyTransform("requests", "resources")), BigIntegerField())
+
+
+def queue_key() -> tuple[str | Cast | GreaterThan | IsNull, ...]:
+    """Return the expressions of the queue's index: equal requests, then age.
+
+    `admission.queue_rows` reads the index by the same expressions.
+    """
+    return (
+        "project",
+        "type",
+        "priority",
+        "cluster",
+        "region",
+        *(requested(amount) for amount in ("cpu_millicores", "memory_bytes", "gpus")),
+        GreaterThan(F("exclusive_key"), Value("")),
+        IsNull(F("not_before"), False),
+        "queued_at",
+        "id",
     )
 
 

@@ -6,7 +6,13 @@ from django.db import models
 from django.db.models import F, Q
 
 from jobs.contract import JobStatus, Priority
-from jobs.models.expressions import choices, id_from_its_end, producer, search_parts
+from jobs.models.expressions import (
+    choices,
+    id_from_its_end,
+    producer,
+    queue_key,
+    search_parts,
+)
 from mimir.lib.ids import uuid7
 
 ENDED = Q(status__in=(JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED))
@@ -103,10 +109,10 @@ class Job(models.Model):
                 # list filtered by status, counts
             ),
             models.Index(
-                fields=("queued_at",),
+                *queue_key(),
                 condition=Q(status="queued"),
-                name="job_queue",
-                # admission snapshot
+                name="job_queue_groups",
+                # admission, counts of waiting jobs
             ),
             models.Index(
                 fields=("status",),

@@ -15,8 +15,10 @@ from jobs.diagnosis.kubernetes.objects import Object
 from jobs.diagnosis.message import DiagnosisBody
 from jobs.diagnosis.stored import read_diagnosis
 from jobs.lifecycle.ending import attempt_end, job_finish_cancelled
+from jobs.liveness.uptime import web_pauses
 from jobs.logs.append import WrongOffset, log_append, log_close
 from jobs.models import Attempt, Job
+from jobs.reasons import PLAIN_STARTS
 from jobs.reconcile.attempts import view_of
 from jobs.reconcile.decide import Action, AttemptView, Times, WorkerState
 from mimir.lib.clock import utc_now
@@ -27,13 +29,17 @@ TAIL_TRIES = 10
 LOST_TAIL = "The worker ended without delivering its log: lines after this one may be missing."
 
 
-def times() -> Times:
-    """Return the settings that decisions about attempts need."""
+def times(*, unclaimed_since: dt.datetime | None = None) -> Times:
+    """Return the settings that decisions about attempts need.
+
+    `unclaimed_since`: admission of an attempt that may be late. Web's pauses since then are read.
+    """
     env = settings.ENV
     return Times(
         launch_timeout=env.launch_timeout,
         cancel_grace=env.cancel_grace,
         worker_grace=env.worker_grace,
+        web_pauses=tuple(web_pauses(unclaimed_since)) if unclaimed_since is not None else (),
     )
 
 
@@ -105,7 +111,7 @@ def wait_record(
         attempt.waits_for = None
         if wait is not None:
             since = utc_now().isoformat() if before is None or fresh else before["since"]
-            attempt.waits_for = {**wait, "since": since}
+            attempt.waits_for = {**wait, "since": since, "delayed": _was_delayed(before)}
         attempt.save(update_fields=["waits_for"])
         Job.objects.filter(id=job.id).update(
             message=wait["summary"] if wait else "", diagnosis=wait
@@ -117,6 +123,16 @@ def wait_record(
         else:
             feed.publish_job(job_id=job.id, project_id=job.project_id)
     return True
+
+
+def _was_delayed(before: Mapping[str, object] | None) -> bool:
+    """Return whether an attempt has waited for more than its start, such as an image or capacity.
+
+    The duration of its start then says nothing about the load (`jobs.admission.starts`).
+    """
+    if before is None:
+        return False
+    return bool(before.get("delayed")) or before["category"] not in PLAIN_STARTS
 
 
 def pods_keep(*, pods: Mapping[UUID, Sequence[Object]]) -> None:

@@ -36,6 +36,7 @@ _COLUMNS = (
     "waits_for",
     "end_status",
     "log_closed_at",
+    "called_at",
 )
 _STATUSES = {status.value: status for status in JobStatus}
 
@@ -56,10 +57,11 @@ def open_attempts(
             *[
                 *row[:4],
                 _STATUSES[row[4]],
-                *row[5:-4],
-                row[-4] is not None,
-                row[-3],
-                _interrupted_at(row[-2], row[14], row[-1]),
+                *row[5:-5],
+                row[-5] is not None,
+                row[-4],
+                _interrupted_at(row[-3], row[14], row[-2]),
+                row[-1],
             ]
         )
         for row in found.iterator(chunk_size=1000)
@@ -97,6 +99,7 @@ def view_of(row: Attempt) -> AttemptView:
         sealed=row.log_object is not None,
         waits_for=row.waits_for,
         interrupted_at=_interrupted_at(row.end_status, row.ended_at, row.log_closed_at),
+        called_at=row.called_at,
     )
 
 

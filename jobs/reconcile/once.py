@@ -101,6 +101,10 @@ def _step_safely(
             row, observation, partial(diagnosed_state, row, observation, launcher, read_kept)
         )
         action = decide(row, state, now=now, times=apply.times())
+        if action.verb is Verb.END and row.claimed_at is None:
+            # Perhaps web could not serve its claim.
+            times = apply.times(unclaimed_since=row.created_at)
+            action = decide(row, state, now=now, times=times)
         if action.verb is Verb.NOTHING and state is not None and state.node_silent:
             return int(away.node_silence_step(row=row, diagnosis=state.diagnosis))
         if action.verb is Verb.NOTHING:

@@ -19,6 +19,7 @@ from jobs.worker.environment import (
     EXIT_GAVE_UP,
     WorkerEnvironment,
 )
+from jobs.worker.launch_token import read_token
 from jobs.worker.process import WorkloadProcess
 from jobs.worker.stopping import Verdict, broken
 from jobs.worker.supervisor import Supervisor
@@ -33,7 +34,8 @@ CLAIM_SECONDS = 3600.0  # the orchestrator's launch timeout comes first and answ
 
 def run_attempt(environment: WorkerEnvironment, workload: WorkloadProcess) -> int:
     """Claim, run and report; return the exit code."""
-    client = Client(environment.orchestrator_url, environment.attempt_id, environment.job_token)
+    token = read_token(environment.token_descriptor)
+    client = Client(environment.orchestrator_url, environment.attempt_id, token)
     try:
         claim = _claim(client)
     except (Refused, Unreachable) as error:

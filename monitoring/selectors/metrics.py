@@ -19,7 +19,7 @@ SELECT metric, type, status, label, sum(count)::bigint, sum(amount)::bigint FROM
     UNION ALL SELECT metric, type, status, label, count, amount FROM jobs_metricdelta
 ) counted GROUP BY metric, type, status, label
 """
-# Each uses a partial index: job_queue, job_live, attempt_holds_room.
+# Each uses a partial index: job_queue_groups, job_live, attempt_holds_room.
 _QUEUED = """
 SELECT type, priority, count(*), extract(epoch FROM clock_timestamp() - min(queued_at))::float
 FROM jobs_job WHERE status = 'queued' GROUP BY type, priority

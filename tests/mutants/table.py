@@ -3,6 +3,7 @@
 from tests.mutants.away import AWAY
 from tests.mutants.kubernetes import KUBERNETES
 from tests.mutants.mutant import Mutant
+from tests.mutants.overload import OVERLOAD
 
 TABLE = (
     Mutant(
@@ -257,12 +258,15 @@ TABLE = (
         "jobs/admission/admit.py",
         """        with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
-        if not _can_admit():
-            return []
+        waiting = queued_up_to(SHORT_QUEUE + 1)
+        if not waiting or not (follows or has_free_slot()):
+            return [], False
         crash_point("admit.inside_transaction")
-        view = snapshot()
+        windows_judge()
+        view = snapshot(waiting=())
 """,
-        """        view = snapshot()
+        """        view = snapshot(waiting=())
+        waiting = 1
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
         crash_point("admit.inside_transaction")
@@ -272,16 +276,30 @@ TABLE = (
     Mutant(
         "room freed when the job ends",
         "jobs/admission/snapshot.py",
-        '    rows = Attempt.objects.filter(gone_at__isnull=True).values_list(\n        "job_id",',
-        '    rows = Attempt.objects.filter(gone_at__isnull=True, ended_at__isnull=True).values_list(\n        "job_id",',
+        "with_starting(Attempt.objects.filter(gone_at__isnull=True))",
+        "with_starting(Attempt.objects.filter(gone_at__isnull=True, ended_at__isnull=True))",
         "tests/jobs/test_admit.py::test_capacity_is_held_until_the_worker_is_observed_gone",
         (
             (
                 "jobs/admission/snapshot.py",
-                'gone_at__isnull=True).values_list("cluster_id", flat=True):',
-                'gone_at__isnull=True, ended_at__isnull=True).values_list("cluster_id", flat=True):',
+                '(cluster=OuterRef("pk"), gone_at__isnull=True)\n',
+                '(cluster=OuterRef("pk"), gone_at__isnull=True, ended_at__isnull=True)\n',
             ),
         ),
+    ),
+    Mutant(
+        "a head counts as enough when all of it starts",
+        "jobs/admission/candidates.py",
+        "        if not any(check is not None and check.rule not in OF_ONE_JOB for check in checks):\n",
+        "        if not jobs:\n",
+        "tests/jobs/test_admission_heads.py::test_the_heads_give_the_same_admissions_as_the_whole_queue",
+    ),
+    Mutant(
+        "retries that may reserve share a line with others",
+        "jobs/admission/queue_rows.py",
+        "            SELECT id, queued_at, exclusive_key, not_before IS NOT NULL\n",
+        "            SELECT id, queued_at, exclusive_key, not_before IS NULL\n",
+        "tests/jobs/test_queue_rows.py::test_the_database_returns_the_groups_and_heads_that_a_list_has",
     ),
     Mutant(
         "success applied in cancelling",
@@ -372,4 +390,5 @@ TABLE = (
     ),
     *KUBERNETES,
     *AWAY,
+    *OVERLOAD,
 )

@@ -78,7 +78,8 @@ class Observation:
 
     `alive`: its supervisor runs, or is being started. `processes`: count of processes that a dead
     supervisor left of its workload. `node_suspected`: it should run and is not ready, so its node
-    may be silent; the evidence decides. `evidence` is None when the cluster knows no more.
+    may be silent; the evidence decides. `starved_seconds`: time in which its processes could run
+    and got no CPU, if the machine counts it. `evidence` is None when the cluster knows no more.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Observation:
     peak_memory_bytes: int | None = None
     started_at: dt.datetime | None = None
     node_suspected: bool = False
+    starved_seconds: float = 0.0
     evidence: "Evidence | None" = None
 
 

@@ -122,6 +122,35 @@ def first_process(folder: Path) -> int | None:
     return None
 
 
+def starved_seconds(folder: Path) -> float:
+    """Return the longest time for which the guardian or the supervisor waited for a CPU.
+
+    0 on a machine that does not count it. Source: the second number of /proc/<pid>/schedstat, in
+    nanoseconds (Linux, sched-stats.rst). Valid only while the lock is held.
+    """
+    guardian = first_process(folder)
+    if guardian is None:
+        return 0.0
+    pids = [guardian]
+    with contextlib.suppress(OSError, ValueError):
+        children = Path(f"/proc/{guardian}/task/{guardian}/children").read_text()
+        pids += [int(pid) for pid in children.split()]
+    return max(_run_delay_seconds(pid) for pid in pids)
+
+
+def _run_delay_seconds(pid: int) -> float:
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    return 0.0
+
+
+def write_pid(folder: Path, pid: int) -> None:
+    """Write the pid of the worker's first process, which writes it as well."""
+    temporary = folder / f"pid.{os.getpid()}"
+    temporary.write_text(str(pid))
+    temporary.rename(folder / "pid")
+
+
 def observe_alive(folder: Path, identity: WorkerIdentity) -> Observation:
     """Return the observation of a worker whose lock is held."""
     return Observation(
@@ -130,6 +159,7 @@ def observe_alive(folder: Path, identity: WorkerIdentity) -> Observation:
         uid=identity["uid"],
         alive=True,
         started_at=_time(identity["created_at"]),
+        starved_seconds=starved_seconds(folder),
     )
 
 

@@ -1,0 +1,247 @@
+"""A pass over the heads of a queue admits what a pass over the whole queue admits."""
+
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs.admission import candidates
+from jobs.admission.candidates import admit_heads
+from jobs.admission.decide import admit
+from jobs.admission.snapshot_types import Allocation, Candidate, ClusterCapacity, Limits, Snapshot
+from jobs.contract import PRIORITIES, Priority
+from tests.jobs.admission_examples import CAPACITY, allocation, job, names, snap
+from tests.jobs.listed_queue import ListedQueue
+
+NOW, AGEING, RESERVE_AFTER = 1000.0, 150.0, 200.0
+PROJECTS, TYPES = "abcz", ("pipeline_execution", "ml_training")  # z is archived
+KEYS = ("", "", "", "twin:1", "twin:2", "twin:3")
+CLUSTERS = ("one", "two", "three")
+
+_waiting = st.lists(
+    st.builds(
+        lambda number, project, kind, priority, at, size, key, before, alive, place, lost: job(
+            number,
+            project=project,
+            type=kind,
+            priority=priority,
+            queued_at=at,
+            cpu_millicores=size[0],
+            memory_bytes=size[1],
+            gpus=size[2],
+            exclusive_key=key,
+            not_before=before,
+            previous_alive=alive and (before > 0 or number % 5 == 0),
+            archived=project == "z",
+            lost_on=lost,
+            **place,
+        ),
+        st.integers(1, 5000),
+        st.sampled_from("aaabbcz"),
+        st.sampled_from(TYPES),
+        st.sampled_from([*PRIORITIES, Priority.NORMAL, Priority.NORMAL]),
+        st.integers(500, 999).map(float),
+        st.sampled_from([(1000, 1, 0), (1000, 1, 0), (3000, 1, 0), (1000, 3, 1), (9000, 1, 0)]),
+        st.sampled_from(KEYS),
+        st.sampled_from([0.0, 0.0, 0.0, 700.0, 950.0, 2000.0]),
+        st.booleans(),
+        st.sampled_from([{}, {}, {}, {"cluster": "one"}, {"region": "there"}, {"cluster": "gone"}]),
+        st.sampled_from(["", "one", "two"]),
+    ),
+    max_size=60,
+    unique_by=lambda each: each.job_id,
+)
+_capacities = st.tuples(
+    *(
+        st.builds(
+            ClusterCapacity,
+            cluster=st.just(name),
+            jobs=st.integers(0, 8),
+            cpu_millicores=st.sampled_from([None, None, 3000, 5000, 12000]),
+            memory_bytes=st.sampled_from([None, 4, 8]),
+            gpus=st.integers(0, 1),
+            open=st.sampled_from([True, True, True, False]),
+            region=st.just("there" if name == "two" else ""),
+            start_window=st.sampled_from([None, None, 1, 2, 5]),
+        )
+        for name in CLUSTERS
+    )
+)
+_allocations = st.lists(
+    st.builds(
+        lambda number, cluster, project, kind, cpu, key, fails, starting: allocation(
+            number,
+            cluster=cluster,
+            project=project,
+            type=kind,
+            cpu_millicores=cpu,
+            memory_bytes=1,
+            exclusive_key=key,
+            launch_fails=fails,
+            is_starting=starting,
+        ),
+        st.integers(1, 100),
+        st.sampled_from(CLUSTERS),
+        st.sampled_from(PROJECTS),
+        st.sampled_from(TYPES),
+        st.sampled_from([1000, 3000]),
+        st.sampled_from(KEYS),
+        st.booleans(),
+        st.booleans(),
+    ),
+    max_size=5,
+)
+_few = st.one_of(st.none(), st.integers(0, 6))
+_limits = st.builds(
+    lambda everywhere, kind, project, paused, paused_type: Limits(
+        jobs_global=everywhere,
+        jobs_by_type={} if kind is None else {TYPES[0]: kind},
+        jobs_by_project={} if project is None else {"a": project},
+        paused_projects=["b"] if paused else [],
+        paused_types=[TYPES[1]] if paused_type else [],
+    ),
+    _few,
+    _few,
+    _few,
+    st.booleans(),
+    st.sampled_from([False, False, True]),
+)
+
+
+@st.composite
+def _snapshots(draw: st.DrawFn) -> Snapshot:
+    return snap(
+        *draw(_waiting),
+        now=NOW,
+        capacities=draw(_capacities),
+        allocations=tuple(draw(_allocations)),
+        limits=draw(_limits),
+        ageing_seconds=AGEING,
+        reserve_after_seconds=RESERVE_AFTER,
+    )
+
+
+@given(_snapshots(), st.one_of(st.none(), st.integers(1, 5)), st.sampled_from([2, 4]))
+@settings(max_examples=400)
+def test_the_heads_give_the_same_admissions_as_the_whole_queue(
+    view: Snapshot, limit: int | None, factor: int
+) -> None:
+    whole = admit(view)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(candidates, "DEPTH_FACTOR", factor)
+        decision = admit_heads(replace(view, waiting=()), ListedQueue(view), limit=limit)
+    assert decision.admitted == whole.admitted[:limit]
+    assert sorted(decision.never) == sorted(whole.never)
+    assert not decision.more_never
+
+
+@given(
+    _snapshots(), st.one_of(st.none(), st.integers(1, 5)), st.booleans(), st.sampled_from([0, 999])
+)
+@settings(max_examples=400)
+def test_with_too_many_groups_the_oldest_jobs_give_the_same_admissions(
+    view: Snapshot, limit: int | None, complete: bool, most: int
+) -> None:
+    whole, queue = admit(view), ListedQueue(view)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(candidates, "GROUPS_FEW", 0)
+        patch.setattr(candidates, "GROUPS_MAX", most)
+        patch.setattr(candidates, "DEPTH_FIRST_MAX", 3)
+        patch.setattr(candidates, "DEPTH_FACTOR", 2)
+        without = replace(view, waiting=())
+        decision = admit_heads(without, queue, limit=limit, complete=complete)
+    assert decision.admitted == whole.admitted[:limit]
+    assert set(decision.never) <= set(whole.never)
+    if complete:
+        assert set(decision.never) == set(whole.never)
+
+
+@given(_snapshots())
+@settings(max_examples=400)
+def test_a_job_beside_the_heads_is_explained_as_in_the_whole_queue(view: Snapshot) -> None:
+    ids = [each.job_id for each in view.waiting]
+    whole = admit(view, explain=ids)
+    heads = admit_heads(replace(view, waiting=()), ListedQueue(view)).heads
+    for each in view.waiting:
+        beside = {head.job_id: head for head in heads} | {each.job_id: each}
+        decision = admit(replace(view, waiting=tuple(beside.values())), explain=[each.job_id])
+        assert decision.checks[each.job_id] == whole.checks[each.job_id]
+        assert decision.blocked.get(each.job_id) == whole.blocked.get(each.job_id)
+        assert (each.job_id in decision.never) == (each.job_id in whole.never)
+
+
+def _heads_read(view: Snapshot, limit: int | None = None) -> tuple[list[int], int]:
+    """Return the admitted jobs and the number of candidates that were read."""
+    queue = ListedQueue(view)
+    decision = admit_heads(replace(view, waiting=()), queue, limit=limit)
+    return names(decision.admitted), queue.rows_read
+
+
+def _slots(count: int) -> tuple[ClusterCapacity, ...]:
+    return (replace(CAPACITY, jobs=count),)
+
+
+def test_one_free_slot_costs_one_row_of_a_group() -> None:
+    waiting = [job(number) for number in range(1, 2001)]
+    assert _heads_read(snap(*waiting, capacities=_slots(1))) == ([1], 1)
+
+
+def test_a_group_whose_project_is_at_its_limit_is_not_read() -> None:
+    waiting = [job(number) for number in range(1, 501)]
+    other = job(600, project="b")
+    limits = Limits(jobs_by_project={"a": 1})
+    view = snap(*waiting, other, capacities=_slots(9), allocations=(allocation(1),), limits=limits)
+    assert _heads_read(view) == ([600], 1)
+
+
+def test_a_limit_on_the_pass_bounds_the_rows_that_are_read() -> None:
+    waiting = [job(number) for number in range(1, 5001)]
+    admitted, rows = _heads_read(snap(*waiting, capacities=_slots(5000)), limit=100)
+    assert admitted == list(range(1, 101))
+    assert rows == 64 + 64 * candidates.DEPTH_FACTOR
+
+
+def test_thousands_of_jobs_with_one_exclusive_key_are_one_candidate() -> None:
+    waiting = [job(number, exclusive_key="twin:1") for number in range(1, 2001)]
+    later = job(3000, exclusive_key="twin:2")
+    assert _heads_read(snap(*waiting, later, capacities=_slots(5))) == ([1, 3000], 2)
+    held: tuple[Allocation, ...] = (allocation(1, exclusive_key="twin:1"),)
+    view = snap(*waiting, later, capacities=_slots(5), allocations=held)
+    assert _heads_read(view) == ([3000], 1)
+
+
+def test_the_oldest_retry_that_may_reserve_does_so_behind_one_that_may_not() -> None:
+    """Both are alike but for the ends of their back-offs: two lines."""
+    fields = {"cpu_millicores": 3000, "priority": Priority.HIGH}
+    first = job(1, not_before=999.0, **fields)
+    second = job(2, not_before=100.0, **fields)
+    small = job(3, cpu_millicores=1000)
+    capacities = (ClusterCapacity("local", 3, cpu_millicores=3000, memory_bytes=None, gpus=0),)
+    view = snap(
+        first, second, small, now=1000.0, capacities=capacities, allocations=(allocation(1),)
+    )
+    assert _heads_read(view) == ([], 3)
+    assert _heads_read(replace(view, waiting=(first, small))) == ([3], 2)
+
+
+def test_with_too_many_groups_one_free_slot_costs_one_row_of_each_project() -> None:
+    waiting = [
+        job(number, project="ab"[number % 2], memory_bytes=number) for number in range(1, 2001)
+    ]
+    view = snap(*waiting, capacities=_slots(1))
+    queue = ListedQueue(view)
+    decision = admit_heads(replace(view, waiting=()), queue)
+    assert (names(decision.admitted), queue.rows_read) == ([1], 2)
+
+
+def test_jobs_that_no_cluster_can_hold_are_returned_in_parts() -> None:
+    waiting: list[Candidate] = [job(number, gpus=1) for number in range(1, 151)]
+    view = snap(*waiting, job(500))
+    decision = admit_heads(replace(view, waiting=()), ListedQueue(view))
+    assert (names(decision.admitted), decision.more_never) == ([500], True)
+    assert set(decision.never) < {UUID(int=number) for number in range(1, 151)}
+    rest = replace(view, waiting=tuple(view.waiting[len(decision.never) : -1]))
+    decision = admit_heads(replace(view, waiting=()), ListedQueue(rest))
+    assert (len(decision.never), decision.more_never) == (50, False)
