@@ -50,7 +50,8 @@ def end_if_unchanged(*, row: AttemptView, action: Action, state: WorkerState | N
         job, attempt = attempt_lock(attempt_id=row.id)
         if not _unchanged(attempt, row):
             return False
-        _keep_exit(attempt, state)
+        if fields := _set_exit(attempt, state):
+            attempt.save(update_fields=fields)
         detail = {}
         if state is not None:
             detail = {
@@ -183,20 +184,25 @@ def gone_if_unchanged(*, row: AttemptView, state: WorkerState | None) -> bool:
         job, attempt = attempt_lock(attempt_id=row.id)
         if not _unchanged(attempt, row):
             return False
-        _keep_exit(attempt, state)
-        gone_record(job=job, attempt=attempt)
+        gone_record(job=job, attempt=attempt, fields=_set_exit(attempt, state))
     return True
 
 
 def gone_record(
-    *, job: Job, attempt: Attempt, marker: str = LOST_TAIL, data: dict[str, object] | None = None
+    *,
+    job: Job,
+    attempt: Attempt,
+    marker: str = LOST_TAIL,
+    data: dict[str, object] | None = None,
+    fields: Sequence[str] = (),
 ) -> None:
     """Record that the worker is gone (both rows locked by the caller).
 
-    `marker`: the last line of a log that it did not close itself.
+    `marker`: the last line of a log that it did not close itself. `fields`: changed columns of the
+    attempt to save as well.
     """
     attempt.gone_at = utc_now()
-    attempt.save(update_fields=["gone_at"])
+    attempt.save(update_fields=["gone_at", *fields])
     if attempt.log_closed_at is None:
         _close_lost(job, attempt, marker)
     event_add(job=job, attempt=attempt.number, kind=EventKind.WORKER_GONE, actor=ACTOR, data=data)
@@ -251,11 +257,16 @@ def _unchanged(attempt: Attempt, row: AttemptView) -> bool:
     return view_of(attempt).fence() == row.fence()
 
 
-def _keep_exit(attempt: Attempt, state: WorkerState | None) -> None:
+def _set_exit(attempt: Attempt, state: WorkerState | None) -> list[str]:
+    """Set the exit and the peak memory that the cluster reports; return the changed columns."""
     if state is None:
-        return
+        return []
+    found: dict[str, int | None] = {}
     if attempt.exit_code is None and attempt.exit_signal is None:
-        attempt.exit_code, attempt.exit_signal = state.exit_code, state.signal
+        found = {"exit_code": state.exit_code, "exit_signal": state.signal}
     if state.peak_memory_bytes is not None:
-        attempt.peak_memory_bytes = max(attempt.peak_memory_bytes or 0, state.peak_memory_bytes)
-    attempt.save(update_fields=["exit_code", "exit_signal", "peak_memory_bytes"])
+        found["peak_memory_bytes"] = max(attempt.peak_memory_bytes or 0, state.peak_memory_bytes)
+    changed = [name for name, value in found.items() if getattr(attempt, name) != value]
+    for name in changed:
+        setattr(attempt, name, found[name])
+    return changed

@@ -61,6 +61,7 @@ class AttemptView:
     waits_for: Mapping[str, object] | None = None
     interrupted_at: dt.datetime | None = None
     called_at: dt.datetime | None = None
+    log_closed: bool = False
 
     def fence(self) -> tuple[object, ...]:
         """Return the values that must be equal in both reads for an action to be safe."""

@@ -70,7 +70,8 @@ def _run_forked(request: "Request") -> int:
 def _run(environment: WorkerEnvironment) -> int:
     process_tree.become_supervisor()
     if environment.lock_descriptor is not None:
-        start_guardian()
+        assert environment.worker_dir is not None
+        start_guardian(environment.worker_dir)
         process_tree.become_subreaper()  # not inherited by a fork
     crash_point("worker.before_claim")
     workload = start_workload(environment)

@@ -126,7 +126,7 @@ def _ended(supervisor: Supervisor | None, code: int, verdict: Verdict) -> ExitRe
 
 
 def _write_exit(folder: Path, ended: ExitReportBody) -> None:
-    """Write, fsync and rename `exit.json`.
+    """Write and rename `exit.json`, with fsync unless the orchestrator has accepted the finish.
 
     A full disk is only printed: the orchestrator has the report already, or nothing can deliver it.
     """
@@ -134,7 +134,8 @@ def _write_exit(folder: Path, ended: ExitReportBody) -> None:
         with (folder / "exit.new").open("w") as file:
             json.dump(ended, file)
             file.flush()
-            os.fsync(file.fileno())
+            if ended["code"] != EXIT_ACCEPTED:
+                os.fsync(file.fileno())
         (folder / "exit.new").rename(folder / "exit.json")
     except OSError as error:
         print(f"worker: exit.json could not be written: {error}", file=sys.stderr)

@@ -56,7 +56,7 @@ class ProcessLauncher:
         self._installation = installation
         self._argv = list(argv)
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._watch = WorkerWatch(self._root, self._folders)
+        self._watch = WorkerWatch(self._root, self._is_own)
         # Only for the worker itself: a test's stand-in for it serves no requests.
         self._fork_server = (
             ForkServer(argv, _common(), SOURCE_DIR) if tuple(argv) == WORKER_ARGV else None
@@ -127,6 +127,7 @@ class ProcessLauncher:
         (folder / "data").mkdir(exist_ok=True, mode=0o700)
         # The pid of an earlier start may belong to another process now.
         (folder / "pid").unlink(missing_ok=True)
+        (folder / worker_folder.EMPTY).unlink(missing_ok=True)
         with (folder / "console.log").open("ab") as console:
             wanted = WorkerStart(
                 folder / "data",
@@ -167,6 +168,8 @@ class ProcessLauncher:
         for folder, identity in self._folders(names):
             if worker_folder.is_locked(folder):
                 found.append(worker_folder.observe_alive(folder, identity))
+            elif worker_folder.is_empty(folder):
+                found.append(worker_folder.observe_dead(folder, identity, left=0))
             else:
                 dead.append((folder, identity))
         if dead:
@@ -199,6 +202,9 @@ class ProcessLauncher:
         folder = self._own_folder(name, attempt_id) or self._unnamed_folder(name)
         if folder is not None and worker_folder.is_locked(folder):
             return False
+        # In this order: an attempt without a lock is not started again once it is fenced.
+        if folder is not None and worker_folder.is_empty(folder):
+            return True
         return not any(
             not processes.is_zombie(pid) for pid in processes.bearers().get(attempt_id, [])
         )
@@ -238,8 +244,13 @@ class ProcessLauncher:
         if self._fork_server is not None:
             self._fork_server.close()
 
-    def wait_for_changes(self, timeout_seconds: float) -> Changes:
-        return self._watch.wait(timeout_seconds)
+    def wait_for_changes(
+        self,
+        timeout_seconds: float,
+        *,
+        ends_only: bool = False,  # noqa: ARG002 - only ends are reported
+    ) -> Changes:
+        return Changes(ended=self._watch.wait(timeout_seconds))
 
     def _folders(
         self, names: Collection[str] | None = None
@@ -249,18 +260,26 @@ class ProcessLauncher:
         `names`: only these. A folder without worker.json has no worker: its starter died, or is
         about to write the file.
         """
-        for entry in os.scandir(self._root):
-            if not entry.is_dir(follow_symlinks=False) or entry.name.startswith("."):
-                continue
-            if names is not None and entry.name not in names:
-                continue
-            identity = worker_folder.read_identity(Path(entry.path))
+        if names is None:
+            names = [
+                entry.name
+                for entry in os.scandir(self._root)
+                if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
+            ]
+        for name in names:
+            folder = self._root / name
+            identity = worker_folder.read_identity(folder)
             if (
                 identity is not None
                 and identity["attempt_id"]
                 and identity["installation"] == self._installation
             ):
-                yield Path(entry.path), identity
+                yield folder, identity
+
+    def _is_own(self, folder: Path) -> bool | None:
+        """Return whether a folder has a worker of this installation; None without worker.json."""
+        identity = worker_folder.read_identity(folder)
+        return None if identity is None else identity["installation"] == self._installation
 
     def _own_folder(self, name: str, attempt_id: str) -> Path | None:
         folder = self._root / name

@@ -10,6 +10,9 @@ A worker is a folder `<WORKERS_DIR>/<name>`:
                   valid only while the lock is held
     exit.json     how it ended (docs/reference/worker-protocol.md); with a free lock and
                   without this file the worker is lost
+    empty         written by the guardian when the worker has no process but itself; valid only
+                  while the lock is free. Without it (the guardian was killed) the processes of
+                  the machine are searched
     spool/        log bytes not accepted yet, one file per segment, named by its start offset
     data/         scratch
     console.log   the supervisor's own stderr
@@ -31,6 +34,7 @@ from jobs.contract import LOG_CHUNK_BYTES_MAX
 from mimir.lib.json_types import JsonObject
 
 LOCK_TRIES, LOCK_PAUSE_SECONDS = 40, 0.005  # `is_locked` holds the lock for microseconds
+EMPTY = "empty"
 
 
 class WorkerIdentity(TypedDict):
@@ -100,6 +104,14 @@ def is_locked(folder: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def is_empty(folder: Path) -> bool:
+    """Return whether the guardian has reported that no process is left.
+
+    Call it after `is_locked`: the report is valid only while the lock is free.
+    """
+    return (folder / EMPTY).exists()
 
 
 def remove(folder: Path) -> None:
