@@ -352,6 +352,8 @@ def _with_actor(actor: Actor) -> frozenset[FailureReason]:
 
 CLUSTER_REASONS = frozenset(r for r, row in REASONS.items() if row.origin is Origin.CLUSTER)
 FINAL_REASONS = _with_retry(Retry.FINAL)
+# Waits that belong to every start: no fault, no image pull and no shortage.
+PLAIN_STARTS = frozenset({FailureReason.STARTING, FailureReason.NEVER_CLAIMED})
 SHORTAGE_REASONS = _with_retry(Retry.SHORTAGE)
 UNCOUNTED_REASONS = frozenset(reason for reason, row in REASONS.items() if not row.counts)
 ADMINISTRATOR_REASONS = _with_actor(Actor.ADMINISTRATOR)

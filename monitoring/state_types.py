@@ -59,6 +59,8 @@ class CapacityState(TypedDict):
     used_memory_bytes: int
     gpus: int
     used_gpus: int
+    starting: int  # workers that are being started
+    start_window: int  # workers that may be starting at the same time now
     reached_at: dt.datetime | None
     unreachable_message: str
 

@@ -262,11 +262,14 @@ def _example(group: CandidateGroup, now: float) -> Candidate:
 def _free_slots(view: Snapshot) -> int:
     """Return the largest number of jobs that a pass can admit."""
     used = Counter(allocation.cluster for allocation in view.allocations)
-    free = sum(
-        max(0, capacity.jobs - used[capacity.cluster])
-        for capacity in view.capacities
-        if capacity.open
-    )
+    starting = Counter(each.cluster for each in view.allocations if each.is_starting)
+    free = 0
+    for capacity in view.capacities:
+        if capacity.open:
+            most = capacity.jobs - used[capacity.cluster]
+            if capacity.start_window is not None:
+                most = min(most, capacity.start_window - starting[capacity.cluster])
+            free += max(0, most)
     if view.limits.jobs_global is not None:
         free = min(free, max(0, view.limits.jobs_global - len(view.allocations)))
     return free

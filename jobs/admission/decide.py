@@ -6,9 +6,9 @@ then the oldest job. A blocked job does not block the jobs behind it, with one e
 blocked only by its size for `reserve_after_seconds` reserves the free capacity of one cluster.
 
 Placement: a job may use the cluster or the region it names, or any cluster. Among clusters with
-enough capacity the healthiest comes first, then the one with the most free slots. A disabled or
-unreachable cluster gets no jobs. A cluster with failing launches, and the cluster on which the
-job's previous worker was lost, come last.
+enough capacity whose start window allows one more the healthiest comes first, then the one with the
+most free slots. A disabled or unreachable cluster gets no jobs. A cluster with failing launches,
+and the cluster on which the job's previous worker was lost, come last.
 """
 
 import heapq
@@ -37,6 +37,7 @@ class _Ledger:
         self.cpu: Counter[str] = Counter()
         self.memory: Counter[str] = Counter()
         self.gpus: Counter[str] = Counter()
+        self.starting: Counter[str] = Counter()
         self.by_type: Counter[str] = Counter()
         self.by_project: Counter[str] = Counter()
         self.keys: set[str] = set()
@@ -48,6 +49,7 @@ class _Ledger:
         self.failing: dict[tuple[object, ...], Check | None] = {}
         for allocation in snapshot.allocations:
             self._take(allocation.cluster, allocation)
+            self.starting[allocation.cluster] += allocation.is_starting
 
     def _take(self, cluster: str, what: Allocation | Candidate) -> None:
         self.jobs[cluster] += 1
@@ -63,6 +65,7 @@ class _Ledger:
     def admit(self, job: Candidate, cluster: str) -> None:
         self.failing.clear()
         self._take(cluster, job)
+        self.starting[cluster] += 1
 
     def reserve(self, cluster: str) -> None:
         self.failing.clear()
@@ -83,8 +86,14 @@ class _Ledger:
             and self.gpus[name] + job.gpus <= capacity.gpus
         )
 
+    def can_start(self, capacity: ClusterCapacity) -> bool:
+        """Return whether the cluster's start window allows one more worker."""
+        return (
+            capacity.start_window is None or self.starting[capacity.cluster] < capacity.start_window
+        )
+
     def cluster_for(self, job: Candidate) -> str | None:
-        """Return the best open, unreserved cluster that the job may use and that has capacity."""
+        """Return the best cluster on which the job can start now; None without one."""
         fitting = [
             capacity
             for capacity in self.snapshot.capacities
@@ -92,6 +101,7 @@ class _Ledger:
             and can_use(capacity, job)
             and capacity.cluster not in self.reserved
             and self.has_capacity(capacity, job)
+            and self.can_start(capacity)
         ]
         if not fitting:
             return None
@@ -299,10 +309,26 @@ def _cluster_checks(
     fits = [capacity for capacity in usable if ledger.has_capacity(capacity, job)]
     yield Check(WaitRule.CAPACITY, bool(fits) or not usable, _free(job, usable, ledger))
     # Without free capacity the reservation is not the reason.
+    unreserved = [capacity for capacity in fits if capacity.cluster not in ledger.reserved]
+    yield Check(WaitRule.RESERVED, bool(unreserved) or not fits)
+    startable = [capacity for capacity in unreserved if ledger.can_start(capacity)]
     yield Check(
-        WaitRule.RESERVED,
-        not fits or any(capacity.cluster not in ledger.reserved for capacity in fits),
+        WaitRule.CLUSTER_STARTING,
+        bool(startable) or not unreserved,
+        _starting(unreserved, ledger),
     )
+
+
+def _starting(capacities: Sequence[ClusterCapacity], ledger: _Ledger) -> WaitFacts:
+    """Return the workers that the first of `capacities` is starting, and its start window."""
+    first = next((each for each in capacities if each.start_window is not None), None)
+    if first is None or first.start_window is None:
+        return {}
+    return {
+        "cluster": first.cluster,
+        "starting": ledger.starting[first.cluster],
+        "start_window": first.start_window,
+    }
 
 
 def _limit(rule: WaitRule, used: int, limit: int | None) -> Check:

@@ -28,6 +28,7 @@ from django.db.models import (
 from django.db.models.functions import Cast, Coalesce, Extract, JSONObject, Now
 
 from jobs.admission.snapshot_types import Allocation, Candidate, ClusterCapacity, Limits, Snapshot
+from jobs.admission.starts import bounds, with_starting
 from jobs.contract import JobStatus, Priority
 from jobs.models import Attempt, Cluster, Job, Limit
 from jobs.models.expressions import requested
@@ -63,12 +64,14 @@ def _read_at(cluster: Cluster) -> float:
 def clusters_with_limits() -> "QuerySet[Cluster, Cluster]":
     """Return all clusters by name, annotated with the database's time and the rows of all limits.
 
-    One query reads all small values: `read_at` and `limits`.
+    One query reads all small values: `read_at`, `limits` and `start_size`.
     """
     rows = Limit.objects.order_by("id").values(
         row=JSONObject(scope="scope", key="key", max_jobs="max_jobs", paused="paused")
     )
-    return Cluster.objects.annotate(read_at=Now(), limits=ArraySubquery(rows)).order_by("name")
+    return Cluster.objects.annotate(
+        read_at=Now(), limits=ArraySubquery(rows), start_size=F("start_window__size")
+    ).order_by("name")
 
 
 def has_free_slot() -> bool:
@@ -94,7 +97,15 @@ def _capacity(row: Cluster) -> ClusterCapacity:
         open=row.enabled and row.unreachable_since is None,
         enabled=row.enabled,
         region=row.region,
+        start_window=start_window(row),
     )
+
+
+def start_window(row: Cluster) -> int:
+    """Return the cluster's start window in workers; the first size before any start."""
+    size: float | None = getattr(row, "start_size", None)
+    limits = bounds()
+    return max(limits.smallest, min(limits.largest, int(limits.first if size is None else size)))
 
 
 def allocations() -> tuple[Allocation, ...]:
@@ -105,7 +116,7 @@ def allocations() -> tuple[Allocation, ...]:
     launch_fails = ExpressionWrapper(
         Q(launch_failures__gt=0, uid="", claim_id=None, ended_at=None), output_field=BooleanField()
     )
-    rows = Attempt.objects.filter(gone_at__isnull=True).values_list(
+    rows = with_starting(Attempt.objects.filter(gone_at__isnull=True)).values_list(
         "job_id",
         "cluster_id",
         "job__project__slug",
@@ -117,9 +128,10 @@ def allocations() -> tuple[Allocation, ...]:
         _epoch("created_at"),
         "job__status",
         launch_fails,
+        "is_starting",
     )
     return tuple(
-        Allocation(*[*row[:-2], row[-2] in (JobStatus.LAUNCHING, JobStatus.RUNNING), row[-1]])
+        Allocation(*[*row[:-3], row[-3] in (JobStatus.LAUNCHING, JobStatus.RUNNING), *row[-2:]])
         for row in rows
     )
 

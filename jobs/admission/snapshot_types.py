@@ -21,6 +21,7 @@ class ClusterCapacity:
     open: bool = True  # enabled and reachable
     enabled: bool = True
     region: str = ""
+    start_window: int | None = None  # workers that may be starting at the same time; None: any
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Allocation:
         True  # used in explanations; False while its job is being cancelled or after it ended
     )
     launch_fails: bool = False  # a launch failed and none has succeeded since
+    is_starting: bool = False  # it has not claimed its job, and waits for nothing but its start
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ class WaitFacts(TypedDict, total=False):
     clusters: str
     since: dt.datetime
     slots: int
+    starting: int
+    start_window: int
     cpu_millicores: int
     memory_bytes: int
     gpus: int

@@ -18,6 +18,7 @@ QUEUED_BEHIND = frozenset(
         WaitRule.JOBS_PROJECT,
         WaitRule.CAPACITY,
         WaitRule.RESERVED,
+        WaitRule.CLUSTER_STARTING,
     }
 )
 
@@ -76,6 +77,8 @@ def describe_wait(rule: WaitRule, facts: WaitFacts, context: WaitContext) -> str
             return f"This project runs {used} of its {limit} jobs. Starts when one ends."
         case WaitRule.CAPACITY:
             return _capacity(facts, named=context.cluster_count > 1)
+        case WaitRule.CLUSTER_STARTING:
+            return _starting(facts, named=context.cluster_count > 1)
         case WaitRule.NEVER_FITS:
             return _never_fits(facts)
         case WaitRule.CLUSTER_UNKNOWN:
@@ -126,6 +129,16 @@ def _capacity(facts: WaitFacts, *, named: bool) -> str:
             "Starts when jobs end."
         )
     return "No cluster has free capacity. Starts when a job ends."
+
+
+def _starting(facts: WaitFacts, *, named: bool) -> str:
+    where = f"Cluster {facts.get('cluster')}" if named else "The cluster"
+    starting = facts.get("starting", 0)
+    workers = "1 worker" if starting == 1 else f"{starting} workers"
+    return (
+        f"{where} is starting {workers}, as many as it starts quickly at the same time. "
+        "Starts when one has started."
+    )
 
 
 def _never_fits(facts: WaitFacts) -> str:

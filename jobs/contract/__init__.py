@@ -138,6 +138,7 @@ class WaitRule(StrEnum):
     JOBS_PROJECT = "jobs_project"
     CAPACITY = "capacity"  # no cluster has free capacity for its requests
     RESERVED = "reserved"  # capacity is reserved for a larger job that waits longer
+    CLUSTER_STARTING = "cluster_starting"  # as many workers are starting as its start window allows
     NEVER_FITS = "never_fits"
     PAUSED = "paused"
     PROJECT_PAUSED = "project_paused"

@@ -126,10 +126,11 @@ class HeartbeatRequestBody(TypedDict):
 
 
 class HeartbeatResponse(TypedDict):
-    """Answer of `heartbeat`. `timeout_at`: RFC 3339."""
+    """Answer of `heartbeat`. `timeout_at`: RFC 3339. `heartbeat_seconds`: until the next one."""
 
     cancel: bool
     timeout_at: str
+    heartbeat_seconds: float
 
 
 class EventRequestBody(TypedDict):

@@ -4,6 +4,9 @@ A hint says that a job changed and carries ids only; receivers read the database
 duplicated or late. Publishing costs the caller one dictionary entry: a background thread with its
 own event loop sends, merges pending hints of one group, limits each send to SEND_SECONDS and drops
 all hints for AWAY_SECONDS after a failure. Requests and admission never wait for Redis.
+
+The first hint of a job is sent at once. Hints that follow within JOB_SECONDS share one message at
+the end of that time: a short job changes ten times within it.
 """
 
 import asyncio
@@ -24,6 +27,7 @@ SEND_SECONDS = 0.5
 AWAY_SECONDS = 1.0
 LOG_EVERY_SECONDS = 30.0
 SPACING_SECONDS = 0.005  # pause between two rounds of sends; hints of the meantime are merged
+JOB_SECONDS = 0.1  # between two hints of one job to one group
 
 HINT = "feed.hint"
 
@@ -77,11 +81,13 @@ class _Sender:
     """Background thread that sends hints.
 
     `put` never blocks. At most one hint per group is pending; it collects the job ids.
+    `_sent_at`: when each job was last announced to each group, for JOB_SECONDS.
     """
 
     def __init__(self) -> None:
         self.pid = os.getpid()
         self._waiting: dict[str, dict[str, None]] = {}
+        self._sent_at: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._away_until = 0.0
@@ -106,12 +112,32 @@ class _Sender:
         while True:
             # Between rounds the loop only keeps the connection open: blocking it is cheaper than
             # waking it.
-            self._wake.wait()
+            self._wake.wait(self._pause_seconds())
             self._wake.clear()
-            with self._lock:
-                waiting, self._waiting = self._waiting, {}
-            await self._send(list(waiting.items()))
+            await self._send(list(self._due().items()))
             await asyncio.sleep(SPACING_SECONDS)
+
+    def _pause_seconds(self) -> float | None:
+        """Return the time until a held hint is due; None if no hint is pending."""
+        with self._lock:
+            waiting = [(group, job) for group, jobs in self._waiting.items() for job in jobs]
+        due_at = [self._sent_at.get(each, 0.0) + JOB_SECONDS for each in waiting]
+        return max(0.0, min(due_at) - time.monotonic()) if due_at else None
+
+    def _due(self) -> dict[str, dict[str, None]]:
+        """Take the hints that can be sent now; the others stay pending."""
+        now = time.monotonic()
+        self._sent_at = {each: at for each, at in self._sent_at.items() if now - at < JOB_SECONDS}
+        due: dict[str, dict[str, None]] = {}
+        held: dict[str, dict[str, None]] = {}
+        with self._lock:
+            for group, jobs in self._waiting.items():
+                for job_id in jobs:
+                    taken = held if (group, job_id) in self._sent_at else due
+                    taken.setdefault(group, {})[job_id] = None
+            self._waiting = held
+        self._sent_at |= {(group, job): now for group, jobs in due.items() for job in jobs}
+        return due
 
     async def _send(self, messages: list[tuple[str, dict[str, None]]]) -> None:
         global failures

@@ -40,6 +40,7 @@ AWAY_SECONDS = 1.0
 StopSignal = StopRequested  # raised on the main thread by a signal between two messages
 MESSAGE_TTL_SECONDS = 60  # the periodic sweep has found the work by then
 RUN_SECONDS = 60
+BEAT_SECONDS = 10.0  # RQ's key of a worker expires after 480 s
 LOG_EVERY_SECONDS = 10.0  # every rejected message is counted, but a flood must not fill the log
 Operations = Mapping[Operation, Callable[..., None]]
 
@@ -125,6 +126,7 @@ class HintWorker(SimpleWorker):
     job_class = HintMessage
 
     stop_requested = False
+    _beat_after = 0.0
 
     def __init__(self, *arguments: Any, operations: Operations, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -150,6 +152,19 @@ class HintWorker(SimpleWorker):
 
     def run_maintenance_tasks(self) -> None:
         """Do nothing: there are no registries, and RQ would run functions that a message names."""
+
+    def set_state(self, state: str, pipeline: Any = None) -> None:
+        """Keep the state in memory, where `request_stop` reads it, and not in Redis."""
+        self._state = state
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """Keep the worker's key in Redis alive, at most once per BEAT_SECONDS.
+
+        RQ calls this three times per message, with three commands each.
+        """
+        if time.monotonic() >= self._beat_after:
+            self._beat_after = time.monotonic() + BEAT_SECONDS
+            super().heartbeat(timeout, pipeline)  # type: ignore[no-untyped-call]
 
     def execute_job(self, job: Message, queue: Queue) -> None:
         """Run one message without RQ's bookkeeping."""
@@ -207,6 +222,11 @@ def connection() -> Redis:
     )
 
 
+@cache
+def _queue(priority: str) -> Queue:
+    return Queue(queue_name(priority), connection=connection(), serializer=JSONSerializer)
+
+
 def queue_name(priority: str) -> str:
     """Return the name of the RQ queue of a priority class."""
     return f"mimir-{priority}"
@@ -234,11 +254,17 @@ def _send(priority: str, operation: Operation, arguments: list[object]) -> None:
         failures += 1
         return
     try:
-        queue = Queue(queue_name(priority), connection=connection(), serializer=JSONSerializer)
         message = sealed(operation, arguments, keys=settings.ENV.worker_keys)
-        queue.enqueue(
-            operation.value, args=[message], result_ttl=0, failure_ttl=60, ttl=MESSAGE_TTL_SECONDS
+        pipeline = connection().pipeline()  # one round trip
+        _queue(priority).enqueue(
+            operation.value,
+            args=[message],
+            result_ttl=0,
+            failure_ttl=60,
+            ttl=MESSAGE_TTL_SECONDS,
+            pipeline=pipeline,
         )
+        pipeline.execute()
     except (RedisError, OSError) as error:
         with _lock:
             failures += 1

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Subquery
 
 from jobs.contract import TERMINAL, EventKind, JobStatus
 from jobs.core import feed, queue
@@ -34,8 +34,11 @@ def job_lock(*, job_id: UUID) -> Job:
 
 def attempt_lock(*, attempt_id: UUID) -> tuple[Job, Attempt]:
     """Lock and return a job and its attempt, the job first. Raises: Attempt.DoesNotExist."""
-    job_id = Attempt.objects.values_list("job_id", flat=True).get(id=attempt_id)
-    job = job_lock(job_id=job_id)
+    job_id = Attempt.objects.filter(id=attempt_id).values("job_id")
+    try:
+        job = Job.objects.select_for_update().get(id=Subquery(job_id))
+    except Job.DoesNotExist:
+        raise Attempt.DoesNotExist from None
     attempt = Attempt.objects.select_for_update().get(id=attempt_id)
     attempt.job = job
     return job, attempt
@@ -87,7 +90,8 @@ def job_move(
         ended_count(job=job)
     elif target == JobStatus.QUEUED:
         retried_count(job=job)
-    if target in TERMINAL or target == JobStatus.QUEUED:
+    if target == JobStatus.QUEUED or (target in TERMINAL and JobStatus.QUEUED in sources):
+        # A worker holds its capacity until it is gone: its end frees nothing.
         wake_on_commit(job=job)
     return True
 
@@ -117,8 +121,12 @@ def events_add(
         return job.event_seq
     if not connection.in_atomic_block:
         raise RuntimeError("events can be added only inside a transaction")
-    Job.objects.filter(id=job.id).update(event_seq=F("event_seq") + len(rows))
-    last = Job.objects.values_list("event_seq", flat=True).get(id=job.id)
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT_EVENTS, [len(rows), job.id])
+        counted = cursor.fetchone()
+    if counted is None:
+        raise Job.DoesNotExist
+    last = int(counted[0])
     first = last - len(rows) + 1
     JobEvent.objects.bulk_create(
         JobEvent(
@@ -135,6 +143,11 @@ def events_add(
     job.event_seq = last
     feed.publish_job(job_id=job.id, project_id=job.project_id)
     return last
+
+
+_COUNT_EVENTS = """
+UPDATE jobs_job SET event_seq = event_seq + %s WHERE id = %s RETURNING event_seq
+"""
 
 
 def jobs_move(

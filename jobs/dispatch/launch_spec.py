@@ -11,7 +11,7 @@ from jobs.clusters.machine import clamped
 from jobs.core.resources import from_dict
 from jobs.core.tokens import launch_token
 from jobs.models import Cluster
-from jobs.reconcile.decide import capacity_wait
+from jobs.reconcile.decide import EXCUSED_SECONDS_MAX, capacity_wait
 
 
 class LaunchColumns(Protocol):
@@ -63,7 +63,8 @@ def _active_deadline(number: int, timeout_seconds: int) -> int:
     It is later than our own deadlines.
     """
     env = settings.ENV
-    slack = max(600, env.launch_timeout)  # time to start for a worker that waited for capacity
+    # Time to start for a worker that waited for capacity, got a node, and was not served at once.
+    slack = max(600, 2 * env.launch_timeout) + int(EXCUSED_SECONDS_MAX)
     return (
         int(capacity_wait(number, env.launch_timeout)) + timeout_seconds + env.worker_grace + slack
     )

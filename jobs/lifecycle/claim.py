@@ -5,13 +5,15 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
+from jobs.admission.starts import has_waiting_jobs
 from jobs.clusters.machine import clamped
-from jobs.contract import HEARTBEAT_SECONDS, EventKind, JobStatus, WorkerLimits
+from jobs.contract import EventKind, JobStatus, WorkerLimits
 from jobs.contract.protocol import ClaimResponse
 from jobs.core.metrics import launch_count
 from jobs.core.resources import from_dict
 from jobs.core.tokens import cache_key, session_token
-from jobs.core.transition import attempt_lock, job_move
+from jobs.core.transition import attempt_lock, job_move, wake_on_commit
+from jobs.lifecycle.heartbeat_rate import heartbeat_seconds
 from jobs.lifecycle.inputs_read import claim_inputs
 from jobs.models import Attempt, Job
 from mimir.lib.clock import utc_now
@@ -60,6 +62,8 @@ def _claim(job: Job, attempt: Attempt, claim_id: UUID, host: str) -> None:
     attempt.claimed_at = attempt.heartbeat_at = now
     attempt.save(update_fields=["claim_id", "claimed_at", "heartbeat_at"])
     launch_count(job=job, attempt=attempt)
+    if has_waiting_jobs(attempt.cluster_id):
+        wake_on_commit(job=job)  # its cluster can start one more
 
 
 def _response(job: Job, attempt: Attempt) -> ClaimResponse:
@@ -92,7 +96,7 @@ def _response(job: Job, attempt: Attempt) -> ClaimResponse:
         },
         "inputs": inputs,
         "read_url_allow": list(settings.ENV.read_url_allow),
-        "heartbeat_seconds": HEARTBEAT_SECONDS,
+        "heartbeat_seconds": heartbeat_seconds(),
         "log_end": attempt.log_end,
     }
     if any(item["kind"] == "model" for item in inputs):

@@ -6,22 +6,21 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
-from django.db.models import Count, Q, Sum
-from django.db.models.functions import Coalesce, Greatest, Now
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Count, Sum
+from django.db.models.functions import Coalesce
 
 from jobs.contract import WORKER_EVENT_KINDS, ArtifactRole, EventKind, JobStatus
 from jobs.contract.protocol import HeartbeatResponse
 from jobs.core.transition import attempt_lock, events_add
+from jobs.lifecycle.heartbeat_rate import heartbeat_seconds
 from jobs.lifecycle.values import WorkerEvent
-from jobs.models import Artifact, Attempt, Job, UsageSample
+from jobs.models import Artifact, Attempt, Job
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Gone, Invalid, MimirError, TooLarge
 from mimir.lib.json_values import is_number
 from projects.models import Project
 from projects.storage.quota import QuotaExceeded, storage_demand
-
-_LIVE = Q(fenced_at__isnull=True, ended_at__isnull=True, claim_id__isnull=False)
 
 
 def _fenced() -> Gone:
@@ -37,27 +36,41 @@ def heartbeat_record(
 
     The time comes from the database, whose clock also measures the age of heartbeats.
     """
-    live = Attempt.objects.filter(_LIVE, id=attempt_id)
-    if not live.update(
-        heartbeat_at=Now(),
-        peak_memory_bytes=Greatest(Coalesce("peak_memory_bytes", 0), peak_memory_bytes),
-    ):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _BEAT,
+            {
+                "id": attempt_id,
+                "at": utc_now(),
+                "memory": memory_bytes,
+                "peak": peak_memory_bytes,
+                "cpu": cpu_millicores,
+            },
+        )
+        row = cursor.fetchone()
+    if row is None:
         raise _fenced()
-    UsageSample.objects.create(
-        attempt_id=attempt_id,
-        at=utc_now(),
-        memory_bytes=memory_bytes,
-        cpu_millicores=cpu_millicores,
-    )
-    row = Attempt.objects.values("claimed_at", "job__status", "job__timeout_seconds").get(
-        id=attempt_id
-    )
-    assert row["claimed_at"] is not None
-    timeout_at = row["claimed_at"] + dt.timedelta(seconds=row["job__timeout_seconds"])
+    claimed_at, status, timeout_seconds = row
     return {
-        "cancel": row["job__status"] == JobStatus.CANCELLING,
-        "timeout_at": timeout_at.isoformat(),
+        "cancel": status == JobStatus.CANCELLING,
+        "timeout_at": (claimed_at + dt.timedelta(seconds=timeout_seconds)).isoformat(),
+        "heartbeat_seconds": heartbeat_seconds(),
     }
+
+
+_BEAT = """
+WITH beat AS (
+    UPDATE jobs_attempt SET heartbeat_at = clock_timestamp(),
+        peak_memory_bytes = greatest(coalesce(peak_memory_bytes, 0), %(peak)s)
+    WHERE id = %(id)s AND fenced_at IS NULL AND ended_at IS NULL AND claim_id IS NOT NULL
+    RETURNING id, job_id, claimed_at
+), sample AS (
+    INSERT INTO jobs_usagesample (attempt_id, at, memory_bytes, cpu_millicores)
+    SELECT id, %(at)s, %(memory)s, %(cpu)s FROM beat
+)
+SELECT beat.claimed_at, job.status, job.timeout_seconds
+FROM beat JOIN jobs_job AS job ON job.id = beat.job_id
+"""
 
 
 def events_record(*, attempt_id: UUID, events: Sequence[WorkerEvent]) -> int:

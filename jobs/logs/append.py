@@ -15,7 +15,7 @@ from jobs.contract import LOG_CHUNK_BYTES_MAX, LOG_LINE_BYTES_MAX
 from jobs.core import feed
 from jobs.core.metrics import log_count
 from jobs.logs.checksum import stored as hash_stored
-from jobs.logs.seal import log_objects_sweep, log_seal, logs_seal_due
+from jobs.logs.seal import log_objects_sweep, log_seal, logs_seal
 from jobs.models import Attempt, LogChunk
 from mimir.lib.clock import rfc3339_nano, utc_now
 from mimir.lib.errors import Conflict, Gone, Invalid, NotFound, TooLarge
@@ -28,7 +28,7 @@ __all__ = [
     "log_close",
     "log_objects_sweep",
     "log_seal",
-    "logs_seal_due",
+    "logs_seal",
 ]
 
 MARKER_PREFIX = "mimir: "  # starts the text of a line written by the platform

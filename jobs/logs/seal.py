@@ -16,7 +16,7 @@ from uuid import UUID
 
 import structlog
 from django.core.files.base import File
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 
 from jobs.core import feed
@@ -37,8 +37,22 @@ _GZIP_LEVEL = 6
 _BATCH = 500
 
 
-def logs_seal_due(limit: int) -> list[UUID]:
-    """Return at most `limit` attempts with a closed, unsealed log, the longest closed first."""
+def logs_seal(*, limit: int) -> int:
+    """Seal closed logs, the longest closed first, at most `limit`; return how many were sealed.
+
+    A failure is logged and does not affect the other logs.
+    """
+    sealed = 0
+    for attempt_id in _due(limit):
+        try:
+            sealed += int(log_seal(attempt_id=attempt_id))
+        except Exception:
+            log.exception("sealing a log failed", attempt_id=str(attempt_id))
+            connection.close()
+    return sealed
+
+
+def _due(limit: int) -> list[UUID]:
     due = Attempt.objects.filter(
         Q(log_seal_not_before__isnull=True) | Q(log_seal_not_before__lte=utc_now()),
         log_closed_at__isnull=False,

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
 
     atomic = False  # indexes are built while the previous release goes on writing
 
-    dependencies = [('jobs', '0016_web_pauses')]
+    dependencies = [('jobs', '0017_start_window')]
 
     operations = [
         # A build that was interrupted leaves an invalid index under this name.

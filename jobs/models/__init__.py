@@ -5,7 +5,7 @@ the Attempt only.
 """
 
 from jobs.models.attempt import Attempt, UsageSample
-from jobs.models.cluster import Cluster, ModelCache
+from jobs.models.cluster import Cluster, ModelCache, StartWindow
 from jobs.models.expressions import (
     INDEXED_TITLES,
     id_from_its_end,
@@ -46,6 +46,7 @@ __all__ = [
     "MetricDelta",
     "MetricTotal",
     "ModelCache",
+    "StartWindow",
     "UsageSample",
     "WebPause",
     "WebUptime",

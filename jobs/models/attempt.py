@@ -112,7 +112,7 @@ class Attempt(models.Model):
                 fields=("log_closed_at",),
                 condition=Q(log_closed_at__isnull=False, log_object__isnull=True),
                 name="attempt_log_to_seal",
-                # logs_seal_due
+                # logs_seal
             ),
         )
 

@@ -82,3 +82,24 @@ class Cluster(models.Model):
     def is_unobserved(self) -> bool:
         """Whether no list was tried since it was added or its connection was changed."""
         return self.unreachable_since is not None and self.away_web_seconds is None
+
+
+class StartWindow(models.Model):
+    """State of a cluster's start window (`jobs.admission.start_window`). Admission writes it.
+
+    A lost row costs nothing but the experience: the next pass begins with the first size.
+    """
+
+    cluster = models.OneToOneField(
+        Cluster, on_delete=models.CASCADE, primary_key=True, related_name="start_window"
+    )
+    size = models.FloatField()
+    usual_seconds = models.FloatField(null=True)  # of a start without load
+    slow_share = models.FloatField(default=0.0)
+    cut_at = models.FloatField(null=True)  # Unix seconds, as are the next two
+    judged_at = models.FloatField(default=0.0)
+    claimed_at = models.FloatField(default=0.0)
+    jobs_wait = models.BooleanField(default=False)  # a claim then wakes admission
+
+    def __str__(self) -> str:
+        return f"{self.cluster_id}: {self.size:.0f}"

@@ -15,8 +15,10 @@ from jobs.diagnosis.kubernetes.objects import Object
 from jobs.diagnosis.message import DiagnosisBody
 from jobs.diagnosis.stored import read_diagnosis
 from jobs.lifecycle.ending import attempt_end, job_finish_cancelled
+from jobs.liveness.uptime import web_pauses
 from jobs.logs.append import WrongOffset, log_append, log_close
 from jobs.models import Attempt, Job
+from jobs.reasons import PLAIN_STARTS
 from jobs.reconcile.attempts import view_of
 from jobs.reconcile.decide import Action, AttemptView, Times, WorkerState
 from mimir.lib.clock import utc_now
@@ -27,13 +29,17 @@ TAIL_TRIES = 10
 LOST_TAIL = "The worker ended without delivering its log: lines after this one may be missing."
 
 
-def times() -> Times:
-    """Return the settings that decisions about attempts need."""
+def times(*, unclaimed_since: dt.datetime | None = None) -> Times:
+    """Return the settings that decisions about attempts need.
+
+    `unclaimed_since`: admission of an attempt that may be late. Web's pauses since then are read.
+    """
     env = settings.ENV
     return Times(
         launch_timeout=env.launch_timeout,
         cancel_grace=env.cancel_grace,
         worker_grace=env.worker_grace,
+        web_pauses=tuple(web_pauses(unclaimed_since)) if unclaimed_since is not None else (),
     )
 
 
@@ -44,7 +50,8 @@ def end_if_unchanged(*, row: AttemptView, action: Action, state: WorkerState | N
         job, attempt = attempt_lock(attempt_id=row.id)
         if not _unchanged(attempt, row):
             return False
-        _keep_exit(attempt, state)
+        if fields := _set_exit(attempt, state):
+            attempt.save(update_fields=fields)
         detail = {}
         if state is not None:
             detail = {
@@ -105,7 +112,7 @@ def wait_record(
         attempt.waits_for = None
         if wait is not None:
             since = utc_now().isoformat() if before is None or fresh else before["since"]
-            attempt.waits_for = {**wait, "since": since}
+            attempt.waits_for = {**wait, "since": since, "delayed": _was_delayed(before)}
         attempt.save(update_fields=["waits_for"])
         Job.objects.filter(id=job.id).update(
             message=wait["summary"] if wait else "", diagnosis=wait
@@ -117,6 +124,16 @@ def wait_record(
         else:
             feed.publish_job(job_id=job.id, project_id=job.project_id)
     return True
+
+
+def _was_delayed(before: Mapping[str, object] | None) -> bool:
+    """Return whether an attempt has waited for more than its start, such as an image or capacity.
+
+    The duration of its start then says nothing about the load (`jobs.admission.starts`).
+    """
+    if before is None:
+        return False
+    return bool(before.get("delayed")) or before["category"] not in PLAIN_STARTS
 
 
 def pods_keep(*, pods: Mapping[UUID, Sequence[Object]]) -> None:
@@ -167,20 +184,25 @@ def gone_if_unchanged(*, row: AttemptView, state: WorkerState | None) -> bool:
         job, attempt = attempt_lock(attempt_id=row.id)
         if not _unchanged(attempt, row):
             return False
-        _keep_exit(attempt, state)
-        gone_record(job=job, attempt=attempt)
+        gone_record(job=job, attempt=attempt, fields=_set_exit(attempt, state))
     return True
 
 
 def gone_record(
-    *, job: Job, attempt: Attempt, marker: str = LOST_TAIL, data: dict[str, object] | None = None
+    *,
+    job: Job,
+    attempt: Attempt,
+    marker: str = LOST_TAIL,
+    data: dict[str, object] | None = None,
+    fields: Sequence[str] = (),
 ) -> None:
     """Record that the worker is gone (both rows locked by the caller).
 
-    `marker`: the last line of a log that it did not close itself.
+    `marker`: the last line of a log that it did not close itself. `fields`: changed columns of the
+    attempt to save as well.
     """
     attempt.gone_at = utc_now()
-    attempt.save(update_fields=["gone_at"])
+    attempt.save(update_fields=["gone_at", *fields])
     if attempt.log_closed_at is None:
         _close_lost(job, attempt, marker)
     event_add(job=job, attempt=attempt.number, kind=EventKind.WORKER_GONE, actor=ACTOR, data=data)
@@ -235,11 +257,16 @@ def _unchanged(attempt: Attempt, row: AttemptView) -> bool:
     return view_of(attempt).fence() == row.fence()
 
 
-def _keep_exit(attempt: Attempt, state: WorkerState | None) -> None:
+def _set_exit(attempt: Attempt, state: WorkerState | None) -> list[str]:
+    """Set the exit and the peak memory that the cluster reports; return the changed columns."""
     if state is None:
-        return
+        return []
+    found: dict[str, int | None] = {}
     if attempt.exit_code is None and attempt.exit_signal is None:
-        attempt.exit_code, attempt.exit_signal = state.exit_code, state.signal
+        found = {"exit_code": state.exit_code, "exit_signal": state.signal}
     if state.peak_memory_bytes is not None:
-        attempt.peak_memory_bytes = max(attempt.peak_memory_bytes or 0, state.peak_memory_bytes)
-    attempt.save(update_fields=["exit_code", "exit_signal", "peak_memory_bytes"])
+        found["peak_memory_bytes"] = max(attempt.peak_memory_bytes or 0, state.peak_memory_bytes)
+    changed = [name for name, value in found.items() if getattr(attempt, name) != value]
+    for name in changed:
+        setattr(attempt, name, found[name])
+    return changed

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Collection
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -12,6 +13,7 @@ from jobs.diagnosis.failures import Resources
 from jobs.diagnosis.kubernetes.objects import Object
 from jobs.models import Attempt, Cluster
 from jobs.reconcile.decide import AttemptView
+from mimir.lib.clock import utc_now
 
 _COLUMNS = (
     "id",
@@ -36,34 +38,38 @@ _COLUMNS = (
     "waits_for",
     "end_status",
     "log_closed_at",
+    "called_at",
 )
 _STATUSES = {status.value: status for status in JobStatus}
 
 
-def open_attempts(
-    *, cluster: Cluster, names: Collection[str] | None = None
-) -> dict[UUID, AttemptView]:
-    """Return the attempts of a cluster that are not cleaned up, by id; only those of `names`.
+def open_attempts(*, cluster: Cluster) -> dict[UUID, AttemptView]:
+    """Return the attempts of a cluster that are not cleaned up, by id.
 
     Columns, not model instances: with thousands of workers each pass reads them twice.
     """
     rows = Attempt.objects.filter(cluster=cluster, cleaned_up_at__isnull=True)
-    if names is not None:
-        rows = rows.filter(name__in=names)
-    found = rows.values_list(*_COLUMNS)
-    return {
-        row[0]: AttemptView(
-            *[
-                *row[:4],
-                _STATUSES[row[4]],
-                *row[5:-4],
-                row[-4] is not None,
-                row[-3],
-                _interrupted_at(row[-2], row[14], row[-1]),
-            ]
-        )
-        for row in found.iterator(chunk_size=1000)
-    }
+    found = rows.values_list(*_COLUMNS).iterator(chunk_size=1000)
+    return {row[0]: _view_of_columns(row) for row in found}
+
+
+def changed_attempts(
+    *, cluster: Cluster, names: Collection[str]
+) -> tuple[dict[UUID, AttemptView], dt.datetime]:
+    """Return the attempts of `names` that are not cleaned up, and the database's time then."""
+    rows = Attempt.objects.filter(cluster=cluster, cleaned_up_at__isnull=True, name__in=names)
+    found = list(rows.annotate(read_at=Now()).values_list(*_COLUMNS, "read_at"))
+    read_at = found[0][-1] if found else utc_now()
+    return {row[0]: _view_of_columns(row[:-1]) for row in found}, read_at
+
+
+def _view_of_columns(row: tuple[Any, ...]) -> AttemptView:
+    """Build a view from the columns `_COLUMNS`."""
+    *same, log_object, waits_for, end_status, log_closed_at, called_at = row
+    same[4] = _STATUSES[same[4]]
+    interrupted_at = _interrupted_at(end_status, same[14], log_closed_at)
+    sealed, log_closed = log_object is not None, log_closed_at is not None
+    return AttemptView(*[*same, sealed, waits_for, interrupted_at, called_at, log_closed])
 
 
 def _interrupted_at(
@@ -97,6 +103,8 @@ def view_of(row: Attempt) -> AttemptView:
         sealed=row.log_object is not None,
         waits_for=row.waits_for,
         interrupted_at=_interrupted_at(row.end_status, row.ended_at, row.log_closed_at),
+        called_at=row.called_at,
+        log_closed=row.log_closed_at is not None,
     )
 
 

@@ -102,9 +102,10 @@ def away_step(*, attempt_id: UUID) -> bool:
             return False  # it answers again, to another process
         now = database_now()
         silence = silence_of(cluster, last_heartbeat(attempt), web_seconds=web_seconds(), now=now)
-        return _do(
-            job, attempt, cluster, decide_away(view_of(attempt), silence, now=now, times=times())
-        )
+        since = attempt.created_at if attempt.claimed_at is None else None
+        limits = times(unclaimed_since=since)
+        action = decide_away(view_of(attempt), silence, now=now, times=limits)
+        return _do(job, attempt, cluster, action)
 
 
 def node_silence_step(*, row: AttemptView, diagnosis: DiagnosisBody | None) -> bool:

@@ -15,6 +15,7 @@ from uuid import UUID
 from jobs.contract import TERMINAL, FailureReason, JobStatus
 from jobs.diagnosis.message import DiagnosisBody
 from jobs.diagnosis.stored import ended_summary
+from jobs.liveness.paused import Pause, paused_seconds
 from jobs.reasons import CLUSTER_REASONS, FINAL_REASONS, SHORTAGE_REASONS, reason_of
 
 
@@ -33,8 +34,9 @@ class Verb(StrEnum):
 class AttemptView:
     """The columns of an attempt and its job that a decision needs.
 
-    `waits_for`: the stored diagnosis of its wait. `interrupted_at`: when its worker reported a
-    stop signal that its cluster has not explained yet.
+    `called_at`: when web last refused a claim of its worker because of an overload. `waits_for`:
+    the stored diagnosis of its wait. `interrupted_at`: when its worker reported a stop signal that
+    its cluster has not explained yet.
     """
 
     id: UUID
@@ -58,6 +60,8 @@ class AttemptView:
     sealed: bool = False
     waits_for: Mapping[str, object] | None = None
     interrupted_at: dt.datetime | None = None
+    called_at: dt.datetime | None = None
+    log_closed: bool = False
 
     def fence(self) -> tuple[object, ...]:
         """Return the values that must be equal in both reads for an action to be safe."""
@@ -80,8 +84,9 @@ class WorkerState:
     supervisor can leave processes of the workload behind. `reason` and `message`: why it ended, or
     what it waits for. `stuck`: it will not start by waiting. `diagnosis`: of that reason, where the
     cluster reports more. `node_silent`: alive as far as the cluster knows, on a node that does not
-    report. `placed_at`: since when it has a node, by the cluster's clock; None for no node or no
-    report.
+    report. `placed_at`, `started_at`: since when it has a node, and since when its container runs,
+    by the cluster's clock; None if it has not, or the cluster does not report it.
+    `starved_seconds`: time in which it could run and got no CPU, where this can be measured.
     """
 
     alive: bool
@@ -95,17 +100,24 @@ class WorkerState:
     diagnosis: DiagnosisBody | None = None
     node_silent: bool = False
     placed_at: dt.datetime | None = None
+    started_at: dt.datetime | None = None
+    starved_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The settings of a decision, in seconds."""
+    """The settings of a decision, in seconds.
+
+    `web_pauses`: intervals in which web did not serve claims. They do not count for the start of
+    a worker.
+    """
 
     launch_timeout: float
     cancel_grace: float
     worker_grace: float
     terminate_grace: float = 5.0
     interrupted_grace: float = 60.0
+    web_pauses: tuple[Pause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +139,10 @@ NOTHING = Action(Verb.NOTHING)
 CAPACITY_WAIT_SECONDS = 1800.0
 # A cluster that answers again so soon was not away: it knows more about an unclaimed worker.
 BLIP_SECONDS = 30.0
+# A worker that has called so recently is not ended: it is alive, and is served when web can.
+CALLED_SECONDS = 60.0
+# By which web's pauses and a starved CPU prolong a start at most.
+EXCUSED_SECONDS_MAX = 1800.0
 
 
 def capacity_wait(number: int, launch_timeout: float) -> float:
@@ -215,7 +231,8 @@ def decide_away(row: AttemptView, silence: Silence, *, now: dt.datetime, times: 
 def _unclaimed_away(row: AttemptView, silence: Silence, now: dt.datetime, times: Times) -> Action:
     if row.job_status == JobStatus.CANCELLING:
         return Action(Verb.FENCE)
-    late = _seconds(now, row.created_at) > start_seconds(row, times)
+    excused = _excused_seconds(row.created_at, None, now, times)
+    late = _seconds(now, row.created_at) - excused > start_seconds(row, times)
     return (
         Action(Verb.END, FailureReason.LAUNCH_TIMEOUT)
         if late and silence.cluster_seconds >= BLIP_SECONDS
@@ -271,25 +288,48 @@ def _late(
 ) -> Action | None:
     """Return the end of a worker that did not start in time, for the reason of its wait.
 
-    The time to start begins with its admission, or when it got a node. The time to wait for
-    capacity is longer.
+    The time to start begins with its admission, when it got a node, or when its container began
+    to run. It does not count while web could not serve it or its CPU was busy with others. The
+    time to wait for capacity is longer.
     """
+    if row.called_at is not None and _seconds(now, row.called_at) <= CALLED_SECONDS:
+        return None
     reason = _wait_reason(row, state)
     limit, since, when = times.launch_timeout, row.created_at, "its admission"
+    excused = 0.0
     if reason in SHORTAGE_REASONS:
         limit = capacity_wait(row.number, limit)
-    elif (
-        state is not None
-        and state.placed_at is not None
-        and since < (placed_at := min(state.placed_at, now))
-    ):
-        since, when = placed_at, "its assignment to a node"
-    if _seconds(now, since) <= limit:
+    else:
+        since, when = _start_began(row, state, now)
+        excused = _excused_seconds(since, state, now, times)
+    if _seconds(now, since) - excused <= limit:
         return None
-    late = f"did not report within {limit:.0f} s of {when}."
+    late = f"did not report within {limit:.0f} s of {when}"
+    late += f", not counting {excused:.0f} s of overload." if excused >= 1 else "."
     if reason is None:
         return Action(Verb.END, FailureReason.LAUNCH_TIMEOUT, f"Its worker {late}")
     return Action(Verb.END, reason, _ended_text(row, state), f"It {late}")
+
+
+def _start_began(
+    row: AttemptView, state: WorkerState | None, now: dt.datetime
+) -> tuple[dt.datetime, str]:
+    """Return when the last known stage of a start began, and its name."""
+    since, when = row.created_at, "its admission"
+    if state is not None and state.placed_at is not None and state.placed_at > since:
+        since, when = state.placed_at, "its assignment to a node"
+    if state is not None and state.started_at is not None and state.started_at > since:
+        since, when = state.started_at, "the start of its container"
+    return min(since, now), when
+
+
+def _excused_seconds(
+    since: dt.datetime, state: WorkerState | None, now: dt.datetime, times: Times
+) -> float:
+    """Return the seconds since `since` in which a start was held up by web or by its CPU."""
+    starved = state.starved_seconds if state is not None else 0.0
+    paused = paused_seconds(times.web_pauses, since, now)
+    return min(max(starved, paused), EXCUSED_SECONDS_MAX)
 
 
 def _wait_reason(row: AttemptView, state: WorkerState | None) -> FailureReason | None:

@@ -20,14 +20,20 @@ Diagnosed = tuple[WorkerState | None, Diagnosis | None]
 
 
 class KnownState:
-    """Stored pods, the last diagnosis of each waiting worker, and the age of orphans."""
+    """Stored pods, the last diagnosis of each waiting worker, and the age of orphans.
+
+    `gone`: names of workers that were observed gone, until their objects are removed. `cleanable`:
+    those that the last complete pass found removable.
+    """
 
     def __init__(self) -> None:
         self._pods: dict[UUID, Pods] = {}
         self._orphans: dict[str, dt.datetime] = {}
         self._diagnosed: dict[UUID, tuple[Evidence, Diagnosed]] = {}
         self._first = True
-        self.attempts = 0  # of the last pass
+        self.attempts = 0  # of the last complete pass
+        self.gone: set[str] = set()
+        self.cleanable: list[AttemptView] = []
 
     def keep(
         self,
@@ -61,6 +67,8 @@ class KnownState:
         if not complete:
             return
         self.attempts = len(rows)
+        self.cleanable = []
+        self.gone = {row.name for row in rows.values() if row.gone_at is not None}
         self._first = False
         for gone in self._pods.keys() - rows.keys():
             del self._pods[gone]

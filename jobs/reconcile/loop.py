@@ -1,10 +1,10 @@
-"""Loops of the reconciler: the lease, a thread for each cluster, and housekeeping."""
+"""Loops of the reconciler: the lease, a thread for each cluster, log sealing and housekeeping."""
 
 import math
 import os
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TypedDict
@@ -18,11 +18,13 @@ from jobs.clusters.rows import cluster_ensure, launcher_forget, launcher_of
 from jobs.core.metrics import deltas_fold
 from jobs.lifecycle.retention import retention_apply
 from jobs.liveness.beats import beat_record, instance_name
+from jobs.logs.append import logs_seal
 from jobs.models import Cluster
+from jobs.reconcile.clean_up import CleanUpThread
 from jobs.reconcile.housekeeping import storage_sweep
 from jobs.reconcile.known_state import KnownState
 from jobs.reconcile.lease import RECONCILER, lease_release, lease_take
-from jobs.reconcile.once import reconcile_once
+from jobs.reconcile.once import reconcile_once, reconcile_workers
 from mimir.lib.clock import utc_now
 from projects.storage import artifacts
 
@@ -32,7 +34,10 @@ RETENTION_SECONDS = 20.0
 SWEEP_SECONDS = 3600.0  # it lists the whole storage
 PASSES_AT_ONCE = 20
 REST_SECONDS_MAX = 1.0
-SHARED_REST = 4.0  # rest after a pass over changed workers, in durations of that pass
+# After a pass over changed workers other changes share the next one. The rest is so many durations
+# of that pass. The end of a worker does not wait: its capacity is free only when a pass sees it.
+SHARED_REST = 4.0
+SEAL_SECONDS, SEALED_AT_ONCE = 1.0, 50
 WARNING_SECONDS = 60.0  # between two warnings about one cluster
 
 
@@ -98,9 +103,8 @@ def run(stop: threading.Event) -> None:
     """
     leader = Leader()
     leader.start()
-    threading.Thread(
-        target=_keep_house, args=(stop, leader.leads), name="housekeeping", daemon=True
-    ).start()
+    for name, loop in (("housekeeping", _keep_house), ("seal logs", _seal_logs)):
+        threading.Thread(target=loop, args=(stop, leader.leads), name=name, daemon=True).start()
     followed: dict[str, Followed] = {}
     while not stop.is_set():
         try:
@@ -131,6 +135,7 @@ def run(stop: threading.Event) -> None:
 def _follow(name: str, stop: threading.Event, leads: threading.Event, followed: Followed) -> None:
     """Do passes over one cluster until its row is deleted. Errors of a pass are logged."""
     known, followed_by_us = KnownState(), False
+    clean_ups = CleanUpThread(name)
     seconds, warned = settings.ENV.reconcile_seconds, -math.inf
     may_continue = partial(_may_continue, stop, leads)
     try:
@@ -148,11 +153,13 @@ def _follow(name: str, stop: threading.Event, leads: threading.Event, followed: 
                     return
                 launcher, followed_by_us = launcher_of(cluster), True
                 began = time.monotonic()
-                _passes(cluster, launcher, known, may_continue)
+                complete_pass = partial(
+                    reconcile_once, cluster, launcher, known, clean_up=clean_ups.put
+                )
+                _repeat(may_continue, complete_pass)
                 followed.attempts, followed.seconds = known.attempts, time.monotonic() - began
                 followed.at = utc_now().isoformat()
-                rest = min(REST_SECONDS_MAX, 4 * followed.seconds)
-                _follow_changes(cluster, launcher, known, may_continue, rest, seconds)
+                _follow_changes(cluster, launcher, known, may_continue, followed.seconds, seconds)
             except Exception as error:
                 if not isinstance(error, OSError):
                     log.exception("reconcile pass failed", cluster=name)
@@ -167,6 +174,7 @@ def _follow(name: str, stop: threading.Event, leads: threading.Event, followed: 
                 known = KnownState()
                 stop.wait(seconds)
     finally:
+        clean_ups.close()
         connection.close()
 
 
@@ -179,43 +187,62 @@ def _follow_changes(
     launcher: Launcher,
     known: KnownState,
     may_continue: Callable[[], bool],
-    rest_seconds: float,
+    pass_seconds: float,
     seconds: float,
 ) -> None:
     """Do passes over the workers that change, until the next complete pass is due.
 
-    That is after `seconds`, or after `rest_seconds` if a change belongs to no single worker: with
-    thousands of workers something always changes, and a complete pass reads them all.
+    That is after `seconds`. If a change belongs to no single worker, it is as soon as the rest
+    after the last complete pass, which took `pass_seconds`, is over: with thousands of workers
+    something always changes, and a complete pass reads them all.
     """
-    began, others = time.monotonic(), False
+    began = rest_until = time.monotonic()
+    rest_seconds = _rest_seconds(pass_seconds)
+    changed: set[str] = set()  # workers since the last pass over them
+    others = False
     while may_continue():
-        left = began + (rest_seconds if others else seconds) - time.monotonic()
+        now = time.monotonic()
+        left = began + (rest_seconds if others else seconds) - now
         if left <= 0:
             return
-        changes = launcher.wait_for_changes(min(left, seconds))
+        resting = max(0.0, rest_until - now)
+        changes = launcher.wait_for_changes(
+            min(left, resting) if resting else left, ends_only=resting > 0
+        )
         others = others or changes.others
-        if changes.names:
-            passing = time.monotonic()
-            _passes(cluster, launcher, known, may_continue, names=changes.names)
-            # Changes that arrive meanwhile share the next pass.
-            time.sleep(min(REST_SECONDS_MAX, SHARED_REST * (time.monotonic() - passing)))
+        ended = changes.ended - known.gone
+        changed |= ended | (changes.names - known.gone)
+        began_pass = time.monotonic()
+        rested = began_pass >= rest_until
+        if names := frozenset(changed if rested else ended):
+            changed -= names
+            _repeat(may_continue, partial(reconcile_workers, cluster, launcher, known, names=names))
+            if rested:
+                rest_until = time.monotonic() + _rest_seconds(time.monotonic() - began_pass)
 
 
-def _passes(
-    cluster: Cluster,
-    launcher: Launcher,
-    known: KnownState,
-    may_continue: Callable[[], bool],
-    *,
-    names: Collection[str] | None = None,
-) -> None:
-    """Repeat passes while something moves: one pass fences, the next observes the worker gone.
+def _rest_seconds(pass_seconds: float) -> float:
+    return min(REST_SECONDS_MAX, SHARED_REST * pass_seconds)
 
-    `names`: only these workers.
-    """
+
+def _repeat(may_continue: Callable[[], bool], reconcile: Callable[[], int]) -> None:
+    """Repeat a pass while something moves: one pass fences, the next observes the worker gone."""
     for _ in range(PASSES_AT_ONCE):
-        if not may_continue() or not reconcile_once(cluster, launcher, known, names=names):
+        if not may_continue() or not reconcile():
             return
+
+
+def _seal_logs(stop: threading.Event, leads: threading.Event) -> None:
+    """Seal closed logs on a separate thread: writing objects must not delay a pass."""
+    while not stop.is_set():
+        try:
+            while _may_continue(stop, leads) and logs_seal(limit=SEALED_AT_ONCE):
+                pass
+        except Exception:
+            log.exception("sealing logs failed")
+        finally:
+            connection.close()
+        stop.wait(SEAL_SECONDS)
 
 
 def _keep_house(stop: threading.Event, leads: threading.Event) -> None:

@@ -14,6 +14,7 @@ from jobs.diagnosis.kubernetes import (
     node_silent,
     not_called_yet,
     placed_at,
+    started_at,
     worker_runs,
 )
 from jobs.diagnosis.kubernetes.objects import Object
@@ -39,6 +40,7 @@ def state_of(observation: Observation | None) -> WorkerState | None:
         reason=observation.reason,
         message=observation.message,
         peak_memory_bytes=observation.peak_memory_bytes,
+        starved_seconds=observation.starved_seconds,
     )
 
 
@@ -122,12 +124,18 @@ def _first(known: int | None, found: object) -> int | None:
 
 
 def _placed(state: WorkerState | None, evidence: Evidence) -> WorkerState | None:
-    seconds = placed_at(evidence.pods)
-    return (
-        replace(state, placed_at=dt.datetime.fromtimestamp(seconds, dt.UTC))
-        if state is not None and seconds
-        else state
+    """Return the state with the times at which it got a node and its container began to run."""
+    if state is None:
+        return None
+    return replace(
+        state,
+        placed_at=_time(placed_at(evidence.pods)),
+        started_at=_time(started_at(evidence.pods)),
     )
+
+
+def _time(seconds: float) -> dt.datetime | None:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC) if seconds else None
 
 
 def _interrupted(row: AttemptView, observation: Observation | None) -> bool:

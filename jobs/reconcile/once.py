@@ -1,7 +1,7 @@
-"""One reconcile pass over one cluster."""
+"""Reconcile passes over one cluster: over all its attempts, or over the workers that changed."""
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -14,11 +14,11 @@ from jobs.clusters.rows import cluster_reached, cluster_unreachable
 from jobs.contract import FailureReason
 from jobs.diagnosis.kubernetes import Diagnosis
 from jobs.diagnosis.stored import read_diagnosis
-from jobs.logs.append import log_seal, logs_seal_due
 from jobs.logs.read import log_last_bytes
 from jobs.models import Cluster
 from jobs.reconcile import apply, away
-from jobs.reconcile.attempts import database_now, open_attempts
+from jobs.reconcile.attempts import changed_attempts, database_now, open_attempts
+from jobs.reconcile.clean_up import clean_up
 from jobs.reconcile.decide import Action, AttemptView, Verb, WorkerState, decide
 from jobs.reconcile.known_state import KnownState
 from jobs.reconcile.observe import diagnosed_state, with_last_lines
@@ -34,40 +34,73 @@ def reconcile_once(
     launcher: Launcher,
     known: KnownState | None = None,
     *,
-    names: Collection[str] | None = None,
+    clean_up: Callable[[Launcher, AttemptView], None] = clean_up,
 ) -> int:
-    """Do one pass; return how many attempts it moved or cleaned up.
+    """Do a complete pass; return with how many attempts the next pass can continue at once.
 
-    `known`: the state that earlier passes have read. `names`: only these workers; orphans and
-    workers that disappeared are left to a complete pass.
+    `known`: the state that earlier passes have read. `clean_up` removes the object of a worker, at
+    once or later.
     Raises: OSError when the cluster does not answer.
     """
-    before = open_attempts(cluster=cluster, names=names)
-    if names is not None and not before:
-        return 0
+    before = open_attempts(cluster=cluster)
     now = database_now()
-    try:
-        observed = launcher.observe(names)
-    except OSError as error:
-        cluster_unreachable(cluster=cluster, message=str(error))
-        while_away(cluster)
-        raise
+    observed = _observe(cluster, launcher, None)
     crash_point("reconcile.after_list")
-    if names is None and cluster_reached(cluster=cluster):
+    if cluster_reached(cluster=cluster):
         away.silence_forget(cluster=cluster)
-    after = open_attempts(cluster=cluster, names=names)
-    by_attempt = {UUID(each.attempt_id): each for each in observed if _is_uuid(each.attempt_id)}
+    after = open_attempts(cluster=cluster)
+    by_attempt = _by_attempt(observed)
     known = known or KnownState()
-    known.keep(after, by_attempt, complete=names is None)
+    known.keep(after, by_attempt)
     moved = 0
     for attempt_id, row in after.items():
         earlier = before.get(attempt_id)
         if earlier is None or earlier.fence() != row.fence():
             continue  # it changed meanwhile: the list is newer only than an unchanged row
         moved += _step_safely(row, by_attempt.get(attempt_id), launcher, known, now)
-    if names is None:
-        _orphans(observed, before, after, launcher, known, now)
-    return moved + _seal()
+    _orphans(observed, before, after, launcher, known, now)
+    for row in known.cleanable:
+        clean_up(launcher, row)
+    return moved
+
+
+def reconcile_workers(
+    cluster: Cluster, launcher: Launcher, known: KnownState, *, names: Collection[str]
+) -> int:
+    """Do a pass over the workers `names`; return as `reconcile_once`.
+
+    Reads their rows once, before the list. Each write compares its row with that read, under the
+    row's lock, which proves as well that the list is newer than the row. What is sent to a cluster
+    without a lock depends only on facts that never change back: a fence, an end, or `gone_at`.
+    Orphans are left to a complete pass.
+    Raises: OSError when the cluster does not answer.
+    """
+    rows, now = changed_attempts(cluster=cluster, names=names)
+    if not rows:
+        return 0
+    by_attempt = _by_attempt(_observe(cluster, launcher, names))
+    crash_point("reconcile.after_list")
+    known.keep(rows, by_attempt, complete=False)
+    return sum(
+        _step_safely(row, by_attempt.get(attempt_id), launcher, known, now)
+        for attempt_id, row in rows.items()
+    )
+
+
+def _observe(
+    cluster: Cluster, launcher: Launcher, names: Collection[str] | None
+) -> list[Observation]:
+    """Return the workers, or record that the cluster does not answer. Raises: OSError."""
+    try:
+        return launcher.observe(names)
+    except OSError as error:
+        cluster_unreachable(cluster=cluster, message=str(error))
+        while_away(cluster)
+        raise
+
+
+def _by_attempt(observed: Sequence[Observation]) -> dict[UUID, Observation]:
+    return {UUID(each.attempt_id): each for each in observed if _is_uuid(each.attempt_id)}
 
 
 def while_away(cluster: Cluster) -> int:
@@ -83,7 +116,7 @@ def while_away(cluster: Cluster) -> int:
         except Exception:
             log.exception("attempt step failed", attempt_id=str(attempt_id))
             connection.close()
-    return moved + _seal()
+    return moved
 
 
 def _step_safely(
@@ -93,7 +126,10 @@ def _step_safely(
     known: KnownState,
     now: dt.datetime,
 ) -> int:
-    """Decide and act; a failure is logged and does not delay the other attempts."""
+    """Decide and act; return 1 if the next pass can continue at once with this attempt.
+
+    A failure is logged and does not delay the other attempts.
+    """
     action = Action(Verb.NOTHING)
     try:
         read_kept = partial(known.pods, row.id)
@@ -101,6 +137,10 @@ def _step_safely(
             row, observation, partial(diagnosed_state, row, observation, launcher, read_kept)
         )
         action = decide(row, state, now=now, times=apply.times())
+        if action.verb is Verb.END and row.claimed_at is None:
+            # Perhaps web could not serve its claim.
+            times = apply.times(unclaimed_since=row.created_at)
+            action = decide(row, state, now=now, times=times)
         if action.verb is Verb.NOTHING and state is not None and state.node_silent:
             return int(away.node_silence_step(row=row, diagnosis=state.diagnosis))
         if action.verb is Verb.NOTHING:
@@ -108,7 +148,7 @@ def _step_safely(
             return 0
         if action.verb is Verb.END:
             crash_point("reconcile.decided_to_end")
-        return int(_act(row, state, action, launcher, now, shown=observation is not None))
+        return int(_act(row, state, action, launcher, known, now, shown=observation is not None))
     except OSError as error:
         log.warning(
             "attempt step failed: cluster error",
@@ -138,6 +178,7 @@ def _act(
     state: WorkerState | None,
     action: Action,
     launcher: Launcher,
+    known: KnownState,
     now: dt.datetime,
     *,
     shown: bool,
@@ -155,11 +196,11 @@ def _act(
         _terminate(row, launcher, now)
         return False  # nothing moved yet: the next list shows the effect
     if action.verb is Verb.GONE:
-        return _gone(row, state, launcher, now, shown=shown)
-    crash_point("clean_up.before")
-    launcher.clean_up(row.name, str(row.id))
-    apply.clean_up_record(attempt_id=row.id)
-    return True
+        if _gone(row, state, launcher, now, shown=shown):
+            known.gone.add(row.name)
+        return False  # its object is removed once its log is sealed
+    known.cleanable.append(row)
+    return False
 
 
 def _terminate(row: AttemptView, launcher: Launcher, now: dt.datetime) -> None:
@@ -182,7 +223,7 @@ def _gone(
     if not launcher.is_gone(row.name, str(row.id)):
         return False
     crash_point("reconcile.seen_gone")
-    if shown:
+    if shown and not row.log_closed:  # a closed log never opens again
         _append_log_rest(row, launcher, now)
     return apply.gone_if_unchanged(row=row, state=state)
 
@@ -239,17 +280,6 @@ def _orphans(
             log.warning("removing an orphan failed", name=each.name, error=str(error)[:300])
         except Exception:
             log.exception("removing an orphan failed", name=each.name)
-
-
-def _seal() -> int:
-    sealed = 0
-    for attempt_id in logs_seal_due(limit=50):
-        try:
-            sealed += int(log_seal(attempt_id=attempt_id))
-        except Exception:
-            log.exception("sealing a log failed", attempt_id=str(attempt_id))
-            connection.close()
-    return sealed
 
 
 def _is_uuid(text: str) -> bool:

@@ -19,6 +19,7 @@ from jobs.worker.environment import (
     EXIT_GAVE_UP,
     WorkerEnvironment,
 )
+from jobs.worker.launch_token import read_token
 from jobs.worker.process import WorkloadProcess
 from jobs.worker.stopping import Verdict, broken
 from jobs.worker.supervisor import Supervisor
@@ -33,7 +34,8 @@ CLAIM_SECONDS = 3600.0  # the orchestrator's launch timeout comes first and answ
 
 def run_attempt(environment: WorkerEnvironment, workload: WorkloadProcess) -> int:
     """Claim, run and report; return the exit code."""
-    client = Client(environment.orchestrator_url, environment.attempt_id, environment.job_token)
+    token = read_token(environment.token_descriptor)
+    client = Client(environment.orchestrator_url, environment.attempt_id, token)
     try:
         claim = _claim(client)
     except (Refused, Unreachable) as error:
@@ -124,7 +126,7 @@ def _ended(supervisor: Supervisor | None, code: int, verdict: Verdict) -> ExitRe
 
 
 def _write_exit(folder: Path, ended: ExitReportBody) -> None:
-    """Write, fsync and rename `exit.json`.
+    """Write and rename `exit.json`, with fsync unless the orchestrator has accepted the finish.
 
     A full disk is only printed: the orchestrator has the report already, or nothing can deliver it.
     """
@@ -132,7 +134,8 @@ def _write_exit(folder: Path, ended: ExitReportBody) -> None:
         with (folder / "exit.new").open("w") as file:
             json.dump(ended, file)
             file.flush()
-            os.fsync(file.fileno())
+            if ended["code"] != EXIT_ACCEPTED:
+                os.fsync(file.fileno())
         (folder / "exit.new").rename(folder / "exit.json")
     except OSError as error:
         print(f"worker: exit.json could not be written: {error}", file=sys.stderr)

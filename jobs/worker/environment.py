@@ -19,15 +19,15 @@ class BadWorkerEnvironment(Exception):
 class WorkerEnvironment(NamedTuple):
     """Environment of a worker.
 
-    Only the process launcher sets `worker_dir` and `lock_descriptor`; without them the worker has
-    its own container. Kubernetes reads `termination_file`. Not a dataclass: the import would delay
-    the workload's start.
+    `token_descriptor`: a pipe with the launch token. Only the process launcher sets `worker_dir`
+    and `lock_descriptor`; without them the worker has its own container. Kubernetes reads
+    `termination_file`. Not a dataclass: the import would delay the workload's start.
     """
 
     job_id: str
     job_type: str
     attempt_id: str
-    job_token: str
+    token_descriptor: int
     orchestrator_url: str
     data_dir: Path
     models_dir: Path
@@ -38,6 +38,9 @@ class WorkerEnvironment(NamedTuple):
 
 
 _NEEDED = ("JOB_ID", "JOB_TYPE", "ATTEMPT_ID", "JOB_TOKEN", "ORCHESTRATOR_URL")
+# Set by the process launcher for its fork server (`fork_server`), which has no other variable of
+# this list: the descriptor of the socket for requests.
+REQUESTS_VARIABLE = "WORKER_REQUESTS_FD"
 _PASSED_ON: tuple[str, ...] = (
     "PATH",
     "LANG",
@@ -51,11 +54,18 @@ _PASSED_ON: tuple[str, ...] = (
 _PASSED_ON += ("SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONDONTWRITEBYTECODE", "MIMIR_CRASH_POINTS")
 
 
-def read(environ: Mapping[str, str] | None = None) -> WorkerEnvironment:
-    """Read the worker's environment. Raises: BadWorkerEnvironment."""
-    source = os.environ if environ is None else environ
-    missing = [name for name in _NEEDED if not source.get(name)]
-    if missing:
+def read(token_descriptor: int | None) -> WorkerEnvironment:
+    """Read the environment; `token_descriptor`: the pipe with JOB_TOKEN, None if it is not set.
+
+    Raises: BadWorkerEnvironment.
+    """
+    source = os.environ
+    missing = [
+        name
+        for name in _NEEDED
+        if (token_descriptor is None if name == "JOB_TOKEN" else not source.get(name))
+    ]
+    if token_descriptor is None or missing:
         raise BadWorkerEnvironment(
             f"not set: {', '.join(missing)}. The launcher of a worker sets them "
             "(docs/reference/worker-protocol.md)"
@@ -67,7 +77,7 @@ def read(environ: Mapping[str, str] | None = None) -> WorkerEnvironment:
         job_id=source["JOB_ID"],
         job_type=source["JOB_TYPE"],
         attempt_id=source["ATTEMPT_ID"],
-        job_token=source["JOB_TOKEN"],
+        token_descriptor=token_descriptor,
         orchestrator_url=source["ORCHESTRATOR_URL"],
         data_dir=Path(source.get("MIMIR_DATA_DIR", DATA_DIR)),
         models_dir=Path(source.get("MIMIR_MODELS_DIR", MODELS_DIR)),

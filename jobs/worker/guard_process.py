@@ -5,16 +5,22 @@ and cleared its environment cannot be found by a mark. It becomes a child of the
 subreaper, which is this process.
 """
 
+import contextlib
 import os
 import signal
+from pathlib import Path
 
 from jobs.worker import process_tree
 
+ROUNDS = 3  # each takes a second when a process cannot be killed
 
-def start_guardian() -> None:
+
+def start_guardian(folder: Path) -> None:
     """Fork. The child becomes the supervisor; the parent waits, kills the rest and exits.
 
-    Both hold the worker's lock: it is free only when no process is left. SIGTERM is forwarded.
+    Both hold the worker's lock: it is free only when no process is left. The parent creates the
+    file `empty` in the worker's folder when it has seen that: a launcher without that file cannot
+    know whether the parent ended by itself or was killed. SIGTERM is forwarded.
     """
     held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     process_tree.become_subreaper()
@@ -25,8 +31,26 @@ def start_guardian() -> None:
     if not supervisor:
         return
     _wait_for(supervisor)
-    process_tree.kill_all()
+    if _kill_rest():
+        with contextlib.suppress(OSError):
+            (folder / "empty").touch()
     os._exit(0)
+
+
+def _kill_rest() -> bool:
+    """Kill and reap the other processes; return whether none is left.
+
+    A subreaper without children has no descendants. A list of processes proves less: it misses one
+    that forks and exits meanwhile.
+    """
+    for _ in range(ROUNDS):
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return True
+        process_tree.kill_all()
+    return False
 
 
 def _wait_for(supervisor: int) -> None:

@@ -1,4 +1,4 @@
-"""Workload process: a fresh interpreter that waits for its job, started during the claim.
+"""Workload process, which waits for its job and is started before the claim.
 
 Its environment is built from scratch: user code gets no token and no address of the orchestrator.
 Its streams are separate pipes.
@@ -6,19 +6,42 @@ Its streams are separate pipes.
 
 import os
 import socket
-import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from jobs.worker.channel import DESCRIPTOR_VARIABLE, Channel
 from jobs.worker.environment import BadWorkerEnvironment, WorkerEnvironment
+from jobs.worker.forked_workload import Streams, fork_workload
+
+# Job types whose modules import in milliseconds: a fork of the supervisor runs them. The others
+# spend seconds on imports; a fresh interpreter makes no difference to them.
+FORKED_TYPES = frozenset({"pipeline_execution"})
+
+
+class ChildProcess(Protocol):
+    """Child process: part of `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        ...
+
+    @property
+    def returncode(self) -> int:
+        """Exit code of the ended process, negative for a signal."""
+        ...
+
+    def poll(self) -> int | None:
+        """Reap the process if it has ended; return its exit code."""
+        ...
 
 
 class WorkloadProcess(NamedTuple):
-    """Started interpreter: process, our end of its channel, read ends of its stdout and stderr."""
+    """Started workload: process, our end of its channel, read ends of its stdout and stderr."""
 
-    process: subprocess.Popen[bytes]
+    process: ChildProcess
     channel: Channel
     stdout: int
     stderr: int
@@ -39,20 +62,18 @@ def make_scratch(environment: WorkerEnvironment) -> None:
 
 
 def start_workload(environment: WorkerEnvironment) -> WorkloadProcess:
-    """Start the interpreter in the scratch folder."""
+    """Start the workload in the scratch folder. The caller has no thread and no token yet."""
     ours, theirs = socket.socketpair()
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
     try:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "jobs.worker.workload"],
-            cwd=environment.data_dir,
-            env=_environment(environment, theirs.fileno()),
-            stdin=subprocess.DEVNULL,
-            stdout=out_write,
-            stderr=err_write,
-            pass_fds=(theirs.fileno(),),
-        )
+        streams = Streams(theirs.fileno(), out_write, err_write)
+        variables = _environment(environment)
+        process: ChildProcess
+        if environment.job_type in FORKED_TYPES:
+            process = fork_workload(variables, environment.data_dir, streams)
+        else:
+            process = _start_interpreter(variables, environment.data_dir, streams)
     finally:
         theirs.close()
         os.close(out_write)
@@ -60,11 +81,27 @@ def start_workload(environment: WorkerEnvironment) -> WorkloadProcess:
     return WorkloadProcess(process, Channel(ours), out_read, err_read)
 
 
+def _start_interpreter(
+    variables: Mapping[str, str], folder: Path, streams: Streams
+) -> ChildProcess:
+    import subprocess  # slow to import, and not needed for a fork
+
+    return subprocess.Popen(
+        [sys.executable, "-m", "jobs.worker.workload"],
+        cwd=folder,
+        env={**variables, DESCRIPTOR_VARIABLE: str(streams.channel)},
+        stdin=subprocess.DEVNULL,
+        stdout=streams.stdout,
+        stderr=streams.stderr,
+        pass_fds=(streams.channel,),
+    )
+
+
 def _temporary(environment: WorkerEnvironment) -> Path:
     return environment.data_dir / "tmp"
 
 
-def _environment(environment: WorkerEnvironment, channel: int) -> dict[str, str]:
+def _environment(environment: WorkerEnvironment) -> dict[str, str]:
     return {
         **environment.passed_on,
         "PYTHONPATH": str(Path(__file__).resolve().parent.parent.parent),
@@ -75,5 +112,4 @@ def _environment(environment: WorkerEnvironment, channel: int) -> dict[str, str]
         "ATTEMPT_ID": environment.attempt_id,
         "MIMIR_DATA_DIR": str(environment.data_dir),
         "MIMIR_MODELS_DIR": str(environment.models_dir),
-        DESCRIPTOR_VARIABLE: str(channel),
     }

@@ -10,19 +10,27 @@ import os
 import signal
 import time
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER = 1, 4, 36
 _PROC = Path("/proc")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
+_ENDED_CHILD = os.WEXITED | os.WNOHANG | os.WNOWAIT
+_HAS_LISTS = (_PROC / "self" / "task" / str(os.getpid()) / "children").exists()
 ROUNDS = 500
 
 
 def become_supervisor() -> None:
-    """Become a subreaper and not dumpable: user code must not read the token from /proc."""
-    _prctl(_PR_SET_DUMPABLE, 0)
+    """Become a subreaper and private."""
+    become_private()
     become_subreaper()
+
+
+def become_private() -> None:
+    """Become not dumpable: user code of the same user must not read or trace this process."""
+    _prctl(_PR_SET_DUMPABLE, 0)
 
 
 def become_subreaper() -> None:
@@ -30,21 +38,21 @@ def become_subreaper() -> None:
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def forget_token(name: str) -> None:
-    """Blank a variable in the memory that /proc shows as our environment.
-
-    Not being dumpable hides it from everybody but root, and the worker may run as root.
-    """
-    libc = ctypes.CDLL(None)
-    libc.getenv.restype = ctypes.c_void_p
-    address = libc.getenv(name.encode())
-    if address:
-        ctypes.memset(address, ord("x"), len(ctypes.string_at(address)))
+def become_dumpable() -> None:
+    """Let launchers find this fork of a supervisor by its environment: it has no token."""
+    _prctl(_PR_SET_DUMPABLE, 1)
 
 
-def die_with_parent() -> None:
+def close_descriptors(keep: Collection[int]) -> None:
+    """Close all descriptors except `keep`."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) not in keep:
+            with contextlib.suppress(OSError):  # the descriptor of this list
+                os.close(int(name))
+
+
+def die_with_parent(parent: int) -> None:
     """Receive SIGKILL when the parent dies. Raises: SystemExit if it is dead already."""
-    parent = os.getppid()
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         raise SystemExit(1)
@@ -75,23 +83,21 @@ def descendants(pid: int | None = None) -> list[int]:
 
 
 def reap(keep: int | None = None) -> None:
-    """Reap ended children, except `keep`, whose exit its owner waits for."""
-    for pid in _zombies():
-        if pid != keep:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
+    """Reap ended children up to `keep`, whose exit its owner waits for."""
+    with contextlib.suppress(ChildProcessError):
+        while ended := os.waitid(os.P_ALL, 0, _ENDED_CHILD):
+            if ended.si_pid == keep:
+                return
+            os.waitpid(ended.si_pid, os.WNOHANG)
 
 
-def _zombies() -> list[int]:
-    found = []
-    with contextlib.suppress(OSError):
-        for task in os.listdir(_PROC / "self" / "task"):
-            for child in (_PROC / "self" / "task" / task / "children").read_text().split():
-                with contextlib.suppress(OSError):
-                    state = (_PROC / child / "stat").read_bytes().rpartition(b")")[2].split()[0]
-                    if state == b"Z":
-                        found.append(int(child))
-    return found
+def _has_children() -> bool:
+    """Return whether this process has children, running or not reaped yet."""
+    try:
+        os.waitid(os.P_ALL, 0, _ENDED_CHILD)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def signal_all(number: int) -> None:
@@ -102,9 +108,12 @@ def signal_all(number: int) -> None:
 
 
 def kill_all() -> bool:
-    """Kill all descendants; return whether none is left. SIGSTOP first, because they could fork."""
+    """Kill all descendants of this subreaper; return whether none is left.
+
+    SIGSTOP first, because they could fork. A subreaper without children has no descendants.
+    """
     for _ in range(ROUNDS):
-        left = descendants()
+        left = descendants() if _has_children() else []
         if not left:
             return True
         for number in (signal.SIGSTOP, signal.SIGKILL):
@@ -115,10 +124,36 @@ def kill_all() -> bool:
     return not descendants()
 
 
+def _measured() -> list[int]:
+    """Return the descendants, by the kernel's lists of children where it has them.
+
+    This costs less than `descendants`, which reads all processes of the machine, but can miss
+    a process while others end.
+    """
+    if not _HAS_LISTS:
+        return descendants()
+    found, queue = [], [os.getpid()]
+    while queue:
+        children = _children(queue.pop())
+        found += children
+        queue += children
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    tasks = _PROC / str(pid) / "task"
+    with contextlib.suppress(OSError):
+        for task in os.listdir(tasks):
+            with contextlib.suppress(OSError):
+                found += map(int, (tasks / task / "children").read_bytes().split())
+    return found
+
+
 def memory_bytes() -> int:
     """Return the resident memory of all descendants."""
     total = 0
-    for pid in descendants():
+    for pid in _measured():
         with contextlib.suppress(OSError, IndexError, ValueError):
             total += int((_PROC / str(pid) / "statm").read_bytes().split()[1]) * _PAGE
     return total
@@ -128,7 +163,7 @@ def cpu_seconds() -> float:
     """Return the CPU time of living descendants and of those already reaped."""
     times = os.times()
     total = times.children_user + times.children_system
-    for pid in descendants():
+    for pid in _measured():
         with contextlib.suppress(OSError, IndexError, ValueError):
             fields = (_PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
             total += (int(fields[11]) + int(fields[12])) / _TICKS

@@ -137,6 +137,10 @@ class Reporter(BackgroundThread):
         answer = self._client.post("heartbeat", body, patience_seconds=0)
         if cast("HeartbeatResponse", answer).get("cancel"):
             self.halt.request(CANCELLED)
+        seconds = answer.get("heartbeat_seconds")  # not from an orchestrator of release 0.1.0
+        if isinstance(seconds, int | float):
+            self._next_beat += seconds - self._every
+            self._every = seconds
 
     def _stored(self, last: int) -> None:
         with self._changed:

@@ -1,4 +1,4 @@
-"""`python -m jobs.worker.workload`: the process that runs a job.
+"""`python -m jobs.worker.workload`: the process that runs a job, unless it is forked.
 
 It has no token and no address; requests go through its supervisor. It may be killed at any
 moment: its last message, or its exit, becomes the attempt's end.
@@ -19,14 +19,20 @@ from jobs.contract import FailureReason
 from jobs.contract.protocol import WorkResult
 from jobs.worker import process_tree
 from jobs.worker.channel import DESCRIPTOR_VARIABLE, Channel
+from jobs.worker.leaving import leave
 from jobs.worker.workload_context import Terminated, WorkFailed, WorkloadContext
 
 
 def main() -> int:
-    """Wait for the job, run it and report the result."""
-    process_tree.die_with_parent()
+    """Run the workload in an interpreter of its own; return the exit code."""
+    process_tree.die_with_parent(os.getppid())
     descriptor = int(os.environ.pop(DESCRIPTOR_VARIABLE))
     os.set_inheritable(descriptor, False)
+    return run_workload(descriptor)
+
+
+def run_workload(descriptor: int) -> int:
+    """Wait for the job on the channel `descriptor`, run it and report the result."""
     # Import during the claim. An error is raised again in `_run` and reported there.
     with contextlib.suppress(Exception):
         _function_of(os.environ["JOB_TYPE"])
@@ -87,4 +93,4 @@ def _terminated(_number: int, _frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

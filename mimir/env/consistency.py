@@ -21,6 +21,7 @@ def conflicts(role: Role, values: Mapping[str, Any], environ: Mapping[str, str])
         messages.append("MIMIR_CRASH_POINTS is for tests. Unset it if ENVIRONMENT=production")
     if role == "orchestrator":
         messages.extend(_launcher(values, production=production))
+        messages.extend(_start_window(values))
         if values["artifacts_s3_endpoint"] and not values["artifacts_url"].startswith("s3:"):
             messages.append(
                 "ARTIFACTS_S3_ENDPOINT is set, but ARTIFACTS_URL is not a bucket. Set"
@@ -51,6 +52,20 @@ def _launcher(values: Mapping[str, Any], *, production: bool) -> list[str]:
     if production and values["launcher"] == "memory":
         messages.append("LAUNCHER=memory runs no jobs. It is for tests")
     return messages
+
+
+def _start_window(values: Mapping[str, Any]) -> list[str]:
+    smallest, first, largest = (
+        values[name] for name in ("start_window_min", "start_window", "start_window_max")
+    )
+    if not all(isinstance(value, int) for value in (smallest, first, largest)):
+        return []
+    if smallest <= first <= largest:
+        return []
+    return [
+        f"START_WINDOW is {first}, and must be between START_WINDOW_MIN ({smallest}) and"
+        f" START_WINDOW_MAX ({largest})"
+    ]
 
 
 def _unencrypted(role: Role, values: Mapping[str, Any]) -> list[str]:

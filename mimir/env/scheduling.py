@@ -36,6 +36,17 @@ class Scheduling:
     launch_concurrency: int = setting(
         parse.integer(1, 256), "16", "Concurrent launches on each cluster."
     )
+    start_window: int = setting(
+        parse.integer(1, 100000),
+        "32",
+        "Workers that a cluster starts at the same time at first. Adapts to its starts.",
+    )
+    start_window_min: int = setting(
+        parse.integer(1, 100000), "4", "Smallest number of workers started at the same time."
+    )
+    start_window_max: int = setting(
+        parse.integer(1, 100000), "1000", "Largest number of workers started at the same time."
+    )
     infrastructure_retries: int = setting(
         parse.integer(0, 100),
         "5",

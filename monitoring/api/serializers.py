@@ -66,6 +66,10 @@ class Capacity(_Any):
     used_memory_bytes = serializers.IntegerField()
     gpus = serializers.IntegerField()
     used_gpus = serializers.IntegerField()
+    starting = serializers.IntegerField(help_text="Workers that are being started.")
+    start_window = serializers.IntegerField(
+        help_text="Workers that may be starting at the same time now. Adapts to their durations."
+    )
     reached_at = serializers.DateTimeField(allow_null=True)
     unreachable_message = serializers.CharField(help_text="Empty while it responds.")
 

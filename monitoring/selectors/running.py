@@ -6,9 +6,11 @@ Uses the partial indexes of live rows.
 from collections import Counter
 from typing import Any, TypedDict
 
-from django.db.models import Count, F, Min, OuterRef, Subquery, Sum
+from django.db.models import Count, F, Min, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import JSONObject
 
+from jobs.admission.snapshot import start_window
+from jobs.admission.starts import with_starting
 from jobs.clusters.listing import health_of
 from jobs.clusters.machine import clamped
 from jobs.contract import JobStatus, Priority
@@ -30,6 +32,7 @@ class _Held(TypedDict):
     cpu: int
     memory: int
     gpu: int
+    starting: int
 
 
 def queues() -> list[QueueState]:
@@ -92,11 +95,15 @@ def _worker(row: Any) -> WorkerState:
 def usage() -> tuple[list[CapacityState], list[LimitState], int]:
     """Return clusters with used capacity, limits with usage, and the number of workers."""
     rows = (
-        Attempt.objects.filter(gone_at__isnull=True)
+        with_starting(Attempt.objects.filter(gone_at__isnull=True))
         .order_by()
         .values("cluster_id", type=F("job__type"), project=F("job__project__slug"))
         .annotate(
-            jobs=Count("id"), cpu=Sum("cpu_millicores"), memory=Sum("memory_bytes"), gpu=Sum("gpus")
+            jobs=Count("id"),
+            cpu=Sum("cpu_millicores"),
+            memory=Sum("memory_bytes"),
+            gpu=Sum("gpus"),
+            starting=Count("id", filter=Q(is_starting=True)),
         )
     )
     held = [_Held(**row) for row in rows]
@@ -107,7 +114,11 @@ def _capacity(held: list[_Held]) -> list[CapacityState]:
     used: dict[str, Counter[str]] = {}
     for row in held:
         used.setdefault(row["cluster_id"], Counter()).update(
-            jobs=row["jobs"], cpu=row["cpu"], memory=row["memory"], gpu=row["gpu"]
+            jobs=row["jobs"],
+            cpu=row["cpu"],
+            memory=row["memory"],
+            gpu=row["gpu"],
+            starting=row["starting"],
         )
     return [
         {
@@ -124,12 +135,14 @@ def _capacity(held: list[_Held]) -> list[CapacityState]:
             "used_memory_bytes": used.get(row.name, Counter())["memory"],
             "gpus": row.capacity_gpus,
             "used_gpus": used.get(row.name, Counter())["gpu"],
+            "starting": used.get(row.name, Counter())["starting"],
+            "start_window": start_window(row),
             "reached_at": row.reached_at,
             "unreachable_message": (row.unreachable_message or "no reason known")
             if row.unreachable_since
             else "",
         }
-        for row in Cluster.objects.order_by("name")
+        for row in Cluster.objects.annotate(start_size=F("start_window__size")).order_by("name")
     ]
 
 

@@ -68,6 +68,8 @@ def _installation(latency: float) -> Iterator[tuple[Stack, FakeKubernetes]]:
             "KUBECONFIG_FILE": str(fake.kubeconfig),
             "WORKER_NAMESPACE": fake.namespace,
             "CAPACITY_JOBS": "20000",
+            # No worker of this cluster claims: a start window would end the measurement.
+            **dict.fromkeys(("START_WINDOW", "START_WINDOW_MIN", "START_WINDOW_MAX"), "20000"),
             "LAUNCH_CONCURRENCY": str(IN_FLIGHT),
             "KUBE_QPS": "10000",
             "KUBE_BURST": "10000",

@@ -26,7 +26,7 @@ DISPATCHER_AND_LAUNCH = [
     "launch.after_spawn",
     "launch.after",
 ]
-FIRST_STAGE = ["worker.before_fork", "worker.after_fork"]
+FIRST_STAGE = ["worker.before_fork", "worker.after_fork", "worker.before_accept"]
 WEB = ["claim.after_commit_before_answer", "log.before_append", "log.after_append_before_answer"]
 RECONCILER = [
     "log.after_close_before_seal",

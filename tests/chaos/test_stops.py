@@ -4,6 +4,7 @@ Longer than a lease or an idle transaction lasts.
 """
 
 import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -52,6 +53,19 @@ def test_a_stopped_server_loses_nothing(stack: Stack) -> None:
         time.sleep(6)  # how long it stands; idle_in_transaction_session_timeout is 5 s
     stack.release("finish.before_commit")
     assert stack.assert_whole(job)["attempt"] == 1
+
+
+def test_a_server_stopped_for_longer_than_the_launch_timeout_ends_no_attempt(stack: Stack) -> None:
+    """The workers run and call, and nobody can take their claims for 25 of 20 seconds."""
+    with ExitStack() as server:
+        with stopped(stack.pids("dispatcher")[0]):
+            jobs = [stack.submit_oracle() for _ in range(4)]
+            server.enter_context(stopped(stack.pids("web")[0]))
+        time.sleep(25)
+        assert len(stack.workers()) == 4
+    for job in jobs:
+        assert stack.assert_whole(job)["attempt"] == 1
+        assert len(stack.ran(job)) == 1
 
 
 def test_valkey_away_for_half_a_minute_costs_time_and_nothing_else(stack: Stack) -> None:

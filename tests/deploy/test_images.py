@@ -113,6 +113,29 @@ def test_the_orchestrator_which_has_no_worker_in_it_launches_on_a_cluster() -> N
 
 
 @each_image
+def test_it_has_byte_code_of_the_standard_library_which_its_base_lacks(
+    image: str, tmp_path: Path
+) -> None:
+    """The part of the build that makes it, run over a small standard library."""
+    library = tmp_path / "lib/python3.11"
+    for name in ("a.py", "package/b.py", "test/c.py", "site-packages/d.py"):
+        (library / name).parent.mkdir(parents=True, exist_ok=True)
+        (library / name).write_text("x = 1\n")
+    run = next(text for text in _texts(image, "RUN") if "get_path" in text)
+    script = run[run.index("python3 -m compileall -q -f") : run.index("&& echo")]
+    subprocess.run(
+        ["sh", "-ec", script.replace(" /bytecode", f" {tmp_path}/bytecode").rstrip("& ")],
+        env={"PATH": os.environ["PATH"], "stdlib": str(library)},
+        check=True,
+    )
+    built = tmp_path / "bytecode" / library.relative_to("/")
+    found = sorted(path.relative_to(built).parts for path in built.rglob("*.pyc"))
+    tag = sys.implementation.cache_tag
+    assert found == [("__pycache__", f"a.{tag}.pyc"), ("package", "__pycache__", f"b.{tag}.pyc")]
+    assert "--from=build /bytecode /" in _texts(image, "COPY", stage=2)
+
+
+@each_image
 def test_it_says_what_it_is_and_holds_no_secret(image: str) -> None:
     labels = re.findall(
         r'org\.opencontainers\.image\.(\w+)="[^"]+"', " ".join(_texts(image, "LABEL"))

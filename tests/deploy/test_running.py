@@ -91,6 +91,8 @@ def test_web_is_ready_and_is_scraped_by_its_pods_address(web: httpx.Client) -> N
     scraped = web.get("/metrics", headers=token)
     assert scraped.status_code == 200
     assert "mimir_live_hints_rejected_total 0.0" in scraped.text  # also before the first socket
+    assert 'mimir_requests_refused_total{lane="claims"} 0.0' in scraped.text
+    assert 'mimir_requests_running{lane="interactive"} 0.0' in scraped.text
     assert web.get("/metrics").status_code == 403
     assert web.get("/metrics", headers={"Host": "strange.example.com", **token}).status_code == 400
     assert [

@@ -51,6 +51,8 @@ CLUSTER = {
     "used_memory_bytes": 2**30,
     "gpus": 0,
     "used_gpus": 0,
+    "starting": 0,
+    "start_window": 32,
     "reached_at": None,
     "unreachable_message": "",
 }

@@ -194,7 +194,7 @@ def test_every_rule_is_explained_for_the_requested_jobs() -> None:
     checks = {check.rule: check.passes for check in decision.checks[uuid.UUID(int=1)]}
     assert checks[WaitRule.JOBS_PROJECT] is False
     assert checks[WaitRule.CAPACITY] is True
-    assert len(checks) == 15
+    assert len(checks) == 16
 
 
 def test_a_full_cluster_reserves_no_capacity_and_reports_none() -> None:

@@ -82,13 +82,14 @@ _capacities = st.tuples(
             gpus=st.integers(0, 1),
             open=st.sampled_from([True, True, True, False]),
             region=st.just("there" if name == "two" else ""),
+            start_window=st.sampled_from([None, None, 1, 2, 5]),
         )
         for name in CLUSTERS
     )
 )
 _allocations = st.lists(
     st.builds(
-        lambda number, cluster, project, kind, cpu, key, fails: allocation(
+        lambda number, cluster, project, kind, cpu, key, fails, starting: allocation(
             number,
             cluster=cluster,
             project=project,
@@ -97,6 +98,7 @@ _allocations = st.lists(
             memory_bytes=1,
             exclusive_key=key,
             launch_fails=fails,
+            is_starting=starting,
         ),
         st.integers(1, 100),
         st.sampled_from(CLUSTERS),
@@ -104,6 +106,7 @@ _allocations = st.lists(
         st.sampled_from(TYPES),
         st.sampled_from([1000, 3000]),
         st.sampled_from(KEYS),
+        st.booleans(),
         st.booleans(),
     ),
     max_size=5,

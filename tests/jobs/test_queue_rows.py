@@ -20,6 +20,7 @@ from jobs.admission.snapshot import has_free_slot, snapshot
 from jobs.admission.waiting import _places, job_waiting
 from jobs.clusters.rows import cluster_ensure
 from jobs.contract import PRIORITIES, JobStatus
+from jobs.liveness.beats import beat_record
 from jobs.models import Attempt, Cluster, Job, Limit
 from jobs.reasons import UNCOUNTED_REASONS
 from mimir.lib.clock import utc_now
@@ -135,6 +136,7 @@ def test_positions_in_a_long_queue_are_those_in_the_order_of_the_whole_queue(see
 def test_a_job_of_a_long_queue_is_explained_as_in_a_short_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    beat_record(component="dispatcher")
     _random_queue(20, 100)
     jobs = list(Job.objects.filter(status=JobStatus.QUEUED).select_related("project"))
     short = job_waiting(jobs)

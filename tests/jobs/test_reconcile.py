@@ -4,22 +4,23 @@ What is lost is found, what is new is left alone, nothing runs twice.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
 from jobs.admission.admit import admit_once
-from jobs.clusters.launchers.base import LaunchRefused, LaunchUncertain, Observation
+from jobs.clusters.launchers.base import Launcher, LaunchRefused, LaunchUncertain, Observation
 from jobs.clusters.rows import cluster_ensure
 from jobs.contract import FailureReason, JobStatus
 from jobs.dispatch.launch import attempts_launch, attempts_to_launch
 from jobs.lifecycle.cancel import job_cancel
 from jobs.logs.append import log_append
-from jobs.models import Attempt, Job
+from jobs.models import Attempt, Cluster, Job
 from jobs.reconcile.apply import log_rest_append
-from jobs.reconcile.once import reconcile_once
+from jobs.reconcile.known_state import KnownState
+from jobs.reconcile.once import reconcile_once, reconcile_workers
 from jobs.reconcile.release import attempts_release
 from tests.support import make
 
@@ -71,7 +72,18 @@ def test_the_next_attempt_waits_until_the_previous_one_is_observed_gone() -> Non
     assert (early, Attempt.objects.filter(job=job).count()) == (1, 2)
 
 
-def test_a_worker_that_claims_during_the_listing_is_kept() -> None:
+def _workers_pass(cluster: Cluster, launcher: Launcher) -> int:
+    names = set(Attempt.objects.values_list("name", flat=True))
+    return reconcile_workers(cluster, launcher, KnownState(), names=names)
+
+
+both_passes = pytest.mark.parametrize("reconcile", [reconcile_once, _workers_pass])
+
+
+@both_passes
+def test_a_worker_that_claims_during_the_listing_is_kept(
+    reconcile: Callable[[Cluster, Launcher], int],
+) -> None:
     """The list may be older than the row: what it does not show is not lost."""
     attempt = make.admitted()
     attempts_launch([attempt.id])
@@ -88,12 +100,15 @@ def test_a_worker_that_claims_during_the_listing_is_kept() -> None:
         def __getattr__(self, name: str) -> object:
             return getattr(launcher, name)
 
-    reconcile_once(cluster_ensure(), Slow())  # type: ignore[arg-type]
+    reconcile(cluster_ensure(), Slow())  # type: ignore[arg-type]
     assert _job(attempt).status == JobStatus.RUNNING
     assert launcher.workers[attempt.name].terminations == 0
 
 
-def test_a_worker_launched_after_the_list_began_is_not_missing() -> None:
+@both_passes
+def test_a_worker_launched_after_the_list_began_is_not_missing(
+    reconcile: Callable[[Cluster, Launcher], int],
+) -> None:
     attempt = make.admitted()
     launcher = make.launcher()
 
@@ -111,12 +126,15 @@ def test_a_worker_launched_after_the_list_began_is_not_missing() -> None:
         def __getattr__(self, name: str) -> object:
             return getattr(launcher, name)
 
-    reconcile_once(cluster_ensure(), Early())  # type: ignore[arg-type]
+    reconcile(cluster_ensure(), Early())  # type: ignore[arg-type]
     assert _job(attempt).status == JobStatus.LAUNCHING
     assert attempt.name in launcher.workers
 
 
-def test_gone_counts_only_in_a_list_begun_after_the_fence() -> None:
+@both_passes
+def test_gone_counts_only_in_a_list_begun_after_the_fence(
+    reconcile: Callable[[Cluster, Launcher], int],
+) -> None:
     """A list begun before the fence may have missed a worker that was just being made."""
     attempt = make.admitted()
     launcher = make.launcher()
@@ -136,9 +154,32 @@ def test_gone_counts_only_in_a_list_begun_after_the_fence() -> None:
         def __getattr__(self, name: str) -> object:
             return getattr(launcher, name)
 
-    reconcile_once(cluster_ensure(), Early())  # type: ignore[arg-type]
+    reconcile(cluster_ensure(), Early())  # type: ignore[arg-type]
     attempt.refresh_from_db()
     assert attempt.fenced_at
+    assert (attempt.gone_at, _job(attempt).status) == (None, JobStatus.CANCELLING)
+
+
+@both_passes
+def test_a_worker_that_a_late_list_does_not_show_is_not_gone(
+    reconcile: Callable[[Cluster, Launcher], int],
+) -> None:
+    """A fenced attempt is gone when its worker is observed gone, not when a list misses it."""
+    attempt = make.launched()
+    job_cancel(job_id=attempt.job_id, actor="test")
+    launcher = make.launcher()
+
+    class Late:
+        """Its list does not show the worker, which was launched long before."""
+
+        def observe(self, _names: object = None) -> list[Observation]:
+            return []
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(launcher, name)
+
+    reconcile(cluster_ensure(), Late())  # type: ignore[arg-type]
+    attempt.refresh_from_db()
     assert (attempt.gone_at, _job(attempt).status) == (None, JobStatus.CANCELLING)
 
 
@@ -289,14 +330,16 @@ def test_a_pass_over_named_workers_moves_only_them() -> None:
         launcher.end(attempt.name)
     launcher.wait_for_changes(0)
     launcher.end("orphan")
-    assert launcher.wait_for_changes(0).names == {"orphan"}
+    assert launcher.wait_for_changes(0).ended == {"orphan"}
 
-    reconcile_once(cluster_ensure(), launcher, names={first.name, "orphan"})
+    known = KnownState()
+    reconcile_workers(cluster_ensure(), launcher, known, names={first.name, "orphan"})
     first.refresh_from_db()
     second.refresh_from_db()
     assert (first.gone_at is None, second.gone_at) == (False, None)
     assert "orphan" in launcher.workers, "orphans are left to a complete pass"
-    assert reconcile_once(cluster_ensure(), launcher, names={"unknown"}) == 0
+    assert known.gone == {first.name}
+    assert reconcile_workers(cluster_ensure(), launcher, known, names={"unknown"}) == 0
     make.settle()
     second.refresh_from_db()
     assert second.gone_at is not None

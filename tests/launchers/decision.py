@@ -103,7 +103,7 @@ def decided(
     with patch.object(observe, "resources_of", lambda _id: None):
         shown, _diagnosis = observe.diagnosed_state(row, seen, FakeLauncher(), tuple)
     if shown is not None:
-        shown = replace(shown, placed_at=None)
+        shown = replace(shown, placed_at=None, started_at=None)
     return decide(row, shown, now=now, times=TIMES), shown
 
 

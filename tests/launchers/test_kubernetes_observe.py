@@ -174,6 +174,22 @@ def test_a_change_wakes_waiting_clients(fake: FakeKubernetes) -> None:
     launcher.close()
 
 
+def test_the_end_of_a_container_is_reported_apart_from_other_changes(
+    fake: FakeKubernetes,
+) -> None:
+    launcher = launcher_for(fake, follow=True)
+    launcher.observe()
+    spec = spec_of()
+    launch(launcher, spec)
+    assert in_time(lambda: observe(launcher, spec) is not None), "the new worker is not seen"
+    started = launcher.wait_for_changes(10)
+    assert not started.ended
+    assert started.names == {spec.name}
+    fake.exit(spec.name)
+    assert launcher.wait_for_changes(10, ends_only=True).ended == {spec.name}
+    launcher.close()
+
+
 def test_the_rest_of_a_log_comes_from_the_pod(
     fake: FakeKubernetes, launcher: KubernetesLauncher
 ) -> None:

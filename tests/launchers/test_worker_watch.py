@@ -1,4 +1,4 @@
-"""Watch of worker processes: starts and ends are reported at once, with and without pidfds."""
+"""Watch of worker processes: ends are reported at once, with and without pidfds."""
 
 import os
 import signal
@@ -33,7 +33,7 @@ def watch(
     """The wait of a launcher, on a kernel with and without pidfds."""
     if request.param == "lock":
         monkeypatch.setattr(os, "pidfd_open", _no_pidfds)
-    return lambda seconds: launcher.wait_for_changes(seconds).names
+    return lambda seconds: launcher.wait_for_changes(seconds).ended
 
 
 def _after(seconds: float, act: Callable[[], object]) -> threading.Timer:
@@ -48,8 +48,7 @@ def test_each_end_is_reported_once_and_at_once(
     specs = [process_spec(f"worker-job-{number}-1") for number in range(3)]
     for spec in specs:
         launcher.launch(spec, still_wanted=lambda: True)
-    assert watch(0) == {spec.name for spec in specs}, "new workers are changes too"
-    assert watch(0) == frozenset()
+    assert watch(0) == frozenset(), "a start frees nothing"
 
     victim = specs[1]
     ended_at: list[float] = []
@@ -74,9 +73,12 @@ def test_a_worker_of_another_launcher_is_reported(
     assert watch(0) == frozenset()
     other = next(launcher_in(tmp_path))
     spec = process_spec()
-    _after(0.2, lambda: other.launch(spec, still_wanted=lambda: True))
-    assert watch(LONG) == {spec.name}
-    _after(0.2, lambda: other.terminate(spec.name, spec.attempt_id, grace_seconds=0))
+
+    def run() -> None:
+        other.launch(spec, still_wanted=lambda: True)
+        other.terminate(spec.name, spec.attempt_id, grace_seconds=0)
+
+    _after(0.2, run)
     assert watch(LONG) == {spec.name}
 
 
@@ -96,7 +98,7 @@ def test_the_end_of_a_supervisor_whose_parent_was_killed_is_reported(
     """The lock is free only after both; the second end has no process that is watched."""
     spec = process_spec(holds_twice=True)
     launcher.launch(spec, still_wanted=lambda: True)
-    assert watch(0) == {spec.name}
+    assert watch(0) == frozenset()
     first = psutil.Process(pid_of(launcher, spec.name))
     second: psutil.Process = wait_for(lambda: next(iter(first.children()), None), "the second")
     first.send_signal(signal.SIGKILL)
@@ -117,8 +119,27 @@ def test_a_removed_worker_is_forgotten(
     watch(LONG)
     launcher.clean_up(spec.name, spec.attempt_id)
     assert watch(0.3) == frozenset()
-    launcher.launch(process_spec(), still_wanted=lambda: True)
+    again = process_spec()
+    launcher.launch(again, still_wanted=lambda: True)
+    assert watch(0) == frozenset()
+    launcher.terminate(again.name, again.attempt_id, grace_seconds=0)
     assert watch(LONG) == {spec.name}, "the same name again is a new worker"
+
+
+def test_a_worker_that_is_named_long_after_its_folder_is_reported(
+    launcher: ProcessLauncher, watch: Callable[[float], frozenset[str]]
+) -> None:
+    """Its starter waits for the disk: the time of the parent folder no longer shows a change."""
+    spec = process_spec()
+    (launcher._root / spec.name).mkdir()
+    old = time.time() - 60
+    os.utime(launcher._root, (old, old))
+    assert watch(0) == frozenset()
+    launcher.launch(spec, still_wanted=lambda: True)
+    os.utime(launcher._root, (old, old))
+    assert watch(0) == frozenset()
+    launcher.terminate(spec.name, spec.attempt_id, grace_seconds=0)
+    assert watch(LONG) == {spec.name}
 
 
 def test_waiting_keeps_no_descriptor_of_an_ended_worker(launcher: ProcessLauncher) -> None:

@@ -87,8 +87,10 @@ KUBERNETES = (
         "jobs/reconcile/decide.py",
         """    if reason in SHORTAGE_REASONS:
         limit = capacity_wait(row.number, limit)
-    elif""",
-        """    if""",
+    else:
+""",
+        """    if True:
+""",
         "tests/scenarios/test_named.py::test_a_launch_without_capacity_is_retried_with_backoff_and_starts_at_last",
     ),
     Mutant(

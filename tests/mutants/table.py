@@ -3,6 +3,7 @@
 from tests.mutants.away import AWAY
 from tests.mutants.kubernetes import KUBERNETES
 from tests.mutants.mutant import Mutant
+from tests.mutants.overload import OVERLOAD
 
 TABLE = (
     Mutant(
@@ -128,11 +129,13 @@ TABLE = (
     Mutant(
         "seq from a database sequence",
         "jobs/core/transition.py",
-        """    Job.objects.filter(id=job.id).update(event_seq=F("event_seq") + len(rows))
-    last = Job.objects.values_list("event_seq", flat=True).get(id=job.id)
+        """        cursor.execute(_COUNT_EVENTS, [len(rows), job.id])
+        counted = cursor.fetchone()
+    if counted is None:
+        raise Job.DoesNotExist
+    last = int(counted[0])
 """,
-        """    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) + 1 FROM jobs_jobevent WHERE job_id = %s", [job.id])
+        """        cursor.execute("SELECT count(*) + 1 FROM jobs_jobevent WHERE job_id = %s", [job.id])
         last = cursor.fetchone()[0] + len(rows) - 1
         cursor.execute("SELECT nextval(pg_get_serial_sequence('jobs_jobevent', 'id'))")
         last = max(last, cursor.fetchone()[0])
@@ -261,6 +264,7 @@ TABLE = (
         if not waiting or not (follows or has_free_slot()):
             return [], False
         crash_point("admit.inside_transaction")
+        windows_judge()
         view = snapshot(waiting=())
 """,
         """        view = snapshot(waiting=())
@@ -274,8 +278,8 @@ TABLE = (
     Mutant(
         "room freed when the job ends",
         "jobs/admission/snapshot.py",
-        '    rows = Attempt.objects.filter(gone_at__isnull=True).values_list(\n        "job_id",',
-        '    rows = Attempt.objects.filter(gone_at__isnull=True, ended_at__isnull=True).values_list(\n        "job_id",',
+        "with_starting(Attempt.objects.filter(gone_at__isnull=True))",
+        "with_starting(Attempt.objects.filter(gone_at__isnull=True, ended_at__isnull=True))",
         "tests/jobs/test_admit.py::test_capacity_is_held_until_the_worker_is_observed_gone",
         (
             (
@@ -355,6 +359,31 @@ TABLE = (
         "tests/launchers/test_process.py::test_a_starter_that_holds_the_lock_is_not_gone_before_it_has_named_its_worker",
     ),
     Mutant(
+        "gone assumed before it was seen",
+        "jobs/reconcile/once.py",
+        """    if not launcher.is_gone(row.name, str(row.id)):
+        return False
+    crash_point("reconcile.seen_gone")
+""",
+        """    crash_point("reconcile.seen_gone")
+""",
+        "tests/jobs/test_reconcile.py::test_a_worker_that_a_late_list_does_not_show_is_not_gone",
+    ),
+    Mutant(
+        "the report of an earlier guardian counts",
+        "jobs/clusters/launchers/process.py",
+        "        (folder / worker_folder.EMPTY).unlink(missing_ok=True)\n",
+        "",
+        "tests/launchers/test_guardian.py::test_a_start_never_leaves_the_report_of_the_one_before_it",
+    ),
+    Mutant(
+        "the end of a worker waits for the rest after a pass",
+        "jobs/reconcile/loop.py",
+        "        if names := frozenset(changed if rested else ended):\n",
+        "        if names := frozenset(changed if rested else ()):\n",
+        "tests/jobs/test_reconcile_loop.py::test_the_end_of_a_worker_waits_for_no_rest",
+    ),
+    Mutant(
         "a signal to the pid of an earlier start",
         "jobs/clusters/launchers/process.py",
         '        (folder / "pid").unlink(missing_ok=True)\n',
@@ -388,4 +417,5 @@ TABLE = (
     ),
     *KUBERNETES,
     *AWAY,
+    *OVERLOAD,
 )

@@ -10,9 +10,9 @@ from jobs.clusters.launchers.kubernetes.launcher import KubernetesLauncher
 from jobs.clusters.launchers.manifest import WorkerTemplate
 from jobs.models import Attempt, Cluster
 from jobs.reconcile.known_state import KnownState
-from jobs.reconcile.once import reconcile_once
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.scenarios.clock import VirtualClock
+from tests.support.reconciling import reconcile
 
 _NOBODY = "http://127.0.0.1:9"  # the port of discard: nothing listens there
 
@@ -42,7 +42,7 @@ class Place:
 
     def reconcile(self) -> int:
         """One pass. Raises: OSError while it is away."""
-        return reconcile_once(self.cluster, self.launcher, self.known)
+        return reconcile(self.cluster, self.launcher, self.known)
 
     def silenced(self) -> set[UUID]:
         """Attempts whose workers are silent."""

@@ -16,7 +16,6 @@ from jobs.contract import JobStatus, WaitRule
 from jobs.liveness.beats import beat_record
 from jobs.models import Attempt, Cluster, Job
 from jobs.reconcile.known_state import KnownState
-from jobs.reconcile.once import reconcile_once
 from mimir.lib.clock import utc_now
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.fakes.kubernetes.faults import Fault
@@ -25,6 +24,7 @@ from tests.scenarios.troubles import Phase
 from tests.scenarios.workers import Workers
 from tests.scenarios.world import Scenario, World
 from tests.support import make
+from tests.support.reconciling import reconcile
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 
@@ -60,7 +60,7 @@ class Two:
             if workers_act:
                 self.workers.act(self.other.ledger(running=True, env=True), set())
             try:
-                reconcile_once(self.eu, self.launcher, self.known)
+                reconcile(self.eu, self.launcher, self.known)
             except OSError:
                 continue
 

@@ -16,7 +16,6 @@ from jobs.lifecycle.cancel import job_cancel
 from jobs.liveness.uptime import web_beat
 from jobs.models import Attempt, Cluster, Job
 from jobs.reconcile.known_state import KnownState
-from jobs.reconcile.once import reconcile_once
 from mimir.lib.errors import MimirError
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.scenarios.clock import VirtualClock
@@ -34,6 +33,7 @@ from tests.scenarios.troubles import (
     go_on,
 )
 from tests.scenarios.workers import Workers
+from tests.support.reconciling import reconcile
 
 BEGAN = 1_790_000_000.0
 PACE = (
@@ -152,7 +152,7 @@ class World:
     def reconcile(self) -> None:
         """One pass over each cluster; one that does not answer is tried again in the next round."""
         passes: list[Callable[[], object]] = [
-            partial(reconcile_once, self.cluster, self.launcher, self.known),
+            partial(reconcile, self.cluster, self.launcher, self.known),
             *(place.reconcile for place in self.places.values()),
         ]
         for one in passes:

@@ -19,7 +19,6 @@ from jobs.lifecycle.values import FinishReport
 from jobs.logs.append import log_append
 from jobs.logs.read import log_sha256
 from jobs.models import Attempt, Job
-from jobs.reconcile.once import reconcile_once
 from projects.models import (
     Dataset,
     DatasetVersion,
@@ -34,6 +33,7 @@ from projects.pipelines.write import pipeline_save
 from projects.project.write import project_create
 from projects.twins.definitions import twin_create
 from projects.twins.updates import EntityReport, twin_update_apply
+from tests.support import reconciling
 
 ECHO = {"steps": [{"id": "say", "uses": "command", "with": {"argv": ["/bin/echo", "hello"]}}]}
 LINE = b"2026-01-01T00:00:00.000000000Z stdout F "
@@ -175,19 +175,16 @@ def reconcile(passes: int = 1) -> None:
     """Passes of the reconciler over the default cluster."""
     cluster = cluster_ensure()
     for _ in range(passes):
-        reconcile_once(cluster, launcher_of(cluster))
+        reconciling.reconcile(cluster, launcher_of(cluster))
 
 
 def settle() -> None:
-    """Passes until nothing moves, twice.
-
-    Asking a worker to end moves no row, seeing it gone does.
-    """
+    """Passes until nothing moves, three times: a stop signal and an observation move no row."""
     cluster = cluster_ensure()
     quiet = 0
     for _ in range(30):
-        quiet = 0 if reconcile_once(cluster, launcher_of(cluster)) else quiet + 1
-        if quiet == 2:
+        quiet = 0 if reconciling.reconcile(cluster, launcher_of(cluster)) else quiet + 1
+        if quiet == 3:
             return
 
 

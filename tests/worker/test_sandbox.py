@@ -27,12 +27,9 @@ def tables(tmp_path: Path) -> Tables:
 
 
 def _connection(tables: Tables) -> duckdb.DuckDBPyConnection:
-    """As `run_sql_step` opens it."""
-    connection: duckdb.DuckDBPyConnection = tables.connect(
-        readable=[tables.path("a")], writable=tables.path("out")
-    )
+    """As a `sql` step opens it."""
+    connection: duckdb.DuckDBPyConnection = tables.session()
     connection.execute(view_sql("a", tables.path("a")))
-    connection.execute("SET lock_configuration = true")
     return connection
 
 
@@ -93,6 +90,17 @@ def test_a_macro_that_would_read_a_file_fails_where_it_is_used(
         ).execute("FROM m()").fetchall()
 
 
+def test_a_session_does_not_see_what_another_one_made(tables: Tables) -> None:
+    first, second = _connection(tables), tables.session()
+    first.execute("SELECT setseed(0.25)")
+    with pytest.raises(duckdb.CatalogException):
+        second.execute("SELECT * FROM a")
+    assert (
+        first.execute("SELECT random()").fetchone() != second.execute("SELECT random()").fetchone()
+    )
+    assert second.execute("SELECT current_setting('TimeZone')").fetchone() == ("UTC",)
+
+
 def test_its_own_tables_are_read_and_written(tables: Tables) -> None:
     assert copy_to(_connection(tables), "SELECT sum(n) AS total FROM a", tables.path("out")) == 1
     assert duckdb.execute(
@@ -107,14 +115,14 @@ def test_what_does_not_fit_into_memory_spills_into_scratch_and_is_removed(
     connection, spill = _connection(tables), tables.folder / "spill"
     sizes: list[int] = []
     connection.execute(
-        "CREATE TABLE big AS SELECT hash(range) AS h, md5(range::VARCHAR) || "
+        "CREATE TEMP TABLE big AS SELECT hash(range) AS h, md5(range::VARCHAR) || "
         "md5((-range)::VARCHAR) AS t FROM range(800_000)"
     )
     sizes.append(sum(file.stat().st_size for file in spill.iterdir()))
     assert copy_to(connection, "SELECT * FROM big ORDER BY h", tables.path("out")) == 800_000
     connection.close()
     assert sizes[0] > MIB, "it did not spill where it may"
-    assert list(spill.iterdir()) == []
+    assert [file for file in spill.iterdir() if file.stat().st_size] == []
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [
         "scratch",
         "secret.csv",

@@ -78,7 +78,8 @@ class Observation:
 
     `alive`: its supervisor runs, or is being started. `processes`: count of processes that a dead
     supervisor left of its workload. `node_suspected`: it should run and is not ready, so its node
-    may be silent; the evidence decides. `evidence` is None when the cluster knows no more.
+    may be silent; the evidence decides. `starved_seconds`: time in which its processes could run
+    and got no CPU, if the machine counts it. `evidence` is None when the cluster knows no more.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Observation:
     peak_memory_bytes: int | None = None
     started_at: dt.datetime | None = None
     node_suspected: bool = False
+    starved_seconds: float = 0.0
     evidence: "Evidence | None" = None
 
 
@@ -111,16 +113,19 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Possible changes on a cluster since the last wait: workers by name.
+    """Possible changes on a cluster since the last wait.
 
-    `others`: something that belongs to no worker, or to any.
+    `ended`: names of workers that may have ended, which hold capacity until a pass observes that.
+    `names`: of workers with another change. `others`: something that belongs to no worker, or to
+    any.
     """
 
+    ended: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     others: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.names) or self.others
+        return bool(self.ended or self.names) or self.others
 
 
 class LaunchRefused(Exception):
@@ -208,10 +213,10 @@ class Launcher(Protocol):
         """Remove the object of a worker that is gone. Idempotent; keeps a living worker."""
         ...
 
-    def wait_for_changes(self, timeout_seconds: float) -> Changes:
+    def wait_for_changes(self, timeout_seconds: float, *, ends_only: bool = False) -> Changes:
         """Return the changes since the last call; wait at most `timeout_seconds` for the first.
 
-        Only a hint to observe sooner.
+        Only a hint to observe sooner. `ends_only`: only the end of a worker ends the wait.
         """
         ...
 

@@ -45,8 +45,10 @@ class FakeLauncher:
         self.obeys = True  # whether a worker ends on a stop signal
         self._failures: deque[tuple[Exception, bool]] = deque()
         self._lock = threading.RLock()
-        self._changed = threading.Event()
-        self._names: set[str] = set()  # of workers that changed since the last wait
+        self._changed = threading.Condition(self._lock)
+        # Names of workers since the last wait.
+        self._ended: set[str] = set()
+        self._appeared: set[str] = set()
 
     def fail_next(
         self, error: LaunchRefused | LaunchUncertain, *, created_though: bool = False
@@ -75,13 +77,13 @@ class FakeLauncher:
                 reason=reason,
                 message=message,
             )
-            self._note(name)
+            self._note(self._ended, name)
 
     def vanish(self, name: str) -> None:
         """Remove the worker and its object."""
         with self._lock:
             del self.workers[name]
-            self._note(name)
+            self._note(self._ended, name)
 
     def leave_processes(self, name: str, count: int) -> None:
         """Kill the supervisor and leave `count` processes of its workload."""
@@ -89,7 +91,7 @@ class FakeLauncher:
             self.workers[name].observation = replace(
                 self.workers[name].observation, alive=False, processes=count
             )
-            self._note(name)
+            self._note(self._ended, name)
 
     def launch(self, spec: LaunchSpec, *, still_wanted: Callable[[], bool]) -> Launched:
         with self._lock:
@@ -107,7 +109,7 @@ class FakeLauncher:
                     name=spec.name, attempt_id=spec.attempt_id, uid=str(uuid4()), alive=True
                 )
                 self.workers[spec.name] = FakeWorker(spec, observation)
-                self._note(spec.name)
+                self._note(self._appeared, spec.name)
             if error is not None:
                 raise error
             return Launched(self.workers[spec.name].observation.uid, adopted=existing is not None)
@@ -128,7 +130,7 @@ class FakeLauncher:
             worker.terminations += 1
             if self.obeys or grace_seconds == 0:
                 worker.observation = replace(worker.observation, alive=False, processes=0)
-                self._note(name)
+                self._note(self._ended, name)
 
     def is_gone(self, name: str, attempt_id: str) -> bool:
         with self._lock:
@@ -176,14 +178,16 @@ class FakeLauncher:
     def close(self) -> None:
         """Do nothing: there is no background work."""
 
-    def wait_for_changes(self, timeout_seconds: float) -> Changes:
-        self._changed.wait(timeout_seconds)
-        with self._lock:
-            self._changed.clear()
-            names, self._names = frozenset(self._names), set()
-        return Changes(names)
+    def wait_for_changes(self, timeout_seconds: float, *, ends_only: bool = False) -> Changes:
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._ended or (self._appeared and not ends_only), timeout_seconds
+            )
+            changes = Changes(frozenset(self._ended), frozenset(self._appeared))
+            self._ended, self._appeared = set(), set()
+        return changes
 
-    def _note(self, name: str) -> None:
+    def _note(self, changed: set[str], name: str) -> None:
         """Report a change of the worker `name`. The caller holds the lock."""
-        self._names.add(name)
-        self._changed.set()
+        changed.add(name)
+        self._changed.notify_all()

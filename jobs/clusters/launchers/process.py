@@ -12,9 +12,7 @@ import datetime as dt
 import os
 import shutil
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from uuid import uuid4
@@ -31,6 +29,8 @@ from jobs.clusters.launchers.base import (
     LaunchUncertain,
     Observation,
 )
+from jobs.clusters.launchers.fork_server import ForkServer, WorkerStart
+from jobs.clusters.launchers.interpreter_start import start_interpreter
 from jobs.clusters.launchers.worker_folder import WorkerIdentity
 from jobs.clusters.launchers.worker_watch import WorkerWatch
 from jobs.diagnosis.kubernetes import not_stored_yet
@@ -42,7 +42,6 @@ SOURCE_DIR = Path(__file__).resolve().parents[3]
 # time.
 WORKER_ARGV = (sys.executable, "-S", "-m", "jobs.worker")
 DISK_RETRY_SECONDS = 5.0  # before a launch is retried after the disk was full
-START_SECONDS, START_PAUSE_SECONDS = 20.0, 0.003
 GPU_VARIABLES = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "MIMIR_CRASH_POINTS", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -57,7 +56,11 @@ class ProcessLauncher:
         self._installation = installation
         self._argv = list(argv)
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._watch = WorkerWatch(self._root, self._folders)
+        self._watch = WorkerWatch(self._root, self._is_own)
+        # Only for the worker itself: a test's stand-in for it serves no requests.
+        self._fork_server = (
+            ForkServer(argv, _common(), SOURCE_DIR) if tuple(argv) == WORKER_ARGV else None
+        )
 
     def launch(self, spec: LaunchSpec, *, still_wanted: Callable[[], bool]) -> Launched:
         try:
@@ -116,57 +119,48 @@ class ProcessLauncher:
         return Launched(identity["uid"], adopted=adopted)
 
     def _spawn(self, folder: Path, spec: LaunchSpec, descriptor: int) -> None:
-        """Run the worker's first stage, which forks the worker and exits.
+        """Start the worker's first process. The worker keeps the locked descriptor.
 
-        The fork keeps the locked descriptor.
+        It is a fork of the fork server, or of an interpreter of its own if the server cannot be
+        used.
         """
         (folder / "data").mkdir(exist_ok=True, mode=0o700)
         # The pid of an earlier start may belong to another process now.
         (folder / "pid").unlink(missing_ok=True)
+        (folder / worker_folder.EMPTY).unlink(missing_ok=True)
         with (folder / "console.log").open("ab") as console:
-            try:
-                starter = subprocess.Popen(
-                    self._argv,
-                    cwd=folder / "data",
-                    env=self._environment(folder, spec, descriptor),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=console,
-                    pass_fds=(descriptor,),
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise LaunchUncertain(f"the worker could not be started: {error}") from error
-        crash_point("launch.after_spawn")
-        code = _code_of(starter)
-        if code is None:
-            raise LaunchUncertain("the worker did not start in time")
-        if code != 0:
-            tail = (folder / "console.log").read_bytes()[-400:].decode("utf-8", "replace").strip()
-            raise LaunchUncertain(f"the worker's start ended with {code}: {tail}")
+            wanted = WorkerStart(
+                folder / "data",
+                self._environment(folder, spec),
+                spec.token,
+                lock=descriptor,
+                console=console.fileno(),
+            )
+            pid = self._fork_server.start(wanted) if self._fork_server is not None else None
+            if pid is None:
+                start_interpreter(self._argv, wanted, folder / "console.log")
+            else:
+                crash_point("launch.after_spawn")
+                worker_folder.write_pid(folder, pid)
 
-    def _environment(self, folder: Path, spec: LaunchSpec, descriptor: int) -> dict[str, str]:
-        """Return the environment of a worker, built from an allowlist.
+    def _environment(self, folder: Path, spec: LaunchSpec) -> dict[str, str]:
+        """Return the environment of a worker without its token, built from an allowlist.
 
         It contains no database address, no Redis address and no secret of the orchestrator.
         """
         data = folder / "data"
         return {
-            **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+            **_common(),
             **spec.extra_env,
             **_gpus(spec.gpu_count),
             "HOME": str(data),
-            "PYTHONPATH": str(SOURCE_DIR),
-            "PYTHONDONTWRITEBYTECODE": "1",
             "JOB_ID": spec.job_id,
             "JOB_TYPE": spec.job_type,
             "ATTEMPT_ID": spec.attempt_id,
-            "JOB_TOKEN": spec.token,
             "ORCHESTRATOR_URL": spec.orchestrator_url,
             "MIMIR_DATA_DIR": str(data),
             "MIMIR_MODELS_DIR": str(self._root / ".models" / spec.project_id),
             "WORKER_DIR": str(folder),
-            "WORKER_LOCK_FD": str(descriptor),
         }
 
     def observe(self, names: Collection[str] | None = None) -> list[Observation]:
@@ -174,6 +168,8 @@ class ProcessLauncher:
         for folder, identity in self._folders(names):
             if worker_folder.is_locked(folder):
                 found.append(worker_folder.observe_alive(folder, identity))
+            elif worker_folder.is_empty(folder):
+                found.append(worker_folder.observe_dead(folder, identity, left=0))
             else:
                 dead.append((folder, identity))
         if dead:
@@ -206,6 +202,9 @@ class ProcessLauncher:
         folder = self._own_folder(name, attempt_id) or self._unnamed_folder(name)
         if folder is not None and worker_folder.is_locked(folder):
             return False
+        # In this order: an attempt without a lock is not started again once it is fenced.
+        if folder is not None and worker_folder.is_empty(folder):
+            return True
         return not any(
             not processes.is_zombie(pid) for pid in processes.bearers().get(attempt_id, [])
         )
@@ -235,14 +234,23 @@ class ProcessLauncher:
                 worker_folder.remove(folder)
 
     def prepare(self) -> None:
-        """Do nothing: there is nothing to wait for."""
+        """Start the fork server."""
+        if self._fork_server is not None:
+            self._fork_server.prepare()
 
     def close(self) -> None:
-        """Close the descriptors of the processes that are watched."""
+        """End the fork server, and close the descriptors of the processes that are watched."""
         self._watch.close()
+        if self._fork_server is not None:
+            self._fork_server.close()
 
-    def wait_for_changes(self, timeout_seconds: float) -> Changes:
-        return self._watch.wait(timeout_seconds)
+    def wait_for_changes(
+        self,
+        timeout_seconds: float,
+        *,
+        ends_only: bool = False,  # noqa: ARG002 - only ends are reported
+    ) -> Changes:
+        return Changes(ended=self._watch.wait(timeout_seconds))
 
     def _folders(
         self, names: Collection[str] | None = None
@@ -252,18 +260,26 @@ class ProcessLauncher:
         `names`: only these. A folder without worker.json has no worker: its starter died, or is
         about to write the file.
         """
-        for entry in os.scandir(self._root):
-            if not entry.is_dir(follow_symlinks=False) or entry.name.startswith("."):
-                continue
-            if names is not None and entry.name not in names:
-                continue
-            identity = worker_folder.read_identity(Path(entry.path))
+        if names is None:
+            names = [
+                entry.name
+                for entry in os.scandir(self._root)
+                if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
+            ]
+        for name in names:
+            folder = self._root / name
+            identity = worker_folder.read_identity(folder)
             if (
                 identity is not None
                 and identity["attempt_id"]
                 and identity["installation"] == self._installation
             ):
-                yield Path(entry.path), identity
+                yield folder, identity
+
+    def _is_own(self, folder: Path) -> bool | None:
+        """Return whether a folder has a worker of this installation; None without worker.json."""
+        identity = worker_folder.read_identity(folder)
+        return None if identity is None else identity["installation"] == self._installation
 
     def _own_folder(self, name: str, attempt_id: str) -> Path | None:
         folder = self._root / name
@@ -305,6 +321,12 @@ class ProcessLauncher:
         return identity["uid"]
 
 
+def _common() -> dict[str, str]:
+    """Return the variables of workers and of the fork server that do not depend on the job."""
+    passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return {**passed_on, "PYTHONPATH": str(SOURCE_DIR)}
+
+
 def _gpus(count: int) -> dict[str, str]:
     """Return the GPU variables of a worker's environment.
 
@@ -316,18 +338,3 @@ def _gpus(count: int) -> dict[str, str]:
         if count
         else dict.fromkeys(GPU_VARIABLES, "")
     )
-
-
-def _code_of(starter: subprocess.Popen[bytes]) -> int | None:
-    """Return the exit code of the first stage; None when it timed out and was killed.
-
-    `Popen.wait` with a timeout polls only every 50 ms.
-    """
-    end = time.monotonic() + START_SECONDS
-    while starter.poll() is None:
-        if time.monotonic() > end:
-            starter.kill()
-            starter.wait()
-            return None
-        time.sleep(START_PAUSE_SECONDS)
-    return starter.returncode

@@ -10,6 +10,9 @@ A worker is a folder `<WORKERS_DIR>/<name>`:
                   valid only while the lock is held
     exit.json     how it ended (docs/reference/worker-protocol.md); with a free lock and
                   without this file the worker is lost
+    empty         written by the guardian when the worker has no process but itself; valid only
+                  while the lock is free. Without it (the guardian was killed) the processes of
+                  the machine are searched
     spool/        log bytes not accepted yet, one file per segment, named by its start offset
     data/         scratch
     console.log   the supervisor's own stderr
@@ -31,6 +34,7 @@ from jobs.contract import LOG_CHUNK_BYTES_MAX
 from mimir.lib.json_types import JsonObject
 
 LOCK_TRIES, LOCK_PAUSE_SECONDS = 40, 0.005  # `is_locked` holds the lock for microseconds
+EMPTY = "empty"
 
 
 class WorkerIdentity(TypedDict):
@@ -102,6 +106,14 @@ def is_locked(folder: Path) -> bool:
     return False
 
 
+def is_empty(folder: Path) -> bool:
+    """Return whether the guardian has reported that no process is left.
+
+    Call it after `is_locked`: the report is valid only while the lock is free.
+    """
+    return (folder / EMPTY).exists()
+
+
 def remove(folder: Path) -> None:
     """Remove a worker's folder, with worker.json last.
 
@@ -122,6 +134,35 @@ def first_process(folder: Path) -> int | None:
     return None
 
 
+def starved_seconds(folder: Path) -> float:
+    """Return the longest time for which the guardian or the supervisor waited for a CPU.
+
+    0 on a machine that does not count it. Source: the second number of /proc/<pid>/schedstat, in
+    nanoseconds (Linux, sched-stats.rst). Valid only while the lock is held.
+    """
+    guardian = first_process(folder)
+    if guardian is None:
+        return 0.0
+    pids = [guardian]
+    with contextlib.suppress(OSError, ValueError):
+        children = Path(f"/proc/{guardian}/task/{guardian}/children").read_text()
+        pids += [int(pid) for pid in children.split()]
+    return max(_run_delay_seconds(pid) for pid in pids)
+
+
+def _run_delay_seconds(pid: int) -> float:
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    return 0.0
+
+
+def write_pid(folder: Path, pid: int) -> None:
+    """Write the pid of the worker's first process, which writes it as well."""
+    temporary = folder / f"pid.{os.getpid()}"
+    temporary.write_text(str(pid))
+    temporary.rename(folder / "pid")
+
+
 def observe_alive(folder: Path, identity: WorkerIdentity) -> Observation:
     """Return the observation of a worker whose lock is held."""
     return Observation(
@@ -130,6 +171,7 @@ def observe_alive(folder: Path, identity: WorkerIdentity) -> Observation:
         uid=identity["uid"],
         alive=True,
         started_at=_time(identity["created_at"]),
+        starved_seconds=starved_seconds(folder),
     )
 
 

@@ -8,45 +8,47 @@ folder says whether it lives.
 import os
 import select
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from jobs.clusters.launchers import worker_folder
-from jobs.clusters.launchers.base import Changes
-from jobs.clusters.launchers.worker_folder import WorkerIdentity
 
-PAUSE_SECONDS = 0.02  # between two looks at the folder of all workers
+PAUSE_SECONDS = 0.02  # between two checks of the folder of all workers
 # Modification times have the resolution of the kernel's clock tick: a folder that was changed just
 # now can change again without a new time.
 FRESH_SECONDS = 0.1
+NAME_SECONDS = 60.0  # from the creation of a folder to the name of its worker
 
 
 class WorkerWatch:
-    """Follows the workers that `folders` yields, below `root`. Used by one thread."""
+    """Follows the workers of the folders below `root`. Used by one thread.
 
-    def __init__(
-        self, root: Path, folders: Callable[[], Iterator[tuple[Path, WorkerIdentity]]]
-    ) -> None:
-        self._root, self._folders = root, folders
+    `is_own` returns whether a folder has a worker to follow; None while it is not known yet.
+    """
+
+    def __init__(self, root: Path, is_own: Callable[[Path], bool | None]) -> None:
+        self._root, self._is_own = root, is_own
         self._poll = select.poll()
         self._watched: dict[int, str] = {}  # pidfd to name
         # Workers without a process to watch: being started, or their first process was killed.
         self._unwatched: dict[str, Path] = {}
-        self._known: dict[str, str] = {}  # uid of each worker at the last scan, by name
+        self._known: dict[str, int] = {}  # inode of each folder at the last scan, by name
+        self._unnamed: dict[str, float] = {}  # folders without a worker's name, and until when
         self._scanned_at = 0  # modification time at the last scan, in ns
 
-    def wait(self, timeout_seconds: float) -> Changes:
-        """Return the names of workers that appeared or ended since the last call.
+    def wait(self, timeout_seconds: float) -> frozenset[str]:
+        """Return the names of workers that ended since the last call.
 
         Waits for the first, at most `timeout_seconds`.
         """
         end = time.monotonic() + timeout_seconds
         while True:
-            changed = self._scan() | self._freed()
+            self._scan()
+            ended = self._freed()
             left = end - time.monotonic()
-            changed |= self._ended(0.0 if changed else min(max(left, 0.0), PAUSE_SECONDS))
-            if changed or left <= 0:
-                return Changes(frozenset(changed))
+            ended |= self._ended(0.0 if ended else min(max(left, 0.0), PAUSE_SECONDS))
+            if ended or left <= 0:
+                return frozenset(ended)
 
     def close(self) -> None:
         """Close the pidfds."""
@@ -55,21 +57,27 @@ class WorkerWatch:
         self._watched.clear()
         self._poll = select.poll()
 
-    def _scan(self) -> set[str]:
-        """Read the folders if their number may have changed; return the names of new workers."""
+    def _scan(self) -> None:
+        """Find new workers, if the folder of all workers may have changed."""
         changed_at = self._root.stat().st_mtime_ns
-        if changed_at == self._scanned_at:
-            return set()
-        fresh = abs(time.time_ns() - changed_at) < FRESH_SECONDS * 1e9
-        self._scanned_at = 0 if fresh else changed_at
-        found = {folder.name: identity["uid"] for folder, identity in self._folders()}
-        new = {name for name, uid in found.items() if self._known.get(name) != uid}
-        self._known = found
-        for name in new:
-            self._unwatched[name] = self._root / name
-        for name in self._unwatched.keys() - found.keys():
-            del self._unwatched[name]
-        return new
+        if changed_at != self._scanned_at:
+            fresh = abs(time.time_ns() - changed_at) < FRESH_SECONDS * 1e9
+            self._scanned_at = 0 if fresh else changed_at
+            with os.scandir(self._root) as entries:
+                found = {each.name: each.inode() for each in entries if each.name[0] != "."}
+            until = time.monotonic() + NAME_SECONDS
+            new = [name for name, inode in found.items() if self._known.get(name) != inode]
+            self._known = found
+            self._unnamed |= dict.fromkeys(new, until)
+            for name in (self._unnamed.keys() | self._unwatched.keys()) - found.keys():
+                self._unnamed.pop(name, None)
+                self._unwatched.pop(name, None)
+        for name, until in list(self._unnamed.items()):
+            own = self._is_own(self._root / name)
+            if own:
+                self._unwatched[name] = self._root / name
+            if own is not None or time.monotonic() > until:
+                del self._unnamed[name]
 
     def _freed(self) -> set[str]:
         """Watch the workers whose process is known by now; return the names of those that ended."""

@@ -19,7 +19,7 @@ from jobs.diagnosis.kubernetes.known_causes import (
     not_called_yet,
     not_stored_yet,
 )
-from jobs.diagnosis.kubernetes.pods import placed_at, worker_runs
+from jobs.diagnosis.kubernetes.pods import placed_at, started_at, worker_runs
 from jobs.diagnosis.kubernetes.reduced import reduce_event, reduce_job, reduce_pod
 from jobs.diagnosis.kubernetes.worker_objects import is_suspended
 
@@ -41,5 +41,6 @@ __all__ = [
     "reduce_event",
     "reduce_job",
     "reduce_pod",
+    "started_at",
     "worker_runs",
 ]

@@ -137,6 +137,13 @@ def placed_at(pods: object) -> float:
     return max((each.at for each in conditions if each is not None and each.holds), default=0.0)
 
 
+def started_at(pods: object) -> float:
+    """Return when a worker's own container began to run, in seconds since 1970; 0 if none runs."""
+    own = [read_pod(each, live=True).worker() for each in items(pods)]
+    running = [each for each in own if each is not None and each.kind == "running"]
+    return max((each.at for each in running), default=0.0)
+
+
 def worker_runs(pod: object) -> bool:
     """Return whether the worker's own container runs in a pod."""
     return read_pod(pod, live=True).running() if isinstance(pod, Mapping) else False

@@ -46,7 +46,10 @@ def read_file(
     work.mkdir(exist_ok=True)
 
     def connect(files: list[str], folder: str) -> Any:
-        return tables.connect(readable=[Path(file) for file in files], folder=Path(folder))
+        connection = tables.connect(readable=[Path(file) for file in files], folder=Path(folder))
+        # This optimizer takes quadratic time for wide files.
+        connection.execute("SET disabled_optimizers = 'common_subexpressions'")
+        return connection
 
     try:
         found = read_table(connect, path, work, ReadOptions(format=expected or ""))
@@ -79,10 +82,11 @@ def _table(
 
     Only dataset versions from before every upload was stored as Parquet have another format.
     """
-    if format_name == "parquet":
-        tables.by_name[step] = Table(path, int(rows) if isinstance(rows, int) else None)
-        return tables.rows(step)
     target = tables.path(step)
+    if format_name == "parquet":
+        path.rename(target)
+        tables.by_name[step] = Table(target, int(rows) if isinstance(rows, int) else None)
+        return tables.rows(step)
     connection = tables.connect(readable=[path], writable=target)
     head = read_head(str(path)) if format_name == "csv" else b""
     count = copy_to(connection, scan_sql(str(path), format_name, schema, head), target)

@@ -29,6 +29,7 @@ class Tables:
     memory_bytes: int
     cpu_millicores: int
     by_name: dict[str, Table] = field(default_factory=dict)
+    _shared: Any = field(default=None, repr=False)  # DuckDB of all sessions
 
     def path(self, step: str) -> Path:
         """The file of the table of `step`. Creates its folder."""
@@ -58,9 +59,7 @@ class Tables:
         )
         allowed = [*readable, *([writable] if writable is not None else [])]
         for setting in (
-            "TimeZone = 'UTC'",
-            # This optimizer takes quadratic time for wide files.
-            *(["disabled_optimizers = 'common_subexpressions'"] if folder is not None else []),
+            "GLOBAL TimeZone = 'UTC'",
             f"allowed_paths = [{', '.join(quoted(str(path)) for path in allowed)}]",
             f"allowed_directories = [{quoted(str(folder)) if folder is not None else ''}]",
             f"temp_directory = {quoted(str(temporary))}",
@@ -70,12 +69,23 @@ class Tables:
             connection.execute(f"SET {setting}")
         return connection
 
+    def session(self) -> Any:
+        """Return a connection that can open the tables of this run, and nothing else.
+
+        All sessions share one DuckDB: to start another takes as long as most queries. A session
+        does not see temporary views of others, and cannot change a setting.
+        """
+        if self._shared is None:
+            self._shared = self.connect(readable=(), folder=self.folder)
+            self._shared.execute("SET lock_configuration = true")
+        return self._shared.cursor()
+
     def rows(self, step: str) -> int:
         """Return the number of rows of a table; counts them at the first call."""
         table = self.by_name[step]
         if table.rows is None:
             found = (
-                self.connect(readable=[table.path])
+                self.session()
                 .execute(f"SELECT count(*) FROM read_parquet({quoted(str(table.path))})")
                 .fetchone()
             )
@@ -86,7 +96,7 @@ class Tables:
         """Return [{"name", "type"}] of a table. Types are DuckDB's."""
         path = self.by_name[step].path
         described = (
-            self.connect(readable=[path])
+            self.session()
             .execute(f"DESCRIBE SELECT * FROM read_parquet({quoted(str(path))})")
             .fetchall()
         )
@@ -94,8 +104,8 @@ class Tables:
 
 
 def view_sql(step: str, path: Path) -> str:
-    """Return SQL that creates a view of the file, named by the step."""
-    return f"CREATE VIEW {identifier(step)} AS SELECT * FROM read_parquet({quoted(str(path))})"
+    """Return SQL that creates a view of the file, named by the step, in the session."""
+    return f"CREATE TEMP VIEW {identifier(step)} AS SELECT * FROM read_parquet({quoted(str(path))})"
 
 
 def copy_to(connection: Any, select: str, path: Path) -> int:

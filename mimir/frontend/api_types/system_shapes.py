@@ -65,6 +65,8 @@ class ClusterCapacity(TypedDict):
     used_memory_bytes: int
     gpus: int
     used_gpus: int
+    starting: int
+    start_window: int
     reached_at: str | None
     unreachable_message: str
 

@@ -5,6 +5,7 @@ its absence counts only after a request to the API server itself that began afte
 """
 
 import datetime as dt
+import re
 import threading
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
@@ -33,6 +34,8 @@ from mimir.lib.clock import utc_now
 DELETE = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Foreground"}
 NODES_KEPT_SECONDS = 30.0
 RETRY_AFTER_SECONDS = 1.0  # for a 429 without Retry-After
+# In the line of a pod whose container or whole pod has ended.
+_ENDED = re.compile(rb'"terminated": ?\{|"phase": ?"(?:Succeeded|Failed)"')
 
 
 class KubernetesLauncher:
@@ -52,8 +55,9 @@ class KubernetesLauncher:
         self._node_grace = dt.timedelta(seconds=node_grace_seconds)
         self._reads_nodes, self._follow, self._now = reads_nodes, follow, now
         self._lock = threading.Lock()
-        self._changed = threading.Event()
+        self._changed, self._ended = threading.Event(), threading.Event()
         # Since the last wait: workers by name, and whether anything else changed.
+        self._ended_names: set[str] = set()
         self._changed_names: set[str] = set()
         self._changed_others = False
         self._client: Api | None = None
@@ -194,15 +198,18 @@ class KubernetesLauncher:
         )
         return Evidence(job=job, pods=pods, events=events, nodes=self._nodes_now())
 
-    def wait_for_changes(self, timeout_seconds: float) -> Changes:
-        self._changed.wait(timeout_seconds)
+    def wait_for_changes(self, timeout_seconds: float, *, ends_only: bool = False) -> Changes:
+        (self._ended if ends_only else self._changed).wait(timeout_seconds)
         with self._lock:
             self._changed.clear()
-            changes = Changes(frozenset(self._changed_names), self._changed_others)
-            self._changed_names, self._changed_others = set(), False
+            self._ended.clear()
+            ended = frozenset(self._ended_names)
+            changes = Changes(ended, frozenset(self._changed_names - ended), self._changed_others)
+            self._ended_names, self._changed_names = set(), set()
+            self._changed_others = False
         return changes
 
-    def _note(self, resource: str, name: str) -> None:
+    def _note(self, resource: str, name: str, line: bytes | None) -> None:
         """Keep a change of an object for `wait_for_changes`.
 
         A pod's name is that of its Job with a suffix. Events name workers only in their content.
@@ -211,6 +218,9 @@ class KubernetesLauncher:
         with self._lock:
             if resource == "events" or not worker:
                 self._changed_others = True
+            elif line is None or (resource == "pods" and _ENDED.search(line)):
+                self._ended_names.add(worker)
+                self._ended.set()
             else:
                 self._changed_names.add(worker)
             self._changed.set()

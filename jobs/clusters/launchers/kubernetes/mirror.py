@@ -38,7 +38,8 @@ class ListAgain(Exception):
 class Mirror:
     """Objects of one resource by name, reduced by `cut`.
 
-    Calls `changed` after each change with the name of the object; empty: any may have changed.
+    Calls `changed` after each change with the name of the object (empty: any may have changed) and
+    its line in the watch stream, None for a deleted object.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Mirror:
         resource: str,
         query: Query,
         cut: Callable[[Object], Object | None],
-        changed: Callable[[str], None],
+        changed: Callable[[str, bytes | None], None],
     ) -> None:
         self.resource = resource
         self.error: OSError | None = None
@@ -107,7 +108,7 @@ class Mirror:
         with self._lock:
             self._objects, self._fresh, self._version, self._broken = found, {}, version, False
         self.error = None
-        self._changed("")
+        self._changed("", None)
 
     def watch(self, seconds: float) -> None:
         """Follow the changes since the last list or watch, for at most `seconds`.
@@ -160,7 +161,7 @@ class Mirror:
         with self._lock:
             self._fresh[name] = line
             self._version = version
-        self._changed(name)
+        self._changed(name, line)
 
     def follow(self) -> None:
         """Watch on a separate thread until `stop`. Call `list` first."""
@@ -208,7 +209,7 @@ class Mirror:
             self.error = (
                 error if isinstance(error, OSError) else Away(f"{type(error).__name__}: {error}")
             )
-            self._changed("")
+            self._changed("", None)
             self._stop.wait(RETRY_SECONDS)
 
 

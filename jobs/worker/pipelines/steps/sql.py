@@ -1,4 +1,4 @@
-"""`sql`: runs one SELECT in a DuckDB that can open the tables of earlier steps and nothing else."""
+"""`sql`: runs one SELECT in a DuckDB that can open the tables of the run and nothing else."""
 
 from jobs.worker.pipelines.run import Run
 from jobs.worker.pipelines.tables import Table, copy_to, view_sql
@@ -10,10 +10,9 @@ def execute(run: Run, step: Step) -> int:
     """Make the step's table and return its number of rows. Raises: WorkFailed."""
     target = run.tables.path(step.id)
     sources = {name: run.tables.by_name[name].path for name in step.tables}
-    connection = run.tables.connect(readable=sources.values(), writable=target)
+    connection = run.tables.session()
     for name, path in sources.items():
         connection.execute(view_sql(name, path))
-    connection.execute("SET lock_configuration = true")
     rows = copy_to(connection, without_end(str(step.options["query"])), target)
     connection.close()
     run.tables.by_name[step.id] = Table(target, rows)

@@ -28,6 +28,7 @@ RULES = {
     "jobs_project": "Concurrent jobs of this project",
     "capacity": "Enough free capacity",
     "reserved": "No capacity reserved for a larger job",
+    "cluster_starting": "The cluster can start one more worker",
     "never_fits": "Some cluster is large enough",
     "paused": "Starts are not paused",
     "project_paused": "Starts of this project are not paused",

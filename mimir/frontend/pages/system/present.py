@@ -111,6 +111,15 @@ def _cluster(row: ClusterCapacity) -> Context:
                 bar(row["used_gpus"], row["gpus"]),
             )
         )
+    if row["starting"]:
+        capacity.append(
+            (
+                "Starting now",
+                _counted(row["starting"]),
+                _counted(row["start_window"]),
+                bar(row["starting"], row["start_window"]),
+            )
+        )
     return {
         **row,
         "capacity_rows": [

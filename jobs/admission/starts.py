@@ -1,0 +1,139 @@
+"""Starts of workers in the database: the start window of each cluster, read, judged and stored."""
+
+import datetime as dt
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import BooleanField, Case, Q, QuerySet, TextField, Value, When
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Coalesce, Now
+
+from jobs.admission.snapshot_types import Snapshot
+from jobs.admission.start_window import Bounds, Start, StartWindow, judge
+from jobs.contract import FailureReason
+from jobs.models import Attempt, Cluster
+from jobs.models import StartWindow as StartWindowRow
+from jobs.reasons import PLAIN_STARTS
+
+# Waits of a worker that is being started now. One that waits for anything else, such as capacity
+# of its cluster or a person, costs its node nothing.
+_STARTING = (
+    "",
+    *PLAIN_STARTS,
+    FailureReason.IMAGE_PULLING,
+    FailureReason.CLUSTER_UNREACHABLE,  # its launch has no answer yet
+)
+
+
+def bounds() -> Bounds:
+    """Return the bounds of start windows from the settings."""
+    env = settings.ENV
+    return Bounds(env.start_window_min, env.start_window, env.start_window_max)
+
+
+def with_starting(attempts: "QuerySet[Attempt, Attempt]") -> "QuerySet[Attempt, Attempt]":
+    """Annotate attempts with `is_starting`: the worker is being started and has not claimed.
+
+    False for an attempt whose launches fail: it has no worker, and is retried with a back-off.
+    """
+    starting = When(
+        Q(launch_failures=0) | ~Q(uid=""),
+        claim_id=None,
+        ended_at=None,
+        fenced_at=None,
+        wait_category__in=_STARTING,
+        then=Value(True),
+    )
+    case = Case(starting, default=Value(False), output_field=BooleanField())
+    return attempts.alias(wait_category=_wait("category")).annotate(is_starting=case)
+
+
+def _wait(key: str) -> Coalesce:
+    """Return a value of the stored wait as text; an empty text without one."""
+    return Coalesce(KeyTextTransform(key, "waits_for"), Value(""), output_field=TextField())
+
+
+def windows_judge() -> None:
+    """Judge the starts since the last pass and store the windows. The admission lock is held."""
+    rows = list(Cluster.objects.annotate(now=Now()).select_related("start_window").order_by("name"))
+    windows = {row.name: _window(row) for row in rows}
+    starts = _starts(windows)
+    for row in rows:
+        now: dt.datetime = getattr(row, "now")  # noqa: B009 - annotated by the query
+        found = starts.get(row.name, ())
+        after = judge(windows[row.name], found, now=now.timestamp(), bounds=bounds())
+        if found or getattr(row, "start_window", None) is None:
+            StartWindowRow.objects.update_or_create(cluster=row, defaults=asdict(after))
+
+
+def _window(row: Cluster) -> StartWindow:
+    """Return the stored window of a cluster, or a new one of the first size."""
+    stored: StartWindowRow | None = getattr(row, "start_window", None)
+    if stored is None:
+        return StartWindow(size=float(bounds().first))
+    return StartWindow(
+        size=stored.size,
+        usual_seconds=stored.usual_seconds,
+        slow_share=stored.slow_share,
+        cut_at=stored.cut_at,
+        judged_at=stored.judged_at,
+        claimed_at=stored.claimed_at,
+    )
+
+
+def _starts(windows: "dict[str, StartWindow]") -> dict[str, Sequence[Start]]:
+    """Return the launched starts of each cluster: in progress, or claimed and not judged yet.
+
+    Only of workers that still exist, and without those that waited for an image or for capacity.
+    """
+    first = min((each.claimed_at for each in windows.values()), default=0.0)
+    claimed_after = dt.datetime.fromtimestamp(first, dt.UTC)
+    rows = (
+        with_starting(Attempt.objects.filter(gone_at=None, launched_at__isnull=False))
+        .alias(delayed=_wait("delayed"))
+        .filter(Q(claimed_at__gt=claimed_after) | Q(is_starting=True))
+        .filter(wait_category__in=("", *PLAIN_STARTS))
+        .exclude(delayed="true")
+        .values_list("cluster_id", "created_at", "launched_at", "claimed_at")
+    )
+    found: dict[str, list[Start]] = defaultdict(list)
+    for name, admitted_at, launched_at, claimed_at in rows:
+        assert launched_at is not None  # filtered above
+        # A quick worker claims before the answer to its launch is stored.
+        since = launched_at if claimed_at is None or launched_at <= claimed_at else admitted_at
+        found[name].append(
+            Start(
+                admitted_at.timestamp(),
+                since.timestamp(),
+                claimed_at.timestamp() if claimed_at else None,
+            )
+        )
+    return dict(found)
+
+
+def full_windows(view: Snapshot, admitted: Sequence[tuple[UUID, str]]) -> set[str]:
+    """Return the clusters whose start window is full after a pass. Pure."""
+    starting = Counter(each.cluster for each in view.allocations if each.is_starting)
+    starting.update(cluster for _job_id, cluster in admitted)
+    return {
+        capacity.cluster
+        for capacity in view.capacities
+        if capacity.start_window is not None and starting[capacity.cluster] >= capacity.start_window
+    }
+
+
+def jobs_wait_record(waiting: Collection[str]) -> None:
+    """Store for which clusters jobs may wait for the start window.
+
+    A claim on one of them wakes admission.
+    """
+    StartWindowRow.objects.filter(~Q(cluster__in=waiting), jobs_wait=True).update(jobs_wait=False)
+    StartWindowRow.objects.filter(cluster__in=waiting, jobs_wait=False).update(jobs_wait=True)
+
+
+def has_waiting_jobs(cluster: str) -> bool:
+    """Return whether jobs wait for the start window of the cluster."""
+    return StartWindowRow.objects.filter(cluster=cluster, jobs_wait=True).exists()

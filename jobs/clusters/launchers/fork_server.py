@@ -1,0 +1,181 @@
+"""Client of the fork server, which forks workers from a process that has their modules imported.
+
+A launcher has one server, started before the first launch and again when it has ended. The server
+has a socket to this process and ends when that closes. `jobs/worker/fork_server.py` describes it
+and its requests.
+"""
+
+import contextlib
+import json
+import os
+import select
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+ANSWER_SECONDS = 10.0  # a server that takes longer is replaced
+RETRY_SECONDS = 60.0  # between the failures of a server and its next start
+# Space for the environment that /proc shows of the workers: they have that of the server.
+SPACE_VARIABLE, SPACE_BYTES = "WORKER_ENVIRONMENT_SPACE", 8192
+REQUESTS_VARIABLE = "WORKER_REQUESTS_FD"
+
+
+class WorkerStart(NamedTuple):
+    """Start of a worker. `lock`, `console`: descriptors of its lock and of its stderr."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    token: str
+    lock: int
+    console: int
+
+
+class _Server(NamedTuple):
+    """Running server and our end of its socket."""
+
+    process: subprocess.Popen[bytes]
+    requests: socket.socket
+
+    def is_alive(self) -> bool:
+        """Return whether the other end of the socket is open. The server never sends anything."""
+        poll = select.poll()
+        poll.register(self.requests, select.POLLIN)
+        return not poll.poll(0)
+
+    def end(self) -> None:
+        """Kill the server. Its workers keep running."""
+        self.requests.close()
+        self.process.kill()
+        self.process.wait()
+
+
+class ForkServer:
+    """Fork server of one launcher. Thread-safe."""
+
+    def __init__(self, argv: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
+        """`argv`, `environment` and `folder`: those of the server; all of them without secrets."""
+        self._argv, self._folder = list(argv), folder
+        self._environment = {**environment, SPACE_VARIABLE: "x" * SPACE_BYTES}
+        self._changing = threading.Lock()
+        self._server: _Server | None = None
+        self._not_before = 0.0
+        self._closed = False
+
+    def prepare(self) -> None:
+        """Start the server, unless it runs. It imports while this process continues."""
+        self._running()
+
+    def start(self, wanted: WorkerStart) -> int | None:
+        """Start a worker; return the pid of its first process.
+
+        None: no process of it runs and none will. The caller starts it in another way.
+        """
+        for _ in range(2):  # a server that ended is started again once
+            server = self._running()
+            if server is None:
+                return None
+            try:
+                pid = _ask(server.requests, wanted)
+            except TimeoutError:
+                self._replace(server)
+                break
+            except OSError:  # for example no more descriptors: the caller reports it if it lasts
+                break
+            if pid is not None:
+                return pid
+        self._not_before = time.monotonic() + RETRY_SECONDS
+        return None
+
+    def close(self) -> None:
+        """End the server for good."""
+        with self._changing:
+            self._closed = True
+            server, self._server = self._server, None
+        if server is not None:
+            server.end()
+
+    def _running(self) -> _Server | None:
+        """Return the server, started again if it has ended; None if it must not run now."""
+        with self._changing:
+            if self._server is not None and self._server.is_alive():
+                return self._server
+            if self._server is not None:
+                self._server.end()
+                self._server = None
+            if not self._closed and time.monotonic() >= self._not_before:
+                with contextlib.suppress(OSError):
+                    self._server = self._started()
+            return self._server
+
+    def _started(self) -> _Server:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            ours.settimeout(ANSWER_SECONDS)
+            process = subprocess.Popen(
+                self._argv,
+                cwd=self._folder,
+                env={**self._environment, REQUESTS_VARIABLE: str(theirs.fileno())},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        return _Server(process, ours)
+
+    def _replace(self, server: _Server) -> None:
+        """End a server that does not answer; the next start finds none."""
+        with self._changing:
+            if self._server is server:
+                self._server = None
+        server.end()
+
+
+def _ask(requests: socket.socket, wanted: WorkerStart) -> int | None:
+    """Send a request; return the pid of the forked process, None if there is none.
+
+    The process runs the worker only if its answer arrives. Once our end is shut down, none can.
+    Raises: TimeoutError if the server does not answer.
+    """
+    token_read, token_write = os.pipe()
+    os.write(token_write, wanted.token.encode())
+    os.close(token_write)
+    ours, theirs = socket.socketpair()
+    with ours:
+        ours.settimeout(ANSWER_SECONDS)
+        descriptors = [theirs.fileno(), token_read, wanted.lock, wanted.console]
+        timed_out = False
+        try:
+            socket.send_fds(requests, [b"r"], descriptors)
+            theirs.close()
+            ours.sendall(_body(wanted))
+            answer = ours.recv(32)
+        except TimeoutError:
+            timed_out, answer = True, b""
+        except OSError:  # the server or the forked process has ended
+            answer = b""
+        finally:
+            theirs.close()
+            os.close(token_read)
+        if not answer:
+            answer = _last_answer(ours)
+    if not answer and timed_out:
+        raise TimeoutError
+    return int(answer) if answer else None
+
+
+def _body(wanted: WorkerStart) -> bytes:
+    body = {"folder": str(wanted.folder), "environment": dict(wanted.environment)}
+    return json.dumps(body).encode() + b"\n"
+
+
+def _last_answer(ours: socket.socket) -> bytes:
+    """Refuse answers from now on; return one that arrived before."""
+    try:
+        ours.shutdown(socket.SHUT_RD)
+        return ours.recv(32)
+    except OSError:
+        return b""

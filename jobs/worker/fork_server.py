@@ -1,0 +1,131 @@
+"""Fork server: a process of the worker's modules that forks workers on request.
+
+The process launcher starts it with the argv of a worker and `WORKER_REQUESTS_FD`
+(`jobs/clusters/launchers/fork_server.py`). It saves each worker the start of an interpreter and the
+imports. It ends with its launcher, whose socket then closes.
+
+A request is one message with descriptors and nothing else, in this order: a stream socket to the
+launcher, a pipe with the launch token, the worker's lock, and the worker's stderr. The forked
+process reads the rest from the socket: one line of JSON, {"folder", "environment"}. So this process
+never has anything of a job in its memory, and its next fork cannot leak it.
+
+The forked process answers with its pid. This is the commit: before it, the launcher may give up,
+and the answer then fails; after it, the worker runs.
+"""
+
+import gc
+import importlib
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable
+from typing import NamedTuple
+
+from jobs.worker import process_tree
+from jobs.worker.environment import REQUESTS_VARIABLE
+from jobs.worker.forked_workload import add_site_packages
+from jobs.worker.leaving import leave
+from jobs.worker.proc_entries import replace_environment
+from mimir.lib.crash import crash_point
+
+# Modules of every worker, and of workloads that are forked.
+PRELOADED = (
+    "jobs.worker.attempt",
+    "jobs.worker.workload",
+    "jobs.worker.pipeline_execution.run",
+    "jobs.worker.pipelines.steps.command",
+    "jobs.worker.pipelines.steps.read",
+    "jobs.worker.pipelines.steps.sql",
+    "jobs.worker.pipelines.steps.write",
+)
+REQUEST_DESCRIPTORS = 4
+EXIT_UNUSABLE, EXIT_REFUSED = 1, 2
+
+
+class Request(NamedTuple):
+    """Request of the launcher, as the forked process has it."""
+
+    connection: socket.socket
+    token_descriptor: int
+
+    def accept(self) -> None:
+        """Commit to run the worker; exit if the launcher does not wait for it any more."""
+        try:
+            self.connection.sendall(str(os.getpid()).encode())
+            self.connection.close()
+        except OSError:
+            os._exit(EXIT_REFUSED)
+
+
+def serve(run: Callable[[Request], int]) -> int:
+    """Fork a process that calls `run` for each request; return when the launcher has gone."""
+    process_tree.become_private()
+    requests = socket.socket(fileno=int(os.environ.pop(REQUESTS_VARIABLE)))
+    requests.set_inheritable(False)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the workers
+    add_site_packages()
+    for name in PRELOADED:
+        importlib.import_module(name)
+    if len(os.listdir("/proc/self/task")) > 1:
+        return EXIT_UNUSABLE  # an installed library started a thread, which a fork would not have
+    gc.collect()
+    gc.freeze()
+    while True:
+        _message, descriptors, *_ = socket.recv_fds(
+            requests, 1, REQUEST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
+        )
+        if len(descriptors) == REQUEST_DESCRIPTORS:
+            _fork(requests, descriptors, run)
+        elif not descriptors:
+            return 0
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _fork(requests: socket.socket, descriptors: list[int], run: Callable[[Request], int]) -> None:
+    """Fork the worker's first process. If that fails, the launcher notices: its socket closes."""
+    crash_point("worker.before_fork")
+    try:
+        child = os.fork()
+    except OSError:  # too many processes
+        return
+    if not child:
+        code = EXIT_UNUSABLE
+        try:
+            requests.close()
+            code = run(_received(descriptors))
+        except SystemExit as error:
+            code = error.code if isinstance(error.code, int) else EXIT_UNUSABLE
+        except BaseException:
+            import traceback  # slow to import, and rarely needed
+
+            traceback.print_exc()
+        finally:
+            leave(code)
+    crash_point("worker.after_fork")
+
+
+def _received(descriptors: list[int]) -> Request:
+    """Read the rest of a request and become the process that it describes."""
+    connection, token, lock, console = descriptors
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    os.dup2(console, 2)
+    os.close(console)
+    stream = socket.socket(fileno=connection)
+    body = json.loads(_line(stream))
+    os.chdir(body["folder"])
+    replace_environment({**body["environment"], "WORKER_LOCK_FD": str(lock)})
+    return Request(stream, token)
+
+
+def _line(stream: socket.socket) -> bytes:
+    """Read up to the line end. Raises: ConnectionError if the launcher died before it."""
+    line = b""
+    while not line.endswith(b"\n"):
+        piece = stream.recv(65536)
+        if not piece:
+            raise ConnectionError("the request is incomplete")
+        line += piece
+    return line

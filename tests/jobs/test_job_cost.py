@@ -1,0 +1,90 @@
+"""Cost of one job without work in the dispatcher and the reconciler: none of the counts may grow.
+
+Each statement is a round trip to PostgreSQL, each commit a write to its disk, and each message
+work for Redis and its receivers.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from jobs.admission.admit import admit_once
+from jobs.clusters.rows import cluster_ensure, launcher_of
+from jobs.core import feed, queue
+from jobs.dispatch.launch import attempts_launch
+from jobs.models import Attempt
+from jobs.reconcile.known_state import KnownState
+from jobs.reconcile.once import reconcile_workers
+from tests.support import make
+from tests.support.costs import Cost, counted
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The messages to Redis: the operation of each hint, and the group of each live update."""
+    messages: list[str] = []
+
+    def hint(_priority: str, operation: Any, _arguments: object) -> None:
+        messages.append(operation.value)
+
+    def live(hints: Any) -> None:
+        messages.extend(group.partition(".")[0] for group, _job in hints)
+
+    monkeypatch.setattr(queue, "_send", hint)
+    monkeypatch.setattr(feed, "_put", live)
+    return messages
+
+
+def _cost(act: Callable[[], object]) -> Cost:
+    with counted() as cost:
+        act()
+    return cost
+
+
+def _assert_at_most(cost: Cost, *, statements: int, commits: int) -> None:
+    assert cost.statements <= statements, cost.sql
+    assert cost.commits <= commits
+
+
+def test_admission_and_launch(sent: list[str]) -> None:
+    cluster_ensure()
+    make.job()
+    sent.clear()
+    admission = _cost(lambda: admit_once(hint=False))
+    ids = list(Attempt.objects.values_list("id", flat=True))
+    launch = _cost(lambda: attempts_launch(ids))
+    _assert_at_most(admission, statements=19, commits=1)
+    _assert_at_most(launch, statements=5, commits=4)
+    assert sorted(sent) == ["project", "project"]
+
+
+def test_a_wake_without_a_waiting_job(sent: list[str]) -> None:
+    make.claimed()
+    sent.clear()
+    admission = _cost(admit_once)
+    _assert_at_most(admission, statements=2, commits=1)
+    assert sent == []
+
+
+def test_the_end_of_a_worker(sent: list[str]) -> None:
+    attempt = make.claimed()
+    make.finish(attempt)
+    make.launcher().end(attempt.name)
+    cluster, known = cluster_ensure(), KnownState()
+    launcher = launcher_of(cluster)
+    sent.clear()
+    end = _cost(lambda: reconcile_workers(cluster, launcher, known, names={attempt.name}))
+    assert Attempt.objects.get().gone_at is not None
+    _assert_at_most(end, statements=6, commits=2)
+    assert sorted(sent) == ["project", "wake"]
+
+
+def test_a_finish_wakes_no_dispatcher(sent: list[str]) -> None:
+    """Its worker holds the capacity until it is gone."""
+    attempt = make.claimed()
+    sent.clear()
+    make.finish(attempt)
+    assert "wake" not in sent

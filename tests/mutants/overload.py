@@ -1,0 +1,58 @@
+"""Mutants of the start window and of the launch clock."""
+
+from tests.mutants.mutant import Mutant
+
+OVERLOAD = (
+    Mutant(
+        "the start window is ignored",
+        "jobs/admission/decide.py",
+        """            and self.can_start(capacity)
+        ]
+""",
+        """        ]
+""",
+        "tests/jobs/test_starts.py::test_no_more_start_at_once_than_the_window_allows",
+        more=(
+            (
+                "jobs/admission/decide.py",
+                "    startable = [capacity for capacity in unreserved if ledger.can_start(capacity)]\n",
+                "    startable = unreserved\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "slow starts do not shrink the start window",
+        "jobs/admission/start_window.py",
+        "    size = max(window.size * SHRINK, bounds.smallest)\n",
+        "    size = window.size\n",
+        "tests/jobs/test_start_window.py::test_many_slow_starts_of_one_burst_shrink_the_window_once",
+    ),
+    Mutant(
+        "the start window shrinks again for the same burst",
+        "jobs/admission/start_window.py",
+        "    if window.cut_at is not None and start.admitted_at <= window.cut_at:\n",
+        "    if False:\n",
+        "tests/jobs/test_start_window.py::test_many_slow_starts_of_one_burst_shrink_the_window_once",
+    ),
+    Mutant(
+        "a claim wakes nobody that waits for the start window",
+        "jobs/lifecycle/claim.py",
+        "    if has_waiting_jobs(attempt.cluster_id):\n",
+        "    if False:\n",
+        "tests/jobs/test_starts.py::TestStored::test_a_claim_wakes_admission_while_jobs_wait_for_the_window",
+    ),
+    Mutant(
+        "the launch timeout runs while web serves no claim",
+        "jobs/reconcile/decide.py",
+        "    paused = paused_seconds(times.web_pauses, since, now)\n",
+        "    paused = 0.0\n",
+        "tests/jobs/test_launch_clock.py::test_time_in_which_web_served_no_claim_does_not_count",
+    ),
+    Mutant(
+        "a worker that calls is ended",
+        "jobs/reconcile/decide.py",
+        "    if row.called_at is not None and _seconds(now, row.called_at) <= CALLED_SECONDS:\n",
+        "    if False:\n",
+        "tests/jobs/test_launch_clock.py::test_a_worker_that_calls_and_is_refused_is_not_ended",
+    ),
+)

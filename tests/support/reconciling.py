@@ -1,0 +1,12 @@
+"""One pass of the reconciler and of its thread that seals logs."""
+
+from jobs.clusters.launchers.base import Launcher
+from jobs.logs.append import logs_seal
+from jobs.models import Cluster
+from jobs.reconcile.known_state import KnownState
+from jobs.reconcile.once import reconcile_once
+
+
+def reconcile(cluster: Cluster, launcher: Launcher, known: KnownState | None = None) -> int:
+    """Do a complete pass and seal the closed logs; return how many attempts and logs moved."""
+    return reconcile_once(cluster, launcher, known) + logs_seal(limit=50)
