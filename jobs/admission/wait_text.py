@@ -136,8 +136,8 @@ def _starting(facts: WaitFacts, *, named: bool) -> str:
     starting = facts.get("starting", 0)
     workers = "1 worker" if starting == 1 else f"{starting} workers"
     return (
-        f"{where} is starting {workers}, as many as it starts quickly at the same time. "
-        "Starts when one has started."
+        f"{where} is already starting {workers}, its current limit. "
+        f"Starts when {'it' if starting == 1 else 'one of them'} has started."
     )
 
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,18 +62,19 @@ class Figures:
 
 def measure() -> None:
     """Print both runs, the sizes of the tables, and everything as JSON."""
-    with _installation() as (stack, fake), closing(_database(stack)) as database:
-        pipeline = _pipeline(stack)
-        first = _run(stack, fake, database, pipeline, Figures(JOBS, 0))
+    with _installation() as (stack, fake, pids), closing(_database(stack)) as database:
+        pipeline, pids = _pipeline(stack), pids | {"fake": fake.pid}
+        first = _run(stack, fake, database, pipeline, Figures(JOBS, 0), pids)
         sizes = _sizes(database, JOBS)
         _insert_finished(database, FINISHED)
-        second = _run(stack, fake, database, pipeline, Figures(AGAIN, FINISHED))
+        second = _run(stack, fake, database, pipeline, Figures(AGAIN, FINISHED), pids)
         print("\nas JSON")
         print(json.dumps({"runs": [_as_json(first), _as_json(second)], "bytes_per_job": sizes}))
 
 
 @contextmanager
-def _installation() -> Iterator[tuple[Stack, FakeKubernetes]]:
+def _installation() -> Iterator[tuple[Stack, FakeKubernetes, dict[str, int]]]:
+    """Yield an installation, its cluster, and the pids of its second loops."""
     with (
         tempfile.TemporaryDirectory(prefix="mimir-scale-") as folder,
         FakeKubernetes(real_time=True) as fake,
@@ -91,11 +92,11 @@ def _installation() -> Iterator[tuple[Stack, FakeKubernetes]]:
         }
         for stack in running(Path(folder), **settings):
             stack.project("scale")
-            more = [_loop(stack, name) for name in ("dispatcher", "reconciler")]
+            more = {f"{name} 2": _loop(stack, name) for name in ("dispatcher", "reconciler")}
             try:
-                yield stack, fake
+                yield stack, fake, {name: process.pid for name, process in more.items()}
             finally:
-                for process in more:
+                for process in more.values():
                     process.terminate()
                     process.wait(30)
 
@@ -117,13 +118,14 @@ def _run(
     database: psycopg.Connection[Any],
     pipeline: str,
     figures: Figures,
+    pids: Mapping[str, int],
 ) -> Figures:
     print(f"\n{figures.jobs:,} jobs beside {figures.finished_before:,} finished ones", flush=True)
     begun = _succeeded(database)
     stop = threading.Event()
     workers = Workers(fake, stop)
     readers = Readers(stack, stop)
-    cpu, wal, began = cpu_seconds(stack, fake=fake.pid), _wal(database), time.monotonic()
+    cpu, wal, began = cpu_seconds(stack, **pids), _wal(database), time.monotonic()
     for thread in (*workers.threads, readers.thread):
         thread.start()
     submitted, seen, window_at = 0, 0, began
@@ -140,7 +142,7 @@ def _run(
         elif submitted == figures.jobs:
             seen = max(seen, _succeeded(database) - begun) if _live(database) == 0 else seen
     figures.seconds = time.monotonic() - began
-    after = cpu_seconds(stack, fake=fake.pid)
+    after = cpu_seconds(stack, **pids)
     stop.set()
     for thread in (*workers.threads, readers.thread):
         thread.join()
@@ -203,7 +205,7 @@ class Readers:
             newest = self._timed("list of jobs", base)
             self._timed("waiting jobs", f"{base}?status=queued&limit=20")
             self._timed("search", f"{base}?q=nothing-has-this-name")
-            self._timed("summary", "/api/v1/projects/scale/jobs/summary/")
+            self._timed("summary", "/api/v1/projects/scale/summary/")
             self._timed("system", "/api/v1/system/")
             if newest:
                 self._timed("one job", f"/api/v1/jobs/{newest}/")
@@ -267,12 +269,13 @@ def _insert_finished(database: psycopg.Connection[Any], count: int) -> None:
                     'created_at', now() - interval '1 day' * random() * 20))).*
                 FROM source, generate_series(1, %s) RETURNING id
             ), attempt AS (
-                INSERT INTO jobs_attempt SELECT (jsonb_populate_record(each, jsonb_build_object(
+                INSERT INTO jobs_attempt SELECT (jsonb_populate_record(each.one, jsonb_build_object(
                     'id', gen_random_uuid(), 'job_id', made.id,
                     'name', 'worker-job-' || made.id || '-1', 'cleaned_up_at', now(),
                     'log_object', 'none'))).*
-                FROM made,
-                    (SELECT * FROM jobs_attempt WHERE end_status = 'succeeded' LIMIT 1) AS each
+                FROM made, (
+                    SELECT a FROM jobs_attempt AS a WHERE end_status = 'succeeded' LIMIT 1
+                ) AS each (one)
             )
             INSERT INTO jobs_jobevent (job_id, seq, at, attempt, kind, actor, data)
             SELECT made.id, seq, now(), 1, 'progress', 'worker', '{}'

@@ -107,8 +107,8 @@ class TestStored:
         waiting = job_waiting([jobs[2]])[jobs[2].id]
         assert waiting["blocked_by"] == WaitRule.CLUSTER_STARTING
         assert waiting["detail"] == (
-            "1st in the queue. The cluster is starting 2 workers, as many as it starts quickly at "
-            "the same time. Starts when one has started."
+            "1st in the queue. The cluster is already starting 2 workers, its current limit. "
+            "Starts when one of them has started."
         )
 
     def test_a_claim_wakes_admission_while_jobs_wait_for_the_window(

@@ -117,7 +117,7 @@ def _cluster(row: ClusterCapacity) -> Context:
                 "Starting now",
                 _counted(row["starting"]),
                 _counted(row["start_window"]),
-                bar(row["starting"], row["start_window"]),
+                None,  # no bar: a full start window needs no attention
             )
         )
     return {
