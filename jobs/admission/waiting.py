@@ -9,7 +9,7 @@ import datetime as dt
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -32,7 +32,19 @@ from mimir.lib.clock import utc_now
 DISPATCHER_AWAY_SECONDS = 15.0
 HISTORY = 20
 KEEP_SECONDS = 1.0
-_cached: tuple[float, Snapshot, tuple[Candidate, ...]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _LongQueue:
+    """Snapshot without waiting jobs, the heads, and the positions counted so far."""
+
+    taken_at: float
+    view: Snapshot
+    heads: tuple[Candidate, ...]
+    positions: dict[UUID, int]
+
+
+_cached: _LongQueue | None = None
 
 
 def job_waiting(jobs: Sequence[Job]) -> dict[UUID, WaitingBody]:
@@ -94,25 +106,27 @@ def _decided(
         view = snapshot(clusters)
         decision = admit(view, explain=ids)
         return view, decision, _places(decision)
-    view, heads = _heads(clusters)
-    considered = {job.job_id: job for job in (*heads, *waiting_jobs(ids))}
+    queue = _long_queue(clusters)
+    view, positions = queue.view, queue.positions
+    considered = {job.job_id: job for job in (*queue.heads, *waiting_jobs(ids))}
     decision = admit(replace(view, waiting=tuple(considered.values())), explain=ids)
-    admitted = [job_id for job_id, _cluster in decision.admitted]
-    return view, decision, queue_positions(view, admitted, ids)
+    if missing := [job_id for job_id in ids if job_id not in positions]:
+        admitted = [job_id for job_id, _cluster in decision.admitted]
+        positions |= queue_positions(view, admitted, missing)
+    return view, decision, positions
 
 
-def _heads(clusters: Sequence[Cluster]) -> tuple[Snapshot, tuple[Candidate, ...]]:
-    """Return a snapshot without waiting jobs, and the heads of a long queue.
+def _long_queue(clusters: Sequence[Cluster]) -> _LongQueue:
+    """Return the snapshot of a long queue, at most KEEP_SECONDS old.
 
-    Both are reused for KEEP_SECONDS, because every subscriber asks again at every change.
+    It is shared, because every subscriber asks again at every change.
     """
     global _cached
-    if _cached is not None and time.monotonic() - _cached[0] < KEEP_SECONDS:
-        return _cached[1:]
-    view = snapshot(clusters, waiting=())
-    heads = admit_heads(view, QueueRows(view)).heads
-    _cached = time.monotonic(), view, heads
-    return view, heads
+    if _cached is None or time.monotonic() - _cached.taken_at > KEEP_SECONDS:
+        view = snapshot(clusters, waiting=())
+        heads = admit_heads(view, QueueRows(view)).heads
+        _cached = _LongQueue(time.monotonic(), view, heads, {})
+    return _cached
 
 
 def _waiting(

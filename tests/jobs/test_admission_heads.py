@@ -1,6 +1,7 @@
 """A pass over the heads of a queue admits what a pass over the whole queue admits."""
 
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -17,48 +18,65 @@ from tests.jobs.listed_queue import ListedQueue
 
 NOW, AGEING, RESERVE_AFTER = 1000.0, 150.0, 200.0
 PROJECTS, TYPES = "abcz", ("pipeline_execution", "ml_training")  # z is archived
-KEYS = ("", "", "", "twin:1", "twin:2", "twin:3")
+KEYS = ("", "", "", "twin:1", "twin:2")
 CLUSTERS = ("one", "two", "three")
 
-_waiting = st.lists(
-    st.builds(
-        lambda number, project, kind, priority, at, size, key, before, alive, place, lost: job(
-            number,
-            project=project,
-            type=kind,
-            priority=priority,
-            queued_at=at,
-            cpu_millicores=size[0],
-            memory_bytes=size[1],
-            gpus=size[2],
-            exclusive_key=key,
-            not_before=before,
-            previous_alive=alive and (before > 0 or number % 5 == 0),
-            archived=project == "z",
-            lost_on=lost,
-            **place,
-        ),
-        st.integers(1, 5000),
-        st.sampled_from("aaabbcz"),
-        st.sampled_from(TYPES),
-        st.sampled_from([*PRIORITIES, Priority.NORMAL, Priority.NORMAL]),
-        st.integers(500, 999).map(float),
-        st.sampled_from([(1000, 1, 0), (1000, 1, 0), (3000, 1, 0), (1000, 3, 1), (9000, 1, 0)]),
-        st.sampled_from(KEYS),
-        st.sampled_from([0.0, 0.0, 0.0, 700.0, 950.0, 2000.0]),
-        st.booleans(),
-        st.sampled_from([{}, {}, {}, {"cluster": "one"}, {"region": "there"}, {"cluster": "gone"}]),
-        st.sampled_from(["", "one", "two"]),
+# Equal requests of several jobs. Few of them, so that groups are longer than their heads.
+_shapes = st.lists(
+    st.fixed_dictionaries(
+        {
+            "project": st.sampled_from("aaabbcz"),
+            "type": st.sampled_from([TYPES[0], *TYPES]),
+            "priority": st.sampled_from([*PRIORITIES, Priority.NORMAL, Priority.NORMAL]),
+            "size": st.sampled_from(
+                [(1000, 1, 0), (1000, 1, 0), (3000, 1, 0), (1000, 3, 1), (9000, 1, 0)]
+            ),
+            "keys": st.sampled_from([("",), ("",), ("twin:1", "twin:2", "twin:3", "twin:4")]),
+            "before": st.sampled_from([(0.0,), (0.0,), (700.0, 950.0), (700.0, 950.0, 2000.0)]),
+            "place": st.sampled_from(
+                [{}, {}, {}, {"cluster": "one"}, {"region": "there"}, {"cluster": "gone"}]
+            ),
+        }
     ),
-    max_size=60,
-    unique_by=lambda each: each.job_id,
+    min_size=1,
+    max_size=5,
 )
+
+
+@st.composite
+def _waiting(draw: st.DrawFn) -> list[Candidate]:
+    shapes = draw(_shapes)
+    count = draw(st.sampled_from([3, 12, 30, 50]))
+    numbers = draw(st.lists(st.integers(1, 5000), min_size=count, max_size=count, unique=True))
+    return [_job(draw, number, draw(st.sampled_from(shapes))) for number in numbers]
+
+
+def _job(draw: st.DrawFn, number: int, shape: dict[str, Any]) -> Candidate:
+    cpu, memory, gpus = shape["size"]
+    return job(
+        number,
+        project=shape["project"],
+        type=shape["type"],
+        priority=shape["priority"],
+        queued_at=float(draw(st.integers(500, 999))),
+        cpu_millicores=cpu,
+        memory_bytes=memory,
+        gpus=gpus,
+        exclusive_key=draw(st.sampled_from(shape["keys"])),
+        not_before=draw(st.sampled_from(shape["before"])),
+        previous_alive=draw(st.integers(0, 5)) == 0,
+        archived=shape["project"] == "z",
+        lost_on=draw(st.sampled_from(["", "", "one", "two"])),
+        **shape["place"],
+    )
+
+
 _capacities = st.tuples(
     *(
         st.builds(
             ClusterCapacity,
             cluster=st.just(name),
-            jobs=st.integers(0, 8),
+            jobs=st.sampled_from([0, 0, 1, 2, 3, 4, 8]),
             cpu_millicores=st.sampled_from([None, None, 3000, 5000, 12000]),
             memory_bytes=st.sampled_from([None, 4, 8]),
             gpus=st.integers(0, 1),
@@ -113,7 +131,7 @@ _limits = st.builds(
 @st.composite
 def _snapshots(draw: st.DrawFn) -> Snapshot:
     return snap(
-        *draw(_waiting),
+        *draw(_waiting()),
         now=NOW,
         capacities=draw(_capacities),
         allocations=tuple(draw(_allocations)),
@@ -210,6 +228,20 @@ def test_thousands_of_jobs_with_one_exclusive_key_are_one_candidate() -> None:
     held: tuple[Allocation, ...] = (allocation(1, exclusive_key="twin:1"),)
     view = snap(*waiting, later, capacities=_slots(5), allocations=held)
     assert _heads_read(view) == ([3000], 1)
+
+
+def test_a_head_is_too_short_if_all_of_it_starts_before_the_last_slot() -> None:
+    waiting = job(1), job(2), job(3, cpu_millicores=500)
+    assert _heads_read(snap(*waiting, capacities=_slots(2))) == ([1, 2], 2 + 2)
+
+
+def test_a_key_that_another_group_takes_does_not_block_the_rest_of_a_group() -> None:
+    waiting = [
+        job(1, exclusive_key="twin:1"),
+        job(2, exclusive_key="twin:2"),
+        job(3, exclusive_key="twin:1", project="b", priority=Priority.CRITICAL),
+    ]
+    assert _heads_read(snap(*waiting, capacities=_slots(2))) == ([3, 2], 2 + 3)
 
 
 def test_the_oldest_retry_that_may_reserve_does_so_behind_one_that_may_not() -> None:

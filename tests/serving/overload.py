@@ -22,7 +22,7 @@ from jobs.admission.admit import admit_once
 from jobs.clusters.rows import cluster_ensure
 from jobs.core.tokens import launch_token
 from jobs.dispatch.launch import attempts_launch
-from jobs.models import Attempt, Cluster
+from jobs.models import Attempt, Cluster, StartWindow
 from mimir.dev.paths import ROOT
 from mimir.dev.ports import free_port
 from projects.models import Project
@@ -51,13 +51,14 @@ class Figures:
 def launched_attempts(count: int) -> list[UUID]:
     """Return unclaimed attempts of a new project `demo`, and make its list of jobs slow."""
     project = make.project()
-    cluster_ensure()
+    cluster = cluster_ensure()
     Cluster.objects.update(capacity_jobs=10_000, capacity_cpu_millicores=0, capacity_memory_bytes=0)
+    StartWindow.objects.create(cluster=cluster, size=1000.0)
     for _ in range(max(count, 200)):
         make.job(project)
-    while Attempt.objects.count() < count:
-        admit_once(hint=False)
+    admit_once(hint=False)
     ids = list(Attempt.objects.order_by("id").values_list("id", flat=True)[:count])
+    assert len(ids) == count
     attempts_launch(ids)
     return ids
 
