@@ -43,8 +43,10 @@ def _following(settings: Any, reconcile_seconds: float) -> Iterator[loop.Followe
     stop.set()
     with launcher._changed:
         launcher._note(launcher._ended, "")  # ends its wait
-    thread.join(timeout=30)
-    assert not thread.is_alive()
+    cleaning = [each for each in threading.enumerate() if each.name == f"clean up {cluster.name}"]
+    for each in (thread, *cleaning):
+        each.join(timeout=30)
+        assert not each.is_alive()
 
 
 @pytest.fixture
