@@ -16,9 +16,15 @@ from django.db import connection, transaction
 
 from jobs.admission.candidates import SHORT_QUEUE, HeadDecision, admit_all, admit_heads
 from jobs.admission.queue_rows import QueueRows
-from jobs.admission.snapshot import has_free_slot, queued_up_to, snapshot, waiting_jobs
+from jobs.admission.snapshot import (
+    clusters_with_limits,
+    has_free_slot,
+    queued_up_to,
+    snapshot,
+    waiting_jobs,
+)
 from jobs.admission.snapshot_types import Snapshot
-from jobs.admission.starts import full_windows, jobs_wait_record, windows_judge
+from jobs.admission.starts import full_windows, windows_judge, windows_store
 from jobs.contract import EventKind, FailureReason, JobStatus, worker_name
 from jobs.core import queue
 from jobs.core.bulk import insert_many
@@ -67,11 +73,13 @@ def _pass(*, hint: bool, limit: int | None, follows: bool = False) -> tuple[list
         if not waiting or not (follows or has_free_slot()):
             return [], False
         crash_point("admit.inside_transaction")
-        windows_judge()
-        view = snapshot(waiting=())
+        clusters = list(clusters_with_limits().select_related("start_window"))
+        windows = windows_judge(clusters)
+        view = snapshot(clusters, waiting=())
         decision = _decided(view, waiting, limit)
         left = waiting > SHORT_QUEUE or waiting > len(decision.admitted) + len(decision.never)
-        jobs_wait_record(full_windows(view, decision.admitted) if left else ())
+        full = full_windows(view, decision.admitted) if left else ()
+        windows_store(clusters, windows, full)
         jobs = _locked([job_id for job_id, _cluster in decision.admitted], decision.never)
         attempts = _admit(decision.admitted, jobs) if decision.admitted else []
         for attempt_id, priority in attempts:

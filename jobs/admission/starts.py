@@ -2,14 +2,14 @@
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models import BooleanField, Case, Q, QuerySet, TextField, Value, When
 from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Coalesce
 
 from jobs.admission.snapshot_types import Snapshot
 from jobs.admission.start_window import Bounds, Start, StartWindow, judge
@@ -56,17 +56,43 @@ def _wait(key: str) -> Coalesce:
     return Coalesce(KeyTextTransform(key, "waits_for"), Value(""), output_field=TextField())
 
 
-def windows_judge() -> None:
-    """Judge the starts since the last pass and store the windows. The admission lock is held."""
-    rows = list(Cluster.objects.annotate(now=Now()).select_related("start_window").order_by("name"))
-    windows = {row.name: _window(row) for row in rows}
+def windows_judge(clusters: Sequence[Cluster]) -> dict[str, StartWindow]:
+    """Return the windows after the starts since the last pass. The admission lock is held.
+
+    `clusters`: from `clusters_with_limits`, with their stored windows. Sets their `start_size`.
+    """
+    windows = {row.name: _window(row) for row in clusters}
     starts = _starts(windows)
-    for row in rows:
-        now: dt.datetime = getattr(row, "now")  # noqa: B009 - annotated by the query
-        found = starts.get(row.name, ())
-        after = judge(windows[row.name], found, now=now.timestamp(), bounds=bounds())
-        if found or getattr(row, "start_window", None) is None:
-            StartWindowRow.objects.update_or_create(cluster=row, defaults=asdict(after))
+    for row in clusters:
+        read_at: dt.datetime = getattr(row, "read_at")  # noqa: B009 - annotated by the query
+        if found := starts.get(row.name):
+            before, now = windows[row.name], read_at.timestamp()
+            windows[row.name] = judge(before, found, now=now, bounds=bounds())
+        setattr(row, "start_size", windows[row.name].size)  # noqa: B010 - an annotation
+    return windows
+
+
+def windows_store(
+    clusters: Sequence[Cluster], windows: Mapping[str, StartWindow], full: Collection[str]
+) -> None:
+    """Store the windows that changed in a pass, with one statement.
+
+    `full`: clusters for whose start window jobs may wait. A claim on one of them wakes admission.
+    """
+    changed = []
+    for row in clusters:
+        # `cluster_id`, because `cluster` would also set the stored window of `row`.
+        values = asdict(windows[row.name]) | {"jobs_wait": row.name in full}
+        stored: StartWindowRow | None = getattr(row, "start_window", None)
+        if stored is None or any(getattr(stored, name) != values[name] for name in values):
+            changed.append(StartWindowRow(cluster_id=row.name, **values))
+    if changed:
+        StartWindowRow.objects.bulk_create(
+            changed,
+            update_conflicts=True,
+            unique_fields=["cluster"],
+            update_fields=[*asdict(windows[changed[0].cluster_id]), "jobs_wait"],
+        )
 
 
 def _window(row: Cluster) -> StartWindow:
@@ -123,15 +149,6 @@ def full_windows(view: Snapshot, admitted: Sequence[tuple[UUID, str]]) -> set[st
         for capacity in view.capacities
         if capacity.start_window is not None and starting[capacity.cluster] >= capacity.start_window
     }
-
-
-def jobs_wait_record(waiting: Collection[str]) -> None:
-    """Store for which clusters jobs may wait for the start window.
-
-    A claim on one of them wakes admission.
-    """
-    StartWindowRow.objects.filter(~Q(cluster__in=waiting), jobs_wait=True).update(jobs_wait=False)
-    StartWindowRow.objects.filter(cluster__in=waiting, jobs_wait=False).update(jobs_wait=True)
 
 
 def has_waiting_jobs(cluster: str) -> bool:

@@ -56,7 +56,7 @@ def test_admission_and_launch(sent: list[str]) -> None:
     admission = _cost(lambda: admit_once(hint=False))
     ids = list(Attempt.objects.values_list("id", flat=True))
     launch = _cost(lambda: attempts_launch(ids))
-    _assert_at_most(admission, statements=19, commits=1)
+    _assert_at_most(admission, statements=13, commits=1)
     _assert_at_most(launch, statements=5, commits=4)
     assert sorted(sent) == ["project", "project"]
 

@@ -265,10 +265,13 @@ TABLE = (
         if not waiting or not (follows or has_free_slot()):
             return [], False
         crash_point("admit.inside_transaction")
-        windows_judge()
-        view = snapshot(waiting=())
+        clusters = list(clusters_with_limits().select_related("start_window"))
+        windows = windows_judge(clusters)
+        view = snapshot(clusters, waiting=())
 """,
-        """        view = snapshot(waiting=())
+        """        clusters = list(clusters_with_limits().select_related("start_window"))
+        windows = windows_judge(clusters)
+        view = snapshot(clusters, waiting=())
         waiting = 1
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
