@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, FloatField, QuerySet, Subquery
+from django.db.models import Exists, F, FloatField, QuerySet, Subquery
 from django.db.models.functions import Cast, Extract
 
 from jobs.admission.candidates import SHORT_QUEUE, admit_heads
@@ -22,7 +22,7 @@ from jobs.admission.decide import admit
 from jobs.admission.positions import queue_positions
 from jobs.admission.queue_rows import QueueRows
 from jobs.admission.shapes import WaitingBody
-from jobs.admission.snapshot import clusters_with_limits, queued_up_to, snapshot, waiting_jobs
+from jobs.admission.snapshot import clusters_with_limits, snapshot, waiting_jobs
 from jobs.admission.snapshot_types import Candidate, Check, Decision, Snapshot, WaitFacts
 from jobs.admission.wait_text import QUEUED_BEHIND, WaitContext, describe_wait, ordinal
 from jobs.contract import JobStatus, WaitRule
@@ -77,7 +77,10 @@ def _surroundings(kinds: Sequence[tuple[UUID, str]]) -> "QuerySet[Cluster, Clust
     durations = {
         f"duration_{index}": ArraySubquery(_last_seconds(*kind)) for index, kind in enumerate(kinds)
     }
-    return clusters_with_limits().annotate(dispatcher_at=Subquery(beats), **durations)
+    beyond_short = Job.objects.filter(status=JobStatus.QUEUED).order_by()[SHORT_QUEUE:]
+    return clusters_with_limits().annotate(
+        dispatcher_at=Subquery(beats), is_long_queue=Exists(beyond_short), **durations
+    )
 
 
 def _last_seconds(project_id: UUID, kind: str) -> "QuerySet[Job, Any]":
@@ -102,7 +105,7 @@ def _decided(
     ids: Sequence[UUID], clusters: Sequence[Cluster]
 ) -> tuple[Snapshot, Decision, Mapping[UUID, int]]:
     """Return a snapshot, the decision that explains the jobs, and their queue positions."""
-    if queued_up_to(SHORT_QUEUE + 1) <= SHORT_QUEUE:
+    if not (clusters and getattr(clusters[0], "is_long_queue")):  # noqa: B009 - annotated
         view = snapshot(clusters)
         decision = admit(view, explain=ids)
         return view, decision, _places(decision)

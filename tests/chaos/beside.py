@@ -31,9 +31,11 @@ import django
 django.setup()
 from jobs.reconcile.once import reconcile_once
 from jobs.clusters.rows import cluster_ensure, launcher_of
+from jobs.logs.append import logs_seal
 while True:
     cluster = cluster_ensure()
     reconcile_once(cluster, launcher_of(cluster))
+    logs_seal(limit=10)
     time.sleep(0.01)
 """
 

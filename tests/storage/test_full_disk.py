@@ -19,6 +19,7 @@ from django.db import OperationalError
 from django.http import HttpRequest
 
 from jobs.clusters.launchers.base import LaunchLater
+from jobs.clusters.launchers.fork_server import ForkServer
 from jobs.clusters.launchers.process import ProcessLauncher
 from mimir import health
 from mimir.api import errors as api_errors
@@ -207,7 +208,10 @@ def test_a_launch_without_disk_says_what_it_waits_for_and_is_tried_again_soon(
                 "jobs.clusters.launchers.worker_folder.write_json", _raising(errno.ENOSPC)
             )
         else:  # the worker's first stage ends: it could not write
-            patched.setattr("jobs.clusters.launchers.process._code_of", lambda _starter: 1)
+            patched.setattr(ForkServer, "start", lambda _server, _wanted: None)
+            patched.setattr(
+                "jobs.clusters.launchers.interpreter_start._code_of", lambda _starter: 1
+            )
             patched.setattr(tempfile, "TemporaryFile", _raising(errno.ENOSPC))
         with pytest.raises(LaunchLater) as caught:
             launcher.launch(spec, still_wanted=lambda: True)
