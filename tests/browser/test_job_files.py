@@ -68,7 +68,8 @@ def test_text_markdown_table_json_and_image_are_shown(page: Page, job: str) -> N
     page.get_by_role("link", name="data.parquet").click()
     expect(content).to_contain_text("cannot be shown here")
     page.get_by_role("link", name="plot.png").click()
-    assert content.get_by_role("img").evaluate("(one) => one.complete && one.naturalWidth") == 1
+    loaded = "(one) => one.decode().then(() => one.naturalWidth)"
+    assert content.get_by_role("img").evaluate(loaded) == 1
 
 
 def test_a_document_is_shown_in_a_frame_that_runs_and_loads_nothing(
