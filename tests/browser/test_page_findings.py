@@ -259,6 +259,7 @@ def test_a_column_that_is_text_because_of_few_cells_is_reported_and_fixed_by_one
     expect(banner).to_contain_text("unknown")
     banner.get_by_role("button").first.click()
     expect(page.get_by_text("Column amount is text because of")).to_have_count(0)
+    expect(page.locator("form[aria-busy]")).to_have_count(0)  # the whole file is read as well
     page.get_by_role("button", name="Import 100 rows").click()
     page.wait_for_url("**/datasets/amounts/**")
     expect(_column(page, "amount")).to_contain_text("double")

@@ -96,11 +96,9 @@ class Peaks(threading.Thread):
             for pid in self._stack.pids(name):
                 self._note(name, pid)
         for pid in self._worker():
-            line = (
-                b" ".join(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"))
-                if Path(f"/proc/{pid}").exists()
-                else b""
-            )
+            line = b""
+            with contextlib.suppress(OSError):  # it has ended
+                line = b" ".join(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"))
             if b"jobs.worker.workload" in line:
                 self._note("workload wrapper", pid)
             elif line.rstrip().endswith(b"-m jobs.worker"):
