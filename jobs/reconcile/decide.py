@@ -139,10 +139,8 @@ NOTHING = Action(Verb.NOTHING)
 CAPACITY_WAIT_SECONDS = 1800.0
 # A cluster that answers again so soon was not away: it knows more about an unclaimed worker.
 BLIP_SECONDS = 30.0
-# A worker that has called so recently is not ended: it is alive, and is served when web can.
-CALLED_SECONDS = 60.0
-# By which web's pauses and a starved CPU prolong a start at most.
-EXCUSED_SECONDS_MAX = 1800.0
+CALLED_SECONDS = 60.0  # since a refused claim: its worker is alive, and is served when web can
+EXCUSED_SECONDS_MAX = 1800.0  # by which web's pauses and a starved CPU prolong a start
 
 
 def capacity_wait(number: int, launch_timeout: float) -> float:
@@ -288,9 +286,8 @@ def _late(
 ) -> Action | None:
     """Return the end of a worker that did not start in time, for the reason of its wait.
 
-    The time to start begins with its admission, when it got a node, or when its container began
-    to run. It does not count while web could not serve it or its CPU was busy with others. The
-    time to wait for capacity is longer.
+    The time to start begins with its last stage (`_start_began`), without time that is not its
+    fault. The time to wait for capacity is longer.
     """
     if row.called_at is not None and _seconds(now, row.called_at) <= CALLED_SECONDS:
         return None

@@ -1,8 +1,8 @@
 """Mutants and the tests that must kill them. `old` must occur exactly once in the file."""
 
 from tests.mutants.away import AWAY
-from tests.mutants.forks import FORKS
 from tests.mutants.kubernetes import KUBERNETES
+from tests.mutants.machine_workers import MACHINE_WORKERS
 from tests.mutants.mutant import Mutant
 from tests.mutants.overload import OVERLOAD
 
@@ -363,38 +363,6 @@ TABLE = (
         "tests/launchers/test_process.py::test_a_starter_that_holds_the_lock_is_not_gone_before_it_has_named_its_worker",
     ),
     Mutant(
-        "gone assumed before it was seen",
-        "jobs/reconcile/once.py",
-        """    if not launcher.is_gone(row.name, str(row.id)):
-        return False
-    crash_point("reconcile.seen_gone")
-""",
-        """    crash_point("reconcile.seen_gone")
-""",
-        "tests/jobs/test_reconcile.py::test_a_worker_that_a_late_list_does_not_show_is_not_gone",
-    ),
-    Mutant(
-        "the report of an earlier guardian counts",
-        "jobs/clusters/launchers/process.py",
-        "        (folder / worker_folder.EMPTY).unlink(missing_ok=True)\n",
-        "",
-        "tests/launchers/test_guardian.py::test_a_start_never_leaves_the_report_of_the_one_before_it",
-    ),
-    Mutant(
-        "the end of a worker waits for the rest after a pass",
-        "jobs/reconcile/loop.py",
-        "        if names := frozenset(changed if rested else ended):\n",
-        "        if names := frozenset(changed if rested else ()):\n",
-        "tests/jobs/test_reconcile_loop.py::test_the_end_of_a_worker_waits_for_no_rest",
-    ),
-    Mutant(
-        "a signal to the pid of an earlier start",
-        "jobs/clusters/launchers/process.py",
-        '        (folder / "pid").unlink(missing_ok=True)\n',
-        "",
-        "tests/launchers/test_process.py::test_a_start_never_leaves_the_pid_of_the_one_before_it",
-    ),
-    Mutant(
         "the rest of a lost log is given up when somebody else appends",
         "jobs/reconcile/apply.py",
         "        except WrongOffset as moved:\n            end = moved.end\n",
@@ -422,5 +390,5 @@ TABLE = (
     *KUBERNETES,
     *AWAY,
     *OVERLOAD,
-    *FORKS,
+    *MACHINE_WORKERS,
 )
