@@ -165,13 +165,14 @@ def test_a_waiting_worker_names_its_cause_and_continues_once_it_is_fixed(
         lambda: (
             (shown := stack.job(job))["diagnosis"]
             and shown["diagnosis"]["category"] == category
+            # Its amounts follow when the watch of Jobs has shown the Job of the pod.
+            and text in shown["message"]
             and shown
         ),
         "it is told",
     )
     print(f"{category} told after {time.monotonic() - started:.2f} s")
     assert reported["status"] == "launching"
-    assert text in reported["message"]
     assert reported["diagnosis"]["next_steps"]
     assert "job.waits" in [event["kind"] for event in stack.events(job)]
     fake.script(start=Start.RUNS)
