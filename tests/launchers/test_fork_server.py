@@ -1,5 +1,6 @@
 """Fork server of the process launcher: a worker is started exactly once, whatever dies or hangs."""
 
+import contextlib
 import os
 import re
 import signal
@@ -262,8 +263,11 @@ def test_the_processes_of_an_attempt_are_found_by_their_environment(
     spec = place.launch()
 
     def workload() -> psutil.Process | None:
-        found = [psutil.Process(pid) for pid in processes.bearers().get(spec.attempt_id, [])]
-        return next((each for each in found if "jobs.worker.workload" in each.cmdline()), None)
+        for pid in processes.bearers().get(spec.attempt_id, []):
+            with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+                if "jobs.worker.workload" in psutil.Process(pid).cmdline():
+                    return psutil.Process(pid)
+        return None
 
     running = wait_for(lambda: (found := workload()) and found.children() and found, "it runs")
     assert running.environ()["HOME"] == str(place.launcher._root / spec.name / "data")
