@@ -51,7 +51,7 @@ def _assert_whole(stack: Stack, job: str, got: Followed) -> None:
 
 async def test_a_client_that_disconnects_twenty_times_has_all_of_it_once(stack: Stack) -> None:
     job = await asyncio.to_thread(
-        stack.submit, "for i in $(seq 1 150); do echo line $i; sleep 0.02; done"
+        stack.submit, "for i in $(seq 1 300); do echo line $i; sleep 0.02; done"
     )
     got = await follow(_base(stack), job, _token(stack), cuts=20)
     assert got.connections > 20
