@@ -286,8 +286,8 @@ def _late(
 ) -> Action | None:
     """Return the end of a worker that did not start in time, for the reason of its wait.
 
-    The time to start begins with its last stage (`_start_began`), without time that is not its
-    fault. The time to wait for capacity is longer.
+    The time to start begins with the last stage of its start (`_start_began`). Time in which web or
+    the CPU held it up does not count. The time to wait for capacity is longer.
     """
     if row.called_at is not None and _seconds(now, row.called_at) <= CALLED_SECONDS:
         return None
