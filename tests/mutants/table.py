@@ -5,6 +5,7 @@ from tests.mutants.kubernetes import KUBERNETES
 from tests.mutants.machine_workers import MACHINE_WORKERS
 from tests.mutants.mutant import Mutant
 from tests.mutants.overload import OVERLOAD
+from tests.mutants.sizing import SIZING
 
 TABLE = (
     Mutant(
@@ -391,4 +392,5 @@ TABLE = (
     *AWAY,
     *OVERLOAD,
     *MACHINE_WORKERS,
+    *SIZING,
 )
