@@ -18,7 +18,7 @@ from jobs.clusters.launchers.base import Target
 from jobs.diagnosis.kubernetes.objects import at
 from mimir.lib.json_types import JsonObject
 
-PAGE = 250  # two pages of pods take 13 MB while a list is read
+PAGE = 500
 CREDENTIALS_SECONDS = 1.0
 PIECE_BYTES = 256 * 1024
 NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
