@@ -160,8 +160,12 @@ def _checked(checked: JobRequest) -> DryRunBody:
         "priority": checked.priority,
         "resources": {
             **quantities(checked.resources["limits"]),
+            "memory_max": format_memory(checked.memory_max_bytes)
+            if checked.memory_max_bytes
+            else None,
             "requests": quantities(checked.resources["requests"]),
         },
+        "memory_from_job": checked.memory_from_job,
         "timeout_seconds": checked.timeout_seconds,
         "max_attempts": checked.max_attempts,
         "cluster": checked.cluster or None,

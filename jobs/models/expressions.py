@@ -1,5 +1,7 @@
 """Query expressions over jobs, used by indexes and queries."""
 
+from collections.abc import Mapping
+
 from django.db.models import BigIntegerField, F, Func, TextField, Value
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, Coalesce, Collate, Reverse
@@ -16,14 +18,21 @@ def choices(enum: type) -> list[tuple[str, str]]:
     return [(member.value, member.value) for member in enum]  # type: ignore[attr-defined]
 
 
+PRODUCER_PARAMETERS = ("pipeline", "output", "model", "twin")
+
+
 def producer() -> Coalesce:
     """Return the expression for what a job's type runs: its producer, together with the type.
 
     It is the name of a pipeline, or of the dataset, model or twin of which the job makes a version.
     """
-    return Coalesce(
-        *(KeyTextTransform(name, "parameters") for name in ("pipeline", "output", "model", "twin"))
-    )
+    return Coalesce(*(KeyTextTransform(name, "parameters") for name in PRODUCER_PARAMETERS))
+
+
+def producer_name(parameters: Mapping[str, object]) -> str:
+    """Return the value of `producer` for a job's parameters; empty without one."""
+    names = (parameters.get(key) for key in PRODUCER_PARAMETERS)
+    return next((str(name) for name in names if name is not None), "")
 
 
 def requested(amount: str) -> Cast:

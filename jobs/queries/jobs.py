@@ -178,7 +178,11 @@ def job_dict(job: Job, waiting: WaitingBody | None, away: AwayBody | None) -> Jo
         "priority": job.priority,
         "parameters": job.parameters,
         "inputs": public_inputs(job),
-        "resources": {**_quantities(profile.limits), "requests": _quantities(profile.requests)},
+        "resources": {
+            **_quantities(profile.limits),
+            "memory_max": format_memory(job.memory_max_bytes) if job.memory_max_bytes else None,
+            "requests": _quantities(profile.requests),
+        },
         "timeout_seconds": job.timeout_seconds,
         "progress": {"fraction": job.progress_fraction, "message": job.progress_message},
         "attempt": job.attempt,

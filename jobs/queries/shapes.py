@@ -31,6 +31,12 @@ class ResourcesBody(QuantitiesBody):
     requests: QuantitiesBody
 
 
+class JobResourcesBody(ResourcesBody):
+    """Resources of a job, with the limit of its increases after out-of-memory ends."""
+
+    memory_max: str | None
+
+
 class ProgressBody(TypedDict):
     """Progress of a job; `fraction` from 0 to 1, or None if unknown."""
 
@@ -60,7 +66,7 @@ class JobBody(TypedDict):
     priority: str
     parameters: Mapping[str, Json]
     inputs: list[PublicInput]
-    resources: ResourcesBody
+    resources: JobResourcesBody
     timeout_seconds: int
     progress: ProgressBody
     attempt: int
@@ -83,7 +89,8 @@ class DryRunBody(TypedDict):
 
     valid: bool
     priority: str
-    resources: ResourcesBody
+    resources: JobResourcesBody
+    memory_from_job: UUID | None
     timeout_seconds: int
     max_attempts: int
     cluster: str | None

@@ -3,6 +3,7 @@
 from tests.mutants.away import AWAY
 from tests.mutants.kubernetes import KUBERNETES
 from tests.mutants.machine_workers import MACHINE_WORKERS
+from tests.mutants.memory import MEMORY
 from tests.mutants.mutant import Mutant
 from tests.mutants.overload import OVERLOAD
 
@@ -391,4 +392,5 @@ TABLE = (
     *AWAY,
     *OVERLOAD,
     *MACHINE_WORKERS,
+    *MEMORY,
 )

@@ -77,6 +77,12 @@ class Resources(TypedDict):
     requests: Quantities
 
 
+class JobResources(Resources):
+    """Resources of a job. `memory_max`: limit of the increases after out-of-memory ends."""
+
+    memory_max: str | None
+
+
 class JobInput(TypedDict):
     """Input of a job. The key named like `kind` holds the name; a twin has no version."""
 
@@ -141,7 +147,7 @@ class Job(TypedDict):
     priority: str
     parameters: JsonObject
     inputs: list[JobInput]
-    resources: Resources
+    resources: JobResources
     timeout_seconds: int
     progress: Progress
     attempt: int
@@ -185,6 +191,7 @@ class Attempt(TypedDict):
     exit_signal: int | None
     peak_memory_bytes: int | None
     memory_limit_bytes: int
+    memory_raised_to_bytes: int | None
     counts: bool
     log_end: int
     log_complete: bool
@@ -220,7 +227,8 @@ class DryRun(TypedDict):
 
     valid: bool
     priority: str
-    resources: Resources
+    resources: JobResources
+    memory_from_job: str | None
     timeout_seconds: int
     max_attempts: int
     cluster: str | None

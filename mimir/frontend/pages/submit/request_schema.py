@@ -34,6 +34,13 @@ _COMMON: dict[str, Any] = {
                 "description": "Limit, for example 4Gi or 512Mi.",
                 "x-example": "default",
             },
+            "memory_max": {
+                "type": "string",
+                "title": "Retry with up to",
+                "description": "Twice the memory after each out-of-memory end, up to this limit,"
+                " for example 16Gi.",
+                "x-example": "no increase",
+            },
             "gpu": {
                 "type": "integer",
                 "title": "GPU",
@@ -144,7 +151,8 @@ def texts_of_job(job: Mapping[str, Any]) -> dict[str, list[str]]:
         "parameters": job["parameters"] or {},
         "name": job["name"] or None,
         "resources": {
-            name: job["resources"].get(name) or None for name in ("cpu", "memory", "gpu")
+            name: job["resources"].get(name) or None
+            for name in ("cpu", "memory", "memory_max", "gpu")
         },
         **{
             name: job.get(name) or None
