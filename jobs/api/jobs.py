@@ -148,6 +148,8 @@ class JobsView(ApiView):
 
 
 def _checked(checked: JobRequest) -> DryRunBody:
+    most = checked.amounts.memory_max_bytes
+
     def quantities(amounts: dict[str, int]) -> QuantitiesBody:
         return {
             "cpu": format_cpu(amounts["cpu_millicores"]),
@@ -160,12 +162,10 @@ def _checked(checked: JobRequest) -> DryRunBody:
         "priority": checked.priority,
         "resources": {
             **quantities(checked.resources["limits"]),
-            "memory_max": format_memory(checked.memory_max_bytes)
-            if checked.memory_max_bytes
-            else None,
+            "memory_max": format_memory(most) if most else None,
             "requests": quantities(checked.resources["requests"]),
         },
-        "memory_from_job": checked.memory_from_job,
+        "memory_from_job": checked.amounts.memory_from_job,
         "timeout_seconds": checked.timeout_seconds,
         "max_attempts": checked.max_attempts,
         "cluster": checked.cluster or None,

@@ -25,7 +25,7 @@ _SIGNALS = {
 
 @dataclass(frozen=True, slots=True)
 class MemoryOutcome:
-    """What follows an out-of-memory end of a job with `memory_max`; amounts in bytes.
+    """Consequence of an out-of-memory end of a job with `memory_max`; amounts in bytes.
 
     `next_bytes`: limit of the next attempt; None if the memory is not raised.
     """

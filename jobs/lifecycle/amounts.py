@@ -55,7 +55,6 @@ def profiles() -> dict[str, Profile]:
 
 
 def job_amounts(
-    *,
     project: Project,
     job_type: str,
     parameters: JsonObject,

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NotRequired, TypedDict, Unpack
-from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -16,7 +15,7 @@ from jobs.core import feed
 from jobs.core.metrics import submitted_count
 from jobs.core.resources import as_dict
 from jobs.core.transition import wake_on_commit
-from jobs.lifecycle.amounts import job_amounts
+from jobs.lifecycle.amounts import JobAmounts, job_amounts
 from jobs.lifecycle.idempotency import is_same_request, request_digest
 from jobs.lifecycle.inputs import Inputs, deleted_inputs, input_rows_create, inputs_of
 from jobs.models import Job, JobEvent
@@ -82,16 +81,18 @@ class JobRequest:
     name: str
     labels: dict[str, str]
     priority: Priority
-    resources: dict[str, dict[str, int]]
+    amounts: JobAmounts
     timeout_seconds: int
     max_attempts: int
     inputs: Sequence[InputRow]
     exclusive_key: str
     cluster: str = ""
     region: str = ""
-    memory_max_bytes: int | None = None
-    memory_from_job: UUID | None = None
-    memory_raised_from_bytes: int | None = None
+
+    @property
+    def resources(self) -> dict[str, dict[str, int]]:
+        """Requests and limits as in the job's row."""
+        return as_dict(self.amounts.profile)
 
 
 def job_check(
@@ -122,13 +123,7 @@ def job_check(
     if "\x00" in name or len(name) > NAME_MAX:
         faults["name"] = f"must have at most {NAME_MAX} characters and no NUL character"
     faults |= place_faults(cluster=cluster, region=region)
-    amounts = job_amounts(
-        project=project,
-        job_type=job_type,
-        parameters=parameters,
-        requested=request.get("resources"),
-        faults=faults,
-    )
+    amounts = job_amounts(project, job_type, parameters, request.get("resources"), faults)
     inputs = _inputs(project, job_type, parameters, fixed_inputs, faults)
     if faults or amounts is None:
         raise Invalid("The job is invalid. See the errors of its fields.", detail=faults)
@@ -138,10 +133,7 @@ def job_check(
         name=name,
         labels=labels,
         priority=request.get("priority") or SPECS[job_type].default_priority,
-        resources=as_dict(amounts.profile),
-        memory_max_bytes=amounts.memory_max_bytes,
-        memory_from_job=amounts.memory_from_job,
-        memory_raised_from_bytes=amounts.memory_raised_from_bytes,
+        amounts=amounts,
         timeout_seconds=timeout,
         max_attempts=attempts,
         inputs=inputs.rows,
@@ -241,10 +233,10 @@ def _insert(
         labels=checked.labels,
         priority=checked.priority,
         resources=checked.resources,
-        memory_max_bytes=checked.memory_max_bytes,
+        memory_max_bytes=checked.amounts.memory_max_bytes,
         memory_raised_from_bytes=retry_of.memory_raised_from_bytes
         if retry_of
-        else checked.memory_raised_from_bytes,
+        else checked.amounts.memory_raised_from_bytes,
         timeout_seconds=checked.timeout_seconds,
         max_attempts=checked.max_attempts,
         inputs=checked.inputs,
@@ -278,9 +270,9 @@ def _submitted_data(checked: JobRequest, retry_of: Job | None) -> dict[str, obje
     data: dict[str, object] = {"status": JobStatus.QUEUED}
     if retry_of is not None:
         data["retry_of"] = str(retry_of.id)
-    if checked.memory_from_job is not None:
-        data["memory_from_job"] = str(checked.memory_from_job)
-        data["memory_bytes"] = checked.resources["limits"]["memory_bytes"]
+    if checked.amounts.memory_from_job is not None:
+        data["memory_from_job"] = str(checked.amounts.memory_from_job)
+        data["memory_bytes"] = checked.amounts.profile.limits.memory_bytes
     return data
 
 

@@ -107,9 +107,12 @@ def test_a_dry_run_names_the_job_whose_memory_is_taken() -> None:
     earlier = _ended()
     request: dict[str, Any] = {"type": "pipeline_execution", "parameters": {"pipeline": "echo"}}
     checked = job_check(project=earlier.project, resources={"memory_max": "16Gi"}, **request)
-    assert checked.memory_from_job == earlier.id
+    assert checked.amounts.memory_from_job == earlier.id
     plain = job_check(project=earlier.project, **request)
-    assert (plain.memory_from_job, plain.resources["limits"]["memory_bytes"]) == (None, USUAL)
+    assert (plain.amounts.memory_from_job, plain.resources["limits"]["memory_bytes"]) == (
+        None,
+        USUAL,
+    )
 
 
 def test_the_raised_memory_of_an_earlier_run_is_cut_to_the_maximum() -> None:
