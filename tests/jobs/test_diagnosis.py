@@ -35,7 +35,7 @@ def test_facts_that_are_not_numbers_are_ignored() -> None:
 def test_without_memory_max_the_second_step_sets_it() -> None:
     found = diagnose(FailureReason.OUT_OF_MEMORY, resources=RESOURCES, timeout_seconds=60)
     assert found["next_steps"][1] == {
-        "label": "Run again with 512 MiB, retried with up to 1 GiB",
+        "label": "Run again with up to 1 GiB",
         "patch": {"resources": {"memory": "512Mi", "memory_max": "1Gi"}},
         "actor": "user",
     }

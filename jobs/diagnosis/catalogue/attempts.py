@@ -133,7 +133,7 @@ _SPECIFIC = (
 )
 _MORE_MEMORY = Step("Run again with {more_bytes:memory}", {"resources": {"memory": "{more}"}})
 _MORE_WITH_RETRIES = Step(
-    "Run again with {more_bytes:memory}, retried with up to {most_bytes:memory}",
+    "Run again with up to {most_bytes:memory}",
     {"resources": {"memory": "{more}", "memory_max": "{most}"}},
 )
 OUT_OF_MEMORY_USED = message(

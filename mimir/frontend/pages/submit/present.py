@@ -228,7 +228,8 @@ def _facts(answer: Mapping[str, Any], job_type: str, texts: Texts) -> list[tuple
     memory = formatting.limit(requests["memory"]), formatting.limit(resources["memory"])
     gpus = f", {resources['gpu']} GPU" if resources["gpu"] else ""
     most = resources.get("memory_max")
-    retried = f", retried with up to {formatting.limit(most)}" if most else ""
+    is_raised = most and most != resources["memory"]
+    retried = f", retried with up to {formatting.limit(most)}" if is_raised else ""
     earlier = answer.get("memory_from_job")
     return [
         ("Runs", ", ".join(inputs.get("pipeline", []))),

@@ -28,6 +28,13 @@ _COMMON: dict[str, Any] = {
                 "description": "Limit, for example 2 or 500m.",
                 "x-example": "default",
             },
+            "gpu": {
+                "type": "integer",
+                "title": "GPU",
+                "description": "Number of GPUs.",
+                "x-example": "none",
+                "x-rule": "a whole number of GPUs, or leave it empty",
+            },
             "memory": {
                 "type": "string",
                 "title": "Memory",
@@ -37,16 +44,9 @@ _COMMON: dict[str, Any] = {
             "memory_max": {
                 "type": "string",
                 "title": "Retry with up to",
-                "description": "Twice the memory after each out-of-memory end, up to this limit,"
+                "description": "Doubles the memory after each out-of-memory end, up to this limit,"
                 " for example 16Gi.",
                 "x-example": "no increase",
-            },
-            "gpu": {
-                "type": "integer",
-                "title": "GPU",
-                "description": "Number of GPUs.",
-                "x-example": "none",
-                "x-rule": "a whole number of GPUs, or leave it empty",
             },
         },
     },
