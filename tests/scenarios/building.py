@@ -92,7 +92,9 @@ def _submit(created: World) -> None:
             max_attempts=2, timeout_seconds=3600, cluster=scenario.place, resources=resources
         )
         scenario.job_id = row.id
-        succeeds[row.id], needs[row.id] = scenario.succeeds, needs_bytes
+        succeeds[row.id] = scenario.succeeds
+        # A killed worker finishes nothing, and a trouble of that phase would not begin.
+        needs[row.id] = 0 if scenario.phase is Phase.FINISHING else needs_bytes
         if index % 4 == 3:
             created.fake.script(f"worker-job-{row.id}-*", sidecar=True)
         if scenario.trouble in OF_NODES:
