@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from jobs.admission.limits import MAX_JOBS
 from jobs.api import document as _document  # noqa: F401 - registers an OpenAPI extension
+from jobs.api.serializers_recommendation import Recommendation, Recommended
 from jobs.api.serializers_results import ResultField
 from jobs.contract import EventKind, JobStatus, Priority
 from jobs.lifecycle.submit import ATTEMPTS_MAX, TIMEOUT_SECONDS_MAX, JobFields
@@ -38,9 +39,10 @@ class JobRequest(serializers.Serializer[JobFields]):
         required=False,
         allow_null=True,
         help_text='Limits: {"cpu": "2", "memory": "4Gi", "memory_max": "16Gi", "gpu": 0}. A limit'
-        " above the default of the type raises the request too. With `memory_max`, an attempt that"
-        " runs out of memory is followed by one with twice the memory, up to `memory_max`. These"
-        " retries do not count against `max_attempts`.",
+        " above the default of the type raises the request too. Empty: the default of the type or,"
+        " in a project with automatic resources, the recommended limits. With `memory_max`, an"
+        " attempt that runs out of memory is followed by one with twice the memory, up to"
+        " `memory_max`. These retries do not count against `max_attempts`.",
     )
     timeout_seconds = WholeNumberField(
         1,
@@ -144,6 +146,11 @@ class JobResources(Resources):
         help_text="Largest memory limit of a retry after an attempt ran out of memory."
         " null: `memory` does not change.",
     )
+    recommended = Recommended(
+        allow_null=True,
+        help_text="Limits from earlier runs, in a project with automatic resources; null: the"
+        " limits are from the request or the type.",
+    )
 
 
 class JobShape(_Any):
@@ -240,6 +247,9 @@ class DryRun(_Any):
         help_text="The last successful job with the same output, whose raised memory this job"
         " starts with. null: `memory` was requested, or is the default.",
     )
+    recommendation = Recommendation(
+        help_text="Limits that fit earlier runs, compared with the limits above."
+    )
     timeout_seconds = serializers.IntegerField()
     max_attempts = serializers.IntegerField()
     cluster = serializers.CharField(allow_null=True)
@@ -311,6 +321,11 @@ class UsageShape(_Any):
 class Usage(_Any):
     results = UsageShape(many=True)
     limit_bytes = serializers.IntegerField(allow_null=True)
+    recommendation = Recommendation(
+        allow_null=True,
+        help_text="Limits that fit the last runs, compared with those of this job; null for a job"
+        " that has not ended.",
+    )
 
 
 class LineageNode(_Any):

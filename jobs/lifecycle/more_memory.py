@@ -48,6 +48,6 @@ def raise_record(*, job: Job, attempt: Attempt, raised: MemoryRaise) -> dict[str
     attempt.memory_raised_to_bytes = raised.next_bytes
     attempt.save(update_fields=["memory_raised_to_bytes"])
     return {
-        "resources": as_dict(raised.amounts),
+        "resources": {**job.resources, **as_dict(raised.amounts)},
         "memory_raised_from_bytes": job.memory_raised_from_bytes or before,
     }

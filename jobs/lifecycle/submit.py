@@ -13,11 +13,12 @@ from jobs.clusters.listing import place_faults
 from jobs.contract import EventKind, JobStatus, Priority
 from jobs.core import feed
 from jobs.core.metrics import submitted_count
-from jobs.core.resources import as_dict
+from jobs.core.sizing import Sizing
 from jobs.core.transition import wake_on_commit
 from jobs.lifecycle.amounts import JobAmounts, job_amounts
 from jobs.lifecycle.idempotency import is_same_request, request_digest
 from jobs.lifecycle.inputs import Inputs, deleted_inputs, input_rows_create, inputs_of
+from jobs.lifecycle.job_resources import recommended_dict
 from jobs.models import Job, JobEvent
 from jobs.types.inputs import InputRow, inputs_resolve
 from jobs.types.registry import SPECS, check_parameters
@@ -92,7 +93,12 @@ class JobRequest:
     @property
     def resources(self) -> dict[str, dict[str, int]]:
         """Requests and limits as in the job's row."""
-        return as_dict(self.amounts.profile)
+        return self.amounts.stored
+
+    @property
+    def sizing(self) -> Sizing | None:
+        """Measured use of the producer's last runs, if it was read."""
+        return self.amounts.sizing
 
 
 def job_check(
@@ -253,7 +259,7 @@ def _insert(
         attempt=1,
         kind=EventKind.SUBMITTED,
         actor=f"user:{user.get_username()}" if user else "system",
-        data=_submitted_data(checked, retry_of),
+        data=_submitted_data(job, checked),
     )
     submitted_count(job=job)
     feed.publish_job(job_id=job.id, project_id=project.id)
@@ -265,15 +271,17 @@ def _insert(
     return job
 
 
-def _submitted_data(checked: JobRequest, retry_of: Job | None) -> dict[str, object]:
-    """Return the data of the job's first event."""
-    data: dict[str, object] = {"status": JobStatus.QUEUED}
-    if retry_of is not None:
-        data["retry_of"] = str(retry_of.id)
-    if checked.amounts.memory_from_job is not None:
-        data["memory_from_job"] = str(checked.amounts.memory_from_job)
-        data["memory_bytes"] = checked.amounts.profile.limits.memory_bytes
-    return data
+def _submitted_data(job: Job, checked: JobRequest) -> dict[str, object]:
+    """Return the data of the first event. An absent key stands for None."""
+    earlier = checked.amounts.memory_from_job
+    data = {
+        "status": JobStatus.QUEUED,
+        "retry_of": str(job.retry_of_id) if job.retry_of_id else None,
+        "recommended": recommended_dict(job.resources),
+        "memory_from_job": str(earlier) if earlier else None,
+        "memory_bytes": job.resources["limits"]["memory_bytes"] if earlier else None,
+    }
+    return {name: value for name, value in data.items() if value is not None}
 
 
 def _earlier(

@@ -49,7 +49,9 @@ class Job(models.Model):
         default="",
         # requested; empty: any
     )
-    resources = models.JSONField()  # {"limits": {…}, "requests": {…}}, see core.resources
+    resources = models.JSONField()
+    # {"limits": {…}, "requests": {…}}, see core.resources; with "recommended": {…} if they are from
+    # earlier runs, see lifecycle.job_resources
     memory_max_bytes = models.BigIntegerField(
         null=True
         # limit of the increases after attempts that ran out of memory; null: no increases

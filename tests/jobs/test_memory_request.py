@@ -11,8 +11,10 @@ from jobs.lifecycle.submit import job_check
 from jobs.models import Job, JobEvent
 from jobs.queries.jobs import jobs_as_dicts
 from mimir.lib.errors import Invalid
+from projects.models import Project
 from projects.pipelines.write import pipeline_save
 from tests.support import make
+from tests.support.measured import measured_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -152,3 +154,20 @@ def test_a_run_whose_memory_was_raised_until_it_succeeded_is_remembered() -> Non
     second = make.next_claimed(first)
     assert make.finish(second) == JobStatus.SUCCEEDED
     assert _memory(make.job(resources={"memory_max": "16Gi"})) == (8 * GIB, USUAL)
+
+
+def test_automatic_resources_recommend_the_memory_of_a_job_with_memory_max() -> None:
+    project = make.project()
+    Project.objects.filter(id=project.id).update(automatic_resources=True)
+    project.refresh_from_db()
+    for _ in range(3):
+        measured_run(project, 5 * GIB, limit=8 * GIB)
+    job = make.job(project, resources={"memory_max": "16Gi"})
+    assert (job.resources["recommended"]["memory_bytes"], job.memory_max_bytes) == (
+        job.resources["limits"]["memory_bytes"],
+        16 * GIB,
+    )
+    assert job.resources["limits"]["memory_bytes"] > 5 * GIB
+    small = make.job(project, resources={"memory_max": "5Gi"})
+    assert small.resources["limits"]["memory_bytes"] == 5 * GIB, "cut, and not refused"
+    assert small.resources["recommended"]["memory_bytes"] == 5 * GIB

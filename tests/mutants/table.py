@@ -6,6 +6,7 @@ from tests.mutants.machine_workers import MACHINE_WORKERS
 from tests.mutants.memory import MEMORY
 from tests.mutants.mutant import Mutant
 from tests.mutants.overload import OVERLOAD
+from tests.mutants.sizing import SIZING
 
 TABLE = (
     Mutant(
@@ -392,5 +393,6 @@ TABLE = (
     *AWAY,
     *OVERLOAD,
     *MACHINE_WORKERS,
+    *SIZING,
     *MEMORY,
 )
