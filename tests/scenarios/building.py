@@ -29,8 +29,8 @@ from tests.support import make
 # `memory_max` of a job with 1 GiB, and the memory that its work needs, by turns
 MEMORY: tuple[tuple[str | None, int], ...] = (
     (None, 0),
-    ("6Gi", 3 * GIB),  # succeeds with 4 GiB, in the third attempt
     ("4Gi", 0),  # only killed by the trouble
+    ("6Gi", 3 * GIB),  # succeeds with 4 GiB, in the third attempt
     (None, 0),
     ("3Gi", 8 * GIB),  # never enough
 )
