@@ -93,8 +93,9 @@ def _submit(created: World) -> None:
         )
         scenario.job_id = row.id
         succeeds[row.id] = scenario.succeeds
-        # A killed worker finishes nothing, and a trouble of that phase would not begin.
-        needs[row.id] = 0 if scenario.phase is Phase.FINISHING else needs_bytes
+        # A killed worker finishes nothing and sends no heartbeat: these scenarios need both.
+        needs_both = scenario.phase is Phase.FINISHING or scenario.trouble in OF_CLUSTERS
+        needs[row.id] = 0 if needs_both else needs_bytes
         if index % 4 == 3:
             created.fake.script(f"worker-job-{row.id}-*", sidecar=True)
         if scenario.trouble in OF_NODES:
