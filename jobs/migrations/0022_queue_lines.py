@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
 
     atomic = False  # the index is built while the previous release goes on writing
 
-    dependencies = [('jobs', '0019_hot_updates')]
+    dependencies = [('jobs', '0021_sustained_cpu')]
 
     operations = [
         # A build that was interrupted leaves an invalid index under this name.
