@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from jobs.api import clusters, details, job_types, jobs, limits, lineage, logs, summary
+from jobs.api import (
+    clusters,
+    comparison_views,
+    details,
+    export,
+    job_types,
+    jobs,
+    limits,
+    lineage,
+    logs,
+    summary,
+    time_spent_view,
+)
 
 urlpatterns = [
     path("projects/<str:slug>/jobs/", jobs.JobsView.as_view(), name="jobs"),
@@ -19,6 +31,18 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/logs/", logs.LogView.as_view(), name="job-log"),
     path("jobs/<uuid:job_id>/logs/search/", logs.LogSearchView.as_view(), name="job-log-search"),
     path("jobs/<uuid:job_id>/usage/", details.UsageView.as_view(), name="job-usage"),
+    path("jobs/<uuid:job_id>/export/", export.JobExportView.as_view(), name="job-export"),
+    path("jobs/<uuid:job_id>/time/", time_spent_view.JobTimeView.as_view(), name="job-time"),
+    path(
+        "jobs/<uuid:job_id>/compare/<uuid:other_id>/",
+        comparison_views.JobComparisonView.as_view(),
+        name="job-compare",
+    ),
+    path(
+        "jobs/<uuid:job_id>/last-success/",
+        comparison_views.LastSuccessView.as_view(),
+        name="job-last-success",
+    ),
     path("jobs/<uuid:job_id>/artifacts/", details.ArtifactsView.as_view(), name="job-artifacts"),
     path(
         "jobs/<uuid:job_id>/artifacts/<str:name>/",

@@ -1,0 +1,1 @@
+"""Pages that compare two jobs of a project."""
