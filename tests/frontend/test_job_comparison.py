@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from jobs.queries.comparison import Group
-from mimir.frontend.pages.job_comparison.present import (
+from mimir.frontend.pages.job.comparison_table import (
     GROUPS,
     compare_url,
     compared,
@@ -22,9 +22,8 @@ def _row(group: str, path: str, a: Any, b: Any, unit: str = "", **fields: Any) -
 def _compared(*rows: Any) -> Any:
     job = {"type": "ml_training"}
     differing = sum(row["differs"] for row in rows)
-    return compared(
-        {"a": job, "b": job, "rows": list(rows), "differing": differing, "truncated": False}
-    )  # type: ignore[typeddict-item]  # noqa: E501
+    found: Any = {"a": job, "b": job, "rows": rows, "differing": differing, "truncated": False}
+    return compared(found)
 
 
 def _cells(row: Any) -> tuple[str, list[str], str]:

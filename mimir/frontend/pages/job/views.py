@@ -13,9 +13,9 @@ from mimir.frontend import formatting
 from mimir.frontend.api_client import Api, ApiError, api
 from mimir.frontend.api_types.job_shapes import Event, Job
 from mimir.frontend.pages.job import history, metric_plot, present, result, step_log, step_view
+from mimir.frontend.pages.job.comparison_table import compare_url
 from mimir.frontend.pages.job.log_tail import log_tail
 from mimir.frontend.pages.job.time_bar import time_spent
-from mimir.frontend.pages.job_comparison.present import compare_url
 from mimir.frontend.pages.jobs.present import (
     ENDED,
     empty_log,

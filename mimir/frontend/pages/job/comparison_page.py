@@ -7,7 +7,7 @@ from django.views.decorators.http import require_GET
 
 from mimir.frontend.api_client import ApiError, api
 from mimir.frontend.api_types.job_shapes import Job, JobComparison
-from mimir.frontend.pages.job_comparison.present import columns, compared, options
+from mimir.frontend.pages.job.comparison_table import columns, compared, options
 from mimir.frontend.pages.shell import job_path, page, project_path, together
 from mimir.frontend.session import signed_in
 from mimir.lib.clock import utc_now
