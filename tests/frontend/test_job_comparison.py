@@ -67,6 +67,10 @@ def test_every_group_has_a_title() -> None:
             ("Features", ["a, b", "b, a"], "another order"),
         ),
         (_row("inputs", "data.version", 1, 2), ("data version", ["1", "2"], "+1 (100\u00a0%)")),
+        (
+            _row("result", "steps[clean].rows", 3, None, in_b=False),
+            ("Step clean: rows", ["3", ""], ""),
+        ),
         (_row("result", "metrics.r2", 0.0, 0.5), ("metrics.r2", ["0", "0.5"], "+0.5")),
     ],
 )

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
@@ -16,6 +17,7 @@ from mimir.lib.json_types import Json
 from mimir.lib.json_values import is_number
 
 ITEMS_SHOWN, TEXT_MAX = 20, 600
+_ITEM = re.compile(r"(dataset|step)s\[(.+)\]\.(\w+)")
 MINUS = "\u2212"
 GROUPS = {
     "parameters": "Parameters",
@@ -93,6 +95,7 @@ def _option_text(job: Job, now: dt.datetime) -> str:
 def _row(one: ComparedValue, job_type: str) -> Context:
     return {
         "title": _title(one, job_type),
+        "absent": "none" if one["group"] in ("time", "result") else "not set",
         "cells": [
             _text(one["a"], one["unit"]) if one["in_a"] else "",
             _text(one["b"], one["unit"]) if one["in_b"] else "",
@@ -114,6 +117,8 @@ def _title(one: ComparedValue, job_type: str) -> str:
         return f"{schema.get('title') or name}{dot and ': '}{rest}"
     if group == "inputs":
         return path.removesuffix(".version") + (" version" if path.endswith(".version") else "")
+    if item := _ITEM.fullmatch(path):
+        return f"{item[1].capitalize()} {item[2]}: {item[3]}"
     return path
 
 
