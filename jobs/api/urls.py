@@ -12,6 +12,7 @@ from jobs.api import (
     limits,
     lineage,
     logs,
+    recommendation,
     summary,
     time_spent_view,
 )
@@ -22,6 +23,11 @@ urlpatterns = [
     path("projects/<str:slug>/clusters/", clusters.PlacesView.as_view(), name="places"),
     path("projects/<str:slug>/summary/", summary.SummaryView.as_view(), name="summary"),
     path("projects/<str:slug>/lineage/", lineage.LineageView.as_view(), name="lineage"),
+    path(
+        "projects/<str:slug>/recommendation/",
+        recommendation.RecommendationView.as_view(),
+        name="recommendation",
+    ),
     path("jobs/<uuid:job_id>/", jobs.JobView.as_view(), name="job"),
     path("jobs/<uuid:job_id>/cancel/", jobs.JobCancelView.as_view(), name="job-cancel"),
     path("jobs/<uuid:job_id>/retry/", jobs.JobRetryView.as_view(), name="job-retry"),
