@@ -1,6 +1,7 @@
 """Mutants and the tests that must kill them. `old` must occur exactly once in the file."""
 
 from tests.mutants.away import AWAY
+from tests.mutants.job_records import JOB_RECORDS
 from tests.mutants.kubernetes import KUBERNETES
 from tests.mutants.machine_workers import MACHINE_WORKERS
 from tests.mutants.memory import MEMORY
@@ -393,6 +394,7 @@ TABLE = (
     *AWAY,
     *OVERLOAD,
     *MACHINE_WORKERS,
+    *JOB_RECORDS,
     *SIZING,
     *MEMORY,
 )
