@@ -34,8 +34,12 @@ class ResourcesBody(QuantitiesBody):
 
 
 class JobResourcesBody(ResourcesBody):
-    """Resources of a job, with the part that is from earlier runs."""
+    """Resources of a job, with the part that is from earlier runs.
 
+    `memory_max`: limit of the increases after out-of-memory ends.
+    """
+
+    memory_max: str | None
     recommended: RecommendedBody | None
 
 
@@ -92,6 +96,7 @@ class DryRunBody(TypedDict):
     valid: bool
     priority: str
     resources: JobResourcesBody
+    memory_from_job: UUID | None
     recommendation: RecommendationBody
     timeout_seconds: int
     max_attempts: int
@@ -240,3 +245,58 @@ class LineageNodeBody(TypedDict):
 
 
 LineageEdgeBody = TypedDict("LineageEdgeBody", {"from": str, "to": str})
+
+
+TimePhaseBody = TypedDict(
+    "TimePhaseBody",
+    {"cause": str, "from": str, "to": str, "seconds": float, "attempt": int, "detail": str},
+)
+
+
+class CauseTimeBody(TypedDict):
+    """Total time of one cause."""
+
+    cause: str
+    seconds: float
+
+
+JobTimeBody = TypedDict(
+    "JobTimeBody",
+    {
+        "from": str,
+        "to": str,
+        "seconds": float,
+        "is_live": bool,
+        "phases": list[TimePhaseBody],
+        "causes": list[CauseTimeBody],
+    },
+)
+
+
+class ComparedValueBody(TypedDict):
+    """A value of two jobs. `in_a`, `in_b`: whether the job has the path."""
+
+    group: str
+    path: str
+    unit: str
+    a: Json
+    b: Json
+    in_a: bool
+    in_b: bool
+    differs: bool
+
+
+class JobComparisonBody(TypedDict):
+    """Two jobs of a project, value by value."""
+
+    a: JobBody
+    b: JobBody
+    rows: list[ComparedValueBody]
+    differing: int
+    truncated: bool
+
+
+class LastSuccessBody(TypedDict):
+    """The job to compare with."""
+
+    job: JobBody | None

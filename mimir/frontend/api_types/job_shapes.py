@@ -2,7 +2,7 @@
 
 from typing import Literal, NotRequired, TypedDict
 
-from mimir.lib.json_types import JsonObject
+from mimir.lib.json_types import Json, JsonObject
 
 
 class NextStep(TypedDict):
@@ -86,11 +86,15 @@ class Recommended(TypedDict):
 
 
 class JobResources(TypedDict):
-    """Limits and requests of a job, and the part that is from earlier runs."""
+    """Limits and requests of a job, and the part that is from earlier runs.
+
+    `memory_max`: limit of the increases after out-of-memory ends.
+    """
 
     cpu: str
     memory: str
     gpu: int
+    memory_max: str | None
     requests: Quantities
     recommended: Recommended | None
 
@@ -231,6 +235,7 @@ class Attempt(TypedDict):
     exit_signal: int | None
     peak_memory_bytes: int | None
     memory_limit_bytes: int
+    memory_raised_to_bytes: int | None
     counts: bool
     log_end: int
     log_complete: bool
@@ -262,12 +267,68 @@ class UsageSeries(TypedDict):
     recommendation: Recommendation | None
 
 
+TimePhase = TypedDict(
+    "TimePhase",
+    {"cause": str, "from": str, "to": str, "seconds": float, "attempt": int, "detail": str},
+)
+
+
+class CauseTime(TypedDict):
+    """Total time of one cause."""
+
+    cause: str
+    seconds: float
+
+
+JobTime = TypedDict(
+    "JobTime",
+    {
+        "from": str,
+        "to": str,
+        "seconds": float,
+        "is_live": bool,
+        "phases": list[TimePhase],
+        "causes": list[CauseTime],
+    },
+)
+
+
+class ComparedValue(TypedDict):
+    """A value of two jobs."""
+
+    group: str
+    path: str
+    unit: str
+    a: Json
+    b: Json
+    in_a: bool
+    in_b: bool
+    differs: bool
+
+
+class JobComparison(TypedDict):
+    """Two jobs of a project, value by value."""
+
+    a: Job
+    b: Job
+    rows: list[ComparedValue]
+    differing: int
+    truncated: bool
+
+
+class LastSuccess(TypedDict):
+    """The job to compare with."""
+
+    job: Job | None
+
+
 class DryRun(TypedDict):
     """Job that a request would create."""
 
     valid: bool
     priority: str
     resources: JobResources
+    memory_from_job: str | None
     recommendation: Recommendation
     timeout_seconds: int
     max_attempts: int
