@@ -157,7 +157,7 @@ def _admit_groups(
     """Decide over the heads of the groups, reading more of those that are not enough."""
     free, full, unplaceable = _by_first_check(view, groups)
     never, more_never = waiting.unplaceable(unplaceable) if unplaceable else ((), False)
-    slots = _free_slots(view)
+    slots = free_slots(view)
     most = slots if limit is None else min(slots, limit)
     first = max(1, min(DEPTH_FIRST_MAX, math.ceil(most / max(1, len(free)))))
     depths = dict.fromkeys(free, first) | dict.fromkeys(full, 1)
@@ -193,7 +193,7 @@ def admit_all(
 
 def _admit_oldest(view: Snapshot, waiting: Waiting, limit: int | None) -> HeadDecision | None:
     """Decide over the oldest jobs of each project; None if they do not take all free slots."""
-    slots = _free_slots(view)
+    slots = free_slots(view)
     depth = max(1, min(DEPTH_FIRST_MAX, slots if limit is None else min(slots, limit)))
     for tried in (depth, depth * DEPTH_FACTOR):
         lines = waiting.oldest(tried, _exclusion(view))
@@ -259,7 +259,7 @@ def _example(group: CandidateGroup, now: float) -> Candidate:
     )
 
 
-def _free_slots(view: Snapshot) -> int:
+def free_slots(view: Snapshot) -> int:
     """Return the largest number of jobs that a pass can admit."""
     used = Counter(allocation.cluster for allocation in view.allocations)
     starting = Counter(each.cluster for each in view.allocations if each.is_starting)

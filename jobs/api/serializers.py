@@ -219,6 +219,25 @@ class JobTypeShape(_Any):
     )
 
 
+class Alternative(_Any):
+    request = serializers.DictField(
+        help_text="The changed fields, as a JSON merge patch of the request."
+    )
+    detail = serializers.CharField(help_text="The change and its start in one sentence.")
+    cluster = serializers.CharField()
+    estimate_seconds = serializers.FloatField(help_text="0: it would start now.")
+
+
+class Start(Waiting):
+    starts_now = serializers.BooleanField()
+    cluster = serializers.CharField(
+        allow_null=True, help_text="The cluster on which it would start; null: unknown."
+    )
+    alternatives = Alternative(
+        many=True, help_text="Changed requests that would start clearly sooner."
+    )
+
+
 class DryRun(_Any):
     valid = serializers.BooleanField()
     priority = serializers.CharField()
@@ -228,6 +247,7 @@ class DryRun(_Any):
     cluster = serializers.CharField(allow_null=True)
     region = serializers.CharField(allow_null=True)
     inputs = serializers.ListField(child=serializers.DictField())
+    start = Start(allow_null=True, help_text="null without `explain`.")
 
 
 class EventShape(_Any):

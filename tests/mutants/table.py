@@ -1,6 +1,7 @@
 """Mutants and the tests that must kill them. `old` must occur exactly once in the file."""
 
 from tests.mutants.away import AWAY
+from tests.mutants.forecasts import FORECASTS
 from tests.mutants.kubernetes import KUBERNETES
 from tests.mutants.machine_workers import MACHINE_WORKERS
 from tests.mutants.mutant import Mutant
@@ -391,4 +392,5 @@ TABLE = (
     *AWAY,
     *OVERLOAD,
     *MACHINE_WORKERS,
+    *FORECASTS,
 )
