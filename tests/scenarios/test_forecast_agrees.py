@@ -11,7 +11,7 @@ from jobs.admission.admit import admit_once
 from jobs.admission.waiting import job_waiting
 from jobs.clusters.rows import cluster_ensure
 from jobs.contract import JobStatus, Priority
-from jobs.lifecycle.submit import job_check
+from jobs.lifecycle.submit import JobFields, RequestedResources, job_check
 from jobs.liveness.beats import beat_record
 from jobs.models import Attempt, Cluster, Job
 from jobs.queries.job_start import job_start
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 USUAL_SECONDS = {"demo": 60.0, "other": 90.0}
 TICK_SECONDS, OFF_SECONDS = 2.0, 4.0
-SIZES = ({}, {"memory": "6Gi"}, {"memory": "10Gi"})
+SIZES: tuple[RequestedResources, ...] = ({}, {"memory": "6Gi"}, {"memory": "10Gi"})
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_jobs_start_when_they_were_expected_to(clock: VirtualClock, seed: int) -
     for _ in range(20):
         _tick(clock)
 
-    request = {
+    request: JobFields = {
         "type": "pipeline_execution",
         "parameters": {"pipeline": "echo"},
         "resources": {"memory": "8Gi"},
