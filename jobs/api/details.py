@@ -14,6 +14,8 @@ from jobs.core.resources import from_dict
 from jobs.models import Attempt, Job
 from jobs.queries.events import event_dict, event_page
 from jobs.queries.jobs import artifact_get, artifacts_of, attempt_of, attempts_of, job_for
+from jobs.queries.recommendation import job_recommendation
+from jobs.queries.shapes import UsagePointBody, UsageSeriesBody
 from jobs.queries.usage import usage_points
 from mimir.api.downloads import Representation, download, file_sender, is_text
 from mimir.api.pagination import paginate
@@ -176,12 +178,15 @@ class UsageView(ApiView):
         responses={200: serializers.Usage, **errors(400, 404)},
     )
     def get(self, request: Request, job_id: UUID) -> Response:
-        """Return memory and CPU over time, at most 500 points. Downsampling keeps the peaks."""
+        """Return memory and CPU over time, at most 500 points. Downsampling keeps the peaks.
+
+        For an ended job, the body has the limits that fit its producer's last runs.
+        """
         job = job_for(caller(request), job_id)
         attempt = attempt_of(job=job, number=self.query.get("attempt"))
         if attempt is None:
-            return Response({"results": [], "limit_bytes": None})
-        points = [
+            return Response({"results": [], "limit_bytes": None, "recommendation": None})
+        points: list[UsagePointBody] = [
             {
                 "at": point.at,
                 "memory_bytes": point.memory_bytes,
@@ -189,4 +194,9 @@ class UsageView(ApiView):
             }
             for point in usage_points(attempt=attempt)
         ]
-        return Response({"results": points, "limit_bytes": _memory_limit(job, attempt)})
+        body: UsageSeriesBody = {
+            "results": points,
+            "limit_bytes": _memory_limit(job, attempt),
+            "recommendation": job_recommendation(job=job),
+        }
+        return Response(body)

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from jobs.admission.limits import MAX_JOBS
 from jobs.api import document as _document  # noqa: F401 - registers an OpenAPI extension
+from jobs.api.serializers_recommendation import Recommendation, Recommended
 from jobs.api.serializers_results import ResultField
 from jobs.contract import EventKind, JobStatus, Priority
 from jobs.lifecycle.submit import ATTEMPTS_MAX, TIMEOUT_SECONDS_MAX, JobFields
@@ -38,7 +39,8 @@ class JobRequest(serializers.Serializer[JobFields]):
         required=False,
         allow_null=True,
         help_text='Limits: {"cpu": "2", "memory": "4Gi", "gpu": 0}. A limit above the default'
-        " of the type raises the request too.",
+        " of the type raises the request too. Empty: the default of the type or, in a project with"
+        " automatic resources, the recommended limits.",
     )
     timeout_seconds = WholeNumberField(
         1,
@@ -136,6 +138,14 @@ class Resources(Quantities):
     requests = Quantities()
 
 
+class JobResources(Resources):
+    recommended = Recommended(
+        allow_null=True,
+        help_text="Limits from earlier runs, in a project with automatic resources; null: the"
+        " limits are from the request or the type.",
+    )
+
+
 class JobShape(_Any):
     id = serializers.UUIDField()
     project = serializers.CharField()
@@ -158,7 +168,7 @@ class JobShape(_Any):
     inputs = serializers.ListField(
         child=serializers.DictField(), help_text="Versions that the job reads, fixed at submit."
     )
-    resources = Resources()
+    resources = JobResources()
     timeout_seconds = serializers.IntegerField()
     progress = Progress()
     attempt = serializers.IntegerField()
@@ -241,7 +251,10 @@ class Start(Waiting):
 class DryRun(_Any):
     valid = serializers.BooleanField()
     priority = serializers.CharField()
-    resources = Resources()
+    resources = JobResources()
+    recommendation = Recommendation(
+        help_text="Limits that fit earlier runs, compared with the limits above."
+    )
     timeout_seconds = serializers.IntegerField()
     max_attempts = serializers.IntegerField()
     cluster = serializers.CharField(allow_null=True)
@@ -310,6 +323,11 @@ class UsageShape(_Any):
 class Usage(_Any):
     results = UsageShape(many=True)
     limit_bytes = serializers.IntegerField(allow_null=True)
+    recommendation = Recommendation(
+        allow_null=True,
+        help_text="Limits that fit the last runs, compared with those of this job; null for a job"
+        " that has not ended.",
+    )
 
 
 class LineageNode(_Any):

@@ -16,10 +16,12 @@ from jobs.clusters.machine import machine
 from jobs.contract import EventKind, JobStatus, Priority
 from jobs.core import feed
 from jobs.core.metrics import submitted_count
-from jobs.core.resources import Profile, as_dict, profiles_with, resolve
+from jobs.core.resources import Profile, profiles_with
+from jobs.core.sizing import Sizing
 from jobs.core.transition import wake_on_commit
 from jobs.lifecycle.idempotency import is_same_request, request_digest
 from jobs.lifecycle.inputs import Inputs, deleted_inputs, input_rows_create, inputs_of
+from jobs.lifecycle.job_resources import JobResources, recommended_dict, resources_of
 from jobs.models import Job, JobEvent
 from jobs.types.inputs import InputRow, inputs_resolve
 from jobs.types.registry import SPECS, builtin_profiles, check_parameters
@@ -86,6 +88,7 @@ class JobRequest:
     exclusive_key: str
     cluster: str = ""
     region: str = ""
+    sizing: Sizing | None = None  # of the producer's last runs, if it was read
 
 
 def job_check(
@@ -116,9 +119,9 @@ def job_check(
     if "\x00" in name or len(name) > NAME_MAX:
         faults["name"] = f"must have at most {NAME_MAX} characters and no NUL character"
     faults |= place_faults(cluster=cluster, region=region)
-    profile = _profile(job_type, request.get("resources"), faults)
+    resources = _resources(project, request, faults)
     inputs = _inputs(project, job_type, parameters, fixed_inputs, faults)
-    if faults or profile is None:
+    if faults or resources is None:
         raise Invalid("The job is invalid. See the errors of its fields.", detail=faults)
     return JobRequest(
         type=job_type,
@@ -126,7 +129,8 @@ def job_check(
         name=name,
         labels=labels,
         priority=request.get("priority") or SPECS[job_type].default_priority,
-        resources=as_dict(profile),
+        resources=resources.stored,
+        sizing=resources.sizing,
         timeout_seconds=timeout,
         max_attempts=attempts,
         inputs=inputs.rows,
@@ -159,12 +163,17 @@ def _inputs(
     return inputs
 
 
-def _profile(
-    job_type: str, requested: RequestedResources | None, faults: dict[str, str]
-) -> Profile | None:
+def _resources(project: Project, request: JobFields, faults: dict[str, str]) -> JobResources | None:
     """Return requests and limits of the job, or None with the errors in `faults`."""
+    job_type = request["type"]
     try:
-        return resolve(requested, profiles()[job_type])
+        return resources_of(
+            project=project,
+            job_type=job_type,
+            parameters={} if faults else request["parameters"],
+            requested=request.get("resources"),
+            profile=profiles()[job_type],
+        )
     except Invalid as invalid:
         faults |= invalid.detail
         return None
@@ -270,7 +279,7 @@ def _insert(
         attempt=1,
         kind=EventKind.SUBMITTED,
         actor=f"user:{user.get_username()}" if user else "system",
-        data={"status": JobStatus.QUEUED} | ({"retry_of": str(retry_of.id)} if retry_of else {}),
+        data=_submitted_data(job),
     )
     submitted_count(job=job)
     feed.publish_job(job_id=job.id, project_id=project.id)
@@ -280,6 +289,16 @@ def _insert(
     )
     wake_on_commit(job=job)
     return job
+
+
+def _submitted_data(job: Job) -> dict[str, object]:
+    """Return the data of the first event. An absent key stands for None."""
+    data = {
+        "status": JobStatus.QUEUED,
+        "retry_of": str(job.retry_of_id) if job.retry_of_id else None,
+        "recommended": recommended_dict(job.resources),
+    }
+    return {name: value for name, value in data.items() if value is not None}
 
 
 def _earlier(

@@ -65,6 +65,10 @@ class Attempt(models.Model):
     exit_code = models.IntegerField(null=True)
     exit_signal = models.IntegerField(null=True)
     peak_memory_bytes = models.BigIntegerField(null=True)
+    cpu_sustained_millicores = models.BigIntegerField(
+        null=True
+        # 95th percentile of the usage samples; of a success with enough of them
+    )
     event_n = models.BigIntegerField(default=0)  # highest stored worker event
     waits_for = models.JSONField(
         null=True

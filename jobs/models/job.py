@@ -49,7 +49,9 @@ class Job(models.Model):
         default="",
         # requested; empty: any
     )
-    resources = models.JSONField()  # {"limits": {…}, "requests": {…}}, see core.resources
+    resources = models.JSONField()
+    # {"limits": {…}, "requests": {…}}, see core.resources; with "recommended": {…} if they are from
+    # earlier runs, see lifecycle.job_resources
     timeout_seconds = models.PositiveIntegerField()
     max_attempts = models.PositiveSmallIntegerField(default=1)
     idempotency_key = models.CharField(max_length=200, null=True)

@@ -11,6 +11,8 @@ from uuid import UUID
 
 from jobs.admission.shapes import WaitingBody
 from jobs.diagnosis.message import DiagnosisBody, NextStepBody
+from jobs.lifecycle.job_resources import RecommendedBody
+from jobs.queries.recommendation import RecommendationBody
 from jobs.reconcile.silence import AwayBody
 from jobs.types.inputs import PublicInput
 from jobs.types.outcome import JobResult
@@ -29,6 +31,12 @@ class ResourcesBody(QuantitiesBody):
     """Limits, with the requests beside them."""
 
     requests: QuantitiesBody
+
+
+class JobResourcesBody(ResourcesBody):
+    """Resources of a job, with the part that is from earlier runs."""
+
+    recommended: RecommendedBody | None
 
 
 class ProgressBody(TypedDict):
@@ -60,7 +68,7 @@ class JobBody(TypedDict):
     priority: str
     parameters: Mapping[str, Json]
     inputs: list[PublicInput]
-    resources: ResourcesBody
+    resources: JobResourcesBody
     timeout_seconds: int
     progress: ProgressBody
     attempt: int
@@ -109,13 +117,30 @@ class DryRunBody(TypedDict):
 
     valid: bool
     priority: str
-    resources: ResourcesBody
+    resources: JobResourcesBody
+    recommendation: RecommendationBody
     timeout_seconds: int
     max_attempts: int
     cluster: str | None
     region: str | None
     inputs: list[PublicInput]
     start: StartBody | None
+
+
+class UsagePointBody(TypedDict):
+    """Largest use around a time (ISO 8601)."""
+
+    at: str
+    memory_bytes: int
+    cpu_millicores: int
+
+
+class UsageSeriesBody(TypedDict):
+    """Use of an attempt over time, its memory limit, and the limits that fit earlier runs."""
+
+    results: list[UsagePointBody]
+    limit_bytes: int | None
+    recommendation: RecommendationBody | None
 
 
 class JobTypeBody(TypedDict):

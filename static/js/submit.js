@@ -5,6 +5,7 @@
 import { find, findAll, formParameters, parsePage, targetOf } from "./dom.js";
 import { bindSliders } from "./memoryslider.js";
 import { morph } from "./morph.js";
+import { fillRecommended, showRecommended } from "./recommended.js";
 import { signInAgain } from "./signedin.js";
 
 const AGAIN_MS = 300; // before the next request if the form changed during the last one
@@ -30,13 +31,13 @@ async function refresh(options = {}) {
   turn += 1;
   const mine = turn;
   const sent = values();
-  const use = options.change ? `&use=${encodeURIComponent(options.change)}` : "";
+  const change = options.change ? `&change=${encodeURIComponent(options.change)}` : "";
   let response;
   let page;
   try {
     response = await fetch(form.action, {
       method: "POST",
-      body: new URLSearchParams(`${sent}&then=preview${use}`),
+      body: new URLSearchParams(`${sent}&then=preview${change}`),
       headers: { Accept: "text/html" },
       credentials: "same-origin",
       signal: running.signal,
@@ -67,6 +68,7 @@ function show(page) {
   const line = page.getElementById("start");
   // Only differences, so that a screen reader says an unchanged answer once.
   if (line) morph(find("#start", HTMLElement), line);
+  showRecommended(page);
   const fields = page.getElementById("fields");
   if (!dependentFields || !(fields instanceof HTMLFieldSetElement)) return;
   dependentFields = false;
@@ -129,7 +131,7 @@ async function use(button) {
 
 bindSliders(form);
 form.addEventListener("click", (event) => {
-  const button = targetOf(event)?.closest("button[name=use]");
+  const button = targetOf(event)?.closest("button[name=change]");
   if (!(button instanceof HTMLButtonElement)) return;
   event.preventDefault();
   use(button);
@@ -150,6 +152,7 @@ form.addEventListener("change", (event) => {
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) refresh(); // what it says about the start is old
 });
+fillRecommended(form);
 form.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
 });

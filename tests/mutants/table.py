@@ -6,6 +6,7 @@ from tests.mutants.kubernetes import KUBERNETES
 from tests.mutants.machine_workers import MACHINE_WORKERS
 from tests.mutants.mutant import Mutant
 from tests.mutants.overload import OVERLOAD
+from tests.mutants.sizing import SIZING
 
 TABLE = (
     Mutant(
@@ -393,4 +394,5 @@ TABLE = (
     *OVERLOAD,
     *MACHINE_WORKERS,
     *FORECASTS,
+    *SIZING,
 )

@@ -6,6 +6,7 @@ from typing import Any
 from mimir.frontend import formatting
 from mimir.frontend.api_types.job_shapes import Attempt, Event, Job, Waiting
 from mimir.frontend.pages.jobs.present import ENDED
+from mimir.frontend.recommendation import source_text
 from mimir.frontend.template_context import Context
 
 _STEP_STATES = {
@@ -211,7 +212,8 @@ def _describe(event: Event, by: str, place: str) -> Context:
         label = f"Attempt {event['attempt']} ended, {data['next_attempt']} follows"
     elif kind == "job.submitted":
         again = f"retry of {formatting.short_id(data['retry_of'])}" if data.get("retry_of") else ""
-        detail = ", ".join(part for part in (f"by {by}" if by else "", again) if part)
+        source = source_text(data.get("recommended"))
+        detail = ", ".join(part for part in (f"by {by}" if by else "", again, source) if part)
     return {
         "icon": _ICONS.get(kind, "info"),
         "label": label,

@@ -7,6 +7,7 @@ from mimir.frontend import formatting, schema_form
 from mimir.frontend.api_client import ApiError
 from mimir.frontend.job_types import parameter_schema, type_output
 from mimir.frontend.pages.submit import request_schema
+from mimir.frontend.recommendation import source_text
 from mimir.frontend.schema_form import Choice, Field, Offers, Texts, given
 from mimir.lib.schemas.signature import kind_of
 from mimir.lib.schemas.twin import entity_type, fields_of
@@ -237,6 +238,7 @@ def _facts(answer: Mapping[str, Any], job_type: str, texts: Texts) -> list[tuple
             "Resources",
             f"{_range(requests['cpu'], resources['cpu'])} CPU, {_range(*memory)}{gpus}",
         ),
+        ("Source", source_text(resources.get("recommended"))),
         ("Time limit", f"{formatting.span(answer['timeout_seconds'])} for each attempt"),
         ("Attempts", f"at most {answer['max_attempts']}"),
         ("Priority", answer["priority"]),

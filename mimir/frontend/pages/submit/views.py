@@ -25,6 +25,7 @@ from mimir.frontend.pages.submit.present import (
     with_places,
 )
 from mimir.frontend.pages.submit.start_line import memory_slider, start_line
+from mimir.frontend.recommendation import form_recommendation, used_value
 from mimir.frontend.schema_form import Texts
 from mimir.frontend.session import signed_in
 from mimir.frontend.template_context import Context
@@ -32,7 +33,15 @@ from mimir.frontend.template_context import Context
 LISTED_MAX = 200  # names to choose from; with more, the user types the name
 VERSIONS_MAX = 200
 _LISTS = {"dataset": "datasets", "model": "models", "pipeline": "pipelines", "twin": "twins"}
-_NO_TEXTS = ("csrfmiddlewaretoken", "type", "then", "use", "idempotency_key", "shown_algorithm")
+_NO_TEXTS = (
+    "csrfmiddlewaretoken",
+    "type",
+    "then",
+    "use",
+    "change",
+    "idempotency_key",
+    "shown_algorithm",
+)
 _OURS = ("type", "from", "patch")  # in the address
 
 
@@ -72,6 +81,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
         "source": source,
         "source_title": job_title(source) if source else "",
         "changed": changed,
+        "recommended": form_recommendation(got["dry"].get("answer")),
         "dry": dry_facts(got["dry"], job_type, texts, fields),
         "start": start_line(got["dry"], lacks=bool(_lacks(job_type, texts))),
         "slider": memory_slider(job_type, texts),
@@ -92,7 +102,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _is_preview(request: HttpRequest) -> bool:
     """Whether the form is only shown again: for its fields, or with a proposed change."""
-    return request.POST.get("then") == "preview" or "use" in request.POST
+    return request.POST.get("then") == "preview" or bool({"use", "change"} & set(request.POST))
 
 
 def _kinds(job_type: str) -> list[Context]:
@@ -148,8 +158,11 @@ def _texts(
             for name, values in lists
             if name not in _NO_TEXTS
         }
+        if used := used_value(request.POST.get("use", "")):
+            texts[used[0]] = [used[1]]
         texts = request_schema.settled(job_type, texts, request.POST.get("shown_algorithm", ""))
-        return request_schema.patched(job_type, texts, request.POST.get("use", ""))[0], changed
+        change = request.POST.get("change", "")
+        return request_schema.patched(job_type, texts, change)[0], changed
     for name, values in request.GET.lists():
         if name.startswith("parameters."):
             texts[name] = [str(one) for one in values]
