@@ -15,6 +15,7 @@ import structlog
 from django.db import connection, transaction
 
 from jobs.admission.candidates import SHORT_QUEUE, HeadDecision, admit_all, admit_heads
+from jobs.admission.many_groups import ManyGroups
 from jobs.admission.queue_rows import QueueRows
 from jobs.admission.snapshot import (
     clusters_with_limits,
@@ -29,9 +30,9 @@ from jobs.contract import EventKind, FailureReason, JobStatus, worker_name
 from jobs.core import queue
 from jobs.core.bulk import insert_many
 from jobs.core.locks import ADMISSION_LOCK
-from jobs.core.resources import from_dict
+from jobs.core.resources import Profile, from_dict
 from jobs.core.transition import job_move, jobs_move
-from jobs.diagnosis.failures import never_fits
+from jobs.diagnosis.failures import RaisedAttempt, never_fits
 from jobs.models import Attempt, Job
 from mimir.lib.clock import utc_now
 from mimir.lib.crash import crash_point
@@ -40,10 +41,7 @@ from mimir.lib.ids import uuid7
 log = structlog.get_logger(__name__)
 
 ACTOR = "dispatcher"
-# Between two passes over all waiting jobs, if their groups are too many. It matters only for jobs
-# that no cluster can hold.
-COMPLETE_SECONDS = 10.0
-_completed_at = -COMPLETE_SECONDS
+_many_groups = ManyGroups()
 
 
 def admit_once(*, hint: bool = True, limit: int | None = None) -> list[UUID]:
@@ -75,7 +73,7 @@ def _pass(*, hint: bool, limit: int | None, follows: bool = False) -> tuple[list
         crash_point("admit.inside_transaction")
         clusters = list(clusters_with_limits().select_related("start_window"))
         windows = windows_judge(clusters)
-        view = snapshot(clusters, waiting=())
+        view = snapshot(clusters, waiting=(), summed=True)
         decision = _decided(view, waiting, limit)
         left = waiting > SHORT_QUEUE or waiting > len(decision.admitted) + len(decision.never)
         full = full_windows(view, decision.admitted) if left else ()
@@ -96,13 +94,14 @@ def _pass(*, hint: bool, limit: int | None, follows: bool = False) -> tuple[list
 
 def _decided(view: Snapshot, waiting: int, limit: int | None) -> HeadDecision:
     """Decide over all jobs of a short queue (one query), or over the heads of a long one."""
-    global _completed_at
     if waiting <= SHORT_QUEUE:
         return admit_all(view, waiting_jobs(), limit=limit)
-    complete = time.monotonic() - _completed_at > COMPLETE_SECONDS
-    if complete:
-        _completed_at = time.monotonic()
-    return admit_heads(view, QueueRows(view), limit=limit, complete=complete)
+    now, since = time.monotonic(), _many_groups.never_since(view, time.monotonic())
+    known = _many_groups.is_known(now)
+    decision = admit_heads(view, QueueRows(view), limit=limit, many_groups=known, never_since=since)
+    if decision.many_groups:
+        _many_groups.note(view, now, since, more_never=decision.more_never)
+    return decision
 
 
 def _locked(admitted: Sequence[UUID], never: Sequence[UUID]) -> dict[UUID, Job]:
@@ -132,7 +131,7 @@ def _admit(
     """
     chosen = dict(admitted)
     jobs = {job_id: job for job_id, job in jobs.items() if job_id in chosen}
-    requests = {job_id: from_dict(job.resources).requests for job_id, job in jobs.items()}
+    profiles = {job_id: from_dict(job.resources) for job_id, job in jobs.items()}
     jobs_move(
         jobs=[jobs[job_id] for job_id, _cluster in admitted if job_id in jobs],
         source=JobStatus.QUEUED,
@@ -142,10 +141,11 @@ def _admit(
         data={
             job_id: {
                 "cluster": chosen[job_id],
-                "cpu_millicores": amounts.cpu_millicores,
-                "memory_bytes": amounts.memory_bytes,
+                "cpu_millicores": profile.requests.cpu_millicores,
+                "memory_bytes": profile.requests.memory_bytes,
+                "memory_limit_bytes": profile.limits.memory_bytes,
             }
-            for job_id, amounts in requests.items()
+            for job_id, profile in profiles.items()
         },
         reason="",
         message="",
@@ -154,39 +154,63 @@ def _admit(
         progress_fraction=None,
         progress_message="",
     )
-    now = utc_now()
     attempts = [(uuid7(), jobs[job_id], cluster) for job_id, cluster in admitted if job_id in jobs]
-    insert_many(
-        Attempt,
-        {
-            "id": [attempt_id for attempt_id, _job, _cluster in attempts],
-            "job_id": [job.id for _id, job, _cluster in attempts],
-            "number": [job.attempt for _id, job, _cluster in attempts],
-            "cluster_id": [cluster for _id, _job, cluster in attempts],
-            "name": [worker_name(str(job.id), job.attempt) for _id, job, _cluster in attempts],
-            "cpu_millicores": [requests[job.id].cpu_millicores for _id, job, _cluster in attempts],
-            "memory_bytes": [requests[job.id].memory_bytes for _id, job, _cluster in attempts],
-            "gpus": [requests[job.id].gpus for _id, job, _cluster in attempts],
-            "created_at": [
-                now + dt.timedelta(microseconds=index) for index in range(len(attempts))
-            ],  # distinct: the launch order
-        },
-    )
+    insert_many(Attempt, _attempt_columns(attempts, profiles))
     return [(attempt_id, job.priority) for attempt_id, job, _cluster in attempts]
+
+
+def _attempt_columns(
+    attempts: Sequence[tuple[UUID, Job, str]], profiles: Mapping[UUID, Profile]
+) -> dict[str, Sequence[object]]:
+    """Return the columns of new attempts of (attempt id, job, cluster)."""
+    now = utc_now()
+    requests = [profiles[job.id].requests for _id, job, _cluster in attempts]
+    return {
+        "id": [attempt_id for attempt_id, _job, _cluster in attempts],
+        "job_id": [job.id for _id, job, _cluster in attempts],
+        "number": [job.attempt for _id, job, _cluster in attempts],
+        "cluster_id": [cluster for _id, _job, cluster in attempts],
+        "name": [worker_name(str(job.id), job.attempt) for _id, job, _cluster in attempts],
+        "cpu_millicores": [amounts.cpu_millicores for amounts in requests],
+        "memory_bytes": [amounts.memory_bytes for amounts in requests],
+        "gpus": [amounts.gpus for amounts in requests],
+        "memory_limit_bytes": [
+            profiles[job.id].limits.memory_bytes for _id, job, _cluster in attempts
+        ],
+        "created_at": [
+            now + dt.timedelta(microseconds=index) for index in range(len(attempts))
+        ],  # distinct: the launch order
+    }
 
 
 def _fail_never(jobs: Sequence[Job]) -> None:
     """Fail locked jobs that no cluster can ever run."""
     for job in jobs:
-        diagnosis = never_fits(job.resources, cluster=job.cluster, region=job.region)
+        diagnosis = never_fits(
+            job.resources, cluster=job.cluster, region=job.region, raised=_last_raise(job)
+        )
         job_move(
             job=job,
             sources=[JobStatus.QUEUED],
             target=JobStatus.FAILED,
             kind=EventKind.FAILED,
             actor=ACTOR,
-            data={"reason": FailureReason.NEVER_FITS},
+            data={"reason": FailureReason.NEVER_FITS, "message": diagnosis["summary"]},
             reason=FailureReason.NEVER_FITS,
             message=diagnosis["summary"],
             diagnosis=diagnosis,
         )
+
+
+def _last_raise(job: Job) -> RaisedAttempt | None:
+    """Return the attempt after which the memory was raised for the last time; None without one."""
+    if job.memory_max_bytes is None:
+        return None
+    found = (
+        Attempt.objects.filter(job=job, memory_raised_to_bytes__isnull=False)
+        .order_by("-number")
+        .first()
+    )
+    if found is None or found.memory_limit_bytes is None:
+        return None
+    return RaisedAttempt(found.number, found.memory_limit_bytes, job.memory_max_bytes)

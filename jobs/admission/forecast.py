@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from uuid import UUID
 
-from jobs.admission.candidates import GROUPS_FEW, Waiting, free_slots
+from jobs.admission.candidates import GROUPS_MAX, Waiting, free_slots
 from jobs.admission.decide import admit, first_failing
 from jobs.admission.snapshot_types import Allocation, Candidate, Snapshot
 from jobs.contract import WaitRule
@@ -86,7 +86,7 @@ def queue_head(waiting: Waiting) -> QueueHead | None:
 
     Retries in back-off and later jobs with the same exclusive key are not read.
     """
-    groups = waiting.groups(GROUPS_FEW)
+    groups = waiting.groups(GROUPS_MAX)
     if groups is None:
         return None
     depth = max(1, CANDIDATES_MAX // max(1, len(groups)))

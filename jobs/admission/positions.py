@@ -77,7 +77,9 @@ def queue_positions(
     `admitted`: the jobs that the pass admits. `new`: jobs that are not in the database; they do
     not count for others. Waiting jobs of `view` are not used.
     """
-    running = Counter(allocation.project for allocation in view.allocations)
+    running = Counter[str]()
+    for allocation in view.allocations:
+        running[allocation.project] += allocation.workers
     with connection.cursor() as cursor:
         cursor.execute(
             _POSITIONS,

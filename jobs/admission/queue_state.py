@@ -117,7 +117,7 @@ def queue_state() -> QueueState:
     if _long is None or time.monotonic() - _long.taken_at > KEEP_SECONDS:
         view = snapshot(clusters, waiting=())
         rows = QueueRows(view)
-        heads = admit_heads(view, rows).heads
+        heads = admit_heads(view, rows, never_since=None).heads
         _long = QueueState(clusters, view, heads, queue_head(rows), is_long=True)
     return replace(_long, clusters=clusters)
 

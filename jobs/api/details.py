@@ -9,8 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs.api import serializers
-from jobs.clusters.machine import clamped
-from jobs.core.resources import from_dict
+from jobs.clusters.machine import attempt_limits
 from jobs.models import Attempt, Job
 from jobs.queries.events import event_dict, event_page
 from jobs.queries.jobs import artifact_get, artifacts_of, attempt_of, attempts_of, job_for
@@ -98,6 +97,7 @@ def _attempt(job: Job, row: Attempt) -> dict[str, object]:
         "exit_signal": row.exit_signal,
         "peak_memory_bytes": row.peak_memory_bytes,
         "memory_limit_bytes": _memory_limit(job, row),
+        "memory_raised_to_bytes": row.memory_raised_to_bytes,
         "counts": row.counts,
         "log_end": row.log_end,
         "log_complete": row.log_complete,
@@ -105,7 +105,8 @@ def _attempt(job: Job, row: Attempt) -> dict[str, object]:
 
 
 def _memory_limit(job: Job, row: Attempt) -> int:
-    return clamped(from_dict(job.resources).limits, launcher=row.cluster.launcher).memory_bytes
+    limits = attempt_limits(job.resources, row.memory_limit_bytes, launcher=row.cluster.launcher)
+    return limits.memory_bytes
 
 
 class ArtifactsView(ApiView):

@@ -166,6 +166,8 @@ class JobsView(ApiView):
 
 
 def _checked(project: Project, checked: JobRequest, start: StartBody | None = None) -> DryRunBody:
+    most = checked.amounts.memory_max_bytes
+
     def quantities(amounts: dict[str, int]) -> QuantitiesBody:
         return {
             "cpu": format_cpu(amounts["cpu_millicores"]),
@@ -182,9 +184,11 @@ def _checked(project: Project, checked: JobRequest, start: StartBody | None = No
         "priority": checked.priority,
         "resources": {
             **quantities(checked.resources["limits"]),
+            "memory_max": format_memory(most) if most else None,
             "requests": quantities(checked.resources["requests"]),
             "recommended": recommended_dict(checked.resources),
         },
+        "memory_from_job": checked.amounts.memory_from_job,
         "recommendation": recommendation_dict(sizing, limits),
         "timeout_seconds": checked.timeout_seconds,
         "max_attempts": checked.max_attempts,

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("jobs", "0019_hot_updates"),
+        ("jobs", "0020_memory_max"),
     ]
 
     operations = [

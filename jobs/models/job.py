@@ -9,6 +9,7 @@ from jobs.contract import JobStatus, Priority
 from jobs.models.expressions import (
     choices,
     id_from_its_end,
+    line_key,
     producer,
     queue_key,
     search_parts,
@@ -52,6 +53,14 @@ class Job(models.Model):
     resources = models.JSONField()
     # {"limits": {…}, "requests": {…}}, see core.resources; with "recommended": {…} if they are from
     # earlier runs, see lifecycle.job_resources
+    memory_max_bytes = models.BigIntegerField(
+        null=True
+        # limit of the increases after attempts that ran out of memory; null: no increases
+    )
+    memory_raised_from_bytes = models.BigIntegerField(
+        null=True
+        # memory limit before the first increase, of this job or of the run it took its memory from
+    )
     timeout_seconds = models.PositiveIntegerField()
     max_attempts = models.PositiveSmallIntegerField(default=1)
     idempotency_key = models.CharField(max_length=200, null=True)
@@ -115,6 +124,12 @@ class Job(models.Model):
                 condition=Q(status="queued"),
                 name="job_queue_groups",
                 # admission, counts of waiting jobs
+            ),
+            models.Index(
+                *line_key(),
+                condition=Q(status="queued"),
+                name="job_queue_lines",
+                # admission with many different requests
             ),
             models.Index(
                 fields=("status",),

@@ -124,7 +124,8 @@ def _smaller(request: JobRequest, profile: Profile) -> Iterator[Alternative]:
             profile,
         )
         if resolved.requests != before.requests:
-            changed = replace(request, resources=as_dict(resolved))
+            held = replace(request.amounts, stored=as_dict(resolved))
+            changed = replace(request, amounts=held)
             yield Alternative(change, {"resources": resources}, changed)
 
 

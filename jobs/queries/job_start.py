@@ -6,7 +6,8 @@ from jobs.admission.hypothetical import start_explain
 from jobs.admission.snapshot_types import Candidate
 from jobs.contract import WaitRule
 from jobs.core.resources import from_dict
-from jobs.lifecycle.submit import JobRequest, profiles, queue_check
+from jobs.lifecycle.amounts import profiles
+from jobs.lifecycle.submit import JobRequest, queue_check
 from jobs.queries.alternatives import alternatives, chosen, describe_start
 from jobs.queries.shapes import StartBody
 from mimir.lib.ids import uuid7

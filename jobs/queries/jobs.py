@@ -181,6 +181,7 @@ def job_dict(job: Job, waiting: WaitingBody | None, away: AwayBody | None) -> Jo
         "inputs": public_inputs(job),
         "resources": {
             **_quantities(profile.limits),
+            "memory_max": format_memory(job.memory_max_bytes) if job.memory_max_bytes else None,
             "requests": _quantities(profile.requests),
             "recommended": recommended_dict(job.resources),
         },

@@ -34,8 +34,12 @@ class ResourcesBody(QuantitiesBody):
 
 
 class JobResourcesBody(ResourcesBody):
-    """Resources of a job, with the part that is from earlier runs."""
+    """Resources of a job, with the part that is from earlier runs.
 
+    `memory_max`: limit of the increases after out-of-memory ends.
+    """
+
+    memory_max: str | None
     recommended: RecommendedBody | None
 
 
@@ -118,6 +122,7 @@ class DryRunBody(TypedDict):
     valid: bool
     priority: str
     resources: JobResourcesBody
+    memory_from_job: UUID | None
     recommendation: RecommendationBody
     timeout_seconds: int
     max_attempts: int

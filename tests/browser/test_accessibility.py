@@ -228,7 +228,7 @@ def test_axe_finds_nothing_where_something_is_wrong(
 
     page = member(viewport=size)
     page.goto(f"{_P}/jobs/new/?pipeline={PIPELINE}")
-    page.get_by_label("Memory").fill("plenty")
+    page.locator("[name='resources.memory']").fill("plenty")
     page.get_by_role("button", name="Run pipeline").click()
     expect(page.locator("[id='e-resources.memory']")).to_be_visible()
     findings["job refused"] = _findings(page)

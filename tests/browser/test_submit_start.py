@@ -34,7 +34,7 @@ def form(stack: Stack) -> Iterator[str]:
 
 def test_a_change_that_starts_a_job_fills_its_field(page: Page, form: str) -> None:
     page.goto(form)
-    line, memory = page.locator("#start"), page.get_by_label("Memory")
+    line, memory = page.locator("#start"), page.locator("[name='resources.memory']")
     expect(line).to_contain_text("on local")
     memory.press_sequentially(TOO_MUCH)  # the answer comes without leaving the field
     expect(line).to_contain_text("Cannot start: requests")
@@ -50,7 +50,7 @@ def test_a_change_that_starts_a_job_fills_its_field(page: Page, form: str) -> No
 
 def test_a_slider_fills_the_memory_and_follows_it(page: Page, form: str) -> None:
     page.goto(form)
-    slider, memory = page.get_by_role("slider"), page.get_by_label("Memory")
+    slider, memory = page.get_by_role("slider"), page.locator("[name='resources.memory']")
     memory.fill("1Gi")
     expect(slider).to_have_value("10")
     slider.focus()
@@ -75,7 +75,7 @@ def test_the_line_keeps_its_place_while_answers_arrive(page: Page, form: str) ->
     page.get_by_role("combobox", name="Pipeline").select_option("echo")
     expect(line).to_contain_text("on local")
     assert page.locator("#fields").bounding_box() == height
-    page.get_by_label("Memory").fill(TOO_MUCH)
+    page.locator("[name='resources.memory']").fill(TOO_MUCH)
     expect(line.get_by_role("button", name=HALF)).to_be_visible()
     assert page.locator("#fields").bounding_box() == height
 
@@ -84,9 +84,9 @@ def test_enter_runs_the_job_and_makes_no_proposed_change(
     page: Page, stack: Stack, form: str
 ) -> None:
     page.goto(form)
-    page.get_by_label("Memory").fill(TOO_MUCH)
+    page.locator("[name='resources.memory']").fill(TOO_MUCH)
     expect(page.get_by_role("button", name=HALF)).to_be_visible()
-    page.get_by_label("Memory").fill("512Mi")
+    page.locator("[name='resources.memory']").fill("512Mi")
     page.locator("#f-name").fill("entered")
     page.keyboard.press("Enter")
     page.wait_for_url("**/jobs/*-*/")
@@ -100,7 +100,7 @@ def test_without_script_a_change_is_a_button_and_the_slider_is_absent(
     page = member(java_script_enabled=False)
     page.goto(form)
     expect(page.get_by_role("slider")).to_have_count(0)
-    memory = page.get_by_label("Memory")
+    memory = page.locator("[name='resources.memory']")
     memory.fill(TOO_MUCH)
     page.locator("#f-name").fill("kept")
     page.get_by_role("button", name="Show its fields").first.click()

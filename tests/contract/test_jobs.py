@@ -70,6 +70,7 @@ def test_a_job_has_every_field_from_submit_to_end(api: Api, project: str) -> Non
     assert ended["created_at"] <= ended["started_at"] <= ended["finished_at"]
     assert ended["resources"] == {
         **resources,
+        "memory_max": None,
         "requests": resources,
         "recommended": None,
     }
@@ -94,6 +95,7 @@ def test_a_request_is_the_default_up_to_the_limit_and_the_full_value_above_it(
     assert checked["resources"] == {
         "cpu": "2",
         "memory": requested_value,
+        "memory_max": None,
         "gpu": 0,
         "requests": {"cpu": "1", "memory": requested, "gpu": 0},
         "recommended": None,

@@ -48,6 +48,7 @@ def test_a_job_without_resources_gets_the_recommended_limits_and_names_their_sou
     assert created["resources"] == {
         "cpu": "500m",
         "memory": "1536Mi",
+        "memory_max": None,
         "gpu": 0,
         "requests": {"cpu": "500m", "memory": "1536Mi", "gpu": 0},
         "recommended": RECOMMENDED,

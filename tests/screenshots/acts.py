@@ -22,14 +22,14 @@ def wrong_password(page: Page) -> None:
 def wrong_request(page: Page) -> None:
     """Run a job with values that do not fit."""
     page.get_by_role("textbox", name="Version").fill("newest")
-    page.get_by_role("textbox", name="Memory").fill("plenty")
+    page.locator("[name='resources.memory']").fill("plenty")
     page.get_by_role("button", name="Run pipeline").click()
     page.locator(".errbox").wait_for()
 
 
 def too_much_memory(page: Page) -> None:
     """A job that no cluster can hold, and the changes that would start it."""
-    page.get_by_role("textbox", name="Memory").fill("24Gi")
+    page.locator("[name='resources.memory']").fill("24Gi")
     page.get_by_role("status").filter(has_text="Cannot start").wait_for()
 
 

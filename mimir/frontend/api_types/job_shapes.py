@@ -86,11 +86,15 @@ class Recommended(TypedDict):
 
 
 class JobResources(TypedDict):
-    """Limits and requests of a job, and the part that is from earlier runs."""
+    """Limits and requests of a job, and the part that is from earlier runs.
+
+    `memory_max`: limit of the increases after out-of-memory ends.
+    """
 
     cpu: str
     memory: str
     gpu: int
+    memory_max: str | None
     requests: Quantities
     recommended: Recommended | None
 
@@ -231,6 +235,7 @@ class Attempt(TypedDict):
     exit_signal: int | None
     peak_memory_bytes: int | None
     memory_limit_bytes: int
+    memory_raised_to_bytes: int | None
     counts: bool
     log_end: int
     log_complete: bool
@@ -285,6 +290,7 @@ class DryRun(TypedDict):
     valid: bool
     priority: str
     resources: JobResources
+    memory_from_job: str | None
     recommendation: Recommendation
     timeout_seconds: int
     max_attempts: int

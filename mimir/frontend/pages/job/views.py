@@ -89,7 +89,7 @@ def _context(row: Job, got: Context, attempt: int, view: str) -> Context:
         "attempt": attempt,
         "attempts": tries,
         "attempt_groups": history.grouped(tries),
-        "attemptspresent.attempts_with_log": present.attempts_with_log(tries, attempt),
+        "attempts_with_log": present.attempts_with_log(tries, attempt),
         "history": history.history(events, row["created_by"] or "the system"),
         "last_seq": events[-1]["seq"] if events else 0,
         "events_cut": formatting.number(events[0]["seq"] - 1)
