@@ -137,16 +137,17 @@ class _Run:
     def __init__(self, view: Snapshot, head: QueueHead, usual: UsualSeconds) -> None:
         self.now = view.now
         self.work = 0
+        self._numbers = 0
         self._reorder_at = math.inf  # when the order of jobs behind a reservation changes
         self.is_cut_off = False  # a job started behind which the queue was not read
         self._view, self._last_read, self._usual = view, head.last_read, usual
-        self._allocations = {each.job_id: each for each in view.allocations}
-        self._ends: list[tuple[float, UUID]] = []
-        self._claims: list[tuple[float, UUID]] = []
+        self._allocations: dict[int, Allocation] = {}  # by number
+        self._ends: list[tuple[float, int]] = []
+        self._claims: list[tuple[float, int]] = []
         self._due = [job.not_before for job in head.jobs if job.not_before > view.now]
         heapq.heapify(self._due)
         for each in view.allocations:
-            self._expect(each, each.began, each.is_starting)
+            self._hold(each)
         self._lines = _lines(view, head.jobs)
         self._waiting = {job.job_id for line in self._lines.values() for job in line}
 
@@ -193,9 +194,9 @@ class _Run:
         while self._due and self._due[0] <= self.now:
             heapq.heappop(self._due)
         while self._claims and self._claims[0][0] <= self.now:
-            job_id = heapq.heappop(self._claims)[1]
-            if job_id in self._allocations:
-                self._allocations[job_id] = replace(self._allocations[job_id], is_starting=False)
+            number = heapq.heappop(self._claims)[1]
+            if number in self._allocations:
+                self._allocations[number] = replace(self._allocations[number], is_starting=False)
         while self._ends and self._ends[0][0] <= self.now:
             self._allocations.pop(heapq.heappop(self._ends)[1], None)
         return True
@@ -203,7 +204,7 @@ class _Run:
     def _next_at(self) -> float:
         """Return the time of the next event that may start a job; infinity without one."""
         times = [self._reorder_at, *self._due[:1]]
-        times += [at for at, _job_id in self._ends[:1]]
+        times += [at for at, _number in self._ends[:1]]
         if self._claims and self._is_window_full():
             times.append(self._claims[0][0])
         return min(times)
@@ -224,7 +225,6 @@ class _Run:
             del self._lines[_line_of(job)]
         self._waiting.discard(job.job_id)
         allocation = Allocation(
-            job_id=job.job_id,
             cluster=cluster,
             project=job.project,
             type=job.type,
@@ -235,23 +235,25 @@ class _Run:
             began=self.now,
             is_starting=True,
         )
-        self._allocations[job.job_id] = allocation
-        self._expect(allocation, self.now, is_starting=True)
+        self._hold(allocation)
 
-    def _expect(self, allocation: Allocation, began: float, is_starting: bool) -> None:
-        """Add the expected end of the start and of the job."""
+    def _hold(self, allocation: Allocation) -> None:
+        """Add an allocation with the expected end of its start and of its job."""
+        self._numbers += 1
+        number, began = self._numbers, allocation.began
+        self._allocations[number] = allocation
         start_seconds = self._usual.starts.get(allocation.cluster, START_SECONDS)
-        if is_starting:
+        if allocation.is_starting:
             claim_at = began + start_seconds
             # A late start is expected to take its usual duration once more.
             claim_at = claim_at if claim_at > self.now else self.now + max(start_seconds, 1.0)
-            heapq.heappush(self._claims, (claim_at, allocation.job_id))
+            heapq.heappush(self._claims, (claim_at, number))
         seconds = self._usual.jobs.get((allocation.project, allocation.type))
         if seconds is None or not allocation.starting_or_running:
             return
         end_at = began + self._usual.starts.get(allocation.cluster, 0.0) + seconds
         if end_at > self._view.now:
-            heapq.heappush(self._ends, (end_at, allocation.job_id))
+            heapq.heappush(self._ends, (end_at, number))
 
 
 _LineKey = tuple[object, ...]

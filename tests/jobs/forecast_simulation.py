@@ -11,7 +11,6 @@ from jobs.admission.snapshot_types import Allocation, Candidate, Snapshot
 def started(job: Candidate, cluster: str, now: float) -> Allocation:
     """Return the allocation of a job that has just been admitted."""
     return Allocation(
-        job_id=job.job_id,
         cluster=cluster,
         project=job.project,
         type=job.type,
@@ -29,7 +28,7 @@ def simulate(view: Snapshot, usual: UsualSeconds, seconds: int) -> dict[UUID, tu
 
     Decides over all waiting jobs at each second. All times must be whole seconds.
     """
-    running = {each.job_id: each for each in view.allocations}
+    running: dict[object, Allocation] = dict(enumerate(view.allocations))
     waiting = {each.job_id: each for each in view.waiting}
     late = {job_id for job_id, each in running.items() if _end(each, usual) <= view.now}
     found: dict[UUID, tuple[str, float]] = {}

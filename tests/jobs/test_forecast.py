@@ -193,7 +193,6 @@ _running = st.lists(
         st.integers(930, 1000).map(float),
     ),
     max_size=5,
-    unique_by=lambda each: each.job_id,
 )
 
 
