@@ -146,7 +146,7 @@ def _admit_groups(
     """Decide over the heads of the groups, reading more of those that are not enough."""
     free, full, unplaceable = _by_first_check(view, groups)
     never, more_never = waiting.unplaceable(unplaceable) if unplaceable else ((), False)
-    slots = _free_slots(view)
+    slots = free_slots(view)
     most = slots if limit is None else min(slots, limit)
     first = max(1, min(DEPTH_FIRST_MAX, math.ceil(most / max(1, len(free)))))
     depths = dict.fromkeys(free, first) | dict.fromkeys(full, 1)
@@ -213,7 +213,7 @@ def _example(group: CandidateGroup, now: float) -> Candidate:
     )
 
 
-def _free_slots(view: Snapshot) -> int:
+def free_slots(view: Snapshot) -> int:
     """Return the largest number of jobs that a pass can admit."""
     ledger = Ledger(view)
     free = 0

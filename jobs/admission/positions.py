@@ -6,7 +6,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from jobs.admission.snapshot_types import Snapshot
+from jobs.admission import decide
+from jobs.admission.snapshot_types import Candidate, Snapshot
 from jobs.contract import PRIORITIES, Priority
 from projects.models import ProjectStatus
 
@@ -40,6 +41,14 @@ WITH queued AS (
     LEFT JOIN unnest(%(projects)s::text[], %(running)s::int[]) AS running (project, jobs)
         ON running.project = project.slug
     WHERE job.status = 'queued'
+    UNION ALL
+    SELECT asked.id, project.id, to_timestamp(asked.queued_at), coalesce(running.jobs, 0),
+        asked.class, FALSE, FALSE
+    FROM unnest(%(new_ids)s::uuid[], %(new_projects)s::text[], %(new_queued_at)s::float8[],
+        %(new_classes)s::float8[]) AS asked (id, project, queued_at, class)
+    JOIN projects_project project ON project.slug = asked.project
+    LEFT JOIN unnest(%(projects)s::text[], %(running)s::int[]) AS running (project, jobs)
+        ON running.project = asked.project
 ), at_their_turn AS (
     SELECT id, queued_at, class, counted, running + count(*) FILTER (WHERE admitted) OVER (
         PARTITION BY project_id ORDER BY class, queued_at, id
@@ -58,11 +67,15 @@ SELECT id, position FROM placed WHERE id = ANY(%(wanted)s::uuid[])
 
 
 def queue_positions(
-    view: Snapshot, admitted: Sequence[UUID], wanted: Collection[UUID]
+    view: Snapshot,
+    admitted: Sequence[UUID],
+    wanted: Collection[UUID],
+    new: Sequence[Candidate] = (),
 ) -> dict[UUID, int]:
     """Return the positions of the `wanted` jobs in the order that a pass considers jobs.
 
-    `admitted`: the jobs that the pass admits. Waiting jobs of `view` are not used.
+    `admitted`: the jobs that the pass admits. `new`: jobs that are not in the database; they do
+    not count for others. Waiting jobs of `view` are not used.
     """
     running = Counter[str]()
     for allocation in view.allocations:
@@ -81,6 +94,10 @@ def queue_positions(
                 "paused_projects": list(view.limits.paused_projects),
                 "paused_types": list(view.limits.paused_types),
                 "archived": ProjectStatus.ARCHIVED.value,
+                "new_ids": [job.job_id for job in new],
+                "new_projects": [job.project for job in new],
+                "new_queued_at": [job.queued_at for job in new],
+                "new_classes": [decide.effective_class(job, view) for job in new],
             },
         )
         return dict(cursor.fetchall())

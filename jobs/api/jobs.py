@@ -26,9 +26,10 @@ from jobs.lifecycle.retry import job_retry
 from jobs.lifecycle.submit import JobFields, JobRequest, Submitted, job_check, job_submit
 from jobs.models import Job
 from jobs.models.expressions import producer_name
+from jobs.queries.job_start import job_start
 from jobs.queries.jobs import COUNTED_MAX, job_counts, job_for, job_list, jobs_as_dicts
 from jobs.queries.recommendation import recommendation_dict
-from jobs.queries.shapes import DryRunBody, JobBody, QuantitiesBody
+from jobs.queries.shapes import DryRunBody, JobBody, QuantitiesBody, StartBody
 from jobs.types.inputs import public_input
 from jobs.types.registry import job_type_names
 from mimir.api.pagination import paginate
@@ -50,6 +51,13 @@ _KEY = OpenApiParameter(
     description="A repeated key with the same body returns the same job with 200,"
     " with another body 409.",
 )
+
+_EXPLAIN = flag(
+    "explain",
+    "Validate the request without submitting it, and explain in `start` when the job would start"
+    " if it were submitted now, or why it would wait. Includes `dry_run`.",
+)
+_EXPLAIN_SUBMITS = "explain never submits a job: remove dry_run=false, or remove explain"
 
 _WAIT = OpenApiParameter(
     "wait",
@@ -127,7 +135,7 @@ class JobsView(ApiView):
 
     @extend_schema(
         operation_id="jobs_submit",
-        parameters=[_KEY, flag("dry_run", "Validate the request without submitting it.")],
+        parameters=[_KEY, flag("dry_run", "Validate the request without submitting it."), _EXPLAIN],
         request=serializers.JobRequest,
         responses={
             201: serializers.JobShape,
@@ -143,6 +151,12 @@ class JobsView(ApiView):
         """Submit a job. 200 instead of 201: the job exists, created with this Idempotency-Key."""
         project = project_for(caller(request), slug, Role.OPERATOR)
         fields = _job_fields(request)
+        if self.query.get("explain"):
+            if self.query.get("dry_run") is False:
+                raise Invalid(_EXPLAIN_SUBMITS, detail={"explain": _EXPLAIN_SUBMITS})
+            checked = job_check(project=project, **fields)
+            start = job_start(project=project, checked=checked)
+            return Response(_checked(project, checked, start))
         if self.query.get("dry_run"):
             return Response(_checked(project, job_check(project=project, **fields)))
         key = idempotency_key(request)
@@ -151,7 +165,7 @@ class JobsView(ApiView):
         )
 
 
-def _checked(project: Project, checked: JobRequest) -> DryRunBody:
+def _checked(project: Project, checked: JobRequest, start: StartBody | None = None) -> DryRunBody:
     most = checked.amounts.memory_max_bytes
 
     def quantities(amounts: dict[str, int]) -> QuantitiesBody:
@@ -181,6 +195,7 @@ def _checked(project: Project, checked: JobRequest) -> DryRunBody:
         "cluster": checked.cluster or None,
         "region": checked.region or None,
         "inputs": [public_input(row) for row in checked.inputs],
+        "start": start,
     }
 
 

@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs.api import serializers
+from jobs.api.serializers_lineage import LineageShape
 from jobs.queries.lineage import NODES_MAX, NodeKind, lineage_of
 from mimir.api.schema import errors
 from mimir.api.views import ApiView, caller
@@ -34,7 +34,7 @@ class LineageView(ApiView):
                 description=f"The version at the centre of the graph: {_RULE}.",
             )
         ],
-        responses={200: serializers.LineageShape, **errors(400, 404)},
+        responses={200: LineageShape, **errors(400, 404)},
         description="Everything upstream and downstream of one version:"
         f" the nearest {NODES_MAX} nodes. Edges point in the direction of data flow.",
     )

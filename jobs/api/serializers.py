@@ -11,7 +11,6 @@ from jobs.api.serializers_results import ResultField
 from jobs.contract import EventKind, JobStatus, Priority
 from jobs.lifecycle.submit import ATTEMPTS_MAX, TIMEOUT_SECONDS_MAX, JobFields
 from jobs.models import Limit
-from jobs.queries.lineage import NodeKind
 from jobs.reasons import Actor
 from jobs.types.registry import SPECS, job_type_names
 from jobs.types.spec import KINDS
@@ -238,6 +237,25 @@ class JobTypeShape(_Any):
     )
 
 
+class Alternative(_Any):
+    request = serializers.DictField(
+        help_text="The changed fields, as a JSON merge patch of the request."
+    )
+    detail = serializers.CharField(help_text="The change and its start in one sentence.")
+    cluster = serializers.CharField()
+    estimate_seconds = serializers.FloatField(help_text="0: it would start now.")
+
+
+class Start(Waiting):
+    starts_now = serializers.BooleanField()
+    cluster = serializers.CharField(
+        allow_null=True, help_text="The cluster on which it would start; null: unknown."
+    )
+    alternatives = Alternative(
+        many=True, help_text="Changed requests that would start clearly sooner."
+    )
+
+
 class DryRun(_Any):
     valid = serializers.BooleanField()
     priority = serializers.CharField()
@@ -255,6 +273,7 @@ class DryRun(_Any):
     cluster = serializers.CharField(allow_null=True)
     region = serializers.CharField(allow_null=True)
     inputs = serializers.ListField(child=serializers.DictField())
+    start = Start(allow_null=True, help_text="null without `explain`.")
 
 
 class EventShape(_Any):
@@ -326,38 +345,6 @@ class Usage(_Any):
         help_text="Limits that fit the last runs, compared with those of this job; null for a job"
         " that has not ended.",
     )
-
-
-class LineageNode(_Any):
-    id = serializers.CharField(
-        help_text="For example dataset:weather@1, twin:town@3 (a revision), job:<id>."
-    )
-    kind = serializers.ChoiceField(choices=[kind.value for kind in NodeKind])
-    name = serializers.CharField(allow_blank=True)
-    version = serializers.IntegerField(allow_null=True, help_text="null for a job.")
-    job_type = serializers.ChoiceField(
-        choices=job_type_names(), allow_null=True, help_text="Set for a job."
-    )
-    status = serializers.ChoiceField(
-        choices=[status.value for status in JobStatus], allow_null=True, help_text="Set for a job."
-    )
-    at = serializers.DateTimeField(help_text="Time of creation or submission.")
-    by = serializers.CharField(allow_null=True)
-
-
-class LineageEdge(_Any):
-    to = serializers.CharField(help_text="Id of a node.")
-
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """Add `from`, which is a keyword and cannot be a class attribute."""
-        return {"from": serializers.CharField(help_text="Id of a node."), **super().get_fields()}
-
-
-class LineageShape(_Any):
-    of = serializers.CharField(help_text="Id of the requested node.")
-    nodes = LineageNode(many=True)
-    edges = LineageEdge(many=True)
-    truncated = serializers.BooleanField(help_text="Whether more distant nodes exist.")
 
 
 class LimitFields(TypedDict):

@@ -191,13 +191,7 @@ def job_submit(
     if earlier := _earlier(project, user, idempotency_key, identity):
         return Submitted(earlier, created=False)
     checked = job_check(project=project, fixed_inputs=fixed_inputs, **request)
-    queued_max = settings.ENV.queued_jobs_per_project
-    if queued_count(project_id=project.id) >= queued_max:
-        raise TooMany(
-            f"The queue of this project is full: {queued_max} jobs wait"
-            " (QUEUED_JOBS_PER_PROJECT). Submit again when some have started.",
-            retry_after_seconds=30,
-        )
+    queue_check(project=project)
     digest = "" if idempotency_key is None else request_digest(identity)
     try:
         with transaction.atomic():
@@ -210,6 +204,17 @@ def job_submit(
             raise _deleted(deleted) from None
         raise
     return Submitted(job, created=True)
+
+
+def queue_check(*, project: Project) -> None:
+    """Check that the project's queue takes one more job. Raises: TooMany."""
+    queued_max = settings.ENV.queued_jobs_per_project
+    if queued_count(project_id=project.id) >= queued_max:
+        raise TooMany(
+            f"The queue of this project is full: {queued_max} jobs wait"
+            " (QUEUED_JOBS_PER_PROJECT). Submit again when some have started.",
+            retry_after_seconds=30,
+        )
 
 
 def _deleted(versions: list[str]) -> Conflict:

@@ -90,8 +90,34 @@ class JobBody(TypedDict):
     retry_of: str | None
 
 
+class AlternativeBody(TypedDict):
+    """A changed request that would start clearly sooner.
+
+    `request`: JSON merge patch of the request. `estimate_seconds` 0: it would start now.
+    """
+
+    request: JsonObject
+    detail: str
+    cluster: str
+    estimate_seconds: float
+
+
+class StartBody(WaitingBody):
+    """When a valid request would start if it were submitted now, or why it would wait.
+
+    `cluster`: where it would start; None if unknown.
+    """
+
+    starts_now: bool
+    cluster: str | None
+    alternatives: list[AlternativeBody]
+
+
 class DryRunBody(TypedDict):
-    """A valid request with its defaults and inputs, of a job that was not submitted."""
+    """A valid request with its defaults and inputs, of a job that was not submitted.
+
+    `start`: None unless it was requested.
+    """
 
     valid: bool
     priority: str
@@ -103,6 +129,7 @@ class DryRunBody(TypedDict):
     cluster: str | None
     region: str | None
     inputs: list[PublicInput]
+    start: StartBody | None
 
 
 class UsagePointBody(TypedDict):

@@ -5,7 +5,7 @@ import re
 
 from django.utils.dateparse import parse_datetime
 
-from mimir.lib.formatting import duration_text, memory_text
+from mimir.lib.formatting import about_text, duration_text, memory_text
 from mimir.lib.json_values import is_number
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
@@ -93,13 +93,7 @@ def span(value: object) -> str:
 
 def about(value: object) -> str:
     """Format an estimate in seconds with no more precision than it has."""
-    if not is_number(value):
-        return ""
-    if value < 60:
-        return f"{max(1, round(value))} s"
-    if value < 5400:
-        return f"{round(value / 60)} min"
-    return f"{value / 3600:.0f} h"
+    return about_text(value) if is_number(value) else ""
 
 
 def ago(at: dt.datetime, now: dt.datetime) -> str:

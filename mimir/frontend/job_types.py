@@ -36,6 +36,7 @@ class JobType:
     parameters: Mapping[str, Any]
     output: str | None
     produces: tuple[str, ...]
+    memory: str = ""  # default limit, as a Kubernetes quantity
 
 
 class JobTypes:
@@ -77,6 +78,7 @@ class JobTypes:
                 parameters=row["parameters"],
                 output=row["output"],
                 produces=tuple(row["produces"]),
+                memory=str(row["resources"]["memory"]),
             )
             for row in answer["results"]
         }

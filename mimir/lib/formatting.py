@@ -38,6 +38,15 @@ def duration_text(seconds: float, *, precise: bool = False) -> str:
     return f"{hours} h {rest:02d} min" if rest else f"{hours} h"
 
 
+def about_text(seconds: float) -> str:
+    """Format an estimate with no more precision than it has: `40 s`, `12 min`, `3 h`."""
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.0f} h"
+
+
 def time_text(at: dt.datetime, now: dt.datetime) -> str:
     """Format a time of day in UTC, with its date unless that is today."""
     return f"{at:%H:%M:%S} UTC" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M:%S} UTC"

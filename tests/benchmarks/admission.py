@@ -149,15 +149,15 @@ def _measure_pass(name: str, note: str) -> None:
 
 
 def _measure_explanation(job: "Job") -> None:
-    from jobs.admission import waiting
+    from jobs.admission import queue_state, waiting
     from jobs.models import Job
 
     middle = Job.objects.filter(status="queued").select_related("project").order_by("id")
     one = middle[WAITING // 2]
 
     def explained(short: int) -> Any:
-        waiting._cached = None
-        setattr(waiting, "SHORT_QUEUE", short)  # noqa: B010 - imported there, not its own
+        queue_state._long = None
+        setattr(queue_state, "SHORT_QUEUE", short)  # noqa: B010 - imported there, not its own
         return waiting.job_waiting([one])[one.id]["position"]
 
     same = "same" if explained(WAITING * 2) == explained(200) else "OTHER"

@@ -2,10 +2,12 @@
 
 import datetime as dt
 import random
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -18,10 +20,12 @@ from jobs.admission.limits import limit_set
 from jobs.admission.lines import relevant_jobs
 from jobs.admission.positions import queue_positions
 from jobs.admission.queue_rows import QueueRows
+from jobs.admission.queue_state import places_of
+from jobs.admission.shapes import WaitingBody
 from jobs.admission.snapshot import has_free_slot, snapshot
 from jobs.admission.snapshot_types import Snapshot
 from jobs.admission.starts import full_windows
-from jobs.admission.waiting import _places, job_waiting
+from jobs.admission.waiting import job_waiting
 from jobs.clusters.rows import cluster_ensure
 from jobs.contract import PRIORITIES, JobStatus
 from jobs.liveness.beats import beat_record
@@ -189,7 +193,7 @@ def test_positions_in_a_long_queue_are_those_in_the_order_of_the_whole_queue(see
     whole = admit(view)
     ids = [job.job_id for job in view.waiting]
     admitted = [job_id for job_id, _cluster in whole.admitted]
-    assert queue_positions(replace(view, waiting=()), admitted, ids) == _places(whole)
+    assert queue_positions(replace(view, waiting=()), admitted, ids) == places_of(whole)
 
 
 def test_a_job_of_a_long_queue_is_explained_as_in_a_short_one(
@@ -199,11 +203,24 @@ def test_a_job_of_a_long_queue_is_explained_as_in_a_short_one(
     _random_queue(20, 100)
     jobs = list(Job.objects.filter(status=JobStatus.QUEUED).select_related("project"))
     short = job_waiting(jobs)
-    monkeypatch.setattr("jobs.admission.waiting.SHORT_QUEUE", 10)
-    monkeypatch.setattr("jobs.admission.waiting._cached", None)
-    assert job_waiting(jobs) == short
+    monkeypatch.setattr("jobs.admission.queue_state.SHORT_QUEUE", 10)
+    monkeypatch.setattr("jobs.admission.queue_state._long", None)
+    _assert_alike(job_waiting(jobs), short)
     one = jobs[50]
-    assert job_waiting([one]) == {one.id: short[one.id]}
+    _assert_alike(job_waiting([one]), {one.id: short[one.id]})
+
+
+def _assert_alike(found: dict[UUID, WaitingBody], expected: dict[UUID, WaitingBody]) -> None:
+    """Compare explanations, apart from the seconds that pass between the two calls."""
+    assert set(found) == set(expected)
+    for job_id, body in expected.items():
+        seconds = pytest.approx(body["estimate_seconds"], abs=30)
+        assert found[job_id]["estimate_seconds"] == seconds
+        assert _without_seconds(found[job_id]) == _without_seconds(body)
+
+
+def _without_seconds(body: WaitingBody) -> str:
+    return re.sub(r"Retries in \d+ s", "Retries", str({**body, "estimate_seconds": None}))
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """Mutants and the tests that must kill them. `old` must occur exactly once in the file."""
 
 from tests.mutants.away import AWAY
+from tests.mutants.counters import COUNTERS
+from tests.mutants.forecasts import FORECASTS
 from tests.mutants.job_records import JOB_RECORDS
 from tests.mutants.kubernetes import KUBERNETES
 from tests.mutants.machine_workers import MACHINE_WORKERS
@@ -372,29 +374,13 @@ TABLE = (
         "",
         "tests/jobs/test_reconcile.py::test_the_rest_of_a_log_follows_on_what_a_late_request_has_stored",
     ),
-    Mutant(
-        "a scrape reads at several moments",
-        "monitoring/selectors/metrics.py",
-        "        connection.isolation_level = IsolationLevel.REPEATABLE_READ\n",
-        "",
-        "tests/monitoring/test_metrics.py::test_no_count_is_lost_doubled_or_taken_back_while_processes_write_and_two_leaders_fold",
-    ),
-    Mutant(
-        "a fold that leaves what it has added",
-        "jobs/core/metrics.py",
-        """    DELETE FROM jobs_metricdelta WHERE id IN (
-        SELECT id FROM jobs_metricdelta ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
-    )
-    RETURNING metric, type, status, label, count, amount
-""",
-        "    SELECT metric, type, status, label, count, amount FROM jobs_metricdelta LIMIT %s\n",
-        "tests/monitoring/test_metrics.py::test_counters_agree_with_the_rows_before_and_after_a_fold",
-    ),
     *KUBERNETES,
     *AWAY,
     *OVERLOAD,
     *MACHINE_WORKERS,
+    *COUNTERS,
     *JOB_RECORDS,
+    *FORECASTS,
     *SIZING,
     *MEMORY,
 )

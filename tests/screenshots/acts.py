@@ -27,6 +27,12 @@ def wrong_request(page: Page) -> None:
     page.locator(".errbox").wait_for()
 
 
+def too_much_memory(page: Page) -> None:
+    """A job that no cluster can hold, and the changes that would start it."""
+    page.locator("[name='resources.memory']").fill("24Gi")
+    page.get_by_role("status").filter(has_text="Cannot start").wait_for()
+
+
 def wrong_training(page: Page) -> None:
     """A training whose values do not fit."""
     page.get_by_role("textbox", name="Model", exact=True).fill("demand forecast")

@@ -322,6 +322,23 @@ class LastSuccess(TypedDict):
     job: Job | None
 
 
+class Alternative(TypedDict):
+    """Changed request that would start clearly sooner. `request`: JSON merge patch."""
+
+    request: JsonObject
+    detail: str
+    cluster: str
+    estimate_seconds: float
+
+
+class Start(Waiting):
+    """When a request would start if it were submitted now, or why it would wait."""
+
+    starts_now: bool
+    cluster: str | None
+    alternatives: list[Alternative]
+
+
 class DryRun(TypedDict):
     """Job that a request would create."""
 
@@ -335,3 +352,4 @@ class DryRun(TypedDict):
     cluster: str | None
     region: str | None
     inputs: list[JobInput]
+    start: Start | None

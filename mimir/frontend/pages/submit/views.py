@@ -24,6 +24,7 @@ from mimir.frontend.pages.submit.present import (
     refusals,
     with_places,
 )
+from mimir.frontend.pages.submit.start_line import memory_slider, start_line
 from mimir.frontend.recommendation import form_recommendation, used_value
 from mimir.frontend.schema_form import Texts
 from mimir.frontend.session import signed_in
@@ -32,7 +33,15 @@ from mimir.frontend.template_context import Context
 LISTED_MAX = 200  # names to choose from; with more, the user types the name
 VERSIONS_MAX = 200
 _LISTS = {"dataset": "datasets", "model": "models", "pipeline": "pipelines", "twin": "twins"}
-_NO_TEXTS = ("csrfmiddlewaretoken", "type", "then", "use", "idempotency_key", "shown_algorithm")
+_NO_TEXTS = (
+    "csrfmiddlewaretoken",
+    "type",
+    "then",
+    "use",
+    "change",
+    "idempotency_key",
+    "shown_algorithm",
+)
 _OURS = ("type", "from", "patch")  # in the address
 
 
@@ -47,8 +56,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
     texts, changed = _texts(request, job_type, source)
     errors: dict[str, str] = {}
     general: list[str] = []
-    is_preview = request.POST.get("then") == "preview" or "use" in request.POST
-    if request.method == "POST" and not is_preview:
+    if request.method == "POST" and not _is_preview(request):
         refused = _submitted(request, slug, job_type, texts)
         if isinstance(refused, HttpResponse):
             return refused
@@ -75,6 +83,8 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
         "changed": changed,
         "recommended": form_recommendation(got["dry"].get("answer")),
         "dry": dry_facts(got["dry"], job_type, texts, fields),
+        "start": start_line(got["dry"], lacks=bool(_lacks(job_type, texts))),
+        "slider": memory_slider(job_type, texts),
         "curl": request_schema.curl(
             f"{request.scheme}://{request.get_host()}/api/v1/{project_path(slug, 'jobs')}",
             request_schema.body_of(job_type, texts),
@@ -88,6 +98,11 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
         here="jobs",
         status=400 if errors or general else 200,
     )
+
+
+def _is_preview(request: HttpRequest) -> bool:
+    """Whether the form is only shown again: for its fields, or with a proposed change."""
+    return request.POST.get("then") == "preview" or bool({"use", "change"} & set(request.POST))
 
 
 def _kinds(job_type: str) -> list[Context]:
@@ -145,9 +160,9 @@ def _texts(
         }
         if used := used_value(request.POST.get("use", "")):
             texts[used[0]] = [used[1]]
-        return request_schema.settled(
-            job_type, texts, request.POST.get("shown_algorithm", "")
-        ), changed
+        texts = request_schema.settled(job_type, texts, request.POST.get("shown_algorithm", ""))
+        change = request.POST.get("change", "")
+        return request_schema.patched(job_type, texts, change)[0], changed
     for name, values in request.GET.lists():
         if name.startswith("parameters."):
             texts[name] = [str(one) for one in values]
@@ -208,16 +223,21 @@ def _calls(
         calls["definition"] = _or_nothing(
             lambda client: client.get(project_path(slug, "twins", twin))
         )
-    lacks = [
-        name
-        for name in parameter_schema(job_type)["required"]
-        if not schema_form.given(texts, f"parameters.{name}")
-    ]
+    lacks = _lacks(job_type, texts)
     body = request_schema.body_of(job_type, texts)
     calls["dry"] = (
         (lambda client: {}) if bare or lacks else lambda client: _dry_run(client, slug, body)
     )
     return calls
+
+
+def _lacks(job_type: str, texts: Texts) -> list[str]:
+    """Required parameters without a value."""
+    return [
+        name
+        for name in parameter_schema(job_type)["required"]
+        if not schema_form.given(texts, f"parameters.{name}")
+    ]
 
 
 def _list(slug: str, name: str) -> Callable[[Api], Any]:
@@ -241,7 +261,7 @@ def _or_nothing(call: Callable[[Api], Any]) -> Callable[[Api], Any]:
 def _dry_run(client: Api, slug: str, body: Mapping[str, Any]) -> Context:
     """Run the request dry: {"answer"} or {"refused"}; {} without permission to submit."""
     try:
-        return {"answer": client.post(f"{project_path(slug, 'jobs')}?dry_run=1", body)}
+        return {"answer": client.post(f"{project_path(slug, 'jobs')}?explain=1", body)}
     except Unavailable:
         raise
     except ApiError as error:

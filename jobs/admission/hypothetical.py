@@ -1,0 +1,91 @@
+"""Explain when a job would start that is not submitted, alone or with a changed request.
+
+It uses the state, the decision and the forecast that explain waiting jobs. Writes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from jobs.admission.estimates import estimate_seconds
+from jobs.admission.forecast import HORIZON_SECONDS, ExpectedStart, UsualSeconds
+from jobs.admission.queue_state import QueueState, queue_state
+from jobs.admission.shapes import WaitingBody
+from jobs.admission.snapshot_types import Candidate
+from jobs.admission.waiting import (
+    Requested,
+    dispatcher_away_since,
+    standing_of,
+    waiting_body,
+    without_dispatcher,
+)
+from jobs.contract import WaitRule
+
+WORK_MAX = 16_000  # of the forecast of the request
+CHANGED_WORK_MAX = 3_000  # of the forecast of one changed request
+SOONER_FACTOR, SOONER_SECONDS = 0.5, 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothetical:
+    """Answer about a job that is not submitted.
+
+    `start`: when and where it would start; None if unknown. `changed`: the same for each changed
+    request that would start clearly sooner, else None.
+    """
+
+    waiting: WaitingBody
+    start: ExpectedStart | None
+    changed: tuple[ExpectedStart | None, ...]
+
+
+def start_explain(request: Requested, job: Candidate, changed: Sequence[Candidate]) -> Hypothetical:
+    """Explain when `job`, the request as a waiting job, would start if submitted now.
+
+    `changed`: the job with changed requests. Their `queued_at` is set to the database's time.
+    """
+    state = queue_state()
+    job = replace(job, queued_at=state.view.now)
+    decision = state.decide([job])
+    places = state.places(decision, [job.job_id], [job])
+    standing = standing_of(request, job.project, job.job_id, places[job.job_id], decision)
+    away = dispatcher_away_since(state.clusters)
+    if away is not None and standing.rule is not WaitRule.NEVER_FITS:
+        standing = without_dispatcher(standing, away)
+    usual = state.usual([(job.project, job.type)])
+    start = None
+    ahead = None
+    if standing.rule is WaitRule.READY:
+        start = ExpectedStart(dict(decision.admitted)[job.job_id], 0.0)
+    elif standing.rule is not WaitRule.DISPATCHER_AWAY:
+        ahead = state.forecast([job.job_id], usual, work_max=WORK_MAX, new=job)
+        start = ahead.starts.get(job.job_id) if ahead is not None else None
+    seconds = estimate_seconds(standing, state.view, usual.jobs, ahead)
+    body = waiting_body(request, standing, decision, state.clusters, seconds)
+    within = HORIZON_SECONDS if seconds is None else sooner_than(seconds)
+    if away is not None or within < 0:
+        return Hypothetical(body, start, (None,) * len(changed))
+    return Hypothetical(
+        body, start, tuple(_start_of(each, state, usual, within) for each in changed)
+    )
+
+
+def sooner_than(seconds: float) -> float:
+    """Return the latest start that is clearly sooner than one in `seconds`; negative: none is."""
+    return min(seconds * SOONER_FACTOR, seconds - SOONER_SECONDS)
+
+
+def _start_of(
+    job: Candidate, state: QueueState, usual: UsualSeconds, within_seconds: float
+) -> ExpectedStart | None:
+    """Return the expected start of a changed request within a time; None if there is none."""
+    job = replace(job, queued_at=state.view.now)
+    if cluster := dict(state.decide([job]).admitted).get(job.job_id):
+        return ExpectedStart(cluster, 0.0)
+    ahead = state.forecast(
+        [job.job_id],
+        usual,
+        work_max=CHANGED_WORK_MAX,
+        new=job,
+        within_seconds=within_seconds,
+    )
+    return ahead.starts.get(job.job_id) if ahead is not None else None

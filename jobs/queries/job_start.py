@@ -1,0 +1,71 @@
+"""When a job would start if it were submitted now, and which changes would start it sooner."""
+
+from django.db import connection, transaction
+
+from jobs.admission.hypothetical import start_explain
+from jobs.admission.snapshot_types import Candidate
+from jobs.contract import WaitRule
+from jobs.core.resources import from_dict
+from jobs.lifecycle.amounts import profiles
+from jobs.lifecycle.submit import JobRequest, queue_check
+from jobs.queries.alternatives import alternatives, chosen, describe_start
+from jobs.queries.shapes import StartBody
+from mimir.lib.ids import uuid7
+from projects.models import Project
+
+
+def job_start(*, project: Project, checked: JobRequest) -> StartBody:
+    """Explain when the valid request would start if it were submitted now. Writes nothing.
+
+    Raises: TooMany if the project's queue is full.
+    """
+    queue_check(project=project)
+    offered = alternatives(checked, profiles()[checked.type])
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION READ ONLY")
+        found = start_explain(
+            checked,
+            _candidate(project, checked),
+            [_candidate(project, each.request) for each in offered],
+        )
+    waiting, start = found.waiting, found.start
+    starts_now = start is not None and waiting["blocked_by"] == WaitRule.READY
+    return {
+        "starts_now": starts_now,
+        "cluster": start.cluster if start is not None else None,
+        "position": waiting["position"],
+        "blocked_by": waiting["blocked_by"],
+        "detail": f"Would start now on {start.cluster}."
+        if start is not None and starts_now
+        else waiting["detail"],
+        "estimate_seconds": waiting["estimate_seconds"],
+        "rules": waiting["rules"],
+        "alternatives": [
+            {
+                "request": alternative.patch,
+                "detail": describe_start(alternative, expected),
+                "cluster": expected.cluster,
+                "estimate_seconds": round(expected.after_seconds, 1),
+            }
+            for alternative, expected in chosen(offered, found.changed)
+        ],
+    }
+
+
+def _candidate(project: Project, request: JobRequest) -> Candidate:
+    """Return the request as a waiting job; the explanation sets when it was queued."""
+    requests = from_dict(request.resources).requests
+    return Candidate(
+        job_id=uuid7(),
+        project=project.slug,
+        type=request.type,
+        priority=request.priority,
+        queued_at=0.0,
+        cpu_millicores=requests.cpu_millicores,
+        memory_bytes=requests.memory_bytes,
+        gpus=requests.gpus,
+        exclusive_key=request.exclusive_key,
+        cluster=request.cluster,
+        region=request.region,
+    )

@@ -1,0 +1,117 @@
+"""Line that says when a job would start, changes that start it sooner, and memory slider. Pure."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from mimir.frontend import formatting, schema_form
+from mimir.frontend.api_types.job_shapes import Alternative, Start
+from mimir.frontend.job_types import job_types
+from mimir.frontend.schema_form import Texts
+
+_MIB = 2**20
+SLIDER_MIN, SLIDER_MAX = 6, 17  # 64 MiB to 128 GiB, as powers of two in MiB
+
+
+class StartOption(TypedDict):
+    """Button that changes the request. `patch`: JSON; `field`: the field that it fills."""
+
+    label: str
+    patch: str
+    field: str
+    detail: str
+
+
+class StartLine(TypedDict):
+    """State of the line (`now`, `waits`, `never` or `unknown`), its text, and the buttons."""
+
+    state: str
+    text: str
+    estimate: str
+    options: list[StartOption]
+
+
+class MemorySlider(TypedDict):
+    """Position of the slider, as a power of two in MiB, and its text. `default`: without a text."""
+
+    low: int
+    high: int
+    value: int
+    default: int
+    text: str
+
+
+def start_line(found: Mapping[str, Any], *, lacks: bool) -> StartLine:
+    """Present the start of a dry run. `lacks`: a required field is empty."""
+    start: Start | None = found.get("answer", {}).get("start")
+    if start is None:
+        text = (
+            "Fill in the required fields to see when it would start."
+            if lacks
+            else "When it would start is unknown until the request is valid."
+        )
+        return {"state": "unknown", "text": text, "estimate": "", "options": []}
+    seconds = start["estimate_seconds"]
+    state = _state(start)
+    return {
+        "state": state,
+        "text": f"Would wait: {start['detail']}" if state == "waits" else start["detail"],
+        "estimate": f"About {formatting.about(seconds)}." if seconds else "",
+        "options": [_option(each) for each in start["alternatives"]],
+    }
+
+
+def _state(start: Start) -> str:
+    if start["starts_now"]:
+        return "now"
+    return "never" if start["blocked_by"] == "never_fits" else "waits"
+
+
+def _option(alternative: Alternative) -> StartOption:
+    seconds = alternative["estimate_seconds"]
+    when = f"in about {formatting.about(seconds)}" if seconds else "starts now"
+    field, change = _change(alternative["request"])
+    return {
+        "label": f"{change}: {when}",
+        "patch": json.dumps(alternative["request"]),
+        "field": field,
+        "detail": alternative["detail"],
+    }
+
+
+def _change(patch: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the field that a patch changes, and its new value in words."""
+    resources = patch.get("resources", {})
+    if "memory" in resources:
+        return "resources.memory", formatting.limit(resources["memory"])
+    if "cpu" in resources:
+        return "resources.cpu", f"{resources['cpu']} CPU"
+    if "gpu" in resources:
+        return "resources.gpu", "No GPU"
+    if "priority" in patch:
+        return "priority", f"{str(patch['priority']).capitalize()} priority"
+    return "cluster", "Any cluster"
+
+
+def memory_slider(job_type: str, texts: Texts) -> MemorySlider:
+    """Return the slider's position for the typed memory, or for the default of the type."""
+    known = job_types.all().get(job_type)
+    default = _power(known.memory if known else "") or SLIDER_MIN
+    typed = _power(schema_form.given(texts, "resources.memory"))
+    value = default if typed is None else typed
+    return {
+        "low": SLIDER_MIN,
+        "high": SLIDER_MAX,
+        "value": value,
+        "default": default,
+        "text": formatting.memory(2**value * _MIB),
+    }
+
+
+def _power(text: str) -> int | None:
+    """Return the nearest position of the slider for an amount of memory; None for other text."""
+    size_bytes = formatting.quantity(text.strip())
+    if not size_bytes:
+        return None
+    return min(SLIDER_MAX, max(SLIDER_MIN, round(math.log2(size_bytes / _MIB))))

@@ -1,0 +1,24 @@
+"""Mutants of the counters that metrics show."""
+
+from tests.mutants.mutant import Mutant
+
+COUNTERS = (
+    Mutant(
+        "a scrape reads at several moments",
+        "monitoring/selectors/metrics.py",
+        "        connection.isolation_level = IsolationLevel.REPEATABLE_READ\n",
+        "",
+        "tests/monitoring/test_metrics.py::test_no_count_is_lost_doubled_or_taken_back_while_processes_write_and_two_leaders_fold",
+    ),
+    Mutant(
+        "a fold that leaves what it has added",
+        "jobs/core/metrics.py",
+        """    DELETE FROM jobs_metricdelta WHERE id IN (
+        SELECT id FROM jobs_metricdelta ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+    )
+    RETURNING metric, type, status, label, count, amount
+""",
+        "    SELECT metric, type, status, label, count, amount FROM jobs_metricdelta LIMIT %s\n",
+        "tests/monitoring/test_metrics.py::test_counters_agree_with_the_rows_before_and_after_a_fold",
+    ),
+)

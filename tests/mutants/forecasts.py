@@ -1,0 +1,48 @@
+"""Mutants of the forecast and of the explanation of a request that is not submitted."""
+
+from tests.mutants.mutant import Mutant
+
+FORECASTS = (
+    Mutant(
+        "a worker beyond its usual duration promises its capacity",
+        "jobs/admission/forecast.py",
+        "        if end_at > self._view.now:\n",
+        "        if end_at:\n",
+        "tests/jobs/test_forecast.py::test_a_worker_that_exceeds_its_usual_duration_never_ends_in_a_forecast",
+    ),
+    Mutant(
+        "a forecast considers one job of a group for several free slots",
+        "jobs/admission/forecast.py",
+        "islice(line, slots)]\n",
+        "islice(line, 1)]\n",
+        "tests/jobs/test_forecast.py::test_a_forecast_agrees_with_a_simulation_of_each_second",
+    ),
+    Mutant(
+        "a forecast goes on behind jobs that it has not read",
+        "jobs/admission/forecast.py",
+        "            if job_id in self._last_read:\n",
+        "            if job_id in ():\n",
+        "tests/jobs/test_forecast.py::test_a_forecast_ends_where_the_queue_was_not_read_further",
+    ),
+    Mutant(
+        "an explanation may write",
+        "jobs/queries/job_start.py",
+        'cursor.execute("SET TRANSACTION READ ONLY")\n',
+        'cursor.execute("SELECT 1")\n',
+        "tests/jobs/test_job_start.py::test_an_explanation_cannot_write",
+    ),
+    Mutant(
+        "a request to explain and to submit is taken for an explanation",
+        "jobs/api/jobs.py",
+        '            if self.query.get("dry_run") is False:\n',
+        "            if False:\n",
+        "tests/api/test_explain.py::test_a_request_to_explain_and_to_submit_is_refused",
+    ),
+    Mutant(
+        "a change that starts no sooner is proposed",
+        "jobs/queries/alternatives.py",
+        "        if start is None or (before is not None and start.after_seconds > sooner_than(before)):\n",
+        "        if start is None:\n",
+        "tests/jobs/test_job_start.py::test_a_quarter_is_an_alternative_only_if_it_starts_sooner_than_half",
+    ),
+)
