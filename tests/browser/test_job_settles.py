@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from mimir.frontend.template_tags import STATUS_LABELS
 from tests.browser.conftest import Visit
 from tests.support.stack import Stack
 
@@ -56,6 +57,29 @@ def _shifts(page: Page, stack: Stack, steps: list[dict[str, Any]], word: str) ->
 def test_the_page_of_a_short_job_does_not_jump(member: Visit, stack: Stack, width: int) -> None:
     shifts = _shifts(member(viewport={"width": width, "height": 900}), stack, _SHORT, "Succeeded")
     assert sum(one[0] for one in shifts) < SHIFT_MAX, "\n".join(map(str, shifts))
+
+
+_HEIGHTS = """
+(words) => {
+  const title = document.querySelector('.titleline h1'), line = title.parentElement;
+  const word = line.querySelector('.st.pill').lastChild;
+  const lengths = Array.from({ length: 60 }, (_, index) => index + 1);
+  return lengths.map((length) => {
+    title.textContent = 'i'.repeat(length);
+    return words.map((each) => { word.textContent = each; return line.offsetHeight; });
+  });
+}
+"""
+
+
+def test_a_change_of_status_does_not_wrap_a_title_of_any_length(
+    member: Visit, stack: Stack
+) -> None:
+    page = member(viewport={"width": 390, "height": 900})
+    page.goto(f"/jobs/{stack.submit('true', project=stack.project('settling'))}/")
+    heights = page.evaluate(_HEIGHTS, list(STATUS_LABELS.values()))
+    assert all(len(set(each)) == 1 for each in heights), heights
+    assert len({each[0] for each in heights}) > 1, "no title was long enough to wrap"
 
 
 @pytest.mark.parametrize("width", [1440, 390])

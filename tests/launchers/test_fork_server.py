@@ -126,7 +126,7 @@ def test_a_death_at_each_moment_of_a_request_starts_the_worker_once(
 ) -> None:
     (crash / f"{point}.kill").touch()
     spec = place.launch()
-    assert (crash / f"{point}.hit").exists()
+    wait_for((crash / f"{point}.hit").exists, "the process was killed")
     assert place.runs(spec) == 1
 
 
