@@ -21,7 +21,7 @@ class JobsConfig(AppConfig):
 
 def _check_profiles() -> None:
     """Check RESOURCE_PROFILES at startup, before the first submit. Raises: BadEnvironment."""
-    from jobs.lifecycle.submit import profiles
+    from jobs.lifecycle.amounts import profiles
     from mimir.env import BadEnvironment
     from mimir.lib.errors import Invalid
 

@@ -115,7 +115,10 @@ REASONS: dict[FailureReason, Reason] = {
     FailureReason.SIGNAL: _job(
         "Native code of the command crashed. Change its version or its input."
     ),
-    FailureReason.OUT_OF_MEMORY: _job("Run again with more memory, or read fewer rows or columns."),
+    FailureReason.OUT_OF_MEMORY: _job(
+        "Run again with more memory, set memory_max to do so automatically, or read fewer rows or"
+        " columns."
+    ),
     FailureReason.LOG_LIMIT_EXCEEDED: _job(
         "Write less to the log, or raise LOG_BYTES_MAX.", Retry.FINAL
     ),

@@ -108,6 +108,8 @@ class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             created = project_update(project=created, status=values["status"])
         if values.get("stored_bytes_max") is not None:
             created = project_update(project=created, stored_bytes_max=values["stored_bytes_max"])
+        if values["automatic_resources"]:
+            created = project_update(project=created, automatic_resources=True)
         obj.__dict__.update(created.__dict__)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:

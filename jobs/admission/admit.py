@@ -29,9 +29,9 @@ from jobs.contract import EventKind, FailureReason, JobStatus, worker_name
 from jobs.core import queue
 from jobs.core.bulk import insert_many
 from jobs.core.locks import ADMISSION_LOCK
-from jobs.core.resources import from_dict
+from jobs.core.resources import Profile, from_dict
 from jobs.core.transition import job_move, jobs_move
-from jobs.diagnosis.failures import never_fits
+from jobs.diagnosis.failures import RaisedAttempt, never_fits
 from jobs.models import Attempt, Job
 from mimir.lib.clock import utc_now
 from mimir.lib.crash import crash_point
@@ -132,7 +132,7 @@ def _admit(
     """
     chosen = dict(admitted)
     jobs = {job_id: job for job_id, job in jobs.items() if job_id in chosen}
-    requests = {job_id: from_dict(job.resources).requests for job_id, job in jobs.items()}
+    profiles = {job_id: from_dict(job.resources) for job_id, job in jobs.items()}
     jobs_move(
         jobs=[jobs[job_id] for job_id, _cluster in admitted if job_id in jobs],
         source=JobStatus.QUEUED,
@@ -142,10 +142,11 @@ def _admit(
         data={
             job_id: {
                 "cluster": chosen[job_id],
-                "cpu_millicores": amounts.cpu_millicores,
-                "memory_bytes": amounts.memory_bytes,
+                "cpu_millicores": profile.requests.cpu_millicores,
+                "memory_bytes": profile.requests.memory_bytes,
+                "memory_limit_bytes": profile.limits.memory_bytes,
             }
-            for job_id, amounts in requests.items()
+            for job_id, profile in profiles.items()
         },
         reason="",
         message="",
@@ -154,39 +155,63 @@ def _admit(
         progress_fraction=None,
         progress_message="",
     )
-    now = utc_now()
     attempts = [(uuid7(), jobs[job_id], cluster) for job_id, cluster in admitted if job_id in jobs]
-    insert_many(
-        Attempt,
-        {
-            "id": [attempt_id for attempt_id, _job, _cluster in attempts],
-            "job_id": [job.id for _id, job, _cluster in attempts],
-            "number": [job.attempt for _id, job, _cluster in attempts],
-            "cluster_id": [cluster for _id, _job, cluster in attempts],
-            "name": [worker_name(str(job.id), job.attempt) for _id, job, _cluster in attempts],
-            "cpu_millicores": [requests[job.id].cpu_millicores for _id, job, _cluster in attempts],
-            "memory_bytes": [requests[job.id].memory_bytes for _id, job, _cluster in attempts],
-            "gpus": [requests[job.id].gpus for _id, job, _cluster in attempts],
-            "created_at": [
-                now + dt.timedelta(microseconds=index) for index in range(len(attempts))
-            ],  # distinct: the launch order
-        },
-    )
+    insert_many(Attempt, _attempt_columns(attempts, profiles))
     return [(attempt_id, job.priority) for attempt_id, job, _cluster in attempts]
+
+
+def _attempt_columns(
+    attempts: Sequence[tuple[UUID, Job, str]], profiles: Mapping[UUID, Profile]
+) -> dict[str, Sequence[object]]:
+    """Return the columns of new attempts of (attempt id, job, cluster)."""
+    now = utc_now()
+    requests = [profiles[job.id].requests for _id, job, _cluster in attempts]
+    return {
+        "id": [attempt_id for attempt_id, _job, _cluster in attempts],
+        "job_id": [job.id for _id, job, _cluster in attempts],
+        "number": [job.attempt for _id, job, _cluster in attempts],
+        "cluster_id": [cluster for _id, _job, cluster in attempts],
+        "name": [worker_name(str(job.id), job.attempt) for _id, job, _cluster in attempts],
+        "cpu_millicores": [amounts.cpu_millicores for amounts in requests],
+        "memory_bytes": [amounts.memory_bytes for amounts in requests],
+        "gpus": [amounts.gpus for amounts in requests],
+        "memory_limit_bytes": [
+            profiles[job.id].limits.memory_bytes for _id, job, _cluster in attempts
+        ],
+        "created_at": [
+            now + dt.timedelta(microseconds=index) for index in range(len(attempts))
+        ],  # distinct: the launch order
+    }
 
 
 def _fail_never(jobs: Sequence[Job]) -> None:
     """Fail locked jobs that no cluster can ever run."""
     for job in jobs:
-        diagnosis = never_fits(job.resources, cluster=job.cluster, region=job.region)
+        diagnosis = never_fits(
+            job.resources, cluster=job.cluster, region=job.region, raised=_last_raise(job)
+        )
         job_move(
             job=job,
             sources=[JobStatus.QUEUED],
             target=JobStatus.FAILED,
             kind=EventKind.FAILED,
             actor=ACTOR,
-            data={"reason": FailureReason.NEVER_FITS},
+            data={"reason": FailureReason.NEVER_FITS, "message": diagnosis["summary"]},
             reason=FailureReason.NEVER_FITS,
             message=diagnosis["summary"],
             diagnosis=diagnosis,
         )
+
+
+def _last_raise(job: Job) -> RaisedAttempt | None:
+    """Return the attempt after which the memory was raised for the last time; None without one."""
+    if job.memory_max_bytes is None:
+        return None
+    found = (
+        Attempt.objects.filter(job=job, memory_raised_to_bytes__isnull=False)
+        .order_by("-number")
+        .first()
+    )
+    if found is None or found.memory_limit_bytes is None:
+        return None
+    return RaisedAttempt(found.number, found.memory_limit_bytes, job.memory_max_bytes)

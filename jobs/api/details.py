@@ -9,11 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs.api import serializers
-from jobs.clusters.machine import clamped
-from jobs.core.resources import from_dict
+from jobs.clusters.machine import attempt_limits
 from jobs.models import Attempt, Job
 from jobs.queries.events import event_dict, event_page
 from jobs.queries.jobs import artifact_get, artifacts_of, attempt_of, attempts_of, job_for
+from jobs.queries.recommendation import job_recommendation
+from jobs.queries.shapes import UsagePointBody, UsageSeriesBody
 from jobs.queries.usage import usage_points
 from mimir.api.downloads import Representation, download, file_sender, is_text
 from mimir.api.pagination import paginate
@@ -96,6 +97,7 @@ def _attempt(job: Job, row: Attempt) -> dict[str, object]:
         "exit_signal": row.exit_signal,
         "peak_memory_bytes": row.peak_memory_bytes,
         "memory_limit_bytes": _memory_limit(job, row),
+        "memory_raised_to_bytes": row.memory_raised_to_bytes,
         "counts": row.counts,
         "log_end": row.log_end,
         "log_complete": row.log_complete,
@@ -103,7 +105,8 @@ def _attempt(job: Job, row: Attempt) -> dict[str, object]:
 
 
 def _memory_limit(job: Job, row: Attempt) -> int:
-    return clamped(from_dict(job.resources).limits, launcher=row.cluster.launcher).memory_bytes
+    limits = attempt_limits(job.resources, row.memory_limit_bytes, launcher=row.cluster.launcher)
+    return limits.memory_bytes
 
 
 class ArtifactsView(ApiView):
@@ -176,12 +179,15 @@ class UsageView(ApiView):
         responses={200: serializers.Usage, **errors(400, 404)},
     )
     def get(self, request: Request, job_id: UUID) -> Response:
-        """Return memory and CPU over time, at most 500 points. Downsampling keeps the peaks."""
+        """Return memory and CPU over time, at most 500 points. Downsampling keeps the peaks.
+
+        For an ended job, the body has the limits that fit its producer's last runs.
+        """
         job = job_for(caller(request), job_id)
         attempt = attempt_of(job=job, number=self.query.get("attempt"))
         if attempt is None:
-            return Response({"results": [], "limit_bytes": None})
-        points = [
+            return Response({"results": [], "limit_bytes": None, "recommendation": None})
+        points: list[UsagePointBody] = [
             {
                 "at": point.at,
                 "memory_bytes": point.memory_bytes,
@@ -189,4 +195,9 @@ class UsageView(ApiView):
             }
             for point in usage_points(attempt=attempt)
         ]
-        return Response({"results": points, "limit_bytes": _memory_limit(job, attempt)})
+        body: UsageSeriesBody = {
+            "results": points,
+            "limit_bytes": _memory_limit(job, attempt),
+            "recommendation": job_recommendation(job=job),
+        }
+        return Response(body)

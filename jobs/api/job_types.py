@@ -7,7 +7,7 @@ from rest_framework.response import Response
 from jobs.api import serializers
 from jobs.api.document import in_ecma_patterns
 from jobs.core.resources import Amounts, Profile, format_cpu, format_memory
-from jobs.lifecycle.submit import profiles
+from jobs.lifecycle.amounts import profiles
 from jobs.queries.shapes import JobTypeBody, QuantitiesBody
 from jobs.types.registry import SPECS
 from jobs.types.spec import JobTypeSpec

@@ -17,13 +17,17 @@ from rest_framework.response import Response
 
 from jobs.api import serializers
 from jobs.contract import TERMINAL, JobStatus, Priority
-from jobs.core.resources import format_cpu, format_memory
+from jobs.core.resources import format_cpu, format_memory, from_dict
 from jobs.lifecycle.cancel import job_cancel
 from jobs.lifecycle.dismiss import failure_dismiss, failure_restore
+from jobs.lifecycle.job_resources import recommended_dict
+from jobs.lifecycle.measured_runs import producer_sizing
 from jobs.lifecycle.retry import job_retry
 from jobs.lifecycle.submit import JobFields, JobRequest, Submitted, job_check, job_submit
 from jobs.models import Job
+from jobs.models.expressions import producer_name
 from jobs.queries.jobs import COUNTED_MAX, job_counts, job_for, job_list, jobs_as_dicts
+from jobs.queries.recommendation import recommendation_dict
 from jobs.queries.shapes import DryRunBody, JobBody, QuantitiesBody
 from jobs.types.inputs import public_input
 from jobs.types.registry import job_type_names
@@ -34,7 +38,7 @@ from mimir.api.views import ApiView, caller, validated
 from mimir.lib.errors import Invalid
 from mimir.lib.request_slot import slot_release
 from projects.core.access import project_for
-from projects.models import Role
+from projects.models import Project, Role
 
 WAIT_SECONDS_MAX = 30.0
 WAIT_PAUSE_SECONDS = (0.05, 0.5)
@@ -140,14 +144,16 @@ class JobsView(ApiView):
         project = project_for(caller(request), slug, Role.OPERATOR)
         fields = _job_fields(request)
         if self.query.get("dry_run"):
-            return Response(_checked(job_check(project=project, **fields)))
+            return Response(_checked(project, job_check(project=project, **fields)))
         key = idempotency_key(request)
         return _submitted(
             job_submit(project=project, user=caller(request), idempotency_key=key, **fields)
         )
 
 
-def _checked(checked: JobRequest) -> DryRunBody:
+def _checked(project: Project, checked: JobRequest) -> DryRunBody:
+    most = checked.amounts.memory_max_bytes
+
     def quantities(amounts: dict[str, int]) -> QuantitiesBody:
         return {
             "cpu": format_cpu(amounts["cpu_millicores"]),
@@ -155,13 +161,21 @@ def _checked(checked: JobRequest) -> DryRunBody:
             "gpu": amounts["gpus"],
         }
 
+    limits = from_dict(checked.resources).limits
+    sizing = checked.sizing or producer_sizing(
+        project_id=project.id, job_type=checked.type, name=producer_name(checked.parameters)
+    )
     return {
         "valid": True,
         "priority": checked.priority,
         "resources": {
             **quantities(checked.resources["limits"]),
+            "memory_max": format_memory(most) if most else None,
             "requests": quantities(checked.resources["requests"]),
+            "recommended": recommended_dict(checked.resources),
         },
+        "memory_from_job": checked.amounts.memory_from_job,
+        "recommendation": recommendation_dict(sizing, limits),
         "timeout_seconds": checked.timeout_seconds,
         "max_attempts": checked.max_attempts,
         "cluster": checked.cluster or None,

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from jobs.admission.limits import MAX_JOBS
 from jobs.api import document as _document  # noqa: F401 - registers an OpenAPI extension
+from jobs.api.serializers_recommendation import Recommendation, Recommended
 from jobs.api.serializers_results import ResultField
 from jobs.contract import EventKind, JobStatus, Priority
 from jobs.lifecycle.submit import ATTEMPTS_MAX, TIMEOUT_SECONDS_MAX, JobFields
@@ -37,8 +38,11 @@ class JobRequest(serializers.Serializer[JobFields]):
     resources = serializers.DictField(
         required=False,
         allow_null=True,
-        help_text='Limits: {"cpu": "2", "memory": "4Gi", "gpu": 0}. A limit above the default'
-        " of the type raises the request too.",
+        help_text='Limits: {"cpu": "2", "memory": "4Gi", "memory_max": "16Gi", "gpu": 0}. A limit'
+        " above the default of the type raises the request too. Empty: the default of the type or,"
+        " in a project with automatic resources, the recommended limits. With `memory_max`, an"
+        " attempt that runs out of memory is followed by one with twice the memory, up to"
+        " `memory_max`. These retries do not count against `max_attempts`.",
     )
     timeout_seconds = WholeNumberField(
         1,
@@ -136,6 +140,19 @@ class Resources(Quantities):
     requests = Quantities()
 
 
+class JobResources(Resources):
+    memory_max = serializers.CharField(
+        allow_null=True,
+        help_text="Largest memory limit of a retry after an attempt ran out of memory."
+        " null: `memory` does not change.",
+    )
+    recommended = Recommended(
+        allow_null=True,
+        help_text="Limits from earlier runs, in a project with automatic resources; null: the"
+        " limits are from the request or the type.",
+    )
+
+
 class JobShape(_Any):
     id = serializers.UUIDField()
     project = serializers.CharField()
@@ -158,7 +175,9 @@ class JobShape(_Any):
     inputs = serializers.ListField(
         child=serializers.DictField(), help_text="Versions that the job reads, fixed at submit."
     )
-    resources = Resources()
+    resources = JobResources(
+        help_text="Of the current or next attempt. Attempts have the memory that they ran with."
+    )
     timeout_seconds = serializers.IntegerField()
     progress = Progress()
     attempt = serializers.IntegerField()
@@ -222,7 +241,15 @@ class JobTypeShape(_Any):
 class DryRun(_Any):
     valid = serializers.BooleanField()
     priority = serializers.CharField()
-    resources = Resources()
+    resources = JobResources()
+    memory_from_job = serializers.UUIDField(
+        allow_null=True,
+        help_text="The last successful job with the same output, whose raised memory this job"
+        " starts with. null: `memory` was requested, or is the default.",
+    )
+    recommendation = Recommendation(
+        help_text="Limits that fit earlier runs, compared with the limits above."
+    )
     timeout_seconds = serializers.IntegerField()
     max_attempts = serializers.IntegerField()
     cluster = serializers.CharField(allow_null=True)
@@ -262,6 +289,10 @@ class AttemptShape(_Any):
     exit_signal = serializers.IntegerField(allow_null=True)
     peak_memory_bytes = serializers.IntegerField(allow_null=True)
     memory_limit_bytes = serializers.IntegerField()
+    memory_raised_to_bytes = serializers.IntegerField(
+        allow_null=True,
+        help_text="Memory limit of the next attempt, raised because this one ran out of memory.",
+    )
     counts = serializers.BooleanField(help_text="Whether it used up one of the job's attempts.")
     log_end = serializers.IntegerField()
     log_complete = serializers.BooleanField()
@@ -290,6 +321,11 @@ class UsageShape(_Any):
 class Usage(_Any):
     results = UsageShape(many=True)
     limit_bytes = serializers.IntegerField(allow_null=True)
+    recommendation = Recommendation(
+        allow_null=True,
+        help_text="Limits that fit the last runs, compared with those of this job; null for a job"
+        " that has not ended.",
+    )
 
 
 class LineageNode(_Any):

@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from jobs.api import clusters, details, job_types, jobs, limits, lineage, logs, summary
+from jobs.api import (
+    clusters,
+    details,
+    job_types,
+    jobs,
+    limits,
+    lineage,
+    logs,
+    recommendation,
+    summary,
+)
 
 urlpatterns = [
     path("projects/<str:slug>/jobs/", jobs.JobsView.as_view(), name="jobs"),
@@ -10,6 +20,11 @@ urlpatterns = [
     path("projects/<str:slug>/clusters/", clusters.PlacesView.as_view(), name="places"),
     path("projects/<str:slug>/summary/", summary.SummaryView.as_view(), name="summary"),
     path("projects/<str:slug>/lineage/", lineage.LineageView.as_view(), name="lineage"),
+    path(
+        "projects/<str:slug>/recommendation/",
+        recommendation.RecommendationView.as_view(),
+        name="recommendation",
+    ),
     path("jobs/<uuid:job_id>/", jobs.JobView.as_view(), name="job"),
     path("jobs/<uuid:job_id>/cancel/", jobs.JobCancelView.as_view(), name="job-cancel"),
     path("jobs/<uuid:job_id>/retry/", jobs.JobRetryView.as_view(), name="job-retry"),

@@ -1,10 +1,12 @@
 """CPU and memory of the process launcher's machine: the upper bound of a job's limits there."""
 
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 
 from jobs.clusters.launchers.base import LauncherKind
-from jobs.core.resources import Amounts
+from jobs.core.resources import Amounts, from_dict
 
 
 @cache
@@ -26,3 +28,17 @@ def clamped(limits: Amounts, *, launcher: str) -> Amounts:
         memory_bytes=min(limits.memory_bytes, here.memory_bytes),
         gpus=limits.gpus,
     )
+
+
+def attempt_limits(
+    resources: Mapping[str, Mapping[str, int]], memory_limit_bytes: int | None, *, launcher: str
+) -> Amounts:
+    """Return the limits of an attempt, reduced on the process launcher to those of this machine.
+
+    `resources`: of its job, whose memory may have been raised after this attempt.
+    `memory_limit_bytes`: of the attempt; None for one that an older release admitted.
+    """
+    limits = from_dict(resources).limits
+    if memory_limit_bytes is not None:
+        limits = replace(limits, memory_bytes=memory_limit_bytes)
+    return clamped(limits, launcher=launcher)

@@ -77,6 +77,13 @@ def format_memory(size_bytes: int) -> str:
     return str(size_bytes)
 
 
+_FORMATS: dict[str, Callable[[int], str]] = {
+    "cpu": format_cpu,
+    "memory": format_memory,
+    "memory_max": format_memory,
+}
+
+
 def resolve(requested: Mapping[str, object] | None, profile: Profile) -> Profile:
     """Return requests and limits of a job whose limits are given in `requested`.
 
@@ -111,13 +118,28 @@ def resolve(requested: Mapping[str, object] | None, profile: Profile) -> Profile
     if faults:
         raise Invalid("The resources are invalid.", detail=faults)
     limits = Amounts(cpu, memory, gpus)
-    cpu_held = _held(cpu, profile.requests.cpu_millicores, profile.limits.cpu_millicores)
-    memory_held = _held(memory, profile.requests.memory_bytes, profile.limits.memory_bytes)
+    cpu_held = request_of(cpu, profile.requests.cpu_millicores, profile.limits.cpu_millicores)
+    memory_held = request_of(memory, profile.requests.memory_bytes, profile.limits.memory_bytes)
     return Profile(Amounts(cpu_held, memory_held, gpus), limits)
 
 
-def _held(limit: int, usual_request: int, usual_limit: int) -> int:
+def request_of(limit: int, usual_request: int, usual_limit: int) -> int:
+    """Return the request that belongs to a limit; `usual_…` are the defaults of the job type."""
     return limit if limit > usual_limit else min(limit, usual_request)
+
+
+def memory_max_of(requested: Mapping[str, object]) -> int | None:
+    """Return the `memory_max` of requested resources in bytes; None without one.
+
+    Raises: Invalid with the path of the field.
+    """
+    faults: dict[str, str] = {}
+    found = _amount(
+        requested, "memory_max", parse_memory, 0, (MEMORY_BYTES_MIN, MEMORY_BYTES_MAX), faults
+    )
+    if faults:
+        raise Invalid("The resources are invalid.", detail=faults)
+    return found or None
 
 
 def _amount(
@@ -143,7 +165,7 @@ def _amount(
         return default
     low, high = bounds
     if not low <= number <= high:
-        shown = format_cpu if key == "cpu" else format_memory if key == "memory" else str
+        shown = _FORMATS.get(key, str)
         faults[f"resources.{key}"] = f"must be from {shown(low)} to {shown(high)}"
         return default
     return number

@@ -6,6 +6,7 @@ POST …/jobs/), {} for an unchanged one, and null when a person must act first.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from jobs.contract import FailureReason
 from jobs.core.resources import format_cpu, format_memory
@@ -22,6 +23,27 @@ _SIGNALS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class MemoryOutcome:
+    """Consequence of an out-of-memory end of a job with `memory_max`; amounts in bytes.
+
+    `next_bytes`: limit of the next attempt; None if the memory is not raised.
+    """
+
+    ran_with_bytes: int
+    next_bytes: int | None
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RaisedAttempt:
+    """The attempt after which a job's memory was raised for the last time; amounts in bytes."""
+
+    number: int
+    ran_with_bytes: int
+    max_bytes: int
+
+
 def diagnose(
     reason: FailureReason,
     *,
@@ -30,13 +52,17 @@ def diagnose(
     resources: Resources,
     timeout_seconds: int,
     cluster_diagnosis: DiagnosisBody | None = None,
+    memory: MemoryOutcome | None = None,
 ) -> DiagnosisBody:
     """Return the diagnosis of one ended attempt.
 
     `message` is the worker's own sentence, `detail` its facts (docs/reference/worker-protocol.md),
     `resources` the job's (`resources.as_dict`). `cluster_diagnosis` is the cluster's, which knows
     more when it is for the same reason. Untrusted text stays text: callers cut it to size.
+    `memory`: of an out-of-memory end of a job with `memory_max`.
     """
+    if memory is not None:
+        return _by_memory_policy(memory, detail or {}, resources, timeout_seconds)
     params = _params(detail or {}, resources, timeout_seconds)
     found = attempts.BY_REASON[reason]
     if found is attempts.OUT_OF_MEMORY and params["peak_bytes"]:
@@ -48,23 +74,53 @@ def diagnose(
     return _joined(body, cluster_diagnosis, peak_is_known=bool(params["peak_bytes"]))
 
 
+def _by_memory_policy(
+    memory: MemoryOutcome, facts: Mapping[str, object], resources: Resources, timeout_seconds: int
+) -> DiagnosisBody:
+    """Return the diagnosis of an out-of-memory end of a job with `memory_max`."""
+    more = 2 * memory.ran_with_bytes
+    params = _params(
+        {"limit_bytes": memory.ran_with_bytes, **facts}, resources, timeout_seconds
+    ) | {
+        "next_bytes": memory.next_bytes,
+        "max_bytes": memory.max_bytes,
+        "more_bytes": more,
+        "more": format_memory(more),
+        "more_max": format_memory(max(more, memory.max_bytes)),
+    }
+    if memory.next_bytes is not None:
+        return _body(attempts.OUT_OF_MEMORY_RAISED, params)
+    if memory.ran_with_bytes >= memory.max_bytes:
+        return _body(attempts.OUT_OF_MEMORY_AT_MAX, params)
+    return _body(attempts.OUT_OF_MEMORY_ON_MACHINE, params)
+
+
 def _joined(
     body: DiagnosisBody, cluster_diagnosis: DiagnosisBody, *, peak_is_known: bool
 ) -> DiagnosisBody:
     """Return the cluster's diagnosis with what only the job's row knows.
 
-    That is its own time limit, and the memory that it used.
+    That is its own limits, in the next steps, and the memory that it used.
     """
     joined: DiagnosisBody = {**body, **cluster_diagnosis}
-    if body["category"] == FailureReason.DEADLINE_EXCEEDED:
+    if body["category"] in (FailureReason.DEADLINE_EXCEEDED, FailureReason.OUT_OF_MEMORY):
         joined["next_steps"] = body["next_steps"]
     if body["category"] == FailureReason.OUT_OF_MEMORY and peak_is_known:
         joined["summary"] = body["summary"]
     return joined
 
 
-def never_fits(resources: Resources, *, cluster: str = "", region: str = "") -> DiagnosisBody:
-    """Return the diagnosis of a job that no cluster can hold, of those that it can run on."""
+def never_fits(
+    resources: Resources,
+    *,
+    cluster: str = "",
+    region: str = "",
+    raised: RaisedAttempt | None = None,
+) -> DiagnosisBody:
+    """Return the diagnosis of a job that no cluster can hold, of those that it can run on.
+
+    `raised`: the attempt that ran out of memory before, if its memory was raised.
+    """
     amounts = resources["requests"]
     params: dict[str, Param] = {
         "cpu": format_cpu(amounts["cpu_millicores"]),
@@ -72,6 +128,9 @@ def never_fits(resources: Resources, *, cluster: str = "", region: str = "") -> 
         "gpus": amounts.get("gpus") or None,
         "cluster": cluster,
         "region": region,
+        "failed_attempt": raised.number if raised else None,
+        "failed_bytes": raised.ran_with_bytes if raised else None,
+        "max_bytes": raised.max_bytes if raised else None,
     }
     if cluster:
         return _body(launch.NEVER_FITS_CLUSTER, params)
@@ -116,6 +175,8 @@ def _params(
         "limit_bytes": _number(facts.get("limit_bytes")) or memory,
         "more_bytes": 2 * memory,
         "more": format_memory(2 * memory),
+        "most_bytes": 4 * memory,
+        "most": format_memory(4 * memory),
         "timeout_seconds": timeout_seconds,
         "more_seconds": 2 * timeout_seconds,
     }

@@ -194,6 +194,7 @@ def _requests(attempt_ids: Sequence[UUID]) -> Iterator[_LaunchRequest]:
         "cluster_id",
         "cpu_millicores",
         "memory_bytes",
+        "memory_limit_bytes",
         "job_id",
         *(f"job__{name}" for name in of_job),
     )

@@ -7,8 +7,7 @@ from uuid import UUID
 from django.conf import settings
 
 from jobs.clusters.launchers.base import LaunchSpec
-from jobs.clusters.machine import clamped
-from jobs.core.resources import from_dict
+from jobs.clusters.machine import attempt_limits
 from jobs.core.tokens import launch_token
 from jobs.models import Cluster
 from jobs.reconcile.decide import EXCUSED_SECONDS_MAX, capacity_wait
@@ -25,6 +24,7 @@ class LaunchColumns(Protocol):
     number: int
     cpu_millicores: int
     memory_bytes: int
+    memory_limit_bytes: int | None
     job_id: UUID
     job__type: str
     job__project_id: UUID
@@ -36,7 +36,7 @@ class LaunchColumns(Protocol):
 def launch_spec(row: LaunchColumns, cluster: Cluster) -> LaunchSpec:
     """Return the launch specification of an attempt."""
     env = settings.ENV
-    limits = clamped(from_dict(row.job__resources).limits, launcher=cluster.launcher)
+    limits = attempt_limits(row.job__resources, row.memory_limit_bytes, launcher=cluster.launcher)
     return LaunchSpec(
         name=row.name,
         job_id=str(row.job_id),

@@ -6,11 +6,10 @@ from django.conf import settings
 from django.db import transaction
 
 from jobs.admission.starts import has_waiting_jobs
-from jobs.clusters.machine import clamped
+from jobs.clusters.machine import attempt_limits
 from jobs.contract import EventKind, JobStatus, WorkerLimits
 from jobs.contract.protocol import ClaimResponse
 from jobs.core.metrics import launch_count
-from jobs.core.resources import from_dict
 from jobs.core.tokens import cache_key, session_token
 from jobs.core.transition import attempt_lock, job_move, wake_on_commit
 from jobs.lifecycle.heartbeat_rate import heartbeat_seconds
@@ -107,7 +106,9 @@ def _response(job: Job, attempt: Attempt) -> ClaimResponse:
 def worker_limits(*, job: Job, attempt: Attempt) -> WorkerLimits:
     """Return the limits of an attempt, capped to the machine on the process launcher."""
     env = settings.ENV
-    limits = clamped(from_dict(job.resources).limits, launcher=attempt.cluster.launcher)
+    limits = attempt_limits(
+        job.resources, attempt.memory_limit_bytes, launcher=attempt.cluster.launcher
+    )
     return WorkerLimits(
         cpu_millicores=limits.cpu_millicores,
         memory_bytes=limits.memory_bytes,

@@ -1,7 +1,8 @@
 """End of an attempt without success: its job is cancelled, fails, or returns to the queue.
 
 Only the orchestrator retries. Infrastructure failures are limited separately and do not use up the
-user's attempts. An orderly shutdown and a capacity shortage count against neither limit.
+user's attempts. An orderly shutdown, a capacity shortage and an out-of-memory end whose job gets
+more memory count against neither limit.
 """
 
 import datetime as dt
@@ -9,9 +10,11 @@ import datetime as dt
 from django.conf import settings
 
 from jobs.contract import EventKind, FailureReason, FinishStatus, JobStatus
+from jobs.core.memory_policy import MemoryRaise
 from jobs.core.transition import job_move
 from jobs.diagnosis.failures import diagnose
 from jobs.diagnosis.message import DiagnosisBody
+from jobs.lifecycle.more_memory import memory_outcome, raise_record
 from jobs.lifecycle.storagewait import storage_wait_message, storage_waits
 from jobs.models import Attempt, Job
 from jobs.reasons import FINAL_REASONS, SHORTAGE_REASONS, UNCOUNTED_REASONS
@@ -41,6 +44,7 @@ def attempt_end(
     """
     reason, message = _during_storage_wait(job, attempt, reason, message)
     clean = message.replace("\x00", "�")[:MESSAGE_MAX]
+    memory, raised = memory_outcome(job=job, attempt=attempt, reason=reason)
     diagnosis = diagnose(
         reason,
         message=clean,
@@ -48,24 +52,30 @@ def attempt_end(
         resources=job.resources,
         timeout_seconds=job.timeout_seconds,
         cluster_diagnosis=cluster_diagnosis,
+        memory=memory,
     )
-    # An attempt that was never claimed has run no user code.
-    counts = (
-        reason not in UNCOUNTED_REASONS
-        and attempt.claimed_at is not None
-        and job.status != JobStatus.CANCELLING
-    )
+    counts = raised is None and _counts(job, attempt, reason)
     _save_end(attempt, reason, diagnosis["summary"], by_worker, counts=counts)
     if job.status == JobStatus.CANCELLING:
         # A fence alone does not prove that the worker has stopped: its finish or its absence does.
         if by_worker is not None:
             job_finish_cancelled(job=job, actor=actor)
         return JobStatus(job.status)
-    if _is_retried(job, reason, counts=counts):
-        _requeue(job, attempt, reason, diagnosis, actor, counts=counts)
+    if raised is not None or _is_retried(job, reason, counts=counts):
+        _requeue(job, attempt, reason, diagnosis, actor, counts=counts, raised=raised)
     else:
         _fail(job, reason, diagnosis, actor, counts=counts)
     return JobStatus(job.status)
+
+
+def _counts(job: Job, attempt: Attempt, reason: FailureReason) -> bool:
+    """Return whether the end uses up one of the user's attempts."""
+    # An attempt that was never claimed has run no user code.
+    return (
+        reason not in UNCOUNTED_REASONS
+        and attempt.claimed_at is not None
+        and job.status != JobStatus.CANCELLING
+    )
 
 
 def _save_end(
@@ -146,14 +156,16 @@ def _requeue(
     actor: str,
     *,
     counts: bool,
+    raised: MemoryRaise | None,
 ) -> None:
-    shutdown = reason is FailureReason.SHUTDOWN
+    at_once = raised is not None or reason is FailureReason.SHUTDOWN
     infrastructure = job.infrastructure_failures + (
-        0 if counts or shutdown or reason in SHORTAGE_REASONS else 1
+        0 if counts or at_once or reason in SHORTAGE_REASONS else 1
     )
     used = job.attempts_used + (1 if counts else 0)
-    wait = 0.0 if shutdown else back_off_seconds(max(1, infrastructure + used))
+    wait = 0.0 if at_once else back_off_seconds(max(1, infrastructure + used))
     not_before = utc_now() + dt.timedelta(seconds=wait)
+    columns = raise_record(job=job, attempt=attempt, raised=raised) if raised is not None else {}
     job_move(
         job=job,
         sources=[JobStatus.LAUNCHING, JobStatus.RUNNING],
@@ -168,6 +180,7 @@ def _requeue(
             "counts": counts,
             "next_attempt": attempt.number + 1,
             "not_before": not_before.isoformat(),
+            **_raised_data(raised),
         },
         reason=reason,
         message=diagnosis["summary"],
@@ -177,7 +190,21 @@ def _requeue(
         attempts_used=used,
         progress_fraction=None,
         progress_message="",
+        **columns,
     )
+
+
+def _raised_data(raised: MemoryRaise | None) -> dict[str, object]:
+    """Return the part of the event's data about an increase of the memory."""
+    if raised is None:
+        return {}
+    return {
+        "memory": {
+            "ran_with_bytes": raised.ran_with_bytes,
+            "next_bytes": raised.next_bytes,
+            "max_bytes": raised.max_bytes,
+        }
+    }
 
 
 def _fail(

@@ -12,6 +12,7 @@ from jobs.clusters.launchers.base import LauncherKind
 from jobs.contract import EventKind, FailureReason, FinishStatus, JobStatus
 from jobs.core.transition import attempt_lock, event_add, job_move
 from jobs.lifecycle.ending import MESSAGE_MAX, attempt_end, job_finish_cancelled
+from jobs.lifecycle.measured_runs import cpu_sustained
 from jobs.lifecycle.values import FinishReport
 from jobs.logs.append import log_close
 from jobs.logs.read import log_sha256
@@ -29,6 +30,8 @@ def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
     """
     log_matches = _log_matches(attempt_id, report)
     outcome = _prepare(attempt_id, report)
+    succeeded = report.status is FinishStatus.SUCCEEDED
+    cpu_millicores = cpu_sustained(attempt_id=attempt_id) if succeeded else None
     crash_point("finish.before_transaction")
     with transaction.atomic():
         job, attempt = attempt_lock(attempt_id=attempt_id)
@@ -52,7 +55,7 @@ def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
             complete=log_matches and attempt.log_end == report.log_end,
             missing=report.log_missing,
         )
-        _store_exit(attempt, report)
+        _store_exit(attempt, report, cpu_millicores)
         status = _apply(job, attempt, report, outcome)
         crash_point("finish.before_commit")
     return status
@@ -99,12 +102,20 @@ def _close(job: Job, attempt: Attempt, *, complete: bool, missing: str) -> None:
     )
 
 
-def _store_exit(attempt: Attempt, report: FinishReport) -> None:
+def _store_exit(attempt: Attempt, report: FinishReport, cpu_millicores: int | None) -> None:
     attempt.exit_code = report.exit_code
     attempt.exit_signal = report.exit_signal
+    attempt.cpu_sustained_millicores = cpu_millicores
     if report.peak_memory_bytes is not None:
         attempt.peak_memory_bytes = max(attempt.peak_memory_bytes or 0, report.peak_memory_bytes)
-    attempt.save(update_fields=["exit_code", "exit_signal", "peak_memory_bytes"])
+    attempt.save(
+        update_fields=[
+            "exit_code",
+            "exit_signal",
+            "peak_memory_bytes",
+            "cpu_sustained_millicores",
+        ]
+    )
 
 
 def _apply(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> JobStatus:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 def job_retry(*, job: Job, user: "User | None", idempotency_key: str | None = None) -> Submitted:
     """Submit a new job with the request and inputs of `job`, and with `retry_of` set.
 
+    Memory that was raised after out-of-memory ends stays raised.
+
     Raises: Conflict if `job` has not ended; the errors of `job_submit`.
     """
     if not is_terminal(JobStatus(job.status)):
@@ -26,6 +28,8 @@ def job_retry(*, job: Job, user: "User | None", idempotency_key: str | None = No
         "memory": format_memory(limits.memory_bytes),
         "gpu": limits.gpus,
     }
+    if job.memory_max_bytes is not None:
+        resources["memory_max"] = format_memory(job.memory_max_bytes)
     return job_submit(
         project=job.project,
         user=user,

@@ -1,6 +1,5 @@
 """Submission of a job: validate the request, resolve its inputs, insert one row, wake admission."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NotRequired, TypedDict, Unpack
@@ -10,19 +9,19 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from jobs.admission.snapshot import queued_count
-from jobs.clusters.launchers.base import LauncherKind
 from jobs.clusters.listing import place_faults
-from jobs.clusters.machine import machine
 from jobs.contract import EventKind, JobStatus, Priority
 from jobs.core import feed
 from jobs.core.metrics import submitted_count
-from jobs.core.resources import Profile, as_dict, profiles_with, resolve
+from jobs.core.sizing import Sizing
 from jobs.core.transition import wake_on_commit
+from jobs.lifecycle.amounts import JobAmounts, job_amounts
 from jobs.lifecycle.idempotency import is_same_request, request_digest
 from jobs.lifecycle.inputs import Inputs, deleted_inputs, input_rows_create, inputs_of
+from jobs.lifecycle.job_resources import recommended_dict
 from jobs.models import Job, JobEvent
 from jobs.types.inputs import InputRow, inputs_resolve
-from jobs.types.registry import SPECS, builtin_profiles, check_parameters
+from jobs.types.registry import SPECS, check_parameters
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Invalid, TooMany
 from mimir.lib.json_types import JsonObject
@@ -40,10 +39,14 @@ NAME_MAX = 200
 
 
 class RequestedResources(TypedDict, total=False):
-    """Limits of a job as Kubernetes quantities."""
+    """Limits of a job as Kubernetes quantities.
+
+    `memory_max`: largest memory limit of the retries after out-of-memory ends.
+    """
 
     cpu: str | int | float
     memory: str | int
+    memory_max: str | int
     gpu: int
 
 
@@ -79,13 +82,23 @@ class JobRequest:
     name: str
     labels: dict[str, str]
     priority: Priority
-    resources: dict[str, dict[str, int]]
+    amounts: JobAmounts
     timeout_seconds: int
     max_attempts: int
     inputs: Sequence[InputRow]
     exclusive_key: str
     cluster: str = ""
     region: str = ""
+
+    @property
+    def resources(self) -> dict[str, dict[str, int]]:
+        """Requests and limits as in the job's row."""
+        return self.amounts.stored
+
+    @property
+    def sizing(self) -> Sizing | None:
+        """Measured use of the producer's last runs, if it was read."""
+        return self.amounts.sizing
 
 
 def job_check(
@@ -116,9 +129,9 @@ def job_check(
     if "\x00" in name or len(name) > NAME_MAX:
         faults["name"] = f"must have at most {NAME_MAX} characters and no NUL character"
     faults |= place_faults(cluster=cluster, region=region)
-    profile = _profile(job_type, request.get("resources"), faults)
+    amounts = job_amounts(project, job_type, parameters, request.get("resources"), faults)
     inputs = _inputs(project, job_type, parameters, fixed_inputs, faults)
-    if faults or profile is None:
+    if faults or amounts is None:
         raise Invalid("The job is invalid. See the errors of its fields.", detail=faults)
     return JobRequest(
         type=job_type,
@@ -126,7 +139,7 @@ def job_check(
         name=name,
         labels=labels,
         priority=request.get("priority") or SPECS[job_type].default_priority,
-        resources=as_dict(profile),
+        amounts=amounts,
         timeout_seconds=timeout,
         max_attempts=attempts,
         inputs=inputs.rows,
@@ -157,17 +170,6 @@ def _inputs(
         )
         return inputs_of(rows)
     return inputs
-
-
-def _profile(
-    job_type: str, requested: RequestedResources | None, faults: dict[str, str]
-) -> Profile | None:
-    """Return requests and limits of the job, or None with the errors in `faults`."""
-    try:
-        return resolve(requested, profiles()[job_type])
-    except Invalid as invalid:
-        faults |= invalid.detail
-        return None
 
 
 def job_submit(
@@ -217,18 +219,6 @@ def _deleted(versions: list[str]) -> Conflict:
     )
 
 
-def profiles() -> dict[str, Profile]:
-    """Return the effective profiles: the built-in ones, changed by RESOURCE_PROFILES.
-
-    On the process launcher they are capped to the capacity of the machine.
-    """
-    text = settings.ENV.resource_profiles
-    capacity = machine() if settings.ENV.launcher == LauncherKind.PROCESS else None
-    return profiles_with(
-        json.loads(text) if text else {}, builtin=builtin_profiles(), machine=capacity
-    )
-
-
 def _insert(
     project: Project,
     user: "User | None",
@@ -249,6 +239,10 @@ def _insert(
         labels=checked.labels,
         priority=checked.priority,
         resources=checked.resources,
+        memory_max_bytes=checked.amounts.memory_max_bytes,
+        memory_raised_from_bytes=retry_of.memory_raised_from_bytes
+        if retry_of
+        else checked.amounts.memory_raised_from_bytes,
         timeout_seconds=checked.timeout_seconds,
         max_attempts=checked.max_attempts,
         inputs=checked.inputs,
@@ -265,7 +259,7 @@ def _insert(
         attempt=1,
         kind=EventKind.SUBMITTED,
         actor=f"user:{user.get_username()}" if user else "system",
-        data={"status": JobStatus.QUEUED} | ({"retry_of": str(retry_of.id)} if retry_of else {}),
+        data=_submitted_data(job, checked),
     )
     submitted_count(job=job)
     feed.publish_job(job_id=job.id, project_id=project.id)
@@ -275,6 +269,19 @@ def _insert(
     )
     wake_on_commit(job=job)
     return job
+
+
+def _submitted_data(job: Job, checked: JobRequest) -> dict[str, object]:
+    """Return the data of the first event. An absent key stands for None."""
+    earlier = checked.amounts.memory_from_job
+    data = {
+        "status": JobStatus.QUEUED,
+        "retry_of": str(job.retry_of_id) if job.retry_of_id else None,
+        "recommended": recommended_dict(job.resources),
+        "memory_from_job": str(earlier) if earlier else None,
+        "memory_bytes": job.resources["limits"]["memory_bytes"] if earlier else None,
+    }
+    return {name: value for name, value in data.items() if value is not None}
 
 
 def _earlier(

@@ -25,6 +25,14 @@ class Attempt(models.Model):
     cpu_millicores = models.BigIntegerField()  # requested, and held until `gone_at`
     memory_bytes = models.BigIntegerField()
     gpus = models.PositiveIntegerField(default=0)
+    memory_limit_bytes = models.BigIntegerField(
+        null=True
+        # null: as in the job's row, of an attempt that an older release admitted
+    )
+    memory_raised_to_bytes = models.BigIntegerField(
+        null=True
+        # limit of the next attempt, raised because this one ran out of memory
+    )
 
     created_at = models.DateTimeField(auto_now_add=True)
     launched_at = models.DateTimeField(null=True)
@@ -65,6 +73,10 @@ class Attempt(models.Model):
     exit_code = models.IntegerField(null=True)
     exit_signal = models.IntegerField(null=True)
     peak_memory_bytes = models.BigIntegerField(null=True)
+    cpu_sustained_millicores = models.BigIntegerField(
+        null=True
+        # 95th percentile of the usage samples; of a success with enough of them
+    )
     event_n = models.BigIntegerField(default=0)  # highest stored worker event
     waits_for = models.JSONField(
         null=True

@@ -1,5 +1,7 @@
 """Query expressions over jobs, used by indexes and queries."""
 
+from collections.abc import Mapping
+
 from django.db.models import BigIntegerField, F, Func, TextField, Value
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, Coalesce, Collate, Reverse
@@ -11,6 +13,9 @@ INDEXED_TITLES = frozenset(
     {"pipeline_execution", "ml_training", "ml_inference", "digital_twin_update"}
 )
 
+# Parameters that name what a job's type runs, first match.
+PRODUCER_KEYS = ("pipeline", "output", "model", "twin")
+
 
 def choices(enum: type) -> list[tuple[str, str]]:
     return [(member.value, member.value) for member in enum]  # type: ignore[attr-defined]
@@ -21,9 +26,13 @@ def producer() -> Coalesce:
 
     It is the name of a pipeline, or of the dataset, model or twin of which the job makes a version.
     """
-    return Coalesce(
-        *(KeyTextTransform(name, "parameters") for name in ("pipeline", "output", "model", "twin"))
-    )
+    return Coalesce(*(KeyTextTransform(name, "parameters") for name in PRODUCER_KEYS))
+
+
+def producer_name(parameters: Mapping[str, object]) -> str:
+    """Return the value of `producer` for a job's parameters; empty without one."""
+    names = (parameters.get(key) for key in PRODUCER_KEYS)
+    return next((str(name) for name in names if name is not None), "")
 
 
 def requested(amount: str) -> Cast:

@@ -49,7 +49,17 @@ class Job(models.Model):
         default="",
         # requested; empty: any
     )
-    resources = models.JSONField()  # {"limits": {…}, "requests": {…}}, see core.resources
+    resources = models.JSONField()
+    # {"limits": {…}, "requests": {…}}, see core.resources; with "recommended": {…} if they are from
+    # earlier runs, see lifecycle.job_resources
+    memory_max_bytes = models.BigIntegerField(
+        null=True
+        # limit of the increases after attempts that ran out of memory; null: no increases
+    )
+    memory_raised_from_bytes = models.BigIntegerField(
+        null=True
+        # memory limit before the first increase, of this job or of the run it took its memory from
+    )
     timeout_seconds = models.PositiveIntegerField()
     max_attempts = models.PositiveSmallIntegerField(default=1)
     idempotency_key = models.CharField(max_length=200, null=True)

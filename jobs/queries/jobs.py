@@ -14,6 +14,7 @@ from jobs.contract import ArtifactRole, JobStatus
 from jobs.core.resources import Amounts, format_cpu, format_memory, from_dict
 from jobs.diagnosis.stored import read_diagnosis
 from jobs.lifecycle.inputs_read import public_inputs
+from jobs.lifecycle.job_resources import recommended_dict
 from jobs.models import Artifact, Attempt, Job
 from jobs.queries.search import id_ends, titled_like
 from jobs.queries.shapes import JobBody, QuantitiesBody
@@ -178,7 +179,12 @@ def job_dict(job: Job, waiting: WaitingBody | None, away: AwayBody | None) -> Jo
         "priority": job.priority,
         "parameters": job.parameters,
         "inputs": public_inputs(job),
-        "resources": {**_quantities(profile.limits), "requests": _quantities(profile.requests)},
+        "resources": {
+            **_quantities(profile.limits),
+            "memory_max": format_memory(job.memory_max_bytes) if job.memory_max_bytes else None,
+            "requests": _quantities(profile.requests),
+            "recommended": recommended_dict(job.resources),
+        },
         "timeout_seconds": job.timeout_seconds,
         "progress": {"fraction": job.progress_fraction, "message": job.progress_message},
         "attempt": job.attempt,

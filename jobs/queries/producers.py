@@ -10,6 +10,7 @@ from django.db.models import F, OuterRef, QuerySet, Subquery, Value
 
 from jobs.contract import JobStatus
 from jobs.models import Job, JobOutput, producer
+from jobs.models.expressions import producer_name
 from jobs.queries.shapes import ProducerBody
 from jobs.types.registry import derived_title
 from projects.datasets.read import dataset_current_versions
@@ -31,8 +32,7 @@ class Run:
 
 def producer_of(job_type: str, parameters: Mapping[str, Any]) -> Producer:
     """Return a job's producer as the database computes it."""
-    names = (parameters.get(key) for key in ("pipeline", "output", "model", "twin"))
-    return job_type, next((str(name) for name in names if name is not None), "")
+    return job_type, producer_name(parameters)
 
 
 def producer_title(job_type: str, parameters: Mapping[str, Any]) -> str:

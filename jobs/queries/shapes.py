@@ -11,6 +11,8 @@ from uuid import UUID
 
 from jobs.admission.shapes import WaitingBody
 from jobs.diagnosis.message import DiagnosisBody, NextStepBody
+from jobs.lifecycle.job_resources import RecommendedBody
+from jobs.queries.recommendation import RecommendationBody
 from jobs.reconcile.silence import AwayBody
 from jobs.types.inputs import PublicInput
 from jobs.types.outcome import JobResult
@@ -29,6 +31,16 @@ class ResourcesBody(QuantitiesBody):
     """Limits, with the requests beside them."""
 
     requests: QuantitiesBody
+
+
+class JobResourcesBody(ResourcesBody):
+    """Resources of a job, with the part that is from earlier runs.
+
+    `memory_max`: limit of the increases after out-of-memory ends.
+    """
+
+    memory_max: str | None
+    recommended: RecommendedBody | None
 
 
 class ProgressBody(TypedDict):
@@ -60,7 +72,7 @@ class JobBody(TypedDict):
     priority: str
     parameters: Mapping[str, Json]
     inputs: list[PublicInput]
-    resources: ResourcesBody
+    resources: JobResourcesBody
     timeout_seconds: int
     progress: ProgressBody
     attempt: int
@@ -83,12 +95,30 @@ class DryRunBody(TypedDict):
 
     valid: bool
     priority: str
-    resources: ResourcesBody
+    resources: JobResourcesBody
+    memory_from_job: UUID | None
+    recommendation: RecommendationBody
     timeout_seconds: int
     max_attempts: int
     cluster: str | None
     region: str | None
     inputs: list[PublicInput]
+
+
+class UsagePointBody(TypedDict):
+    """Largest use around a time (ISO 8601)."""
+
+    at: str
+    memory_bytes: int
+    cpu_millicores: int
+
+
+class UsageSeriesBody(TypedDict):
+    """Use of an attempt over time, its memory limit, and the limits that fit earlier runs."""
+
+    results: list[UsagePointBody]
+    limit_bytes: int | None
+    recommendation: RecommendationBody | None
 
 
 class JobTypeBody(TypedDict):

@@ -12,9 +12,8 @@ from django.db.models.functions import JSONObject
 from jobs.admission.snapshot import start_window
 from jobs.admission.starts import with_starting
 from jobs.clusters.listing import health_of
-from jobs.clusters.machine import clamped
+from jobs.clusters.machine import attempt_limits
 from jobs.contract import JobStatus, Priority
-from jobs.core.resources import from_dict
 from jobs.models import Attempt, Cluster, Job, Limit, UsageSample
 from mimir.lib.clock import utc_now
 from monitoring.state_types import CapacityState, LimitState, QueueState, WorkerState
@@ -75,7 +74,9 @@ def workers() -> list[WorkerState]:
 
 
 def _worker(row: Any) -> WorkerState:
-    limits = clamped(from_dict(row.job.resources).limits, launcher=row.cluster.launcher)
+    limits = attempt_limits(
+        row.job.resources, row.memory_limit_bytes, launcher=row.cluster.launcher
+    )
     use = row.sample or {"memory": None, "cpu": None}
     return {
         "job": str(row.job_id),

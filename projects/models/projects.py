@@ -36,6 +36,11 @@ class Project(models.Model):
         validators=[MinValueValidator(0)],
         help_text="Bytes this project may store; empty: as PROJECT_BYTES_MAX says; 0: no limit.",
     )
+    automatic_resources = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Jobs without resources get the limits that fit earlier runs.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -76,7 +76,7 @@ class ProjectView(ApiView):
         responses={200: shapes.ProjectShape, **errors(400, 403, 404, 409, 412)},
     )
     def patch(self, request: Request, slug: str) -> Response:
-        """Change name, description or status.
+        """Change name, description, status or settings.
 
         An archived project starts no jobs and cannot be changed until it is active again.
         """

@@ -14,6 +14,7 @@ from projects.models import (
 )
 
 _Any = serializers.Serializer[Any]
+_AUTOMATIC = "Whether jobs without resources get the limits that fit earlier runs."
 
 
 class ProjectFields(TypedDict):
@@ -38,12 +39,14 @@ class ProjectChanges(TypedDict, total=False):
     name: str
     description: str
     status: str
+    automatic_resources: bool
 
 
 class ProjectChange(serializers.Serializer[ProjectChanges]):
     name = serializers.CharField(max_length=200, required=False)
     description = serializers.CharField(max_length=10_000, required=False, allow_blank=True)
     status = serializers.ChoiceField(choices=ProjectStatus.choices, required=False)
+    automatic_resources = serializers.BooleanField(required=False, help_text=_AUTOMATIC)
 
 
 class ProjectShape(_Any):
@@ -52,6 +55,7 @@ class ProjectShape(_Any):
     description = serializers.CharField()
     status = serializers.ChoiceField(choices=ProjectStatus.choices)
     role = serializers.ChoiceField(choices=Role.choices, help_text="Your role.")
+    automatic_resources = serializers.BooleanField(help_text=_AUTOMATIC)
     created_at = serializers.DateTimeField()
 
 
@@ -72,6 +76,7 @@ class ProjectBody(TypedDict):
     description: str
     status: str
     role: str
+    automatic_resources: bool
     created_at: dt.datetime
 
 
@@ -90,5 +95,6 @@ def project(row: Project, role: str) -> ProjectBody:
         "description": row.description,
         "status": row.status,
         "role": role,
+        "automatic_resources": row.automatic_resources,
         "created_at": row.created_at,
     }

@@ -51,6 +51,7 @@ def project_update(
     name: str | None = None,
     description: str | None = None,
     status: str | None = None,
+    automatic_resources: bool | None = None,
     stored_bytes_max: int | EllipsisType | None = ...,
     etags: Preconditions | None = None,
 ) -> Project:
@@ -69,11 +70,20 @@ def project_update(
         locked.name = locked.name if name is None else _name(name)
         locked.description = locked.description if description is None else description
         locked.status = locked.status if status is None else ProjectStatus(status)
+        if automatic_resources is not None:
+            locked.automatic_resources = automatic_resources
         if not isinstance(stored_bytes_max, EllipsisType):
             # Only administrators pass it. None: the default.
             locked.stored_bytes_max = stored_bytes_max
         locked.save(
-            update_fields=["name", "description", "status", "stored_bytes_max", "updated_at"]
+            update_fields=[
+                "name",
+                "description",
+                "status",
+                "automatic_resources",
+                "stored_bytes_max",
+                "updated_at",
+            ]
         )
     return locked
 

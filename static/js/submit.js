@@ -4,6 +4,7 @@
 
 import { find, findAll, formParameters, parsePage } from "./dom.js";
 import { morph } from "./morph.js";
+import { fillRecommended, showRecommended } from "./recommended.js";
 import { signInAgain } from "./signedin.js";
 
 const AGAIN_MS = 300; // before the next request if the form changed during the last one
@@ -50,6 +51,7 @@ async function refresh(signedIn = false) {
 function show(page) {
   const rail = page.getElementById("rail");
   if (rail) find("#rail", HTMLElement).replaceChildren(...rail.childNodes);
+  showRecommended(page);
   const fields = page.getElementById("fields");
   if (!dependentFields || !(fields instanceof HTMLFieldSetElement)) return;
   dependentFields = false;
@@ -100,6 +102,7 @@ form.addEventListener("change", (event) => {
   if (field instanceof HTMLInputElement && field.type === "checkbox") countPicked(field);
   refresh();
 });
+fillRecommended(form);
 form.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
 });

@@ -159,6 +159,7 @@ RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("api/v1/projects/<str:slug>/jobs/", "POST"): (OPERATOR, _JOB),
     ("api/v1/projects/<str:slug>/jobs/counts/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/lineage/", "GET"): (VIEWER, None),
+    ("api/v1/projects/<str:slug>/recommendation/", "GET"): (VIEWER, None),
     ("api/v1/projects/<str:slug>/summary/", "GET"): (VIEWER, None),
     ("api/v1/jobs/<uuid:job_id>/", "GET"): (VIEWER, None),
     ("api/v1/jobs/<uuid:job_id>/cancel/", "POST"): (OPERATOR, {}),

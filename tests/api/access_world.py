@@ -17,6 +17,7 @@ PEOPLE = ("nobody", "expired", "stranger", "viewer", "operator", "maintainer", "
 _QUERIES = {
     "logs/search/": "?q=x",
     "lineage/": "?of=dataset:t@1",
+    "recommendation/": "?type=pipeline_execution&name=echo",
     "diff/": "?to=0",
     "/entity/": "?type=thing&key=1",
 }

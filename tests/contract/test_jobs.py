@@ -68,7 +68,12 @@ def test_a_job_has_every_field_from_submit_to_end(api: Api, project: str) -> Non
     }
     assert {key: ended[key] for key in expected} == expected
     assert ended["created_at"] <= ended["started_at"] <= ended["finished_at"]
-    assert ended["resources"] == {**resources, "requests": resources}
+    assert ended["resources"] == {
+        **resources,
+        "memory_max": None,
+        "requests": resources,
+        "recommended": None,
+    }
     assert ended["inputs"] == [
         {"name": "pipeline", "kind": "pipeline", "pipeline": "echo", "version": 1}
     ]
@@ -90,8 +95,10 @@ def test_a_request_is_the_default_up_to_the_limit_and_the_full_value_above_it(
     assert checked["resources"] == {
         "cpu": "2",
         "memory": requested_value,
+        "memory_max": None,
         "gpu": 0,
         "requests": {"cpu": "1", "memory": requested, "gpu": 0},
+        "recommended": None,
     }
     assert (checked["priority"], checked["max_attempts"]) == ("normal", 1)
 

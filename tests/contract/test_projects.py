@@ -16,7 +16,10 @@ CSV = b"n,word\n1,one\n2,two\n3,three\n"
 
 def test_a_project_is_created_read_changed_and_listed(api: Api) -> None:
     created = api.post("projects/", {"slug": "made", "name": "Made", "description": "For a test."})
-    assert sorted(created) == ["created_at", "description", "name", "role", "slug", "status"]
+    assert sorted(created) == [
+        "automatic_resources", "created_at", "description", "name", "role", "slug", "status",
+    ]  # fmt: skip
+    assert created["automatic_resources"] is False
     assert (created["status"], created["role"]) == ("active", "maintainer")
     assert api.get("projects/made/") == {
         **created,
@@ -25,6 +28,8 @@ def test_a_project_is_created_read_changed_and_listed(api: Api) -> None:
     }
     changed = api("PATCH", "projects/made/", json={"name": "Changed"}).json()
     assert (changed["name"], changed["description"]) == ("Changed", "For a test.")
+    automatic = api("PATCH", "projects/made/", json={"automatic_resources": True}).json()
+    assert automatic == {**changed, "automatic_resources": True}
     assert "made" in [row["slug"] for row in api.every("projects/")]
 
 

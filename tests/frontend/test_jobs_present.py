@@ -118,6 +118,25 @@ def _attempt(
     }
 
 
+def test_an_attempt_with_raised_memory_names_the_one_that_ran_out_of_it() -> None:
+    claimed = "2026-11-25T07:18:00+00:00"
+    small = {"memory_limit_bytes": 2**30, "memory_raised_to_bytes": 2**31}
+    large = {"memory_limit_bytes": 2**31, "memory_raised_to_bytes": None}
+    rows = [
+        _attempt(1, reason="out_of_memory", claimed=claimed) | small,
+        _attempt(2, reason="worker_lost", claimed=claimed) | large,
+        _attempt(3, claimed=claimed, ended=False) | large,
+    ]
+    shown = attempts(rows, (JOB | {"status": "running", "attempt": 3}))
+    assert [one["raised_from"] and one["raised_from"]["number"] for one in shown] == [None, 1, None]
+
+
+def test_the_history_names_the_job_whose_memory_was_taken() -> None:
+    event = _event(1, "job.submitted", memory_from_job="a" * 24 + "0123abcd", memory_bytes=2**33)
+    [row] = history([event], "ada")["rows"]
+    assert row["detail"] == "by ada, with 8 GiB, as in job 0123abcd"
+
+
 def test_attempts_that_never_ran_for_one_reason_are_one_line() -> None:
     rows = [
         _attempt(1, reason="out_of_memory", claimed="2026-11-25T07:18:00+00:00"),

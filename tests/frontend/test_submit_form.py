@@ -40,6 +40,25 @@ def test_a_patch_changes_the_form_and_marks_what_differs() -> None:
         ]
 
 
+def test_the_largest_memory_of_a_retry_is_taken_over_and_raised_by_a_patch() -> None:
+    job: dict[str, Any] = {
+        "type": "pipeline_execution",
+        "name": "",
+        "parameters": {"pipeline": "p"},
+        "resources": {"cpu": "1", "memory": "4Gi", "memory_max": "4Gi", "gpu": 0},
+    }
+    texts = request_schema.texts_of_job(job)
+    assert texts["resources.memory_max"] == ["4Gi"]
+    patched, changed = request_schema.patched(
+        job["type"], texts, '{"resources": {"memory": "8Gi", "memory_max": "8Gi"}}'
+    )
+    assert changed == {"resources.memory", "resources.memory_max"}
+    body = request_schema.body_of(job["type"], patched)
+    assert body["resources"] == {"cpu": "1", "memory": "8Gi", "memory_max": "8Gi"}
+    texts["resources.memory_max"] = [""]
+    assert "memory_max" not in request_schema.body_of(job["type"], texts)["resources"]
+
+
 def test_the_defaults_of_the_previous_algorithm_are_not_sent() -> None:
     form = {
         "parameters.algorithm": ["random_forest"],

@@ -3,8 +3,10 @@
 from tests.mutants.away import AWAY
 from tests.mutants.kubernetes import KUBERNETES
 from tests.mutants.machine_workers import MACHINE_WORKERS
+from tests.mutants.memory import MEMORY
 from tests.mutants.mutant import Mutant
 from tests.mutants.overload import OVERLOAD
+from tests.mutants.sizing import SIZING
 
 TABLE = (
     Mutant(
@@ -391,4 +393,6 @@ TABLE = (
     *AWAY,
     *OVERLOAD,
     *MACHINE_WORKERS,
+    *SIZING,
+    *MEMORY,
 )

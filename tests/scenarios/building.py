@@ -11,6 +11,7 @@ from uuid import UUID
 from django.conf import settings
 
 from jobs.clusters.rows import cluster_ensure
+from jobs.core.resources import GIB
 from jobs.dispatch import launch_outcome
 from jobs.models import Attempt, Cluster
 from tests.fakes.kubernetes.client import FakeKubernetes
@@ -24,6 +25,15 @@ from tests.scenarios.troubles import (
 from tests.scenarios.workers import Workers
 from tests.scenarios.world import BEGAN, PACE, Scenario, World
 from tests.support import make
+
+# `memory_max` of a job with 1 GiB, and the memory that its work needs, by turns
+MEMORY: tuple[tuple[str | None, int], ...] = (
+    (None, 0),
+    ("4Gi", 0),  # only killed by the trouble
+    ("6Gi", 3 * GIB),  # succeeds with 4 GiB, in the third attempt
+    (None, 0),
+    ("3Gi", 8 * GIB),  # never enough
+)
 
 
 @contextmanager
@@ -71,14 +81,22 @@ def world(
 def _submit(created: World) -> None:
     """The jobs; what loses its node runs on one of its own."""
     succeeds: dict[UUID, bool] = {}
-    for scenario in created.scenarios:
+    needs: dict[UUID, int] = {}
+    for index, scenario in enumerate(created.scenarios):
+        memory_max, needs_bytes = MEMORY[index % len(MEMORY)]
         if scenario.trouble in OF_CLUSTERS:
-            scenario.place = f"c{created.scenarios.index(scenario)}"
+            scenario.place = f"c{index}"
             created.places[scenario.place] = place_of(created.fake, created.clock, scenario.place)
-        row = make.job(max_attempts=2, timeout_seconds=3600, cluster=scenario.place)
+        resources = {"memory": "1Gi", "memory_max": memory_max}
+        row = make.job(
+            max_attempts=2, timeout_seconds=3600, cluster=scenario.place, resources=resources
+        )
         scenario.job_id = row.id
         succeeds[row.id] = scenario.succeeds
-        if created.scenarios.index(scenario) % 4 == 3:
+        # A killed worker finishes nothing and sends no heartbeat: these scenarios need both.
+        needs_both = scenario.phase is Phase.FINISHING or scenario.trouble in OF_CLUSTERS
+        needs[row.id] = 0 if needs_both else needs_bytes
+        if index % 4 == 3:
             created.fake.script(f"worker-job-{row.id}-*", sidecar=True)
         if scenario.trouble in OF_NODES:
             created.fake.add_node(created.node_of(scenario))
@@ -86,6 +104,7 @@ def _submit(created: World) -> None:
                 f"worker-job-{row.id}-1", node=created.node_of(scenario), stop_seconds=1.0
             )
     created.workers = Workers(created.fake, created.dice, succeeds)
+    created.workers.needs_bytes = needs
 
 
 def _forgetful(created: World) -> Any:

@@ -1,5 +1,6 @@
 """Invariants at any time and at the end, from the rows and the fake's ledger of real runs."""
 
+import itertools
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -70,6 +71,27 @@ def _of_job(
         faults.append("does not say why")
     if job.status in (JobStatus.SUCCEEDED, JobStatus.CANCELLED) and job.diagnosis:
         faults.append("still says why it waited")
+    return faults + _of_memory(job, attempts)
+
+
+def _of_memory(job: Job, attempts: list[Attempt]) -> list[str]:
+    """Check the memory of all attempts: raised only after an out-of-memory end, and in bounds."""
+    limits = [row.memory_limit_bytes or 0 for row in attempts]
+    faults = []
+    if job.memory_max_bytes is None and len(set(limits)) > 1:
+        faults.append(f"its memory changed without memory_max: {limits}")
+    if job.memory_max_bytes is not None and max(limits, default=0) > job.memory_max_bytes:
+        faults.append(f"its memory is above memory_max: {limits}")
+    for before, after in itertools.pairwise(attempts):
+        was, is_now = before.memory_limit_bytes or 0, after.memory_limit_bytes or 0
+        expected = before.memory_raised_to_bytes or was
+        if is_now != expected or not was <= is_now <= 2 * was:
+            faults.append(f"attempt {after.number} has {is_now} bytes after {was}")
+    raised = [row for row in attempts if row.memory_raised_to_bytes]
+    if any(row.reason != FailureReason.OUT_OF_MEMORY or row.counts for row in raised):
+        faults.append("its memory was raised after another end, or the attempt was counted")
+    if job.attempts_used > job.max_attempts:
+        faults.append(f"{job.attempts_used} of {job.max_attempts} attempts used")
     return faults
 
 

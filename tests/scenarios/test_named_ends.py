@@ -3,6 +3,8 @@
 import pytest
 
 from jobs.contract import FailureReason, JobStatus
+from jobs.core.resources import GIB
+from jobs.models import Attempt, Job
 from tests.fakes.kubernetes.scripts import Act
 from tests.scenarios.one_job import check_end, report_interrupted
 from tests.scenarios.world import World
@@ -143,3 +145,21 @@ def test_out_of_memory_says_the_limit_and_what_to_ask_for(run: World) -> None:
     event = run.job.diagnosis or {}
     assert event["category"] == FailureReason.OUT_OF_MEMORY
     assert event["next_steps"][0]["patch"]["resources"]["memory"]
+
+
+def test_out_of_memory_with_memory_max_runs_again_with_more_until_it_suffices(run: World) -> None:
+    Job.objects.update(memory_max_bytes=6 * GIB)
+    run.workers.needs_bytes[run.job.id] = 3 * GIB
+    check_end(run, JobStatus.SUCCEEDED)
+    limits = Attempt.objects.order_by("number").values_list("memory_limit_bytes", flat=True)
+    assert list(limits) == [GIB, 2 * GIB, 4 * GIB]
+    assert run.job.attempts_used == 1
+
+
+def test_memory_that_never_suffices_ends_at_memory_max(run: World) -> None:
+    Job.objects.update(memory_max_bytes=3 * GIB, max_attempts=1)
+    run.workers.needs_bytes[run.job.id] = 8 * GIB
+    check_end(run, JobStatus.FAILED, FailureReason.OUT_OF_MEMORY)
+    limits = Attempt.objects.order_by("number").values_list("memory_limit_bytes", flat=True)
+    assert list(limits) == [GIB, 2 * GIB, 3 * GIB]
+    assert "memory_max" in run.job.message

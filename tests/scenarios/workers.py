@@ -19,6 +19,7 @@ from jobs.models import Attempt
 from mimir.lib.errors import MimirError
 from tests.fakes.kubernetes.client import FakeKubernetes
 from tests.fakes.kubernetes.ledger import Run
+from tests.fakes.kubernetes.scripts import Act
 from tests.support.make import LINE
 
 
@@ -40,6 +41,8 @@ class Worker:
     attempt_id: UUID
     pod: str
     succeeds: bool
+    needs_bytes: int = 0
+    memory_bytes: int = 0  # limit in the answer to its claim
     claim_id: UUID = field(default_factory=uuid4)
     step: Step = Step.STARTED
     rounds_to_run: int = 2
@@ -53,6 +56,7 @@ class Workers:
     ) -> None:
         """`succeeds`: by job."""
         self._fake, self._dice, self.succeeds = fake, dice, succeeds
+        self.needs_bytes: dict[UUID, int] = {}  # memory that the work of a job needs
         self.by_pod: dict[str, Worker] = {}
         self.successes: list[
             UUID
@@ -64,8 +68,12 @@ class Workers:
             attempt_id = UUID(run.attempt_id)
             worker = self.by_pod.get(run.pod_uid)
             if worker is None:
+                job_id = UUID(run.env["JOB_ID"])
                 worker = self.by_pod[run.pod_uid] = Worker(
-                    attempt_id, run.pod, self.succeeds.get(UUID(run.env["JOB_ID"]), True)
+                    attempt_id,
+                    run.pod,
+                    self.succeeds.get(job_id, True),
+                    self.needs_bytes.get(job_id, 0),
                 )
             if attempt_id not in held:
                 self._step(worker)
@@ -80,12 +88,15 @@ class Workers:
                     cpu_millicores=1,
                 )
             if worker.step is Step.STARTED:
-                attempt_claim(
+                claimed = attempt_claim(
                     attempt_id=worker.attempt_id, claim_id=worker.claim_id, host=worker.pod
                 )
+                worker.memory_bytes = claimed["limits"]["memory_bytes"]
                 worker.step = Step.CLAIMED
             elif worker.step is Step.CLAIMED:
                 self._print(worker)
+            elif worker.step is Step.PRINTED and worker.memory_bytes < worker.needs_bytes:
+                self._run_out_of_memory(worker)
             elif worker.step is Step.PRINTED:
                 self._finish(worker)
             elif worker.step in (Step.FINISHED, Step.REFUSED):
@@ -118,3 +129,20 @@ class Workers:
         if worker.succeeds and before is None and status == JobStatus.SUCCEEDED:
             self.successes.append(worker.attempt_id)
         worker.step = Step.FINISHED
+
+    def _run_out_of_memory(self, worker: Worker) -> None:
+        """Report it, be killed by the kernel, or both: each third worker in the same way."""
+        way = len(self.by_pod) % 3
+        if way:
+            attempt = Attempt.objects.get(id=worker.attempt_id)
+            report = FinishReport(
+                status=FinishStatus.FAILED,
+                log_end=attempt.log_end,
+                log_sha256=log_sha256(attempt),
+                reason=FailureReason.OUT_OF_MEMORY,
+            )
+            attempt_finish(attempt_id=worker.attempt_id, report=report)
+            worker.step = Step.FINISHED
+        if way != 1:
+            self._fake.act(worker.pod, Act.OUT_OF_MEMORY)
+            worker.step = Step.EXITED

@@ -143,6 +143,19 @@ def claimed(**fields: Any) -> Attempt:
     return attempt
 
 
+def next_claimed(ended: Attempt) -> Attempt:
+    """The attempt after one that has ended; its worker has taken the job."""
+    launcher().end(ended.name)
+    settle()
+    Job.objects.filter(id=ended.job_id).update(not_before=None)
+    admit_once()
+    attempt = Attempt.objects.get(job=ended.job_id, number=ended.number + 1)
+    attempts_launch([attempt.id])
+    attempt.refresh_from_db()
+    claim(attempt)
+    return attempt
+
+
 def claim(attempt: Attempt, claim_id: UUID | None = None) -> ClaimResponse:
     """Claim as its worker would; the answer."""
     answer = attempt_claim(attempt_id=attempt.id, claim_id=claim_id or uuid4(), host="test")

@@ -184,6 +184,28 @@ def _escaped() -> list[int]:
     ]
 
 
+def test_with_memory_max_it_runs_again_with_more_memory_until_it_succeeds(
+    stack: Stack, person: httpx.Client
+) -> None:
+    """The command needs about 400 MiB: 300 MiB are too few, 600 MiB are enough."""
+    program = "held = b'x' * (380 << 20); import time; time.sleep(1); print('done')"
+    job = stack.submit(
+        [{"id": "run", "uses": "command", "with": {"argv": ["python3", "-c", program]}}],
+        resources={"memory": "300Mi", "memory_max": "1Gi"},
+    )
+    ended = stack.end_of(job)
+    assert (ended["status"], ended["attempt"], ended["attempts_used"]) == ("succeeded", 2, 1)
+    assert ended["resources"]["memory"] == "600Mi"
+    first, second = stack.attempts(job)
+    assert (first["reason"], first["counts"]) == ("out_of_memory", False)
+    assert (first["memory_limit_bytes"], second["memory_limit_bytes"]) == (300 * MIB, 600 * MIB)
+    assert first["memory_raised_to_bytes"] == second["memory_limit_bytes"]
+    page = html.unescape(person.get(f"/jobs/{job}/").raise_for_status().text)
+    assert "With 600 MiB: attempt 1 ran out of 300 MiB." in page
+    assert "The next attempt gets 600 MiB." in page
+    assert 'href="?attempt=1#log"' in page.partition('aria-label="Attempt"')[2]
+
+
 def _running(stack: Stack, command: str, **fields: Any) -> str:
     """A job whose command has begun."""
     job = stack.submit(f"echo begun; {command}", **fields)

@@ -5,7 +5,7 @@ The worker's own sentence, where it sent one, replaces the summary.
 
 from jobs.contract import FailureReason
 from jobs.diagnosis.message import AGAIN, Message, Step, message
-from jobs.reasons import CLUSTER_REASONS, REASONS
+from jobs.reasons import CLUSTER_REASONS, REASONS, Actor
 
 _NOTHING_WRITTEN = "Nothing was written to the project."
 _CHANGE = "Change and run again"
@@ -132,11 +132,16 @@ _SPECIFIC = (
     _lost(FailureReason.INTERRUPTED),
 )
 _MORE_MEMORY = Step("Run again with {more_bytes:memory}", {"resources": {"memory": "{more}"}})
+_MORE_WITH_RETRIES = Step(
+    "Run again with up to {most_bytes:memory}",
+    {"resources": {"memory": "{more}", "memory_max": "{most}"}},
+)
 OUT_OF_MEMORY_USED = message(
     "out_of_memory.used",
     f"Ran out of memory{_IN_STEP}. Used {{peak_bytes:memory}} of its {{limit_bytes:memory}}.",
     f"It was stopped before the machine ran out. {_NOTHING_WRITTEN}",
     _MORE_MEMORY,
+    _MORE_WITH_RETRIES,
     "Read fewer rows or columns",
 )
 OUT_OF_MEMORY = message(
@@ -144,7 +149,38 @@ OUT_OF_MEMORY = message(
     f"Ran out of memory{_IN_STEP}. Its limit is {{limit_bytes:memory}}.",
     OUT_OF_MEMORY_USED.detail,
     _MORE_MEMORY,
+    _MORE_WITH_RETRIES,
     "Read fewer rows or columns",
+)
+_RAN_WITH = (
+    f"Ran out of memory{_IN_STEP}. Its limit was {{limit_bytes:memory}}"
+    "[, its peak {peak_bytes:memory}]."
+)
+_MORE_THAN_MAX = Step(
+    "Run again with {more_bytes:memory}",
+    {"resources": {"memory": "{more}", "memory_max": "{more_max}"}},
+)
+OUT_OF_MEMORY_RAISED = message(
+    "out_of_memory.raised",
+    f"{_RAN_WITH} The next attempt gets {{next_bytes:memory}}.",
+    "The memory is doubled after each attempt that runs out of it, up to {max_bytes:memory}"
+    f" (memory_max). These attempts are not counted. {_NOTHING_WRITTEN}",
+    Step("No action needed: it runs again with {next_bytes:memory}", actor=Actor.NOBODY),
+)
+OUT_OF_MEMORY_AT_MAX = message(
+    "out_of_memory.at_max",
+    f"{_RAN_WITH} That is the most that the job may use (memory_max).",
+    f"The memory is not raised above {{max_bytes:memory}} (memory_max). {_NOTHING_WRITTEN}",
+    _MORE_THAN_MAX,
+    "Read fewer rows or columns",
+)
+OUT_OF_MEMORY_ON_MACHINE = message(
+    "out_of_memory.on_machine",
+    f"{_RAN_WITH} Its machine has no more.",
+    "The memory was not raised: it is limited by the machine of the workers, not by"
+    f" {{max_bytes:memory}} (memory_max). {_NOTHING_WRITTEN}",
+    "Read fewer rows or columns",
+    "Run the job on a cluster with more memory",
 )
 STORAGE_WAIT = message(
     "storage_unavailable.waiting",

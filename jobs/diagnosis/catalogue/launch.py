@@ -122,17 +122,19 @@ NO_PERMISSION = message(
     waiting=True,
     meanwhile=STARTS_BY_ITSELF,
 )
+_RAISED = "[ Attempt {failed_attempt} ran out of {failed_bytes:memory}.]"
 NEVER_FITS = message(
     "never_fits",
     "Cannot start: requests {cpu} CPU and {memory_bytes:memory} of memory[ and {gpus} GPU], more"
-    " than any cluster has.",
-    "Request less, or ask an administrator to add a larger cluster.",
+    f" than any cluster has.{_RAISED}",
+    "[The memory was raised after attempt {failed_attempt}, up to {max_bytes:memory} (memory_max)."
+    " ]Request less, or ask an administrator to add a larger cluster.",
     LESS,
 )
 NEVER_FITS_CLUSTER = message(
     "never_fits.cluster",
     "Cannot start: requests {cpu} CPU and {memory_bytes:memory} of memory[ and {gpus} GPU], more"
-    " than the cluster {cluster} has.",
+    f" than the cluster {{cluster}} has.{_RAISED}",
     NEVER_FITS.detail,
     LESS,
     ANYWHERE,
@@ -140,7 +142,7 @@ NEVER_FITS_CLUSTER = message(
 NEVER_FITS_REGION = message(
     "never_fits.region",
     "Cannot start: requests {cpu} CPU and {memory_bytes:memory} of memory[ and {gpus} GPU], more"
-    " than any cluster in the region {region} has.",
+    f" than any cluster in the region {{region}} has.{_RAISED}",
     NEVER_FITS.detail,
     LESS,
     ANYWHERE,

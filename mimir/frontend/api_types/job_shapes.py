@@ -77,6 +77,56 @@ class Resources(TypedDict):
     requests: Quantities
 
 
+class Recommended(TypedDict):
+    """Limits of a job that are from earlier runs."""
+
+    memory: str | None
+    cpu: str | None
+    runs: int
+
+
+class JobResources(TypedDict):
+    """Limits and requests of a job, and the part that is from earlier runs.
+
+    `memory_max`: limit of the increases after out-of-memory ends.
+    """
+
+    cpu: str
+    memory: str
+    gpu: int
+    memory_max: str | None
+    requests: Quantities
+    recommended: Recommended | None
+
+
+class Compared(TypedDict):
+    """Limits with which a recommendation is compared."""
+
+    memory: str
+    cpu: str
+
+
+class Basis(TypedDict):
+    """Measurements behind a recommendation."""
+
+    runs: int
+    memory_peak_bytes: int | None
+    out_of_memory_runs: int
+    out_of_memory_limit_bytes: int | None
+    cpu_runs: int
+    cpu_millicores: int | None
+    cpu_at_limit: bool
+
+
+class Recommendation(TypedDict):
+    """Recommended limits; None: keep the compared one."""
+
+    memory: str | None
+    cpu: str | None
+    compared_with: Compared | None
+    basis: Basis
+
+
 class JobInput(TypedDict):
     """Input of a job. The key named like `kind` holds the name; a twin has no version."""
 
@@ -141,7 +191,7 @@ class Job(TypedDict):
     priority: str
     parameters: JsonObject
     inputs: list[JobInput]
-    resources: Resources
+    resources: JobResources
     timeout_seconds: int
     progress: Progress
     attempt: int
@@ -185,6 +235,7 @@ class Attempt(TypedDict):
     exit_signal: int | None
     peak_memory_bytes: int | None
     memory_limit_bytes: int
+    memory_raised_to_bytes: int | None
     counts: bool
     log_end: int
     log_complete: bool
@@ -209,10 +260,11 @@ class UsagePoint(TypedDict):
 
 
 class UsageSeries(TypedDict):
-    """Usage over time, and the memory limit."""
+    """Usage over time, the memory limit, and the limits that fit the last runs of an ended job."""
 
     results: list[UsagePoint]
     limit_bytes: int | None
+    recommendation: Recommendation | None
 
 
 class DryRun(TypedDict):
@@ -220,7 +272,9 @@ class DryRun(TypedDict):
 
     valid: bool
     priority: str
-    resources: Resources
+    resources: JobResources
+    memory_from_job: str | None
+    recommendation: Recommendation
     timeout_seconds: int
     max_attempts: int
     cluster: str | None

@@ -13,6 +13,7 @@ class Project(TypedDict):
     description: str
     status: str
     role: str
+    automatic_resources: bool
     created_at: str
 
 
@@ -24,6 +25,7 @@ class ProjectDetail(TypedDict):
     description: str
     status: str
     role: str
+    automatic_resources: bool
     created_at: str
     stored_bytes: int
     stored_bytes_max: int | None

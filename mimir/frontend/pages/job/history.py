@@ -6,6 +6,7 @@ from typing import Any
 from mimir.frontend import formatting
 from mimir.frontend.api_types.job_shapes import Attempt, Event, Job, Waiting
 from mimir.frontend.pages.jobs.present import ENDED
+from mimir.frontend.recommendation import source_text
 from mimir.frontend.template_context import Context
 
 _STEP_STATES = {
@@ -211,7 +212,9 @@ def _describe(event: Event, by: str, place: str) -> Context:
         label = f"Attempt {event['attempt']} ended, {data['next_attempt']} follows"
     elif kind == "job.submitted":
         again = f"retry of {formatting.short_id(data['retry_of'])}" if data.get("retry_of") else ""
-        detail = ", ".join(part for part in (f"by {by}" if by else "", again) if part)
+        source = source_text(data.get("recommended"))
+        by_whom = f"by {by}" if by else ""
+        detail = ", ".join(part for part in (by_whom, again, source, _memory_of_job(data)) if part)
     return {
         "icon": _ICONS.get(kind, "info"),
         "label": label,
@@ -219,6 +222,14 @@ def _describe(event: Event, by: str, place: str) -> Context:
         "bad": kind in ("job.failed", "step.failed"),
         "kind": kind,
     }
+
+
+def _memory_of_job(data: Mapping[str, Any]) -> str:
+    """Text about raised memory that the job takes from an earlier run; empty without it."""
+    if not data.get("memory_from_job"):
+        return ""
+    earlier = formatting.short_id(data["memory_from_job"])
+    return f"with {formatting.memory(data.get('memory_bytes'))}, as in job {earlier}"
 
 
 def _describe_step(kind: str, data: Mapping[str, Any]) -> tuple[str, str]:
@@ -241,8 +252,12 @@ def _describe_step(kind: str, data: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def attempts(rows: Iterable[Attempt], job: Job) -> list[Context]:
-    """Present each attempt with its status and how it ended."""
-    shown = []
+    """Present each attempt with its status and how it ended.
+
+    "raised_from": the attempt before, if its end raised the memory of this one.
+    """
+    shown: list[Context] = []
+    before: Attempt | None = None
     for row in rows:
         last = row["number"] == job["attempt"]
         running = last and job["status"] not in ENDED and row["ended_at"] is None
@@ -256,10 +271,12 @@ def attempts(rows: Iterable[Attempt], job: Job) -> list[Context]:
                 "status": status,
                 "current": last,
                 "ended": _ended(row),
+                "raised_from": before if before and before.get("memory_raised_to_bytes") else None,
                 "seconds": formatting.seconds_between(row["claimed_at"], row["ended_at"]),
                 "start_seconds": formatting.seconds_between(row["created_at"], row["claimed_at"]),
             }
         )
+        before = row
     return shown
 
 

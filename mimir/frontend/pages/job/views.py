@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 
 from mimir.frontend import formatting
 from mimir.frontend.api_client import Api, ApiError, api
-from mimir.frontend.api_types.job_shapes import Event, Job
+from mimir.frontend.api_types.job_shapes import Event, Job, UsageSeries
 from mimir.frontend.pages.job import history, metric_plot, present, result, step_log, step_view
 from mimir.frontend.pages.job.log_tail import log_tail
 from mimir.frontend.pages.jobs.present import (
@@ -21,6 +21,7 @@ from mimir.frontend.pages.jobs.present import (
 )
 from mimir.frontend.pages.pipelines import graph_layout
 from mimir.frontend.pages.shell import RANKS, job_path, optional, page, project_path, together
+from mimir.frontend.recommendation import memory_advice, source_text
 from mimir.frontend.session import signed_in
 from mimir.frontend.template_context import Context
 
@@ -50,7 +51,7 @@ def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
         artifacts=lambda client: client.get(job_path(job_id, "artifacts"), {"limit": 200}),
         usage=optional(
             lambda client: client.get(job_path(job_id, "usage"), {"attempt": attempt}),
-            {"results": [], "limit_bytes": None},
+            {"results": [], "limit_bytes": None, "recommendation": None},
         ),
         graph=partial(_graph, row),
         tail=partial(_tail, row),
@@ -68,11 +69,8 @@ def _context(row: Job, got: Context, attempt: int, view: str) -> Context:
     diagnosis = present.diagnosis_of(row)
     tries = history.attempts(got["attempts"]["results"], row)
     shown = next((one for one in tries if one["number"] == attempt), None)
-    starved = row["status"] == "failed" and row["reason"] == "out_of_memory"
     outputs = result.outputs(row)
-    usage = present.usage_of(
-        got["usage"], shown["peak_memory_bytes"] if shown else None, wide=starved
-    )
+    form = f"/{project_path(row['project'], 'jobs', 'new')}"
     return {
         "job": row,
         "summary": job_summary(row),
@@ -91,7 +89,7 @@ def _context(row: Job, got: Context, attempt: int, view: str) -> Context:
         "attempt": attempt,
         "attempts": tries,
         "attempt_groups": history.grouped(tries),
-        "attemptspresent.attempts_with_log": present.attempts_with_log(tries, attempt),
+        "attempts_with_log": present.attempts_with_log(tries, attempt),
         "history": history.history(events, row["created_by"] or "the system"),
         "last_seq": events[-1]["seq"] if events else 0,
         "events_cut": formatting.number(events[0]["seq"] - 1)
@@ -102,13 +100,35 @@ def _context(row: Job, got: Context, attempt: int, view: str) -> Context:
         "outputs": outputs,
         "figures": result.figures(row),
         "curves": metric_plot.curves(events, attempt),
-        "usage": usage,
-        "memory_is_evidence": starved and bool(usage and usage["plot"]),
+        **_memory(row, got["usage"], shown, form),
         "subject": result.subject(row, outputs),
+        **_request(row),
+        "cancels_at_once": row["status"] == "queued",
+        "change_url": f"{form}?{urlencode({'from': row['id']})}",
+    }
+
+
+def _memory(row: Job, series: UsageSeries, shown: Context | None, form: str) -> Context:
+    """Present the measured memory of the shown attempt, and the advice for the next run."""
+    starved = row["status"] == "failed" and row["reason"] == "out_of_memory"
+    reported = shown["peak_memory_bytes"] if shown else None
+    usage = present.usage_of(series, reported, wide=starved)
+    peak = usage["peak"] if usage else reported
+    is_latest = shown is not None and shown["number"] == row["attempt"]
+    return {
+        "usage": usage,
+        "memory_peak": peak,
+        "memory_advice": memory_advice(row, series, peak, form) if peak and is_latest else None,
+        "memory_is_evidence": starved and bool(usage and usage["plot"]),
+    }
+
+
+def _request(row: Job) -> Context:
+    """Present the request: inputs, parameters and the source of the limits."""
+    return {
         "reads": result.input_rows(row),
         "request_rows": result.request_rows(row),
-        "cancels_at_once": row["status"] == "queued",
-        "change_url": f"/{project_path(row['project'], 'jobs', 'new')}?{urlencode({'from': row['id']})}",  # noqa: E501
+        "resources_source": source_text(row["resources"].get("recommended")),
     }
 
 

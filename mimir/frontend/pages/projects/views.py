@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.views.decorators.http import require_GET, require_http_methods
 
 from mimir.frontend.api_client import ApiError, Unavailable, api
+from mimir.frontend.api_types.project_shapes import ProjectDetail
 from mimir.frontend.forms import Form
 from mimir.frontend.pages.session.views import sign_in_page
 from mimir.frontend.pages.shell import cursor_of, optional, page, project_path, together
@@ -15,7 +16,7 @@ from mimir.frontend.session import current, signed_in
 from mimir.frontend.template_context import Context
 from mimir.lib.clock import utc_now
 
-_FIELDS = {"slug": "slug", "name": "name", "description": "description", "status": "status"}
+_FIELDS = {name: name for name in ("slug", "name", "description", "status", "automatic_resources")}
 
 
 @require_GET
@@ -115,20 +116,32 @@ def project_new(request: HttpRequest) -> HttpResponse:
     )
 
 
+def _settings_form(row: ProjectDetail, etag: str) -> Form:
+    return Form(
+        {
+            "name": row["name"],
+            "description": row["description"],
+            "automatic_resources": "on" if row.get("automatic_resources") else "",
+            "etag": etag,
+        }
+    )
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def settings(request: HttpRequest, slug: str) -> HttpResponse:
-    """Change name and description, archive.
+    """Change name, description and automatic resources, archive.
 
     The form carries the ETag, so that a concurrent change is not overwritten.
     """
     row, etag = api(request).get_with_etag(project_path(slug))
-    form = Form({"name": row["name"], "description": row["description"], "etag": etag})
+    form = _settings_form(row, etag)
     if request.method == "POST":
-        form = Form.posted(request.POST, "name", "description", "etag")
-        change: dict[str, str] = {
+        form = Form.posted(request.POST, "name", "description", "automatic_resources", "etag")
+        change: dict[str, str | bool] = {
             "name": form.value("name"),
             "description": form.value("description"),
+            "automatic_resources": form.value("automatic_resources") == "on",
         }
         if request.POST.get("status") in ("active", "archived"):
             change = {"status": request.POST["status"]}

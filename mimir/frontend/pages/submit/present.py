@@ -7,6 +7,7 @@ from mimir.frontend import formatting, schema_form
 from mimir.frontend.api_client import ApiError
 from mimir.frontend.job_types import parameter_schema, type_output
 from mimir.frontend.pages.submit import request_schema
+from mimir.frontend.recommendation import source_text
 from mimir.frontend.schema_form import Choice, Field, Offers, Texts, given
 from mimir.lib.schemas.signature import kind_of
 from mimir.lib.schemas.twin import entity_type, fields_of
@@ -227,6 +228,10 @@ def _facts(answer: Mapping[str, Any], job_type: str, texts: Texts) -> list[tuple
     resources, requests = answer["resources"], answer["resources"]["requests"]
     memory = formatting.limit(requests["memory"]), formatting.limit(resources["memory"])
     gpus = f", {resources['gpu']} GPU" if resources["gpu"] else ""
+    most = resources.get("memory_max")
+    is_raised = most and most != resources["memory"]
+    retried = f", retried with up to {formatting.limit(most)}" if is_raised else ""
+    earlier = answer.get("memory_from_job")
     return [
         ("Runs", ", ".join(inputs.get("pipeline", []))),
         ("Uses", ", ".join(inputs.get("model", []))),
@@ -235,8 +240,13 @@ def _facts(answer: Mapping[str, Any], job_type: str, texts: Texts) -> list[tuple
         ("Updates", ", ".join(inputs.get("twin", []))),
         (
             "Resources",
-            f"{_range(requests['cpu'], resources['cpu'])} CPU, {_range(*memory)}{gpus}",
+            f"{_range(requests['cpu'], resources['cpu'])} CPU, {_range(*memory)}{retried}{gpus}",
         ),
+        (
+            "Memory",
+            f"as in the last successful run, job {formatting.short_id(earlier)}" if earlier else "",
+        ),
+        ("Source", source_text(resources.get("recommended"))),
         ("Time limit", f"{formatting.span(answer['timeout_seconds'])} for each attempt"),
         ("Attempts", f"at most {answer['max_attempts']}"),
         ("Priority", answer["priority"]),

@@ -28,18 +28,25 @@ _COMMON: dict[str, Any] = {
                 "description": "Limit, for example 2 or 500m.",
                 "x-example": "default",
             },
-            "memory": {
-                "type": "string",
-                "title": "Memory",
-                "description": "Limit, for example 4Gi or 512Mi.",
-                "x-example": "default",
-            },
             "gpu": {
                 "type": "integer",
                 "title": "GPU",
                 "description": "Number of GPUs.",
                 "x-example": "none",
                 "x-rule": "a whole number of GPUs, or leave it empty",
+            },
+            "memory": {
+                "type": "string",
+                "title": "Memory",
+                "description": "Limit, for example 4Gi or 512Mi.",
+                "x-example": "default",
+            },
+            "memory_max": {
+                "type": "string",
+                "title": "Retry with up to",
+                "description": "Doubles the memory after each out-of-memory end, up to this limit,"
+                " for example 16Gi.",
+                "x-example": "no increase",
             },
         },
     },
@@ -144,7 +151,8 @@ def texts_of_job(job: Mapping[str, Any]) -> dict[str, list[str]]:
         "parameters": job["parameters"] or {},
         "name": job["name"] or None,
         "resources": {
-            name: job["resources"].get(name) or None for name in ("cpu", "memory", "gpu")
+            name: job["resources"].get(name) or None
+            for name in ("cpu", "memory", "memory_max", "gpu")
         },
         **{
             name: job.get(name) or None

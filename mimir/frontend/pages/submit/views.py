@@ -24,6 +24,7 @@ from mimir.frontend.pages.submit.present import (
     refusals,
     with_places,
 )
+from mimir.frontend.recommendation import form_recommendation, used_value
 from mimir.frontend.schema_form import Texts
 from mimir.frontend.session import signed_in
 from mimir.frontend.template_context import Context
@@ -31,7 +32,7 @@ from mimir.frontend.template_context import Context
 LISTED_MAX = 200  # names to choose from; with more, the user types the name
 VERSIONS_MAX = 200
 _LISTS = {"dataset": "datasets", "model": "models", "pipeline": "pipelines", "twin": "twins"}
-_NO_TEXTS = ("csrfmiddlewaretoken", "type", "then", "idempotency_key", "shown_algorithm")
+_NO_TEXTS = ("csrfmiddlewaretoken", "type", "then", "use", "idempotency_key", "shown_algorithm")
 _OURS = ("type", "from", "patch")  # in the address
 
 
@@ -46,7 +47,8 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
     texts, changed = _texts(request, job_type, source)
     errors: dict[str, str] = {}
     general: list[str] = []
-    if request.method == "POST" and request.POST.get("then") != "preview":
+    is_preview = request.POST.get("then") == "preview" or "use" in request.POST
+    if request.method == "POST" and not is_preview:
         refused = _submitted(request, slug, job_type, texts)
         if isinstance(refused, HttpResponse):
             return refused
@@ -71,6 +73,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
         "source": source,
         "source_title": job_title(source) if source else "",
         "changed": changed,
+        "recommended": form_recommendation(got["dry"].get("answer")),
         "dry": dry_facts(got["dry"], job_type, texts, fields),
         "curl": request_schema.curl(
             f"{request.scheme}://{request.get_host()}/api/v1/{project_path(slug, 'jobs')}",
@@ -140,6 +143,8 @@ def _texts(
             for name, values in lists
             if name not in _NO_TEXTS
         }
+        if used := used_value(request.POST.get("use", "")):
+            texts[used[0]] = [used[1]]
         return request_schema.settled(
             job_type, texts, request.POST.get("shown_algorithm", "")
         ), changed
