@@ -15,6 +15,7 @@ import structlog
 from django.db import connection, transaction
 
 from jobs.admission.candidates import SHORT_QUEUE, HeadDecision, admit_all, admit_heads
+from jobs.admission.many_groups import ManyGroups
 from jobs.admission.queue_rows import QueueRows
 from jobs.admission.snapshot import (
     clusters_with_limits,
@@ -40,10 +41,7 @@ from mimir.lib.ids import uuid7
 log = structlog.get_logger(__name__)
 
 ACTOR = "dispatcher"
-# Between two passes over all waiting jobs, if their groups are too many. It matters only for jobs
-# that no cluster can hold.
-COMPLETE_SECONDS = 10.0
-_completed_at = -COMPLETE_SECONDS
+_many_groups = ManyGroups()
 
 
 def admit_once(*, hint: bool = True, limit: int | None = None) -> list[UUID]:
@@ -75,7 +73,7 @@ def _pass(*, hint: bool, limit: int | None, follows: bool = False) -> tuple[list
         crash_point("admit.inside_transaction")
         clusters = list(clusters_with_limits().select_related("start_window"))
         windows = windows_judge(clusters)
-        view = snapshot(clusters, waiting=())
+        view = snapshot(clusters, waiting=(), summed=True)
         decision = _decided(view, waiting, limit)
         left = waiting > SHORT_QUEUE or waiting > len(decision.admitted) + len(decision.never)
         full = full_windows(view, decision.admitted) if left else ()
@@ -96,13 +94,14 @@ def _pass(*, hint: bool, limit: int | None, follows: bool = False) -> tuple[list
 
 def _decided(view: Snapshot, waiting: int, limit: int | None) -> HeadDecision:
     """Decide over all jobs of a short queue (one query), or over the heads of a long one."""
-    global _completed_at
     if waiting <= SHORT_QUEUE:
         return admit_all(view, waiting_jobs(), limit=limit)
-    complete = time.monotonic() - _completed_at > COMPLETE_SECONDS
-    if complete:
-        _completed_at = time.monotonic()
-    return admit_heads(view, QueueRows(view), limit=limit, complete=complete)
+    now, since = time.monotonic(), _many_groups.never_since(view, time.monotonic())
+    known = _many_groups.is_known(now)
+    decision = admit_heads(view, QueueRows(view), limit=limit, many_groups=known, never_since=since)
+    if decision.many_groups:
+        _many_groups.note(view, now, since, more_never=decision.more_never)
+    return decision
 
 
 def _locked(admitted: Sequence[UUID], never: Sequence[UUID]) -> dict[UUID, Job]:

@@ -17,28 +17,25 @@ Two more properties divide a group into lines that are each alike:
 Jobs in back-off and jobs with a worker of a previous attempt are blocked and change nothing for
 others. They are in no head.
 
-With many groups a pass first tries the oldest jobs of each project. They are enough if they take
-all free slots: whatever a pass considers after its last slot is blocked.
+With many groups a pass reads lines of jobs instead: see `lines`.
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Protocol
 from uuid import UUID
 
-from jobs.admission.decide import admit, effective_class, first_failing
+from jobs.admission.decide import admit, first_failing
+from jobs.admission.ledger import Ledger
+from jobs.admission.lines import NEVER_MAX, LineSource, decide_lines
 from jobs.admission.snapshot_types import Candidate, Decision, Snapshot
 from jobs.contract import Priority, WaitRule
 
 SHORT_QUEUE = 200  # waiting jobs up to which reading all of them costs less than the heads
 DEPTH_FIRST_MAX, DEPTH_FACTOR = 64, 4
-# Above the first number, reading the oldest jobs of each project costs less than the groups. Above
-# the second, reading all waiting jobs does.
-GROUPS_FEW, GROUPS_MAX = 300, 3000
-NEVER_MAX = 100  # jobs that one pass fails because no cluster can hold them
+GROUPS_MAX = 300  # above it, reading lines costs less than the groups
 # Rules before CAPACITY in the order of `decide` that hold for a whole group during a pass. A group
 # that one of them blocks neither starts a job nor reserves a cluster.
 BLOCKS_GROUP = frozenset(
@@ -75,37 +72,18 @@ class CandidateGroup:
     archived: bool
 
 
-Line = tuple[CandidateGroup, bool]  # the flag: retries that may reserve a cluster
+GroupLine = tuple[CandidateGroup, bool]  # the flag: retries that may reserve a cluster
 Depths = Mapping[CandidateGroup, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Exclusion:
-    """Projects and types without a job that can start in this pass."""
-
-    projects: frozenset[str]
-    types: frozenset[str]
-
-
-class Waiting(Protocol):
+class Waiting(LineSource, Protocol):
     """Source of the waiting jobs: the database, or a list in tests."""
 
     def groups(self, most: int) -> Sequence[CandidateGroup] | None:
         """Return the groups of all waiting jobs; None if there are more than `most`."""
         ...
 
-    def oldest(self, depth: int, exclude: Exclusion) -> Mapping[str, Sequence[Candidate]]:
-        """Return the first `depth` jobs of each project in the order that a pass considers them.
-
-        Without jobs that `exclude`, a back-off, a worker or a held exclusive key blocks.
-        """
-        ...
-
-    def all(self) -> tuple[Candidate, ...]:
-        """Return all waiting jobs."""
-        ...
-
-    def heads(self, depths: Depths) -> Mapping[Line, Sequence[Candidate]]:
+    def heads(self, depths: Depths) -> Mapping[GroupLine, Sequence[Candidate]]:
         """Return the oldest jobs of each line of the groups, at most the group's depth."""
         ...
 
@@ -116,39 +94,50 @@ class Waiting(Protocol):
         """
         ...
 
+    def never_fit(self, queued_since: float) -> tuple[Sequence[UUID], bool]:
+        """Return as `unplaceable` of all jobs that were submitted since then (Unix seconds)."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class HeadDecision:
     """Decision over the heads. `admitted` and `never` are those of a decision over all jobs.
 
     `heads`: the jobs it considered. `more_never`: further jobs that no cluster can hold may wait.
+    `many_groups`: there are more than GROUPS_MAX.
     """
 
     admitted: tuple[tuple[UUID, str], ...]
     never: tuple[UUID, ...]
     more_never: bool
     heads: tuple[Candidate, ...] = ()
+    many_groups: bool = False
 
 
 def admit_heads(
-    view: Snapshot, waiting: Waiting, *, limit: int | None = None, complete: bool = False
+    view: Snapshot,
+    waiting: Waiting,
+    *,
+    limit: int | None = None,
+    many_groups: bool = False,
+    never_since: float | None = 0.0,
 ) -> HeadDecision:
-    """Decide a pass over the heads of all groups; `view` holds no waiting jobs.
+    """Decide a pass over the heads of all groups, or over lines; `view` holds no waiting jobs.
 
     Admits the same jobs to the same clusters in the same order as `admit` over all waiting jobs,
-    at most the first `limit`. With many groups only a `complete` pass finds all jobs that no
-    cluster can hold.
+    at most the first `limit`. `many_groups`: do not count the groups. With many groups, `never` has
+    jobs that were submitted after `never_since` (Unix seconds); None: it has none.
     """
     if view.limits.paused:
         return HeadDecision((), (), more_never=False)
-    groups = waiting.groups(GROUPS_FEW)
-    if groups is None:
-        if not complete and (decision := _admit_oldest(view, waiting, limit)):
-            return decision
-        groups = waiting.groups(GROUPS_MAX)
-    if groups is None:
-        return admit_all(view, waiting.all(), limit=limit)
-    return _admit_groups(view, waiting, groups, limit)
+    groups = None if many_groups else waiting.groups(GROUPS_MAX)
+    if groups is not None:
+        return _admit_groups(view, waiting, groups, limit)
+    never, more_never = ((), False) if never_since is None else waiting.never_fit(never_since)
+    lines = decide_lines(view, waiting, limit=limit)
+    return HeadDecision(
+        lines.decision.admitted, tuple(never), more_never, lines.read, many_groups=True
+    )
 
 
 def _admit_groups(
@@ -161,7 +150,7 @@ def _admit_groups(
     most = slots if limit is None else min(slots, limit)
     first = max(1, min(DEPTH_FIRST_MAX, math.ceil(most / max(1, len(free)))))
     depths = dict.fromkeys(free, first) | dict.fromkeys(full, 1)
-    lines: dict[Line, Sequence[Candidate]] = {}
+    lines: dict[GroupLine, Sequence[Candidate]] = {}
     unread: Depths = depths
     decision = Decision((), (), {}, (), {})
     while unread:
@@ -189,41 +178,6 @@ def admit_all(
     decision = admit(replace(view, waiting=waiting))
     never = decision.never[:NEVER_MAX]
     return HeadDecision(decision.admitted[:limit], never, never != decision.never, waiting)
-
-
-def _admit_oldest(view: Snapshot, waiting: Waiting, limit: int | None) -> HeadDecision | None:
-    """Decide over the oldest jobs of each project; None if they do not take all free slots."""
-    slots = _free_slots(view)
-    depth = max(1, min(DEPTH_FIRST_MAX, slots if limit is None else min(slots, limit)))
-    for tried in (depth, depth * DEPTH_FACTOR):
-        lines = waiting.oldest(tried, _exclusion(view))
-        jobs = tuple(chain.from_iterable(lines.values()))
-        decision = admit(replace(view, waiting=jobs))
-        last = _last_position(decision, slots, limit)
-        positions = {job_id: position for position, job_id in enumerate(decision.order)}
-        if all(len(line) < tried or positions[line[-1].job_id] >= last for line in lines.values()):
-            never = decision.never[:NEVER_MAX]
-            more_never = never != decision.never
-            return HeadDecision(decision.admitted[:limit], never, more_never, jobs)
-    return None
-
-
-def turn(job: Candidate, view: Snapshot) -> tuple[int, float, UUID]:
-    """Return the job's place in the order in which a pass considers the jobs of its project."""
-    return effective_class(job, view), job.queued_at, job.job_id
-
-
-def _exclusion(view: Snapshot) -> Exclusion:
-    """Return the projects and types that are paused or at their limit."""
-    limits = view.limits
-    projects = Counter(allocation.project for allocation in view.allocations)
-    types = Counter(allocation.type for allocation in view.allocations)
-    return Exclusion(
-        frozenset(limits.paused_projects)
-        | {name for name, most in limits.jobs_by_project.items() if projects[name] >= most},
-        frozenset(limits.paused_types)
-        | {name for name, most in limits.jobs_by_type.items() if types[name] >= most},
-    )
 
 
 def _by_first_check(
@@ -261,17 +215,16 @@ def _example(group: CandidateGroup, now: float) -> Candidate:
 
 def _free_slots(view: Snapshot) -> int:
     """Return the largest number of jobs that a pass can admit."""
-    used = Counter(allocation.cluster for allocation in view.allocations)
-    starting = Counter(each.cluster for each in view.allocations if each.is_starting)
+    ledger = Ledger(view)
     free = 0
     for capacity in view.capacities:
         if capacity.open:
-            most = capacity.jobs - used[capacity.cluster]
+            most = capacity.jobs - ledger.jobs[capacity.cluster]
             if capacity.start_window is not None:
-                most = min(most, capacity.start_window - starting[capacity.cluster])
+                most = min(most, capacity.start_window - ledger.starting[capacity.cluster])
             free += max(0, most)
     if view.limits.jobs_global is not None:
-        free = min(free, max(0, view.limits.jobs_global - len(view.allocations)))
+        free = min(free, max(0, view.limits.jobs_global - ledger.total))
     return free
 
 
@@ -287,7 +240,7 @@ def _last_position(decision: Decision, slots: int, limit: int | None) -> float:
 
 
 def _unsettled(
-    lines: Mapping[Line, Sequence[Candidate]], depths: Depths, decision: Decision, last: float
+    lines: Mapping[GroupLine, Sequence[Candidate]], depths: Depths, decision: Decision, last: float
 ) -> Iterator[CandidateGroup]:
     """Yield the groups with jobs below their head that may start or reserve a cluster."""
     positions = {job_id: position for position, job_id in enumerate(decision.order)}

@@ -12,12 +12,12 @@ and the cluster on which the job's previous worker was lost, come last.
 """
 
 import heapq
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from uuid import UUID
 
+from jobs.admission.ledger import Ledger, can_ever_hold, can_use
 from jobs.admission.snapshot_types import (
-    Allocation,
     Candidate,
     Check,
     ClusterCapacity,
@@ -27,109 +27,7 @@ from jobs.admission.snapshot_types import (
 )
 from jobs.contract import PRIORITIES, Priority, WaitRule
 
-
-class _Ledger:
-    """Free capacity and counts, updated while the pass allocates."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-        self.jobs: Counter[str] = Counter()
-        self.cpu: Counter[str] = Counter()
-        self.memory: Counter[str] = Counter()
-        self.gpus: Counter[str] = Counter()
-        self.starting: Counter[str] = Counter()
-        self.by_type: Counter[str] = Counter()
-        self.by_project: Counter[str] = Counter()
-        self.keys: set[str] = set()
-        self.reserved: set[str] = set()
-        self.failing_clusters = {
-            allocation.cluster for allocation in snapshot.allocations if allocation.launch_fails
-        }
-        self.total = 0
-        self.failing: dict[tuple[object, ...], Check | None] = {}
-        for allocation in snapshot.allocations:
-            self._take(allocation.cluster, allocation)
-            self.starting[allocation.cluster] += allocation.is_starting
-
-    def _take(self, cluster: str, what: Allocation | Candidate) -> None:
-        self.jobs[cluster] += 1
-        self.cpu[cluster] += what.cpu_millicores
-        self.memory[cluster] += what.memory_bytes
-        self.gpus[cluster] += what.gpus
-        self.by_type[what.type] += 1
-        self.by_project[what.project] += 1
-        self.total += 1
-        if what.exclusive_key:
-            self.keys.add(what.exclusive_key)
-
-    def admit(self, job: Candidate, cluster: str) -> None:
-        self.failing.clear()
-        self._take(cluster, job)
-        self.starting[cluster] += 1
-
-    def reserve(self, cluster: str) -> None:
-        self.failing.clear()
-        self.reserved.add(cluster)
-
-    def has_capacity(self, capacity: ClusterCapacity, job: Candidate) -> bool:
-        name = capacity.cluster
-        return (
-            self.jobs[name] < capacity.jobs
-            and (
-                capacity.cpu_millicores is None
-                or self.cpu[name] + job.cpu_millicores <= capacity.cpu_millicores
-            )
-            and (
-                capacity.memory_bytes is None
-                or self.memory[name] + job.memory_bytes <= capacity.memory_bytes
-            )
-            and self.gpus[name] + job.gpus <= capacity.gpus
-        )
-
-    def can_start(self, capacity: ClusterCapacity) -> bool:
-        """Return whether the cluster's start window allows one more worker."""
-        return (
-            capacity.start_window is None or self.starting[capacity.cluster] < capacity.start_window
-        )
-
-    def cluster_for(self, job: Candidate) -> str | None:
-        """Return the best cluster on which the job can start now; None without one."""
-        fitting = [
-            capacity
-            for capacity in self.snapshot.capacities
-            if capacity.open
-            and can_use(capacity, job)
-            and capacity.cluster not in self.reserved
-            and self.has_capacity(capacity, job)
-            and self.can_start(capacity)
-        ]
-        if not fitting:
-            return None
-        return min(fitting, key=lambda capacity: self._rank(capacity, job)).cluster
-
-    def _rank(self, capacity: ClusterCapacity, job: Candidate) -> tuple[bool, bool, int, str]:
-        name = capacity.cluster
-        return (
-            name in self.failing_clusters,
-            name == job.lost_on,
-            self.jobs[name] - capacity.jobs,
-            name,
-        )
-
-
-def can_use(capacity: ClusterCapacity, job: Candidate) -> bool:
-    """Return whether the job may use the cluster. A job that names none may use any."""
-    return job.cluster in ("", capacity.cluster) and job.region in ("", capacity.region)
-
-
-def can_ever_hold(capacity: ClusterCapacity, job: Candidate) -> bool:
-    """Return whether the cluster, when empty, can hold this job."""
-    return (
-        capacity.jobs >= 1
-        and (capacity.cpu_millicores is None or job.cpu_millicores <= capacity.cpu_millicores)
-        and (capacity.memory_bytes is None or job.memory_bytes <= capacity.memory_bytes)
-        and job.gpus <= capacity.gpus
-    )
+Lines = Mapping[str, Iterator[Candidate]]  # by project
 
 
 def effective_class(job: Candidate, snapshot: Snapshot) -> int:
@@ -142,16 +40,38 @@ def effective_class(job: Candidate, snapshot: Snapshot) -> int:
     return min(own, max(risen, PRIORITIES.index(Priority.HIGH)))
 
 
+def turn(job: Candidate, snapshot: Snapshot) -> tuple[int, float, UUID]:
+    """Return the job's place in the order in which a pass considers the jobs of its project."""
+    return effective_class(job, snapshot), job.queued_at, job.job_id
+
+
 def admit(snapshot: Snapshot, *, explain: Collection[UUID] = ()) -> Decision:
     """Decide one pass. For jobs in `explain`, `checks` holds every rule at their turn."""
-    ledger = _Ledger(snapshot)
+    return admit_lines(snapshot, Ledger(snapshot), _lines(snapshot), explain=explain)
+
+
+def admit_lines(
+    snapshot: Snapshot,
+    ledger: Ledger,
+    lines: Lines,
+    *,
+    explain: Collection[UUID] = (),
+    limit: int | None = None,
+) -> Decision:
+    """Decide one pass over the lines of all projects; admit at most `limit` jobs.
+
+    A line yields the jobs of one project in their order (`turn`). A job is taken from it only after
+    the jobs before it are decided, so a line can depend on `ledger`.
+    """
     admitted: list[tuple[UUID, str]] = []
     never: list[UUID] = []
     blocked: dict[UUID, Check] = {}
     order: list[UUID] = []
     checks: dict[UUID, tuple[Check, ...]] = {}
     wanted = set(explain)
-    for job in _in_order(snapshot, ledger):
+    for job in _in_order(snapshot, ledger, lines):
+        if len(admitted) == limit:
+            break
         order.append(job.job_id)
         if job.job_id in wanted:
             checks[job.job_id] = tuple(_checks(job, snapshot, ledger))
@@ -170,13 +90,24 @@ def admit(snapshot: Snapshot, *, explain: Collection[UUID] = ()) -> Decision:
     return Decision(tuple(admitted), tuple(never), blocked, tuple(order), checks)
 
 
+def _lines(snapshot: Snapshot) -> Lines:
+    """Return the waiting jobs of each project in their order."""
+    jobs: dict[str, list[Candidate]] = defaultdict(list)
+    for job in snapshot.waiting:
+        jobs[job.project].append(job)
+    return {
+        project: iter(sorted(line, key=lambda job: turn(job, snapshot)))
+        for project, line in jobs.items()
+    }
+
+
 def first_failing(snapshot: Snapshot, jobs: Iterable[Candidate]) -> list[Check | None]:
     """Return the first failing rule of each job before a pass allocates anything."""
-    ledger = _Ledger(snapshot)
+    ledger = Ledger(snapshot)
     return [_failing(job, snapshot, ledger) for job in jobs]
 
 
-def _failing(job: Candidate, snapshot: Snapshot, ledger: _Ledger) -> Check | None:
+def _failing(job: Candidate, snapshot: Snapshot, ledger: Ledger) -> Check | None:
     """Return the first failing rule.
 
     Jobs with equal requests fail alike until something is allocated or reserved, so the result is
@@ -191,11 +122,11 @@ def _failing(job: Candidate, snapshot: Snapshot, ledger: _Ledger) -> Check | Non
     return ledger.failing[asks]
 
 
-def _first_failing(job: Candidate, snapshot: Snapshot, ledger: _Ledger) -> Check | None:
+def _first_failing(job: Candidate, snapshot: Snapshot, ledger: Ledger) -> Check | None:
     return next((check for check in _checks(job, snapshot, ledger) if not check.passes), None)
 
 
-def _reserve(job: Candidate, snapshot: Snapshot, ledger: _Ledger) -> None:
+def _reserve(job: Candidate, snapshot: Snapshot, ledger: Ledger) -> None:
     """Reserve one cluster for a job that only its size has blocked for `reserve_after_seconds`.
 
     Jobs behind it cannot use that cluster.
@@ -228,32 +159,34 @@ def _reserve(job: Candidate, snapshot: Snapshot, ledger: _Ledger) -> None:
         )
 
 
-def _in_order(snapshot: Snapshot, ledger: _Ledger) -> Iterator[Candidate]:
-    classes: dict[int, dict[str, list[Candidate]]] = defaultdict(lambda: defaultdict(list))
-    for job in snapshot.waiting:
-        classes[effective_class(job, snapshot)][job.project].append(job)
-    for index in sorted(classes):
-        lines = {
-            project: iter(sorted(jobs, key=lambda job: (job.queued_at, job.job_id)))
-            for project, jobs in classes[index].items()
-        }
+def _in_order(snapshot: Snapshot, ledger: Ledger, lines: Lines) -> Iterator[Candidate]:
+    """Yield the jobs class by class; in a class the project with the fewest workers comes first."""
+    classes: dict[int, list[Candidate]] = defaultdict(list)
+    for line in lines.values():
+        if (first := next(line, None)) is not None:
+            classes[effective_class(first, snapshot)].append(first)
+    for index in range(len(PRIORITIES)):
         heap: list[tuple[int, float, UUID, Candidate]] = []
-        for project, line in lines.items():
-            _push(heap, ledger.by_project[project], next(line, None))
+        for job in classes[index]:
+            _push(heap, ledger, job)
         while heap:
             job = heapq.heappop(heap)[3]
             yield job
-            _push(heap, ledger.by_project[job.project], next(lines[job.project], None))
+            following = next(lines[job.project], None)
+            if following is None:
+                continue
+            if (later := effective_class(following, snapshot)) > index:
+                classes[later].append(following)
+            else:
+                _push(heap, ledger, following)
 
 
-def _push(
-    heap: list[tuple[int, float, UUID, Candidate]], running: int, job: Candidate | None
-) -> None:
-    if job is not None:
-        heapq.heappush(heap, (running, job.queued_at, job.job_id, job))
+def _push(heap: list[tuple[int, float, UUID, Candidate]], ledger: Ledger, job: Candidate) -> None:
+    running = ledger.by_project[job.project]
+    heapq.heappush(heap, (running, job.queued_at, job.job_id, job))
 
 
-def _checks(job: Candidate, snapshot: Snapshot, ledger: _Ledger) -> Iterator[Check]:
+def _checks(job: Candidate, snapshot: Snapshot, ledger: Ledger) -> Iterator[Check]:
     """Yield every rule in order. Lazy, because a pass needs only the first that fails."""
     limits = snapshot.limits
     yield Check(WaitRule.PAUSED, not limits.paused)
@@ -289,7 +222,7 @@ def _checks(job: Candidate, snapshot: Snapshot, ledger: _Ledger) -> Iterator[Che
 
 
 def _cluster_checks(
-    job: Candidate, able: Sequence[ClusterCapacity], snapshot: Snapshot, ledger: _Ledger
+    job: Candidate, able: Sequence[ClusterCapacity], snapshot: Snapshot, ledger: Ledger
 ) -> Iterator[Check]:
     """Yield the rules about the current state of clusters. `able`: those that can hold the job."""
     # If no cluster can ever hold the job, report that rather than an unreachable cluster.
@@ -319,7 +252,7 @@ def _cluster_checks(
     )
 
 
-def _starting(capacities: Sequence[ClusterCapacity], ledger: _Ledger) -> WaitFacts:
+def _starting(capacities: Sequence[ClusterCapacity], ledger: Ledger) -> WaitFacts:
     """Return the workers that the first of `capacities` is starting, and its start window."""
     first = next((each for each in capacities if each.start_window is not None), None)
     if first is None or first.start_window is None:
@@ -356,7 +289,7 @@ def _largest(job: Candidate, capacities: Sequence[ClusterCapacity]) -> WaitFacts
     return facts
 
 
-def _free(job: Candidate, capacities: Sequence[ClusterCapacity], ledger: _Ledger) -> WaitFacts:
+def _free(job: Candidate, capacities: Sequence[ClusterCapacity], ledger: Ledger) -> WaitFacts:
     """Return the free capacity of the cluster with the most free slots among `capacities`."""
     if not capacities:
         return {}

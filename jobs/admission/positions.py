@@ -64,7 +64,9 @@ def queue_positions(
 
     `admitted`: the jobs that the pass admits. Waiting jobs of `view` are not used.
     """
-    running = Counter(allocation.project for allocation in view.allocations)
+    running = Counter[str]()
+    for allocation in view.allocations:
+        running[allocation.project] += allocation.workers
     with connection.cursor() as cursor:
         cursor.execute(
             _POSITIONS,

@@ -6,25 +6,20 @@ on the number of waiting jobs. Only groups of retries and of jobs with an exclus
 their end, inside the database.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
-from django.db.backends.utils import CursorWrapper
+from django.db import connection
 
-from jobs.admission.candidates import NEVER_MAX, CandidateGroup, Depths, Exclusion, Line, turn
-from jobs.admission.positions import effective_class
-from jobs.admission.snapshot import candidate, waiting_jobs
+from jobs.admission.candidates import CandidateGroup, Depths, GroupLine
+from jobs.admission.line_rows import NO_WORKER, ROW, LineRows, in_index_order
+from jobs.admission.lines import NEVER_MAX
+from jobs.admission.snapshot import candidate
 from jobs.admission.snapshot_types import Candidate, Snapshot
 from jobs.contract import Priority
-from jobs.reasons import UNCOUNTED_REASONS
 from projects.models import ProjectStatus
 
-_REASONS = ", ".join(f"'{reason.value}'" for reason in UNCOUNTED_REASONS)
-_AMOUNTS = ("cpu_millicores", "memory_bytes", "gpus")
 # Expressions of the index, in its order, with their names and types.
 _KEYS = (
     ("project_id", "project_id", "uuid"),
@@ -46,7 +41,6 @@ _GIVEN = ", ".join(f"%s::{kind}[]" for _name, _expression, kind in _KEYS)
 _OF_GROUP = "status = 'queued' AND " + " AND ".join(
     f"{expression} = asked.{name}" for name, expression, _type in _KEYS
 )
-_NO_WORKER = "NOT EXISTS (SELECT FROM jobs_attempt WHERE job_id = waits.id AND gone_at IS NULL)"
 _NO_BACK_OFF = "(not_before IS NULL OR not_before <= now())"
 
 # One step for each group: the next entry of the index with another group.
@@ -68,20 +62,8 @@ SELECT {_PREVIOUS}, project.slug, project.status
 FROM found JOIN projects_project project ON project.id = found.project_id
 """
 _ASKED = f"unnest({_GIVEN}, %s::int[]) WITH ORDINALITY AS asked ({_NAMES}, depth, number)"
-_ROW = f"""
-    job.id, project.slug, job.type, job.priority, extract(epoch FROM job.queued_at)::float8,
-    {", ".join(f"(job.resources #>> '{{requests,{amount}}}')::bigint" for amount in _AMOUNTS)},
-    job.exclusive_key,
-    extract(epoch FROM job.not_before)::float8,
-    EXISTS (SELECT FROM jobs_attempt WHERE job_id = job.id AND gone_at IS NULL),
-    project.status, job.cluster, job.region,
-    CASE WHEN job.attempt > 1 THEN (
-        SELECT cluster_id FROM jobs_attempt
-        WHERE job_id = job.id AND number = job.attempt - 1 AND reason IN ({_REASONS})
-    ) END
-"""
 _HEADS = f"""
-SELECT asked.number, FALSE, {_ROW}
+SELECT asked.number, FALSE, {ROW}
 FROM {_ASKED}
 CROSS JOIN LATERAL (
     SELECT * FROM jobs_job WHERE {_OF_GROUP} ORDER BY queued_at, id LIMIT asked.depth
@@ -89,7 +71,7 @@ CROSS JOIN LATERAL (
 JOIN projects_project project ON project.id = asked.project_id
 """
 _HEADS_OF_LINES = f"""
-SELECT asked.number, head.reserves, {_ROW}
+SELECT asked.number, head.reserves, {ROW}
 FROM {_ASKED}
 CROSS JOIN LATERAL (
     SELECT id, reserves,
@@ -103,7 +85,7 @@ CROSS JOIN LATERAL (
                 AND greatest(queued_at, not_before) <= now() - make_interval(secs => %s)
                 AS reserves
             FROM jobs_job waits
-            WHERE {_OF_GROUP} AND {_NO_BACK_OFF} AND {_NO_WORKER}
+            WHERE {_OF_GROUP} AND {_NO_BACK_OFF} AND {NO_WORKER}
                 AND (exclusive_key = '' OR exclusive_key <> ALL(%s::text[]))
         ) able
     ) able
@@ -113,55 +95,30 @@ JOIN jobs_job job ON job.id = head.id
 JOIN projects_project project ON project.id = asked.project_id
 WHERE head.place <= asked.depth
 """
-_OLDEST = f"""
-SELECT {_ROW}
-FROM (
-    SELECT waits.id, row_number() OVER (
-        PARTITION BY waits.project_id ORDER BY {effective_class("waits")}, waits.queued_at, waits.id
-    ) AS place
-    FROM jobs_job waits
-    JOIN projects_project project ON project.id = waits.project_id
-    WHERE waits.status = 'queued' AND {_NO_BACK_OFF} AND {_NO_WORKER}
-        AND waits.exclusive_key <> ALL(%(held_keys)s::text[]) AND project.status <> %(archived)s
-        AND project.slug <> ALL(%(projects)s::text[]) AND waits.type <> ALL(%(types)s::text[])
-) head
-JOIN jobs_job job ON job.id = head.id
-JOIN projects_project project ON project.id = job.project_id
-WHERE head.place <= %(depth)s
-"""
 _UNPLACEABLE = f"""
 SELECT job.id
 FROM {_ASKED}
 CROSS JOIN LATERAL (
     SELECT id FROM jobs_job waits
-    WHERE {_OF_GROUP} AND {_NO_BACK_OFF} AND {_NO_WORKER} LIMIT asked.depth
+    WHERE {_OF_GROUP} AND {_NO_BACK_OFF} AND {NO_WORKER} LIMIT asked.depth
 ) job
 LIMIT %s
 """
 
 
-_SORTS = (
-    "SELECT set_config('enable_sort', %s, true), set_config('enable_incremental_sort', %s, true)"
-)
-
-
-class QueueRows:
-    """The waiting jobs in the database, beside a snapshot without them.
-
-    `rows_read` counts the candidates that were read.
-    """
+class QueueRows(LineRows):
+    """The waiting jobs in the database, beside a snapshot without them."""
 
     def __init__(self, view: Snapshot) -> None:
-        self._view = view
+        super().__init__(view)
         self._held_keys = sorted(
             {each.exclusive_key for each in view.allocations if each.exclusive_key}
         )
         self._project_ids: dict[str, UUID] = {}
-        self.rows_read = 0
 
     def groups(self, most: int) -> list[CandidateGroup] | None:
         """Return the groups of all waiting jobs; None if there are more than `most`."""
-        with _in_index_order() as cursor:
+        with in_index_order() as cursor:
             cursor.execute(_GROUPS, [most])
             rows = cursor.fetchall()
         if len(rows) > most:
@@ -169,42 +126,13 @@ class QueueRows:
         self._project_ids = {row[-2]: row[0] for row in rows}
         return [_group(row) for row in rows]
 
-    def oldest(self, depth: int, exclude: Exclusion) -> dict[str, list[Candidate]]:
-        """Return the first jobs of each project in the order that a pass considers them.
-
-        Reads all waiting jobs inside the database, without their requests.
-        """
-        values: dict[str, Any] = {
-            "now": self._view.now,
-            "ageing": self._view.ageing_seconds,
-            "held_keys": self._held_keys,
-            "archived": ProjectStatus.ARCHIVED.value,
-            "projects": list(exclude.projects),
-            "types": list(exclude.types),
-            "depth": depth,
-        }
-        with connection.cursor() as cursor:
-            cursor.execute(_OLDEST, values)
-            jobs = [candidate(row) for row in cursor.fetchall()]
-        self.rows_read += len(jobs)
-        lines: dict[str, list[Candidate]] = {}
-        for job in sorted(jobs, key=partial(turn, view=self._view)):
-            lines.setdefault(job.project, []).append(job)
-        return lines
-
-    def all(self) -> tuple[Candidate, ...]:
-        """Return all waiting jobs."""
-        jobs = waiting_jobs()
-        self.rows_read += len(jobs)
-        return jobs
-
-    def heads(self, depths: Depths) -> dict[Line, list[Candidate]]:
+    def heads(self, depths: Depths) -> dict[GroupLine, list[Candidate]]:
         """Return the oldest jobs of each line of the groups, at most the group's depth."""
         plain = [group for group in depths if not (group.keyed or group.retried)]
         others = [group for group in depths if group.keyed or group.retried]
-        lines: dict[Line, list[Candidate]] = {}
+        lines: dict[GroupLine, list[Candidate]] = {}
         if plain:
-            with _in_index_order() as cursor:
+            with in_index_order() as cursor:
                 cursor.execute(_HEADS, self._asked(plain, depths))
                 self._add(lines, plain, cursor.fetchall())
         if others:
@@ -250,7 +178,7 @@ class QueueRows:
 
     def _add(
         self,
-        lines: dict[Line, list[Candidate]],
+        lines: dict[GroupLine, list[Candidate]],
         groups: Sequence[CandidateGroup],
         rows: Sequence[tuple[Any, ...]],
     ) -> None:
@@ -278,15 +206,3 @@ def _group(row: tuple[Any, ...]) -> CandidateGroup:
         retried=retried,
         archived=status == ProjectStatus.ARCHIVED,
     )
-
-
-@contextmanager
-def _in_index_order() -> Iterator[CursorWrapper]:
-    """Let the planner read the index in its order instead of sorting all waiting jobs.
-
-    Statistics of a moment without waiting jobs would otherwise lead to a sort for each group.
-    """
-    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
-        cursor.execute(_SORTS, ["off", "off"])
-        yield cursor
-        cursor.execute(_SORTS, ["on", "on"])

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import (
+    BigIntegerField,
     BooleanField,
     Case,
     CharField,
@@ -23,6 +24,7 @@ from django.db.models import (
     Q,
     QuerySet,
     Subquery,
+    Sum,
     When,
 )
 from django.db.models.functions import Cast, Coalesce, Extract, JSONObject, Now
@@ -37,18 +39,22 @@ from projects.models import ProjectStatus
 
 
 def snapshot(
-    clusters: Sequence[Cluster] | None = None, *, waiting: Sequence[Candidate] | None = None
+    clusters: Sequence[Cluster] | None = None,
+    *,
+    waiting: Sequence[Candidate] | None = None,
+    summed: bool = False,
 ) -> Snapshot:
     """Return capacities, allocations, waiting jobs, limits and the database's time.
 
     Three queries: one less with the `clusters` from `clusters_with_limits`, and one less with the
-    `waiting` jobs to consider. Without `waiting` it reads all.
+    `waiting` jobs to consider. Without `waiting` it reads all. `summed` is enough for decisions:
+    explanations need the times of each attempt.
     """
     rows = list(clusters_with_limits()) if clusters is None else clusters
     return Snapshot(
         now=_read_at(rows[0]) if rows else 0.0,
         capacities=tuple(_capacity(row) for row in rows),
-        allocations=allocations(),
+        allocations=allocations_summed() if summed else allocations(),
         waiting=waiting_jobs() if waiting is None else tuple(waiting),
         limits=limits(getattr(rows[0], "limits") if rows else ()),  # noqa: B009
         ageing_seconds=settings.ENV.ageing_seconds,
@@ -113,11 +119,7 @@ def allocations() -> tuple[Allocation, ...]:
 
     The status of their job does not matter.
     """
-    launch_fails = ExpressionWrapper(
-        Q(launch_failures__gt=0, uid="", claim_id=None, ended_at=None), output_field=BooleanField()
-    )
-    rows = with_starting(Attempt.objects.filter(gone_at__isnull=True)).values_list(
-        "job_id",
+    rows = _holding_attempts().values_list(
         "cluster_id",
         "job__project__slug",
         "job__type",
@@ -127,12 +129,73 @@ def allocations() -> tuple[Allocation, ...]:
         "job__exclusive_key",
         _epoch("created_at"),
         "job__status",
-        launch_fails,
+        _launch_fails(),
         "is_starting",
     )
     return tuple(
         Allocation(*[*row[:-3], row[-3] in (JobStatus.LAUNCHING, JobStatus.RUNNING), *row[-2:]])
         for row in rows
+    )
+
+
+def allocations_summed() -> tuple[Allocation, ...]:
+    """Return `allocations` added up in the database, without times and statuses."""
+    rows = (
+        _holding_attempts()
+        .annotate(launch_fails=_launch_fails())
+        .order_by()
+        .values_list(
+            "cluster_id",
+            "job__project__slug",
+            "job__type",
+            "job__exclusive_key",
+            "launch_fails",
+            "is_starting",
+        )
+        .annotate(
+            cpu=Cast(Sum("cpu_millicores"), BigIntegerField()),
+            memory=Cast(Sum("memory_bytes"), BigIntegerField()),
+            gpu_count=Cast(Sum("gpus"), BigIntegerField()),
+            workers=Count("pk"),
+        )
+    )
+    return tuple(
+        Allocation(
+            cluster=cluster,
+            project=project,
+            type=kind,
+            cpu_millicores=cpu,
+            memory_bytes=memory,
+            gpus=gpus,
+            exclusive_key=key,
+            launch_fails=launch_fails,
+            is_starting=is_starting,
+            workers=workers,
+        )
+        for (
+            cluster,
+            project,
+            kind,
+            key,
+            launch_fails,
+            is_starting,
+            cpu,
+            memory,
+            gpus,
+            workers,
+        ) in rows
+    )
+
+
+def _holding_attempts() -> "QuerySet[Attempt, Attempt]":
+    """Return the attempts that hold capacity, whatever the status of their job."""
+    return with_starting(Attempt.objects.filter(gone_at__isnull=True))
+
+
+def _launch_fails() -> "ExpressionWrapper[Q]":
+    """Return whether a launch of the attempt failed and none has succeeded since."""
+    return ExpressionWrapper(
+        Q(launch_failures__gt=0, uid="", claim_id=None, ended_at=None), output_field=BooleanField()
     )
 
 

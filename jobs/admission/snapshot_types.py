@@ -26,9 +26,11 @@ class ClusterCapacity:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """Resources held by an attempt until its worker is observed gone."""
+    """Resources held by attempts that are alike, until their workers are observed gone.
 
-    job_id: UUID
+    The amounts are those of all of them.
+    """
+
     cluster: str
     project: str
     type: str
@@ -42,6 +44,7 @@ class Allocation:
     )
     launch_fails: bool = False  # a launch failed and none has succeeded since
     is_starting: bool = False  # it has not claimed its job, and waits for nothing but its start
+    workers: int = 1  # number of attempts
 
 
 @dataclass(frozen=True, slots=True)

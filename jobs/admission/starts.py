@@ -142,7 +142,9 @@ def _starts(windows: "dict[str, StartWindow]") -> dict[str, Sequence[Start]]:
 
 def full_windows(view: Snapshot, admitted: Sequence[tuple[UUID, str]]) -> set[str]:
     """Return the clusters whose start window is full after a pass. Pure."""
-    starting = Counter(each.cluster for each in view.allocations if each.is_starting)
+    starting = Counter[str]()
+    for each in view.allocations:
+        starting[each.cluster] += each.is_starting * each.workers
     starting.update(cluster for _job_id, cluster in admitted)
     return {
         capacity.cluster

@@ -127,7 +127,7 @@ def _long_queue(clusters: Sequence[Cluster]) -> _LongQueue:
     global _cached
     if _cached is None or time.monotonic() - _cached.taken_at > KEEP_SECONDS:
         view = snapshot(clusters, waiting=())
-        heads = admit_heads(view, QueueRows(view)).heads
+        heads = admit_heads(view, QueueRows(view), never_since=None).heads
         _cached = _LongQueue(time.monotonic(), view, heads, {})
     return _cached
 

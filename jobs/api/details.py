@@ -78,11 +78,12 @@ class AttemptsView(ApiView):
         job = job_for(caller(request), job_id)
         page = paginate(attempts_of(job=job).select_related("cluster"), request, keys=("number",))
         return Response(
-            {"results": [_attempt(job, row) for row in page.results], "next": page.next}
+            {"results": [attempt_body(job, row) for row in page.results], "next": page.next}
         )
 
 
-def _attempt(job: Job, row: Attempt) -> dict[str, object]:
+def attempt_body(job: Job, row: Attempt) -> dict[str, object]:
+    """Return an attempt's API body."""
     return {
         "number": row.number,
         "cluster": row.cluster_id,

@@ -1,7 +1,8 @@
 """Log of a job: any part of it, the whole as a stream, and search on the server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from typing import Any, cast
 from uuid import UUID
 
@@ -43,9 +44,16 @@ class ChunkStream(StreamingHttpResponse):
     def __init__(self, pieces: Iterator[bytes], **kwargs: Any) -> None:
         self._pieces = pieces
         super().__init__(streaming_content=(), **kwargs)
+        self._resource_closers.append(self._stop)  # type: ignore[attr-defined]
 
     def __iter__(self) -> Iterator[bytes]:
         return self._pieces
+
+    def _stop(self) -> None:
+        """Close the files that the pieces read."""
+        with contextlib.suppress(ValueError):  # a thread reads: it drops the generator afterwards
+            if isinstance(self._pieces, Generator):
+                self._pieces.close()
 
     def _next(self) -> bytes | None:
         try:

@@ -4,7 +4,9 @@ from django.urls import path
 
 from jobs.api import (
     clusters,
+    comparison_views,
     details,
+    export,
     job_types,
     jobs,
     limits,
@@ -12,6 +14,7 @@ from jobs.api import (
     logs,
     recommendation,
     summary,
+    time_spent_view,
 )
 
 urlpatterns = [
@@ -34,6 +37,18 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/logs/", logs.LogView.as_view(), name="job-log"),
     path("jobs/<uuid:job_id>/logs/search/", logs.LogSearchView.as_view(), name="job-log-search"),
     path("jobs/<uuid:job_id>/usage/", details.UsageView.as_view(), name="job-usage"),
+    path("jobs/<uuid:job_id>/export/", export.JobExportView.as_view(), name="job-export"),
+    path("jobs/<uuid:job_id>/time/", time_spent_view.JobTimeView.as_view(), name="job-time"),
+    path(
+        "jobs/<uuid:job_id>/compare/<uuid:other_id>/",
+        comparison_views.JobComparisonView.as_view(),
+        name="job-compare",
+    ),
+    path(
+        "jobs/<uuid:job_id>/last-success/",
+        comparison_views.LastSuccessView.as_view(),
+        name="job-last-success",
+    ),
     path("jobs/<uuid:job_id>/artifacts/", details.ArtifactsView.as_view(), name="job-artifacts"),
     path(
         "jobs/<uuid:job_id>/artifacts/<str:name>/",

@@ -176,7 +176,7 @@ class EventKind(StrEnum):
     STEP_SUCCEEDED = "step.succeeded"  # {"step", "seconds", "rows"?, "bytes"?}
     STEP_FAILED = "step.failed"  # {"step", "seconds", "message"}
     STEP_SKIPPED = "step.skipped"  # {"step"}
-    PROGRESS = "progress"  # {"fraction": 0..1 or null, "message"}
+    PROGRESS = "progress"  # {"fraction": 0..1 or null, "message", "stage"?: a WorkStage}
     METRIC = "metric"  # {"name", "value", "step"?}
     NOTICE = "notice"  # {"message"}
 
@@ -193,6 +193,18 @@ WORKER_EVENT_KINDS = frozenset(
         EventKind.NOTICE,
     }
 )
+
+
+class WorkStage(StrEnum):
+    """Stage of a job without steps. A `progress` event names the stage that begins."""
+
+    IMPORTING = "importing"  # libraries
+    READING = "reading"  # inputs
+    TRAINING = "training"
+    EVALUATING = "evaluating"
+    PREDICTING = "predicting"
+    COMPARING = "comparing"  # rows with the state of a twin
+    SAVING = "saving"  # results: writing and uploading them
 
 
 class FinishStatus(StrEnum):

@@ -59,6 +59,15 @@ def queue_key() -> tuple[str | Cast | GreaterThan | IsNull, ...]:
     )
 
 
+def line_key() -> tuple[str | Cast, ...]:
+    """Return the expressions of the index of lines: project and priority, age, then requests.
+
+    `admission.line_rows` reads the index by the same expressions.
+    """
+    amounts = (requested(amount) for amount in ("cpu_millicores", "memory_bytes", "gpus"))
+    return ("project", "priority", "queued_at", "id", *amounts)
+
+
 def search_text() -> Func:
     """Return the expression for a job's searchable titles, given and derived, one per line.
 

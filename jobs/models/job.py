@@ -9,6 +9,7 @@ from jobs.contract import JobStatus, Priority
 from jobs.models.expressions import (
     choices,
     id_from_its_end,
+    line_key,
     producer,
     queue_key,
     search_parts,
@@ -123,6 +124,12 @@ class Job(models.Model):
                 condition=Q(status="queued"),
                 name="job_queue_groups",
                 # admission, counts of waiting jobs
+            ),
+            models.Index(
+                *line_key(),
+                condition=Q(status="queued"),
+                name="job_queue_lines",
+                # admission with many different requests
             ),
             models.Index(
                 fields=("status",),

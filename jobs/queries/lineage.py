@@ -79,11 +79,24 @@ def lineage_of(*, project: Project, kind: NodeKind, name: str, number: int | Non
     while up or down:
         up = walk.step(up, _makers, _job_inputs)
         down = walk.step(down, _users, _job_outputs)
+    return _lineage(walk, (kind, start.pk))
+
+
+def lineage_of_job(*, job: Job) -> Lineage:
+    """Return a job with the versions that it read and made."""
+    walk, start = _Walk(job.project), (NodeKind.JOB, job.pk)
+    walk.nodes[start] = job
+    walk.step([start], _makers, _job_inputs)
+    walk.step([start], _users, _job_outputs)
+    return _lineage(walk, start)
+
+
+def _lineage(walk: "_Walk", start: "_Key") -> Lineage:
     names = {key: _node(key, row) for key, row in walk.nodes.items()}
     edges: list[LineageEdgeBody] = [
         {"from": names[tail]["id"], "to": names[head]["id"]} for tail, head in walk.edges
     ]
-    return Lineage(names[kind, start.pk]["id"], list(names.values()), edges, walk.truncated)
+    return Lineage(names[start]["id"], list(names.values()), edges, walk.truncated)
 
 
 def _version(project: Project, kind: NodeKind, name: str, number: int | None) -> Model:

@@ -245,3 +245,58 @@ class LineageNodeBody(TypedDict):
 
 
 LineageEdgeBody = TypedDict("LineageEdgeBody", {"from": str, "to": str})
+
+
+TimePhaseBody = TypedDict(
+    "TimePhaseBody",
+    {"cause": str, "from": str, "to": str, "seconds": float, "attempt": int, "detail": str},
+)
+
+
+class CauseTimeBody(TypedDict):
+    """Total time of one cause."""
+
+    cause: str
+    seconds: float
+
+
+JobTimeBody = TypedDict(
+    "JobTimeBody",
+    {
+        "from": str,
+        "to": str,
+        "seconds": float,
+        "is_live": bool,
+        "phases": list[TimePhaseBody],
+        "causes": list[CauseTimeBody],
+    },
+)
+
+
+class ComparedValueBody(TypedDict):
+    """A value of two jobs. `in_a`, `in_b`: whether the job has the path."""
+
+    group: str
+    path: str
+    unit: str
+    a: Json
+    b: Json
+    in_a: bool
+    in_b: bool
+    differs: bool
+
+
+class JobComparisonBody(TypedDict):
+    """Two jobs of a project, value by value."""
+
+    a: JobBody
+    b: JobBody
+    rows: list[ComparedValueBody]
+    differing: int
+    truncated: bool
+
+
+class LastSuccessBody(TypedDict):
+    """The job to compare with."""
+
+    job: JobBody | None

@@ -26,6 +26,7 @@ from mimir.lib.errors import MimirError
 
 ACTOR = "reconciler"
 TAIL_TRIES = 10
+WAIT_OVER = "The cause of the delay is over. The worker is starting."
 LOST_TAIL = "The worker ended without delivering its log: lines after this one may be missing."
 
 
@@ -117,13 +118,26 @@ def wait_record(
         Job.objects.filter(id=job.id).update(
             message=wait["summary"] if wait else "", diagnosis=wait
         )
-        # Every worker waits for its start: that is not an event.
-        if fresh and wait is not None and wait["category"] != FailureReason.STARTING:
-            data = {"category": wait["category"], "summary": wait["summary"]}
+        if data := _wait_event(before, wait, is_new=fresh):
             event_add(job=job, attempt=attempt.number, kind=EventKind.WAITS, actor=actor, data=data)
         else:
             feed.publish_job(job_id=job.id, project_id=job.project_id)
     return True
+
+
+def _wait_event(
+    before: Mapping[str, object] | None, wait: DiagnosisBody | None, *, is_new: bool
+) -> dict[str, object] | None:
+    """Return the data of the event for a changed wait; None without an event.
+
+    Every worker waits for its start: that is an event only if it ends another wait.
+    """
+    if wait is not None and wait["category"] != FailureReason.STARTING:
+        return {"category": wait["category"], "summary": wait["summary"]} if is_new else None
+    if before is None or before["category"] == FailureReason.STARTING:
+        return None
+    summary = wait["summary"] if wait is not None else WAIT_OVER
+    return {"category": FailureReason.STARTING, "summary": summary}
 
 
 def _was_delayed(before: Mapping[str, object] | None) -> bool:

@@ -15,6 +15,7 @@ from jobs.models import Attempt, Cluster
 from jobs.reconcile.decide import AttemptView
 from mimir.lib.clock import utc_now
 
+Fence = tuple[object, ...]  # of an attempt, see `AttemptView.fence`
 _COLUMNS = (
     "id",
     "job_id",
@@ -46,11 +47,27 @@ _STATUSES = {status.value: status for status in JobStatus}
 def open_attempts(*, cluster: Cluster) -> dict[UUID, AttemptView]:
     """Return the attempts of a cluster that are not cleaned up, by id.
 
-    Columns, not model instances: with thousands of workers each pass reads them twice.
+    Columns, not model instances: a pass can read thousands.
     """
     rows = Attempt.objects.filter(cluster=cluster, cleaned_up_at__isnull=True)
     found = rows.values_list(*_COLUMNS).iterator(chunk_size=1000)
     return {row[0]: _view_of_columns(row) for row in found}
+
+
+def open_fences(*, cluster: Cluster) -> dict[UUID, Fence]:
+    """Return `AttemptView.fence` of the attempts that `open_attempts` returns, by id."""
+    rows = Attempt.objects.filter(cluster=cluster, cleaned_up_at__isnull=True)
+    found = rows.values_list(
+        "id",
+        "job__status",
+        "job__attempt",
+        "uid",
+        "claim_id",
+        "fenced_at",
+        "ended_at",
+        "gone_at",
+    )
+    return {row[0]: row[1:] for row in found.iterator(chunk_size=1000)}
 
 
 def changed_attempts(

@@ -17,7 +17,13 @@ from jobs.diagnosis.stored import read_diagnosis
 from jobs.logs.read import log_last_bytes
 from jobs.models import Cluster
 from jobs.reconcile import apply, away
-from jobs.reconcile.attempts import changed_attempts, database_now, open_attempts
+from jobs.reconcile.attempts import (
+    Fence,
+    changed_attempts,
+    database_now,
+    open_attempts,
+    open_fences,
+)
 from jobs.reconcile.clean_up import clean_up
 from jobs.reconcile.decide import Action, AttemptView, Verb, WorkerState, decide
 from jobs.reconcile.known_state import KnownState
@@ -42,7 +48,7 @@ def reconcile_once(
     once or later.
     Raises: OSError when the cluster does not answer.
     """
-    before = open_attempts(cluster=cluster)
+    before = open_fences(cluster=cluster)
     now = database_now()
     observed = _observe(cluster, launcher, None)
     crash_point("reconcile.after_list")
@@ -54,8 +60,7 @@ def reconcile_once(
     known.keep(after, by_attempt)
     moved = 0
     for attempt_id, row in after.items():
-        earlier = before.get(attempt_id)
-        if earlier is None or earlier.fence() != row.fence():
+        if before.get(attempt_id) != row.fence():
             continue  # it changed meanwhile: the list is newer only than an unchanged row
         moved += _step_safely(row, by_attempt.get(attempt_id), launcher, known, now)
     _orphans(observed, before, after, launcher, known, now)
@@ -250,7 +255,7 @@ def _append_log_rest(row: AttemptView, launcher: Launcher, now: dt.datetime) -> 
 
 def _orphans(
     observed: Sequence[Observation],
-    before: Mapping[UUID, AttemptView],
+    before: Mapping[UUID, Fence],
     after: Mapping[UUID, AttemptView],
     launcher: Launcher,
     known: KnownState,

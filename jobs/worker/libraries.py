@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from jobs.contract import EventKind
+from jobs.contract import EventKind, WorkStage
 from jobs.worker.joblog import log
 from jobs.worker.workload_context import WorkloadContext
 
@@ -32,7 +32,7 @@ def limit_threads(context: WorkloadContext) -> int:
 def import_libraries(context: WorkloadContext) -> None:
     """Import the slow libraries and report it: otherwise the job's log stays empty for seconds."""
     message = "Importing pandas, scikit-learn and pyarrow"
-    context.event(EventKind.PROGRESS, fraction=0.01, message=message)
+    context.event(EventKind.PROGRESS, fraction=0.01, message=message, stage=WorkStage.IMPORTING)
     log(message)
     began = time.monotonic()
     for name in ("pyarrow", "pandas", "sklearn", "sklearn.ensemble", "duckdb"):

@@ -119,7 +119,7 @@ def download(request: Request, content: Representation) -> HttpResponseBase:
         response.status_code = 206
         response["Content-Range"] = f"bytes {start}-{start + length - 1}/{content.size_bytes}"  # type: ignore[operator]
     if request.method == "HEAD":
-        response = _without_body(response)
+        response = without_body(response)
     else:
         audit_log("download", path=request.path, name=content.name, start=start, bytes=length)
     return _with_headers(response, content, etag, is_whole=True)
@@ -208,7 +208,7 @@ def _unsatisfiable(content: Representation) -> HttpResponse:
     return response
 
 
-def _without_body(response: HttpResponseBase) -> HttpResponseBase:
+def without_body(response: HttpResponseBase) -> HttpResponseBase:
     """Return the response to a HEAD: the same headers, nothing read."""
     bare = _Empty(status=response.status_code)
     for name, value in response.items():

@@ -8,6 +8,7 @@ from mimir.frontend.pages.datasets import views as datasets
 from mimir.frontend.pages.home import views as home
 from mimir.frontend.pages.imports import views as imports
 from mimir.frontend.pages.job import action_views as job_actions
+from mimir.frontend.pages.job import comparison_page
 from mimir.frontend.pages.job import file_views as files
 from mimir.frontend.pages.job import views as job
 from mimir.frontend.pages.jobs import views as jobs
@@ -43,6 +44,7 @@ urlpatterns = [
     path("projects/<str:slug>/settings/", projects.settings, name="project-settings"),
     path("projects/<str:slug>/jobs/", jobs.jobs, name="jobs"),
     path("projects/<str:slug>/jobs/new/", submit.submit, name="job-new"),
+    path("projects/<str:slug>/jobs/compare/", comparison_page.compare, name="job-compare"),
     path("projects/<str:slug>/datasets/", datasets.datasets, name="datasets"),
     path("projects/<str:slug>/datasets/<str:name>/", datasets.dataset, name="dataset"),
     path(

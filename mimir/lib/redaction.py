@@ -16,7 +16,7 @@ _LINK = re.compile(r"(/password/)[^\s/]+/[^\s/?]+")  # the page of a one-time li
 
 def redact_text(text: str) -> str:
     """Return `text` without bearer tokens, one-time links and passwords in URLs."""
-    if len(text) >= _BEARER_LENGTH:
+    if len(text) >= _BEARER_LENGTH and "bearer" in text.lower():
         text = _BEARER.sub(rf"\1{HIDDEN}", text)
     if "/password/" in text:
         text = _LINK.sub(rf"\1{HIDDEN}", text)

@@ -39,6 +39,7 @@ def _path(world: World, route: str) -> str:
     values = {
         "<str:slug>": world.project.slug,
         "<uuid:job_id>": str(world.job.id),
+        "<uuid:other_id>": str(world.job.id),
         "<uuid:attempt_id>": str(world.attempt.id),
         "<uuid:token_id>": str(world.own_token.id),
         "<uuid:session_id>": str(world.own_session.id),

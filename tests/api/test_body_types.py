@@ -7,7 +7,9 @@ from rest_framework import serializers
 
 from jobs.admission.shapes import RuleBody, WaitingBody
 from jobs.api import serializers as job_serializers
+from jobs.api import serializers_comparison as comparison_serializers
 from jobs.api import serializers_summary as summary_serializers
+from jobs.api import serializers_time as time_serializers
 from jobs.queries import shapes
 
 PAIRS: list[tuple[Any, type[serializers.Serializer[Any]]]] = [
@@ -28,6 +30,12 @@ PAIRS: list[tuple[Any, type[serializers.Serializer[Any]]]] = [
     (shapes.RunBody, summary_serializers.RunShape),
     (shapes.ProducerBody, summary_serializers.ProducerShape),
     (shapes.SummaryBody, summary_serializers.Summary),
+    (shapes.TimePhaseBody, time_serializers.TimePhase),
+    (shapes.CauseTimeBody, time_serializers.CauseTime),
+    (shapes.JobTimeBody, time_serializers.JobTime),
+    (shapes.ComparedValueBody, comparison_serializers.ComparedValue),
+    (shapes.JobComparisonBody, comparison_serializers.JobComparison),
+    (shapes.LastSuccessBody, comparison_serializers.LastSuccess),
 ]
 
 

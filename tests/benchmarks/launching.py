@@ -38,11 +38,14 @@ LATENCIES = {0.0: (5, 0.5), 0.3: (1, 0.9)}  # seconds -> pairs, the least ratio 
 BARE = "bare"
 BARE_WANTED = 200.0
 OWN_P50_SECONDS = 0.050
+# The end of the last pass of a process over all attempts, and its seconds.
 WHOLE_PASS = """
-SELECT 1 FROM jobs_loopbeat
-WHERE component = 'reconciler' AND (detail->'followed'->'local'->>'attempts')::int >= %s AND detail->>'pid' = %s
-"""  # noqa: E501
-RESTART_SECONDS, RESTART_MIB, RESTART_LISTS = 10.0, 200, 3
+SELECT extract(epoch FROM (pass->>'at')::timestamptz)::float8, (pass->>'seconds')::float8
+FROM (SELECT detail->'followed'->'local' AS pass, detail FROM jobs_loopbeat
+      WHERE component = 'reconciler') AS beat
+WHERE (pass->>'attempts')::int >= %s AND detail->>'pid' = %s
+"""
+RESTART_SECONDS, RESTART_MIB, RESTART_LISTS = 4.0, 150, 3
 
 
 def measure() -> None:
@@ -282,14 +285,14 @@ def _restart(stack: Stack, fake: FakeKubernetes) -> None:
         )
         wait_for(lambda: _count(database, "pods_seen <> '[]'") >= LIVE, "their pods are known", 120)
         fake.clear_requests()
-        began = time.monotonic()
+        began = time.time()
         stack.kill("reconciler")
         pid = wait_for(lambda: stack.pids("reconciler"), "a new one")[-1]
         process = psutil.Process(pid)
-        wait_for(
+        ended_at, pass_seconds = wait_for(
             lambda: database.execute(WHOLE_PASS, (LIVE, str(pid))).fetchone(), "a whole pass", 120
         )
-        seconds = time.monotonic() - began
+        seconds = ended_at - began
         peak = _peak(process)
         requests_by_verb = Counter(
             (each["verb"], each["resource"]) for each in fake.requests() if not each["pages_on"]
@@ -301,6 +304,7 @@ def _restart(stack: Stack, fake: FakeKubernetes) -> None:
     print(
         f"  {'until the first whole pass, s':<34}{seconds:9.1f}  "
         f"{'ok' if seconds <= RESTART_SECONDS else 'OVER'}: at most {RESTART_SECONDS:.0f}"
+        f"; the pass with its lists {pass_seconds:.1f}"
     )
     print(
         f"  {'peak memory, MiB':<34}{peak:9.0f}  {'ok' if peak <= RESTART_MIB else 'OVER'}: at "

@@ -39,6 +39,8 @@ PAGES = {
     "job-new training": f"{_P}/jobs/new/?type=ml_training&dataset={HISTORY}&target=next_temp_max",
     "job-new prediction": f"{_P}/jobs/new/?type=ml_inference&dataset={DATASET}",
     "job-new twin": f"{_P}/jobs/new/?type=digital_twin_update&twin={TWIN}&dataset={DATASET}&parameters.type=day",  # noqa: E501
+    "job-compare": _P + "/jobs/compare/?a={memory}&b={succeeded}",
+    "job-compare none": f"{_P}/jobs/compare/",
     "datasets": f"{_P}/datasets/",
     "dataset": f"{_P}/datasets/{DATASET}/",
     "dataset columns": f"{_P}/datasets/{DATASET}/?tab=columns",
@@ -228,7 +230,7 @@ def test_axe_finds_nothing_where_something_is_wrong(
 
     page = member(viewport=size)
     page.goto(f"{_P}/jobs/new/?pipeline={PIPELINE}")
-    page.get_by_label("Memory").fill("plenty")
+    page.locator("[name='resources.memory']").fill("plenty")
     page.get_by_role("button", name="Run pipeline").click()
     expect(page.locator("[id='e-resources.memory']")).to_be_visible()
     findings["job refused"] = _findings(page)

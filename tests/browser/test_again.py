@@ -53,7 +53,7 @@ def test_the_next_step_of_a_job_out_of_memory_opens_the_form_with_the_change_mar
     step.click()
     page.wait_for_url("**/jobs/new/?from=*")
     assert parse_qs(urlsplit(page.url).query)["from"] == [job]
-    memory = page.get_by_label("Memory")
+    memory = page.locator("[name='resources.memory']")
     expect(memory).not_to_have_value("256Mi")
     expect(page.locator(".f.marked")).to_have_count(1)
     expect(page.locator(".f.marked")).to_contain_text("changed")

@@ -34,7 +34,7 @@ def test_the_form_fills_in_the_memory_that_fits_earlier_runs(
     page.locator("#f-name").fill("typed before")
     expect(page.locator("#recommended")).to_contain_text(_USED)
     page.get_by_role("button", name=re.compile("^Use .* MiB$")).click()
-    memory = page.get_by_label("Memory")
+    memory = page.locator("[name='resources.memory']")
     expect(memory).to_have_value(_MEMORY)
     expect(page.locator("#f-name")).to_have_value("typed before")
     expect(page.get_by_role("button", name=re.compile("^Use .* MiB$"))).to_have_count(0)
@@ -58,7 +58,7 @@ def test_the_page_of_an_ended_job_leads_to_the_form_with_the_recommended_memory(
     card = page.locator("#job-memory")
     expect(card).to_contain_text(_USED)
     card.get_by_role("link", name=re.compile("^Run again with")).click()
-    expect(page.get_by_label("Memory")).to_have_value(_MEMORY)
+    expect(page.locator("[name='resources.memory']")).to_have_value(_MEMORY)
     expect(page.locator(".f.marked")).to_contain_text("Memory")
 
 

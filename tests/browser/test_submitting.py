@@ -56,7 +56,7 @@ def test_a_form_that_is_refused_shows_the_errors_at_their_fields_and_keeps_what_
 
     summary = page.get_by_role("alert").filter(has_text="Not started: fix 1 field")
     expect(summary).to_be_focused()
-    memory = page.get_by_label("Memory")
+    memory = page.locator("[name='resources.memory']")
     expect(memory).to_have_attribute("aria-invalid", "true")
     expect(page.locator("[id='e-resources.memory']")).to_contain_text("lots")
     expect(page.locator("[aria-invalid=true]")).to_have_count(1)
@@ -95,7 +95,7 @@ def test_it_says_beforehand_what_would_run_and_gives_the_same_request_as_curl(
     _form(page, stack, "?pipeline=echo")
     facts = page.locator("[data-dry]")
     expect(facts).to_contain_text("echo v1")
-    page.get_by_label("Memory").fill("1Gi")
+    page.locator("[name='resources.memory']").fill("1Gi")
     page.locator("[name=name]").fill("it's mine")
     page.locator("[name=name]").blur()
     expect(facts).to_contain_text("1 GiB")
@@ -110,8 +110,8 @@ def test_it_says_beforehand_what_would_run_and_gives_the_same_request_as_curl(
         stack.described["frontend_url"] + f"/api/v1/projects/{PROJECT}/jobs/"
         in page.locator("#curl").inner_text()
     )
-    page.get_by_label("Memory").fill("heaps")
-    page.get_by_label("Memory").blur()
+    page.locator("[name='resources.memory']").fill("heaps")
+    page.locator("[name='resources.memory']").blur()
     expect(page.locator("[data-dry-error]")).to_contain_text("Memory")
     expect(page.locator("[aria-invalid=true]")).to_have_count(0)
     assert _jobs(stack, "mine") == []

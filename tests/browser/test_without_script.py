@@ -28,11 +28,11 @@ def test_sign_in_run_a_job_and_cancel_it(
     expect(page.get_by_role("combobox", name="Pipeline")).to_have_value(pipeline)
 
     page.locator("#f-name").fill("by hand")
-    page.get_by_label("Memory").fill("plenty")
+    page.locator("[name='resources.memory']").fill("plenty")
     page.get_by_role("button", name="Run pipeline").click()
     expect(page.locator("[id='e-resources.memory']")).to_contain_text("plenty")
     expect(page.locator("#f-name")).to_have_value("by hand")
-    page.get_by_label("Memory").fill("512Mi")
+    page.locator("[name='resources.memory']").fill("512Mi")
     page.get_by_role("button", name="Run pipeline").click()
     expect(page.get_by_role("heading", name="by hand")).to_be_visible()
 

@@ -84,6 +84,7 @@ RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
         {"name": "Contract", "description": ""},
     ),
     ("projects/<str:slug>/jobs/", "GET"): (VIEWER, None),
+    ("projects/<str:slug>/jobs/compare/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/jobs/new/", "GET"): (VIEWER, None),
     ("projects/<str:slug>/jobs/new/", "POST"): (OPERATOR, {"parameters.pipeline": "echo"}),
     ("projects/<str:slug>/datasets/", "GET"): (VIEWER, None),

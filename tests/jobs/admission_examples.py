@@ -27,7 +27,7 @@ def job(number: int, **fields: object) -> Candidate:
     return Candidate(job_id=uuid.UUID(int=number), **(defaults | fields))  # type: ignore[arg-type]
 
 
-def allocation(number: int, **fields: object) -> Allocation:
+def allocation(_number: int, **fields: object) -> Allocation:
     defaults: dict[str, object] = {
         "cluster": "local",
         "project": "a",
@@ -36,7 +36,7 @@ def allocation(number: int, **fields: object) -> Allocation:
         "memory_bytes": 2**30,
         "gpus": 0,
     }
-    return Allocation(job_id=uuid.UUID(int=10_000 + number), **(defaults | fields))  # type: ignore[arg-type]
+    return Allocation(**(defaults | fields))  # type: ignore[arg-type]
 
 
 def snap(

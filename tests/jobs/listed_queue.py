@@ -1,10 +1,11 @@
 """In-memory source of waiting jobs, with the same groups and heads as the database."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from uuid import UUID
 
-from jobs.admission.candidates import NEVER_MAX, CandidateGroup, Depths, Exclusion, Line, turn
+from jobs.admission.candidates import CandidateGroup, Depths, GroupLine
+from jobs.admission.decide import admit
+from jobs.admission.lines import NEVER_MAX, Line, Relevant
 from jobs.admission.snapshot_types import Candidate, Snapshot
 
 
@@ -32,30 +33,45 @@ class ListedQueue:
         self._view = view
         self._held = {each.exclusive_key for each in view.allocations if each.exclusive_key}
         self._jobs: dict[CandidateGroup, list[Candidate]] = {}
-        for job in sorted(view.waiting, key=lambda each: (each.queued_at, each.job_id)):
+        self._by_age = sorted(view.waiting, key=lambda each: (each.queued_at, each.job_id))
+        for job in self._by_age:
             self._jobs.setdefault(group_of(job), []).append(job)
         self.rows_read = 0
 
     def groups(self, most: int) -> Sequence[CandidateGroup] | None:
         return None if len(self._jobs) > most else list(self._jobs)
 
-    def oldest(self, depth: int, exclude: Exclusion) -> Mapping[str, Sequence[Candidate]]:
-        lines: dict[str, list[Candidate]] = {}
-        for job in sorted(self._view.waiting, key=partial(turn, view=self._view)):
-            blocked = job.project in exclude.projects or job.type in exclude.types or job.archived
-            if blocked or not self._is_due(job) or job.exclusive_key in self._held:
-                continue
-            line = lines.setdefault(job.project, [])
-            if len(line) < depth:
+    def first(self, depth: int, relevant: Relevant) -> Mapping[Line, Sequence[Candidate]]:
+        lines: dict[Line, list[Candidate]] = {}
+        for job in self._by_age:
+            line = lines.setdefault((job.project, job.priority), [])
+            if len(line) < depth and relevant.includes(job):
                 line.append(job)
         self.rows_read += sum(map(len, lines.values()))
-        return lines
+        return {line: jobs for line, jobs in lines.items() if jobs}
 
-    def all(self) -> tuple[Candidate, ...]:
-        return self._view.waiting
+    def following(self, after: Candidate, depth: int, relevant: Relevant) -> Sequence[Candidate]:
+        line = [
+            job
+            for job in self._by_age
+            if (job.project, job.priority) == (after.project, after.priority)
+            and (job.queued_at, job.job_id) > (after.queued_at, after.job_id)
+            and relevant.includes(job)
+        ]
+        self.rows_read += len(line[:depth])
+        return line[:depth]
 
-    def heads(self, depths: Depths) -> Mapping[Line, Sequence[Candidate]]:
-        lines: dict[Line, list[Candidate]] = {}
+    def never_fit(self, queued_since: float) -> tuple[Sequence[UUID], bool]:
+        never = set(admit(self._view).never)
+        ids = [
+            job.job_id
+            for job in self._by_age
+            if job.job_id in never and job.queued_at >= queued_since
+        ]
+        return ids[:NEVER_MAX], len(ids) >= NEVER_MAX
+
+    def heads(self, depths: Depths) -> Mapping[GroupLine, Sequence[Candidate]]:
+        lines: dict[GroupLine, list[Candidate]] = {}
         for group, depth in depths.items():
             for reserves, job in self._able(group):
                 line = lines.setdefault((group, reserves), [])

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from jobs.admission.decide import admit, can_ever_hold, effective_class
+from jobs.admission.decide import admit, effective_class
+from jobs.admission.ledger import can_ever_hold
 from jobs.admission.snapshot_types import (
     ClusterCapacity,
     Limits,

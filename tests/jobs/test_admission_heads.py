@@ -1,5 +1,7 @@
 """A pass over the heads of a queue admits what a pass over the whole queue admits."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -8,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.admission import candidates
+from jobs.admission import candidates, lines
 from jobs.admission.candidates import admit_heads
 from jobs.admission.decide import admit
 from jobs.admission.snapshot_types import Allocation, Candidate, ClusterCapacity, Limits, Snapshot
@@ -155,33 +157,51 @@ def test_the_heads_give_the_same_admissions_as_the_whole_queue(
     assert not decision.more_never
 
 
+@contextmanager
+def _lines_of(first: int, further: int) -> Iterator[None]:
+    """Read lines in these parts, whatever the number of groups."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(candidates, "GROUPS_MAX", 0)
+        patch.setattr(lines, "FIRST_DEPTH", first)
+        patch.setattr(lines, "DEPTH", further)
+        yield
+
+
 @given(
-    _snapshots(), st.one_of(st.none(), st.integers(1, 5)), st.booleans(), st.sampled_from([0, 999])
+    _snapshots(),
+    st.one_of(st.none(), st.integers(1, 5)),
+    st.sampled_from([1, 2, 16]),
+    st.sampled_from([1, 3, 64]),
 )
 @settings(max_examples=400)
-def test_with_too_many_groups_the_oldest_jobs_give_the_same_admissions(
-    view: Snapshot, limit: int | None, complete: bool, most: int
+def test_with_too_many_groups_the_lines_give_the_same_admissions(
+    view: Snapshot, limit: int | None, first: int, further: int
 ) -> None:
-    whole, queue = admit(view), ListedQueue(view)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(candidates, "GROUPS_FEW", 0)
-        patch.setattr(candidates, "GROUPS_MAX", most)
-        patch.setattr(candidates, "DEPTH_FIRST_MAX", 3)
-        patch.setattr(candidates, "DEPTH_FACTOR", 2)
-        without = replace(view, waiting=())
-        decision = admit_heads(without, queue, limit=limit, complete=complete)
+    whole = admit(view)
+    with _lines_of(first, further):
+        decision = admit_heads(replace(view, waiting=()), ListedQueue(view), limit=limit)
     assert decision.admitted == whole.admitted[:limit]
-    assert set(decision.never) <= set(whole.never)
-    if complete:
-        assert set(decision.never) == set(whole.never)
+    assert sorted(decision.never) == sorted(whole.never)
+    assert decision.many_groups
+
+
+@given(_snapshots())
+@settings(max_examples=400)
+def test_a_job_beside_the_lines_is_explained_as_in_the_whole_queue(view: Snapshot) -> None:
+    with _lines_of(2, 3):
+        heads = admit_heads(replace(view, waiting=()), ListedQueue(view), never_since=None).heads
+    _assert_explained_alike(view, heads)
 
 
 @given(_snapshots())
 @settings(max_examples=400)
 def test_a_job_beside_the_heads_is_explained_as_in_the_whole_queue(view: Snapshot) -> None:
-    ids = [each.job_id for each in view.waiting]
-    whole = admit(view, explain=ids)
-    heads = admit_heads(replace(view, waiting=()), ListedQueue(view)).heads
+    _assert_explained_alike(view, admit_heads(replace(view, waiting=()), ListedQueue(view)).heads)
+
+
+def _assert_explained_alike(view: Snapshot, heads: Sequence[Candidate]) -> None:
+    """Check that each job is explained beside the heads as among all jobs."""
+    whole = admit(view, explain=[each.job_id for each in view.waiting])
     for each in view.waiting:
         beside = {head.job_id: head for head in heads} | {each.job_id: each}
         decision = admit(replace(view, waiting=tuple(beside.values())), explain=[each.job_id])
@@ -258,14 +278,29 @@ def test_the_oldest_retry_that_may_reserve_does_so_behind_one_that_may_not() -> 
     assert _heads_read(replace(view, waiting=(first, small))) == ([3], 2)
 
 
-def test_with_too_many_groups_one_free_slot_costs_one_row_of_each_project() -> None:
+def test_with_too_many_groups_a_pass_reads_the_first_jobs_of_each_project() -> None:
     waiting = [
         job(number, project="ab"[number % 2], memory_bytes=number) for number in range(1, 2001)
     ]
     view = snap(*waiting, capacities=_slots(1))
     queue = ListedQueue(view)
     decision = admit_heads(replace(view, waiting=()), queue)
-    assert (names(decision.admitted), queue.rows_read) == ([1], 2)
+    assert (names(decision.admitted), queue.rows_read) == ([1], 2 * lines.FIRST_DEPTH)
+
+
+def test_with_too_many_groups_jobs_that_do_not_fit_are_not_read() -> None:
+    """The capacity is short, and not the slots: no job takes the last one."""
+    waiting = [job(number, memory_bytes=1000 + number) for number in range(1, 2001)]
+    small = job(3000, memory_bytes=10)
+    capacities = (replace(CAPACITY, jobs=1000, memory_bytes=1002),)
+    view = snap(*waiting, small, now=20.0, capacities=capacities)
+    queue = ListedQueue(view)
+    decision = admit_heads(replace(view, waiting=()), queue)
+    assert (names(decision.admitted), queue.rows_read) == ([1], 3)
+    held = snap(
+        *waiting, small, capacities=capacities, allocations=(allocation(1, memory_bytes=900),)
+    )
+    assert names(admit_heads(replace(held, waiting=()), ListedQueue(held)).admitted) == [3000]
 
 
 def test_jobs_that_no_cluster_can_hold_are_returned_in_parts() -> None:

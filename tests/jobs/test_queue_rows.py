@@ -11,12 +11,16 @@ import pytest
 from django.db import connection
 
 from jobs.admission.admit import admit_once
-from jobs.admission.candidates import Exclusion, admit_heads
+from jobs.admission.candidates import admit_heads
 from jobs.admission.decide import admit
+from jobs.admission.ledger import Ledger
 from jobs.admission.limits import limit_set
+from jobs.admission.lines import relevant_jobs
 from jobs.admission.positions import queue_positions
 from jobs.admission.queue_rows import QueueRows
 from jobs.admission.snapshot import has_free_slot, snapshot
+from jobs.admission.snapshot_types import Snapshot
+from jobs.admission.starts import full_windows
 from jobs.admission.waiting import _places, job_waiting
 from jobs.clusters.rows import cluster_ensure
 from jobs.contract import PRIORITIES, JobStatus
@@ -102,12 +106,67 @@ def test_the_database_returns_the_groups_and_heads_that_a_list_has(seed: int) ->
     depths = {group: source.choice([1, 2, 3, 50]) for group in groups}
     assert stored.heads(depths) == listed.heads(depths)
     assert stored.rows_read == listed.rows_read
-    exclude = Exclusion(frozenset({"other"}), frozenset())
-    assert stored.oldest(7, exclude) == listed.oldest(7, exclude)
-    exclude = Exclusion(frozenset(), frozenset({"ml_training"}))
-    assert stored.oldest(2, exclude) == listed.oldest(2, exclude)
     some = groups[::20]
     assert sorted(stored.unplaceable(some)[0]) == sorted(listed.unplaceable(some)[0])
+
+
+@pytest.mark.parametrize("seed", range(20, 25))
+def test_the_database_returns_the_lines_that_a_list_has(seed: int) -> None:
+    _random_queue(seed, 300)
+    Cluster.objects.update(capacity_jobs=50)  # CPU is short before slots are: jobs can reserve
+    view = replace(snapshot(), reserve_after_seconds=200.0)
+    listed, stored = ListedQueue(view), QueueRows(replace(view, waiting=()))
+    source, ledger = random.Random(seed), Ledger(view)
+    for _ in range(14):
+        relevant = relevant_jobs(view, ledger)
+        depth = source.choice([1, 3, 50])
+        first = listed.first(depth, relevant)
+        assert stored.first(depth, relevant) == first
+        for jobs in first.values():
+            after = source.choice(list(jobs))
+            assert stored.following(after, depth, relevant) == listed.following(
+                after, depth, relevant
+            )
+        _change(ledger, view, source)
+    assert stored.rows_read >= listed.rows_read > 0
+
+
+def test_allocations_that_are_added_up_hold_what_the_attempts_hold() -> None:
+    _random_queue(40, 60)
+    cluster = Cluster.objects.get(name="eu-1")
+    job = Job.objects.filter(status=JobStatus.RUNNING).get()
+    Attempt.objects.bulk_create(
+        _attempt(job.id, number, launch_failures=number % 2, gpus=number % 3)
+        for number in range(2, 12)
+    )
+    Attempt.objects.filter(number__gt=8).update(cluster=cluster, claim_id=job.id)
+    single, summed = snapshot(waiting=()), snapshot(waiting=(), summed=True)
+    assert len(summed.allocations) < len(single.allocations)
+    one, other = vars(Ledger(single)), vars(Ledger(summed))
+    assert {**one, "snapshot": None} == {**other, "snapshot": None}
+    assert full_windows(summed, ()) == full_windows(single, ())
+
+
+def _change(ledger: Ledger, view: Snapshot, source: random.Random) -> None:
+    """Admit a job or reserve a cluster, as in a pass."""
+    fitting = [job for job in view.waiting if ledger.cluster_for(job) is not None]
+    if fitting and source.random() < 0.95:
+        job = source.choice(fitting)
+        ledger.admit(job, ledger.cluster_for(job) or "")
+    else:
+        ledger.reserve(source.choice(view.capacities).cluster)
+
+
+@pytest.mark.parametrize("seed", range(25, 28))
+def test_the_database_returns_the_jobs_that_no_cluster_can_hold(seed: int) -> None:
+    _random_queue(seed, 300)
+    limit_set(scope=Limit.Scope.PROJECT, key="other", actor="test", max_jobs=None, paused=True)
+    view = snapshot()
+    stored = QueueRows(replace(view, waiting=()))
+    for since in (0.0, view.now - 300.0):
+        ids, more = stored.never_fit(since)
+        assert (sorted(ids), more) == (sorted(ListedQueue(view).never_fit(since)[0]), False)
+    assert QueueRows(replace(view, capacities=())).never_fit(0.0) == ([], False)
 
 
 @pytest.mark.parametrize("seed", range(5, 10))
@@ -191,9 +250,9 @@ def test_a_pass_touches_few_rows_of_a_long_queue_also_with_old_statistics() -> N
     assert touched[0] <= 3 * groups + 2 * queue.rows_read
 
 
-def test_many_groups_are_read_by_project(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_groups_are_read_by_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     _random_queue(30, 100)
-    monkeypatch.setattr("jobs.admission.candidates.GROUPS_FEW", 10)
+    monkeypatch.setattr("jobs.admission.candidates.GROUPS_MAX", 10)
     view = snapshot()
     queue = QueueRows(replace(view, waiting=()))
     assert queue.groups(10) is None

@@ -19,6 +19,7 @@ from jobs.lifecycle.cancel import job_cancel
 from jobs.logs.append import log_append
 from jobs.models import Attempt, Cluster, Job
 from jobs.reconcile.apply import log_rest_append
+from jobs.reconcile.attempts import open_attempts, open_fences
 from jobs.reconcile.known_state import KnownState
 from jobs.reconcile.once import reconcile_once, reconcile_workers
 from jobs.reconcile.release import attempts_release
@@ -343,3 +344,15 @@ def test_a_pass_over_named_workers_moves_only_them() -> None:
     make.settle()
     second.refresh_from_db()
     assert second.gone_at is not None
+
+
+def test_both_reads_of_a_pass_compare_the_same_values() -> None:
+    """A pass would otherwise leave every attempt to the next one, forever."""
+    cluster = cluster_ensure()
+    Cluster.objects.update(capacity_jobs=9)
+    attempts = [make.claimed(), make.launched(), make.admitted()]
+    make.finish(attempts[0])
+    job_cancel(job_id=attempts[1].job_id, actor="test")
+    fences = open_fences(cluster=cluster)
+    assert len(fences) == 3
+    assert fences == {key: row.fence() for key, row in open_attempts(cluster=cluster).items()}

@@ -175,17 +175,19 @@ _RUNS = st.lists(
 @given(_RUNS, _LIMITS)
 def test_no_recommendation_is_below_a_measured_peak(runs: list[MeasuredRun], compared: int) -> None:
     sizing = sizing_of(runs)
-    used = max((run.memory_peak_bytes or 0 for run in runs), default=0)
-    for change in (
-        change_from(sizing, Amounts(2000, compared)),
-        automatic_change(sizing, Amounts(2000, compared)),
-    ):
-        if change.memory_bytes is not None:
-            successes = [run.memory_peak_bytes or 0 for run in runs if run.succeeded]
-            assert change.memory_bytes >= max(successes, default=0)
-    if sizing.memory_bytes is not None:
-        assert used <= sizing.memory_bytes <= MEMORY_BYTES_MAX
-        assert sizing.memory_bytes >= MEMORY_BYTES_MIN
+    peak = max((run.memory_peak_bytes or 0 for run in runs if run.succeeded), default=0)
+    limits = [
+        sizing.memory_bytes,
+        change_from(sizing, Amounts(2000, compared)).memory_bytes,
+        automatic_change(sizing, Amounts(2000, compared)).memory_bytes,
+    ]
+    assert all(limit >= peak for limit in limits if limit is not None)
+
+
+@given(_RUNS)
+def test_a_recommendation_is_an_amount_that_a_job_can_request(runs: list[MeasuredRun]) -> None:
+    memory = sizing_of(runs).memory_bytes
+    assert memory is None or MEMORY_BYTES_MIN <= memory <= MEMORY_BYTES_MAX
 
 
 @given(_RUNS, st.integers(0, 19), st.integers(0, 2**40))

@@ -5,7 +5,7 @@ from tests.mutants.mutant import Mutant
 OVERLOAD = (
     Mutant(
         "the start window is ignored",
-        "jobs/admission/decide.py",
+        "jobs/admission/ledger.py",
         """            and self.can_start(capacity)
         ]
 """,
@@ -54,5 +54,36 @@ OVERLOAD = (
         "    if row.called_at is not None and _seconds(now, row.called_at) <= CALLED_SECONDS:\n",
         "    if False:\n",
         "tests/jobs/test_launch_clock.py::test_a_worker_that_calls_and_is_refused_is_not_ended",
+    ),
+    Mutant(
+        "a job that may reserve a cluster is in no line",
+        "jobs/admission/line_rows.py",
+        " AND ({fits} OR ({reserves}))",
+        " AND {fits}",
+        "tests/jobs/test_queue_rows.py::test_the_database_returns_the_lines_that_a_list_has",
+    ),
+    Mutant(
+        "a line ends with its first read",
+        "jobs/admission/lines.py",
+        "        if not line and not complete[number] and not ledger.is_exhausted:\n",
+        "        if False:\n",
+        "tests/jobs/test_admission_heads.py"
+        "::test_with_too_many_groups_the_lines_give_the_same_admissions",
+    ),
+    Mutant(
+        "a sum of allocations counts as one worker",
+        "jobs/admission/ledger.py",
+        "            self._take(allocation.cluster, allocation, allocation.workers)\n",
+        "            self._take(allocation.cluster, allocation, 1)\n",
+        "tests/jobs/test_queue_rows.py"
+        "::test_allocations_that_are_added_up_hold_what_the_attempts_hold",
+    ),
+    Mutant(
+        "reports that web refuses are repeated without a pause",
+        "jobs/worker/reporting.py",
+        "                self._not_before = time.monotonic() + self._backoff.next_pause(error)\n",
+        "                self._not_before = time.monotonic()\n",
+        "tests/serving/test_slow_database.py"
+        "::test_a_slow_database_and_a_web_that_is_away_cost_time_and_nothing_else",
     ),
 )

@@ -1,6 +1,7 @@
 """Mutants and the tests that must kill them. `old` must occur exactly once in the file."""
 
 from tests.mutants.away import AWAY
+from tests.mutants.job_records import JOB_RECORDS
 from tests.mutants.kubernetes import KUBERNETES
 from tests.mutants.machine_workers import MACHINE_WORKERS
 from tests.mutants.memory import MEMORY
@@ -30,7 +31,7 @@ TABLE = (
     ),
     Mutant(
         "a job runs where it did not ask to",
-        "jobs/admission/decide.py",
+        "jobs/admission/ledger.py",
         """            if capacity.open
             and can_use(capacity, job)
             and capacity.cluster not in self.reserved
@@ -197,7 +198,7 @@ TABLE = (
     Mutant(
         "vanished before the list is newer than the row",
         "jobs/reconcile/once.py",
-        "        if earlier is None or earlier.fence() != row.fence():\n            continue",
+        "        if before.get(attempt_id) != row.fence():\n            continue",
         "        if False:\n            continue",
         "tests/jobs/test_reconcile.py::test_a_worker_that_claims_during_the_listing_is_kept",
         more=(
@@ -269,11 +270,11 @@ TABLE = (
         crash_point("admit.inside_transaction")
         clusters = list(clusters_with_limits().select_related("start_window"))
         windows = windows_judge(clusters)
-        view = snapshot(clusters, waiting=())
+        view = snapshot(clusters, waiting=(), summed=True)
 """,
         """        clusters = list(clusters_with_limits().select_related("start_window"))
         windows = windows_judge(clusters)
-        view = snapshot(clusters, waiting=())
+        view = snapshot(clusters, waiting=(), summed=True)
         waiting = 1
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
@@ -393,6 +394,7 @@ TABLE = (
     *AWAY,
     *OVERLOAD,
     *MACHINE_WORKERS,
+    *JOB_RECORDS,
     *SIZING,
     *MEMORY,
 )

@@ -9,7 +9,10 @@ from django.db.models import Count
 
 from jobs.contract import TERMINAL, EventKind, FailureReason, JobStatus
 from jobs.models import Attempt, Job, JobEvent
+from jobs.queries.time_phases import time_phases
+from jobs.queries.time_spent import job_history
 from tests.scenarios.troubles import Deed
+from tests.support.time_cover import cover_fault
 
 if TYPE_CHECKING:
     from tests.scenarios.world import World
@@ -71,6 +74,9 @@ def _of_job(
         faults.append("does not say why")
     if job.status in (JobStatus.SUCCEEDED, JobStatus.CANCELLED) and job.diagnosis:
         faults.append("still says why it waited")
+    history = job_history(job=job)
+    if fault := cover_fault(time_phases(history), history.start, history.end):
+        faults.append(f"its time: {fault}")
     return faults + _of_memory(job, attempts)
 
 

@@ -141,6 +141,10 @@ def _run_shots(showcase: Showcase) -> dict[str, Shot]:
         "jobs-none": (f"{project}/jobs/?status=cancelled&q=nothing", None),
         "jobs-empty": ("/projects/sea-water/jobs/", None),
         **{f"job-{word}": (f"/jobs/{job}/", None) for word, job in showcase.jobs.items()},
+        "job-compare": (
+            f"{project}/jobs/compare/?a={showcase.jobs['failed']}&b={showcase.jobs['succeeded']}",
+            None,
+        ),
         "job-running-table": (f"/jobs/{showcase.jobs['running']}/?steps=table", None),
         "job-many-steps-graph": (f"/jobs/{showcase.jobs['many-steps']}/?steps=graph", None),
         "job-search": (f"/jobs/{showcase.jobs['running']}/", acts.searched_log),

@@ -22,7 +22,7 @@ def wrong_password(page: Page) -> None:
 def wrong_request(page: Page) -> None:
     """Run a job with values that do not fit."""
     page.get_by_role("textbox", name="Version").fill("newest")
-    page.get_by_role("textbox", name="Memory").fill("plenty")
+    page.locator("[name='resources.memory']").fill("plenty")
     page.get_by_role("button", name="Run pipeline").click()
     page.locator(".errbox").wait_for()
 

@@ -37,6 +37,8 @@ def limited(value: str) -> str:
     It can contain output of a worker, and the database refuses those characters. Unlike
     `json_values.storable` this never makes a text longer: a text that was reduced stays the same.
     """
+    if value.isascii() and len(value) <= TEXT_MAX and "\x00" not in value:
+        return value  # nearly all texts
     return value[:TEXT_MAX].replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 

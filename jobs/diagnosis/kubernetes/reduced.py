@@ -113,8 +113,9 @@ def _requested(template: Object) -> JsonObject:
 def _fields(source: object, *names: str) -> JsonObject:
     """Return the named scalars that exist; text is truncated."""
     found: JsonObject = {}
+    fields = mapping(source)
     for name in names:
-        value = mapping(source).get(name)
+        value = fields.get(name)
         if isinstance(value, str):
             found[name] = limited(value)
         elif isinstance(value, int):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
-from jobs.contract import ArtifactRole, EventKind
+from jobs.contract import ArtifactRole, EventKind, WorkStage
 from jobs.contract.job_parameters import TwinUpdateParameters
 from jobs.contract.protocol import TwinUpdateResult
 from jobs.worker.digital_twin_update.compare import Base, Row, compare
@@ -25,7 +25,7 @@ def run(context: WorkloadContext) -> TwinUpdateResult:
     parameters = cast("TwinUpdateParameters", context.job["parameters"])
     message = f"Reading the state of {parameters['twin']}"
     log(message)
-    context.event(EventKind.PROGRESS, message=message)
+    context.event(EventKind.PROGRESS, message=message, stage=WorkStage.READING)
     base = _base(context.fetch("twin"))
     log(
         f"base: revision {base.revision}, {len(base.entities):,} entities "
@@ -42,6 +42,8 @@ def run(context: WorkloadContext) -> TwinUpdateResult:
     log(f"{source.count:,} rows; properties from columns: {', '.join(origins)}")
     if source.latest_by:
         _report_latest(context, source)
+    message = f"Comparing {source.count:,} rows with revision {base.revision}"
+    context.event(EventKind.PROGRESS, message=message, stage=WorkStage.COMPARING)
     rows = _Progress(context, source)
     changes = compare(base, rows, missing=parameters.get("missing", "keep"))
     path = context.data_dir / ARTIFACT
@@ -53,6 +55,7 @@ def run(context: WorkloadContext) -> TwinUpdateResult:
         EventKind.PROGRESS,
         fraction=1.0,
         message=f"{len(changes):,} {entities} from revision {base.revision}",
+        stage=WorkStage.SAVING,
     )
     context.deliver(path, name=ARTIFACT, role=ArtifactRole.TWIN, media_type="application/x-ndjson")
     return {"base_revision": base.revision, "artifact": ARTIFACT}

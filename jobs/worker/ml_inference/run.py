@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jobs.contract import ArtifactRole, EventKind, FailureReason
+from jobs.contract import ArtifactRole, EventKind, FailureReason, WorkStage
 from jobs.contract.protocol import DatasetInput, DatasetResult, InferenceResult, ModelInput
 from jobs.worker.joblog import log
 from jobs.worker.libraries import import_libraries, limit_threads, report_warnings
@@ -25,7 +25,7 @@ from mimir.lib.schemas.metrics import CLASSIFICATION
 from mimir.lib.schemas.signature import ModelSignature, prediction_columns
 
 INPUT, MODEL, OUTPUT = "dataset", "model", "predictions.parquet"
-LOADED = 0.1  # share of the job's progress
+LOADED, PREDICTED = 0.1, 0.95  # shares of the job's progress
 REPORT_SECONDS = 1.0
 
 
@@ -38,15 +38,17 @@ def run(context: WorkloadContext) -> InferenceResult:
     with report_warnings(context):
         message = f"Loading {facts['model']} version {facts['version']}"
         log(message)
-        context.event(EventKind.PROGRESS, fraction=0.02, message=message)
+        _begin(context, WorkStage.READING, 0.02, message)
         model = _loaded(context, facts, threads)
         tables = _tables(context)
         rows = read_dataset(context, tables, INPUT)
         log(f"{rows:,} rows to predict for, {len(facts['signature']['features']):,} features")
         readings = _readings(context, tables, model, facts, dataset)
         path = tables.path("predictions")
+        _begin(context, WorkStage.PREDICTING, LOADED, f"Predicting for {rows:,} rows")
         done = _Predicting(context, model, facts["signature"], tables, rows, readings).write(path)
     tables.by_name["predictions"] = Table(path, done)
+    _begin(context, WorkStage.SAVING, PREDICTED, f"Saving {done:,} predictions")
     context.deliver(path, name=OUTPUT, role=ArtifactRole.DATASET, media_type=PARQUET_MEDIA_TYPE)
     name = inference_parameters(context)["output"]
     log(f"{done:,} predictions; they become the next version of dataset {name} if the job succeeds")
@@ -58,6 +60,10 @@ def run(context: WorkloadContext) -> InferenceResult:
         "schema": tables.schema("predictions"),
     }
     return {"output": output}
+
+
+def _begin(context: WorkloadContext, stage: WorkStage, fraction: float, message: str) -> None:
+    context.event(EventKind.PROGRESS, fraction=fraction, message=message, stage=stage)
 
 
 def _tables(context: WorkloadContext) -> Tables:
@@ -219,7 +225,7 @@ class _Predicting:
             return
         self._reported_at = now
         rate = done / max(now - self._began, 1e-6)
-        fraction = LOADED + (0.95 - LOADED) * min(1.0, done / max(1, self._rows))
+        fraction = LOADED + (PREDICTED - LOADED) * min(1.0, done / max(1, self._rows))
         message = f"{done:,} of {self._rows:,} rows, {rate:,.0f} a second"
         log(message)
         self._context.event(EventKind.PROGRESS, fraction=round(fraction, 3), message=message)

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from jobs.contract import ArtifactRole, EventKind, FailureReason
+from jobs.contract import ArtifactRole, EventKind, FailureReason, WorkStage
 from jobs.contract.protocol import TrainingResult
 from jobs.worker.joblog import log
 from jobs.worker.libraries import import_libraries, limit_threads, report_warnings
@@ -40,27 +40,22 @@ def run(context: WorkloadContext) -> TrainingResult:
     )
     import_libraries(context)
     with report_warnings(context):
-        _progress(context, 0.02, "Reading the dataset")
+        _progress(context, 0.02, WorkStage.READING, "Reading the dataset")
         learning = read_learning(context)
         if learning.task == CLASSIFICATION:
             learning = prepare_classes(context, learning)
         parts = split(context, learning, test_size=test_size, seed=seed)
         learning, parts = _without_empty(context, learning, parts)
         warn_about_columns(context, learning, seed=seed)
-        kind = (
-            "latest rows by time"
-            if learning.order is not None
-            else "stratified"
-            if parts.stratified
-            else "random"
-        )
         log(
             f"split: {len(parts.train):,} rows for training, "
-            f"{len(parts.test):,} rows held out ({kind})"
+            f"{len(parts.test):,} rows held out ({_split_kind(learning, parts)})"
         )
-        _progress(context, 0.15, f"Training on {len(parts.train):,} rows")
+        _progress(context, 0.15, WorkStage.TRAINING, f"Training on {len(parts.train):,} rows")
         model, chosen = _fitted(context, learning, parts, seed, threads)
-        _progress(context, 0.8, f"Evaluating on {len(parts.test):,} held-out rows")
+        _progress(
+            context, 0.8, WorkStage.EVALUATING, f"Evaluating on {len(parts.test):,} held-out rows"
+        )
         evaluation = _evaluated(context, learning, parts, model, seed)
         facts: TrainingFacts = {
             "train_rows": len(parts.train),
@@ -74,15 +69,21 @@ def run(context: WorkloadContext) -> TrainingResult:
             "seconds": round(time.monotonic() - began, 3),
         }
         report: TrainingReport = {**evaluation, "hyperparameters": chosen, "training": facts}
-        _progress(context, 0.95, "Saving the model")
+        _progress(context, 0.95, WorkStage.SAVING, "Saving the model")
         _deliver(context, model, report)
         log(f"it becomes the next version of model {parameters['model']} if the job succeeds")
     return {"artifact": ARTIFACT, "report": REPORT}
 
 
-def _progress(context: WorkloadContext, fraction: float, message: str) -> None:
+def _split_kind(learning: Learning, parts: Parts) -> str:
+    if learning.order is not None:
+        return "latest rows by time"
+    return "stratified" if parts.stratified else "random"
+
+
+def _progress(context: WorkloadContext, fraction: float, stage: WorkStage, message: str) -> None:
     log(message)
-    context.event(EventKind.PROGRESS, fraction=fraction, message=message)
+    context.event(EventKind.PROGRESS, fraction=fraction, message=message, stage=stage)
 
 
 def _without_empty(

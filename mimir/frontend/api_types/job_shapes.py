@@ -2,7 +2,7 @@
 
 from typing import Literal, NotRequired, TypedDict
 
-from mimir.lib.json_types import JsonObject
+from mimir.lib.json_types import Json, JsonObject
 
 
 class NextStep(TypedDict):
@@ -265,6 +265,61 @@ class UsageSeries(TypedDict):
     results: list[UsagePoint]
     limit_bytes: int | None
     recommendation: Recommendation | None
+
+
+TimePhase = TypedDict(
+    "TimePhase",
+    {"cause": str, "from": str, "to": str, "seconds": float, "attempt": int, "detail": str},
+)
+
+
+class CauseTime(TypedDict):
+    """Total time of one cause."""
+
+    cause: str
+    seconds: float
+
+
+JobTime = TypedDict(
+    "JobTime",
+    {
+        "from": str,
+        "to": str,
+        "seconds": float,
+        "is_live": bool,
+        "phases": list[TimePhase],
+        "causes": list[CauseTime],
+    },
+)
+
+
+class ComparedValue(TypedDict):
+    """A value of two jobs."""
+
+    group: str
+    path: str
+    unit: str
+    a: Json
+    b: Json
+    in_a: bool
+    in_b: bool
+    differs: bool
+
+
+class JobComparison(TypedDict):
+    """Two jobs of a project, value by value."""
+
+    a: Job
+    b: Job
+    rows: list[ComparedValue]
+    differing: int
+    truncated: bool
+
+
+class LastSuccess(TypedDict):
+    """The job to compare with."""
+
+    job: Job | None
 
 
 class DryRun(TypedDict):

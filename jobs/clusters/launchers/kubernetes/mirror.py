@@ -15,6 +15,7 @@ from random import uniform
 import structlog
 
 from jobs.clusters.launchers.kubernetes.client import Api, Away, Query, Refused
+from jobs.clusters.launchers.kubernetes.shared_parts import SharedParts
 from jobs.diagnosis.kubernetes.objects import Object, at, items
 
 log = structlog.get_logger(__name__)
@@ -55,6 +56,7 @@ class Mirror:
         self.lists = 0  # count of lists begun
         self._api, self._query, self._cut, self._changed = api, dict(query), cut, changed
         self._objects: dict[str, Object] = {}
+        self._parts = SharedParts()
         # Lines of the watch since the last read; None for a deleted object.
         self._fresh: dict[str, bytes | None] = {}
         self._broken = False  # one of these lines could not be parsed
@@ -86,7 +88,7 @@ class Mirror:
             if kept is None:
                 self._objects.pop(name, None)
             else:
-                self._objects[name] = kept
+                self._objects[name] = self._parts.of(kept)
 
     def get(self, name: str) -> Object | None:
         """Return one object; it may be late."""
@@ -97,6 +99,7 @@ class Mirror:
     def list(self) -> None:
         """List all objects again. Raises: OSError; the mirror then stays unchanged."""
         found: dict[str, Object] = {}
+        parts = SharedParts()  # the earlier ones end with their objects
         self.lists += 1
         version = ""
         for page in self._api.pages(self._api.path(self.resource), self._query):
@@ -104,9 +107,10 @@ class Mirror:
             for each in items(page.get("items")):
                 kept = self._cut(each)
                 if kept is not None:
-                    found[str(at(each, "metadata")["name"])] = kept
+                    found[str(at(each, "metadata")["name"])] = parts.of(kept)
         with self._lock:
-            self._objects, self._fresh, self._version, self._broken = found, {}, version, False
+            self._objects, self._parts, self._fresh = found, parts, {}
+            self._version, self._broken = version, False
         self.error = None
         self._changed("", None)
 

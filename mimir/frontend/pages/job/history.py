@@ -196,6 +196,7 @@ def _describe(event: Event, by: str, place: str) -> Context:
     elif kind == "job.launched":
         detail = "existing worker adopted" if data.get("adopted") else ""
     elif kind == "job.waits":
+        label = "Worker starting" if data.get("category") == "starting" else label
         detail = str(data.get("summary") or "")
     elif kind == "job.worker_gone" and data.get("unseen"):
         label, detail = (

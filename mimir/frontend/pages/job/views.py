@@ -1,6 +1,7 @@
 """One job: status and reason, steps, log, results."""
 
 import uuid
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -12,7 +13,9 @@ from mimir.frontend import formatting
 from mimir.frontend.api_client import Api, ApiError, api
 from mimir.frontend.api_types.job_shapes import Event, Job, UsageSeries
 from mimir.frontend.pages.job import history, metric_plot, present, result, step_log, step_view
+from mimir.frontend.pages.job.comparison_table import compare_url
 from mimir.frontend.pages.job.log_tail import log_tail
+from mimir.frontend.pages.job.time_bar import time_spent
 from mimir.frontend.pages.jobs.present import (
     ENDED,
     empty_log,
@@ -53,6 +56,8 @@ def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
             lambda client: client.get(job_path(job_id, "usage"), {"attempt": attempt}),
             {"results": [], "limit_bytes": None, "recommendation": None},
         ),
+        time=optional(lambda client: client.get(job_path(job_id, "time")), {}),
+        earlier=_earlier_success(row),
         graph=partial(_graph, row),
         tail=partial(_tail, row),
     )
@@ -101,6 +106,8 @@ def _context(row: Job, got: Context, attempt: int, view: str) -> Context:
         "figures": result.figures(row),
         "curves": metric_plot.curves(events, attempt),
         **_memory(row, got["usage"], shown, form),
+        "time_spent": time_spent(got["time"]),
+        "compare_url": _compare_url(row, got["earlier"]["job"]),
         "subject": result.subject(row, outputs),
         **_request(row),
         "cancels_at_once": row["status"] == "queued",
@@ -194,6 +201,18 @@ def _all(client: Api, path: str, params: dict[str, int], *, pages: int) -> Conte
         found = client.get(found["next"])
         rows += found["results"]
     return {"results": rows}
+
+
+def _earlier_success(row: Job) -> Callable[[Api], Any]:
+    """Fetch the successful run to compare an ended job with."""
+    nothing: Context = {"job": None}
+    if row["status"] not in ENDED:
+        return lambda client: nothing
+    return optional(lambda client: client.get(job_path(row["id"], "last-success")), nothing)
+
+
+def _compare_url(row: Job, earlier: Job | None) -> str:
+    return compare_url(row["project"], earlier["id"], row["id"]) if earlier else ""
 
 
 def _tail(row: Job, client: Api) -> Context:
