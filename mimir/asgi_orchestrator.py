@@ -31,7 +31,7 @@ from mimir.lib.background_task import BackgroundTask  # noqa: E402
 
 get_channel_layer()  # registers its counters, so that /metrics has them before the first WebSocket
 _refused = RefusedClaims()
-_lanes = Lanes(http, lane_limits(settings.DATABASE_POOL_SIZE), on_refused=_refused.add)
+_lanes = Lanes(http, lane_limits(settings.ENV.database_pool_size), on_refused=_refused.add)
 _routed = ProtocolTypeRouter({"http": with_limits(_lanes), "websocket": websocket_application})
 _entered = PortAccess(
     _routed,

@@ -29,6 +29,7 @@ def _matters(system: InstallationState) -> Iterator[HeadlineState]:
     yield from _clusters(system["capacity"])
     yield from _storage(system["storage"], system["components"])
     yield from _redis(system["components"])
+    yield from _database(system["components"])
     yield from _lag(system["reconcile"]["lag_seconds"])
     yield from _failures(system["failures"])
     yield from _pauses(system["limits"])
@@ -88,6 +89,15 @@ def _redis(components: Sequence[ComponentState]) -> Iterator[HeadlineState]:
             yield _attention(
                 "Redis does not answer.",
                 "Jobs start later and pages update more slowly. No data is lost. Restart it.",
+            )
+
+
+def _database(components: Sequence[ComponentState]) -> Iterator[HeadlineState]:
+    for row in components:
+        if row["component"] == "database" and row["message"]:
+            yield _attention(
+                "PostgreSQL accepts too few connections for all processes under load.",
+                row["message"],
             )
 
 

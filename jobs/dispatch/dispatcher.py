@@ -21,6 +21,7 @@ from jobs.core import queue
 from jobs.core.hints import Operation
 from jobs.dispatch.launch import attempts_launch, attempts_to_launch, slow_launches_record
 from jobs.liveness.beats import beat_record, beats_sweep
+from jobs.liveness.connection_budget import connections_check
 from jobs.models import Cluster
 
 log = structlog.get_logger(__name__)
@@ -162,7 +163,10 @@ def _prepare() -> None:
 
 
 def _ensure(stop: threading.Event) -> None:
-    """Ensure the row of the default cluster; the database may still be starting."""
+    """Ensure the row of the default cluster, and check the number of connections.
+
+    The database may still be starting.
+    """
     while not stop.is_set():
         try:
             cluster_configure()
@@ -171,4 +175,5 @@ def _ensure(stop: threading.Event) -> None:
             connection.close()
             stop.wait(1.0)
         else:
+            connections_check()
             return

@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 from django.db import connection
 
+from jobs.liveness.connection_budget import connections_check
 from jobs.liveness.refused_claims import RefusedClaims, calls_record
 from jobs.liveness.uptime import BEAT_SECONDS, web_beat
 from mimir.api.lanes import Lanes
@@ -23,10 +24,12 @@ log = structlog.get_logger(__name__)
 async def beat_forever(lanes: Lanes, refused: RefusedClaims) -> None:
     """Send a heartbeat every BEAT_SECONDS on a thread of its own; failures are logged.
 
-    What a failed heartbeat could not record is recorded by the next one.
+    What a failed heartbeat could not record is recorded by the next one. After the first one, the
+    number of connections is checked.
     """
     loop = asyncio.get_running_loop()
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="beat")
+    is_checked = False
     try:
         while True:
             since, attempts = lanes.take_overload(), refused.take()
@@ -34,9 +37,19 @@ async def beat_forever(lanes: Lanes, refused: RefusedClaims) -> None:
                 refused.restore(attempts)
                 if since is not None:
                     lanes.note_overload(since)
+            elif not is_checked:
+                is_checked = True
+                await loop.run_in_executor(pool, _check_connections)
             await asyncio.sleep(BEAT_SECONDS)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _check_connections() -> None:
+    try:
+        connections_check()
+    finally:
+        connection.close()
 
 
 def _beat(overloaded_since: float | None, refused: Collection[UUID]) -> bool:

@@ -14,8 +14,18 @@ from django.conf import settings
 from jobs.models import LoopBeat, WebPause
 from mimir.lib.clock import utc_now
 
-_STARTED_AT = utc_now()
 KEEP = dt.timedelta(days=1)
+
+
+def _note_start() -> None:
+    """Store when this process started; a forked one starts at its fork."""
+    global _started_at
+    _started_at = utc_now()
+
+
+_started_at: dt.datetime
+_note_start()
+os.register_at_fork(after_in_child=_note_start)
 
 
 def instance_name() -> str:
@@ -28,7 +38,7 @@ def beat_record(*, component: str, detail: Mapping[str, object] | None = None) -
     LoopBeat.objects.update_or_create(
         component=component,
         instance=instance_name(),
-        defaults={"beat_at": utc_now(), "started_at": _STARTED_AT, "detail": dict(detail or {})},
+        defaults={"beat_at": utc_now(), "started_at": _started_at, "detail": dict(detail or {})},
     )
     if settings.ENV.beat_file:
         Path(settings.ENV.beat_file).touch()

@@ -18,6 +18,7 @@ from jobs.clusters.rows import cluster_ensure, launcher_forget, launcher_of
 from jobs.core.metrics import deltas_fold
 from jobs.lifecycle.retention import retention_apply
 from jobs.liveness.beats import beat_record, instance_name
+from jobs.liveness.connection_budget import connections_check
 from jobs.logs.append import logs_seal
 from jobs.models import Cluster
 from jobs.reconcile.clean_up import CleanUpThread
@@ -106,6 +107,7 @@ def run(stop: threading.Event) -> None:
     for name, loop in (("housekeeping", _keep_house), ("seal logs", _seal_logs)):
         threading.Thread(target=loop, args=(stop, leader.leads), name=name, daemon=True).start()
     followed: dict[str, Followed] = {}
+    is_checked = False
     while not stop.is_set():
         try:
             close_old_connections()
@@ -115,6 +117,9 @@ def run(stop: threading.Event) -> None:
                 detail={"leads": leader.leads.is_set(), "pid": os.getpid(), "followed": passes},
             )
             cluster_ensure()
+            if not is_checked:
+                is_checked = True
+                connections_check()
             for name in Cluster.objects.values_list("name", flat=True):
                 each = followed.setdefault(name, Followed())
                 if each.thread is None or not each.thread.is_alive():

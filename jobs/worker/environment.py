@@ -8,6 +8,8 @@ from typing import NamedTuple
 EXIT_ACCEPTED, EXIT_FENCED, EXIT_CLAIMED, EXIT_GAVE_UP, EXIT_ENVIRONMENT = 0, 3, 4, 5, 6
 # As a shell reports SIGTERM. With exit code 0, a stopped container would count as completed.
 EXIT_STOPPED = 143
+# Launchers find the processes of an attempt by these, so /proc shows them before other variables.
+SHOWN_FIRST = ("ATTEMPT_ID", "JOB_ID", "HOME", "WORKER_DIR")
 # Folders in a container, and the file in which Kubernetes reads its termination message.
 DATA_DIR, MODELS_DIR, TERMINATION_FILE = "/app/data", "/app/models", "/dev/termination-log"
 

@@ -24,11 +24,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from jobs.worker import process_tree
-from jobs.worker.environment import REQUESTS_VARIABLE
+from jobs.worker.environment import REQUESTS_VARIABLE, SHOWN_FIRST
 from jobs.worker.forked_workload import add_site_packages
 from jobs.worker.leaving import leave
-from jobs.worker.proc_entries import replace_environment
 from mimir.lib.crash import crash_point
+from mimir.lib.proc_entries import replace_environment
 
 # Modules of every worker, and of workloads that are forked.
 PRELOADED = (
@@ -118,7 +118,8 @@ def _received(descriptors: list[int]) -> Request:
     stream = socket.socket(fileno=connection)
     body = json.loads(_line(stream))
     os.chdir(body["folder"])
-    replace_environment({**body["environment"], "WORKER_LOCK_FD": str(lock)})
+    variables = {**body["environment"], "WORKER_LOCK_FD": str(lock)}
+    replace_environment(variables, shown_first=SHOWN_FIRST)
     return Request(stream, token)
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from jobs.worker import process_tree
+from jobs.worker.environment import SHOWN_FIRST
 from jobs.worker.leaving import leave
-from jobs.worker.proc_entries import replace_environment, show_command
+from mimir.lib.proc_entries import replace_environment, show_command
 
 _SITE = "site"  # imported by the interpreter itself, unless it is started with -S
 
@@ -86,7 +87,7 @@ def _run(supervisor: int, variables: Mapping[str, str], folder: Path, streams: S
         os.dup2(streams.stderr, 2)
         process_tree.close_descriptors(keep=(0, 1, 2, streams.channel))
         os.chdir(folder)
-        replace_environment(variables)
+        replace_environment(variables, shown_first=SHOWN_FIRST)
         show_command("jobs.worker.workload")
         process_tree.become_dumpable()
         add_site_packages()

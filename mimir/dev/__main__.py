@@ -20,7 +20,7 @@ from mimir.dev.paths import ROOT, BadPlace, Places
 from mimir.dev.ports import PortTaken, port_of
 from mimir.dev.postgres import PostgresFailed
 from mimir.dev.secrets import Secrets, secrets_of, write_private
-from mimir.dev.services import PYTHON, Plan, plan
+from mimir.dev.services import Plan, command_of, plan
 from mimir.dev.supervisor import AlreadyRuns, StartFailed, Supervisor, say
 from mimir.dev.valkey import ValkeyFailed
 
@@ -97,16 +97,20 @@ def _start(supervisor: Supervisor, planned: Plan, secrets: Secrets) -> None:
 
 
 def prepare(supervisor: Supervisor, planned: Plan, secrets: Secrets) -> None:
-    """Start the stores, compile the code, and create schema and administrator. Idempotent.
+    """Start the stores, compile the code, and create schema and administrator.
+
+    Meanwhile the fork server imports. Idempotent.
 
     Raises: StartFailed.
     """
+    supervisor.preload(planned.orchestrator)
     for store in planned.stores:
         supervisor.start(store)
     _compile()
     if supervisor.stopping.is_set():
         return
     _manage(
+        supervisor,
         planned,
         "bootstrap_admin",
         "--migrate",
@@ -126,25 +130,21 @@ def _compile() -> None:
         compileall.compile_dir(ROOT / name, quiet=2)
 
 
-def _manage(planned: Plan, *arguments: str, timeout: float = MANAGE_SECONDS, **more: str) -> None:
+def _manage(
+    supervisor: Supervisor,
+    planned: Plan,
+    *arguments: str,
+    timeout: float = MANAGE_SECONDS,
+    **more: str,
+) -> None:
     """Run a management command as the orchestrator. Raises: StartFailed."""
-    argv = [PYTHON, "manage.py", *arguments]
+    command = command_of(planned.orchestrator | more, *arguments)
     try:
-        done = subprocess.run(
-            argv,
-            env=planned.orchestrator | more,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            start_new_session=True,
-        )
+        code, output = supervisor.run(command, timeout)
     except subprocess.TimeoutExpired:
         raise StartFailed(f"manage.py {arguments[0]} did not end within {timeout:.0f} s") from None
-    if done.returncode != 0:
-        raise StartFailed(
-            f"manage.py {arguments[0]} failed:\n{(done.stdout + done.stderr).strip()[-3000:]}"
-        )
+    if code != 0:
+        raise StartFailed(f"manage.py {arguments[0]} failed:\n{output.strip()[-3000:]}")
 
 
 def _describe(places: Places, planned: Plan, secrets: Secrets) -> None:
@@ -225,6 +225,7 @@ def _stop(supervisor: Supervisor, planned: Plan | None) -> None:
         say("stopping: running jobs return to the queue")
         try:
             _manage(
+                supervisor,
                 planned,
                 "release_workers",
                 "--wait",

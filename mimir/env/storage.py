@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from mimir.env import parse
 from mimir.env.setting import BOTH, GIB, setting
 
+POOL_SIZE_MIN = 8  # the threads of a reconciler with one cluster, and some more
+
 
 @dataclass(frozen=True)
 class Storage:
@@ -12,6 +14,11 @@ class Storage:
 
     database_url: str = setting(
         parse.url("postgresql", "postgres"), None, "URL of the PostgreSQL database."
+    )
+    database_pool_size: int = setting(
+        parse.integer(POOL_SIZE_MIN, 1000),
+        "20",
+        "Connections to PostgreSQL that each process may open. Bounds the requests at once of web.",
     )
     redis_url: str = setting(
         parse.url("redis", "rediss", "unix"),

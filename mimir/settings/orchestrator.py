@@ -1,12 +1,14 @@
 """Settings of the orchestrator: web, dispatcher, reconciler and commands."""
 
 import logging.config
+import os
 import sys
 import tempfile
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from jobs.contract import JobStatus, Priority
+from jobs.liveness.connection_names import connection_name
 from jobs.types.registry import job_type_names
 from jobs.types.spec import KINDS
 from mimir import env as _env
@@ -129,30 +131,40 @@ WHITENOISE_USE_FINDERS = (
 )  # collected files have compressed variants, source files do not
 LOGIN_URL = "/admin/login/"
 
-DATABASE_POOL_SIZE = 20  # connections of one process
 _database = urlsplit(ENV.database_url)
 _database_query = dict(parse_qsl(_database.query))
+_database_host = _database_query.pop("host", _database.hostname or "")
+_database_options = {
+    **_database_query,
+    "pool": {"min_size": 1, "max_size": ENV.database_pool_size, "timeout": 10},
+    # PostgreSQL ends the sessions of a stopped process: an idle transaction would hold the
+    # admission lock without limit.
+    "options": "-c idle_in_transaction_session_timeout=5000 -c lock_timeout=10000 -c "
+    "tcp_keepalives_idle=10"
+    " -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
+    "connect_timeout": 5,
+}
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(_database.path.lstrip("/")),
         "USER": unquote(_database.username or ""),
         "PASSWORD": unquote(_database.password or ""),
-        "HOST": _database_query.pop("host", _database.hostname or ""),
+        "HOST": _database_host,
         "PORT": str(_database.port or ""),
         "CONN_MAX_AGE": 0,
-        "OPTIONS": {
-            **_database_query,
-            "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10},
-            # PostgreSQL ends the sessions of a stopped process: an idle transaction would hold the
-            # admission lock without limit.
-            "options": "-c idle_in_transaction_session_timeout=5000 -c lock_timeout=10000 -c "
-            "tcp_keepalives_idle=10"
-            " -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
-            "connect_timeout": 5,
-        },
+        "OPTIONS": _database_options,
     }
 }
+
+
+def _name_connections() -> None:
+    """Name the connections after their process."""
+    _database_options["application_name"] = connection_name(ENV.database_pool_size)
+
+
+_name_connections()
+os.register_at_fork(after_in_child=_name_connections)
 
 CHANNEL_LAYERS = {
     "default": {

@@ -13,6 +13,7 @@ from django.db import connection
 
 from jobs.admission.waiting import DISPATCHER_AWAY_SECONDS
 from jobs.liveness.beats import instance_name
+from jobs.liveness.connection_budget import ConnectionBudget, Limit, connection_budget
 from jobs.models import LoopBeat
 from mimir.lib.clock import utc_now
 from monitoring.readiness import REDIS_SECONDS
@@ -23,6 +24,11 @@ LOOPS = ("dispatcher", "reconciler")
 LATE_SECONDS = 6.0  # three passes of either loop
 AWAY_SECONDS = DISPATCHER_AWAY_SECONDS  # waiting jobs show it from then on
 REPLACED_SECONDS = 600.0
+_LIMITS: dict[Limit, str] = {
+    "server": "max_connections",
+    "role": "the connection limit of the role",
+    "database": "the connection limit of the database",
+}
 _SERVER = (
     "SELECT pg_postmaster_start_time(), clock_timestamp(), current_setting('server_version'), "
     "inet_server_port()"
@@ -32,7 +38,7 @@ _SERVER = (
 def components() -> tuple[list[ComponentState], dict[str, str]]:
     """Return the components, and the versions of servers: {"postgresql": …, "redis": …}.
 
-    Two SQL statements and one request to Redis.
+    Three SQL statements and one request to Redis.
     """
     database, database_version = _database()
     valkey, valkey_version = _redis()
@@ -121,7 +127,21 @@ def _database() -> tuple[ComponentState, str]:
         cursor.execute(_SERVER)
         started_at, now, version, port = cursor.fetchone()
     where = f"{settings.DATABASES['default']['HOST'] or 'local socket'}{f':{port}' if port else ''}"
-    return _row("database", where, started_at, now, 0.0), version.split()[0]
+    row = _row("database", where, started_at, now, 0.0)
+    return {**row, "message": connections_problem(connection_budget())}, version.split()[0]
+
+
+def connections_problem(budget: ConnectionBudget) -> str:
+    """Return why processes can fail to connect under load, with the remedy; else an empty text."""
+    if not budget.is_short:
+        return ""
+    size = budget.fitting_pool_size
+    reduce = f", or set DATABASE_POOL_SIZE to at most {size}" if size else ""
+    return (
+        f"{budget.processes} processes may open {budget.needed} connections, and PostgreSQL accepts"
+        f" {budget.available} from them. Increase {_LIMITS[budget.lowest_limit]} to at least"
+        f" {budget.sufficient_limit}{reduce}."
+    )
 
 
 def _redis() -> tuple[ComponentState, dict[str, str]]:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mimir.api.lanes import LATE_SECONDS, SLOT_SECONDS, SLOW_SECONDS, LaneLimits, lane_limits
+from mimir.env.storage import POOL_SIZE_MIN
 from mimir.lib.request_slot import slot_release
 from tests.api.lanes_world import CLAIM, LIMITS, LIST, LOGS, Request, World
 from tests.support.virtual_loop import run_virtual
@@ -243,7 +244,7 @@ async def test_refused_claims_are_reported() -> None:
     assert world.refused == [CLAIM]
 
 
-@pytest.mark.parametrize("connections", [1, 4, 20, 50])
+@pytest.mark.parametrize("connections", [1, 4, POOL_SIZE_MIN, 20, 50, 1000])
 def test_the_lanes_fit_the_pool(connections: int) -> None:
     limits = lane_limits(connections)
     assert sum(lane.most for lane in limits) <= max(3, connections - 1)

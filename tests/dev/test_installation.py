@@ -3,6 +3,7 @@
 What it writes, Ctrl-C, a killed supervisor, a port that is taken, a second start.
 """
 
+import datetime as dt
 import json
 import os
 import signal
@@ -100,6 +101,68 @@ def test_the_frontend_gets_no_address_of_a_store(stack: Stack) -> None:
     assert not {"DATABASE_URL", "REDIS_URL", "WORKER_KEYS", "BOOTSTRAP_PASSWORD"} & set(given)
     (web,) = stack.pids("web")
     assert given["SECRET_KEY"] != psutil.Process(web).environ()["SECRET_KEY"]
+
+
+FORKED = ("web", "dispatcher", "reconciler")
+
+
+def _fork_servers(stack: Stack) -> list[psutil.Process]:
+    return [
+        process for process in _of_it(stack) if "mimir.dev.service_fork_server" in process.cmdline()
+    ]
+
+
+def _shared_mebibytes(pid: int) -> float:
+    """Memory that is not of a file and that another process has as well."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    [kibibytes] = [line.split()[1] for line in text.splitlines() if line.startswith("Shared_Dirty")]
+    return int(kibibytes) / 1024
+
+
+def _started_at(stack: Stack, component: str) -> dt.datetime:
+    """Start of the newest process of a component, as System shows it."""
+    rows = stack.call("GET", "/api/v1/system/").json()["components"]
+    return max(
+        dt.datetime.fromisoformat(row["started_at"])
+        for row in rows
+        if row["component"] == component and row["started_at"]
+    )
+
+
+def _replaced(stack: Stack, name: str) -> psutil.Process:
+    """Kill a process; return the one that the supervisor starts instead."""
+    killed = stack.kill(name)
+    [pid] = wait_for(
+        lambda: [pid for pid in stack.pids(name) if pid != killed], f"{name} was started again", 60
+    )
+    return psutil.Process(pid)
+
+
+def test_the_processes_of_the_orchestrator_share_their_memory_also_after_a_restart(
+    stack: Stack,
+) -> None:
+    assert stack.process is not None
+    for name in FORKED:
+        [pid] = stack.pids(name)
+        assert _shared_mebibytes(pid) > 15, name
+        assert psutil.Process(pid).ppid() == stack.process.pid
+    before = dt.datetime.now(dt.UTC)
+    replaced = _replaced(stack, "dispatcher")
+    assert _shared_mebibytes(replaced.pid) > 15
+    wait_for(lambda: _started_at(stack, "dispatcher") > before, "System shows its start")
+    stack.assert_whole(stack.submit_oracle())
+
+
+def test_without_the_fork_server_everything_continues_and_restarts(stack: Stack) -> None:
+    [server] = _fork_servers(stack)
+    server.kill()
+    for name in FORKED:
+        replaced = _replaced(stack, name)
+        assert _shared_mebibytes(replaced.pid) < 5, "it has an interpreter of its own"
+    wait_for(stack.answers, "the API answers", 60)
+    stack.assert_whole(stack.submit_oracle())
+    assert stack.stop() == 0
+    assert _of_it(stack) == []
 
 
 def test_everything_listens_on_this_machine_alone(stack: Stack) -> None:

@@ -14,6 +14,7 @@ from jobs.admission.limits import limit_set
 from jobs.clusters.rows import cluster_ensure, cluster_reached, cluster_unreachable
 from jobs.contract import FailureReason, FinishStatus
 from jobs.liveness.beats import beat_record
+from jobs.liveness.connection_budget import ConnectionBudget
 from jobs.models import Cluster, Job, LoopBeat, UsageSample
 from jobs.reasons import remedy
 from jobs.types.registry import job_type_names
@@ -21,7 +22,7 @@ from mimir.lib.clock import utc_now
 from mimir.lib.version import VERSION
 from monitoring import headline as headlines
 from monitoring.headline import headline
-from monitoring.selectors import stored
+from monitoring.selectors import components, stored
 from tests.api.caller import Caller
 from tests.support import make
 
@@ -211,6 +212,37 @@ def test_unreachable_redis_is_reported_and_the_response_still_arrives(
     system = _system(boss)
     assert system["headline"]["message"] == "Redis does not answer."
     assert not system["versions"].keys() & {"redis", "valkey"}
+
+
+def test_too_few_connections_are_reported_with_what_fits(
+    boss: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget = ConnectionBudget(
+        processes=6, pools=120, max_connections=100, reserved=3, others=7, role_limit=-1
+    )
+    monkeypatch.setattr(components, "connection_budget", lambda: budget)
+    system = _system(boss)
+    (row,) = [row for row in system["components"] if row["component"] == "database"]
+    assert row["state"] == "alive"
+    assert row["message"] == (
+        "6 processes may open 132 connections, and PostgreSQL accepts 90 from them. Increase"
+        " max_connections to at least 142, or set DATABASE_POOL_SIZE to at most 13."
+    )
+    assert system["headline"] == {
+        "level": "attention",
+        "message": "PostgreSQL accepts too few connections for all processes under load.",
+        "remedy": row["message"],
+    }
+
+
+def test_a_pool_that_would_be_too_small_is_not_proposed() -> None:
+    budget = ConnectionBudget(
+        processes=6, pools=120, max_connections=100, reserved=3, others=0, role_limit=40
+    )
+    assert components.connections_problem(budget) == (
+        "6 processes may open 132 connections, and PostgreSQL accepts 40 from them. Increase the"
+        " connection limit of the role to at least 132."
+    )
 
 
 def test_an_unreachable_cluster_and_a_pause_are_reported(boss: Caller) -> None:

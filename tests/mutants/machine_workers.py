@@ -11,6 +11,19 @@ MACHINE_WORKERS = (
         "tests/launchers/test_fork_server.py::test_a_process_that_answers_too_late_does_not_become_a_second_worker",
     ),
     Mutant(
+        "a forked service that runs although its supervisor gave up",
+        "mimir/dev/service_fork_server.py",
+        """            stream.sendall(str(os.getpid()).encode())
+        except OSError:
+            os._exit(EXIT_REFUSED)
+""",
+        """            stream.sendall(str(os.getpid()).encode())
+        except OSError:
+            pass
+""",
+        "tests/dev/test_service_forks.py::test_a_process_that_answers_too_late_does_not_run",
+    ),
+    Mutant(
         "a launch token that stays in memory when the workload is forked",
         "jobs/worker/launch_token.py",
         "        ctypes.memset(id(value) + bytes.__basicsize__ - 1, _MASK, len(value))\n",

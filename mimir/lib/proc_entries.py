@@ -1,35 +1,34 @@
 """Environment and command line of a forked process, also as /proc shows them.
 
-A fork without exec keeps what /proc/<pid>/environ and /proc/<pid>/cmdline show. Launchers find the
-processes of an attempt by their environment (`jobs/clusters/launchers/processes.py`), and people
-find them by their command line.
+A fork without exec keeps what /proc/<pid>/environ and /proc/<pid>/cmdline show. Launchers and the
+supervisor of one machine find processes by their environment, and people find them by their
+command line.
 """
 
 import ctypes
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-_SHOWN_FIRST = ("ATTEMPT_ID", "JOB_ID", "HOME", "WORKER_DIR")
 _ARGUMENTS_FIELD, _ENVIRONMENT_FIELD = 48, 50  # start addresses in /proc/<pid>/stat, see proc(5)
 
 
-def replace_environment(variables: Mapping[str, str]) -> None:
+def replace_environment(variables: Mapping[str, str], *, shown_first: Collection[str]) -> None:
     """Replace all variables of this process, and those that /proc shows.
 
     /proc shows as many as fit into the space of the environment that the program was started with,
-    `_SHOWN_FIRST` before others.
+    `shown_first` before others.
     """
     os.environ.clear()
     os.environ.update(variables)
-    first = [name for name in _SHOWN_FIRST if name in variables]
-    others = [name for name in variables if name not in _SHOWN_FIRST]
+    first = [name for name in shown_first if name in variables]
+    others = [name for name in variables if name not in shown_first]
     _show([f"{name}={variables[name]}" for name in (*first, *others)], _ENVIRONMENT_FIELD)
 
 
-def show_command(argument: str) -> None:
-    """Replace the command line that /proc shows."""
-    _show([argument], _ARGUMENTS_FIELD)
+def show_command(*arguments: str) -> None:
+    """Replace the command line that /proc shows, as far as the space of the old one allows."""
+    _show(list(arguments), _ARGUMENTS_FIELD)
 
 
 def _show(texts: list[str], field: int) -> None:

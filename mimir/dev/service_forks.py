@@ -1,0 +1,159 @@
+"""Client of the fork server of an installation (`mimir/dev/service_fork_server.py`).
+
+Without it, or if it does not answer, the supervisor starts an interpreter for each process.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from mimir.dev.service_fork_server import REQUESTS_VARIABLE, ForkRequest
+
+IMPORT_SECONDS = 30.0  # until the first answer
+ANSWER_SECONDS = 5.0
+POLL_SECONDS = 0.02
+# The forked processes show their environment and command line in the space of those of the server.
+SPACE_VARIABLE, SPACE_BYTES = "MIMIR_ENVIRONMENT_SPACE", 1024
+SHOWN_ARGUMENTS = ("web", "dispatcher", "reconciler", "and", "commands", "of", "one", "supervisor")
+_PR_SET_CHILD_SUBREAPER = 36
+_ENDED_CHILD = os.WEXITED | os.WNOHANG | os.WNOWAIT
+
+
+class AdoptedProcess:
+    """A forked process, which is our child, with the interface of `subprocess.Popen`."""
+
+    def __init__(self, pid: int, argv: Sequence[str]) -> None:
+        self.pid, self._argv = pid, argv
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Reap the process if it has ended; return its exit code, negative for a signal."""
+        if self.returncode is None:
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:  # our parent ignores SIGCHLD: as `subprocess` reports it
+                self.returncode = 0
+            else:
+                self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end; return the exit code. Raises: subprocess.TimeoutExpired."""
+        began = time.monotonic()
+        while (code := self.poll()) is None:
+            if timeout is not None and time.monotonic() - began > timeout:
+                raise subprocess.TimeoutExpired(self._argv, timeout)
+            time.sleep(POLL_SECONDS)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+
+class ServiceForks:
+    """Fork server of one supervisor. It is started once: restarts without it need an interpreter.
+
+    This process becomes a subreaper, so it adopts the workers of a dispatcher that died as well.
+    """
+
+    def __init__(self, environment: Mapping[str, str], folder: Path, log: Path) -> None:
+        """`environment`, `folder`: those of the server, and of every process that it forks."""
+        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._requests.settimeout(IMPORT_SECONDS)
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        with theirs, log.open("ab") as output:
+            self._server = subprocess.Popen(
+                [sys.executable, "-m", "mimir.dev.service_fork_server", *SHOWN_ARGUMENTS],
+                cwd=folder,
+                env={
+                    **environment,
+                    SPACE_VARIABLE: "x" * SPACE_BYTES,
+                    REQUESTS_VARIABLE: str(theirs.fileno()),
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Process id of the server."""
+        return self._server.pid
+
+    def fork(self, request: ForkRequest, output: int) -> AdoptedProcess | None:
+        """Start a process with `output` as its stdout and stderr.
+
+        None: it does not run and will not. The caller starts it in another way.
+        """
+        try:
+            pid = self._ask(request, output)
+        except TimeoutError:
+            self.close()
+            return None
+        except OSError:  # the server has ended, or for example no descriptor is free
+            return None
+        if pid is None:
+            return None
+        self._requests.settimeout(ANSWER_SECONDS)
+        return AdoptedProcess(pid, request["argv"])
+
+    def reap_others(self, known: Collection[int]) -> None:
+        """Reap processes that ended after this process adopted them, except `known` ones."""
+        with contextlib.suppress(ChildProcessError):
+            while ended := os.waitid(os.P_ALL, 0, _ENDED_CHILD):
+                if ended.si_pid in known or ended.si_pid == self.pid:
+                    return  # its owner reaps it; the others follow later
+                os.waitpid(ended.si_pid, 0)
+
+    def close(self) -> None:
+        """End the server. What it forked keeps running. Idempotent."""
+        self._requests.close()
+        self._server.kill()
+        self._server.wait()
+
+    def _ask(self, request: ForkRequest, output: int) -> int | None:
+        """Send a request; return the pid of the forked process, None if there is none.
+
+        The process runs only if its answer arrives. Once our end is shut down, none can.
+        Raises: TimeoutError if the server does not answer.
+        """
+        ours, theirs = socket.socketpair()
+        with ours:
+            ours.settimeout(self._requests.gettimeout())
+            timed_out = False
+            try:
+                socket.send_fds(self._requests, [b"r"], [theirs.fileno(), output])
+                theirs.close()
+                ours.sendall(json.dumps(request).encode() + b"\n")
+                answer = ours.recv(32)
+            except TimeoutError:
+                timed_out, answer = True, b""
+            except OSError:  # the server or the forked process has ended
+                answer = b""
+            finally:
+                theirs.close()
+            if not answer:
+                answer = _last_answer(ours)
+        if not answer and timed_out:
+            raise TimeoutError
+        return int(answer) if answer else None
+
+
+def _last_answer(ours: socket.socket) -> bytes:
+    """Refuse answers from now on; return one that arrived before."""
+    try:
+        ours.shutdown(socket.SHUT_RD)
+        return ours.recv(32)
+    except OSError:
+        return b""
