@@ -8,6 +8,7 @@ from rest_framework import serializers
 from jobs.admission.shapes import RuleBody, WaitingBody
 from jobs.api import serializers as job_serializers
 from jobs.api import serializers_comparison as comparison_serializers
+from jobs.api import serializers_lineage as lineage_serializers
 from jobs.api import serializers_summary as summary_serializers
 from jobs.api import serializers_time as time_serializers
 from jobs.queries import shapes
@@ -20,8 +21,8 @@ PAIRS: list[tuple[Any, type[serializers.Serializer[Any]]]] = [
     (shapes.ProgressBody, job_serializers.Progress),
     (shapes.JobBody, job_serializers.JobShape),
     (shapes.EventBody, job_serializers.EventShape),
-    (shapes.LineageNodeBody, job_serializers.LineageNode),
-    (shapes.LineageEdgeBody, job_serializers.LineageEdge),
+    (shapes.LineageNodeBody, lineage_serializers.LineageNode),
+    (shapes.LineageEdgeBody, lineage_serializers.LineageEdge),
     (shapes.CountsBody, summary_serializers.SummaryCounts),
     (shapes.AttentionBody, summary_serializers.Attention),
     (shapes.HourBody, summary_serializers.Hour),
