@@ -41,7 +41,7 @@ class JobExportView(ApiView):
 
     @extend_schema(
         operation_id="jobs_export",
-        responses={(200, "application/zip"): OpenApiTypes.BINARY, **errors(404)},
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY, **errors(404)},
     )
     def get(self, request: Request, job_id: UUID) -> HttpResponseBase:
         """Download everything that is stored about a job, except its artifacts, as a ZIP file.
@@ -51,7 +51,7 @@ class JobExportView(ApiView):
         job = job_for(caller(request), job_id)
         name = safe_name(f"job-{job.id}.zip")
         response: HttpResponseBase = ChunkStream(
-            zip_stream(_members(job), at=job.created_at), content_type="application/zip"
+            zip_stream(_members(job), at=job.created_at), content_type="application/octet-stream"
         )
         if request.method == "HEAD":
             response = without_body(response)

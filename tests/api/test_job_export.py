@@ -31,7 +31,7 @@ CHUNK = 200 * 1024
 
 def _export(attempt: Attempt) -> zipfile.ZipFile:
     answer = _answer(attempt)
-    assert (answer.status_code, answer["Content-Type"]) == (200, "application/zip")
+    assert (answer.status_code, answer["Content-Type"]) == (200, "application/octet-stream")
     return zipfile.ZipFile(io.BytesIO(b"".join(answer)))
 
 

@@ -127,6 +127,7 @@ def test_a_token_created_with_a_token_does_not_outlive_it(api: Api, as_user: AsU
 NO_ID = "00000000-0000-7000-8000-000000000000"
 VALUES = {
     "job_id": NO_ID,
+    "other_id": NO_ID,
     "token_id": NO_ID,
     "session_id": NO_ID,
     "upload_id": NO_ID,
