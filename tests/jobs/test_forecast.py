@@ -68,6 +68,14 @@ def test_a_large_job_waits_until_enough_memory_is_free() -> None:
     assert _after(_forecast(view, MINUTE, small), small) == 20.0
 
 
+def test_of_equal_jobs_as_many_as_slots_start_before_a_younger_one() -> None:
+    oldest, second, younger = job(1), job(2), job(3, memory_bytes=2 * GIB)
+    capacity = ClusterCapacity("local", 2, None, None, 0)
+    view = snap(oldest, second, younger, capacities=(capacity,), now=100.0)
+    found = _forecast(view, MINUTE, oldest, second, younger)
+    assert [_after(found, each) for each in (oldest, second, younger)] == [0.0, 0.0, 60.0]
+
+
 def test_a_worker_that_exceeds_its_usual_duration_never_ends_in_a_forecast() -> None:
     late, unknown = allocation(1, began=10.0), allocation(2, began=90.0, type="ml_training")
     view = snap(job(1), allocations=(late, unknown), now=100.0)

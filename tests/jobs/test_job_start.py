@@ -248,6 +248,7 @@ def test_an_explanation_reads_with_a_bounded_number_of_statements() -> None:
 def test_an_explanation_cannot_write(monkeypatch: pytest.MonkeyPatch) -> None:
     def write(*_arguments: object) -> None:
         Job.objects.update(name="changed")
+        raise AssertionError("it has written")
 
     make.job()
     monkeypatch.setattr(module, "start_explain", write)

@@ -15,7 +15,7 @@ FORECASTS = (
         "jobs/admission/forecast.py",
         "islice(line, slots)]\n",
         "islice(line, 1)]\n",
-        "tests/jobs/test_forecast.py::test_a_forecast_agrees_with_a_simulation_of_each_second",
+        "tests/jobs/test_forecast.py::test_of_equal_jobs_as_many_as_slots_start_before_a_younger_one",
     ),
     Mutant(
         "a forecast goes on behind jobs that it has not read",

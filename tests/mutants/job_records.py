@@ -4,10 +4,10 @@ from tests.mutants.mutant import Mutant
 
 JOB_RECORDS = (
     Mutant(
-        "a phase that ends after the next one begins",
+        "a phase that goes on after the end of the job",
         "jobs/queries/time_phases.py",
         "        at = min(max(at, self._marks[-1][0]), self._end)\n",
-        "        at = min(at, self._end)\n",
+        "        at = max(at, self._marks[-1][0])\n",
         "tests/jobs/test_time_phases.py::test_any_history_is_covered_without_gaps_or_overlaps",
     ),
     Mutant(

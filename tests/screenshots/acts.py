@@ -29,7 +29,7 @@ def wrong_request(page: Page) -> None:
 
 def too_much_memory(page: Page) -> None:
     """A job that no cluster can hold, and the changes that would start it."""
-    page.locator("[name='resources.memory']").fill("24Gi")
+    page.locator("[name='resources.memory']").fill("4Ti")
     page.get_by_role("status").filter(has_text="Cannot start").wait_for()
 
 
