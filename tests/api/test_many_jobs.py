@@ -20,7 +20,7 @@ from tests.support import make, many
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(120)]
 
-QUERIES_MAX = 6
+QUERIES_MAX = 7  # one of them, the usual durations, only with waiting jobs
 JOBS = 100_000
 
 
@@ -101,7 +101,7 @@ def _assert_by_index(statements: list[str]) -> None:
         ("status=failed&type=pipeline_execution&q=nightly&label=team", 50),
     ],
 )
-def test_the_list_takes_six_queries_and_no_scan_of_the_table(
+def test_the_list_takes_at_most_seven_queries_and_no_scan_of_the_table(
     caller: Caller, query: str, rows: int
 ) -> None:
     shown, statements = _statements(caller, f"projects/many/jobs/?{query}")

@@ -94,7 +94,7 @@ def test_a_killed_orchestrator_costs_an_open_page_nothing(
     expect(page.locator(".st.pill")).to_have_text("Succeeded")
     expect(page.locator("[data-log-state]")).to_have_text("complete")
     expect(page.locator("#lost")).to_be_hidden()
-    assert _texts(page) == ["line 0", "line 1", "line 2"]
+    wait_for(lambda: _texts(page) == ["line 0", "line 1", "line 2"], "all lines are shown")
     assert page.evaluate("window.stayed") is True
     assert [event["seq"] for event in stack.events(job.id)] == list(
         range(1, len(stack.events(job.id)) + 1)

@@ -72,7 +72,8 @@ def test_classes_come_with_their_probabilities(algorithm: str, tmp_path: Path) -
     chances = np.column_stack([created["probability_blue"], created["probability_red"]])
     assert chances == pytest.approx(model.predict_proba(frame), abs=1e-12)
     messages = [data["message"] for kind, data in context.events if kind is EventKind.PROGRESS]
-    assert messages[-1].startswith("200 of 200 rows")
+    assert [each for each in messages if each.startswith("200 of 200 rows")]
+    assert messages[-1] == "Saving 200 predictions"
 
 
 @pytest.mark.parametrize(
