@@ -174,7 +174,7 @@ def _submit_shots(showcase: Showcase) -> dict[str, Shot]:
             None,
         ),
         "submit-errors": (f"{project}/jobs/new/?pipeline={PIPELINE}", acts.wrong_request),
-        "submit-too-large": (f"{project}/jobs/new/?pipeline={PIPELINE}", acts.too_much_memory),
+        "submit-too-large": (f"{project}/jobs/new/?pipeline={PIPELINE}", acts.too_many_gpus),
         "submit-again": (f"{project}/jobs/new/?from={showcase.jobs['memory']}&patch={patch}", None),
     }
 

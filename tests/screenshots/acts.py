@@ -27,9 +27,9 @@ def wrong_request(page: Page) -> None:
     page.locator(".errbox").wait_for()
 
 
-def too_much_memory(page: Page) -> None:
+def too_many_gpus(page: Page) -> None:
     """A job that no cluster can hold, and the changes that would start it."""
-    page.locator("[name='resources.memory']").fill("4Ti")
+    page.locator("[name='resources.gpu']").fill("8")
     page.get_by_role("status").filter(has_text="Cannot start").wait_for()
 
 
