@@ -85,10 +85,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
         "dry": dry_facts(got["dry"], job_type, texts, fields),
         "start": start_line(got["dry"], lacks=bool(_lacks(job_type, texts))),
         "slider": memory_slider(job_type, texts),
-        "curl": request_schema.curl(
-            f"{request.scheme}://{request.get_host()}/api/v1/{project_path(slug, 'jobs')}",
-            request_schema.body_of(job_type, texts),
-        ),
+        "curl": _curl(request, slug, job_type, texts),
     }
     return page(
         request,
@@ -98,6 +95,12 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
         here="jobs",
         status=400 if errors or general else 200,
     )
+
+
+def _curl(request: HttpRequest, slug: str, job_type: str, texts: Texts) -> str:
+    """Return the command that submits the same job."""
+    url = f"{request.scheme}://{request.get_host()}/api/v1/{project_path(slug, 'jobs')}"
+    return request_schema.curl(url, request_schema.body_of(job_type, texts))
 
 
 def _is_preview(request: HttpRequest) -> bool:
