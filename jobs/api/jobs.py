@@ -17,10 +17,10 @@ from rest_framework.response import Response
 
 from jobs.api import serializers
 from jobs.contract import TERMINAL, JobStatus, Priority
+from jobs.core.recommended import recommended_dict
 from jobs.core.resources import format_cpu, format_memory, from_dict
 from jobs.lifecycle.cancel import job_cancel
 from jobs.lifecycle.dismiss import failure_dismiss, failure_restore
-from jobs.lifecycle.job_resources import recommended_dict
 from jobs.lifecycle.measured_runs import producer_sizing
 from jobs.lifecycle.retry import job_retry
 from jobs.lifecycle.submit import JobFields, JobRequest, Submitted, job_check, job_submit

@@ -10,8 +10,8 @@ from typing import TypedDict
 from uuid import UUID
 
 from jobs.admission.shapes import WaitingBody
+from jobs.core.recommended import RecommendedBody
 from jobs.diagnosis.message import DiagnosisBody, NextStepBody
-from jobs.lifecycle.job_resources import RecommendedBody
 from jobs.queries.recommendation import RecommendationBody
 from jobs.reconcile.silence import AwayBody
 from jobs.types.inputs import PublicInput

@@ -102,11 +102,15 @@ def memory_advice(job: Job, series: UsageSeries, peak_bytes: int, form_path: str
     little = share < USED_LITTLE and recommended < limit
     if not little and not (share > USED_NEARLY_ALL and recommended > limit):
         return None
-    patch = {"resources": {"memory": found["memory"]}}
+    resources = {"memory": found["memory"]}
+    most = formatting.quantity(job["resources"].get("memory_max") or "")
+    if most and most < recommended:  # it must not be below the memory
+        resources["memory_max"] = found["memory"]
+    patch = json.dumps({"resources": resources})
     return {
         "text": memory_text(found["basis"]),
         "label": f"Run again with {formatting.limit(found['memory'])}",
-        "url": f"{form_path}?{urlencode({'from': job['id'], 'patch': json.dumps(patch)})}",
+        "url": f"{form_path}?{urlencode({'from': job['id'], 'patch': patch})}",
     }
 
 
