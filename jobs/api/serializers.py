@@ -307,6 +307,11 @@ class AttemptShape(_Any):
     exit_code = serializers.IntegerField(allow_null=True)
     exit_signal = serializers.IntegerField(allow_null=True)
     peak_memory_bytes = serializers.IntegerField(allow_null=True)
+    cpu_sustained_millicores = serializers.IntegerField(
+        allow_null=True,
+        help_text="CPU use that it exceeded for 5 % of its time. Null: it did not succeed, or had"
+        " too few samples.",
+    )
     memory_limit_bytes = serializers.IntegerField()
     memory_raised_to_bytes = serializers.IntegerField(
         allow_null=True,

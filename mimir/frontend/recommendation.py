@@ -52,8 +52,8 @@ def memory_text(basis: Basis) -> str:
 
 def cpu_text(basis: Basis) -> str:
     """Describe the measured CPU use. A use at the limit could be higher with more CPU."""
-    used = (basis["cpu_millicores"] or 0) / 1000
-    text = f"{_runs(basis['cpu_runs'])} used at most {used:.2g} CPU for 95 % of their time"
+    used = formatting.cores(basis["cpu_millicores"] or 0)
+    text = f"{_runs(basis['cpu_runs'])} used at most {used} CPU for 95 % of their time"
     return f"{text}, which was the limit." if basis["cpu_at_limit"] else f"{text}."
 
 

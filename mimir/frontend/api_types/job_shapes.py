@@ -234,6 +234,7 @@ class Attempt(TypedDict):
     exit_code: int | None
     exit_signal: int | None
     peak_memory_bytes: int | None
+    cpu_sustained_millicores: int | None
     memory_limit_bytes: int
     memory_raised_to_bytes: int | None
     counts: bool
