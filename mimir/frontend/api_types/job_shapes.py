@@ -324,12 +324,12 @@ class LastSuccess(TypedDict):
 
 
 class Alternative(TypedDict):
-    """Changed request that would start clearly sooner. `request`: JSON merge patch."""
+    """Changed request that would start clearly sooner, or at all. `request`: JSON merge patch."""
 
     request: JsonObject
     detail: str
-    cluster: str
-    estimate_seconds: float
+    cluster: str | None
+    estimate_seconds: float | None
 
 
 class Start(Waiting):
@@ -338,6 +338,7 @@ class Start(Waiting):
     starts_now: bool
     cluster: str | None
     alternatives: list[Alternative]
+    retry_memory_limit: str | None
 
 
 class DryRun(TypedDict):
