@@ -109,6 +109,7 @@ def test_a_slow_removal_of_a_worker_delays_no_slot(
         )
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_removal_that_ends_its_thread_does_not_end_later_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -119,13 +120,14 @@ def test_a_removal_that_ends_its_thread_does_not_end_later_ones(
         if len(removed) == 1:
             raise SystemExit
 
+    launcher: Any = SimpleNamespace()
     monkeypatch.setattr(clean_up, "clean_up", remove)
     thread, first, second = clean_up.CleanUpThread("local"), _row("first"), _row("second")
-    thread.put(make.launcher(), first)
+    thread.put(launcher, first)
     assert thread._thread is not None
     thread._thread.join(30)
-    thread.put(make.launcher(), second)
-    thread.put(make.launcher(), first)
+    thread.put(launcher, second)
+    thread.put(launcher, first)
     thread.close()
     thread._thread.join(30)
     assert removed == ["first", "second", "first"]
