@@ -16,14 +16,14 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from uuid import UUID
 
-from jobs.admission.candidates import GROUPS_MAX, Waiting, free_slots
+from jobs.admission.candidates import free_slots
 from jobs.admission.decide import admit, first_failing
+from jobs.admission.queue_head import QueueHead
 from jobs.admission.snapshot_types import Allocation, Candidate, Snapshot
 from jobs.contract import WaitRule
 
 HORIZON_SECONDS = 86_400.0
 WORK_MAX = 16_000  # allocations and jobs that the decisions of one forecast consider, in all
-CANDIDATES_MAX = 1000  # jobs of a long queue that a forecast reads
 START_SECONDS = 1.0  # of a worker, where the cluster's usual duration is not known
 _PASS_WORK = 20  # of a decision without jobs and allocations
 # Rules that no end of a job changes.
@@ -50,17 +50,6 @@ class UsualSeconds:
 
 
 @dataclass(frozen=True, slots=True)
-class QueueHead:
-    """Waiting jobs that a forecast considers.
-
-    `last_read`: the youngest jobs of the lines that have further jobs.
-    """
-
-    jobs: tuple[Candidate, ...]
-    last_read: frozenset[UUID] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
 class ExpectedStart:
     """When and where a job is expected to start."""
 
@@ -81,22 +70,6 @@ class Forecast:
     complete: bool
 
 
-def queue_head(waiting: Waiting) -> QueueHead | None:
-    """Read the jobs of a long queue that a forecast considers; None with too many groups.
-
-    Retries in back-off and later jobs with the same exclusive key are not read.
-    """
-    groups = waiting.groups(GROUPS_MAX)
-    if groups is None:
-        return None
-    depth = max(1, CANDIDATES_MAX // max(1, len(groups)))
-    lines = waiting.heads(dict.fromkeys(groups, depth)) if groups else {}
-    return QueueHead(
-        tuple(job for jobs in lines.values() for job in jobs),
-        frozenset(jobs[-1].job_id for jobs in lines.values() if len(jobs) >= depth),
-    )
-
-
 def forecast(
     view: Snapshot,
     head: QueueHead,
@@ -112,8 +85,8 @@ def forecast(
     """
     run = _Run(view, head, usual)
     starts: dict[UUID, ExpectedStart] = {}
-    known = {job.job_id for job in head.jobs}
-    left = {job_id for job_id in wanted if run.waits(job_id)}
+    known = {job.job_id for job in head.jobs if not head.is_behind(job)}
+    left = {job_id for job_id in wanted if job_id in known and run.waits(job_id)}
     complete = all(job_id in known for job_id in wanted)
     while left:
         for job_id, cluster in run.decide():

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from jobs.admission.estimates import estimate_seconds
 from jobs.admission.forecast import HORIZON_SECONDS, ExpectedStart, UsualSeconds
-from jobs.admission.queue_state import QueueState, queue_state
+from jobs.admission.ledger import can_ever_hold, can_use
+from jobs.admission.queue_state import QueueState
 from jobs.admission.shapes import WaitingBody
 from jobs.admission.snapshot_types import Candidate
 from jobs.admission.waiting import (
@@ -26,24 +27,36 @@ SOONER_FACTOR, SOONER_SECONDS = 0.5, 10.0
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedStart:
+    """Answer about a changed request.
+
+    `start`: None unless it would start clearly sooner. `is_only_way`: a cluster can hold it, and
+    none can hold the request.
+    """
+
+    start: ExpectedStart | None = None
+    is_only_way: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Hypothetical:
     """Answer about a job that is not submitted.
 
-    `start`: when and where it would start; None if unknown. `changed`: the same for each changed
-    request that would start clearly sooner, else None.
+    `start`: when and where it would start; None if unknown. `changed`: the changed requests.
     """
 
     waiting: WaitingBody
     start: ExpectedStart | None
-    changed: tuple[ExpectedStart | None, ...]
+    changed: tuple[ChangedStart, ...]
 
 
-def start_explain(request: Requested, job: Candidate, changed: Sequence[Candidate]) -> Hypothetical:
+def start_explain(
+    state: QueueState, request: Requested, job: Candidate, changed: Sequence[Candidate]
+) -> Hypothetical:
     """Explain when `job`, the request as a waiting job, would start if submitted now.
 
     `changed`: the job with changed requests. Their `queued_at` is set to the database's time.
     """
-    state = queue_state()
     job = replace(job, queued_at=state.view.now)
     decision = state.decide([job])
     places = state.places(decision, [job.job_id], [job])
@@ -62,11 +75,25 @@ def start_explain(request: Requested, job: Candidate, changed: Sequence[Candidat
     seconds = estimate_seconds(standing, state.view, usual.jobs, ahead)
     body = waiting_body(request, standing, decision, state.clusters, seconds)
     within = HORIZON_SECONDS if seconds is None else sooner_than(seconds)
-    if away is not None or within < 0:
-        return Hypothetical(body, start, (None,) * len(changed))
+    never_fits = standing.rule is WaitRule.NEVER_FITS
+    if within < 0 or (away is not None and not never_fits):
+        return Hypothetical(body, start, (ChangedStart(),) * len(changed))
     return Hypothetical(
-        body, start, tuple(_start_of(each, state, usual, within) for each in changed)
+        body,
+        start,
+        tuple(
+            ChangedStart(
+                _start_of(each, state, usual, within) if away is None else None,
+                never_fits and _fits(each, state),
+            )
+            for each in changed
+        ),
     )
+
+
+def _fits(job: Candidate, state: QueueState) -> bool:
+    """Return whether a cluster can hold the job."""
+    return any(can_use(each, job) and can_ever_hold(each, job) for each in state.view.capacities)
 
 
 def sooner_than(seconds: float) -> float:

@@ -1,6 +1,7 @@
 """Free capacity, counts and reservations during an admission pass. Pure."""
 
 from collections import Counter
+from typing import Protocol
 
 from jobs.admission.snapshot_types import (
     Allocation,
@@ -9,6 +10,17 @@ from jobs.admission.snapshot_types import (
     ClusterCapacity,
     Snapshot,
 )
+
+
+class Sized(Protocol):
+    """Requests of a job."""
+
+    @property
+    def cpu_millicores(self) -> int: ...
+    @property
+    def memory_bytes(self) -> int: ...
+    @property
+    def gpus(self) -> int: ...
 
 
 class Ledger:
@@ -122,7 +134,7 @@ def can_use(capacity: ClusterCapacity, job: Candidate) -> bool:
     return job.cluster in ("", capacity.cluster) and job.region in ("", capacity.region)
 
 
-def can_ever_hold(capacity: ClusterCapacity, job: Candidate) -> bool:
+def can_ever_hold(capacity: ClusterCapacity, job: Sized) -> bool:
     """Return whether the cluster, when empty, can hold this job."""
     return (
         capacity.jobs >= 1

@@ -17,12 +17,11 @@ from jobs.admission.durations import usual_seconds
 from jobs.admission.forecast import (
     HORIZON_SECONDS,
     Forecast,
-    QueueHead,
     UsualSeconds,
     forecast,
-    queue_head,
 )
 from jobs.admission.positions import queue_positions
+from jobs.admission.queue_head import QueueHead, queue_head
 from jobs.admission.queue_rows import QueueRows
 from jobs.admission.snapshot import clusters_with_limits, snapshot, waiting_jobs
 from jobs.admission.snapshot_types import Candidate, Decision, Snapshot
@@ -118,7 +117,7 @@ def queue_state() -> QueueState:
         view = snapshot(clusters, waiting=())
         rows = QueueRows(view)
         heads = admit_heads(view, rows, never_since=None).heads
-        _long = QueueState(clusters, view, heads, queue_head(rows), is_long=True)
+        _long = QueueState(clusters, view, heads, queue_head(view, rows), is_long=True)
     return replace(_long, clusters=clusters)
 
 

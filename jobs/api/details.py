@@ -97,6 +97,7 @@ def attempt_body(job: Job, row: Attempt) -> dict[str, object]:
         "exit_code": row.exit_code,
         "exit_signal": row.exit_signal,
         "peak_memory_bytes": row.peak_memory_bytes,
+        "cpu_sustained_millicores": row.cpu_sustained_millicores,
         "memory_limit_bytes": _memory_limit(job, row),
         "memory_raised_to_bytes": row.memory_raised_to_bytes,
         "counts": row.counts,

@@ -17,15 +17,16 @@ from rest_framework.response import Response
 
 from jobs.api import serializers
 from jobs.contract import TERMINAL, JobStatus, Priority
+from jobs.core.recommended import recommended_dict
 from jobs.core.resources import format_cpu, format_memory, from_dict
 from jobs.lifecycle.cancel import job_cancel
 from jobs.lifecycle.dismiss import failure_dismiss, failure_restore
-from jobs.lifecycle.job_resources import recommended_dict
 from jobs.lifecycle.measured_runs import producer_sizing
 from jobs.lifecycle.retry import job_retry
 from jobs.lifecycle.submit import JobFields, JobRequest, Submitted, job_check, job_submit
 from jobs.models import Job
 from jobs.models.expressions import producer_name
+from jobs.queries.explain_turns import EXPLAIN_TURNS
 from jobs.queries.job_start import job_start
 from jobs.queries.jobs import COUNTED_MAX, job_counts, job_for, job_list, jobs_as_dicts
 from jobs.queries.recommendation import recommendation_dict
@@ -55,7 +56,8 @@ _KEY = OpenApiParameter(
 _EXPLAIN = flag(
     "explain",
     "Validate the request without submitting it, and explain in `start` when the job would start"
-    " if it were submitted now, or why it would wait. Includes `dry_run`.",
+    " if it were submitted now, or why it would wait. Includes `dry_run`. One request at a time is"
+    " explained: 429 `explanations_busy` if too many wait, or for a newer one of the same user.",
 )
 _EXPLAIN_SUBMITS = "explain never submits a job: remove dry_run=false, or remove explain"
 
@@ -155,7 +157,8 @@ class JobsView(ApiView):
             if self.query.get("dry_run") is False:
                 raise Invalid(_EXPLAIN_SUBMITS, detail={"explain": _EXPLAIN_SUBMITS})
             checked = job_check(project=project, **fields)
-            start = job_start(project=project, checked=checked)
+            with EXPLAIN_TURNS.held(str(caller(request).pk)):
+                start = job_start(project=project, checked=checked)
             return Response(_checked(project, checked, start))
         if self.query.get("dry_run"):
             return Response(_checked(project, job_check(project=project, **fields)))

@@ -242,8 +242,12 @@ class Alternative(_Any):
         help_text="The changed fields, as a JSON merge patch of the request."
     )
     detail = serializers.CharField(help_text="The change and its start in one sentence.")
-    cluster = serializers.CharField()
-    estimate_seconds = serializers.FloatField(help_text="0: it would start now.")
+    cluster = serializers.CharField(allow_null=True, help_text="null: unknown.")
+    estimate_seconds = serializers.FloatField(
+        allow_null=True,
+        help_text="0: it would start now. null: unknown, but no cluster can hold the unchanged"
+        " request.",
+    )
 
 
 class Start(Waiting):
@@ -252,7 +256,12 @@ class Start(Waiting):
         allow_null=True, help_text="The cluster on which it would start; null: unknown."
     )
     alternatives = Alternative(
-        many=True, help_text="Changed requests that would start clearly sooner."
+        many=True, help_text="Changed requests that would start clearly sooner, or at all."
+    )
+    retry_memory_limit = serializers.CharField(
+        allow_null=True,
+        help_text="The largest memory limit of a retry that a cluster can hold; null: `memory_max`"
+        " is not more.",
     )
 
 
@@ -307,6 +316,11 @@ class AttemptShape(_Any):
     exit_code = serializers.IntegerField(allow_null=True)
     exit_signal = serializers.IntegerField(allow_null=True)
     peak_memory_bytes = serializers.IntegerField(allow_null=True)
+    cpu_sustained_millicores = serializers.IntegerField(
+        allow_null=True,
+        help_text="CPU use that it exceeded for 5 % of its time. Null: it did not succeed, or had"
+        " too few samples.",
+    )
     memory_limit_bytes = serializers.IntegerField()
     memory_raised_to_bytes = serializers.IntegerField(
         allow_null=True,

@@ -1,4 +1,8 @@
-"""Requests, limits and memory policy of a job, fixed when it is submitted."""
+"""Requests, limits and memory policy of a job, fixed when it is submitted.
+
+In a project with automatic resources, a job without resources gets the limits that fit the last
+runs of its producer.
+"""
 
 import json
 from collections.abc import Mapping
@@ -10,16 +14,19 @@ from django.conf import settings
 from jobs.clusters.launchers.base import LauncherKind
 from jobs.clusters.machine import machine
 from jobs.contract import JobStatus
+from jobs.core.recommended import StoredResources, with_memory, with_recommended
 from jobs.core.resources import (
+    Amounts,
     Profile,
+    as_dict,
     format_memory,
     from_dict,
     memory_max_of,
     profiles_with,
-    request_of,
+    resolve,
 )
-from jobs.core.sizing import Sizing
-from jobs.lifecycle.job_resources import JobResources, resources_of
+from jobs.core.sizing import Sizing, automatic_change
+from jobs.lifecycle.measured_runs import producer_sizing
 from jobs.models import Job, producer
 from jobs.models.expressions import producer_name
 from jobs.types.registry import builtin_profiles
@@ -39,7 +46,7 @@ class JobAmounts:
     `sizing`: the measured runs, if they were read.
     """
 
-    stored: dict[str, dict[str, int]]
+    stored: StoredResources
     memory_max_bytes: int | None = None
     memory_from_job: UUID | None = None
     memory_raised_from_bytes: int | None = None
@@ -52,10 +59,14 @@ def profiles() -> dict[str, Profile]:
     On the process launcher they are capped to the capacity of the machine.
     """
     text = settings.ENV.resource_profiles
-    capacity = machine() if settings.ENV.launcher == LauncherKind.PROCESS else None
     return profiles_with(
-        json.loads(text) if text else {}, builtin=builtin_profiles(), machine=capacity
+        json.loads(text) if text else {}, builtin=builtin_profiles(), machine=_machine()
     )
+
+
+def _machine() -> Amounts | None:
+    """Return the capacity of a single-machine installation; None for clusters."""
+    return machine() if settings.ENV.launcher == LauncherKind.PROCESS else None
 
 
 def job_amounts(
@@ -72,67 +83,81 @@ def job_amounts(
     was raised by this policy.
     """
     plain = {name: value for name, value in (requested or {}).items() if name != "memory_max"}
-    valid = {} if faults else parameters
-    found = _resources(project, job_type, valid, plain, faults)
+    profile = profiles()[job_type]
+    if plain or not project.automatic_resources:
+        found = _requested(plain, profile, faults)
+    else:
+        found = _recommended(project, job_type, {} if faults else parameters, profile)
     most = _memory_max(requested or {}, faults)
-    if found is None:
-        return None
-    plainly = JobAmounts(found.stored, most, sizing=found.sizing)
-    if most is None:
-        return plainly
+    if found is None or most is None:
+        return found
+    declared = replace(found, memory_max_bytes=most)
     limit = found.stored["limits"]["memory_bytes"]
     if "memory_bytes" in found.stored.get("recommended", {}):
-        return replace(plainly, stored=_with_memory(found.stored, min(limit, most), job_type))
+        return replace(declared, stored=with_memory(found.stored, min(limit, most), profile))
     if most < limit:
         least = format_memory(limit)
         faults["resources.memory_max"] = f"must be at least the memory of the job, {least}"
         return None
     if plain.get("memory") is not None or faults:
-        return plainly
-    earlier = _last_success(project, job_type, parameters)
-    if earlier is None or earlier.memory_raised_from_bytes is None:
-        return plainly
-    memory = min(from_dict(earlier.resources).limits.memory_bytes, most)
-    if memory <= limit:
-        return plainly
-    stored = _with_memory(found.stored, memory, job_type)
-    return JobAmounts(stored, most, earlier.id, limit, found.sizing)
+        return declared
+    return _with_reached_memory(declared, project, job_type, parameters, profile)
 
 
-def _with_memory(
-    stored: dict[str, dict[str, int]], memory_bytes: int, job_type: str
-) -> dict[str, dict[str, int]]:
-    """Return stored resources with another memory limit and the request that belongs to it."""
-    usual = profiles()[job_type]
-    request = request_of(memory_bytes, usual.requests.memory_bytes, usual.limits.memory_bytes)
-    changed = {
-        **stored,
-        "limits": {**stored["limits"], "memory_bytes": memory_bytes},
-        "requests": {**stored["requests"], "memory_bytes": request},
-    }
-    if "memory_bytes" in stored.get("recommended", {}):
-        changed["recommended"] = {**stored["recommended"], "memory_bytes": memory_bytes}
-    return changed
-
-
-def _resources(
-    project: Project,
-    job_type: str,
-    parameters: JsonObject,
-    requested: Mapping[str, object],
-    faults: dict[str, str],
-) -> JobResources | None:
+def _requested(
+    requested: Mapping[str, object], profile: Profile, faults: dict[str, str]
+) -> JobAmounts | None:
+    """Return the requested limits and the default ones of the type."""
     try:
-        return resources_of(
-            project=project,
-            job_type=job_type,
-            parameters=parameters,
-            requested=requested,
-            profile=profiles()[job_type],
-        )
+        return JobAmounts(as_dict(resolve(requested, profile)))
     except Invalid as invalid:
         faults |= invalid.detail
         return None
+
+
+def _recommended(
+    project: Project, job_type: str, parameters: JsonObject, profile: Profile
+) -> JobAmounts:
+    """Return the recommended limits and the default ones of the type.
+
+    Memory below the default is raised up to it after out-of-memory ends: a recommendation never
+    costs a job that the default would have been enough for.
+    """
+    sizing = producer_sizing(
+        project_id=project.id, job_type=job_type, name=producer_name(parameters)
+    )
+    change = automatic_change(sizing, profile.limits, machine=_machine())
+    default_bytes = profile.limits.memory_bytes
+    is_lowered = change.memory_bytes is not None and change.memory_bytes < default_bytes
+    return JobAmounts(
+        with_recommended(change, sizing.basis.runs, profile),
+        memory_max_bytes=default_bytes if is_lowered else None,
+        sizing=sizing,
+    )
+
+
+def _with_reached_memory(
+    amounts: JobAmounts,
+    project: Project,
+    job_type: str,
+    parameters: JsonObject,
+    profile: Profile,
+) -> JobAmounts:
+    """Return amounts with the raised memory of the last successful run, if that is more."""
+    earlier = _last_success(project, job_type, parameters)
+    if earlier is None or earlier.memory_raised_from_bytes is None:
+        return amounts
+    limit = amounts.stored["limits"]["memory_bytes"]
+    reached = from_dict(earlier.resources).limits.memory_bytes
+    memory = min(reached, amounts.memory_max_bytes or reached)
+    if memory <= limit:
+        return amounts
+    return replace(
+        amounts,
+        stored=with_memory(amounts.stored, memory, profile),
+        memory_from_job=earlier.id,
+        memory_raised_from_bytes=limit,
+    )
 
 
 def _memory_max(requested: Mapping[str, object], faults: dict[str, str]) -> int | None:

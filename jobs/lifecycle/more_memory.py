@@ -3,6 +3,7 @@
 from jobs.clusters.machine import attempt_limits
 from jobs.contract import FailureReason, JobStatus
 from jobs.core.memory_policy import MemoryRaise, memory_raise
+from jobs.core.recommended import without_recommended_memory
 from jobs.core.resources import as_dict, from_dict
 from jobs.diagnosis.failures import MemoryOutcome
 from jobs.lifecycle.amounts import profiles
@@ -48,6 +49,6 @@ def raise_record(*, job: Job, attempt: Attempt, raised: MemoryRaise) -> dict[str
     attempt.memory_raised_to_bytes = raised.next_bytes
     attempt.save(update_fields=["memory_raised_to_bytes"])
     return {
-        "resources": {**job.resources, **as_dict(raised.amounts)},
+        "resources": {**without_recommended_memory(job.resources), **as_dict(raised.amounts)},
         "memory_raised_from_bytes": job.memory_raised_from_bytes or before,
     }

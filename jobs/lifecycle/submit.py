@@ -13,12 +13,12 @@ from jobs.clusters.listing import place_faults
 from jobs.contract import EventKind, JobStatus, Priority
 from jobs.core import feed
 from jobs.core.metrics import submitted_count
+from jobs.core.recommended import recommended_dict
 from jobs.core.sizing import Sizing
 from jobs.core.transition import wake_on_commit
 from jobs.lifecycle.amounts import JobAmounts, job_amounts
 from jobs.lifecycle.idempotency import is_same_request, request_digest
 from jobs.lifecycle.inputs import Inputs, deleted_inputs, input_rows_create, inputs_of
-from jobs.lifecycle.job_resources import recommended_dict
 from jobs.models import Job, JobEvent
 from jobs.types.inputs import InputRow, inputs_resolve
 from jobs.types.registry import SPECS, check_parameters

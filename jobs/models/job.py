@@ -52,7 +52,7 @@ class Job(models.Model):
     )
     resources = models.JSONField()
     # {"limits": {…}, "requests": {…}}, see core.resources; with "recommended": {…} if they are from
-    # earlier runs, see lifecycle.job_resources
+    # earlier runs, see core.recommended
     memory_max_bytes = models.BigIntegerField(
         null=True
         # limit of the increases after attempts that ran out of memory; null: no increases

@@ -172,6 +172,7 @@ def _request(job: JobBody) -> Iterable[tuple[str, Fact]]:
     resources = job["resources"]
     yield "resources.cpu", Fact(resources["cpu"])
     yield "resources.memory", Fact(resources["memory"])
+    yield "resources.memory_max", Fact(resources["memory_max"])
     yield "resources.gpu", Fact(resources["gpu"])
     yield "timeout_seconds", Fact(job["timeout_seconds"], Unit.SECONDS)
     yield "max_attempts", Fact(job["max_attempts"])

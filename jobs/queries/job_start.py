@@ -3,12 +3,14 @@
 from django.db import connection, transaction
 
 from jobs.admission.hypothetical import start_explain
+from jobs.admission.ledger import can_use
+from jobs.admission.queue_state import queue_state
 from jobs.admission.snapshot_types import Candidate
 from jobs.contract import WaitRule
-from jobs.core.resources import from_dict
+from jobs.core.resources import format_memory, from_dict
 from jobs.lifecycle.amounts import profiles
 from jobs.lifecycle.submit import JobRequest, queue_check
-from jobs.queries.alternatives import alternatives, chosen, describe_start
+from jobs.queries.alternatives import alternatives, chosen, describe_start, retry_memory_limit
 from jobs.queries.shapes import StartBody
 from mimir.lib.ids import uuid7
 from projects.models import Project
@@ -20,16 +22,21 @@ def job_start(*, project: Project, checked: JobRequest) -> StartBody:
     Raises: TooMany if the project's queue is full.
     """
     queue_check(project=project)
-    offered = alternatives(checked, profiles()[checked.type])
+    profile, job = profiles()[checked.type], _candidate(project, checked)
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION READ ONLY")
+        state = queue_state()
+        usable = [each for each in state.view.capacities if can_use(each, job)]
+        offered = alternatives(checked, profile, usable)
         found = start_explain(
+            state,
             checked,
-            _candidate(project, checked),
+            job,
             [_candidate(project, each.request) for each in offered],
         )
     waiting, start = found.waiting, found.start
+    retries_to = retry_memory_limit(checked, profile, usable)
     starts_now = start is not None and waiting["blocked_by"] == WaitRule.READY
     return {
         "starts_now": starts_now,
@@ -45,11 +52,12 @@ def job_start(*, project: Project, checked: JobRequest) -> StartBody:
             {
                 "request": alternative.patch,
                 "detail": describe_start(alternative, expected),
-                "cluster": expected.cluster,
-                "estimate_seconds": round(expected.after_seconds, 1),
+                "cluster": expected.cluster if expected else None,
+                "estimate_seconds": round(expected.after_seconds, 1) if expected else None,
             }
             for alternative, expected in chosen(offered, found.changed)
         ],
+        "retry_memory_limit": None if retries_to is None else format_memory(retries_to),
     }
 
 

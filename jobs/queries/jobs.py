@@ -11,10 +11,10 @@ from django.db.models import QuerySet
 from jobs.admission.shapes import WaitingBody
 from jobs.admission.waiting import job_waiting
 from jobs.contract import ArtifactRole, JobStatus
+from jobs.core.recommended import recommended_dict
 from jobs.core.resources import Amounts, format_cpu, format_memory, from_dict
 from jobs.diagnosis.stored import read_diagnosis
 from jobs.lifecycle.inputs_read import public_inputs
-from jobs.lifecycle.job_resources import recommended_dict
 from jobs.models import Artifact, Attempt, Job
 from jobs.queries.search import id_ends, titled_like
 from jobs.queries.shapes import JobBody, QuantitiesBody

@@ -10,8 +10,8 @@ from typing import TypedDict
 from uuid import UUID
 
 from jobs.admission.shapes import WaitingBody
+from jobs.core.recommended import RecommendedBody
 from jobs.diagnosis.message import DiagnosisBody, NextStepBody
-from jobs.lifecycle.job_resources import RecommendedBody
 from jobs.queries.recommendation import RecommendationBody
 from jobs.reconcile.silence import AwayBody
 from jobs.types.inputs import PublicInput
@@ -91,26 +91,29 @@ class JobBody(TypedDict):
 
 
 class AlternativeBody(TypedDict):
-    """A changed request that would start clearly sooner.
+    """A changed request that would start clearly sooner, or at all.
 
-    `request`: JSON merge patch of the request. `estimate_seconds` 0: it would start now.
+    `request`: JSON merge patch of the request. `estimate_seconds` 0: it would start now; None:
+    unknown, but no cluster can hold the unchanged request.
     """
 
     request: JsonObject
     detail: str
-    cluster: str
-    estimate_seconds: float
+    cluster: str | None
+    estimate_seconds: float | None
 
 
 class StartBody(WaitingBody):
     """When a valid request would start if it were submitted now, or why it would wait.
 
-    `cluster`: where it would start; None if unknown.
+    `cluster`: where it would start; None if unknown. `retry_memory_limit`: the largest memory limit
+    of a retry that a cluster can hold, if `memory_max` is more.
     """
 
     starts_now: bool
     cluster: str | None
     alternatives: list[AlternativeBody]
+    retry_memory_limit: str | None
 
 
 class DryRunBody(TypedDict):

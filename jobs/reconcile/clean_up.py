@@ -37,7 +37,10 @@ def clean_up(launcher: Launcher, row: AttemptView) -> None:
 
 
 class CleanUpThread:
-    """Calls `clean_up` in the order of `put`, on a thread that begins with the first one."""
+    """Calls `clean_up` in the order of `put`, on a thread that begins with the first one.
+
+    A thread that failed is replaced at the next one.
+    """
 
     def __init__(self, cluster: str) -> None:
         self._cluster = cluster
@@ -51,7 +54,7 @@ class CleanUpThread:
             return
         self._pending.add(row.id)
         self._work.put((launcher, row))
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(
                 target=self._run, name=f"clean up {self._cluster}", daemon=True
             )
@@ -64,7 +67,9 @@ class CleanUpThread:
     def _run(self) -> None:
         while (each := self._work.get()) is not None:
             launcher, row = each
-            clean_up(launcher, row)
-            self._pending.discard(row.id)
+            try:
+                clean_up(launcher, row)
+            finally:
+                self._pending.discard(row.id)
             if self._work.empty():
                 connection.close()

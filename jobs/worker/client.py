@@ -17,6 +17,7 @@ from typing import IO, cast
 from urllib.parse import quote, urlsplit
 
 from jobs.contract.protocol import LogResponse, RequestBody
+from jobs.worker.retry_time import shortened
 from mimir.lib.json_types import Json, JsonObject
 
 TIMEOUT_SECONDS = 30.0
@@ -199,7 +200,7 @@ class Client:
                 left = end - time.monotonic()
                 if left <= 0:
                     raise
-                time.sleep(min(left, backoff.next_pause(error)))
+                time.sleep(min(left, shortened(backoff.next_pause(error), left)))
 
     def _once(self, call: Callable[[], JsonObject]) -> JsonObject:
         try:

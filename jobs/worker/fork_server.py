@@ -4,17 +4,11 @@ The process launcher starts it with the argv of a worker and `WORKER_REQUESTS_FD
 (`jobs/clusters/launchers/fork_server.py`). It saves each worker the start of an interpreter and the
 imports. It ends with its launcher, whose socket then closes.
 
-A request is one message with descriptors and nothing else, in this order: a stream socket to the
-launcher, a pipe with the launch token, the worker's lock, and the worker's stderr. The forked
-process reads the rest from the socket: one line of JSON, {"folder", "environment"}. So this process
-never has anything of a job in its memory, and its next fork cannot leak it.
-
-The forked process answers with its pid. This is the commit: before it, the launcher may give up,
-and the answer then fails; after it, the worker runs.
+A request (`mimir/lib/fork_protocol.py`) carries four descriptors, in this order: the socket to the
+launcher, a pipe with the launch token, the worker's lock, and the worker's stderr. Its line is
+{"folder", "environment"}.
 """
 
-import gc
-import importlib
 import json
 import os
 import signal
@@ -28,6 +22,7 @@ from jobs.worker.environment import REQUESTS_VARIABLE, SHOWN_FIRST
 from jobs.worker.forked_workload import add_site_packages
 from jobs.worker.leaving import leave
 from mimir.lib.crash import crash_point
+from mimir.lib.fork_protocol import answer, import_shared, read_body, serve_requests
 from mimir.lib.proc_entries import replace_environment
 
 # Modules of every worker, and of workloads that are forked.
@@ -53,7 +48,7 @@ class Request(NamedTuple):
     def accept(self) -> None:
         """Commit to run the worker; exit if the launcher does not wait for it any more."""
         try:
-            self.connection.sendall(str(os.getpid()).encode())
+            answer(self.connection)
             self.connection.close()
         except OSError:
             os._exit(EXIT_REFUSED)
@@ -66,23 +61,15 @@ def serve(run: Callable[[Request], int]) -> int:
     requests.set_inheritable(False)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the workers
     add_site_packages()
-    for name in PRELOADED:
-        importlib.import_module(name)
-    if len(os.listdir("/proc/self/task")) > 1:
-        return EXIT_UNUSABLE  # an installed library started a thread, which a fork would not have
+    if not import_shared(PRELOADED):
+        return EXIT_UNUSABLE
     sys.dont_write_bytecode = True  # user code will run beside the forked processes
-    gc.collect()
-    gc.freeze()
-    while True:
-        _message, descriptors, *_ = socket.recv_fds(
-            requests, 1, REQUEST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
-        )
-        if len(descriptors) == REQUEST_DESCRIPTORS:
-            _fork(requests, descriptors, run)
-        elif not descriptors:
-            return 0
-        for descriptor in descriptors:
-            os.close(descriptor)
+    serve_requests(
+        requests,
+        lambda descriptors: _fork(requests, descriptors, run),
+        descriptors=REQUEST_DESCRIPTORS,
+    )
+    return 0
 
 
 def _fork(requests: socket.socket, descriptors: list[int], run: Callable[[Request], int]) -> None:
@@ -116,19 +103,8 @@ def _received(descriptors: list[int]) -> Request:
     os.dup2(console, 2)
     os.close(console)
     stream = socket.socket(fileno=connection)
-    body = json.loads(_line(stream))
+    body = json.loads(read_body(stream))
     os.chdir(body["folder"])
     variables = {**body["environment"], "WORKER_LOCK_FD": str(lock)}
     replace_environment(variables, shown_first=SHOWN_FIRST)
     return Request(stream, token)
-
-
-def _line(stream: socket.socket) -> bytes:
-    """Read up to the line end. Raises: ConnectionError if the launcher died before it."""
-    line = b""
-    while not line.endswith(b"\n"):
-        piece = stream.recv(65536)
-        if not piece:
-            raise ConnectionError("the request is incomplete")
-        line += piece
-    return line

@@ -15,6 +15,7 @@ from jobs.contract.protocol import (
 from jobs.worker.background_thread import BackgroundThread
 from jobs.worker.client import Backoff, Client, Fenced, Refused, Unreachable
 from jobs.worker.memory_watch import CpuMeter, MemoryWatch
+from jobs.worker.retry_time import RetryTime
 from jobs.worker.stopping import CANCELLED, Stop, failed
 from mimir.lib.clock import utc_now
 from mimir.lib.json_types import JsonObject
@@ -45,7 +46,7 @@ class Reporter(BackgroundThread):
         self._count = 0
         self._ended = False
         self._next_beat = time.monotonic() + heartbeat_seconds
-        self._not_before = 0.0
+        self._retry = RetryTime()
         self._send_at = 0.0
         self._backoff = Backoff()
 
@@ -85,6 +86,12 @@ class Reporter(BackgroundThread):
                 and not self._waiting
             )
 
+    def end_by(self, at: float) -> None:
+        """Shorten the pauses between failed calls: the worker ends by then (monotonic clock)."""
+        with self._changed:
+            self._retry.end_by(at)
+            self._changed.notify_all()
+
     def end(self) -> None:
         """Stop events and heartbeats."""
         with self._changed:
@@ -104,7 +111,8 @@ class Reporter(BackgroundThread):
                 self._report()
                 self._backoff.reset()
             except Unreachable as error:
-                self._not_before = time.monotonic() + self._backoff.next_pause(error)
+                with self._changed:
+                    self._retry.set(self._backoff.next_pause(error))
             except Fenced:
                 self.halt.fence()
             except Refused as refused:
@@ -114,7 +122,7 @@ class Reporter(BackgroundThread):
 
     def _due_at(self) -> float:
         return max(
-            self._not_before,
+            self._retry.at,
             min(self._next_beat, self._send_at) if self._waiting else self._next_beat,
         )
 

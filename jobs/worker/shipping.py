@@ -1,11 +1,11 @@
 """Send the log from the spool to the orchestrator in order, from the orchestrator's end."""
 
 import threading
-import time
 
 from jobs.contract import FailureReason
 from jobs.worker.background_thread import BackgroundThread
 from jobs.worker.client import Backoff, Client, Fenced, Refused, Unreachable
+from jobs.worker.retry_time import RetryTime
 from jobs.worker.spool import Spool
 from jobs.worker.stopping import Stop, Verdict, failed
 from mimir.lib.crash import crash_point
@@ -25,6 +25,8 @@ class LogShipper(BackgroundThread):
         self._client, self._spool = client, spool
         self.fenced = threading.Event()
         self.refused: Verdict | None = None
+        self._changed = threading.Condition()
+        self._retry = RetryTime()
 
     def work(self) -> None:
         """Ship until the attempt is fenced or the log is refused."""
@@ -36,13 +38,25 @@ class LogShipper(BackgroundThread):
                 self._ship_one()
                 backoff.reset()
             except Unreachable as error:
-                time.sleep(backoff.next_pause(error))
+                self._pause(backoff.next_pause(error))
             except Fenced:
                 self.fenced.set()
                 return
             except Refused as refused:
                 self._refuse(refused)
                 return
+
+    def end_by(self, at: float) -> None:
+        """Shorten the pauses between failed calls: the worker ends by then (monotonic clock)."""
+        with self._changed:
+            self._retry.end_by(at)
+            self._changed.notify_all()
+
+    def _pause(self, seconds: float) -> None:
+        with self._changed:
+            self._retry.set(seconds)
+            while left := self._retry.left_seconds:
+                self._changed.wait(left)
 
     def _ship_one(self) -> None:
         offset = self._spool.accepted

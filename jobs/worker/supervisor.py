@@ -103,6 +103,9 @@ class Supervisor:
         self._report_clock()
         self._send(_workload_body(self._claim))
         self._pump()
+        end_by = time.monotonic() + self.limits.grace_seconds
+        self._shipper.end_by(end_by)
+        self._reporter.end_by(end_by)
         self.memory.ended.set()
         process_tree.kill_all()
         self._drain()

@@ -4,18 +4,13 @@ It imports their modules once, with the settings of the orchestrator. The forked
 this memory, and save the start of an interpreter and the imports. `mimir/dev/service_forks.py` is
 its client. It ends with the supervisor, whose end of the socket then closes.
 
-A request is one message with two descriptors and nothing else: a stream socket to the supervisor,
-and the output of the new process. The forked process reads the rest from the socket, one line of
-JSON: {"argv", "environment", "folder"}. So this process never has the variables of a command, for
-example a password, in its memory.
+A request (`mimir/lib/fork_protocol.py`) carries two descriptors: the socket to the supervisor, and
+the output of the new process. Its line is {"argv", "environment", "folder"}.
 
 The forked process is a grandchild whose parent ends at once: it becomes a child of the supervisor,
-which is a subreaper. Then it answers with its pid. This is the commit: before it, the supervisor
-may stop waiting, and the answer then fails; after it, the process runs.
+which is a subreaper. Then it answers.
 """
 
-import gc
-import importlib
 import json
 import os
 import runpy
@@ -26,6 +21,7 @@ from typing import TypedDict
 
 from mimir.dev.paths import MARKER
 from mimir.lib.crash import crash_point
+from mimir.lib.fork_protocol import answer, import_shared, read_body, serve_requests
 from mimir.lib.garbage_collection import collect_less_often
 from mimir.lib.proc_entries import replace_environment, show_command
 
@@ -58,22 +54,14 @@ def main() -> int:
     requests.set_inheritable(False)
     sys.argv = sys.argv[:1]  # the settings depend on the name of a command
     collect_less_often()
-    for name in PRELOADED:
-        importlib.import_module(name)
-    if len(os.listdir("/proc/self/task")) > 1:
-        return EXIT_UNUSABLE  # an installed library started a thread, which a fork would not have
-    gc.collect()
-    gc.freeze()
-    while True:
-        _message, descriptors, *_ = socket.recv_fds(
-            requests, 1, REQUEST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
-        )
-        if len(descriptors) == REQUEST_DESCRIPTORS:
-            _fork(requests, descriptors)
-        elif not descriptors:
-            return 0
-        for descriptor in descriptors:
-            os.close(descriptor)
+    if not import_shared(PRELOADED):
+        return EXIT_UNUSABLE
+    serve_requests(
+        requests,
+        lambda descriptors: _fork(requests, descriptors),
+        descriptors=REQUEST_DESCRIPTORS,
+    )
+    return 0
 
 
 def _fork(requests: socket.socket, descriptors: list[int]) -> None:
@@ -125,26 +113,15 @@ def _become_requested(descriptors: list[int]) -> list[str]:
     os.close(output)
     with socket.socket(fileno=connection) as stream:
         try:
-            body: ForkRequest = json.loads(_line(stream))
+            body: ForkRequest = json.loads(read_body(stream))
             os.chdir(body["folder"])
             replace_environment(body["environment"], shown_first=[MARKER])
             show_command(*body["argv"])
             crash_point("service.before_accept")
-            stream.sendall(str(os.getpid()).encode())
+            answer(stream)
         except OSError:
             os._exit(EXIT_REFUSED)
     return body["argv"]
-
-
-def _line(stream: socket.socket) -> bytes:
-    """Read up to the line end. Raises: ConnectionError if the supervisor died before it."""
-    line = b""
-    while not line.endswith(b"\n"):
-        piece = stream.recv(65536)
-        if not piece:
-            raise ConnectionError("the request is incomplete")
-        line += piece
-    return line
 
 
 def _run(argv: Sequence[str]) -> None:

@@ -5,7 +5,6 @@ Without it, or if it does not answer, the supervisor starts an interpreter for e
 
 import contextlib
 import ctypes
-import json
 import os
 import socket
 import subprocess
@@ -15,6 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from mimir.dev.service_fork_server import REQUESTS_VARIABLE, ForkRequest
+from mimir.lib.fork_protocol import request_fork
 
 IMPORT_SECONDS = 30.0  # until the first answer
 ANSWER_SECONDS = 5.0
@@ -97,7 +97,9 @@ class ServiceForks:
         None: it does not run and will not. The caller starts it in another way.
         """
         try:
-            pid = self._ask(request, output)
+            pid = request_fork(
+                self._requests, [output], request, timeout_seconds=self._requests.gettimeout()
+            )
         except TimeoutError:
             self.close()
             return None
@@ -121,39 +123,3 @@ class ServiceForks:
         self._requests.close()
         self._server.kill()
         self._server.wait()
-
-    def _ask(self, request: ForkRequest, output: int) -> int | None:
-        """Send a request; return the pid of the forked process, None if there is none.
-
-        The process runs only if its answer arrives. Once our end is shut down, none can.
-        Raises: TimeoutError if the server does not answer.
-        """
-        ours, theirs = socket.socketpair()
-        with ours:
-            ours.settimeout(self._requests.gettimeout())
-            timed_out = False
-            try:
-                socket.send_fds(self._requests, [b"r"], [theirs.fileno(), output])
-                theirs.close()
-                ours.sendall(json.dumps(request).encode() + b"\n")
-                answer = ours.recv(32)
-            except TimeoutError:
-                timed_out, answer = True, b""
-            except OSError:  # the server or the forked process has ended
-                answer = b""
-            finally:
-                theirs.close()
-            if not answer:
-                answer = _last_answer(ours)
-        if not answer and timed_out:
-            raise TimeoutError
-        return int(answer) if answer else None
-
-
-def _last_answer(ours: socket.socket) -> bytes:
-    """Refuse answers from now on; return one that arrived before."""
-    try:
-        ours.shutdown(socket.SHUT_RD)
-        return ours.recv(32)
-    except OSError:
-        return b""

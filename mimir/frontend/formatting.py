@@ -86,6 +86,13 @@ def limit(value: object) -> str:
     return memory(size_bytes) if str(value).endswith("i") else size(size_bytes)
 
 
+def cores(millicores: object) -> str:
+    """Format CPU in cores: 1.7, 2, 16."""
+    if not is_number(millicores):
+        return ""
+    return f"{millicores / 1000:.2g}" if millicores < 10_000 else f"{millicores / 1000:.0f}"
+
+
 def span(value: object) -> str:
     """Format a duration in seconds: 38 ms, 4.2 s, 1 min 06 s, 2 h 05 min, 3 days."""
     return duration_text(value, precise=True) if is_number(value) else ""

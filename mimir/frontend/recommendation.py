@@ -52,8 +52,8 @@ def memory_text(basis: Basis) -> str:
 
 def cpu_text(basis: Basis) -> str:
     """Describe the measured CPU use. A use at the limit could be higher with more CPU."""
-    used = (basis["cpu_millicores"] or 0) / 1000
-    text = f"{_runs(basis['cpu_runs'])} used at most {used:.2g} CPU for 95 % of their time"
+    used = formatting.cores(basis["cpu_millicores"] or 0)
+    text = f"{_runs(basis['cpu_runs'])} used at most {used} CPU for 95 % of their time"
     return f"{text}, which was the limit." if basis["cpu_at_limit"] else f"{text}."
 
 
@@ -102,11 +102,15 @@ def memory_advice(job: Job, series: UsageSeries, peak_bytes: int, form_path: str
     little = share < USED_LITTLE and recommended < limit
     if not little and not (share > USED_NEARLY_ALL and recommended > limit):
         return None
-    patch = {"resources": {"memory": found["memory"]}}
+    resources = {"memory": found["memory"]}
+    most = formatting.quantity(job["resources"].get("memory_max") or "")
+    if most and most < recommended:  # it must not be below the memory
+        resources["memory_max"] = found["memory"]
+    patch = json.dumps({"resources": resources})
     return {
         "text": memory_text(found["basis"]),
         "label": f"Run again with {formatting.limit(found['memory'])}",
-        "url": f"{form_path}?{urlencode({'from': job['id'], 'patch': json.dumps(patch)})}",
+        "url": f"{form_path}?{urlencode({'from': job['id'], 'patch': patch})}",
     }
 
 

@@ -135,6 +135,12 @@ def memory(value: object) -> str:
 
 
 @register.filter
+def cores(value: object) -> str:
+    """Format millicores of CPU in cores."""
+    return formatting.cores(value)
+
+
+@register.filter
 def limit(value: object) -> str:
     """Format a Kubernetes memory quantity."""
     return formatting.limit(value)

@@ -2,6 +2,7 @@
 // it. Without script, the "Read again" button does it.
 
 import { find, formParameters, parsePage, targetOf } from "./dom.js";
+import { morph } from "./morph.js";
 import { signInAgain } from "./signedin.js";
 
 const PARTS = ["import-head", "import-options", "import-target", "import-found"];
@@ -10,6 +11,10 @@ const TYPING_MS = 300; // between two checks whether the user has finished typin
 const form = find("[data-import]", HTMLFormElement);
 // Number of the newest request of each kind. A changed name does not cancel a reading.
 const turns = { read: 0, show: 0 };
+// Readings without an answer. The server ends one even if a newer one has begun.
+/** @type {Set<{ turn: number, isWhole: boolean, answer: Promise<unknown> }>} */
+const readings = new Set();
+let importing = false; // the reader has chosen to import, and readings are still running
 
 /** @typedef {HTMLInputElement | HTMLSelectElement} Field */
 
@@ -95,7 +100,10 @@ function replaceParts(page, parts) {
   const column = types().indexOf(/** @type {HTMLSelectElement} */ (focused));
   for (const part of parts) {
     const [here, there] = [document.getElementById(part), page.getElementById(part)];
-    if (here && there) here.replaceChildren(...there.childNodes);
+    if (!here || !there) continue;
+    // The buttons stay the same elements: a press that has begun is still a click.
+    if (part === "import-head") morph(here, there);
+    else here.replaceChildren(...there.childNodes);
   }
   for (const radio of radios()) {
     if (chosen.has(radio.name)) radio.checked = radio.value === chosen.get(radio.name);
@@ -105,18 +113,49 @@ function replaceParts(page, parts) {
   else if (column >= 0) types()[column]?.focus({ preventScroll: true });
 }
 
+const isRefused = () => document.querySelector("#import-options [aria-invalid]") !== null;
+
+/**
+ * Read the file and show the answer. Resolves to whether it is shown.
+ * @param {number} turn
+ * @param {Record<string, string>} extra
+ */
+async function reading(turn, extra) {
+  const answer = post("read", extra, turn).then((page) => {
+    if (page) replaceParts(page, PARTS);
+    return page !== null;
+  });
+  const each = { turn, isWhole: !extra.sample, answer };
+  readings.add(each);
+  try {
+    return await answer;
+  } finally {
+    readings.delete(each);
+  }
+}
+
+/** Return the readings whose options could still replace those that the page shows. */
+const unsettled = () => [...readings].filter((each) => !each.isWhole || each.turn !== turns.read);
+
+/**
+ * Import when the readings have ended, unless the last one was refused.
+ * @param {HTMLButtonElement} button
+ */
+async function importLater(button) {
+  if (importing) return;
+  importing = true;
+  while (unsettled().length) await Promise.allSettled(unsettled().map((each) => each.answer));
+  importing = false;
+  if (!isRefused() && !button.disabled) form.requestSubmit(button);
+}
+
 /** @param {Record<string, string>} [extra] */
 async function readAgain(extra = {}) {
   turns.read += 1;
   const turn = turns.read;
   form.setAttribute("aria-busy", "true");
-  const sample = await post("read", { ...extra, sample: "1" }, turn);
-  if (sample) {
-    replaceParts(sample, PARTS);
-    const refused = document.querySelector("#import-options [aria-invalid]");
-    const whole = refused ? null : await post("read", {}, turn);
-    if (whole) replaceParts(whole, PARTS);
-  }
+  const isShown = await reading(turn, { ...extra, sample: "1" });
+  if (isShown && !importing && !isRefused()) await reading(turn, {});
   if (turn === turns.read) form.removeAttribute("aria-busy");
 }
 
@@ -143,5 +182,8 @@ form.addEventListener("submit", (event) => {
   } else if (button.value === "read") {
     event.preventDefault();
     readAgain();
+  } else if (button.value === "import" && (importing || unsettled().length)) {
+    event.preventDefault();
+    importLater(button);
   }
 });

@@ -68,6 +68,7 @@ function show(page) {
   const line = page.getElementById("start");
   // Only differences, so that a screen reader says an unchanged answer once.
   if (line) morph(find("#start", HTMLElement), line);
+  askAgainIfBusy();
   showRecommended(page);
   const fields = page.getElementById("fields");
   if (!dependentFields || !(fields instanceof HTMLFieldSetElement)) return;
@@ -98,6 +99,19 @@ function copyValue(field, other) {
   ) {
     if (field.value !== other.value) field.value = other.value;
   }
+}
+
+/** Ask again for the start after the time that the server named; a hidden page does when shown. */
+function askAgainIfBusy() {
+  const seconds = Number(document.getElementById("start")?.dataset.retry);
+  const mine = turn;
+  if (!seconds) return;
+  setTimeout(
+    () => {
+      if (mine === turn && !document.hidden) refresh();
+    },
+    (seconds + Math.random()) * 1000,
+  );
 }
 
 /** @param {HTMLInputElement} box */
@@ -153,6 +167,7 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden) refresh(); // what it says about the start is old
 });
 fillRecommended(form);
+askAgainIfBusy();
 form.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
 });

@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 from django.conf import settings
 
+from jobs.api import jobs
 from jobs.clusters.rows import cluster_ensure
 from jobs.liveness.beats import beat_record
 from jobs.models import Job
+from jobs.queries.explain_turns import ExplainTurns
 from projects.models import Project, Role
 from tests.api.caller import JOBS, Caller, check_refusal
 from tests.support import make
@@ -68,3 +70,22 @@ def test_a_full_queue_is_refused_as_at_submit(
     make.job()
     check_refusal(caller.post(f"{JOBS}?explain=1", ECHO), 429)
     assert caller.post(f"{JOBS}?dry_run=1", ECHO).status_code == 200
+
+
+def test_a_request_whose_turn_does_not_come_is_refused_with_retry_after(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = ExplainTurns()
+    monkeypatch.setattr(jobs, "EXPLAIN_TURNS", turns)
+    monkeypatch.setattr("jobs.queries.explain_turns.WAITING_MAX", 0)
+    with turns.held("somebody"):
+        answer = caller.post(f"{JOBS}?explain=1", ECHO)
+        check_refusal(answer, 429)
+        assert answer.json()["code"] == "explanations_busy"
+        assert int(answer["Retry-After"]) >= 1
+        check_refusal(
+            caller.post(f"{JOBS}?explain=1", ECHO | {"priority": "none"}), 400, "priority"
+        )
+        assert caller.post(f"{JOBS}?dry_run=1", ECHO).status_code == 200
+        assert caller.post(JOBS, ECHO).status_code == 201
+    assert caller.post(f"{JOBS}?explain=1", ECHO).status_code == 200

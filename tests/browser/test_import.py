@@ -4,6 +4,7 @@ dataset is what was shown.
 
 import json
 from pathlib import Path
+from urllib.parse import parse_qs
 
 from playwright.sync_api import Page, Route, expect
 
@@ -219,3 +220,48 @@ def test_what_is_typed_while_the_file_is_read_stays(
     expect(page.locator("form[aria-busy]")).to_have_count(0)
     expect(field).to_have_value("unknown, none")
     expect(page.get_by_label("Quote")).to_have_value("none")
+
+
+def test_a_click_on_import_during_readings_imports_what_the_page_shows_after_them(
+    page: Page, stack: Stack, tmp_path: Path
+) -> None:
+    file = tmp_path / "shops.csv"
+    file.write_bytes(b"shop;town\nA;1,5\nB;2,5\n")
+    stage(page, stack, file, "shops")
+    expect(page.locator("form[aria-busy]")).to_have_count(0)
+    held: list[Route] = []
+    page.route("**/datasets/import/**", lambda route: held.append(route))
+    for delimiter in (",", ";"):
+        with page.expect_request("**/datasets/import/**"):
+            page.get_by_label("Delimiter").select_option(delimiter)
+    for _ in range(2):  # impatient
+        page.get_by_role("button", name="Import").click()
+    expect(page.locator("form[aria-busy]")).to_have_count(1)
+    assert [_then(route) for route in held] == ["read", "read"]
+    page.unroute("**/datasets/import/**")  # releases the blocked requests
+    page.wait_for_url("**/datasets/shops/**")
+    grid = page.get_by_role("region", name="First rows")
+    expect(grid.get_by_role("columnheader").nth(2)).to_contain_text("town")
+
+
+def _then(route: Route) -> str:
+    """Return what a posted import form asks for."""
+    return parse_qs(route.request.post_data or "")["then"][0]
+
+
+def test_a_press_on_import_that_a_reading_interrupts_is_a_click(
+    page: Page, stack: Stack, tmp_path: Path
+) -> None:
+    file = tmp_path / "press.csv"
+    file.write_bytes(SALES)
+    stage(page, stack, file, "press")
+    expect(page.locator("form[aria-busy]")).to_have_count(0)
+    page.route("**/datasets/import/**", lambda _route: None)  # blocks it
+    with page.expect_request("**/datasets/import/**"):
+        page.get_by_label("Quote").select_option("none")
+    page.get_by_role("button", name="Import").hover()
+    page.mouse.down()
+    page.unroute("**/datasets/import/**")
+    expect(page.locator("form[aria-busy]")).to_have_count(0)
+    page.mouse.up()
+    page.wait_for_url("**/datasets/press/**")

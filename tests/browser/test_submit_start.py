@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from jobs.core.resources import parse_memory
 from mimir.lib.formatting import memory_text
@@ -17,7 +17,7 @@ _DEFINITION = {
 
 
 CLUSTER = "/api/v1/clusters/local/"
-TOO_MUCH, HALF = "300Gi", "150 GiB"  # of 200 GiB
+TOO_MUCH, LARGEST = "300Gi", "200 GiB"
 
 
 @pytest.fixture
@@ -40,9 +40,9 @@ def test_a_change_that_starts_a_job_fills_its_field(page: Page, form: str) -> No
     expect(line).to_contain_text("Cannot start: requests")
     expect(memory).to_be_focused()
     expect(memory).to_have_value(TOO_MUCH)
-    line.get_by_role("button", name=HALF).click()
+    line.get_by_role("button", name=LARGEST).click()
     expect(memory).to_be_focused()
-    assert memory_text(parse_memory(memory.input_value())) == HALF
+    assert memory_text(parse_memory(memory.input_value())) == LARGEST
     expect(line).not_to_contain_text("Cannot start")
     expect(line.get_by_role("button")).to_have_count(0)
     expect(page.locator("#curl")).to_contain_text(memory.input_value())
@@ -76,8 +76,28 @@ def test_the_line_keeps_its_place_while_answers_arrive(page: Page, form: str) ->
     expect(line).to_contain_text("on local")
     assert page.locator("#fields").bounding_box() == height
     page.locator("[name='resources.memory']").fill(TOO_MUCH)
-    expect(line.get_by_role("button", name=HALF)).to_be_visible()
+    expect(line.get_by_role("button", name=LARGEST)).to_be_visible()
     assert page.locator("#fields").bounding_box() == height
+
+
+def test_a_forecast_that_has_to_wait_is_asked_for_again(page: Page, form: str) -> None:
+    """The orchestrator explains one request at a time."""
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        asked.append(route.request.method)
+        busy = response.text().replace('id="start"', 'id="start" data-retry="1"')
+        route.fulfill(response=response, body=busy if len(asked) == 1 else response.text())
+
+    page.goto(form)
+    line = page.locator("#start")
+    expect(line).to_contain_text("on local")
+    page.route("**/jobs/new/**", answer)
+    page.locator("[name='resources.memory']").fill("512Mi")
+    expect(line).to_have_attribute("data-retry", "1")
+    expect(line).not_to_have_attribute("data-retry", "1")
+    assert len(asked) > 1
 
 
 def test_enter_runs_the_job_and_makes_no_proposed_change(
@@ -85,7 +105,7 @@ def test_enter_runs_the_job_and_makes_no_proposed_change(
 ) -> None:
     page.goto(form)
     page.locator("[name='resources.memory']").fill(TOO_MUCH)
-    expect(page.get_by_role("button", name=HALF)).to_be_visible()
+    expect(page.get_by_role("button", name=LARGEST)).to_be_visible()
     page.locator("[name='resources.memory']").fill("512Mi")
     page.locator("#f-name").fill("entered")
     page.keyboard.press("Enter")
@@ -105,7 +125,7 @@ def test_without_script_a_change_is_a_button_and_the_slider_is_absent(
     page.locator("#f-name").fill("kept")
     page.get_by_role("button", name="Show its fields").first.click()
     expect(page.locator("#start")).to_contain_text("Cannot start: requests")
-    page.get_by_role("button", name=HALF).click()
-    assert memory_text(parse_memory(memory.input_value())) == HALF
+    page.get_by_role("button", name=LARGEST).click()
+    assert memory_text(parse_memory(memory.input_value())) == LARGEST
     expect(page.locator("#f-name")).to_have_value("kept")
     expect(page.locator("#start")).not_to_contain_text("Cannot start")

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from mimir.dev.ports import free_port
-from tests.support.waiting import wait_for
+from tests.support.served import served
 
 ROOT = Path(__file__).resolve().parents[2]
 UV = ROOT / ".venv/tools/bin/uv"
@@ -83,32 +83,12 @@ def frontend(frontend_python: Path, tmp_path_factory: pytest.TempPathFactory) ->
         "FRONTEND_KEYS": "p" * 40,
         "API_URL": f"http://127.0.0.1:{api_port}",
         "PUBLIC_URL": f"http://localhost:{port}",
-        "PORT_TO_SERVE": str(port),
     }
     log = tmp_path_factory.mktemp("log") / "frontend.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [frontend_python, "-m", "mimir.serve", "frontend"],
-            cwd=ROOT,
-            env=environment,
-            stdout=output,
-            stderr=output,
-        )
-    url = f"http://localhost:{port}"
-
-    def answers() -> bool:
-        assert process.poll() is None, log.read_text()
-        try:
-            return httpx.get(f"{url}/health", trust_env=False).is_success
-        except httpx.HTTPError:
-            return False
-
-    try:
-        wait_for(answers, "the frontend answers", 60)
+    with served(
+        "frontend", environment, log, port=port, host="localhost", python=frontend_python
+    ) as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 def test_the_frontends_environment_has_no_database_no_queue_and_no_server_code(

@@ -43,6 +43,10 @@ def test_every_group_has_a_title() -> None:
             ("Time limit", ["1 min", "1 min 30 s"], "+30 s (50\u00a0%)"),
         ),
         (
+            _row("request", "resources.memory_max", "8Gi", None),
+            ("Retried with up to", ["8Gi", ""], ""),
+        ),
+        (
             _row("run", "peak_memory_bytes", 2**30, 2**29, "bytes"),
             ("Peak memory", ["1 GiB", "512 MiB"], "\u2212512 MiB (50\u00a0%)"),
         ),

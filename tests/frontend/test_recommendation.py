@@ -1,6 +1,8 @@
 """Texts of recommended limits on the form, the job's page and in the history."""
 
+import json
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -106,7 +108,7 @@ def test_a_use_button_fills_in_only_memory_or_cpu(given: str, used: object) -> N
 def test_an_ended_job_recommends_only_if_it_used_little_or_nearly_all_of_its_memory(
     peak: int, limit: int, memory: str | None, shown: bool
 ) -> None:
-    job: Any = {"id": "j"}
+    job: Any = {"id": "j", "resources": {"memory_max": None}}
     recommendation = {"memory": memory, "cpu": None, "compared_with": None, "basis": BASIS}
     series: Any = {"results": [], "limit_bytes": limit, "recommendation": recommendation}
     found = memory_advice(job, series, peak, "/projects/p/jobs/new/")
@@ -115,6 +117,20 @@ def test_an_ended_job_recommends_only_if_it_used_little_or_nearly_all_of_its_mem
         assert found["url"].startswith("/projects/p/jobs/new/?from=j&patch=%7B%22resources%22")
     live: Any = {**series, "recommendation": None}
     assert memory_advice(job, live, peak, "/") is None
+
+
+@pytest.mark.parametrize(("most", "is_raised"), [("4Gi", True), ("8Gi", False), (None, False)])
+def test_the_advice_raises_a_maximum_that_is_below_the_recommended_memory(
+    most: str | None, is_raised: bool
+) -> None:
+    job: Any = {"id": "j", "resources": {"memory_max": most}}
+    recommendation = {"memory": "5Gi", "cpu": None, "compared_with": None, "basis": BASIS}
+    series: Any = {"results": [], "limit_bytes": 4 * GIB, "recommendation": recommendation}
+    found = memory_advice(job, series, 4 * GIB, "/")
+    assert found is not None
+    [patch] = parse_qs(urlsplit(found["url"]).query)["patch"]
+    resources = json.loads(patch)["resources"]
+    assert resources == {"memory": "5Gi", **({"memory_max": "5Gi"} if is_raised else {})}
 
 
 def test_the_history_names_the_source_of_the_limits() -> None:

@@ -1,12 +1,14 @@
 """The line about the start of a job: its states, its buttons, and the position of the slider."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from mimir.frontend.api_client import ApiError, Unavailable
 from mimir.frontend.pages.submit import request_schema
 from mimir.frontend.pages.submit.start_line import memory_slider, start_line
+from mimir.frontend.pages.submit.views import _dry_run
 
 KIND = "pipeline_execution"
 
@@ -25,7 +27,7 @@ def _start(**fields: Any) -> dict[str, Any]:
     return {"answer": {"start": start | fields}}
 
 
-def _alternative(request: dict[str, Any], seconds: float) -> dict[str, Any]:
+def _alternative(request: dict[str, Any], seconds: float | None) -> dict[str, Any]:
     return {"request": request, "detail": "…", "cluster": "local", "estimate_seconds": seconds}
 
 
@@ -54,18 +56,74 @@ def test_without_an_answer_it_says_what_is_missing(found: dict[str, Any]) -> Non
     assert lacks["options"] == []
 
 
+def test_it_says_which_retries_no_cluster_can_hold() -> None:
+    line = start_line(_start(retry_memory_limit="16Gi"), lacks=False)
+    assert line["note"] == "Retries with more than 16 GiB fail: no cluster can hold them."
+    assert start_line(_start(retry_memory_limit=None), lacks=False)["note"] == ""
+    assert start_line(_start(), lacks=False)["note"] == ""
+
+
+class Orchestrator:
+    """Answers an explained request with an error, and a dry run without a start."""
+
+    def __init__(self, error: ApiError) -> None:
+        self._error, self.queries = error, list[str]()
+
+    def post(self, path: str, _body: object) -> dict[str, Any]:
+        self.queries.append(path.partition("?")[2])
+        if self.queries[-1] == "explain=1":
+            raise self._error
+        return {"start": None}
+
+
+BUSY = ApiError(429, "explanations_busy", "Try again in 2 s.", {}, 2.0)
+OLD = ApiError(400, "invalid", "explain: is not a query parameter.", {"explain": "is not"})
+FULL = ApiError(429, "too_many", "The queue of this project is full.", {}, 30.0)
+
+
+@pytest.mark.parametrize(
+    ("error", "text", "seconds"),
+    [(BUSY, "Waiting for the forecast of its start.", 2), (OLD, "", 0)],
+)
+def test_a_request_that_is_not_explained_is_checked_and_shown_without_its_start(
+    error: ApiError, text: str, seconds: int
+) -> None:
+    orchestrator: Any = Orchestrator(error)
+    found = _dry_run(orchestrator, "demo", {})
+    assert orchestrator.queries == ["explain=1", "dry_run=1"]
+    assert found["answer"] == {"start": None}
+    line = start_line(found, lacks=False)
+    assert (line["text"], line["retry_seconds"], line["options"]) == (text, seconds, [])
+
+
+def test_other_refusals_are_shown() -> None:
+    orchestrator: Any = Orchestrator(FULL)
+    assert _dry_run(orchestrator, "demo", {}) == {"refused": FULL}
+    assert orchestrator.queries == ["explain=1"]
+    with pytest.raises(Unavailable):
+        _dry_run(cast("Any", Orchestrator(Unavailable())), "demo", {})
+
+
 @pytest.mark.parametrize(
     ("request_", "seconds", "label", "field", "value"),
     [
         ({"resources": {"memory": "4Gi"}}, 0.0, "4 GiB: starts now", "resources.memory", "4Gi"),
         ({"resources": {"cpu": "500m"}}, 40.0, "500m CPU: in about 40 s", "resources.cpu", "500m"),
         ({"resources": {"gpu": 0}}, 0.0, "No GPU: starts now", "resources.gpu", "0"),
+        ({"resources": {"gpu": 2}}, None, "2 GPUs: can start, time unknown", "resources.gpu", "2"),
+        (
+            {"resources": {"memory": "16Gi", "gpu": 0}},
+            0.0,
+            "16 GiB, No GPU: starts now",
+            "resources.memory",
+            "16Gi",
+        ),
         ({"priority": "high"}, 300.0, "High priority: in about 5 min", "priority", "high"),
         ({"cluster": None, "region": None}, 0.0, "Any cluster: starts now", "cluster", ""),
     ],
 )
 def test_a_button_names_a_change_and_its_patch_fills_the_field(
-    request_: dict[str, Any], seconds: float, label: str, field: str, value: str
+    request_: dict[str, Any], seconds: float | None, label: str, field: str, value: str
 ) -> None:
     line = start_line(_start(alternatives=[_alternative(request_, seconds)]), lacks=False)
     [option] = line["options"]

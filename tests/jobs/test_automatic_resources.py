@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from jobs.contract import FailureReason, JobStatus
+from jobs.contract import FailureReason, FinishStatus, JobStatus
 from jobs.lifecycle.retry import job_retry
 from jobs.lifecycle.submit import job_submit
 from jobs.models import Job, JobEvent
+from jobs.queries.jobs import jobs_as_dicts
 from projects.models import Project
 from projects.project.write import project_update
 from tests.api.caller import JOBS, Caller, check_refusal
@@ -48,7 +49,7 @@ def test_a_job_without_resources_gets_the_recommended_limits_and_names_their_sou
     assert created["resources"] == {
         "cpu": "500m",
         "memory": "1536Mi",
-        "memory_max": None,
+        "memory_max": "4Gi",
         "gpu": 0,
         "requests": {"cpu": "500m", "memory": "1536Mi", "gpu": 0},
         "recommended": RECOMMENDED,
@@ -56,6 +57,38 @@ def test_a_job_without_resources_gets_the_recommended_limits_and_names_their_sou
     assert caller.get(f"jobs/{created['id']}/").json()["resources"] == created["resources"]
     event = JobEvent.objects.get(job=created["id"], seq=1)
     assert event.data == {"status": "queued", "recommended": RECOMMENDED}
+
+
+def test_a_job_that_ran_out_of_a_lowered_limit_is_retried_up_to_the_default(
+    project: Project,
+) -> None:
+    attempt = make.claimed()
+    limits = []
+    for _ in range(2):
+        ended = make.finish(attempt, FinishStatus.FAILED, reason=FailureReason.OUT_OF_MEMORY)
+        assert ended == JobStatus.QUEUED
+        attempt = make.next_claimed(attempt)
+        limits.append(attempt.memory_limit_bytes)
+    assert limits == [3 * GIB, 4 * GIB]
+    ended = make.finish(attempt, FinishStatus.FAILED, reason=FailureReason.OUT_OF_MEMORY)
+    assert ended == JobStatus.FAILED, "the default was not enough either"
+    assert Job.objects.get(id=attempt.job_id).attempts_used == 1
+
+
+def test_a_raised_memory_limit_is_not_shown_as_recommended(project: Project) -> None:
+    attempt = make.claimed()
+    make.finish(attempt, FinishStatus.FAILED, reason=FailureReason.OUT_OF_MEMORY)
+    [body] = jobs_as_dicts([Job.objects.get(id=attempt.job_id)])
+    assert body["resources"]["memory"] == "3Gi"
+    assert body["resources"]["recommended"] == {"memory": None, "cpu": "500m", "runs": 3}
+
+
+def test_a_limit_that_is_not_lowered_gets_no_maximum(project: Project) -> None:
+    for _ in range(3):
+        measured_run(project, 5 * GIB, limit=8 * GIB)
+    job = make.job(project)
+    assert job.resources["limits"]["memory_bytes"] > 4 * GIB
+    assert job.memory_max_bytes is None
 
 
 @pytest.mark.parametrize(

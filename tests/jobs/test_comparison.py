@@ -119,7 +119,7 @@ def _finished(**fields: Any) -> Job:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_failed_job_is_compared_with_the_successful_run_before_it() -> None:
-    good = _finished(timeout_seconds=60)
+    good = _finished(timeout_seconds=60, resources={"memory_max": "8Gi"})
     attempt = make.claimed(timeout_seconds=30)
     make.finish(attempt, FinishStatus.FAILED, reason=FailureReason.WORKLOAD_FAILED)
     make.launcher().end(attempt.name, exit_code=1)
@@ -134,6 +134,8 @@ def test_a_failed_job_is_compared_with_the_successful_run_before_it() -> None:
     rows = {(row["group"], row["path"]): row for row in body["rows"]}
     limit = rows["request", "timeout_seconds"]
     assert (limit["a"], limit["b"], limit["differs"]) == (60, 30, True)
+    most = rows["request", "resources.memory_max"]
+    assert (most["a"], most["b"], most["differs"]) == ("8Gi", None, True)
     assert rows["run", "status"]["differs"]
     assert rows["inputs", "pipeline.version"] == {
         "group": "inputs",

@@ -9,14 +9,12 @@ from hypothesis import strategies as st
 
 from jobs.admission.decide import admit
 from jobs.admission.forecast import (
-    CANDIDATES_MAX,
     WORK_MAX,
     Forecast,
-    QueueHead,
     UsualSeconds,
     forecast,
-    queue_head,
 )
+from jobs.admission.queue_head import CANDIDATES_MAX, LINE_CANDIDATES_MAX, QueueHead, queue_head
 from jobs.admission.snapshot_types import (
     Allocation,
     Candidate,
@@ -136,7 +134,7 @@ def test_a_bound_says_until_when_nothing_starts() -> None:
 def test_a_forecast_ends_where_the_queue_was_not_read_further() -> None:
     jobs = [job(number, queued_at=number / 1000) for number in range(1, 2 * CANDIDATES_MAX)]
     view = snap(*jobs, allocations=(allocation(1, began=80.0), allocation(2, began=90.0)))
-    head = queue_head(ListedQueue(view))
+    head = queue_head(replace(view, waiting=()), ListedQueue(view))
     assert head is not None
     assert len(head.jobs) == CANDIDATES_MAX
     assert head.last_read == {jobs[CANDIDATES_MAX - 1].job_id}
@@ -155,6 +153,53 @@ def test_a_forecast_ends_where_the_queue_was_not_read_further() -> None:
     asked = replace(head, jobs=(*head.jobs, high))
     found = forecast(replace(view, waiting=()), asked, MINUTE, [high.job_id])
     assert _after(found, high) == 40.0
+
+
+def _of_many_groups(view: Snapshot) -> tuple[QueueHead, Snapshot]:
+    """Return the head of a queue with too many groups, and the view without waiting jobs."""
+    empty = replace(view, waiting=())
+    head = queue_head(empty, ListedQueue(view))
+    assert head is not None
+    return head, empty
+
+
+def test_among_many_different_requests_a_job_starts_after_those_before_it() -> None:
+    """A group for each job. The rate of the queue would ignore the sizes."""
+    capacity = ClusterCapacity("local", 2, None, 1000 * GIB, 0)
+    jobs = [
+        job(number, memory_bytes=GIB + number, queued_at=number / 1000) for number in range(1, 400)
+    ]  # noqa: E501
+    others = [replace(each, project="b", job_id=uuid.uuid4()) for each in jobs]
+    view = snap(*jobs, *others, capacities=(capacity,), now=100.0)
+    head, empty = _of_many_groups(view)
+    assert len(head.jobs) == LINE_CANDIDATES_MAX
+    usual = UsualSeconds({KIND: 60.0, ("b", "pipeline_execution"): 60.0})
+    fifth = jobs[4]
+    found = forecast(empty, head, usual, [fifth.job_id])
+    assert _after(found, fifth) == 240.0
+    high = job(99_999, memory_bytes=7 * GIB, priority=Priority.HIGH, queued_at=100.0)
+    asked = replace(head, jobs=(*head.jobs, high))
+    assert _after(forecast(empty, asked, usual, [high.job_id]), high) == 0.0
+
+
+def test_a_job_behind_others_that_were_not_read_is_not_forecast() -> None:
+    """One that is small could start now, but so could those before it."""
+    jobs = [
+        job(number, memory_bytes=GIB + number, queued_at=number / 1000) for number in range(1, 400)
+    ]  # noqa: E501
+    head, empty = _of_many_groups(snap(*jobs, now=100.0))
+    new = job(99_999, memory_bytes=1, queued_at=100.0)
+    found = forecast(empty, replace(head, jobs=(*head.jobs, new)), MINUTE, [new.job_id])
+    assert (dict(found.starts), found.complete, found.until_seconds) == ({}, False, 0.0)
+
+
+def test_with_too_many_lines_there_is_no_forecast() -> None:
+    jobs = [
+        job(number, project=f"p{number}", memory_bytes=GIB + number)
+        for number in range(1, LINE_CANDIDATES_MAX + 2)
+    ]
+    view = snap(*jobs)
+    assert queue_head(replace(view, waiting=()), ListedQueue(view)) is None
 
 
 _durations = st.dictionaries(

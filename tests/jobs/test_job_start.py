@@ -176,7 +176,66 @@ def test_a_job_without_a_gpu_is_an_alternative_to_one_that_no_cluster_can_hold()
     assert start["detail"] == (
         "Cannot start: requests 24 GiB of memory, the largest cluster has 16 GiB."
     )
-    assert start["alternatives"][0]["request"] == {"resources": {"memory": "12Gi"}}
+    assert [each["request"] for each in start["alternatives"]] == [
+        {"resources": {"memory": "16Gi"}}
+    ]
+
+
+def test_a_job_that_exceeds_every_cluster_in_several_amounts_gets_one_change_that_fits() -> None:
+    start = _start(resources={"memory": "4Ti", "gpu": 8})
+    assert start["blocked_by"] == WaitRule.NEVER_FITS
+    [alternative] = start["alternatives"]
+    assert alternative["request"] == {"resources": {"memory": "16Gi", "gpu": 0}}
+    assert alternative["detail"] == (
+        "With 16 GiB of memory, without a GPU it would start now on local."
+    )
+    fitting = _start(**alternative["request"])  # type: ignore[arg-type]
+    assert fitting["starts_now"]
+
+
+def test_the_amounts_of_the_cluster_with_the_fewest_changes_are_offered() -> None:
+    Cluster.objects.create(
+        name="gpus",
+        launcher="memory",
+        capacity_jobs=2,
+        capacity_cpu_millicores=0,
+        capacity_memory_bytes=8 * GIB,
+        capacity_gpus=4,
+    )
+    start = _start(resources={"gpu": 8})
+    assert [(each["request"], each["cluster"]) for each in start["alternatives"]] == [
+        ({"resources": {"gpu": 4}}, "gpus")
+    ]
+
+
+def test_a_change_that_fits_is_offered_although_nobody_knows_when_it_would_start() -> None:
+    Cluster.objects.update(capacity_jobs=1)
+    _running(20)
+    start = _start(resources={"gpu": 8})
+    assert start["alternatives"] == [
+        {
+            "request": {"resources": {"gpu": 0}},
+            "detail": "Without a GPU a cluster can hold it. Its start is not known.",
+            "cluster": None,
+            "estimate_seconds": None,
+        }
+    ]
+    waits = _start()
+    assert (waits["blocked_by"], waits["alternatives"]) == (WaitRule.CAPACITY, [])
+    LoopBeat.objects.all().delete()
+    assert len(_start(resources={"gpu": 8})["alternatives"]) == 1
+
+
+def test_a_maximum_that_no_cluster_can_hold_is_named() -> None:
+    def limit(memory_max: str, **resources: str) -> str | None:
+        return _start(resources={"memory_max": memory_max, **resources})["retry_memory_limit"]
+
+    assert limit("64Gi") == "16Gi"
+    assert limit("16Gi") is None
+    assert _start()["retry_memory_limit"] is None
+    assert limit("96Gi", memory="64Gi") is None, "the job itself cannot start"
+    Cluster.objects.update(capacity_memory_bytes=0)
+    assert limit("64Gi") is None, "the memory of the cluster is not limited"
 
 
 def test_pauses_and_a_dispatcher_that_is_down_promise_no_start() -> None:

@@ -13,6 +13,7 @@ from jobs.lifecycle.measured_runs import SAMPLES_MAX, cpu_sustained, producer_si
 from jobs.models import Attempt, Job, UsageSample
 from mimir.lib.clock import utc_now
 from projects.models import Project
+from tests.api.caller import Caller
 from tests.support import make
 from tests.support.measured import measured_run
 
@@ -125,6 +126,8 @@ def test_the_sustained_cpu_of_a_success_is_stored_at_its_end(
     make.finish(attempt)
     attempt.refresh_from_db()
     assert attempt.cpu_sustained_millicores == sustained
+    listed = Caller(project.created_by).get(f"jobs/{attempt.job_id}/attempts/").json()["results"]
+    assert [each["cpu_sustained_millicores"] for each in listed] == [sustained]
 
 
 def test_a_failure_has_no_sustained_cpu(project: Project) -> None:

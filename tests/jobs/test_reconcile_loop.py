@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connections
@@ -18,7 +19,7 @@ from jobs.clusters.rows import cluster_ensure
 from jobs.contract import JobStatus
 from jobs.logs.append import logs_seal
 from jobs.models import Attempt, Job
-from jobs.reconcile import loop
+from jobs.reconcile import clean_up, loop
 from jobs.reconcile.known_state import KnownState
 from tests.support import make
 from tests.support.waiting import wait_for
@@ -106,6 +107,34 @@ def test_a_slow_removal_of_a_worker_delays_no_slot(
         wait_for(
             lambda: Attempt.objects.exclude(cleaned_up_at=None).exists(), "the first is removed"
         )
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_removal_that_ends_its_thread_does_not_end_later_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    removed: list[str] = []
+
+    def remove(_launcher: object, row: Any) -> None:
+        removed.append(row.name)
+        if len(removed) == 1:
+            raise SystemExit
+
+    launcher: Any = SimpleNamespace()
+    monkeypatch.setattr(clean_up, "clean_up", remove)
+    thread, first, second = clean_up.CleanUpThread("local"), _row("first"), _row("second")
+    thread.put(launcher, first)
+    assert thread._thread is not None
+    thread._thread.join(30)
+    thread.put(launcher, second)
+    thread.put(launcher, first)
+    thread.close()
+    thread._thread.join(30)
+    assert removed == ["first", "second", "first"]
+
+
+def _row(name: str) -> Any:
+    return SimpleNamespace(id=uuid4(), name=name)
 
 
 def _finish(attempt: Attempt) -> None:

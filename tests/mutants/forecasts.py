@@ -41,8 +41,16 @@ FORECASTS = (
     Mutant(
         "a change that starts no sooner is proposed",
         "jobs/queries/alternatives.py",
-        "        if start is None or (before is not None and start.after_seconds > sooner_than(before)):\n",
-        "        if start is None:\n",
+        "            is_offered = before is None or after <= sooner_than(before)\n",
+        "            is_offered = True\n",
         "tests/jobs/test_job_start.py::test_a_quarter_is_an_alternative_only_if_it_starts_sooner_than_half",
+    ),
+    Mutant(
+        "a change that no cluster can hold is proposed",
+        "jobs/admission/hypothetical.py",
+        "                never_fits and _fits(each, state),\n",
+        "                never_fits,\n",
+        "tests/jobs/test_job_start.py"
+        "::test_a_change_that_fits_is_offered_although_nobody_knows_when_it_would_start",
     ),
 )

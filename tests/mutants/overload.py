@@ -81,9 +81,25 @@ OVERLOAD = (
     Mutant(
         "reports that web refuses are repeated without a pause",
         "jobs/worker/reporting.py",
-        "                self._not_before = time.monotonic() + self._backoff.next_pause(error)\n",
-        "                self._not_before = time.monotonic()\n",
+        "                    self._retry.set(self._backoff.next_pause(error))\n",
+        "                    self._retry.set(0.0)\n",
         "tests/serving/test_slow_database.py"
         "::test_a_slow_database_and_a_web_that_is_away_cost_time_and_nothing_else",
+    ),
+    Mutant(
+        "a worker that ends sleeps for a whole Retry-After",
+        "jobs/worker/retry_time.py",
+        "        self._end_by = at\n        self.set(self.left_seconds)\n",
+        "        self._end_by = at\n",
+        "tests/worker/test_retry_after.py"
+        "::test_a_pause_that_has_begun_is_shortened_when_the_worker_ends",
+    ),
+    Mutant(
+        "many explanations run at once",
+        "jobs/queries/explain_turns.py",
+        "                if not self._is_taken and self._waiting[0] is mine:\n",
+        "                if self._waiting[0] is mine:\n",
+        "tests/jobs/test_explain_turns.py"
+        "::test_of_fifty_at_once_one_runs_few_wait_and_the_others_are_refused",
     ),
 )

@@ -23,12 +23,21 @@ SIZING = (
     ),
     Mutant(
         "requested resources are replaced by recommended ones",
-        "jobs/lifecycle/job_resources.py",
-        """    if requested or not project.automatic_resources:
+        "jobs/lifecycle/amounts.py",
+        """    if plain or not project.automatic_resources:
 """,
         """    if not project.automatic_resources:
 """,
         "tests/jobs/test_automatic_resources.py::test_requested_resources_are_kept",
+    ),
+    Mutant(
+        "a lowered limit costs a job that the default would have been enough for",
+        "jobs/lifecycle/amounts.py",
+        """        memory_max_bytes=default_bytes if is_lowered else None,
+""",
+        """        memory_max_bytes=None,
+""",
+        "tests/jobs/test_automatic_resources.py::test_a_job_that_ran_out_of_a_lowered_limit_is_retried_up_to_the_default",
     ),
     Mutant(
         "a worker raises limits with a forged peak",

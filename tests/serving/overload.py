@@ -3,8 +3,6 @@
 import asyncio
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -24,11 +22,10 @@ from jobs.core.tokens import launch_token
 from jobs.dispatch.launch import attempts_launch
 from jobs.models import Attempt, Cluster, StartWindow
 from mimir.dev.paths import ROOT
-from mimir.dev.ports import free_port
 from projects.models import Project
 from projects.tokens.write import session_create
 from tests.support import make
-from tests.support.waiting import wait_for
+from tests.support.served import served
 
 SLOW_LIST = "/api/v1/projects/demo/jobs/?limit=200"
 PAUSE_SECONDS = 0.2  # of a client after an error: without it, refusals would keep the CPUs busy
@@ -73,38 +70,15 @@ def token() -> str:
 @contextmanager
 def web(log: Path, source: Path = ROOT) -> Iterator[str]:
     """Serve the test database by the code in `source`; yield the URL."""
-    port = free_port()
     facts = connection.settings_dict
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "mimir.settings.orchestrator",
         "DATABASE_URL": f"postgresql://{facts['USER']}:{facts['PASSWORD']}@{facts['HOST']}:"
         f"{facts['PORT']}/{facts['NAME']}",
-        "PORT_TO_SERVE": str(port),
     }
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mimir.serve", "orchestrator"],
-            cwd=source,
-            env=environment,
-            stdout=output,
-            stderr=output,
-        )
-    url = f"http://127.0.0.1:{port}"
-
-    def answers() -> bool:
-        assert process.poll() is None, log.read_text()
-        try:
-            return httpx.get(f"{url}/health", trust_env=False).is_success
-        except httpx.HTTPError:
-            return False
-
-    try:
-        wait_for(answers, "web answers", 60)
+    with served("orchestrator", environment, log, source=source) as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 def overload(

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jobs.contract import WorkerLimits
 from jobs.worker import client as client_module
@@ -19,11 +21,13 @@ from jobs.worker.client import (
     Unreachable,
 )
 from jobs.worker.reporting import Reporter
+from jobs.worker.retry_time import shortened
 from jobs.worker.shipping import LogShipper
 from jobs.worker.spool import Spool
 from jobs.worker.stopping import Stop
 from tests.support.orchestrator import LIMITS
 
+LINE = b"2026-01-01T00:00:00.000000000Z stdout F hello\n"
 BUSY = b'{"code": "overloaded", "message": "The server is busy.", "detail": {}}'
 
 
@@ -86,9 +90,9 @@ def test_retry_after_does_not_outlast_the_patience_of_the_caller(
     call: Callable[..., Server],
 ) -> None:
     busy = (503, {"Retry-After": "30"})
-    assert call(busy, patience_seconds=5.0).pauses == [5.0]
+    assert call(busy, patience_seconds=5.0).pauses == [1.25], "one of several pauses"
     with pytest.raises(Unreachable, match="503 overloaded"):
-        call(busy, busy, patience_seconds=5.0)
+        call(*[busy] * 40, patience_seconds=5.0)
 
 
 @pytest.mark.parametrize("header", [{}, {"Retry-After": "Mon, 30 Nov 2026 12:00:00 GMT"}])
@@ -103,44 +107,77 @@ def test_without_seconds_the_pauses_grow_and_are_spread(
 
 
 class BusyOnce:
-    """A client whose first call is refused. `times`: of its calls."""
+    """A client whose first call is refused for some seconds. `times`: of its calls."""
 
-    def __init__(self, answer: dict[str, Any]) -> None:
+    def __init__(self, answer: dict[str, Any], seconds: float = 0.5) -> None:
         self.times: list[float] = []
-        self.answered = threading.Event()
-        self._answer = answer
+        self.refused, self.answered = threading.Event(), threading.Event()
+        self._answer, self._seconds = answer, seconds
 
     def post(self, *_call: Any, **_named: Any) -> dict[str, Any]:
         self.times.append(time.monotonic())
         if len(self.times) == 1:
-            raise Unreachable("503 overloaded: The server is busy.", 0.5)
+            self.refused.set()
+            raise Unreachable("503 overloaded: The server is busy.", self._seconds)
         self.answered.set()
         return self._answer
 
     post_log = post
 
 
-def test_heartbeats_obey_retry_after() -> None:
-    client, stop = BusyOnce({"cancel": False}), Stop(lambda: None)
+def _reporter(client: BusyOnce) -> Reporter:
     reporter = Reporter(
         cast("Any", client),
-        stop,
+        Stop(lambda: None),
         cast("Any", SimpleNamespace(now_bytes=1, peak_bytes=1)),
         limits=WorkerLimits(**LIMITS),
         heartbeat_seconds=0.01,
     )
     reporter.start()
+    return reporter
+
+
+def _shipper(client: BusyOnce, folder: Path) -> LogShipper:
+    spool = Spool(folder / "spool", limit_bytes=2**20)
+    spool.append(LINE)
+    shipper = LogShipper(cast("Any", client), spool, Stop(lambda: None))
+    shipper.start()
+    return shipper
+
+
+def test_heartbeats_obey_retry_after() -> None:
+    client = BusyOnce({"cancel": False})
+    reporter = _reporter(client)
     assert client.answered.wait(20)
     reporter.end()
     assert client.times[1] - client.times[0] >= 0.5
 
 
 def test_log_posts_obey_retry_after(tmp_path: Path) -> None:
-    line = b"2026-01-01T00:00:00.000000000Z stdout F hello\n"
-    client, stop = BusyOnce({"end": len(line)}), Stop(lambda: None)
-    spool = Spool(tmp_path / "spool", limit_bytes=2**20)
-    spool.append(line)
-    shipper = LogShipper(cast("Any", client), spool, stop)
-    shipper.start()
+    client = BusyOnce({"end": len(LINE)})
+    _shipper(client, tmp_path)
     assert client.answered.wait(20)
     assert client.times[1] - client.times[0] >= 0.5
+
+
+@pytest.mark.parametrize("part", ["log", "events"])
+def test_a_pause_that_has_begun_is_shortened_when_the_worker_ends(
+    tmp_path: Path, part: str
+) -> None:
+    client = BusyOnce({"end": len(LINE), "cancel": False}, seconds=60.0)
+    thread = _shipper(client, tmp_path) if part == "log" else _reporter(client)
+    assert client.refused.wait(20)
+    thread.end_by(time.monotonic() + 4.0)
+    assert client.answered.wait(20), "it would sleep for another minute"
+
+
+@given(
+    pause=st.floats(0.0, 90.0),
+    left=st.floats(-10.0, 1000.0),
+)
+def test_a_shortened_pause_leaves_time_for_further_calls(pause: float, left: float) -> None:
+    found = shortened(pause, left)
+    assert 0 <= found <= pause
+    assert found <= max(0.5, left / 4)
+    if pause <= left / 4:
+        assert found == pause

@@ -1,12 +1,11 @@
 """Client of the fork server, which forks workers from a process that has their modules imported.
 
 A launcher has one server, started before the first launch and again when it has ended. The server
-has a socket to this process and ends when that closes. `jobs/worker/fork_server.py` describes it
-and its requests.
+has a socket to this process and ends when that closes. `jobs/worker/fork_server.py` describes it,
+`mimir/lib/fork_protocol.py` its requests.
 """
 
 import contextlib
-import json
 import os
 import select
 import socket
@@ -16,6 +15,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from mimir.lib.fork_protocol import request_fork
 
 ANSWER_SECONDS = 10.0  # a server that takes longer is replaced
 RETRY_SECONDS = 60.0  # between the failures of a server and its next start
@@ -137,45 +138,17 @@ class ForkServer:
 def _ask(requests: socket.socket, wanted: WorkerStart) -> int | None:
     """Send a request; return the pid of the forked process, None if there is none.
 
-    The process runs the worker only if its answer arrives. Once our end is shut down, none can.
-    Raises: TimeoutError if the server does not answer.
+    Raises: TimeoutError, OSError.
     """
     token_read, token_write = os.pipe()
-    os.write(token_write, wanted.token.encode())
-    os.close(token_write)
-    ours, theirs = socket.socketpair()
-    with ours:
-        ours.settimeout(ANSWER_SECONDS)
-        descriptors = [theirs.fileno(), token_read, wanted.lock, wanted.console]
-        timed_out = False
-        try:
-            socket.send_fds(requests, [b"r"], descriptors)
-            theirs.close()
-            ours.sendall(_body(wanted))
-            answer = ours.recv(32)
-        except TimeoutError:
-            timed_out, answer = True, b""
-        except OSError:  # the server or the forked process has ended
-            answer = b""
-        finally:
-            theirs.close()
-            os.close(token_read)
-        if not answer:
-            answer = _last_answer(ours)
-    if not answer and timed_out:
-        raise TimeoutError
-    return int(answer) if answer else None
-
-
-def _body(wanted: WorkerStart) -> bytes:
-    body = {"folder": str(wanted.folder), "environment": dict(wanted.environment)}
-    return json.dumps(body).encode() + b"\n"
-
-
-def _last_answer(ours: socket.socket) -> bytes:
-    """Refuse answers from now on; return one that arrived before."""
     try:
-        ours.shutdown(socket.SHUT_RD)
-        return ours.recv(32)
-    except OSError:
-        return b""
+        os.write(token_write, wanted.token.encode())
+        os.close(token_write)
+        return request_fork(
+            requests,
+            [token_read, wanted.lock, wanted.console],
+            {"folder": str(wanted.folder), "environment": dict(wanted.environment)},
+            timeout_seconds=ANSWER_SECONDS,
+        )
+    finally:
+        os.close(token_read)

@@ -234,6 +234,7 @@ class Attempt(TypedDict):
     exit_code: int | None
     exit_signal: int | None
     peak_memory_bytes: int | None
+    cpu_sustained_millicores: int | None
     memory_limit_bytes: int
     memory_raised_to_bytes: int | None
     counts: bool
@@ -323,12 +324,12 @@ class LastSuccess(TypedDict):
 
 
 class Alternative(TypedDict):
-    """Changed request that would start clearly sooner. `request`: JSON merge patch."""
+    """Changed request that would start clearly sooner, or at all. `request`: JSON merge patch."""
 
     request: JsonObject
     detail: str
-    cluster: str
-    estimate_seconds: float
+    cluster: str | None
+    estimate_seconds: float | None
 
 
 class Start(Waiting):
@@ -337,6 +338,7 @@ class Start(Waiting):
     starts_now: bool
     cluster: str | None
     alternatives: list[Alternative]
+    retry_memory_limit: str | None
 
 
 class DryRun(TypedDict):

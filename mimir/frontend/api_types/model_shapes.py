@@ -55,21 +55,9 @@ class ModelVersions(TypedDict):
     next: str | None
 
 
-class ModelVersionDetail(TypedDict):
+class ModelVersionDetail(ModelVersion):
     """Version with training details and plots."""
 
-    number: int
-    task: str
-    algorithm: str
-    target: str
-    metrics: dict[str, float | None]
-    baseline: dict[str, float | None]
-    size_bytes: int
-    sha256: str
-    training_data: VersionRef
-    created_at: str
-    created_by: str | None
-    job: str | None
     name: str
     hyperparameters: JsonObject
     signature: ModelSignature

@@ -30,6 +30,7 @@ GROUPS = {
 LABELS = {
     ("request", "resources.cpu"): "CPU limit",
     ("request", "resources.memory"): "Memory limit",
+    ("request", "resources.memory_max"): "Retried with up to",
     ("request", "resources.gpu"): "GPUs",
     ("request", "timeout_seconds"): "Time limit",
     ("request", "max_attempts"): "Attempts at most",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from mimir.frontend import formatting, schema_form
+from mimir.frontend.api_client import ApiError
 from mimir.frontend.api_types.job_shapes import Alternative, Start
 from mimir.frontend.job_types import job_types
 from mimir.frontend.schema_form import Texts
@@ -23,13 +24,25 @@ class StartOption(TypedDict):
     detail: str
 
 
+class Unexplained(TypedDict):
+    """A valid request without its start. `retry_seconds` 0: the orchestrator does not explain."""
+
+    retry_seconds: int
+
+
 class StartLine(TypedDict):
-    """State of the line (`now`, `waits`, `never` or `unknown`), its text, and the buttons."""
+    """State of the line (`now`, `waits`, `never` or `unknown`), its text, and the buttons.
+
+    An empty text: nothing is shown. `retry_seconds`: after which the page asks again; 0: never.
+    `note`: about retries with more memory.
+    """
 
     state: str
     text: str
     estimate: str
+    note: str
     options: list[StartOption]
+    retry_seconds: int
 
 
 class MemorySlider(TypedDict):
@@ -46,20 +59,48 @@ def start_line(found: Mapping[str, Any], *, lacks: bool) -> StartLine:
     """Present the start of a dry run. `lacks`: a required field is empty."""
     start: Start | None = found.get("answer", {}).get("start")
     if start is None:
-        text = (
-            "Fill in the required fields to see when it would start."
-            if lacks
-            else "When it would start is unknown until the request is valid."
-        )
-        return {"state": "unknown", "text": text, "estimate": "", "options": []}
+        unexplained: Unexplained | None = found.get("unexplained")
+        return {
+            "state": "unknown",
+            "text": _unknown(unexplained, lacks=lacks),
+            "estimate": "",
+            "note": "",
+            "options": [],
+            "retry_seconds": unexplained["retry_seconds"] if unexplained else 0,
+        }
+    most = start.get("retry_memory_limit")
     seconds = start["estimate_seconds"]
     state = _state(start)
     return {
         "state": state,
         "text": f"Would wait: {start['detail']}" if state == "waits" else start["detail"],
         "estimate": f"About {formatting.about(seconds)}." if seconds else "",
+        "note": f"Retries with more than {formatting.limit(most)} fail: no cluster can hold them."
+        if most
+        else "",
         "options": [_option(each) for each in start["alternatives"]],
+        "retry_seconds": 0,
     }
+
+
+def unexplained_after(error: ApiError) -> Unexplained | None:
+    """Return why an error answers a request that may be valid; None for other errors.
+
+    During an update the orchestrator of the previous release does not know the parameter.
+    """
+    if error.code == "explanations_busy":
+        return {"retry_seconds": max(1, round(error.retry_after or 1))}
+    if error.status == 400 and "explain" in error.detail:
+        return {"retry_seconds": 0}
+    return None
+
+
+def _unknown(unexplained: Unexplained | None, *, lacks: bool) -> str:
+    if unexplained is not None:
+        return "Waiting for the forecast of its start." if unexplained["retry_seconds"] else ""
+    if lacks:
+        return "Fill in the required fields to see when it would start."
+    return "When it would start is unknown until the request is valid."
 
 
 def _state(start: Start) -> str:
@@ -70,7 +111,10 @@ def _state(start: Start) -> str:
 
 def _option(alternative: Alternative) -> StartOption:
     seconds = alternative["estimate_seconds"]
-    when = f"in about {formatting.about(seconds)}" if seconds else "starts now"
+    if seconds is None:
+        when = "can start, time unknown"
+    else:
+        when = f"in about {formatting.about(seconds)}" if seconds else "starts now"
     field, change = _change(alternative["request"])
     return {
         "label": f"{change}: {when}",
@@ -81,17 +125,23 @@ def _option(alternative: Alternative) -> StartOption:
 
 
 def _change(patch: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the field that a patch changes, and its new value in words."""
+    """Return the first field that a patch changes, and the new values in words."""
     resources = patch.get("resources", {})
-    if "memory" in resources:
-        return "resources.memory", formatting.limit(resources["memory"])
-    if "cpu" in resources:
-        return "resources.cpu", f"{resources['cpu']} CPU"
-    if "gpu" in resources:
-        return "resources.gpu", "No GPU"
+    amounts = {
+        "memory": lambda: formatting.limit(resources["memory"]),
+        "cpu": lambda: f"{resources['cpu']} CPU",
+        "gpu": lambda: _gpus(resources["gpu"]),
+    }
+    changed = [name for name in amounts if name in resources]
+    if changed:
+        return f"resources.{changed[0]}", ", ".join(amounts[name]() for name in changed)
     if "priority" in patch:
         return "priority", f"{str(patch['priority']).capitalize()} priority"
     return "cluster", "Any cluster"
+
+
+def _gpus(count: int) -> str:
+    return f"{count} GPU{'s' * (count > 1)}" if count else "No GPU"
 
 
 def memory_slider(job_type: str, texts: Texts) -> MemorySlider:

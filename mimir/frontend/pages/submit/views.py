@@ -24,7 +24,11 @@ from mimir.frontend.pages.submit.present import (
     refusals,
     with_places,
 )
-from mimir.frontend.pages.submit.start_line import memory_slider, start_line
+from mimir.frontend.pages.submit.start_line import (
+    memory_slider,
+    start_line,
+    unexplained_after,
+)
 from mimir.frontend.recommendation import form_recommendation, used_value
 from mimir.frontend.schema_form import Texts
 from mimir.frontend.session import signed_in
@@ -262,17 +266,27 @@ def _or_nothing(call: Callable[[Api], Any]) -> Callable[[Api], Any]:
 
 
 def _dry_run(client: Api, slug: str, body: Mapping[str, Any]) -> Context:
-    """Run the request dry: {"answer"} or {"refused"}; {} without permission to submit."""
+    """Run the request dry: {"answer"} or {"refused"}; {} without permission to submit.
+
+    {"answer", "unexplained"}: without the start, see `start_line`.
+    """
+    path = project_path(slug, "jobs")
     try:
-        return {"answer": client.post(f"{project_path(slug, 'jobs')}?explain=1", body)}
-    except Unavailable:
-        raise
+        return {"answer": client.post(f"{path}?explain=1", body)}
     except ApiError as error:
-        if error.status in (400, 413, 429):
-            return {"refused": error}
-        if error.status in (403, 409):
-            return {}
-        raise
+        if (unexplained := unexplained_after(error)) is None:
+            return _refused(error)
+    try:
+        return {"answer": client.post(f"{path}?dry_run=1", body), "unexplained": unexplained}
+    except ApiError as error:
+        return _refused(error)
+
+
+def _refused(error: ApiError) -> Context:
+    """Return a refusal that the form shows. Raises: other errors."""
+    if isinstance(error, Unavailable) or error.status not in (400, 403, 409, 413, 429):
+        raise error
+    return {} if error.status in (403, 409) else {"refused": error}
 
 
 def _shown(fields: list[schema_form.Field]) -> Context:

@@ -75,8 +75,8 @@ def _worker(row: RunningWorker) -> Context:
         "title": row["name"] or f"{kind} {formatting.short_id(row['job'])}",
         "memory_bar": bar(row["memory_bytes"], row["memory_limit_bytes"]),
         "cpu_bar": bar(row["cpu_millicores"], row["cpu_limit_millicores"]),
-        "cpu": _cpu(row["cpu_millicores"]),
-        "cpu_limit": _cpu(row["cpu_limit_millicores"]),
+        "cpu": formatting.cores(row["cpu_millicores"]),
+        "cpu_limit": formatting.cores(row["cpu_limit_millicores"]),
     }
 
 
@@ -91,8 +91,8 @@ def _cluster(row: ClusterCapacity) -> Context:
         ),
         (
             "CPU",
-            _cpu(row["used_cpu_millicores"]),
-            _cpu(row["cpu_millicores"]),
+            formatting.cores(row["used_cpu_millicores"]),
+            formatting.cores(row["cpu_millicores"]),
             bar(row["used_cpu_millicores"], row["cpu_millicores"]),
         ),
         (
@@ -164,14 +164,3 @@ def _used(storage: Storage) -> int | None:
 
 def _counted(value: int | None) -> str:
     return "" if value is None else formatting.number(value)
-
-
-def _cpu(millicores: int | None) -> str:
-    """Format cores: 1.7, 2."""
-    return (
-        ""
-        if millicores is None
-        else f"{millicores / 1000:.2g}"
-        if millicores < 10_000
-        else f"{millicores / 1000:.0f}"
-    )

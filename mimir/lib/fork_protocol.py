@@ -1,0 +1,116 @@
+"""Protocol between a fork server and its client: both ends.
+
+A fork server imports modules once, and forks a process for each request of its client. A request is
+one message with descriptors and nothing else. The first descriptor is a stream socket to the
+client, from which the forked process reads the rest: one line of JSON. So the server never has the
+variables of a process, for example a password, in its memory, and its next fork cannot leak them.
+
+The forked process answers with its pid. This is the commit: before it, the client may stop waiting,
+and the answer then fails; after it, the process runs. A server ends with its client, whose end of
+the socket for requests then closes.
+"""
+
+import gc
+import importlib
+import json
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+
+ANSWER_BYTES = 32  # a pid is shorter
+
+
+def import_shared(names: Sequence[str]) -> bool:
+    """Import modules into memory that forked processes share, and exclude it from collections.
+
+    False: a module started a thread, which a fork would not have. The server must not fork then.
+    """
+    for name in names:
+        importlib.import_module(name)
+    if len(os.listdir("/proc/self/task")) > 1:
+        return False
+    gc.collect()
+    gc.freeze()
+    return True
+
+
+def serve_requests(
+    requests: socket.socket, fork: Callable[[list[int]], None], *, descriptors: int
+) -> None:
+    """Call `fork` with the descriptors of each request; return when the client has gone.
+
+    A request with another number of descriptors is ignored. A forked process never returns.
+    """
+    while True:
+        _message, received, *_ = socket.recv_fds(requests, 1, descriptors, socket.MSG_CMSG_CLOEXEC)
+        if len(received) == descriptors:
+            fork(received)
+        elif not received:
+            return
+        for descriptor in received:
+            os.close(descriptor)
+
+
+def read_body(stream: socket.socket) -> bytes:
+    """Read the line with the rest of a request.
+
+    Raises: ConnectionError if the client died before its end.
+    """
+    line = b""
+    while not line.endswith(b"\n"):
+        piece = stream.recv(65536)
+        if not piece:
+            raise ConnectionError("the request is incomplete")
+        line += piece
+    return line
+
+
+def answer(stream: socket.socket) -> None:
+    """Commit to run: send the pid of this process.
+
+    Raises: OSError if the client does not wait for it any more.
+    """
+    stream.sendall(str(os.getpid()).encode())
+
+
+def request_fork(
+    requests: socket.socket,
+    descriptors: Sequence[int],
+    body: Mapping[str, object],
+    *,
+    timeout_seconds: float | None,
+) -> int | None:
+    """Send a request with `descriptors` after its socket; return the pid of the forked process.
+
+    None: no process runs and none will. Once our end is shut down, no answer can arrive.
+    Raises: TimeoutError if the server does not answer, OSError if no descriptor is free.
+    """
+    ours, theirs = socket.socketpair()
+    with ours:
+        ours.settimeout(timeout_seconds)
+        timed_out = False
+        try:
+            socket.send_fds(requests, [b"r"], [theirs.fileno(), *descriptors])
+            theirs.close()
+            ours.sendall(json.dumps(body).encode() + b"\n")
+            pid = ours.recv(ANSWER_BYTES)
+        except TimeoutError:
+            timed_out, pid = True, b""
+        except OSError:  # the server or the forked process has ended
+            pid = b""
+        finally:
+            theirs.close()
+        if not pid:
+            pid = _last_answer(ours)
+    if not pid and timed_out:
+        raise TimeoutError
+    return int(pid) if pid else None
+
+
+def _last_answer(ours: socket.socket) -> bytes:
+    """Refuse answers from now on; return one that arrived before."""
+    try:
+        ours.shutdown(socket.SHUT_RD)
+        return ours.recv(ANSWER_BYTES)
+    except OSError:
+        return b""
