@@ -38,17 +38,24 @@ test: ## all tests, in PROCESSES=3 at once (ARGS="tests/api -k name": only these
 test-fast: $(VENV)/.dev ## the tests that start no server, no installation and no browser
 	@$(PY) -m pytest -m fast -n $(or $(PROCESSES),2) $(ARGS)
 
-# Collected from few folders: importing all tests would take longer than running these.
+# Collected from few folders: importing all tests would take longer than running these. Few generated examples, because
+# the tracer makes each slow and a line needs one: `make test` runs all.
 PURE_TESTS := tests/jobs tests/launchers tests/schemas tests/worker/test_definitions.py tests/worker/test_spool.py
 coverage: $(VENV)/.dev ## branch coverage of the pure core; fails below the threshold in pyproject.toml
 	@mkdir -p var
-	@$(PY) -m coverage run -m pytest -q -m fast $(PURE_TESTS)
+	@EXAMPLES=25 $(PY) -m coverage run -m pytest -q -m fast $(PURE_TESTS)
 	@$(PY) -m coverage report
 
 check: $(VENV)/.dev $(VENV)/.scripts ## ruff, mypy (tests too), import contracts, migrations, OpenAPI, templates, scripts, coverage
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 coverage check-types check-code
+
+.PHONY: check-types check-code
+check-types: $(VENV)/.dev
+	@$(CHECK_ENV) $(VENV)/bin/mypy mimir projects jobs monitoring tests manage.py
+
+check-code: $(VENV)/.dev $(VENV)/.scripts
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check --quiet .
-	@$(CHECK_ENV) $(VENV)/bin/mypy mimir projects jobs monitoring tests manage.py
 	@$(CHECK_ENV) $(VENV)/bin/lint-imports --no-cache
 	@$(CHECK_ENV) $(PY) manage.py check
 	@$(CHECK_ENV) MIMIR_ROLE=frontend $(PY) manage.py check
@@ -58,7 +65,6 @@ check: $(VENV)/.dev $(VENV)/.scripts ## ruff, mypy (tests too), import contracts
 	@$(PY) -m tests.checks.language
 	@$(VENV)/scripts/node_modules/.bin/biome ci --colors=off --config-path=tests/checks/scripts static/js static/css
 	@$(VENV)/scripts/node_modules/.bin/tsc --project tests/checks/scripts
-	@$(MAKE) --no-print-directory coverage
 
 bench: $(VENV)/.dev ## measure latencies as ratios taken side by side (ARGS=start: only that benchmark)
 	@$(PY) -m tests.benchmarks $(ARGS)

@@ -13,7 +13,7 @@ from tests.support.storages import bucket, each_storage  # noqa: F401 - fixtures
 # The only profile. No deadline and no check of speed: a slow or busy machine is not a failure.
 settings.register_profile(
     "tests",
-    max_examples=100,
+    max_examples=int(os.environ.get("EXAMPLES", "100")),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -18,6 +18,7 @@ from jobs.contract import PRIORITIES, Priority
 from tests.jobs.admission_examples import CAPACITY, allocation, job, names, snap
 from tests.jobs.listed_queue import ListedQueue
 
+EXAMPLES = 4 * settings().max_examples  # queues differ in many ways
 NOW, AGEING, RESERVE_AFTER = 1000.0, 150.0, 200.0
 PROJECTS, TYPES = "abcz", ("pipeline_execution", "ml_training")  # z is archived
 KEYS = ("", "", "", "twin:1", "twin:2")
@@ -144,7 +145,7 @@ def _snapshots(draw: st.DrawFn) -> Snapshot:
 
 
 @given(_snapshots(), st.one_of(st.none(), st.integers(1, 5)), st.sampled_from([2, 4]))
-@settings(max_examples=400)
+@settings(max_examples=EXAMPLES)
 def test_the_heads_give_the_same_admissions_as_the_whole_queue(
     view: Snapshot, limit: int | None, factor: int
 ) -> None:
@@ -173,7 +174,7 @@ def _lines_of(first: int, further: int) -> Iterator[None]:
     st.sampled_from([1, 2, 16]),
     st.sampled_from([1, 3, 64]),
 )
-@settings(max_examples=400)
+@settings(max_examples=EXAMPLES)
 def test_with_too_many_groups_the_lines_give_the_same_admissions(
     view: Snapshot, limit: int | None, first: int, further: int
 ) -> None:
@@ -186,7 +187,7 @@ def test_with_too_many_groups_the_lines_give_the_same_admissions(
 
 
 @given(_snapshots())
-@settings(max_examples=400)
+@settings(max_examples=EXAMPLES)
 def test_a_job_beside_the_lines_is_explained_as_in_the_whole_queue(view: Snapshot) -> None:
     with _lines_of(2, 3):
         heads = admit_heads(replace(view, waiting=()), ListedQueue(view), never_since=None).heads
@@ -194,7 +195,7 @@ def test_a_job_beside_the_lines_is_explained_as_in_the_whole_queue(view: Snapsho
 
 
 @given(_snapshots())
-@settings(max_examples=400)
+@settings(max_examples=EXAMPLES)
 def test_a_job_beside_the_heads_is_explained_as_in_the_whole_queue(view: Snapshot) -> None:
     _assert_explained_alike(view, admit_heads(replace(view, waiting=()), ListedQueue(view)).heads)
 

@@ -129,7 +129,7 @@ def _diagnosed(scene: dict[str, Any], **more: Any) -> Any:
     return diagnose(job, pods, events, kept=kept, nodes=nodes, **more)
 
 
-@settings(max_examples=400)
+@settings(max_examples=4 * settings().max_examples)
 @given(data=st.data())
 def test_no_mutilated_input_raises(data: st.DataObject) -> None:
     scene = data.draw(st.sampled_from([*_waiting(), *_ended()])) | {

@@ -1,11 +1,19 @@
 """A pytest plugin.
 
 How `-n` divides the tests. A folder that shares one installation or browser is never divided; else
-each file goes by itself.
+each file goes by itself. Tests marked `quiet` come last: earlier, each would stop the other
+processes as soon as the longest of their running tests has ended.
 """
+
+import os
+from collections.abc import Collection
+from functools import cached_property
+from pathlib import Path
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+from tests.support.run_folder import run_folder
 
 TOGETHER = (
     "tests/browser",
@@ -26,8 +34,13 @@ FIRST = (
 )
 
 
-def unit_of(node_id: str) -> str:
-    """The folder or file whose tests run one after another in one process."""
+QUIET = "quiet"
+
+
+def unit_of(node_id: str, quiet: Collection[str]) -> str:
+    """The folder, file or mark whose tests run one after another in one process."""
+    if node_id in quiet:
+        return QUIET
     path = node_id.split("::", 1)[0]
     return next((folder for folder in TOGETHER if path.startswith(f"{folder}/")), path)
 
@@ -35,8 +48,12 @@ def unit_of(node_id: str) -> str:
 class ByInstallation(LoadScopeScheduling):
     """Gives a process the next unit when it has nearly finished its last."""
 
+    @cached_property
+    def _quiet(self) -> frozenset[str]:
+        return frozenset(_quiet_file().read_text().splitlines())
+
     def _split_scope(self, nodeid: str) -> str:
-        return unit_of(nodeid)
+        return unit_of(nodeid, self._quiet)
 
 
 @pytest.hookimpl
@@ -48,8 +65,25 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByInstall
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: _place(unit_of(item.nodeid)))
+        quiet = {item.nodeid for item in items if item.get_closest_marker(QUIET)}
+        _report_quiet(quiet)
+        items.sort(key=lambda item: _place(unit_of(item.nodeid, quiet)))
 
 
 def _place(unit: str) -> int:
+    if unit == QUIET:
+        return len(FIRST) + 1
     return FIRST.index(unit) if unit in FIRST else len(FIRST)
+
+
+def _quiet_file() -> Path:
+    folder = run_folder()
+    assert folder is not None
+    return folder / "quiet"
+
+
+def _report_quiet(node_ids: Collection[str]) -> None:
+    """Tell the scheduler, which sees no marks. Every process reports the same."""
+    part = _quiet_file().with_suffix(f".{os.getpid()}")
+    part.write_text("\n".join(node_ids))
+    part.rename(_quiet_file())

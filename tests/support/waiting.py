@@ -4,14 +4,21 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+PAUSE_SECONDS, PAUSE_SECONDS_MAX = 0.02, 0.25
+
 
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
-    """Return the value of `condition` once it is true. Raises: TimeoutError."""
-    end = time.monotonic() + seconds
+    """Return the value of `condition` once it is true. Raises: TimeoutError.
+
+    The pause between two checks grows with the time waited, because most conditions ask the servers
+    whose progress they wait for: the value is returned at most a tenth late.
+    """
+    began = time.monotonic()
     while True:
         found = condition()
         if found:
             return found
-        if time.monotonic() > end:
+        waited = time.monotonic() - began
+        if waited > seconds:
             raise TimeoutError(f"not within {seconds:.0f} s: {what}")
-        time.sleep(0.02)
+        time.sleep(min(max(PAUSE_SECONDS, waited / 10), PAUSE_SECONDS_MAX))
