@@ -63,3 +63,10 @@ def test_a_query_is_built_once() -> None:
     query = CompiledQuery(build)
     assert query.rows() == query.rows()
     assert built == [1]
+
+
+def test_a_compiled_query_takes_the_value_of_each_call() -> None:
+    query = CompiledQuery(lambda: Cluster.objects.filter(name="?").values_list("name"), varies="?")
+    assert query.rows("local") == [("local",)]
+    assert query.rows("other") == []
+    assert query.rows("local") == [("local",)]
