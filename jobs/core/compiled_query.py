@@ -31,7 +31,8 @@ class CompiledQuery:
             parameters = tuple(value if each == self._varies else each for each in parameters)
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)
-            return cursor.fetchall()
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
 
     @cached_property
     def _compiled(self) -> tuple[str, tuple[Any, ...]]:
