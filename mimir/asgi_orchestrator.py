@@ -21,6 +21,7 @@ except BadEnvironment as error:
 from channels.layers import get_channel_layer  # noqa: E402 - apps must be loaded first
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
+from jobs.api.heartbeats import Heartbeats  # noqa: E402
 from jobs.live.routing import websocket_application  # noqa: E402
 from jobs.liveness.answering import beat_forever  # noqa: E402
 from jobs.liveness.refused_claims import RefusedClaims  # noqa: E402
@@ -32,7 +33,8 @@ from mimir.lib.background_task import BackgroundTask  # noqa: E402
 get_channel_layer()  # registers its counters, so that /metrics has them before the first WebSocket
 _refused = RefusedClaims()
 _lanes = Lanes(http, lane_limits(settings.ENV.database_pool_size), on_refused=_refused.add)
-_routed = ProtocolTypeRouter({"http": with_limits(_lanes), "websocket": websocket_application})
+_http = with_limits(Heartbeats(_lanes, on_late=_lanes.note_overload))
+_routed = ProtocolTypeRouter({"http": _http, "websocket": websocket_application})
 _entered = PortAccess(
     _routed,
     rules(

@@ -142,14 +142,24 @@ def _starting(facts: WaitFacts, *, named: bool) -> str:
 
 
 def _never_fits(facts: WaitFacts) -> str:
-    requested, largest = facts.get("memory_bytes"), facts.get("largest_memory_bytes")
     cluster, region = facts.get("cluster"), facts.get("region")
     place = f" of {region}" if region and not cluster else ""
+    which = f"cluster {cluster}" if cluster else f"the largest cluster{place}"
+    requested, largest = facts.get("memory_bytes"), facts.get("largest_memory_bytes")
     if requested is not None and largest is not None and requested > largest:
-        which = f"cluster {cluster}" if cluster else f"the largest cluster{place}"
         return (
             f"Cannot start: requests {memory_text(requested)} of memory, {which} has "
             f"{memory_text(largest)}."
+        )
+    requested, largest = facts.get("gpus"), facts.get("largest_gpus")
+    if requested is not None and largest is not None and requested > largest:
+        gpus = f"{requested} GPU{'s' * (requested > 1)}"
+        return f"Cannot start: requests {gpus}, {which} has {largest or 'none'}."
+    requested, largest = facts.get("cpu_millicores"), facts.get("largest_cpu_millicores")
+    if requested is not None and largest is not None and requested > largest:
+        return (
+            f"Cannot start: requests {format_cpu(requested)} CPU, {which} has "
+            f"{format_cpu(largest)}."
         )
     which = f"cluster {cluster}" if cluster else f"any cluster{place}"
     return f"Cannot start: requests more than {which} has."

@@ -20,6 +20,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from jobs.api.heartbeats import accepted_claims
 from jobs.contract import (
     ARTIFACT_NAME_PATTERN,
     LOG_CHUNK_BYTES_MAX,
@@ -159,11 +160,11 @@ class HeartbeatView(WorkerView):
 
     def post(self, request: Request, attempt_id: UUID) -> Response:
         attempt = self.attempt(request, attempt_id)
-        return Response(
-            heartbeat_record(
-                attempt_id=attempt.id, **validated(HeartbeatRequest, request, others_ignored=True)
-            )
+        answer = heartbeat_record(
+            attempt_id=attempt.id, **validated(HeartbeatRequest, request, others_ignored=True)
         )
+        accepted_claims.add(attempt)
+        return Response(answer)
 
 
 class WorkerEventsView(WorkerView):

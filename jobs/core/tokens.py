@@ -38,9 +38,12 @@ def is_launch_token(attempt_id: UUID, token: str) -> bool:
 
 def is_session_token(attempt: Attempt, token: str) -> bool:
     """Return whether `token` belongs to the claim that holds `attempt`."""
-    return attempt.claim_id is not None and _matches(
-        f"session:{attempt.id}:{attempt.claim_id}", token
-    )
+    return attempt.claim_id is not None and is_token_of_claim(attempt.id, attempt.claim_id, token)
+
+
+def is_token_of_claim(attempt_id: UUID, claim_id: UUID, token: str) -> bool:
+    """Return whether `token` was issued by this claim, whether or not that holds the attempt."""
+    return _matches(f"session:{attempt_id}:{claim_id}", token)
 
 
 def _matches(text: str, token: str) -> bool:

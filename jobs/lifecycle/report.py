@@ -50,7 +50,13 @@ def heartbeat_record(
         row = cursor.fetchone()
     if row is None:
         raise _fenced()
-    claimed_at, status, timeout_seconds = row
+    return heartbeat_response(*row)
+
+
+def heartbeat_response(
+    claimed_at: dt.datetime, status: str, timeout_seconds: int
+) -> HeartbeatResponse:
+    """Return the response to a heartbeat, from the attempt's claim and its job."""
     return {
         "cancel": status == JobStatus.CANCELLING,
         "timeout_at": (claimed_at + dt.timedelta(seconds=timeout_seconds)).isoformat(),

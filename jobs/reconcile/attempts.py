@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from jobs.contract import JobStatus
@@ -78,6 +78,27 @@ def changed_attempts(
     found = list(rows.annotate(read_at=Now()).values_list(*_COLUMNS, "read_at"))
     read_at = found[0][-1] if found else utc_now()
     return {row[0]: _view_of_columns(row[:-1]) for row in found}, read_at
+
+
+def unsettled_names(*, cluster: Cluster) -> set[str]:
+    """Return the workers whose attempts can need an action although nothing changed on the cluster.
+
+    All others run: their job is `running`, they are in time, and nothing ended or replaced them.
+    """
+    times_out_after = ExpressionWrapper(
+        F("job__timeout_seconds") * dt.timedelta(seconds=1), output_field=DurationField()
+    )
+    runs = Q(
+        job__status=JobStatus.RUNNING,
+        job__attempt=F("number"),
+        claimed_at__isnull=False,
+        claimed_at__gt=Now() - times_out_after,
+        fenced_at__isnull=True,
+        ended_at__isnull=True,
+        end_status="",
+    )
+    open_ = Attempt.objects.filter(cluster=cluster, gone_at__isnull=True)
+    return set(open_.filter(~runs).values_list("name", flat=True))
 
 
 def _view_of_columns(row: tuple[Any, ...]) -> AttemptView:

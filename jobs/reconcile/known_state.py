@@ -23,7 +23,8 @@ class KnownState:
     """Stored pods, the last diagnosis of each waiting worker, and the age of orphans.
 
     `gone`: names of workers that were observed gone, until their objects are removed. `cleanable`:
-    those that the last complete pass found removable.
+    those that the last complete pass found removable. `unsettled`: names of workers whose last step
+    is repeated soon: it had something to do or failed, or their node is suspected.
     """
 
     def __init__(self) -> None:
@@ -33,6 +34,7 @@ class KnownState:
         self._first = True
         self.attempts = 0  # of the last complete pass
         self.gone: set[str] = set()
+        self.unsettled: set[str] = set()
         self.cleanable: list[AttemptView] = []
 
     def keep(
@@ -56,10 +58,7 @@ class KnownState:
             known = self._pods.get(attempt_id, ())
             names = {_name(pod) for pod in pods}
             merged = (*(pod for pod in known if _name(pod) not in names), *pods)[-PODS_KEPT:]
-            usual = all(map(_begins, pods)) or (
-                self._first and row.claimed_at is not None and all(map(_runs, pods))
-            )
-            if merged != known and not usual:
+            if merged != known and not self._is_usual(row, pods):
                 changed[attempt_id] = merged
             self._pods[attempt_id] = merged
         if changed:
@@ -68,12 +67,19 @@ class KnownState:
             return
         self.attempts = len(rows)
         self.cleanable = []
+        self.unsettled.clear()
         self.gone = {row.name for row in rows.values() if row.gone_at is not None}
         self._first = False
         for gone in self._pods.keys() - rows.keys():
             del self._pods[gone]
         for gone in self._diagnosed.keys() - rows.keys():
             del self._diagnosed[gone]
+
+    def _is_usual(self, row: AttemptView, pods: Pods) -> bool:
+        """Whether the state of its pods need not be stored."""
+        return all(map(_begins, pods)) or (
+            self._first and row.claimed_at is not None and all(map(_runs, pods))
+        )
 
     def diagnosed_state(
         self,
@@ -92,7 +98,7 @@ class KnownState:
             self._diagnosed.pop(row.id, None)
             return diagnose()
         before = self._diagnosed.get(row.id)
-        if before is None or not _same(before[0], observation.evidence):
+        if before is None or not before[0].is_same(observation.evidence):
             before = self._diagnosed[row.id] = observation.evidence, diagnose()
         return before[1]
 
@@ -107,15 +113,6 @@ class KnownState:
     def forget_orphans_except(self, names: Collection[str]) -> None:
         """Forget the other objects: they have an attempt, or are gone."""
         self._orphans = {name: since for name, since in self._orphans.items() if name in names}
-
-
-def _same(before: Evidence, now: Evidence) -> bool:
-    """Whether the objects are identical: a mirror creates a new one for each change."""
-    pairs = zip(
-        (before.job, *before.pods, *before.events), (now.job, *now.pods, *now.events), strict=False
-    )
-    sizes = len(before.pods) == len(now.pods) and len(before.events) == len(now.events)
-    return sizes and before.nodes is now.nodes and all(one is other for one, other in pairs)
 
 
 def _name(pod: Object) -> str:

@@ -1,6 +1,8 @@
 """Lease of a loop that one process leads: a row, by the database's clock.
 
-It only prevents duplicate work: each write of a reconciler is safe without it.
+It only prevents duplicate work: each write of a reconciler is safe without it. The row names the
+database session of its holder. If that session has ended, so has the holder, or it has lost the
+database: the lease is free before it expires.
 """
 
 from django.db import connection
@@ -9,16 +11,23 @@ RECONCILER = "reconciler"
 
 
 def lease_take(*, name: str, holder: str, seconds: float) -> bool:
-    """Take the lease, or renew it if `holder` has it; False while another process holds it."""
+    """Take the lease, or renew it if `holder` has it; False while another process holds it.
+
+    Call it on one connection that stays open: the lease is free when that is closed.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO jobs_lease AS lease (name, holder, expires_at)
-            VALUES (%(name)s, %(holder)s, clock_timestamp() + make_interval(secs => %(seconds)s))
+            INSERT INTO jobs_lease AS lease (name, holder, session_pid, expires_at)
+            VALUES (%(name)s, %(holder)s, pg_backend_pid(),
+                clock_timestamp() + make_interval(secs => %(seconds)s))
             ON CONFLICT (name) DO UPDATE
             SET holder = excluded.holder,
+                session_pid = excluded.session_pid,
                 expires_at = clock_timestamp() + make_interval(secs => %(seconds)s)
             WHERE lease.holder = excluded.holder OR lease.expires_at < clock_timestamp()
+                OR (lease.session_pid IS NOT NULL AND NOT EXISTS (
+                    SELECT FROM pg_stat_activity WHERE pid = lease.session_pid))
             """,
             {"name": name, "holder": holder, "seconds": seconds},
         )

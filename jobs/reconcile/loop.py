@@ -21,6 +21,7 @@ from jobs.liveness.beats import beat_record, instance_name
 from jobs.liveness.connection_budget import connections_check
 from jobs.logs.append import logs_seal
 from jobs.models import Cluster
+from jobs.reconcile.attempts import unsettled_names
 from jobs.reconcile.clean_up import CleanUpThread
 from jobs.reconcile.housekeeping import storage_sweep
 from jobs.reconcile.known_state import KnownState
@@ -35,6 +36,9 @@ RETENTION_SECONDS = 20.0
 SWEEP_SECONDS = 3600.0  # it lists the whole storage
 PASSES_AT_ONCE = 20
 REST_SECONDS_MAX = 1.0
+# A complete pass over thousands of workers takes most of a second, and finds almost nothing that
+# passes over named workers do not find. It uses this share of the time.
+COMPLETE_SHARE, COMPLETE_SECONDS_MAX = 0.05, 15.0
 # After a pass over changed workers other changes share the next one. The rest is so many durations
 # of that pass. The end of a worker does not wait: its capacity is free only when a pass sees it.
 SHARED_REST = 4.0
@@ -197,20 +201,22 @@ def _follow_changes(
 ) -> None:
     """Do passes over the workers that change, until the next complete pass is due.
 
-    That is after `seconds`. If a change belongs to no single worker, it is as soon as the rest
-    after the last complete pass, which took `pass_seconds`, is over: with thousands of workers
-    something always changes, and a complete pass reads them all.
+    That is after `seconds`, or later if the last one took long (`pass_seconds`): then passes over
+    the workers that time or their rows can move come every `seconds`. If a change belongs to no
+    single worker, it is as soon as the rest after the last complete pass is over: with thousands of
+    workers something always changes, and a complete pass reads them all.
     """
     began = rest_until = time.monotonic()
-    rest_seconds = _rest_seconds(pass_seconds)
+    rest_seconds, complete_seconds = _rest_seconds(pass_seconds), _complete(pass_seconds, seconds)
+    unsettled_at = began + (seconds if complete_seconds > seconds else math.inf)
     changed: set[str] = set()  # workers since the last pass over them
     others = False
     while may_continue():
         now = time.monotonic()
-        left = began + (rest_seconds if others else seconds) - now
+        left = began + (rest_seconds if others else complete_seconds) - now
         if left <= 0:
             return
-        resting = max(0.0, rest_until - now)
+        left, resting = min(left, max(0.0, unsettled_at - now)), max(0.0, rest_until - now)
         changes = launcher.wait_for_changes(
             min(left, resting) if resting else left, ends_only=resting > 0
         )
@@ -218,12 +224,20 @@ def _follow_changes(
         ended = changes.ended - known.gone
         changed |= ended | (changes.names - known.gone)
         began_pass = time.monotonic()
+        if began_pass >= unsettled_at:
+            changed |= (unsettled_names(cluster=cluster) | known.unsettled) - known.gone
+            unsettled_at = began_pass + seconds
         rested = began_pass >= rest_until
         if names := frozenset(changed if rested else ended):
             changed -= names
             _repeat(may_continue, partial(reconcile_workers, cluster, launcher, known, names=names))
             if rested:
                 rest_until = time.monotonic() + _rest_seconds(time.monotonic() - began_pass)
+
+
+def _complete(pass_seconds: float, seconds: float) -> float:
+    """Return the seconds between two complete passes, at least `seconds`."""
+    return max(seconds, min(COMPLETE_SECONDS_MAX, pass_seconds / COMPLETE_SHARE))
 
 
 def _rest_seconds(pass_seconds: float) -> float:

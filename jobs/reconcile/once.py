@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from uuid import UUID
 
 import structlog
@@ -61,6 +61,7 @@ def reconcile_once(
     moved = 0
     for attempt_id, row in after.items():
         if before.get(attempt_id) != row.fence():
+            known.unsettled.add(row.name)
             continue  # it changed meanwhile: the list is newer only than an unchanged row
         moved += _step_safely(row, by_attempt.get(attempt_id), launcher, known, now)
     _orphans(observed, before, after, launcher, known, now)
@@ -105,7 +106,8 @@ def _observe(
 
 
 def _by_attempt(observed: Sequence[Observation]) -> dict[UUID, Observation]:
-    return {UUID(each.attempt_id): each for each in observed if _is_uuid(each.attempt_id)}
+    found = ((_attempt_id(each.attempt_id), each) for each in observed)
+    return {attempt_id: each for attempt_id, each in found if attempt_id is not None}
 
 
 def while_away(cluster: Cluster) -> int:
@@ -136,6 +138,7 @@ def _step_safely(
     A failure is logged and does not delay the other attempts.
     """
     action = Action(Verb.NOTHING)
+    known.unsettled.add(row.name)
     try:
         read_kept = partial(known.pods, row.id)
         state, diagnosis = known.diagnosed_state(
@@ -146,6 +149,8 @@ def _step_safely(
             # Perhaps web could not serve its claim.
             times = apply.times(unclaimed_since=row.created_at)
             action = decide(row, state, now=now, times=times)
+        if action.verb is Verb.NOTHING and not (observation and observation.node_suspected):
+            known.unsettled.discard(row.name)
         if action.verb is Verb.NOTHING and state is not None and state.node_silent:
             return int(away.node_silence_step(row=row, diagnosis=state.diagnosis))
         if action.verb is Verb.NOTHING:
@@ -267,11 +272,7 @@ def _orphans(
     restores a database time to change their mind.
     """
     owned = before.keys() | after.keys()
-    orphans = [
-        each
-        for each in observed
-        if not (_is_uuid(each.attempt_id) and UUID(each.attempt_id) in owned)
-    ]
+    orphans = [each for each in observed if _attempt_id(each.attempt_id) not in owned]
     known.forget_orphans_except({each.name for each in orphans})
     for each in orphans:
         try:
@@ -287,9 +288,10 @@ def _orphans(
             log.exception("removing an orphan failed", name=each.name)
 
 
-def _is_uuid(text: str) -> bool:
+@lru_cache(maxsize=20_000)  # each pass needs those of all workers
+def _attempt_id(text: str) -> UUID | None:
+    """Return the id of an attempt; None if somebody changed it on the cluster."""
     try:
-        UUID(text)
+        return UUID(text)
     except ValueError:
-        return False
-    return True
+        return None

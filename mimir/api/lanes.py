@@ -55,12 +55,13 @@ class LaneLimits:
 def lane_limits(connections: int) -> tuple[LaneLimits, LaneLimits, LaneLimits]:
     """Return the lanes `claims`, `transfers` and `interactive` for a pool of this size.
 
-    Together they leave one connection for the heartbeat of web. A worker waits 30 s for a response,
-    a page of the frontend 10 s: a response that nobody waits for is wasted.
+    Together they leave two connections: for the heartbeat of web, and for heartbeats of workers
+    that are recorded together. A worker waits 30 s for a response, a page of the frontend 10 s: a
+    response that nobody waits for is wasted.
     """
     share = connections / 20
     return (
-        LaneLimits("claims", max(1, int(6 * share)), max(1, int(8 * share)), 5.0),
+        LaneLimits("claims", max(1, int(6 * share)), max(1, int(7 * share)), 5.0),
         LaneLimits("transfers", max(1, int(3 * share)), max(1, int(4 * share)), 10.0),
         LaneLimits("interactive", max(1, int(4 * share)), max(1, int(7 * share)), 5.0),
     )

@@ -189,6 +189,11 @@ class Body:
         """Whether the whole body has arrived."""
         return self._pieces.complete
 
+    @property
+    def unread(self) -> bytes | None:
+        """The rest of the body, which stays unread; None while a part of it is missing."""
+        return bytes(self._buffer) if self._pieces.complete else None
+
     def read(self, size: int | None = -1) -> bytes:
         """Return up to `size` bytes, fewer only at the end.
 

@@ -31,8 +31,10 @@ def _many(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
         cluster_ensure()
         project, small = make.project("many"), make.project("few")
         waiting = [make.job(project) for _ in range(3)]
-        many.jobs_like(waiting[0], JOBS)
-        many.jobs_like(make.job(small), 1000)
+        few = make.job(small)
+        with many.loading():
+            many.jobs_like(waiting[0], JOBS)
+            many.jobs_like(few, 1000)
     yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("TRUNCATE jobs_job, jobs_cluster, projects_project, auth_user CASCADE")

@@ -168,7 +168,7 @@ def test_another_place_and_a_higher_priority_are_alternatives() -> None:
 def test_a_job_without_a_gpu_is_an_alternative_to_one_that_no_cluster_can_hold() -> None:
     start = _start(resources={"gpu": 1})
     assert (start["blocked_by"], start["estimate_seconds"]) == (WaitRule.NEVER_FITS, None)
-    assert start["detail"].startswith("Cannot start: requests more than any cluster has")
+    assert start["detail"] == "Cannot start: requests 1 GPU, the largest cluster has none."
     assert [each["detail"] for each in start["alternatives"]] == [
         "Without a GPU it would start now on local."
     ]
@@ -203,6 +203,7 @@ def test_the_amounts_of_the_cluster_with_the_fewest_changes_are_offered() -> Non
         capacity_gpus=4,
     )
     start = _start(resources={"gpu": 8})
+    assert start["detail"] == "Cannot start: requests 8 GPUs, the largest cluster has 4."
     assert [(each["request"], each["cluster"]) for each in start["alternatives"]] == [
         ({"resources": {"gpu": 4}}, "gpus")
     ]
@@ -224,6 +225,13 @@ def test_a_change_that_fits_is_offered_although_nobody_knows_when_it_would_start
     assert (waits["blocked_by"], waits["alternatives"]) == (WaitRule.CAPACITY, [])
     LoopBeat.objects.all().delete()
     assert len(_start(resources={"gpu": 8})["alternatives"]) == 1
+
+
+def test_too_much_cpu_is_named_with_the_largest_cluster() -> None:
+    Cluster.objects.update(capacity_cpu_millicores=8000)
+    start = _start(resources={"cpu": "64"})
+    assert start["detail"] == "Cannot start: requests 64 CPU, the largest cluster has 8."
+    assert [each["request"] for each in start["alternatives"]] == [{"resources": {"cpu": "8"}}]
 
 
 def test_a_maximum_that_no_cluster_can_hold_is_named() -> None:

@@ -2,12 +2,14 @@
 
 import datetime as dt
 
+import psycopg
 import pytest
 from django.db import connection
 
 from jobs.reconcile import lease
 from jobs.reconcile.lease import lease_release, lease_take
 from mimir.lib import clock
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,3 +41,29 @@ def test_a_clock_that_is_an_hour_ahead_takes_nothing_early(monkeypatch: pytest.M
     monkeypatch.setattr(clock, "utc_now", lambda: ahead)
     monkeypatch.setattr(lease, "utc_now", lambda: ahead, raising=False)
     assert _take("b") is False
+
+
+def _other_session() -> psycopg.Connection[tuple[int]]:
+    """Open another session of the same database, as the process of another holder has it."""
+    parameters = connection.get_connection_params()
+    names = ("host", "port", "user", "password", "dbname")
+    return psycopg.connect(**{name: parameters[name] for name in names if name in parameters})
+
+
+def _held_by(session_pid: int | None) -> None:
+    assert _take("a")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE jobs_lease SET session_pid = %s", [session_pid])
+
+
+def test_it_passes_on_at_once_when_the_session_of_its_holder_has_ended() -> None:
+    with _other_session() as session:
+        _held_by(session.info.backend_pid)
+        assert not _take("b")
+    wait_for(lambda: _take("b"), "it is free", 10)
+    assert not _take("a")
+
+
+def test_it_does_not_pass_on_early_when_its_holder_has_an_earlier_release() -> None:
+    _held_by(None)
+    assert not _take("b")

@@ -180,16 +180,30 @@ def _ended(*names: str) -> Changes:
 
 @pytest.fixture
 def follow(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Script]:
-    """Run the loop between two complete passes in virtual time."""
+    """Run the loop between two complete passes in virtual time.
 
-    def run(*changes: tuple[float, Changes], known: KnownState | None = None) -> Script:
+    The rows of the worker `waiting` need a decision without a change on the cluster.
+    """
+
+    def run(
+        *changes: tuple[float, Changes],
+        known: KnownState | None = None,
+        pass_seconds: float = 0.1,
+        seconds: float = 10.0,
+    ) -> Script:
         script = Script(deque(changes))
         monkeypatch.setattr(loop, "reconcile_workers", script.reconcile)
+        monkeypatch.setattr(loop, "unsettled_names", lambda cluster: {"waiting"})  # noqa: ARG005
         monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: script.now))
         cluster: Any = None
         launcher: Any = script
         loop._follow_changes(
-            cluster, launcher, known or KnownState(), lambda: True, pass_seconds=0.1, seconds=10.0
+            cluster,
+            launcher,
+            known or KnownState(),
+            lambda: True,
+            pass_seconds=pass_seconds,
+            seconds=seconds,
         )
         monkeypatch.undo()
         return script
@@ -225,3 +239,28 @@ def test_a_change_without_a_worker_leads_to_the_next_complete_pass(
 ) -> None:
     script = follow((2.0, Changes(others=True)))
     assert (script.passes, script.now) == ([], 1002.0)
+
+
+def test_a_fast_complete_pass_is_repeated_every_second(follow: Callable[..., Script]) -> None:
+    script = follow(pass_seconds=0.05, seconds=1.0)
+    assert (script.passes, script.now) == ([], 1001.0)
+
+
+def test_between_slow_complete_passes_only_workers_that_can_need_an_action_are_read(
+    follow: Callable[..., Script],
+) -> None:
+    known = KnownState()
+    known.unsettled.update({"failed", "gone"})
+    known.gone.add("gone")
+    script = follow((1.5, _ended("a")), known=known, pass_seconds=0.15, seconds=1.0)
+    assert script.passes == [
+        (1.0, ["failed", "waiting"]),
+        (1.5, ["a"]),
+        (2.0, ["failed", "waiting"]),
+        (3.0, ["failed", "waiting"]),
+    ]
+    assert round(script.now, 3) == 1003.1
+
+
+def test_complete_passes_come_at_least_every_15_seconds(follow: Callable[..., Script]) -> None:
+    assert round(follow(pass_seconds=5.0, seconds=1.0).now - 1000.0) == 15

@@ -46,8 +46,8 @@ def _many(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
             media_type="text/csv",
             storage_key="none/a",
         )
-        many.jobs_like(attempt.job, JOBS)
-        with connection.cursor() as cursor:
+        with many.loading(), connection.cursor() as cursor:
+            many.jobs_like(attempt.job, JOBS)
             for statement in _BESIDE:
                 cursor.execute(statement)
     yield

@@ -53,4 +53,11 @@ FORECASTS = (
         "tests/jobs/test_job_start.py"
         "::test_a_change_that_fits_is_offered_although_nobody_knows_when_it_would_start",
     ),
+    Mutant(
+        "a job starts before those of its line that were not read",
+        "jobs/admission/forecast.py",
+        "    known = {job.job_id for job in head.jobs if not head.is_behind(job)}\n",
+        "    known = {job.job_id for job in head.jobs}\n",
+        "tests/jobs/test_forecast.py::test_a_job_behind_others_that_were_not_read_is_not_forecast",
+    ),
 )

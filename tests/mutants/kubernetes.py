@@ -62,14 +62,8 @@ KUBERNETES = (
     Mutant(
         "orphans are left",
         "jobs/reconcile/once.py",
-        """    orphans = [
-        each
-        for each in observed
-        if not (_is_uuid(each.attempt_id) and UUID(each.attempt_id) in owned)
-    ]
-""",
-        """    orphans: list[Observation] = []
-""",
+        "    orphans = [each for each in observed if _attempt_id(each.attempt_id) not in owned]\n",
+        "    orphans: list[Observation] = []\n",
         "tests/scenarios/test_named.py::test_a_create_that_lands_after_the_job_ended_and_after_clean_up",
     ),
     Mutant(

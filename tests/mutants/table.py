@@ -6,6 +6,7 @@ from tests.mutants.forecasts import FORECASTS
 from tests.mutants.job_records import JOB_RECORDS
 from tests.mutants.kubernetes import KUBERNETES
 from tests.mutants.machine_workers import MACHINE_WORKERS
+from tests.mutants.many_workers import MANY_WORKERS
 from tests.mutants.memory import MEMORY
 from tests.mutants.mutant import Mutant
 from tests.mutants.overload import OVERLOAD
@@ -200,8 +201,8 @@ TABLE = (
     Mutant(
         "vanished before the list is newer than the row",
         "jobs/reconcile/once.py",
-        "        if before.get(attempt_id) != row.fence():\n            continue",
-        "        if False:\n            continue",
+        "        if before.get(attempt_id) != row.fence():\n",
+        "        if False:\n",
         "tests/jobs/test_reconcile.py::test_a_worker_that_claims_during_the_listing_is_kept",
         more=(
             (
@@ -325,14 +326,26 @@ TABLE = (
         "lease by the local clock",
         "jobs/reconcile/lease.py",
         """            WHERE lease.holder = excluded.holder OR lease.expires_at < clock_timestamp()
-            \"\"\",
-            {"name": name, "holder": holder, "seconds": seconds},
 """,
         """            WHERE lease.holder = excluded.holder OR lease.expires_at < %(now)s
-            \"\"\",
-            {"name": name, "holder": holder, "seconds": seconds, "now": __import__("mimir.lib.clock", fromlist=["x"]).utc_now()},
 """,
         "tests/jobs/test_lease.py::test_a_clock_that_is_an_hour_ahead_takes_nothing_early",
+        more=(
+            (
+                "jobs/reconcile/lease.py",
+                """            {"name": name, "holder": holder, "seconds": seconds},
+""",
+                """            {"name": name, "holder": holder, "seconds": seconds, "now": __import__("mimir.lib.clock", fromlist=["x"]).utc_now()},
+""",
+            ),
+        ),
+    ),
+    Mutant(
+        "the lease of a live session is taken",
+        "jobs/reconcile/lease.py",
+        "                    SELECT FROM pg_stat_activity WHERE pid = lease.session_pid))\n",
+        "                    SELECT FROM pg_stat_activity WHERE pid = lease.session_pid AND false))\n",
+        "tests/jobs/test_lease.py::test_it_passes_on_at_once_when_the_session_of_its_holder_has_ended",
     ),
     Mutant(
         "cookie accepted on a foreign Origin",
@@ -383,4 +396,5 @@ TABLE = (
     *FORECASTS,
     *SIZING,
     *MEMORY,
+    *MANY_WORKERS,
 )

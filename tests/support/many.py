@@ -3,6 +3,9 @@
 What reads of them cost, not how they came to be.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.db import connection
 
 from jobs.models import Job
@@ -51,6 +54,28 @@ _OWN = {
     "idempotency_key": "NULL",
     "retry_of_id": "NULL",
 }
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Insert many rows faster.
+
+    References are not checked, and the search indexes of jobs are built after the rows.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT indexname, indexdef FROM pg_indexes "
+            "WHERE tablename = 'jobs_job' AND indexdef LIKE '%% USING gin %%'"
+        )
+        indexes = cursor.fetchall()
+        assert indexes
+        cursor.execute("; ".join(f"DROP INDEX {name}" for name, _ in indexes))
+        cursor.execute("SET session_replication_role = replica")
+        try:
+            yield
+        finally:
+            cursor.execute("SET session_replication_role = origin")
+            cursor.execute("; ".join(definition for _, definition in indexes))
 
 
 def jobs_like(job: Job, count: int, *, days: int = 60) -> None:

@@ -31,6 +31,10 @@ FIRST = (
     *TOGETHER[3:],
     "tests/logs/test_large.py",
     "tests/storage/test_installation.py",
+    "tests/serving/test_slow_database.py",
+    "tests/attack/test_attacks.py",
+    "tests/api/test_many_jobs.py",
+    "tests/monitoring/test_admin.py",
 )
 
 

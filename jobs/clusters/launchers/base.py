@@ -8,6 +8,7 @@ import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import is_
 from typing import Protocol
 
 from jobs.contract import FailureReason
@@ -109,6 +110,19 @@ class Evidence:
     pods: tuple[Object, ...] = ()
     events: tuple[Object, ...] = ()
     nodes: tuple[Object, ...] | None = None
+
+    def is_same(self, other: "Evidence") -> bool:
+        """Whether the objects are identical: a mirror creates a new one for each change."""
+        return (
+            self.job is other.job
+            and self.nodes is other.nodes
+            and _are_identical(self.pods, other.pods)
+            and _are_identical(self.events, other.events)
+        )
+
+
+def _are_identical(one: tuple[Object, ...], other: tuple[Object, ...]) -> bool:
+    return len(one) == len(other) and all(map(is_, one, other))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from jobs.diagnosis.kubernetes.objects import Object, at, items, limited, mapping, text
 from mimir.lib.json_types import Json, JsonObject
-from mimir.lib.redaction import HIDDEN, redact, redact_text
+from mimir.lib.redaction import HIDDEN, is_secret_name, redact_text
 
 _ENV_VALUE_MIN = 8  # shorter values occur in ordinary sentences
 
@@ -192,7 +192,7 @@ def _secrets(pod: Object) -> Iterator[str]:
         for container in items(spec.get(group)):
             for variable in items(container.get("env")):
                 name, value = text(variable.get("name")), text(variable.get("value"))
-                if len(value) >= _ENV_VALUE_MIN and redact({name: value})[name] == HIDDEN:
+                if len(value) >= _ENV_VALUE_MIN and is_secret_name(name):
                     yield value
 
 
@@ -202,12 +202,13 @@ def _without_secrets(value: JsonObject, secrets: Sequence[str]) -> JsonObject:
 
 
 def _redacted(value: Json, secrets: Sequence[str]) -> Json:
+    if isinstance(value, str):
+        if len(value) >= _ENV_VALUE_MIN:  # most are shorter than a secret
+            for secret in secrets:
+                value = value.replace(secret, HIDDEN)
+        return redact_text(value)
     if isinstance(value, dict):
         return _without_secrets(value, secrets)
     if isinstance(value, list):
         return [_redacted(part, secrets) for part in value]
-    if not isinstance(value, str):
-        return value
-    for secret in secrets:
-        value = value.replace(secret, HIDDEN)
-    return redact_text(value)
+    return value

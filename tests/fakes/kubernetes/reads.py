@@ -3,13 +3,15 @@
 import base64
 import binascii
 import json
+from bisect import bisect_right
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from tests.fakes.kubernetes.cluster import Cluster
 from tests.fakes.kubernetes.faults import Rule
 from tests.fakes.kubernetes.http import Refused, Reply, Request
-from tests.fakes.kubernetes.resources import PODS, Resource
+from tests.fakes.kubernetes.resources import PODS, Key, Resource
 from tests.fakes.kubernetes.routes import Route
 from tests.fakes.kubernetes.selectors import BadSelector, field_test, label_test
 from tests.fakes.kubernetes.store import Expired, Version
@@ -88,15 +90,17 @@ def _list(cluster: Cluster, request: Request, route: Route, stale: Rule | None) 
             number, versions = _snapshot(cluster, query, resource, stale)
     except Expired as expired:
         raise Refused(410, "Expired", str(expired)) from expired
-    found = [version for version in versions if version.key > start and wanted(version)]
+    first, last = _range(versions, start, route.namespace)
+    found = list(
+        islice(filter(wanted, islice(versions, first, last)), limit + 1 if limit else None)
+    )
     meta: dict[str, object] = {"resourceVersion": str(number)}
     if limit and len(found) > limit:
         store.keep(resource, number, versions)
-        meta |= {
-            "continue": _token(number, found[limit - 1]),
-            "remainingItemCount": len(found) - limit,
-        }
         found = found[:limit]
+        meta["continue"] = _token(number, found[-1])
+        if not (query.get("labelSelector") or query.get("fieldSelector")):
+            meta["remainingItemCount"] = last - first - limit
     return Reply(200, _body(resource, meta, found, request.headers.get("accept", "")))
 
 
@@ -149,6 +153,15 @@ def _snapshot(
     if stale is not None:
         cluster.advance(stale.seconds)
     return number, versions
+
+
+def _range(versions: list[Version], start: Key, namespace: str) -> tuple[int, int]:
+    """Return the part of a sorted snapshot behind `start`, in one namespace or (empty) in all."""
+    first = bisect_right(versions, max(start, (namespace, "")), key=lambda version: version.key)
+    last = len(versions)
+    if namespace:
+        last = bisect_right(versions, (namespace, chr(0x10FFFF)), key=lambda version: version.key)
+    return first, last
 
 
 def _token(number: int, last: Version) -> str:

@@ -161,13 +161,13 @@ class Store:
 
     def kept(self, resource: Resource, number: int) -> list[Version]:
         """The snapshot of that version. Raises: Expired."""
+        if (resource, number) in self._snapshots:
+            return self._snapshots[resource, number]
         if number == self.number:
             return self.snapshot(resource)
-        if (resource, number) not in self._snapshots:
-            raise Expired(
-                "The provided continue parameter is too old to display a consistent list result."
-            )
-        return self._snapshots[resource, number]
+        raise Expired(
+            "The provided continue parameter is too old to display a consistent list result."
+        )
 
     def at_version(self, resource: Resource, number: int) -> list[Version]:
         """A kind as it stood at a version. Raises: Expired."""

@@ -8,8 +8,10 @@ import ipaddress
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -120,26 +122,19 @@ class Api:
     def pages(self, path: str, query: Query | None = None) -> Iterator[JsonObject]:
         """Yield the pages of a list, all of one resource version.
 
-        Read from the store, not from a watch cache. Raises: Away, Unconfigured.
+        Read from the store, not from a watch cache. The next page is requested while the caller
+        works on this one. Raises: Away, Unconfigured.
         """
-        following = ""
-        while True:
-            page_query = {
-                **(query or {}),
-                "limit": PAGE,
-                **({"continue": following} if following else {}),
-            }
-            answer = self.request("GET", path, query=page_query)
-            if answer.status != 200:
-                raise Away(f"{path} was answered with {answer.status}: {answer.message()[:300]}")
-            page = answer.json()
-            if not str(page.get("kind") or "").endswith("List"):
-                # Read as an empty list, it would mean that all objects are gone.
-                raise Away(f"{path} returned an object that is not a list")
+        page_query = {**(query or {}), "limit": PAGE}
+        page = _page(path, self.request("GET", path, query=page_query))
+        while following := str(at(page, "metadata").get("continue") or ""):
+            page_query = {**page_query, "continue": following}
+            answer = _sent(partial(self.request, "GET", path, query=page_query))
             yield page
-            following = str(at(page, "metadata").get("continue") or "")
-            if not following:
-                return
+            del page  # it takes several MB, and so does the next one
+            page = _page(path, answer.result())
+            del answer
+        yield page
 
     def lines(self, path: str, query: Query, *, silence_seconds: float) -> Iterator[bytes]:
         """Yield the lines of a streamed answer until the server ends it. Raises: see `pieces`."""
@@ -230,6 +225,31 @@ class Api:
         known = {each["key"]: each["value"] for each in settings.values() if each.get("value")}
         self._known = now, known
         return known
+
+
+def _sent(send: Callable[[], Answer]) -> Future[Answer]:
+    """Send a request on another thread. A daemon: it does not delay the end of the process."""
+    answer: Future[Answer] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(send())
+        except Exception as error:  # raised again where the answer is needed
+            answer.set_exception(error)
+
+    threading.Thread(target=run, name="next page", daemon=True).start()
+    return answer
+
+
+def _page(path: str, answer: Answer) -> JsonObject:
+    """Return a page of a list. Raises: Away."""
+    if answer.status != 200:
+        raise Away(f"{path} was answered with {answer.status}: {answer.message()[:300]}")
+    page = answer.json()
+    if not str(page.get("kind") or "").endswith("List"):
+        # Read as an empty list, it would mean that all objects are gone.
+        raise Away(f"{path} returned an object that is not a list")
+    return page
 
 
 class Refused(OSError):

@@ -63,6 +63,7 @@ class KubernetesLauncher:
         self._client: Api | None = None
         self._mirrors: dict[str, Mirror] = {}
         self._nodes: tuple[dt.datetime, tuple[Object, ...]] | None = None
+        self._observed: dict[str, Observation] = {}  # of the last complete observation
 
     # -- launch
 
@@ -167,14 +168,17 @@ class KubernetesLauncher:
         if names is not None:
             jobs = {name: job for name, job in jobs.items() if name in names}
             pods = {name: pod for name, pod in pods.items() if observation.job_name(pod) in names}
-        lost_before = self._now() - self._node_grace
-        return observation.observed(
+        observed = observation.observed(
             jobs.values(),
             pods.values(),
             events.values(),
             self._nodes_now(),
-            lost_before=lost_before,
+            lost_before=self._now() - self._node_grace,
+            before=self._observed,
         )
+        if names is None:
+            self._observed = {each.attempt_id: each for each in observed}
+        return observed
 
     def is_gone(self, name: str, attempt_id: str) -> bool:
         """Return whether the attempt has ended, by the mirrors or by the API server.
@@ -210,15 +214,15 @@ class KubernetesLauncher:
         return changes
 
     def _note(self, resource: str, name: str, line: bytes | None) -> None:
-        """Keep a change of an object for `wait_for_changes`.
-
-        A pod's name is that of its Job with a suffix. Events name workers only in their content.
-        """
-        worker = name if resource == "jobs" else name.rpartition("-")[0]
+        """Keep a change of an object for `wait_for_changes`."""
+        worker = _worker_of(resource, name, line)
+        if worker is None:
+            return
+        is_pod_ended = resource == "pods" and line is not None and _ENDED.search(line)
         with self._lock:
-            if resource == "events" or not worker:
+            if not worker:
                 self._changed_others = True
-            elif line is None or (resource == "pods" and _ENDED.search(line)):
+            elif line is None or is_pod_ended:
                 self._ended_names.add(worker)
                 self._ended.set()
             else:
@@ -366,6 +370,17 @@ class KubernetesLauncher:
                 return None
             self._nodes = now, tuple(items(found))
         return self._nodes[1]
+
+
+def _worker_of(resource: str, name: str, line: bytes | None) -> str | None:
+    """Return the name of the worker to which a changed object belongs. Empty: any. None: none.
+
+    `name` is empty after a new list. A pod's name is that of its Job with a suffix. Events name
+    workers only in their content; one that is removed because of its age changes nothing.
+    """
+    if resource == "events" and name:
+        return None if line is None else observation.event_worker(line)
+    return name.rpartition("-")[0] if resource == "pods" else name
 
 
 def _uncertain(why: str) -> LaunchUncertain:

@@ -108,6 +108,7 @@ class Mirror:
                 kept = self._cut(each)
                 if kept is not None:
                     found[str(at(each, "metadata")["name"])] = parts.of(kept)
+            del page  # before the next one is parsed
         with self._lock:
             self._objects, self._parts, self._fresh = found, parts, {}
             self._version, self._broken = version, False

@@ -4,6 +4,7 @@ A worker is judged by its own container: sidecars that the cluster adds to its p
 """
 
 import datetime as dt
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -21,6 +22,10 @@ NO_REASON = FailureReason.WORKER_LOST.value
 BEGINNING = frozenset({"Scheduled", "Pulling", "Pulled", "Created", "Started", "SuccessfulCreate"})
 ENDED = frozenset({"Complete", "Failed"})
 SHARED = frozenset({"PersistentVolumeClaim", "Node"})
+# The object of an event, as an API server writes it. Quotes in its message are escaped.
+_ABOUT = re.compile(
+    rb'"involvedObject":\{"kind":"([A-Za-z]+)"(?:,"namespace":"[^"\\]*")?,"name":"([^"\\]+)"'
+)
 
 
 def attempt_id(each: Object) -> str:
@@ -82,6 +87,20 @@ def cut_event(event: Object, runs: Callable[[str], bool]) -> Object | None:
     }
 
 
+def event_worker(line: bytes) -> str | None:
+    """Return the name of the worker that an event in a watch stream is about.
+
+    Empty: it can be about any worker. None: about none.
+    """
+    about = _ABOUT.search(line)
+    if about is None or about[1].decode() in SHARED:
+        return ""
+    kind, name = about[1], about[2].decode()
+    if kind not in (b"Job", b"Pod") or not name.startswith(NAME):
+        return None
+    return name if kind == b"Job" else name.rpartition("-")[0]
+
+
 def runs(pod: Object | None) -> bool:
     """Return whether the worker's container runs.
 
@@ -112,10 +131,12 @@ def observed(
     nodes: tuple[Object, ...] | None,
     *,
     lost_before: dt.datetime,
+    before: Mapping[str, Observation] | None = None,
 ) -> list[Observation]:
     """Return one observation for each attempt that has a Job or a pod.
 
-    `lost_before`: a pod that was to be gone before this time is on a lost node.
+    `lost_before`: a pod that was to be gone before this time is on a lost node. `before`: earlier
+    observations by attempt, returned again for workers whose objects are the same.
     """
     events_by_worker = by_worker(events)
     by_attempt: dict[str, tuple[list[Object], list[Object]]] = defaultdict(lambda: ([], []))
@@ -130,8 +151,20 @@ def observed(
         evidence = Evidence(
             first, tuple(own_pods), events_of(name, first, own_pods, events_by_worker), nodes
         )
-        observations.append(_one(each, name, evidence, lost_before))
+        earlier = before.get(each) if before is not None else None
+        if earlier is None or not _is_current(earlier, evidence):
+            earlier = _one(each, name, evidence, lost_before)
+        observations.append(earlier)
     return observations
+
+
+def _is_current(earlier: Observation, evidence: Evidence) -> bool:
+    """Return whether an observation is still true: neither its objects nor time changed it."""
+    return (
+        earlier.evidence is not None
+        and earlier.evidence.is_same(evidence)
+        and not any(at(pod, "metadata").get("deletionTimestamp") for pod in evidence.pods)
+    )
 
 
 def by_worker(events: Iterable[Object]) -> dict[str, list[Object]]:

@@ -227,7 +227,8 @@ def _facts(answer: Mapping[str, Any], job_type: str, texts: Texts) -> list[tuple
         inputs.setdefault(one["kind"], []).append(f"{one[one['kind']]}{version}")
     resources, requests = answer["resources"], answer["resources"]["requests"]
     memory = formatting.limit(requests["memory"]), formatting.limit(resources["memory"])
-    gpus = f", {resources['gpu']} GPU" if resources["gpu"] else ""
+    count = resources["gpu"]
+    gpus = f", {count} GPU{'s' * (count > 1)}" if count else ""
     most = resources.get("memory_max")
     is_raised = most and most != resources["memory"]
     retried = f", retried with up to {formatting.limit(most)}" if is_raised else ""
