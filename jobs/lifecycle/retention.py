@@ -2,7 +2,7 @@
 
 import datetime as dt
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 import structlog
@@ -16,25 +16,62 @@ from projects.storage import artifacts
 
 log = structlog.get_logger(__name__)
 BATCH = 200
-SKIP_SECONDS = 3600.0
-_skipped: dict[
-    UUID, float
-    # Jobs protected by other rows, and the monotonic time of the next attempt to delete them.
-] = {}
+PASS_SECONDS = 2.0  # after which a pass ends; the next one continues
+AGAIN_SECONDS = 3600.0  # between two reads of the jobs that were kept
 
 
-def retention_apply() -> int:
-    """Delete one batch; return the number of jobs deleted plus jobs whose events were deleted."""
-    env = settings.ENV
-    deleted = 0
-    if env.retention_jobs_days:
-        deleted += _jobs(utc_now() - dt.timedelta(days=env.retention_jobs_days))
-    if env.retention_events_days:
-        deleted += _events(utc_now() - dt.timedelta(days=env.retention_events_days))
-    return deleted
+class Retention:
+    """Retention of one process.
+
+    It reads the expired jobs in the order of their ends, each once, and from the oldest again after
+    AGAIN_SECONDS. A pass costs as much with many old jobs that are kept as with none.
+    """
+
+    def __init__(self) -> None:
+        self._jobs, self._events = _Expired(), _Expired()
+
+    def apply(self) -> int:
+        """Delete batches for PASS_SECONDS; return the number of deleted jobs and rows of jobs."""
+        env, now = settings.ENV, utc_now()
+        until, deleted = time.monotonic() + PASS_SECONDS, 0
+        if env.retention_jobs_days:
+            before = now - dt.timedelta(days=env.retention_jobs_days)
+            for ids in self._jobs.batches(before, until):
+                deleted += _jobs_delete(ids, before)
+        if env.retention_events_days:
+            before = now - dt.timedelta(days=env.retention_events_days)
+            for ids in self._events.batches(before, until):
+                deleted += _events_delete(ids)
+        return deleted
 
 
-def _jobs(before: dt.datetime) -> int:
+class _Expired:
+    """Reads the jobs that ended before a time, in batches. Keeps its position between passes."""
+
+    def __init__(self) -> None:
+        self._last: tuple[dt.datetime, UUID] | None = None
+        self._again_at = 0.0
+
+    def batches(self, before: dt.datetime, until: float) -> Iterator[list[UUID]]:
+        """Yield ids until the jobs end or `until` (monotonic) has passed; one batch at least."""
+        if time.monotonic() >= self._again_at:
+            self._last, self._again_at = None, time.monotonic() + AGAIN_SECONDS
+        while rows := self._read(before):
+            self._last = rows[-1]
+            yield [job_id for _, job_id in rows]
+            if len(rows) < BATCH or time.monotonic() >= until:
+                return
+
+    def _read(self, before: dt.datetime) -> list[tuple[dt.datetime, UUID]]:
+        jobs = Job.objects.filter(finished_at__lt=before)
+        if self._last is not None:
+            at, job_id = self._last
+            jobs = jobs.filter(Q(finished_at__gt=at) | Q(id__gt=job_id), finished_at__gte=at)
+        rows = jobs.order_by("finished_at", "id").values_list("finished_at", "id")
+        return [(at, job_id) for at, job_id in rows[:BATCH] if at is not None]
+
+
+def _jobs_delete(expired: Sequence[UUID], before: dt.datetime) -> int:
     """Delete whole jobs, except those with output versions (lineage) or a remaining worker object.
 
     A worker on a cluster that stays unreachable does not protect its job: if the cluster returns,
@@ -43,20 +80,13 @@ def _jobs(before: dt.datetime) -> int:
     Rows are deleted first: a file without a row is swept later, but a row without its file would be
     broken.
     """
-    _forget_skipped()
     abandoned = Q(
         gone_at__lt=before, log_object__isnull=False, cluster__unreachable_since__lt=before
     )
-    ids = list(
-        Job.objects.filter(finished_at__lt=before)
-        .exclude(id__in=JobOutput.objects.values("job_id"))
-        .exclude(
-            id__in=Attempt.objects.filter(~abandoned, cleaned_up_at__isnull=True).values("job_id")
-        )
-        .exclude(id__in=list(_skipped))
-        .order_by("finished_at")
-        .values_list("id", flat=True)[:BATCH]
-    )
+    outputs = JobOutput.objects.filter(job_id__in=expired)
+    remaining = Attempt.objects.filter(~abandoned, job_id__in=expired, cleaned_up_at__isnull=True)
+    kept = {*outputs.values_list("job_id", flat=True), *remaining.values_list("job_id", flat=True)}
+    ids = [job_id for job_id in expired if job_id not in kept]
     try:
         _delete(ids)
     except (ProtectedError, RestrictedError, IntegrityError):
@@ -71,6 +101,8 @@ def _delete(ids: Sequence[UUID]) -> None:
 
     Raises: ProtectedError, RestrictedError, IntegrityError if a row refers to one of them.
     """
+    if not ids:
+        return
     keys = list(
         Artifact.objects.filter(attempt__job_id__in=ids).values_list("storage_key", flat=True)
     )
@@ -86,7 +118,7 @@ def _delete(ids: Sequence[UUID]) -> None:
 
 
 def _deleted_alone(job_id: UUID) -> bool:
-    """Delete one job; return whether it was deleted. A protected job is skipped for a while."""
+    """Delete one job; return whether it was deleted."""
     try:
         _delete([job_id])
     except (ProtectedError, RestrictedError, IntegrityError) as error:
@@ -96,24 +128,12 @@ def _deleted_alone(job_id: UUID) -> bool:
             error=type(error).__name__,
             detail=str(error)[:300],
         )
-        _skipped[job_id] = time.monotonic() + SKIP_SECONDS
         return False
     return True
 
 
-def _forget_skipped() -> None:
-    now = time.monotonic()
-    for job_id in [job_id for job_id, until in _skipped.items() if until < now]:
-        del _skipped[job_id]
-
-
-def _events(before: dt.datetime) -> int:
-    ids = list(
-        Job.objects.filter(finished_at__lt=before, events__isnull=False)
-        .order_by("finished_at")
-        .values_list("id", flat=True)
-        .distinct()[:BATCH]
-    )
-    JobEvent.objects.filter(job_id__in=ids).delete()
-    UsageSample.objects.filter(attempt__job_id__in=ids).delete()
-    return len(ids)
+def _events_delete(ids: Sequence[UUID]) -> int:
+    """Delete events and usage of jobs; return the number of rows."""
+    events, _ = JobEvent.objects.filter(job_id__in=ids).delete()
+    samples, _ = UsageSample.objects.filter(attempt__job_id__in=ids).delete()
+    return events + samples

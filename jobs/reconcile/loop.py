@@ -16,7 +16,7 @@ from django.db import close_old_connections, connection
 from jobs.clusters.launchers.base import Launcher
 from jobs.clusters.rows import cluster_ensure, launcher_forget, launcher_of
 from jobs.core.metrics import deltas_fold
-from jobs.lifecycle.retention import retention_apply
+from jobs.lifecycle.retention import Retention
 from jobs.liveness.beats import beat_record, instance_name
 from jobs.liveness.connection_budget import connections_check
 from jobs.logs.append import logs_seal
@@ -269,12 +269,12 @@ def _keep_house(stop: threading.Event, leads: threading.Event) -> None:
 
     Listing a large storage must not delay a pass.
     """
-    next_sweep = 0.0
+    next_sweep, retention = 0.0, Retention()
     while not stop.is_set():
         try:
             if leads.is_set():
                 deltas_fold()
-                retention_apply()
+                retention.apply()
                 if time.monotonic() >= next_sweep:
                     next_sweep = time.monotonic() + SWEEP_SECONDS
                     if problem := artifacts.problem():

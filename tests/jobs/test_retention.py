@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from jobs.clusters.rows import cluster_unreachable
 from jobs.contract import FinishStatus
 from jobs.lifecycle import retention
-from jobs.lifecycle.retention import retention_apply
+from jobs.lifecycle.retention import Retention
 from jobs.models import Artifact, Attempt, Cluster, Job, JobEvent, JobOutput
 from mimir.lib.clock import utc_now
 from projects.storage import artifacts
@@ -44,7 +45,7 @@ def _ended(days: float = DAYS + 1, *, cleaned: bool = True) -> Attempt:
 
 
 def _left(attempt: Attempt) -> bool:
-    retention_apply()
+    Retention().apply()
     return Job.objects.filter(id=attempt.job_id).exists()
 
 
@@ -97,16 +98,14 @@ def test_events_go_before_their_job(settings: Any) -> None:
 
 
 def test_one_protected_job_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Protected by an unknown table. With a batch of one, the oldest would be retried forever."""
+    """Protected by an unknown table. With a batch of one, it is a batch of its own."""
     monkeypatch.setattr(retention, "BATCH", 1)
-    monkeypatch.setattr(retention, "_skipped", {})
     protected, other = _ended(DAYS + 9), _ended(DAYS + 2)
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE test_keeper (job_id uuid REFERENCES jobs_job (id))")
         cursor.execute("INSERT INTO test_keeper VALUES (%s)", [protected.job_id])
     try:
-        assert retention_apply() == 0
-        assert retention_apply() == 1
+        assert Retention().apply() == 1
         assert not Job.objects.filter(id=other.job_id).exists()
         assert artifacts.backend().exists(str(protected.log_object)), (
             "a row that stays keeps its files"
@@ -114,5 +113,37 @@ def test_one_protected_job_does_not_hold_up_the_others(monkeypatch: pytest.Monke
     finally:
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE test_keeper")
-    retention._skipped.clear()
     assert not _left(protected)
+
+
+def test_a_pass_ends_in_time_and_the_next_one_continues(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "BATCH", 1)
+    monkeypatch.setattr(retention, "PASS_SECONDS", 0.0)
+    kept, *others = (_ended(DAYS + days) for days in (9, 5, 2))
+    JobOutput.objects.create(job=kept.job, dataset_version=make.dataset_version(kept.job.project))
+    passes = Retention()
+    assert [passes.apply() for _ in range(4)] == [0, 1, 1, 0]
+    assert list(Job.objects.values_list("id", flat=True)) == [kept.job_id]
+    assert others
+
+
+def test_jobs_that_are_kept_are_read_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt, passes = _ended(), Retention()
+    output = JobOutput.objects.create(
+        job=attempt.job, dataset_version=make.dataset_version(attempt.job.project)
+    )
+    assert passes.apply() == 0
+    output.delete()
+    with CaptureQueriesContext(connection) as queries:
+        assert passes.apply() == 0
+    assert len(queries) == 1, "it reads what has ended since then"
+    monkeypatch.setattr(retention, "AGAIN_SECONDS", 0.0)
+    passes = Retention()
+    assert passes.apply() == 1
+
+
+def test_jobs_of_the_same_moment_are_all_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    attempts = [_ended() for _ in range(5)]
+    Job.objects.update(finished_at=utc_now() - dt.timedelta(days=DAYS + 1))
+    assert Retention().apply() == len(attempts)
