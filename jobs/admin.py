@@ -34,7 +34,7 @@ from jobs.models import (
     WebPause,
     WebUptime,
 )
-from jobs.queries.search import id_ends, titled_like
+from jobs.queries.search import found_by, id_ends, titled_like
 from jobs.types.registry import job_type_names
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Invalid, MimirError
@@ -154,8 +154,8 @@ class JobAdmin(LongTable):
         if project is not None:
             return queryset.filter(project=project)
         if ID_END.fullmatch(text):
-            return queryset.filter(id_ends(text))
-        return queryset.filter(titled_like(text))
+            return queryset.filter(found_by(id_ends(text)))
+        return queryset.filter(found_by(titled_like(text)))
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.is_active and request.user.is_superuser)

@@ -26,6 +26,8 @@ from mimir.lib.clock import utc_now
 
 log = structlog.get_logger(__name__)
 
+_Event = tuple[EventKind, dt.datetime, Mapping[str, object]]
+
 
 def job_lock(*, job_id: UUID) -> Job:
     """Lock and return the job's row. Raises: Job.DoesNotExist."""
@@ -53,13 +55,15 @@ def job_move(
     actor: str,
     data: Mapping[str, object] | None = None,
     next_attempt: bool = False,
+    earlier: Sequence[tuple[EventKind, Mapping[str, object]]] = (),
     **fields: Any,
 ) -> bool:
     """Move `job` to `target`, write the event and publish on commit.
 
     The move happens only if the row is still at `job.attempt` in one of `sources`; otherwise
-    nothing changes and False is returned. `next_attempt` increments the attempt number. `fields`
-    are further columns of the same UPDATE. Refreshes `job` from the row.
+    nothing changes and False is returned. `next_attempt` increments the attempt number. `earlier`:
+    events of the same actor that precede the one of the move. `fields` are further columns of the
+    same UPDATE. Refreshes `job` from the row.
 
     Raises: ValueError for a move that the table does not allow (a programming error).
     """
@@ -74,16 +78,15 @@ def job_move(
     moved = Job.objects.filter(id=job.id, attempt=job.attempt, status__in=list(sources)).update(
         status=target,
         attempt=F("attempt") + (1 if next_attempt else 0),
-        event_seq=F("event_seq") + 1,
+        event_seq=F("event_seq") + len(earlier) + 1,
         **fields,
     )
     if not moved:
         return False
     number = job.attempt
     job.refresh_from_db()
-    JobEvent.objects.create(
-        job=job, seq=job.event_seq, at=at, attempt=number, kind=kind, actor=actor, data=data or {}
-    )
+    events = [*((each, at, facts) for each, facts in earlier), (kind, at, data or {})]
+    _events_insert(job, job.event_seq, number, actor, events)
     feed.publish_job(job_id=job.id, project_id=job.project_id)
     _log_on_commit(job, number, target, kind)
     if target in TERMINAL:
@@ -113,41 +116,44 @@ def events_add(
     job: Job,
     attempt: int,
     actor: str,
-    events: Iterable[tuple[EventKind, dt.datetime, Mapping[str, object]]],
+    events: Iterable[_Event],
+    **fields: float | str | None,
 ) -> int:
-    """Add events without a move; return the last seq. Locks the job's row through its counter."""
+    """Add events without a move; return the last seq. Locks the job's row through its counter.
+
+    `fields` are further columns of the same UPDATE.
+    """
     rows = list(events)
     if not rows:
         return job.event_seq
     if not connection.in_atomic_block:
         raise RuntimeError("events can be added only inside a transaction")
+    columns = "".join(f', "{name}" = %s' for name in fields)
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT_EVENTS, [len(rows), job.id])
+        cursor.execute(
+            f"UPDATE jobs_job SET event_seq = event_seq + %s{columns} WHERE id = %s "
+            "RETURNING event_seq",
+            [len(rows), *fields.values(), job.id],
+        )
         counted = cursor.fetchone()
     if counted is None:
         raise Job.DoesNotExist
-    last = int(counted[0])
-    first = last - len(rows) + 1
-    JobEvent.objects.bulk_create(
-        JobEvent(
-            job_id=job.id,
-            seq=first + index,
-            at=at,
-            attempt=attempt,
-            kind=kind,
-            actor=actor,
-            data=data,
-        )
-        for index, (kind, at, data) in enumerate(rows)
-    )
-    job.event_seq = last
+    job.event_seq = int(counted[0])
+    for name, value in fields.items():
+        setattr(job, name, value)
+    _events_insert(job, job.event_seq, attempt, actor, rows)
     feed.publish_job(job_id=job.id, project_id=job.project_id)
-    return last
+    return job.event_seq
 
 
-_COUNT_EVENTS = """
-UPDATE jobs_job SET event_seq = event_seq + %s WHERE id = %s RETURNING event_seq
-"""
+def _events_insert(
+    job: Job, last_seq: int, attempt: int, actor: str, events: Sequence[_Event]
+) -> None:
+    """Insert events with consecutive seqs up to `last_seq`, which the job's counter has given."""
+    JobEvent.objects.bulk_create(
+        JobEvent(job=job, seq=seq, at=at, attempt=attempt, kind=kind, actor=actor, data=data)
+        for seq, (kind, at, data) in enumerate(events, start=last_seq - len(events) + 1)
+    )
 
 
 def jobs_move(

@@ -49,13 +49,12 @@ def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
             raise Conflict(
                 "The log is incomplete.", code="log_incomplete", detail={"end": attempt.log_end}
             )
+        _set_exit(attempt, report, cpu_millicores)
         _close(
-            job,
             attempt,
             complete=log_matches and attempt.log_end == report.log_end,
             missing=report.log_missing,
         )
-        _store_exit(attempt, report, cpu_millicores)
         status = _apply(job, attempt, report, outcome)
         crash_point("finish.before_commit")
     return status
@@ -86,40 +85,43 @@ def _prepare(attempt_id: UUID, report: FinishReport) -> Any:
         return refused
 
 
-def _close(job: Job, attempt: Attempt, *, complete: bool, missing: str) -> None:
+def _close(attempt: Attempt, *, complete: bool, missing: str) -> None:
+    """Close the log and save the exit with it."""
     marker = missing or (
         None
         if complete
         else "The stored log differs from the worker's log: the checksums do not match."
     )
-    log_close(attempt=attempt, complete=marker is None, marker=marker)
-    event_add(
-        job=job,
-        attempt=attempt.number,
-        kind=EventKind.LOG_CLOSED,
-        actor=f"worker:{attempt.id}",
-        data={"end": attempt.log_end, "complete": attempt.log_complete},
-    )
+    log_close(attempt=attempt, complete=marker is None, marker=marker, fields=_EXIT)
 
 
-def _store_exit(attempt: Attempt, report: FinishReport, cpu_millicores: int | None) -> None:
+def _log_event(attempt: Attempt) -> tuple[EventKind, dict[str, object]]:
+    """Return kind and data of the event of the closed log."""
+    return EventKind.LOG_CLOSED, {"end": attempt.log_end, "complete": attempt.log_complete}
+
+
+def _log_event_add(job: Job, attempt: Attempt) -> None:
+    """Add the event of the closed log, before the events of an end without success."""
+    kind, data = _log_event(attempt)
+    event_add(job=job, attempt=attempt.number, kind=kind, actor=f"worker:{attempt.id}", data=data)
+
+
+_EXIT = ("exit_code", "exit_signal", "peak_memory_bytes", "cpu_sustained_millicores")
+
+
+def _set_exit(attempt: Attempt, report: FinishReport, cpu_millicores: int | None) -> None:
     attempt.exit_code = report.exit_code
     attempt.exit_signal = report.exit_signal
     attempt.cpu_sustained_millicores = cpu_millicores
     if report.peak_memory_bytes is not None:
         attempt.peak_memory_bytes = max(attempt.peak_memory_bytes or 0, report.peak_memory_bytes)
-    attempt.save(
-        update_fields=[
-            "exit_code",
-            "exit_signal",
-            "peak_memory_bytes",
-            "cpu_sustained_millicores",
-        ]
-    )
 
 
 def _apply(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> JobStatus:
     actor = f"worker:{attempt.id}"
+    if job.status != JobStatus.CANCELLING and report.status is FinishStatus.SUCCEEDED:
+        return _succeed(job, attempt, report, outcome)
+    _log_event_add(job, attempt)
     if job.status == JobStatus.CANCELLING:
         # Independent of the report: the artifacts stay, the outcome is not applied.
         attempt.ended_at = utc_now()
@@ -128,8 +130,6 @@ def _apply(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> Jo
         attempt.save(update_fields=["ended_at", "end_status", "reason"])
         job_finish_cancelled(job=job, actor=actor)
         return JobStatus(job.status)
-    if report.status is FinishStatus.SUCCEEDED:
-        return _succeed(job, attempt, report, outcome)
     reason = report.reason or FailureReason.WORKLOAD_FAILED
     if report.status is FinishStatus.CANCELLED:
         # No user requested a cancel: the worker's environment stopped it.
@@ -167,6 +167,7 @@ def _succeed(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> 
             result = outcome_apply(job=job, attempt=attempt, prepared=outcome)
             crash_point("outcome.inside")
     except OutcomeRefused as refused:
+        _log_event_add(job, attempt)
         return attempt_end(
             job=job,
             attempt=attempt,
@@ -187,6 +188,7 @@ def _succeed(job: Job, attempt: Attempt, report: FinishReport, outcome: Any) -> 
         kind=EventKind.SUCCEEDED,
         actor=actor,
         data={"result": result},
+        earlier=[_log_event(attempt)],
         result=result,
         reason="",
         message="",

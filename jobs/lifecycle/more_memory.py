@@ -1,5 +1,7 @@
 """Increase of a job's memory after an attempt that ran out of memory."""
 
+from typing import Any
+
 from jobs.clusters.machine import attempt_limits
 from jobs.contract import FailureReason, JobStatus
 from jobs.core.memory_policy import MemoryRaise, memory_raise
@@ -38,7 +40,7 @@ def memory_outcome(
     return MemoryOutcome(ran_with.memory_bytes, next_bytes, job.memory_max_bytes), raised
 
 
-def raise_record(*, job: Job, attempt: Attempt, raised: MemoryRaise) -> dict[str, object]:
+def raise_record(*, job: Job, attempt: Attempt, raised: MemoryRaise) -> dict[str, Any]:
     """Store the increase with the locked attempt; return the columns of the job's move."""
     before = from_dict(job.resources).limits.memory_bytes
     # Attempts that an older release admitted ran with what the job's row still has.

@@ -15,7 +15,7 @@ from jobs.contract.protocol import HeartbeatResponse
 from jobs.core.transition import attempt_lock, events_add
 from jobs.lifecycle.heartbeat_rate import heartbeat_seconds
 from jobs.lifecycle.values import WorkerEvent
-from jobs.models import Artifact, Attempt, Job
+from jobs.models import Artifact, Attempt
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Gone, Invalid, MimirError, TooLarge
 from mimir.lib.json_values import is_number
@@ -105,12 +105,12 @@ def events_record(*, attempt_id: UUID, events: Sequence[WorkerEvent]) -> int:
                 f"An attempt can report at most {settings.ENV.event_count_max} events"
                 " (EVENT_COUNT_MAX)."
             )
-        _set_progress(job, new)
         events_add(
             job=job,
             attempt=attempt.number,
             actor=f"worker:{attempt.id}",
             events=[(event.kind, _clamped(event.at, attempt), event.data) for event in new],
+            **_progress(new),
         )
         attempt.event_n = new[-1].n
         attempt.save(update_fields=["event_n"])
@@ -137,16 +137,19 @@ def _clamped(at: dt.datetime, attempt: Attempt) -> dt.datetime:
     return max(min(at, now), attempt.claimed_at or now)
 
 
-def _set_progress(job: Job, events: Sequence[WorkerEvent]) -> None:
+def _progress(events: Sequence[WorkerEvent]) -> dict[str, float | str | None]:
+    """Return the columns of the job that the latest progress event sets; none without one."""
     latest = next(
         (event.data for event in reversed(events) if event.kind == EventKind.PROGRESS), None
     )
     if latest is None:
-        return
-    fraction = latest.get("fraction")
-    job.progress_fraction = float(fraction) if is_number(fraction) and 0 <= fraction <= 1 else None
-    job.progress_message = str(latest.get("message") or "")[:500]
-    job.save(update_fields=["progress_fraction", "progress_message"])
+        return {}
+    value = latest.get("fraction")
+    fraction = float(value) if is_number(value) and 0 <= value <= 1 else None
+    return {
+        "progress_fraction": fraction,
+        "progress_message": str(latest.get("message") or "")[:500],
+    }
 
 
 def artifact_record(

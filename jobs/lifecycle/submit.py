@@ -19,9 +19,9 @@ from jobs.core.transition import wake_on_commit
 from jobs.lifecycle.amounts import JobAmounts, job_amounts
 from jobs.lifecycle.idempotency import is_same_request, request_digest
 from jobs.lifecycle.inputs import Inputs, deleted_inputs, input_rows_create, inputs_of
-from jobs.models import Job, JobEvent
+from jobs.models import SQL_TITLES, Job, JobEvent, JobSearch
 from jobs.types.inputs import InputRow, inputs_resolve
-from jobs.types.registry import SPECS, check_parameters
+from jobs.types.registry import SPECS, check_parameters, derived_title
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Invalid, TooMany
 from mimir.lib.json_types import JsonObject
@@ -257,6 +257,7 @@ def _insert(
         event_seq=1,
     )
     input_rows_create(job)
+    _titles_store(job)
     JobEvent.objects.create(
         job=job,
         seq=1,
@@ -274,6 +275,13 @@ def _insert(
     )
     wake_on_commit(job=job)
     return job
+
+
+def _titles_store(job: Job) -> None:
+    """Store the titles of a type for which the trigger of the search row derives none."""
+    if job.type not in SQL_TITLES:
+        titles = (job.name, derived_title(job.type, job.parameters), SPECS[job.type].title)
+        JobSearch.objects.filter(job=job).update(titles="\n".join(titles))
 
 
 def _submitted_data(job: Job, checked: JobRequest) -> dict[str, object]:

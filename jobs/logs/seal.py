@@ -38,7 +38,7 @@ _BATCH = 500
 
 
 def logs_seal(*, limit: int) -> int:
-    """Seal closed logs, the longest closed first, at most `limit`; return how many were sealed.
+    """Seal closed logs, those of the oldest attempts first, at most `limit`; return how many.
 
     A failure is logged and does not affect the other logs.
     """
@@ -58,7 +58,7 @@ def _due(limit: int) -> list[UUID]:
         log_closed_at__isnull=False,
         log_object__isnull=True,
     )
-    return list(due.order_by("log_closed_at").values_list("id", flat=True)[:limit])
+    return list(due.order_by("created_at").values_list("id", flat=True)[:limit])
 
 
 def log_seal(*, attempt_id: UUID) -> bool:

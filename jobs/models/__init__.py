@@ -7,13 +7,13 @@ the Attempt only.
 from jobs.models.attempt import Attempt, UsageSample
 from jobs.models.cluster import Cluster, ModelCache, StartWindow
 from jobs.models.expressions import (
-    INDEXED_TITLES,
+    SQL_TITLES,
     id_from_its_end,
     producer,
-    search_parts,
-    search_text,
+    title_parts,
 )
 from jobs.models.job import Job
+from jobs.models.job_search import JobSearch
 from jobs.models.limit import Limit
 from jobs.models.loops import Lease, LoopBeat, WebPause, WebUptime
 from jobs.models.metric import Metric, MetricDelta, MetricTotal
@@ -29,7 +29,7 @@ from jobs.models.records import (
 
 __all__ = [
     "ARTIFACTS",
-    "INDEXED_TITLES",
+    "SQL_TITLES",
     "Artifact",
     "Attempt",
     "Cluster",
@@ -38,6 +38,7 @@ __all__ = [
     "JobEvent",
     "JobInput",
     "JobOutput",
+    "JobSearch",
     "Lease",
     "Limit",
     "LogChunk",
@@ -52,6 +53,5 @@ __all__ = [
     "WebUptime",
     "id_from_its_end",
     "producer",
-    "search_parts",
-    "search_text",
+    "title_parts",
 ]

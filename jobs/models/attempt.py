@@ -12,10 +12,20 @@ class Attempt(models.Model):
     """One worker launched for a job. Holds its resources until `gone_at`."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="attempts")
+    job = models.ForeignKey(
+        Job,
+        on_delete=models.CASCADE,
+        related_name="attempts",
+        db_index=False,  # `attempt_number_once` serves it
+    )
     number = models.PositiveIntegerField()
-    cluster = models.ForeignKey(Cluster, on_delete=models.PROTECT, related_name="+")
-    name = models.CharField(max_length=100, unique=True)
+    cluster = models.ForeignKey(
+        Cluster,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,  # `attempt_of_cluster`, without a second index for LIKE
+    )
+    name = models.CharField(max_length=100)
     uid = models.CharField(
         max_length=64,
         blank=True,
@@ -106,8 +116,15 @@ class Attempt(models.Model):
         ordering = ("number",)
         constraints = (
             models.UniqueConstraint(fields=("job", "number"), name="attempt_number_once"),
+            # not `unique=True`, which adds an index for LIKE
+            models.UniqueConstraint(fields=("name",), name="attempt_name_once"),
         )
         indexes = (
+            models.Index(
+                fields=("cluster",),
+                name="attempt_of_cluster",
+                # removal of a cluster without attempts
+            ),
             models.Index(
                 fields=("cluster",),
                 condition=Q(gone_at__isnull=True),
@@ -121,10 +138,10 @@ class Attempt(models.Model):
                 # sweep
             ),
             models.Index(
-                fields=("log_closed_at",),
-                condition=Q(log_closed_at__isnull=False, log_object__isnull=True),
-                name="attempt_log_to_seal",
-                # logs_seal
+                fields=("created_at",),
+                condition=Q(log_object__isnull=True),
+                name="attempt_not_sealed",
+                # logs_seal; without log_closed_at, so that a finish writes no index
             ),
         )
 
@@ -135,7 +152,12 @@ class Attempt(models.Model):
 class UsageSample(models.Model):
     """Resource usage of a worker at one heartbeat."""
 
-    attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="usage")
+    attempt = models.ForeignKey(
+        Attempt,
+        on_delete=models.CASCADE,
+        related_name="usage",
+        db_index=False,  # `usage_of_attempt` serves it
+    )
     at = models.DateTimeField()
     memory_bytes = models.BigIntegerField()
     cpu_millicores = models.BigIntegerField()

@@ -7,11 +7,9 @@ from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Cast, Coalesce, Collate, Reverse
 from django.db.models.lookups import GreaterThan, IsNull
 
-# Types whose titles `jobs_search_text` derives. Other types need no migration: the search derives
-# their titles in the query.
-INDEXED_TITLES = frozenset(
-    {"pipeline_execution", "ml_training", "ml_inference", "digital_twin_update"}
-)
+# Types whose titles the SQL function `jobs_search_text` derives. Titles of other types are stored
+# by lifecycle/submit.py.
+SQL_TITLES = frozenset({"pipeline_execution", "ml_training", "ml_inference", "digital_twin_update"})
 
 # Parameters that name what a job's type runs, first match.
 PRODUCER_KEYS = ("pipeline", "output", "model", "twin")
@@ -68,24 +66,14 @@ def line_key() -> tuple[str | Cast, ...]:
     return ("project", "priority", "queued_at", "id", *amounts)
 
 
-def search_text() -> Func:
-    """Return the expression for a job's searchable titles, given and derived, one per line.
-
-    Defined by migration 0014.
-    """
-    return Func(
-        F("name"), F("type"), F("parameters"), function="jobs_search_text", output_field=TextField()
-    )
-
-
-def search_parts() -> Func:
-    """Return the expression for upper-cased 1- to 3-grams of the search text.
+def title_parts() -> Func:
+    """Return the expression for upper-cased 1- to 3-grams of the titles of a `JobSearch`.
 
     Indexed for substring search.
     """
-    return Func(search_text(), function="jobs_text_parts")
+    return Func(F("titles"), function="jobs_text_parts")
 
 
 def id_from_its_end() -> Collate:
-    """Return the expression for the reversed job id, indexed to search by its end."""
-    return Collate(Reverse(Cast("id", TextField())), "C")
+    """Return the expression for the reversed job id of a `JobSearch`, to search by its end."""
+    return Collate(Reverse(Cast("job_id", TextField())), "C")

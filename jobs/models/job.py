@@ -1,36 +1,41 @@
 """Jobs."""
 
 from django.conf import settings
-from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 
 from jobs.contract import JobStatus, Priority
-from jobs.models.expressions import (
-    choices,
-    id_from_its_end,
-    line_key,
-    producer,
-    queue_key,
-    search_parts,
-)
+from jobs.models.expressions import choices, line_key, producer, queue_key
 from mimir.lib.ids import uuid7
 
 ENDED = Q(status__in=(JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED))
 
 
 class Job(models.Model):
-    """Submitted job: its request, its resolved inputs and its state."""
+    """Submitted job: its request, its resolved inputs and its state.
+
+    Each change of the status writes every index of this table. Indexes of columns that never
+    change belong to `JobSearch`.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    project = models.ForeignKey("projects.Project", on_delete=models.PROTECT, related_name="jobs")
+    project = models.ForeignKey(
+        "projects.Project",
+        on_delete=models.PROTECT,
+        related_name="jobs",
+        db_index=False,  # `job_list` serves it
+    )
     name = models.CharField(max_length=200, blank=True, default="")
     labels = models.JSONField(default=dict)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
     retry_of = models.ForeignKey(
-        "self", null=True, on_delete=models.SET_NULL, related_name="retries"
+        "self",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="retries",
+        db_index=False,  # `job_retry_of`, for retries only
     )
 
     type = models.CharField(max_length=32)  # a package of `jobs.types`
@@ -141,9 +146,14 @@ class Job(models.Model):
             models.Index(
                 fields=("finished_at",), condition=Q(finished_at__isnull=False), name="job_finished"
             ),
-            # admin filters; only jobs that did not succeed have a reason
+            # admin filters; the partial indexes of waiting and of live jobs serve other statuses,
+            # and only jobs that did not succeed have a reason
             models.Index(
-                F("status"), F("created_at").desc(), F("id").desc(), name="job_status_newest"
+                F("status"),
+                F("created_at").desc(),
+                F("id").desc(),
+                condition=ENDED,
+                name="job_ended_newest",
             ),
             models.Index(
                 F("reason"),
@@ -158,26 +168,15 @@ class Job(models.Model):
                 name="job_newest",
                 # admin list
             ),
+            models.Index(
+                fields=("retry_of",),
+                condition=Q(retry_of__isnull=False),
+                name="job_retry_of",
+                # deletion of the retried job
+            ),
             # runs of one producer, newest first; list filtered by a rare type
             models.Index(
                 "project", "type", producer(), F("created_at").desc(), name="job_producer"
-            ),
-            GinIndex(
-                fields=("labels",),
-                fastupdate=False,
-                name="job_labels",
-                # list filtered by label
-            ),
-            GinIndex(
-                search_parts(),
-                gin_pending_list_limit=512,
-                name="job_search_parts",
-                # list searched by title
-            ),
-            models.Index(
-                id_from_its_end(),
-                name="job_id_end",
-                # list searched by the end of an id
             ),
         )
 

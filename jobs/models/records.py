@@ -16,7 +16,12 @@ ARTIFACTS = "artifacts"  # folder of artifacts in the storage
 class JobEvent(models.Model):
     """Event of a job. `seq` counts from 1 without gaps per job."""
 
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events")
+    job = models.ForeignKey(
+        Job,
+        on_delete=models.CASCADE,
+        related_name="events",
+        db_index=False,  # `event_seq_once` serves it
+    )
     seq = models.BigIntegerField()
     at = models.DateTimeField()
     attempt = models.PositiveIntegerField()
@@ -41,7 +46,12 @@ class JobEvent(models.Model):
 class LogChunk(models.Model):
     """Stored bytes [start, end) of an attempt's log, zlib-compressed, until the log is sealed."""
 
-    attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="log_chunks")
+    attempt = models.ForeignKey(
+        Attempt,
+        on_delete=models.CASCADE,
+        related_name="log_chunks",
+        db_index=False,  # `log_chunk_start_once` serves it
+    )
     start = models.BigIntegerField()
     end = models.BigIntegerField()
     first_line = models.BigIntegerField()  # line ends before start
@@ -62,7 +72,12 @@ class Artifact(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="artifacts")
+    attempt = models.ForeignKey(
+        Attempt,
+        on_delete=models.CASCADE,
+        related_name="artifacts",
+        db_index=False,  # `artifact_name_once` serves it
+    )
     name = models.CharField(max_length=200)
     role = models.CharField(
         max_length=16, choices=choices(ArtifactRole), default=ArtifactRole.ARTIFACT
@@ -91,21 +106,55 @@ class JobInput(models.Model):
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="input_rows")
     dataset_version = models.ForeignKey(
-        "projects.DatasetVersion", null=True, on_delete=models.CASCADE, related_name="+"
+        "projects.DatasetVersion",
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,
     )
     pipeline_version = models.ForeignKey(
-        "projects.PipelineVersion", null=True, on_delete=models.CASCADE, related_name="+"
+        "projects.PipelineVersion",
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,
     )
     model_version = models.ForeignKey(
-        "projects.ModelVersion", null=True, on_delete=models.CASCADE, related_name="+"
+        "projects.ModelVersion",
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,
     )
     twin = models.ForeignKey(
         "projects.Twin",
         null=True,
         on_delete=models.CASCADE,
         related_name="+",
+        db_index=False,
         # at the revision of its claim
     )
+
+    class Meta:
+        # users of a version or twin; each row refers to one
+        indexes = (
+            models.Index(
+                fields=("dataset_version",),
+                condition=Q(dataset_version__isnull=False),
+                name="input_dataset_version",
+            ),
+            models.Index(
+                fields=("pipeline_version",),
+                condition=Q(pipeline_version__isnull=False),
+                name="input_pipeline_version",
+            ),
+            models.Index(
+                fields=("model_version",),
+                condition=Q(model_version__isnull=False),
+                name="input_model_version",
+            ),
+            models.Index(fields=("twin",), condition=Q(twin__isnull=False), name="input_twin"),
+        )
 
 
 class JobOutput(models.Model):

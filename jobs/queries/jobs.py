@@ -16,7 +16,7 @@ from jobs.core.resources import Amounts, format_cpu, format_memory, from_dict
 from jobs.diagnosis.stored import read_diagnosis
 from jobs.lifecycle.inputs_read import public_inputs
 from jobs.models import Artifact, Attempt, Job
-from jobs.queries.search import id_ends, titled_like
+from jobs.queries.search import found_by, id_ends, labelled, titled_like
 from jobs.queries.shapes import JobBody, QuantitiesBody
 from jobs.queries.status_text import status_label, status_text
 from jobs.reconcile.silence import AwayBody, job_away
@@ -68,16 +68,10 @@ def job_list(
         jobs = jobs.filter(status__in=statuses)
     if job_type:
         jobs = jobs.filter(type=job_type)
-    if text:
-        jobs = jobs.filter(titled_like(text) | id_ends(text))
+    conditions = [titled_like(text) | id_ends(text)] if text else []
     if label:
-        key, given, value = label.partition("=")
-        jobs = (
-            jobs.filter(labels__contains={key: value})
-            if given
-            else jobs.filter(labels__has_key=key)
-        )
-    return jobs
+        conditions.append(labelled(label))
+    return jobs.filter(found_by(*conditions)) if conditions else jobs
 
 
 def jobs_by_id(*, project_id: UUID, ids: Sequence[UUID]) -> list[Job]:

@@ -245,10 +245,20 @@ def log_rest_append(*, attempt_id: UUID, read: Callable[[int], Iterator[bytes]])
 
 
 def clean_up_record(*, attempt_id: UUID) -> None:
-    """Record that the worker object is removed."""
-    Attempt.objects.filter(id=attempt_id, cleaned_up_at__isnull=True).update(
-        cleaned_up_at=utc_now()
-    )
+    """Record that the worker object is removed.
+
+    What the cluster showed of a success is not kept: nothing reads it any more.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_CLEANED_UP, [utc_now(), attempt_id])
+
+
+_CLEANED_UP = """
+UPDATE jobs_attempt SET cleaned_up_at = %s,
+    pods_seen = CASE WHEN reason = '' THEN '[]' ELSE pods_seen END,
+    waits_for = CASE WHEN reason = '' THEN NULL ELSE waits_for END
+WHERE id = %s AND cleaned_up_at IS NULL
+"""
 
 
 def _close_lost(job: Job, attempt: Attempt, marker: str) -> None:

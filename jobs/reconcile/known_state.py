@@ -46,6 +46,7 @@ class KnownState:
     ) -> None:
         """Store the pods that have changed. `complete`: the rows are all open attempts.
 
+        Pods of an ended attempt are not stored: its end is diagnosed already.
         The first pass does not store pods of running workers: their rows usually have them, and
         with thousands of workers that is the cost of a restart.
         """
@@ -53,7 +54,7 @@ class KnownState:
         for attempt_id, observation in observations.items():
             pods = observation.evidence.pods if observation.evidence is not None else ()
             row = rows.get(attempt_id)
-            if not pods or row is None or row.gone_at is not None:
+            if not pods or row is None or row.gone_at or row.ended_at or row.fenced_at:
                 continue
             known = self._pods.get(attempt_id, ())
             names = {_name(pod) for pod in pods}

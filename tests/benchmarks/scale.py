@@ -38,6 +38,7 @@ SLOTS, WAITING, PORTION = 200, 2_000, 500  # workers at once; jobs that wait; in
 WINDOW_SECONDS = 10.0
 TABLES = (
     "jobs_job",
+    "jobs_jobsearch",
     "jobs_attempt",
     "jobs_jobevent",
     "jobs_usagesample",
@@ -236,10 +237,16 @@ def _pipeline(stack: Stack) -> str:
     return str(job["id"])
 
 
-_COLUMNS = """
-    jsonb_build_object('id', gen_random_uuid(), 'status', 'queued', 'reason', '', 'message', '',
-        'created_at', now(), 'queued_at', now(), 'finished_at', NULL, 'cancel_requested_at', NULL,
-        'attempt', 1, 'event_seq', 1)
+# Ids that begin with the time, as `mimir.lib.ids.uuid7` makes them: indexes of ids grow at the end.
+_ID = (
+    "(lpad(to_hex((extract(epoch FROM {at}) * 1000)::bigint), 12, '0') || "
+    "'7' || substr(md5(random()::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid"
+)
+_EARLIER = "now() - interval '1 day' * random() * 20"
+_COLUMNS = f"""
+    jsonb_build_object('id', {_ID.format(at="clock_timestamp()")},
+        'status', 'queued', 'reason', '', 'message', '', 'created_at', now(), 'queued_at', now(),
+        'finished_at', NULL, 'cancel_requested_at', NULL, 'attempt', 1, 'event_seq', 1)
 """
 
 
@@ -260,17 +267,17 @@ def _insert_finished(database: psycopg.Connection[Any], count: int) -> None:
     began = time.monotonic()
     for _ in range(0, count, 50_000):
         database.execute(
-            """
+            f"""
             WITH source AS (
                 SELECT job FROM jobs_job AS job WHERE status = 'succeeded' LIMIT 1
             ), made AS (
                 INSERT INTO jobs_job SELECT (jsonb_populate_record(job, jsonb_build_object(
-                    'id', gen_random_uuid(),
-                    'created_at', now() - interval '1 day' * random() * 20))).*
+                    'id', {_ID.format(at=_EARLIER)},
+                    'created_at', {_EARLIER}))).*
                 FROM source, generate_series(1, %s) RETURNING id
             ), attempt AS (
                 INSERT INTO jobs_attempt SELECT (jsonb_populate_record(each.one, jsonb_build_object(
-                    'id', gen_random_uuid(), 'job_id', made.id,
+                    'id', {_ID.format(at=_EARLIER)}, 'job_id', made.id,
                     'name', 'worker-job-' || made.id || '-1', 'cleaned_up_at', now(),
                     'log_object', 'none'))).*
                 FROM made, (
@@ -278,12 +285,12 @@ def _insert_finished(database: psycopg.Connection[Any], count: int) -> None:
                 ) AS each (one)
             )
             INSERT INTO jobs_jobevent (job_id, seq, at, attempt, kind, actor, data)
-            SELECT made.id, seq, now(), 1, 'progress', 'worker', '{}'
+            SELECT made.id, seq, now(), 1, 'progress', 'worker', '{{}}'
             FROM made, generate_series(1, 5) AS seq
             """,
             (min(50_000, count),),
         )
-    database.execute("ANALYZE")
+    database.execute("VACUUM ANALYZE")  # autovacuum would write during the run
     print(f"\n{count:,} finished jobs inserted in {time.monotonic() - began:.0f} s", flush=True)
 
 

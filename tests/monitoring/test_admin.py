@@ -23,6 +23,7 @@ JOBS = 100_000
 QUERIES_MAX = 9  # two of them are the session's and the user's
 LARGE = (
     "jobs_job",
+    "jobs_jobsearch",
     "jobs_attempt",
     "jobs_jobevent",
     "jobs_artifact",

@@ -4,6 +4,7 @@ from tests.mutants.away import AWAY
 from tests.mutants.counters import COUNTERS
 from tests.mutants.forecasts import FORECASTS
 from tests.mutants.job_records import JOB_RECORDS
+from tests.mutants.job_rows import JOB_ROWS
 from tests.mutants.kubernetes import KUBERNETES
 from tests.mutants.machine_workers import MACHINE_WORKERS
 from tests.mutants.many_workers import MANY_WORKERS
@@ -136,16 +137,20 @@ TABLE = (
     Mutant(
         "seq from a database sequence",
         "jobs/core/transition.py",
-        """        cursor.execute(_COUNT_EVENTS, [len(rows), job.id])
+        """        cursor.execute(
+            f"UPDATE jobs_job SET event_seq = event_seq + %s{columns} WHERE id = %s "
+            "RETURNING event_seq",
+            [len(rows), *fields.values(), job.id],
+        )
         counted = cursor.fetchone()
     if counted is None:
         raise Job.DoesNotExist
-    last = int(counted[0])
+    job.event_seq = int(counted[0])
 """,
         """        cursor.execute("SELECT count(*) + 1 FROM jobs_jobevent WHERE job_id = %s", [job.id])
         last = cursor.fetchone()[0] + len(rows) - 1
         cursor.execute("SELECT nextval(pg_get_serial_sequence('jobs_jobevent', 'id'))")
-        last = max(last, cursor.fetchone()[0])
+        job.event_seq = max(last, cursor.fetchone()[0])
 """,
         "tests/jobs/test_events.py::test_a_later_event_is_not_visible_before_an_earlier_one",
     ),
@@ -393,6 +398,7 @@ TABLE = (
     *MACHINE_WORKERS,
     *COUNTERS,
     *JOB_RECORDS,
+    *JOB_ROWS,
     *FORECASTS,
     *SIZING,
     *MEMORY,

@@ -60,22 +60,26 @@ _OWN = {
 def loading() -> Iterator[None]:
     """Insert many rows faster.
 
-    References are not checked, and the search indexes of jobs are built after the rows.
+    References are not checked, and the indexes of searches are built after the rows. The trigger
+    of the search rows runs.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT indexname, indexdef FROM pg_indexes "
-            "WHERE tablename = 'jobs_job' AND indexdef LIKE '%% USING gin %%'"
+            "WHERE tablename = 'jobs_jobsearch' AND indexdef LIKE '%% USING gin %%'"
         )
         indexes = cursor.fetchall()
         assert indexes
         cursor.execute("; ".join(f"DROP INDEX {name}" for name, _ in indexes))
+        cursor.execute("ALTER TABLE jobs_job ENABLE ALWAYS TRIGGER job_search_added")
         cursor.execute("SET session_replication_role = replica")
         try:
             yield
         finally:
             cursor.execute("SET session_replication_role = origin")
+            cursor.execute("ALTER TABLE jobs_job ENABLE TRIGGER job_search_added")
             cursor.execute("; ".join(definition for _, definition in indexes))
+            cursor.execute("ANALYZE jobs_jobsearch")  # with the expressions of the indexes
 
 
 def jobs_like(job: Job, count: int, *, days: int = 60) -> None:
@@ -94,4 +98,4 @@ def jobs_like(job: Job, count: int, *, days: int = 60) -> None:
             "WHERE like_it.id = %s",
             [float(days), float(count), count, job.id],
         )
-        cursor.execute("ANALYZE jobs_job")
+        cursor.execute("ANALYZE jobs_job, jobs_jobsearch")
