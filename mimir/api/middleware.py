@@ -13,22 +13,6 @@ WORKER_PATH = "/worker/v1/"
 WORKER_HOST = "worker-api.invalid"  # in ALLOWED_HOSTS; no DNS server knows names below .invalid
 
 
-class SameThread:
-    """Last in the list and synchronous: a request changes threads only once.
-
-    Without it, Django runs every middleware that supports async as such and moves each of their
-    hooks to a thread and back.
-    """
-
-    sync_capable, async_capable = True, False
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self._get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self._get_response(request)
-
-
 class WorkerHost:
     """Accepts every Host in requests of workers.
 
