@@ -9,23 +9,6 @@ from django.utils.cache import patch_vary_headers
 from mimir.api.errors import error_headers
 from mimir.lib.errors import MimirError
 
-
-class SameThread:
-    """Last in the list and synchronous: a request changes threads only once.
-
-    Without it, Django runs every middleware that supports async as such and moves each of their
-    hooks to a thread and back.
-    """
-
-    sync_capable, async_capable = True, False
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self._get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self._get_response(request)
-
-
 current_request: ContextVar[HttpRequest | None] = ContextVar("current_request", default=None)
 
 

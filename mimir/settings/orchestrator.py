@@ -75,7 +75,6 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
     "mimir.api.middleware.CurrentRequest",
-    "mimir.api.middleware.SameThread",
 ]
 
 TEMPLATES = [
