@@ -34,7 +34,11 @@ PRELOADED = (
     "jobs.worker.pipelines.steps.read",
     "jobs.worker.pipelines.steps.sql",
     "jobs.worker.pipelines.steps.write",
+    "encodings.idna",  # `socket` imports it to connect
 )
+# Imported after the first fork. It takes longer than all other work of a short job, and its memory
+# (12 MB) is not needed before there are jobs.
+PRELOADED_LATER = ("duckdb",)
 REQUEST_DESCRIPTORS = 4
 EXIT_UNUSABLE, EXIT_REFUSED = 1, 2
 
@@ -64,12 +68,13 @@ def serve(run: Callable[[Request], int]) -> int:
     if not import_shared(PRELOADED):
         return EXIT_UNUSABLE
     sys.dont_write_bytecode = True  # user code will run beside the forked processes
-    serve_requests(
+    can_fork = serve_requests(
         requests,
         lambda descriptors: _fork(requests, descriptors, run),
         descriptors=REQUEST_DESCRIPTORS,
+        imported_later=PRELOADED_LATER,
     )
-    return 0
+    return 0 if can_fork else EXIT_UNUSABLE
 
 
 def _fork(requests: socket.socket, descriptors: list[int], run: Callable[[Request], int]) -> None:

@@ -35,20 +35,29 @@ def import_shared(names: Sequence[str]) -> bool:
 
 
 def serve_requests(
-    requests: socket.socket, fork: Callable[[list[int]], None], *, descriptors: int
-) -> None:
-    """Call `fork` with the descriptors of each request; return when the client has gone.
+    requests: socket.socket,
+    fork: Callable[[list[int]], None],
+    *,
+    descriptors: int,
+    imported_later: Sequence[str] = (),
+) -> bool:
+    """Call `fork` with the descriptors of each request until the client has gone.
 
     A request with another number of descriptors is ignored. A forked process never returns.
+    `imported_later`: modules to import after the first fork. Returns False if one of them started
+    a thread.
     """
     while True:
         _message, received, *_ = socket.recv_fds(requests, 1, descriptors, socket.MSG_CMSG_CLOEXEC)
         if len(received) == descriptors:
             fork(received)
         elif not received:
-            return
+            return True
         for descriptor in received:
             os.close(descriptor)
+        if imported_later and not import_shared(imported_later):
+            return False
+        imported_later = ()
 
 
 def read_body(stream: socket.socket) -> bytes:

@@ -118,6 +118,22 @@ def test_a_worker_is_a_fork_of_the_server(place: Place) -> None:
     assert place.orchestrator.log.endswith(b" stdout F done\n")
 
 
+def test_the_server_imports_the_query_engine_after_its_first_worker(place: Place) -> None:
+    """A machine without jobs has no memory for it, and workers after the first do not import it."""
+    found = place.ran.with_name("found")
+    count = f"grep -c duckdb /proc/$PPID/maps >> {found}; echo $ATTEMPT_ID >> {place.ran}"
+    step = {"id": "run", "uses": "command", "with": {"argv": ["sh", "-c", count]}}
+    place.orchestrator.claim["inputs"][0]["definition"]["steps"] = [step]
+    place.launcher.prepare()
+    server = place.server
+    for name in ("worker-job-x-1", "worker-job-y-1"):
+        assert place.runs(place.launch(name)) == 1
+    first, second = map(int, found.read_text().split())
+    assert first == 0
+    assert second > 0
+    assert (place.server.pid, place.server.num_threads()) == (server.pid, 1)
+
+
 @pytest.mark.parametrize(
     "point", ["worker.before_fork", "worker.after_fork", "worker.before_accept"]
 )

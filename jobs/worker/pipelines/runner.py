@@ -13,6 +13,7 @@ from jobs.worker.pipelines.tables import Tables
 from jobs.worker.workload_context import WorkFailed, WorkloadContext
 from mimir.lib.schemas.pipeline import Step, steps_in_order
 from mimir.lib.schemas.pipeline_types import PipelineDefinition
+from mimir.lib.schemas.sqlparser import parse_with
 
 
 def run_pipeline(context: WorkloadContext) -> PipelineResult:
@@ -21,12 +22,13 @@ def run_pipeline(context: WorkloadContext) -> PipelineResult:
     Raises: WorkFailed, with the step in its detail.
     """
     definition = next(item["definition"] for item in context.inputs if item["kind"] == "pipeline")
-    steps = steps_in_order(cast("PipelineDefinition", definition))  # checked at submit
     tables = Tables(
         context.data_dir / "tables",
         memory_bytes=context.limits["memory_bytes"],
         cpu_millicores=context.limits["cpu_millicores"],
     )
+    parse_with(tables.session)
+    steps = steps_in_order(cast("PipelineDefinition", definition))  # checked at submit
     # Reserved before any command runs: a command's file must not take the name of a dataset.
     reserved = {
         dataset_artifact_name(step.id)
