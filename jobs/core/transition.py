@@ -1,9 +1,7 @@
 """The only writer of a job's status and events; every other module calls `job_move`.
 
-A move is one conditional UPDATE, on the attempt and the statuses that the caller expects, and one
-JobEvent in the caller's transaction. The same UPDATE takes the event's `seq` from the job's
-counter. A database sequence would commit out of order, and a reader that continues after seq N
-would miss N - 1.
+A move is one statement in the caller's transaction: a conditional UPDATE, on the attempt and the
+statuses that the caller expects, and one JobEvent (`event_rows`).
 """
 
 import datetime as dt
@@ -14,11 +12,12 @@ from uuid import UUID
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import F, Subquery
+from django.db.models import F
 
 from jobs.contract import TERMINAL, EventKind, JobStatus
 from jobs.core import feed, queue
 from jobs.core.bulk import insert_many
+from jobs.core.event_rows import EventRow, row_copy, update_with_events
 from jobs.core.metrics import ended_count, retried_count
 from jobs.core.states import may_move
 from jobs.models import Attempt, Job, JobEvent
@@ -34,14 +33,9 @@ def job_lock(*, job_id: UUID) -> Job:
 
 def attempt_lock(*, attempt_id: UUID) -> tuple[Job, Attempt]:
     """Lock and return a job and its attempt, the job first. Raises: Attempt.DoesNotExist."""
-    job_id = Attempt.objects.filter(id=attempt_id).values("job_id")
-    try:
-        job = Job.objects.select_for_update().get(id=Subquery(job_id))
-    except Job.DoesNotExist:
-        raise Attempt.DoesNotExist from None
-    attempt = Attempt.objects.select_for_update().get(id=attempt_id)
-    attempt.job = job
-    return job, attempt
+    locked = Attempt.objects.select_related("job").select_for_update(of=("job", "self"))
+    attempt = locked.get(id=attempt_id)
+    return attempt.job, attempt
 
 
 def job_move(
@@ -71,19 +65,17 @@ def job_move(
     at = utc_now()
     if target in TERMINAL:
         fields.setdefault("finished_at", at)
-    moved = Job.objects.filter(id=job.id, attempt=job.attempt, status__in=list(sources)).update(
-        status=target,
-        attempt=F("attempt") + (1 if next_attempt else 0),
-        event_seq=F("event_seq") + 1,
-        **fields,
-    )
-    if not moved:
-        return False
     number = job.attempt
-    job.refresh_from_db()
-    JobEvent.objects.create(
-        job=job, seq=job.event_seq, at=at, attempt=number, kind=kind, actor=actor, data=data or {}
+    moved = update_with_events(
+        Job.objects.filter(id=job.id, attempt=number, status__in=list(sources)),
+        {"status": target, **({"attempt": F("attempt") + 1} if next_attempt else {}), **fields},
+        attempt=number,
+        actor=actor,
+        events=[(kind, at, data or {})],
     )
+    if moved is None:
+        return False
+    row_copy(moved, job)
     feed.publish_job(job_id=job.id, project_id=job.project_id)
     _log_on_commit(job, number, target, kind)
     if target in TERMINAL:
@@ -109,45 +101,27 @@ def _log_on_commit(job: Job, attempt: int, target: JobStatus, kind: EventKind) -
 
 
 def events_add(
-    *,
-    job: Job,
-    attempt: int,
-    actor: str,
-    events: Iterable[tuple[EventKind, dt.datetime, Mapping[str, object]]],
+    *, job: Job, attempt: int, actor: str, events: Iterable[EventRow], **columns: Any
 ) -> int:
-    """Add events without a move; return the last seq. Locks the job's row through its counter."""
+    """Add events without a move; return the last seq. Locks the job's row through its counter.
+
+    `columns`: further columns of the same UPDATE, such as the progress.
+    """
     rows = list(events)
     if not rows:
         return job.event_seq
     if not connection.in_atomic_block:
         raise RuntimeError("events can be added only inside a transaction")
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNT_EVENTS, [len(rows), job.id])
-        counted = cursor.fetchone()
-    if counted is None:
-        raise Job.DoesNotExist
-    last = int(counted[0])
-    first = last - len(rows) + 1
-    JobEvent.objects.bulk_create(
-        JobEvent(
-            job_id=job.id,
-            seq=first + index,
-            at=at,
-            attempt=attempt,
-            kind=kind,
-            actor=actor,
-            data=data,
-        )
-        for index, (kind, at, data) in enumerate(rows)
+    changed = update_with_events(
+        Job.objects.filter(id=job.id), columns, attempt=attempt, actor=actor, events=rows
     )
-    job.event_seq = last
+    if changed is None:
+        raise Job.DoesNotExist
+    job.event_seq = changed.event_seq
+    for name in columns:
+        setattr(job, name, getattr(changed, name))
     feed.publish_job(job_id=job.id, project_id=job.project_id)
-    return last
-
-
-_COUNT_EVENTS = """
-UPDATE jobs_job SET event_seq = event_seq + %s WHERE id = %s RETURNING event_seq
-"""
+    return job.event_seq
 
 
 def jobs_move(

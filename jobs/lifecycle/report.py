@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Sequence
+from typing import TypedDict
 from uuid import UUID
 
 from django.conf import settings
@@ -85,39 +86,50 @@ def events_record(*, attempt_id: UUID, events: Sequence[WorkerEvent]) -> int:
     Raises: Gone; Conflict `gap` with the last stored `n` in its detail; TooLarge over a limit;
     Invalid for a kind that workers must not send.
     """
-    _check_events(events)
+    events_check(events)
     with transaction.atomic():
         job, attempt = attempt_lock(attempt_id=attempt_id)
         if attempt.fenced_at or attempt.ended_at or attempt.claim_id is None:
             raise _fenced()
-        new = [event for event in events if event.n > attempt.event_n]
-        for index, event in enumerate(new, start=attempt.event_n + 1):
-            if event.n != index:
-                raise Conflict(
-                    "Events are missing before this one.",
-                    code="gap",
-                    detail={"last": attempt.event_n},
-                )
-        if not new:
-            return attempt.event_n
-        if new[-1].n > settings.ENV.event_count_max:
-            raise TooLarge(
-                f"An attempt can report at most {settings.ENV.event_count_max} events"
-                " (EVENT_COUNT_MAX)."
-            )
-        _set_progress(job, new)
-        events_add(
-            job=job,
-            attempt=attempt.number,
-            actor=f"worker:{attempt.id}",
-            events=[(event.kind, _clamped(event.at, attempt), event.data) for event in new],
-        )
-        attempt.event_n = new[-1].n
-        attempt.save(update_fields=["event_n"])
+        if events_insert(job=job, attempt=attempt, events=events):
+            attempt.save(update_fields=["event_n"])
     return attempt.event_n
 
 
-def _check_events(events: Sequence[WorkerEvent]) -> None:
+def events_insert(*, job: Job, attempt: Attempt, events: Sequence[WorkerEvent]) -> bool:
+    """Insert the checked events that are not stored yet; return whether there are any.
+
+    The caller holds both locks and saves `event_n` of the attempt. Raises: Conflict `gap`;
+    TooLarge.
+    """
+    new = [event for event in events if event.n > attempt.event_n]
+    for index, event in enumerate(new, start=attempt.event_n + 1):
+        if event.n != index:
+            raise Conflict(
+                "Events are missing before this one.",
+                code="gap",
+                detail={"last": attempt.event_n},
+            )
+    if not new:
+        return False
+    if new[-1].n > settings.ENV.event_count_max:
+        raise TooLarge(
+            f"An attempt can report at most {settings.ENV.event_count_max} events"
+            " (EVENT_COUNT_MAX)."
+        )
+    events_add(
+        job=job,
+        attempt=attempt.number,
+        actor=f"worker:{attempt.id}",
+        events=[(event.kind, _clamped(event.at, attempt), event.data) for event in new],
+        **_progress(new),
+    )
+    attempt.event_n = new[-1].n
+    return True
+
+
+def events_check(events: Sequence[WorkerEvent]) -> None:
+    """Check kinds and sizes. Raises: Invalid, TooLarge."""
     for event in events:
         if event.kind not in WORKER_EVENT_KINDS:
             raise Invalid(
@@ -137,16 +149,26 @@ def _clamped(at: dt.datetime, attempt: Attempt) -> dt.datetime:
     return max(min(at, now), attempt.claimed_at or now)
 
 
-def _set_progress(job: Job, events: Sequence[WorkerEvent]) -> None:
+class _Progress(TypedDict, total=False):
+    """Columns of a job's progress; none if they do not change."""
+
+    progress_fraction: float | None
+    progress_message: str
+
+
+def _progress(events: Sequence[WorkerEvent]) -> _Progress:
     latest = next(
         (event.data for event in reversed(events) if event.kind == EventKind.PROGRESS), None
     )
     if latest is None:
-        return
+        return {}
     fraction = latest.get("fraction")
-    job.progress_fraction = float(fraction) if is_number(fraction) and 0 <= fraction <= 1 else None
-    job.progress_message = str(latest.get("message") or "")[:500]
-    job.save(update_fields=["progress_fraction", "progress_message"])
+    return {
+        "progress_fraction": float(fraction)
+        if is_number(fraction) and 0 <= fraction <= 1
+        else None,
+        "progress_message": str(latest.get("message") or "")[:500],
+    }
 
 
 def artifact_record(

@@ -94,7 +94,7 @@ class Attempt(models.Model):
     log_object = models.CharField(
         max_length=300,
         null=True,
-        # sealed object; null while chunks hold the log
+        # sealed object; null while chunks hold the log; logs.store.NO_OBJECT without bytes
     )
     log_index = models.JSONField(null=True)  # index of the sealed object: see logs/store.py
     log_seal_not_before = models.DateTimeField(

@@ -11,6 +11,7 @@ from tests.mutants.memory import MEMORY
 from tests.mutants.mutant import Mutant
 from tests.mutants.overload import OVERLOAD
 from tests.mutants.sizing import SIZING
+from tests.mutants.worker_requests import WORKER_REQUESTS
 
 TABLE = (
     Mutant(
@@ -134,22 +135,6 @@ TABLE = (
         "tests/jobs/test_admit.py::test_two_passes_at_once_give_a_slot_away_once",
     ),
     Mutant(
-        "seq from a database sequence",
-        "jobs/core/transition.py",
-        """        cursor.execute(_COUNT_EVENTS, [len(rows), job.id])
-        counted = cursor.fetchone()
-    if counted is None:
-        raise Job.DoesNotExist
-    last = int(counted[0])
-""",
-        """        cursor.execute("SELECT count(*) + 1 FROM jobs_jobevent WHERE job_id = %s", [job.id])
-        last = cursor.fetchone()[0] + len(rows) - 1
-        cursor.execute("SELECT nextval(pg_get_serial_sequence('jobs_jobevent', 'id'))")
-        last = max(last, cursor.fetchone()[0])
-""",
-        "tests/jobs/test_events.py::test_a_later_event_is_not_visible_before_an_earlier_one",
-    ),
-    Mutant(
         "a claim is shed without Retry-After",
         "mimir/api/lanes.py",
         "                retry_after_seconds=seconds,\n",
@@ -229,12 +214,12 @@ TABLE = (
     Mutant(
         "outcome outside the transaction",
         "jobs/lifecycle/finish.py",
-        "    log_matches = _log_matches(attempt_id, report)\n",
-        """    log_matches = _log_matches(attempt_id, report)
+        "    log_matches = _log_matches(stored, report)\n",
+        """    log_matches = _log_matches(stored, report)
     if report.status is FinishStatus.SUCCEEDED:
         with transaction.atomic():
             early_job, early_attempt = attempt_lock(attempt_id=attempt_id)
-            outcome_apply(job=early_job, attempt=early_attempt, prepared=_prepare(attempt_id, report))
+            outcome_apply(job=early_job, attempt=early_attempt, prepared=_prepare(stored, report))
 """,
         "tests/jobs/test_finish.py::test_nothing_of_an_outcome_stays_when_its_transaction_fails",
     ),
@@ -396,5 +381,6 @@ TABLE = (
     *FORECASTS,
     *SIZING,
     *MEMORY,
+    *WORKER_REQUESTS,
     *MANY_WORKERS,
 )
