@@ -32,6 +32,7 @@ from django.db.models.functions import Cast, Coalesce, Extract, JSONObject, Now
 from jobs.admission.snapshot_types import Allocation, Candidate, ClusterCapacity, Limits, Snapshot
 from jobs.admission.starts import bounds, with_starting
 from jobs.contract import JobStatus, Priority
+from jobs.core.compiled_query import CompiledQuery
 from jobs.models import Attempt, Cluster, Job, Limit
 from jobs.models.expressions import requested
 from jobs.reasons import UNCOUNTED_REASONS
@@ -82,14 +83,21 @@ def clusters_with_limits() -> "QuerySet[Cluster, Cluster]":
 
 def has_free_slot() -> bool:
     """Return whether any open cluster has a free slot; cheaper than a snapshot."""
+    return bool(_FREE_SLOT.rows())
+
+
+def _cluster_with_free_slot() -> "QuerySet[Cluster, Any]":
     used = Attempt.objects.filter(cluster=OuterRef("pk"), gone_at__isnull=True)
     counted = used.order_by().values("cluster").annotate(count=Count("pk")).values("count")
     return (
         Cluster.objects.filter(enabled=True, unreachable_since__isnull=True)
         .annotate(used=Coalesce(Subquery(counted), 0))
         .filter(used__lt=F("capacity_jobs"))
-        .exists()
+        .values_list("name")[:1]
     )
+
+
+_FREE_SLOT = CompiledQuery(_cluster_with_free_slot)
 
 
 def _capacity(row: Cluster) -> ClusterCapacity:
@@ -140,25 +148,6 @@ def allocations() -> tuple[Allocation, ...]:
 
 def allocations_summed() -> tuple[Allocation, ...]:
     """Return `allocations` added up in the database, without times and statuses."""
-    rows = (
-        _holding_attempts()
-        .annotate(launch_fails=_launch_fails())
-        .order_by()
-        .values_list(
-            "cluster_id",
-            "job__project__slug",
-            "job__type",
-            "job__exclusive_key",
-            "launch_fails",
-            "is_starting",
-        )
-        .annotate(
-            cpu=Cast(Sum("cpu_millicores"), BigIntegerField()),
-            memory=Cast(Sum("memory_bytes"), BigIntegerField()),
-            gpu_count=Cast(Sum("gpus"), BigIntegerField()),
-            workers=Count("pk"),
-        )
-    )
     return tuple(
         Allocation(
             cluster=cluster,
@@ -183,8 +172,33 @@ def allocations_summed() -> tuple[Allocation, ...]:
             memory,
             gpus,
             workers,
-        ) in rows
+        ) in _SUMS.rows()
     )
+
+
+def _sums() -> "QuerySet[Attempt, Any]":
+    return (
+        _holding_attempts()
+        .annotate(launch_fails=_launch_fails())
+        .order_by()
+        .values_list(
+            "cluster_id",
+            "job__project__slug",
+            "job__type",
+            "job__exclusive_key",
+            "launch_fails",
+            "is_starting",
+        )
+        .annotate(
+            cpu=Cast(Sum("cpu_millicores"), BigIntegerField()),
+            memory=Cast(Sum("memory_bytes"), BigIntegerField()),
+            gpu_count=Cast(Sum("gpus"), BigIntegerField()),
+            workers=Count("pk"),
+        )
+    )
+
+
+_SUMS = CompiledQuery(_sums)
 
 
 def _holding_attempts() -> "QuerySet[Attempt, Attempt]":
@@ -250,6 +264,12 @@ def queued_up_to(most: int) -> int:
 
 def waiting_jobs(ids: Collection[UUID] | None = None) -> tuple[Candidate, ...]:
     """Return all waiting jobs, or those with these ids. Costs about 20 µs a job."""
+    rows = _WAITING.rows() if ids is None else _waiting().filter(id__in=ids)
+    return tuple(map(candidate, rows))
+
+
+def _waiting() -> "QuerySet[Job, Any]":
+    """Return the columns of `candidate` of all waiting jobs."""
     alive = Attempt.objects.filter(job_id=OuterRef("id"), gone_at__isnull=True)
     lost = Attempt.objects.filter(
         job_id=OuterRef("id"), number=OuterRef("attempt") - 1, reason__in=UNCOUNTED_REASONS
@@ -258,9 +278,8 @@ def waiting_jobs(ids: Collection[UUID] | None = None) -> tuple[Candidate, ...]:
     lost_on = Case(
         When(attempt__gt=1, then=Subquery(lost.values("cluster_id")[:1])), output_field=CharField()
     )
-    queued = Job.objects.filter(status=JobStatus.QUEUED)
-    rows = (
-        (queued if ids is None else queued.filter(id__in=ids))
+    return (
+        Job.objects.filter(status=JobStatus.QUEUED)
         .annotate(
             since=_epoch("queued_at"), until=_epoch("not_before"), previous_alive=Exists(alive)
         )
@@ -289,7 +308,9 @@ def waiting_jobs(ids: Collection[UUID] | None = None) -> tuple[Candidate, ...]:
         )
         .order_by()
     )
-    return tuple(map(candidate, rows))
+
+
+_WAITING = CompiledQuery(_waiting)
 
 
 def candidate(row: Sequence[Any]) -> Candidate:

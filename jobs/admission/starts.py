@@ -4,6 +4,7 @@ import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from django.db.models.functions import Coalesce
 from jobs.admission.snapshot_types import Snapshot
 from jobs.admission.start_window import Bounds, Start, StartWindow, judge
 from jobs.contract import FailureReason
+from jobs.core.compiled_query import CompiledQuery
 from jobs.models import Attempt, Cluster
 from jobs.models import StartWindow as StartWindowRow
 from jobs.reasons import PLAIN_STARTS
@@ -116,18 +118,9 @@ def _starts(windows: "dict[str, StartWindow]") -> dict[str, Sequence[Start]]:
     Only of workers that still exist, and without those that waited for an image or for capacity.
     """
     first = min((each.claimed_at for each in windows.values()), default=0.0)
-    claimed_after = dt.datetime.fromtimestamp(first, dt.UTC)
-    rows = (
-        with_starting(Attempt.objects.filter(gone_at=None, launched_at__isnull=False))
-        .alias(delayed=_wait("delayed"))
-        .filter(Q(claimed_at__gt=claimed_after) | Q(is_starting=True))
-        .filter(wait_category__in=("", *PLAIN_STARTS))
-        .exclude(delayed="true")
-        .values_list("cluster_id", "created_at", "launched_at", "claimed_at")
-    )
     found: dict[str, list[Start]] = defaultdict(list)
+    rows = _LAUNCHED_STARTS.rows(dt.datetime.fromtimestamp(first, dt.UTC))
     for name, admitted_at, launched_at, claimed_at in rows:
-        assert launched_at is not None  # filtered above
         # A quick worker claims before the answer to its launch is stored.
         since = launched_at if claimed_at is None or launched_at <= claimed_at else admitted_at
         found[name].append(
@@ -138,6 +131,22 @@ def _starts(windows: "dict[str, StartWindow]") -> dict[str, Sequence[Start]]:
             )
         )
     return dict(found)
+
+
+def _launched_starts() -> "QuerySet[Attempt, Any]":
+    """Return cluster, admission, launch and claim of the starts of `_starts`."""
+    return (
+        with_starting(Attempt.objects.filter(gone_at=None, launched_at__isnull=False))
+        .alias(delayed=_wait("delayed"))
+        .filter(Q(claimed_at__gt=_CLAIMED_AFTER) | Q(is_starting=True))
+        .filter(wait_category__in=("", *PLAIN_STARTS))
+        .exclude(delayed="true")
+        .values_list("cluster_id", "created_at", "launched_at", "claimed_at")
+    )
+
+
+_CLAIMED_AFTER = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_LAUNCHED_STARTS = CompiledQuery(_launched_starts, varies=_CLAIMED_AFTER)
 
 
 def full_windows(view: Snapshot, admitted: Sequence[tuple[UUID, str]]) -> set[str]:

@@ -9,6 +9,28 @@ from django.utils.cache import patch_vary_headers
 from mimir.api.errors import error_headers
 from mimir.lib.errors import MimirError
 
+WORKER_PATH = "/worker/v1/"
+WORKER_HOST = "worker-api.invalid"  # in ALLOWED_HOSTS; no DNS server knows names below .invalid
+
+
+class WorkerHost:
+    """Accepts every Host in requests of workers.
+
+    Each cluster can have its own URL of the orchestrator, and such a request carries that host. Its
+    token authenticates it, and no answer contains the host.
+    """
+
+    sync_capable, async_capable = True, False
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path.startswith(WORKER_PATH):
+            request.META["HTTP_HOST"] = WORKER_HOST
+        return self._get_response(request)
+
+
 current_request: ContextVar[HttpRequest | None] = ContextVar("current_request", default=None)
 
 

@@ -24,10 +24,14 @@ logging.config.dictConfig(LOGGING)
 ROLE = "orchestrator"
 ROOT_URLCONF = "mimir.urls_orchestrator"
 ASGI_APPLICATION = "mimir.asgi_orchestrator.application"
-# Workers and probes use other host names than people. The frontend checks the names that people
-# use; these are the hosts of both URLs.
+# Probes and programs inside the installation use other host names than people. The frontend checks
+# the names that people use; these are the hosts of both URLs. Workers' requests: see `WorkerHost`.
 ALLOWED_HOSTS: list[str]
-ALLOWED_HOSTS = [*ALLOWED_HOSTS, urlsplit(ENV.orchestrator_url).hostname or "localhost"]
+ALLOWED_HOSTS = [
+    *ALLOWED_HOSTS,
+    urlsplit(ENV.orchestrator_url).hostname or "localhost",
+    "worker-api.invalid",  # see `WorkerHost`
+]
 if ENV.pod_ip:
     ALLOWED_HOSTS.append(f"[{ENV.pod_ip}]" if ":" in ENV.pod_ip else ENV.pod_ip)
 
@@ -60,6 +64,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # before host and TLS checks: probes send the pod's address as Host
     "mimir.health.HealthMiddleware",
+    "mimir.api.middleware.WorkerHost",  # before host checks, too
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "mimir.api.middleware.SecurityHeaders",

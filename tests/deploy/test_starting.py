@@ -169,4 +169,5 @@ def test_a_pod_accepts_requests_to_its_address() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True
     )
-    assert ran.stdout.split() == ["mimir.example.com", "orchestrator", "[fd00::7]"]
+    expected = ["mimir.example.com", "orchestrator", "worker-api.invalid", "[fd00::7]"]
+    assert ran.stdout.split() == expected

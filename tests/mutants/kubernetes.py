@@ -4,6 +4,31 @@ from tests.mutants.mutant import Mutant
 
 KUBERNETES = (
     Mutant(
+        "the host of a worker's request is checked",
+        "mimir/api/middleware.py",
+        """        if request.path.startswith(WORKER_PATH):
+""",
+        """        if False:
+""",
+        "tests/api/test_worker_host.py::test_a_worker_claims_at_the_url_of_its_cluster",
+    ),
+    Mutant(
+        "every request is answered whatever its host",
+        "mimir/api/middleware.py",
+        """        if request.path.startswith(WORKER_PATH):
+""",
+        """        if True:
+""",
+        "tests/api/test_worker_host.py::test_other_requests_need_a_known_host",
+    ),
+    Mutant(
+        "a compiled query keeps the time of its first call",
+        "jobs/core/compiled_query.py",
+        "        if self._varies is not None:\n",
+        "        if False:\n",
+        "tests/jobs/test_compiled_query.py::test_a_compiled_query_takes_the_value_of_each_call",
+    ),
+    Mutant(
         "what a late look does not show is gone",
         "jobs/clusters/launchers/kubernetes/launcher.py",
         """        jobs, pods = self._fetched(name, attempt_id)
