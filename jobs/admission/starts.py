@@ -162,6 +162,12 @@ def full_windows(view: Snapshot, admitted: Sequence[tuple[UUID, str]]) -> set[st
     }
 
 
-def has_waiting_jobs(cluster: str) -> bool:
-    """Return whether jobs wait for the start window of the cluster."""
-    return StartWindowRow.objects.filter(cluster=cluster, jobs_wait=True).exists()
+def cluster_with_window(name: str) -> Cluster:
+    """Return a cluster and its stored start window, in one query."""
+    return Cluster.objects.select_related("start_window").get(name=name)
+
+
+def has_waiting_jobs(cluster: Cluster) -> bool:
+    """Return whether jobs wait for the start window of a cluster from `cluster_with_window`."""
+    stored: StartWindowRow | None = getattr(cluster, "start_window", None)
+    return stored is not None and stored.jobs_wait

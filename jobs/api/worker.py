@@ -6,13 +6,14 @@ Input is untrusted and limited. A token gives access to its own attempt only.
 import datetime as dt
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.core.files import File
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.parsers import BaseParser
@@ -115,6 +116,9 @@ class FinishRequest(serializers.Serializer[FinishFields]):
     log_missing = serializers.CharField(
         max_length=1000, required=False, allow_blank=True, default=""
     )
+    events = serializers.ListField(
+        child=EventRequest(), max_length=EVENTS_PER_REQUEST, required=False, default=list
+    )
 
 
 def _token(request: Request) -> str:
@@ -131,11 +135,20 @@ class WorkerView(ApiView):
     permission_classes = (AllowAny,)
 
     def attempt(self, request: Request, attempt_id: UUID) -> Attempt:
-        """Return the attempt to whose claim the token belongs.
+        """Return the attempt to whose claim the token belongs, with the columns of most requests.
 
         Raises: NotAuthenticated, also for a missing attempt.
         """
-        attempt = Attempt.objects.select_related("job").filter(id=attempt_id).first()
+        return self._holder(request, attempt_id, Attempt.objects.only("claim_id", "waits_for"))
+
+    def attempt_with_job(self, request: Request, attempt_id: UUID) -> Attempt:
+        """Return all columns of the attempt and of its job. Raises: as `attempt`."""
+        return self._holder(request, attempt_id, Attempt.objects.select_related("job"))
+
+    def _holder(
+        self, request: Request, attempt_id: UUID, attempts: "QuerySet[Attempt, Attempt]"
+    ) -> Attempt:
+        attempt = attempts.filter(id=attempt_id).first()
         if attempt is None or not is_session_token(attempt, _token(request)):
             raise NotAuthenticated("The token is not valid for this attempt.")
         return attempt
@@ -172,17 +185,21 @@ class WorkerEventsView(WorkerView):
 
     def post(self, request: Request, attempt_id: UUID) -> Response:
         attempt = self.attempt(request, attempt_id)
-        events = [
-            WorkerEvent(
-                n=event["n"],
-                at=_aware(event["at"]),
-                kind=EventKind(event["kind"]),
-                data=event["data"],
-            )
-            for event in validated(EventsRequest, request, others_ignored=True)["events"]
-        ]
+        events = _events(validated(EventsRequest, request, others_ignored=True)["events"])
         answer: EventsResponse = {"last": events_record(attempt_id=attempt.id, events=events)}
         return Response(answer)
+
+
+def _events(fields: Sequence[EventFields]) -> list[WorkerEvent]:
+    return [
+        WorkerEvent(
+            n=event["n"],
+            at=_aware(event["at"]),
+            kind=EventKind(event["kind"]),
+            data=event["data"],
+        )
+        for event in fields
+    ]
 
 
 def _aware(at: dt.datetime) -> dt.datetime:
@@ -216,7 +233,7 @@ class WorkerArtifactView(WorkerView):
     parser_classes = (UnparsedBody,)
 
     def put(self, request: Request, attempt_id: UUID, name: str) -> Response:
-        attempt = self.attempt(request, attempt_id)
+        attempt = self.attempt_with_job(request, attempt_id)
         name, role = unquote(name), request.query_params.get("role", ArtifactRole.ARTIFACT)
         if not re.fullmatch(ARTIFACT_NAME_PATTERN, name):
             raise Invalid(
@@ -310,7 +327,7 @@ class WorkerInputView(WorkerView):
     """Content of an input of the job."""
 
     def get(self, request: Request, attempt_id: UUID, name: str) -> FileStream:
-        attempt = self.attempt(request, attempt_id)
+        attempt = self.attempt_with_job(request, attempt_id)
         if attempt.fenced_at or attempt.ended_at:
             raise Gone(
                 "This attempt is fenced: another attempt runs, or the job has ended.", code="fenced"
@@ -345,6 +362,7 @@ class FinishView(WorkerView):
             exit_code=body["exit"]["code"],
             exit_signal=body["exit"]["signal"],
             peak_memory_bytes=body["peak_memory_bytes"],
+            events=_events(body["events"]),
         )
         with storage_watched(attempt):
             status = attempt_finish(attempt_id=attempt.id, report=report)

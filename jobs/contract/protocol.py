@@ -109,11 +109,15 @@ class WorkloadBody(TypedDict):
 
 
 class ClaimResponse(WorkloadBody):
-    """Answer of `claim`. `cache_key` exists only with an input of kind `model`."""
+    """Answer of `claim`. `cache_key` exists only with an input of kind `model`.
+
+    `finish_takes_events`: `finish` stores events as well. Release 0.1.0 does not.
+    """
 
     session_token: str
     heartbeat_seconds: float
     log_end: int
+    finish_takes_events: NotRequired[bool]
     cache_key: NotRequired[str]
 
 
@@ -178,7 +182,8 @@ class ExitRequestBody(TypedDict):
 class FinishRequestBody(TypedDict):
     """Outcome of an attempt. `detail` is the input of the diagnosis; `result` depends on the type.
 
-    `status`: a `FinishStatus`; `reason`: a `FailureReason` or empty.
+    `status`: a `FinishStatus`; `reason`: a `FailureReason` or empty. `events`: the last events, if
+    the claim has `finish_takes_events`.
     """
 
     status: str
@@ -191,6 +196,7 @@ class FinishRequestBody(TypedDict):
     log_end: int
     log_sha256: str
     log_missing: NotRequired[str]
+    events: NotRequired[list[EventRequestBody]]
 
 
 class FinishResponse(TypedDict):

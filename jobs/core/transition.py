@@ -1,9 +1,7 @@
 """The only writer of a job's status and events; every other module calls `job_move`.
 
-A move is one conditional UPDATE, on the attempt and the statuses that the caller expects, and one
-JobEvent in the caller's transaction. The same UPDATE takes the event's `seq` from the job's
-counter. A database sequence would commit out of order, and a reader that continues after seq N
-would miss N - 1.
+A move is one statement in the caller's transaction: a conditional UPDATE, on the attempt and the
+statuses that the caller expects, and its events (`event_rows`).
 """
 
 import datetime as dt
@@ -14,19 +12,18 @@ from uuid import UUID
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import F, Subquery
+from django.db.models import F
 
 from jobs.contract import TERMINAL, EventKind, JobStatus
 from jobs.core import feed, queue
 from jobs.core.bulk import insert_many
+from jobs.core.event_rows import EventRow, row_copy, update_with_events
 from jobs.core.metrics import ended_count, retried_count
 from jobs.core.states import may_move
 from jobs.models import Attempt, Job, JobEvent
 from mimir.lib.clock import utc_now
 
 log = structlog.get_logger(__name__)
-
-_Event = tuple[EventKind, dt.datetime, Mapping[str, object]]
 
 
 def job_lock(*, job_id: UUID) -> Job:
@@ -36,14 +33,9 @@ def job_lock(*, job_id: UUID) -> Job:
 
 def attempt_lock(*, attempt_id: UUID) -> tuple[Job, Attempt]:
     """Lock and return a job and its attempt, the job first. Raises: Attempt.DoesNotExist."""
-    job_id = Attempt.objects.filter(id=attempt_id).values("job_id")
-    try:
-        job = Job.objects.select_for_update().get(id=Subquery(job_id))
-    except Job.DoesNotExist:
-        raise Attempt.DoesNotExist from None
-    attempt = Attempt.objects.select_for_update().get(id=attempt_id)
-    attempt.job = job
-    return job, attempt
+    locked = Attempt.objects.select_related("job").select_for_update(of=("job", "self"))
+    attempt = locked.get(id=attempt_id)
+    return attempt.job, attempt
 
 
 def job_move(
@@ -75,18 +67,18 @@ def job_move(
     at = utc_now()
     if target in TERMINAL:
         fields.setdefault("finished_at", at)
-    moved = Job.objects.filter(id=job.id, attempt=job.attempt, status__in=list(sources)).update(
-        status=target,
-        attempt=F("attempt") + (1 if next_attempt else 0),
-        event_seq=F("event_seq") + len(earlier) + 1,
-        **fields,
-    )
-    if not moved:
-        return False
     number = job.attempt
-    job.refresh_from_db()
     events = [*((each, at, facts) for each, facts in earlier), (kind, at, data or {})]
-    _events_insert(job, job.event_seq, number, actor, events)
+    moved = update_with_events(
+        Job.objects.filter(id=job.id, attempt=number, status__in=list(sources)),
+        {"status": target, **({"attempt": F("attempt") + 1} if next_attempt else {}), **fields},
+        attempt=number,
+        actor=actor,
+        events=events,
+    )
+    if moved is None:
+        return False
+    row_copy(moved, job)
     feed.publish_job(job_id=job.id, project_id=job.project_id)
     _log_on_commit(job, number, target, kind)
     if target in TERMINAL:
@@ -116,7 +108,7 @@ def events_add(
     job: Job,
     attempt: int,
     actor: str,
-    events: Iterable[_Event],
+    events: Iterable[EventRow],
     **fields: float | str | None,
 ) -> int:
     """Add events without a move; return the last seq. Locks the job's row through its counter.
@@ -128,32 +120,16 @@ def events_add(
         return job.event_seq
     if not connection.in_atomic_block:
         raise RuntimeError("events can be added only inside a transaction")
-    columns = "".join(f', "{name}" = %s' for name in fields)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE jobs_job SET event_seq = event_seq + %s{columns} WHERE id = %s "
-            "RETURNING event_seq",
-            [len(rows), *fields.values(), job.id],
-        )
-        counted = cursor.fetchone()
-    if counted is None:
+    changed = update_with_events(
+        Job.objects.filter(id=job.id), fields, attempt=attempt, actor=actor, events=rows
+    )
+    if changed is None:
         raise Job.DoesNotExist
-    job.event_seq = int(counted[0])
-    for name, value in fields.items():
-        setattr(job, name, value)
-    _events_insert(job, job.event_seq, attempt, actor, rows)
+    job.event_seq = changed.event_seq
+    for name in fields:
+        setattr(job, name, getattr(changed, name))
     feed.publish_job(job_id=job.id, project_id=job.project_id)
     return job.event_seq
-
-
-def _events_insert(
-    job: Job, last_seq: int, attempt: int, actor: str, events: Sequence[_Event]
-) -> None:
-    """Insert events with consecutive seqs up to `last_seq`, which the job's counter has given."""
-    JobEvent.objects.bulk_create(
-        JobEvent(job=job, seq=seq, at=at, attempt=attempt, kind=kind, actor=actor, data=data)
-        for seq, (kind, at, data) in enumerate(events, start=last_seq - len(events) + 1)
-    )
 
 
 def jobs_move(

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from jobs.admission.starts import has_waiting_jobs
+from jobs.admission.starts import cluster_with_window, has_waiting_jobs
 from jobs.clusters.machine import attempt_limits
 from jobs.contract import EventKind, JobStatus, WorkerLimits
 from jobs.contract.protocol import ClaimResponse
@@ -61,7 +61,8 @@ def _claim(job: Job, attempt: Attempt, claim_id: UUID, host: str) -> None:
     attempt.claimed_at = attempt.heartbeat_at = now
     attempt.save(update_fields=["claim_id", "claimed_at", "heartbeat_at"])
     launch_count(job=job, attempt=attempt)
-    if has_waiting_jobs(attempt.cluster_id):
+    attempt.cluster = cluster_with_window(attempt.cluster_id)
+    if has_waiting_jobs(attempt.cluster):
         wake_on_commit(job=job)  # its cluster can start one more
 
 
@@ -97,6 +98,7 @@ def _response(job: Job, attempt: Attempt) -> ClaimResponse:
         "read_url_allow": list(settings.ENV.read_url_allow),
         "heartbeat_seconds": heartbeat_seconds(),
         "log_end": attempt.log_end,
+        "finish_takes_events": True,
     }
     if any(item["kind"] == "model" for item in inputs):
         response["cache_key"] = cache_key(job.project_id)

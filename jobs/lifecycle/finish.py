@@ -13,6 +13,7 @@ from jobs.contract import EventKind, FailureReason, FinishStatus, JobStatus
 from jobs.core.transition import attempt_lock, event_add, job_move
 from jobs.lifecycle.ending import MESSAGE_MAX, attempt_end, job_finish_cancelled
 from jobs.lifecycle.measured_runs import cpu_sustained
+from jobs.lifecycle.report import events_check, events_insert
 from jobs.lifecycle.values import FinishReport
 from jobs.logs.append import log_close
 from jobs.logs.read import log_sha256
@@ -26,12 +27,14 @@ from mimir.lib.errors import Conflict, Gone
 def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
     """Accept the finish report of an attempt; return its job's status. Idempotent.
 
-    Raises: Conflict `log_incomplete` with the stored end in its detail; Gone if fenced.
+    Raises: Conflict `log_incomplete` with the stored end in its detail; Gone if fenced; for its
+    events as `events_record`. Nothing is stored then.
     """
-    log_matches = _log_matches(attempt_id, report)
-    outcome = _prepare(attempt_id, report)
-    succeeded = report.status is FinishStatus.SUCCEEDED
-    cpu_millicores = cpu_sustained(attempt_id=attempt_id) if succeeded else None
+    events_check(report.events)
+    stored = Attempt.objects.select_related("job__project", "job__created_by").get(id=attempt_id)
+    log_matches = _log_matches(stored, report)
+    outcome = _prepare(stored, report)
+    cpu_millicores = _cpu_millicores(stored, report)
     crash_point("finish.before_transaction")
     with transaction.atomic():
         job, attempt = attempt_lock(attempt_id=attempt_id)
@@ -49,6 +52,7 @@ def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
             raise Conflict(
                 "The log is incomplete.", code="log_incomplete", detail={"end": attempt.log_end}
             )
+        events_insert(job=job, attempt=attempt, events=report.events)
         _set_exit(attempt, report, cpu_millicores)
         _close(
             attempt,
@@ -60,23 +64,21 @@ def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
     return status
 
 
-def _log_matches(attempt_id: UUID, report: FinishReport) -> bool:
+def _log_matches(attempt: Attempt, report: FinishReport) -> bool:
     """Return whether the stored log is the reported log.
 
     Runs before the transaction: a log is long, and stored bytes do not change.
     """
-    attempt = Attempt.objects.get(id=attempt_id)
     return attempt.log_end == report.log_end and log_sha256(attempt) == report.log_sha256
 
 
-def _prepare(attempt_id: UUID, report: FinishReport) -> Any:
+def _prepare(attempt: Attempt, report: FinishReport) -> Any:
     """Return the checked outcome of a success, or its refusal.
 
     Runs before the transaction: uploaded files do not change.
     """
     if report.status is not FinishStatus.SUCCEEDED:
         return None
-    attempt = Attempt.objects.select_related("job__project", "job__created_by").get(id=attempt_id)
     if attempt.ended_at or attempt.fenced_at:
         return None
     try:
@@ -92,7 +94,7 @@ def _close(attempt: Attempt, *, complete: bool, missing: str) -> None:
         if complete
         else "The stored log differs from the worker's log: the checksums do not match."
     )
-    log_close(attempt=attempt, complete=marker is None, marker=marker, fields=_EXIT)
+    log_close(attempt=attempt, complete=marker is None, marker=marker, fields=_REPORTED)
 
 
 def _log_event(attempt: Attempt) -> tuple[EventKind, dict[str, object]]:
@@ -106,10 +108,24 @@ def _log_event_add(job: Job, attempt: Attempt) -> None:
     event_add(job=job, attempt=attempt.number, kind=kind, actor=f"worker:{attempt.id}", data=data)
 
 
-_EXIT = ("exit_code", "exit_signal", "peak_memory_bytes", "cpu_sustained_millicores")
+_REPORTED = (
+    "exit_code",
+    "exit_signal",
+    "peak_memory_bytes",
+    "cpu_sustained_millicores",
+    "event_n",
+)
+
+
+def _cpu_millicores(attempt: Attempt, report: FinishReport) -> int | None:
+    """Return the sustained CPU of a success. An attempt without a heartbeat has no sample."""
+    if report.status is not FinishStatus.SUCCEEDED or attempt.heartbeat_at == attempt.claimed_at:
+        return None
+    return cpu_sustained(attempt_id=attempt.id)
 
 
 def _set_exit(attempt: Attempt, report: FinishReport, cpu_millicores: int | None) -> None:
+    """Set columns of `_REPORTED`. Closing the log saves them."""
     attempt.exit_code = report.exit_code
     attempt.exit_signal = report.exit_signal
     attempt.cpu_sustained_millicores = cpu_millicores

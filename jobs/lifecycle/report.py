@@ -15,7 +15,7 @@ from jobs.contract.protocol import HeartbeatResponse
 from jobs.core.transition import attempt_lock, events_add
 from jobs.lifecycle.heartbeat_rate import heartbeat_seconds
 from jobs.lifecycle.values import WorkerEvent
-from jobs.models import Artifact, Attempt
+from jobs.models import Artifact, Attempt, Job
 from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Gone, Invalid, MimirError, TooLarge
 from mimir.lib.json_values import is_number
@@ -85,39 +85,50 @@ def events_record(*, attempt_id: UUID, events: Sequence[WorkerEvent]) -> int:
     Raises: Gone; Conflict `gap` with the last stored `n` in its detail; TooLarge over a limit;
     Invalid for a kind that workers must not send.
     """
-    _check_events(events)
+    events_check(events)
     with transaction.atomic():
         job, attempt = attempt_lock(attempt_id=attempt_id)
         if attempt.fenced_at or attempt.ended_at or attempt.claim_id is None:
             raise _fenced()
-        new = [event for event in events if event.n > attempt.event_n]
-        for index, event in enumerate(new, start=attempt.event_n + 1):
-            if event.n != index:
-                raise Conflict(
-                    "Events are missing before this one.",
-                    code="gap",
-                    detail={"last": attempt.event_n},
-                )
-        if not new:
-            return attempt.event_n
-        if new[-1].n > settings.ENV.event_count_max:
-            raise TooLarge(
-                f"An attempt can report at most {settings.ENV.event_count_max} events"
-                " (EVENT_COUNT_MAX)."
-            )
-        events_add(
-            job=job,
-            attempt=attempt.number,
-            actor=f"worker:{attempt.id}",
-            events=[(event.kind, _clamped(event.at, attempt), event.data) for event in new],
-            **_progress(new),
-        )
-        attempt.event_n = new[-1].n
-        attempt.save(update_fields=["event_n"])
+        if events_insert(job=job, attempt=attempt, events=events):
+            attempt.save(update_fields=["event_n"])
     return attempt.event_n
 
 
-def _check_events(events: Sequence[WorkerEvent]) -> None:
+def events_insert(*, job: Job, attempt: Attempt, events: Sequence[WorkerEvent]) -> bool:
+    """Insert the checked events that are not stored yet; return whether there are any.
+
+    The caller holds both locks and saves `event_n` of the attempt. Raises: Conflict `gap`;
+    TooLarge.
+    """
+    new = [event for event in events if event.n > attempt.event_n]
+    for index, event in enumerate(new, start=attempt.event_n + 1):
+        if event.n != index:
+            raise Conflict(
+                "Events are missing before this one.",
+                code="gap",
+                detail={"last": attempt.event_n},
+            )
+    if not new:
+        return False
+    if new[-1].n > settings.ENV.event_count_max:
+        raise TooLarge(
+            f"An attempt can report at most {settings.ENV.event_count_max} events"
+            " (EVENT_COUNT_MAX)."
+        )
+    events_add(
+        job=job,
+        attempt=attempt.number,
+        actor=f"worker:{attempt.id}",
+        events=[(event.kind, _clamped(event.at, attempt), event.data) for event in new],
+        **_progress(new),
+    )
+    attempt.event_n = new[-1].n
+    return True
+
+
+def events_check(events: Sequence[WorkerEvent]) -> None:
+    """Check kinds and sizes. Raises: Invalid, TooLarge."""
     for event in events:
         if event.kind not in WORKER_EVENT_KINDS:
             raise Invalid(

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError, Q, RestrictedError
 
+from jobs.logs.store import NO_OBJECT
 from jobs.models import Artifact, Attempt, Job, JobEvent, JobOutput, UsageSample
 from mimir.lib.clock import utc_now
 from projects.storage import artifacts
@@ -109,7 +110,7 @@ def _delete(ids: Sequence[UUID]) -> None:
     keys += [
         key
         for key in Attempt.objects.filter(job_id__in=ids).values_list("log_object", flat=True)
-        if key is not None
+        if key is not None and key != NO_OBJECT
     ]
     with transaction.atomic():
         Job.objects.filter(id__in=ids).delete()

@@ -1,6 +1,7 @@
 """Bodies of the worker API after validation of shape and size."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NotRequired, TypedDict
 from uuid import UUID
@@ -60,6 +61,7 @@ class FinishFields(TypedDict):
     log_end: int
     log_sha256: str
     log_missing: str
+    events: list[EventFields]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ class WorkerEvent:
 class FinishReport:
     """Finish report of a worker. `log_end` (bytes) and `log_sha256` cover the whole stored log.
 
-    `log_missing`: a sentence about lost output; empty if the log is complete.
+    `log_missing`: a sentence about lost output; empty if the log is complete. `events`: stored with
+    the end, unless they are stored already.
     """
 
     status: FinishStatus
@@ -90,3 +93,4 @@ class FinishReport:
     exit_code: int | None = None
     exit_signal: int | None = None
     peak_memory_bytes: int | None = None
+    events: Sequence[WorkerEvent] = ()

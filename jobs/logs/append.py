@@ -17,6 +17,7 @@ from jobs.core import feed
 from jobs.core.metrics import log_count
 from jobs.logs.checksum import stored as hash_stored
 from jobs.logs.seal import log_objects_sweep, log_seal, logs_seal
+from jobs.logs.store import EMPTY_INDEX, NO_OBJECT
 from jobs.models import Attempt, LogChunk
 from mimir.lib.clock import rfc3339_nano, utc_now
 from mimir.lib.errors import Conflict, Gone, Invalid, NotFound, TooLarge
@@ -101,8 +102,8 @@ def log_close(
 ) -> None:
     """Fix the end of a log. Idempotent; the caller has locked `attempt` in its transaction.
 
-    An incomplete log gets a last line that says so: `marker` or a default sentence. `fields`:
-    changed columns of the attempt to save as well.
+    An incomplete log gets a last line that says so: `marker` or a default sentence. An empty log
+    is sealed at once: it needs no object. `fields`: changed columns of the attempt to save as well.
     """
     if attempt.log_closed_at is not None:
         if fields:
@@ -113,7 +114,11 @@ def log_close(
         _store(attempt, data, zlib.compress(data, _ZLIB_LEVEL), 1)
     attempt.log_closed_at = utc_now()
     attempt.log_complete = complete
-    attempt.save(update_fields=["log_closed_at", "log_complete", *fields])
+    changed = ["log_closed_at", "log_complete", *fields]
+    if not attempt.log_end:
+        attempt.log_object, attempt.log_index = NO_OBJECT, EMPTY_INDEX
+        changed += ["log_object", "log_index"]
+    attempt.save(update_fields=changed)
     log_count(attempt=attempt)
     feed.publish_log(job_id=attempt.job_id)
 

@@ -32,6 +32,12 @@ class LogIndex(TypedDict):
     blocks: list[list[int]]
 
 
+# `Attempt.log_object` of a sealed log without bytes. Such an object does not exist: a release that
+# does not know the name deletes it with its job, which is harmless.
+NO_OBJECT = "logs/none"
+EMPTY_INDEX: LogIndex = {"version": 1, "size": 0, "blocks": []}
+
+
 class LogDamaged(Exception):
     """Bytes recorded in the row are in neither place: the storage lost them or was changed."""
 

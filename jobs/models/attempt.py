@@ -104,7 +104,7 @@ class Attempt(models.Model):
     log_object = models.CharField(
         max_length=300,
         null=True,
-        # sealed object; null while chunks hold the log
+        # sealed object; null while chunks hold the log; logs.store.NO_OBJECT without bytes
     )
     log_index = models.JSONField(null=True)  # index of the sealed object: see logs/store.py
     log_seal_not_before = models.DateTimeField(
@@ -141,7 +141,7 @@ class Attempt(models.Model):
                 fields=("created_at",),
                 condition=Q(log_object__isnull=True),
                 name="attempt_not_sealed",
-                # logs_seal; without log_closed_at, so that a finish writes no index
+                # logs_seal; without log_closed_at: a finish with a log writes no index
             ),
         )
 

@@ -14,6 +14,7 @@ from jobs.worker.stopping import Stop, Verdict, failed
 
 IDLE_SECONDS = 0.5
 REST_OF_LOG_SECONDS = 10.0  # a fenced attempt still delivers its log while it is accepted
+FINISH_EVENTS_MAX = 20  # more events are sent before, in requests of their own
 UNSENT = "The rest of the log could not be sent."
 
 
@@ -32,7 +33,10 @@ class Delivery:
         reporter: Reporter,
         spool: Spool,
         memory: MemoryWatch,
+        finish_takes_events: bool = False,
     ) -> None:
+        """`finish_takes_events`: whether the orchestrator stores events with `finish`."""
+        self._finish_takes_events = finish_takes_events
         self._client, self._stop = client, stop
         self._shipper, self._reporter, self._spool, self._memory = shipper, reporter, spool, memory
         self._bare = False
@@ -51,16 +55,23 @@ class Delivery:
                 continue
             if self._shipper.fenced.is_set():
                 break
-            if self._reporter.is_alive() and not self._reporter.flush(min(left, IDLE_SECONDS)):
+            if not self._reporter_has_ended(min(left, IDLE_SECONDS)):
                 continue
-            self._reporter.end()
             verdict = self._limited(verdict)
+            body = self._body(verdict, exit_code)
             try:
-                self._client.post("finish", self._body(verdict, exit_code), patience_seconds=left)
+                if not self._finish_takes_events:
+                    self._reporter.send_rest(left)
+                elif rest := self._reporter.rest():
+                    body["events"] = rest
+                self._client.post("finish", body, patience_seconds=left)
             except Fenced:
                 break
             except Refused as refused:
                 if self._can_resend(refused):
+                    continue
+                if "events" in body:
+                    self._finish_takes_events = False
                     continue
                 if self._bare:
                     return EXIT_GAVE_UP, verdict
@@ -74,6 +85,20 @@ class Delivery:
         self._reporter.end()
         self._spool.wait_accepted(0 if self._shipper.fenced.is_set() else REST_OF_LOG_SECONDS)
         return EXIT_FENCED, verdict
+
+    def _reporter_has_ended(self, timeout_seconds: float) -> bool:
+        """End the reporter; return whether it has ended, without more events than `finish` takes.
+
+        Its request in progress ends first. So no event is in two requests at the same time.
+        """
+        most = FINISH_EVENTS_MAX if self._finish_takes_events else 0
+        if self._reporter.pending > most and self._reporter.is_alive():
+            self._reporter.flush(timeout_seconds)
+            return False
+        self._reporter.end()
+        if self._reporter.is_alive():
+            self._reporter.join(timeout_seconds)
+        return not self._reporter.is_alive()
 
     def _log_is_sent(self, timeout_seconds: float) -> bool:
         """Return whether the log is delivered as far as it can ever be."""

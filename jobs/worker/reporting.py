@@ -22,7 +22,7 @@ from mimir.lib.json_types import JsonObject
 from mimir.lib.json_values import storable
 
 BATCH = 200
-BATCH_SECONDS = 0.05  # events within this time share a request
+BATCH_SECONDS = 0.2  # events within this time share a request
 
 
 class Reporter(BackgroundThread):
@@ -86,6 +86,12 @@ class Reporter(BackgroundThread):
                 and not self._waiting
             )
 
+    @property
+    def pending(self) -> int:
+        """Number of events that the orchestrator does not have."""
+        with self._changed:
+            return len(self._waiting)
+
     def end_by(self, at: float) -> None:
         """Shorten the pauses between failed calls: the worker ends by then (monotonic clock)."""
         with self._changed:
@@ -120,6 +126,20 @@ class Reporter(BackgroundThread):
             with self._changed:
                 self._changed.notify_all()
 
+    def rest(self) -> list[EventRequestBody]:
+        """Return the events that the orchestrator does not have. The thread has ended."""
+        return list(self._waiting)
+
+    def send_rest(self, patience_seconds: float) -> None:
+        """Send them on the caller's thread. Raises: Unreachable, Fenced."""
+        while self._waiting:
+            try:
+                self._send_events(patience_seconds)
+            except Fenced:
+                raise
+            except Refused as refused:
+                self._refused(refused)
+
     def _due_at(self) -> float:
         return max(
             self._retry.at,
@@ -127,14 +147,19 @@ class Reporter(BackgroundThread):
         )
 
     def _report(self) -> None:
-        with self._changed:
-            batch = self._waiting[:BATCH]
-        if batch:
-            answer = self._client.post("events", {"events": batch}, patience_seconds=0)
-            self._stored(cast("EventsResponse", answer)["last"])
+        self._send_events(0)
         if time.monotonic() >= self._next_beat:
             self._next_beat = time.monotonic() + self._every
             self._beat()
+
+    def _send_events(self, patience_seconds: float) -> None:
+        with self._changed:
+            batch = self._waiting[:BATCH]
+        if batch:
+            answer = self._client.post(
+                "events", {"events": batch}, patience_seconds=patience_seconds
+            )
+            self._stored(cast("EventsResponse", answer)["last"])
 
     def _beat(self) -> None:
         body: HeartbeatRequestBody = {

@@ -116,6 +116,7 @@ class Supervisor:
             reporter=self._reporter,
             spool=self.spool,
             memory=self.memory,
+            finish_takes_events=bool(self._claim.get("finish_takes_events")),
         )
         code = self._workload.process.returncode
         return delivery.run(

@@ -21,7 +21,7 @@ from jobs.contract import EventKind, FailureReason, FinishStatus, WorkerLimits, 
 from jobs.contract import protocol as bodies
 from jobs.core.tokens import launch_token
 from jobs.lifecycle import values as fields
-from jobs.models import Attempt, Job
+from jobs.models import Attempt, Job, JobEvent
 from jobs.types.inputs import InputRow
 from jobs.types.registry import SPECS
 from jobs.worker.attempt import _claim
@@ -128,6 +128,7 @@ def test_live_bodies_of_an_attempt_have_the_types_of_the_protocol(
     reporter = Reporter(client, stop, memory, limits=limits, heartbeat_seconds=0.0)
     reporter.add(EventKind.PROGRESS, {"fraction": 0.5, "message": "half"})
     reporter._report()
+    reporter.add(EventKind.NOTICE, {"message": "the rest"})
     client.put_artifact(
         "a.txt",
         io.BytesIO(LINE),
@@ -146,9 +147,13 @@ def test_live_bodies_of_an_attempt_have_the_types_of_the_protocol(
         reporter=reporter,
         spool=spool,
         memory=memory,
+        finish_takes_events=claim["finish_takes_events"],
     )
     assert delivery.run(verdict, exit_code=exit_code, grace_seconds=5)[0] == 0
     assert client.calls == ["claim", "events", "heartbeat", "artifacts", "logs", "finish"]
+    assert list(
+        JobEvent.objects.exclude(actor="dispatcher").order_by("seq").values_list("kind", flat=True)
+    )[2:4] == [EventKind.PROGRESS, EventKind.NOTICE]
 
 
 @pytest.mark.parametrize("name", SERIALIZERS)

@@ -1,14 +1,15 @@
-"""The seq of events has no gaps and follows the order of commits."""
+"""The seq of events has no gaps and follows the order of commits; the order of locks."""
 
 import threading
 
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 
 from jobs.contract import EventKind
-from jobs.core.transition import event_add
-from jobs.models import Job, JobEvent
+from jobs.core.transition import attempt_lock, event_add, job_lock
+from jobs.models import Attempt, Job, JobEvent
 from tests.support import make
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -61,3 +62,36 @@ def test_a_job_moves_inside_a_transaction_only() -> None:
     job = make.job()
     with pytest.raises(RuntimeError):
         event_add(job=job, attempt=1, kind=EventKind.NOTICE, actor="test")
+
+
+def test_the_job_is_locked_before_its_attempt() -> None:
+    """Whoever needs both rows locks them in this order, with one statement: no deadlock."""
+    attempt = make.claimed()
+    locking = threading.Event()
+
+    def lock() -> None:
+        try:
+            with transaction.atomic():
+                locking.set()
+                attempt_lock(attempt_id=attempt.id)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=lock)
+    with transaction.atomic():
+        job_lock(job_id=attempt.job_id)
+        thread.start()
+        locking.wait(20)
+        wait_for(_waits_for_a_lock, "it waits for the job")
+        free = Attempt.objects.select_for_update(skip_locked=True).filter(id=attempt.id).first()
+    thread.join()
+    assert free is not None, "it holds the attempt while it waits for the job"
+
+
+def _waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND wait_event_type = 'Lock'"
+        )
+        return bool(cursor.fetchone()[0])

@@ -9,10 +9,14 @@ from django.core.files.storage import storages
 
 from jobs.contract import ArtifactRole, EventKind, FailureReason, FinishStatus, JobStatus
 from jobs.lifecycle import finish
+from jobs.lifecycle.finish import attempt_finish
+from jobs.lifecycle.report import events_record
+from jobs.lifecycle.values import WorkerEvent
 from jobs.logs.read import log_read
 from jobs.models import Artifact, Attempt, Job, JobEvent, JobOutput
 from jobs.types.outcome import StepResultBody
-from mimir.lib.errors import Conflict, Gone
+from mimir.lib.clock import utc_now
+from mimir.lib.errors import Conflict, Gone, MimirError
 from projects.models import DatasetVersion
 from tests.support import make
 from tests.support.typed_dicts import faults
@@ -196,3 +200,69 @@ def test_the_public_steps_have_only_fields_of_their_types() -> None:
     assert job.result is not None
     assert job.result["steps"] == [steps[0], {"id": "odd"}]
     assert faults(job.result["steps"], list[StepResultBody]) == []
+
+
+def _event(n: int, **fields: Any) -> WorkerEvent:
+    data = {"message": str(n)}
+    return WorkerEvent(
+        **{"n": n, "at": utc_now(), "kind": EventKind.NOTICE, "data": data, **fields}
+    )
+
+
+def _notices(attempt: Attempt) -> list[str]:
+    rows = JobEvent.objects.filter(job_id=attempt.job_id, kind=EventKind.NOTICE).order_by("seq")
+    return [row.data["message"] for row in rows]
+
+
+def test_the_events_of_a_finish_are_stored_once_before_its_own() -> None:
+    attempt = make.claimed()
+    events_record(attempt_id=attempt.id, events=[_event(1)])
+    report = make.report(attempt, events=[_event(1), _event(2)])
+    for _ in range(2):
+        assert attempt_finish(attempt_id=attempt.id, report=report) == JobStatus.SUCCEEDED
+    assert _notices(attempt) == ["1", "2"]
+    kinds = JobEvent.objects.filter(job_id=attempt.job_id).order_by("seq").values_list("kind")
+    assert [kind for (kind,) in kinds][-3:] == [
+        EventKind.NOTICE,
+        EventKind.LOG_CLOSED,
+        EventKind.SUCCEEDED,
+    ]
+    attempt.refresh_from_db()
+    assert attempt.event_n == 2
+
+
+@pytest.mark.parametrize(
+    ("event", "error"),
+    [
+        ({"n": 2}, "gap"),
+        ({"kind": EventKind.SUCCEEDED}, "invalid"),
+        ({"data": {"text": "x" * 100_000}}, "too_large"),
+    ],
+)
+def test_a_finish_with_a_refused_event_changes_nothing(event: dict[str, Any], error: str) -> None:
+    attempt = make.claimed()
+    before = Job.objects.values().get(id=attempt.job_id)
+    with pytest.raises(MimirError) as refused:
+        make.finish(attempt, events=[_event(**{"n": 1, **event})])
+    assert refused.value.code == error
+    assert Job.objects.values().get(id=attempt.job_id) == before
+    attempt.refresh_from_db()
+    assert (attempt.ended_at, attempt.log_closed_at, attempt.event_n) == (None, None, 0)
+
+
+def test_a_fenced_attempt_stores_no_event_with_its_finish() -> None:
+    attempt = make.claimed()
+    Attempt.objects.filter(id=attempt.id).update(fenced_at=utc_now())
+    with pytest.raises(Gone):
+        make.finish(attempt, events=[_event(1)])
+    assert _notices(attempt) == []
+
+
+def test_an_incomplete_log_keeps_the_events_of_a_finish_out() -> None:
+    """The worker sends the log and then the same finish again."""
+    attempt = make.claimed()
+    with pytest.raises(Conflict):
+        make.finish(attempt, events=[_event(1)], log_end=5)
+    assert _notices(attempt) == []
+    make.finish(attempt, events=[_event(1)])
+    assert _notices(attempt) == ["1"]

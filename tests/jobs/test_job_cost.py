@@ -1,4 +1,4 @@
-"""Cost of one job without work in the dispatcher and the reconciler: none of the counts may grow.
+"""Cost of one job without work in each process: none of the counts may grow.
 
 Each statement is a round trip to PostgreSQL, each commit a write to its disk, and each message
 work for Redis and its receivers.
@@ -6,16 +6,23 @@ work for Redis and its receivers.
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from jobs.admission.admit import admit_once
 from jobs.clusters.rows import cluster_ensure, launcher_of
+from jobs.contract import EventKind
 from jobs.core import feed, queue
 from jobs.dispatch.launch import attempts_launch
+from jobs.lifecycle.claim import attempt_claim
+from jobs.lifecycle.finish import attempt_finish
+from jobs.lifecycle.report import events_record
+from jobs.lifecycle.values import WorkerEvent
 from jobs.models import Attempt
 from jobs.reconcile.known_state import KnownState
 from jobs.reconcile.once import reconcile_workers
+from mimir.lib.clock import utc_now
 from tests.support import make
 from tests.support.costs import Cost, counted
 
@@ -78,8 +85,25 @@ def test_the_end_of_a_worker(sent: list[str]) -> None:
     sent.clear()
     end = _cost(lambda: reconcile_workers(cluster, launcher, known, names={attempt.name}))
     assert Attempt.objects.get().gone_at is not None
-    _assert_at_most(end, statements=6, commits=2)
+    _assert_at_most(end, statements=4, commits=2)
     assert sorted(sent) == ["project", "wake"]
+
+
+def test_the_requests_of_a_worker(sent: list[str]) -> None:
+    """A claim, a report with two events and progress, and a finish without an output."""
+    attempt = make.launched()
+    sent.clear()
+    claim = _cost(lambda: attempt_claim(attempt_id=attempt.id, claim_id=uuid4(), host="node"))
+    at = utc_now()
+    progress = WorkerEvent(n=1, at=at, kind=EventKind.PROGRESS, data={"fraction": 0.5})
+    notice = WorkerEvent(n=2, at=at, kind=EventKind.NOTICE, data={"message": "half"})
+    report = _cost(lambda: events_record(attempt_id=attempt.id, events=[progress, notice]))
+    finished = make.report(attempt)
+    finish = _cost(lambda: attempt_finish(attempt_id=attempt.id, report=finished))
+    _assert_at_most(claim, statements=7, commits=3)
+    _assert_at_most(report, statements=3, commits=1)
+    _assert_at_most(finish, statements=10, commits=3)
+    assert sorted(sent) == ["job", "project", "project", "project"]
 
 
 def test_a_finish_wakes_no_dispatcher(sent: list[str]) -> None:

@@ -42,6 +42,8 @@ def _samples(attempt: Attempt, cpu: list[int]) -> None:
         )
         for index, value in enumerate(cpu)
     )
+    if cpu:
+        Attempt.objects.filter(id=attempt.id).update(heartbeat_at=at + dt.timedelta(seconds=1))
 
 
 def test_only_ended_runs_of_this_producer_count(project: Project) -> None:

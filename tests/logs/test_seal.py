@@ -10,6 +10,7 @@ from jobs.logs import seal as sealing
 from jobs.logs.append import log_append
 from jobs.logs.read import log_read
 from jobs.logs.seal import log_objects_sweep, log_seal
+from jobs.logs.store import EMPTY_INDEX, NO_OBJECT, LogState, log_state
 from jobs.models import Attempt, LogChunk
 from mimir.lib.errors import Gone
 from tests.support import make
@@ -35,6 +36,17 @@ def test_a_sealed_log_reads_as_before_at_any_offset() -> None:
             b"".join(log_read(attempt=attempt, offset=offset, limit=50).chunks)
             == text[offset : offset + 50]
         )
+
+
+def test_an_empty_log_is_sealed_when_it_is_closed() -> None:
+    """It needs no object, and the sealer has nothing to do."""
+    attempt, text = _closed(0)
+    assert text == b""
+    assert (attempt.log_object, attempt.log_index) == (NO_OBJECT, EMPTY_INDEX)
+    assert log_seal(attempt_id=attempt.id) is False
+    assert log_state(attempt.id) == LogState(
+        attempt.id, end=0, lines=0, closed=True, complete=True, sealed=True
+    )
 
 
 def test_an_open_log_is_not_sealed() -> None:

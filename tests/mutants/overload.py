@@ -37,7 +37,7 @@ OVERLOAD = (
     Mutant(
         "a claim wakes nobody that waits for the start window",
         "jobs/lifecycle/claim.py",
-        "    if has_waiting_jobs(attempt.cluster_id):\n",
+        "    if has_waiting_jobs(attempt.cluster):\n",
         "    if False:\n",
         "tests/jobs/test_starts.py::TestStored::test_a_claim_wakes_admission_while_jobs_wait_for_the_window",
     ),

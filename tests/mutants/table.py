@@ -12,6 +12,7 @@ from tests.mutants.memory import MEMORY
 from tests.mutants.mutant import Mutant
 from tests.mutants.overload import OVERLOAD
 from tests.mutants.sizing import SIZING
+from tests.mutants.worker_requests import WORKER_REQUESTS
 
 TABLE = (
     Mutant(
@@ -135,26 +136,6 @@ TABLE = (
         "tests/jobs/test_admit.py::test_two_passes_at_once_give_a_slot_away_once",
     ),
     Mutant(
-        "seq from a database sequence",
-        "jobs/core/transition.py",
-        """        cursor.execute(
-            f"UPDATE jobs_job SET event_seq = event_seq + %s{columns} WHERE id = %s "
-            "RETURNING event_seq",
-            [len(rows), *fields.values(), job.id],
-        )
-        counted = cursor.fetchone()
-    if counted is None:
-        raise Job.DoesNotExist
-    job.event_seq = int(counted[0])
-""",
-        """        cursor.execute("SELECT count(*) + 1 FROM jobs_jobevent WHERE job_id = %s", [job.id])
-        last = cursor.fetchone()[0] + len(rows) - 1
-        cursor.execute("SELECT nextval(pg_get_serial_sequence('jobs_jobevent', 'id'))")
-        job.event_seq = max(last, cursor.fetchone()[0])
-""",
-        "tests/jobs/test_events.py::test_a_later_event_is_not_visible_before_an_earlier_one",
-    ),
-    Mutant(
         "a claim is shed without Retry-After",
         "mimir/api/lanes.py",
         "                retry_after_seconds=seconds,\n",
@@ -234,12 +215,12 @@ TABLE = (
     Mutant(
         "outcome outside the transaction",
         "jobs/lifecycle/finish.py",
-        "    log_matches = _log_matches(attempt_id, report)\n",
-        """    log_matches = _log_matches(attempt_id, report)
+        "    log_matches = _log_matches(stored, report)\n",
+        """    log_matches = _log_matches(stored, report)
     if report.status is FinishStatus.SUCCEEDED:
         with transaction.atomic():
             early_job, early_attempt = attempt_lock(attempt_id=attempt_id)
-            outcome_apply(job=early_job, attempt=early_attempt, prepared=_prepare(attempt_id, report))
+            outcome_apply(job=early_job, attempt=early_attempt, prepared=_prepare(stored, report))
 """,
         "tests/jobs/test_finish.py::test_nothing_of_an_outcome_stays_when_its_transaction_fails",
     ),
@@ -402,5 +383,6 @@ TABLE = (
     *FORECASTS,
     *SIZING,
     *MEMORY,
+    *WORKER_REQUESTS,
     *MANY_WORKERS,
 )

@@ -52,6 +52,7 @@ class Orchestrator:
             "read_url_allow": [],
             "heartbeat_seconds": 0.2,
             "log_end": 0,
+            "finish_takes_events": True,
         }
         self.answers: dict[str, Callable[[Any], Answer | None]] = {}
         self.inputs: dict[str, bytes] = {}
@@ -106,6 +107,7 @@ class Orchestrator:
         self.finishes.append(body)
         if body["log_end"] > len(self.log):
             return 409, {"code": "log_incomplete", "message": "", "detail": {"end": len(self.log)}}
+        self._events({"events": body.get("events", [])}, {})
         self.accepted = body
         return 200, {"status": body["status"]}
 
