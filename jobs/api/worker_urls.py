@@ -26,4 +26,9 @@ urlpatterns = [
         name="worker-input",
     ),
     path("attempts/<uuid:attempt_id>/finish", worker.FinishView.as_view(), name="worker-finish"),
+    path(
+        "attempts/<uuid:attempt_id>/finish-with-events",
+        worker.FinishView.as_view(),
+        name="worker-finish-with-events",
+    ),
 ]

@@ -111,7 +111,7 @@ class WorkloadBody(TypedDict):
 class ClaimResponse(WorkloadBody):
     """Answer of `claim`. `cache_key` exists only with an input of kind `model`.
 
-    `finish_takes_events`: `finish` stores events as well. Release 0.1.0 does not.
+    `finish_takes_events`: `finish-with-events` exists. Not in an answer of release 0.1.0.
     """
 
     session_token: str
@@ -182,8 +182,8 @@ class ExitRequestBody(TypedDict):
 class FinishRequestBody(TypedDict):
     """Outcome of an attempt. `detail` is the input of the diagnosis; `result` depends on the type.
 
-    `status`: a `FinishStatus`; `reason`: a `FailureReason` or empty. `events`: the last events, if
-    the claim has `finish_takes_events`.
+    `status`: a `FinishStatus`; `reason`: a `FailureReason` or empty. `events`: the last events, in
+    `finish-with-events` only.
     """
 
     status: str

@@ -1,4 +1,4 @@
-"""End of an attempt: deliver the log, the events, then `finish`, within the grace period."""
+"""End of an attempt: deliver the log, then events and finish, within the grace period."""
 
 import time
 
@@ -35,7 +35,7 @@ class Delivery:
         memory: MemoryWatch,
         finish_takes_events: bool = False,
     ) -> None:
-        """`finish_takes_events`: whether the orchestrator stores events with `finish`."""
+        """`finish_takes_events`: whether the orchestrator knows `finish-with-events`."""
         self._finish_takes_events = finish_takes_events
         self._client, self._stop = client, stop
         self._shipper, self._reporter, self._spool, self._memory = shipper, reporter, spool, memory
@@ -60,11 +60,7 @@ class Delivery:
             verdict = self._limited(verdict)
             body = self._body(verdict, exit_code)
             try:
-                if not self._finish_takes_events:
-                    self._reporter.send_rest(left)
-                elif rest := self._reporter.rest():
-                    body["events"] = rest
-                self._client.post("finish", body, patience_seconds=left)
+                self._client.post(self._with_events(body, left), body, patience_seconds=left)
             except Fenced:
                 break
             except Refused as refused:
@@ -99,6 +95,19 @@ class Delivery:
         if self._reporter.is_alive():
             self._reporter.join(timeout_seconds)
         return not self._reporter.is_alive()
+
+    def _with_events(self, body: FinishRequestBody, patience_seconds: float) -> str:
+        """Add the last events to `body`, or send them before; return the name of the call.
+
+        A process of web of an older release does not know a call with events, and refuses it. It
+        would ignore events in `finish`. Raises: Unreachable, Fenced.
+        """
+        if not self._finish_takes_events:
+            self._reporter.send_rest(patience_seconds)
+        elif rest := self._reporter.rest():
+            body["events"] = rest
+            return "finish-with-events"
+        return "finish"
 
     def _log_is_sent(self, timeout_seconds: float) -> bool:
         """Return whether the log is delivered as far as it can ever be."""

@@ -27,7 +27,7 @@ RETRY_SECONDS_MIN, RETRY_SECONDS_MAX = 1, 30
 _INTERVAL_SECONDS = 0.02  # assumed between two begins, until measured
 _SMOOTHING = 0.1
 
-_CLAIMS = frozenset({"claim", "heartbeat", "events", "finish"})
+_CLAIMS = frozenset({"claim", "heartbeat", "events", "finish", "finish-with-events"})
 _PROMPT = frozenset({"claim", "heartbeat"})  # they wait for nothing but the database
 _UNLIMITED = frozenset({"/health", "/ready", "/metrics"})
 

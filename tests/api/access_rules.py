@@ -196,6 +196,7 @@ RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("worker/v1/attempts/<uuid:attempt_id>/artifacts/<str:name>", "PUT"): (WORKER, b""),
     ("worker/v1/attempts/<uuid:attempt_id>/inputs/<str:name>", "GET"): (WORKER, None),
     ("worker/v1/attempts/<uuid:attempt_id>/finish", "POST"): (WORKER, {}),
+    ("worker/v1/attempts/<uuid:attempt_id>/finish-with-events", "POST"): (WORKER, {}),
 }
 ADMIN = "admin/"  # Django's own: one rule for all of it, below
 SOCKETS = {"ws/jobs/<str:job_id>/": VIEWER, "ws/projects/<str:slug>/": VIEWER, "^.*$": PUBLIC}

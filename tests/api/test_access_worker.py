@@ -16,7 +16,16 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 
 
 @pytest.mark.parametrize(
-    "call", ["heartbeat", "events", "finish", "inputs/t", "artifacts/x.txt", "logs?offset=0"]
+    "call",
+    [
+        "heartbeat",
+        "events",
+        "finish",
+        "finish-with-events",
+        "inputs/t",
+        "artifacts/x.txt",
+        "logs?offset=0",
+    ],
 )
 def test_a_worker_opens_its_own_attempt_only(world: World, call: str) -> None:
     other = other_attempt(world)

@@ -15,6 +15,7 @@ from tests.api.lanes_world import CLAIM, LIMITS, LIST, LOGS, Request, World
 from tests.support.virtual_loop import run_virtual
 
 CLAIMS, TRANSFERS, INTERACTIVE = LIMITS
+FINISH = CLAIM.replace("claim", "finish-with-events")
 YOUNG_SECONDS = SLOT_SECONDS - 1e-6
 
 
@@ -157,13 +158,13 @@ async def test_a_failing_request_leaves_its_slot() -> None:
     assert last.begun == pytest.approx(0.3)
 
 
-@pytest.mark.parametrize("path", [CLAIM, LOGS, LIST])
+@pytest.mark.parametrize("path", [CLAIM, FINISH, LOGS, LIST])
 def test_a_request_that_cannot_begin_in_time_is_refused_with_retry_after(path: str) -> None:
     async def main() -> None:
         world = World()
         refused = Request(path)
         await world.ask_all(*(Request(path, 60.0) for _ in range(4)), refused)
-        limits = {CLAIM: CLAIMS, LOGS: TRANSFERS, LIST: INTERACTIVE}[path]
+        limits = {CLAIM: CLAIMS, FINISH: CLAIMS, LOGS: TRANSFERS, LIST: INTERACTIVE}[path]
         seconds = int(refused.headers.get(b"retry-after", 0))
         assert 1 <= seconds <= 30
         assert (refused.status, refused.error["code"]) == (503, "overloaded")

@@ -32,6 +32,7 @@ def _worker_paths(attempt: object) -> list[tuple[str, str]]:
         ("POST", "events"),
         ("POST", "logs"),
         ("POST", "finish"),
+        ("POST", "finish-with-events"),
     ]
     return [(method, f"{base}/{name}") for method, name in calls] + [
         ("PUT", f"{base}/artifacts/a"),

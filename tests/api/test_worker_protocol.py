@@ -42,6 +42,7 @@ REQUESTS = {
     "heartbeat": bodies.HeartbeatRequestBody,
     "events": bodies.EventsRequestBody,
     "finish": bodies.FinishRequestBody,
+    "finish-with-events": bodies.FinishRequestBody,
 }
 ANSWERS = {
     "claim": bodies.ClaimResponse,
@@ -50,6 +51,7 @@ ANSWERS = {
     "logs": bodies.LogResponse,
     "artifacts": bodies.ArtifactResponse,
     "finish": bodies.FinishResponse,
+    "finish-with-events": bodies.FinishResponse,
 }
 PARAMETERS: dict[str, Any] = {
     "pipeline_execution": job_parameters.PipelineParameters,
@@ -115,8 +117,9 @@ def _with_each_kind_of_input() -> Attempt:
     ],
     ids=["succeeded", "failed"],
 )
+@pytest.mark.parametrize("ends", [["finish-with-events"], ["events", "finish"]])
 def test_live_bodies_of_an_attempt_have_the_types_of_the_protocol(
-    verdict: Verdict, exit_code: int, tmp_path: Path
+    verdict: Verdict, exit_code: int, ends: list[str], tmp_path: Path
 ) -> None:
     client = _DirectClient(_with_each_kind_of_input())
     claim = _claim(client)
@@ -147,10 +150,10 @@ def test_live_bodies_of_an_attempt_have_the_types_of_the_protocol(
         reporter=reporter,
         spool=spool,
         memory=memory,
-        finish_takes_events=claim["finish_takes_events"],
+        finish_takes_events=claim["finish_takes_events"] and len(ends) == 1,
     )
     assert delivery.run(verdict, exit_code=exit_code, grace_seconds=5)[0] == 0
-    assert client.calls == ["claim", "events", "heartbeat", "artifacts", "logs", "finish"]
+    assert client.calls == ["claim", "events", "heartbeat", "artifacts", "logs", *ends]
     assert list(
         JobEvent.objects.exclude(actor="dispatcher").order_by("seq").values_list("kind", flat=True)
     )[2:4] == [EventKind.PROGRESS, EventKind.NOTICE]

@@ -33,10 +33,17 @@ WORKER_REQUESTS = (
         "tests/jobs/test_finish.py::test_the_events_of_a_finish_are_stored_once_before_its_own",
     ),
     Mutant(
-        "the last events travel with a finish to an orchestrator that ignores them",
+        "the last events are sent in a call that an older orchestrator does not know",
         "jobs/worker/supervisor.py",
         'finish_takes_events=bool(self._claim.get("finish_takes_events"))',
         "finish_takes_events=True",
+        "tests/worker/test_last_events.py::test_an_older_orchestrator_gets_the_events_before_the_finish",
+    ),
+    Mutant(
+        "the last events travel in a call whose events an older orchestrator ignores",
+        "jobs/worker/delivery.py",
+        '            return "finish-with-events"\n',
+        '            return "finish"\n',
         "tests/worker/test_last_events.py::test_an_older_orchestrator_gets_the_events_before_the_finish",
     ),
     Mutant(

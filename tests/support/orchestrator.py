@@ -26,7 +26,8 @@ Answer = tuple[int, Any]
 class Orchestrator:
     """Takes one attempt's log, events and artifacts, and its end.
 
-    `answers[name]` is asked first: (status, body), or None for the usual answer.
+    `answers[name]` is asked first: (status, body), or None for the usual answer. That of `finish`
+    also answers `finish-with-events`.
     """
 
     def __init__(self, steps: list[dict[str, Any]], **limits: int) -> None:
@@ -74,10 +75,11 @@ class Orchestrator:
     def answer(self, name: str, query: dict[str, str], body: bytes) -> Answer:
         """Return the scripted answer of a call."""
         given = body if name in ("logs", "artifacts") else json.loads(body or b"{}")
-        scripted = self.answers[name](given) if name in self.answers else None
+        script = self.answers.get(name) or self.answers.get(name.removesuffix("-with-events"))
+        scripted = script(given) if script else None
         if scripted is not None:
             return scripted
-        usual: Answer = getattr(self, f"_{name}")(given, query)
+        usual: Answer = getattr(self, f"_{name.replace('-', '_')}")(given, query)
         return usual
 
     def _claim(self, _body: Any, _query: Any) -> Answer:
@@ -107,9 +109,14 @@ class Orchestrator:
         self.finishes.append(body)
         if body["log_end"] > len(self.log):
             return 409, {"code": "log_incomplete", "message": "", "detail": {"end": len(self.log)}}
-        self._events({"events": body.get("events", [])}, {})
         self.accepted = body
         return 200, {"status": body["status"]}
+
+    def _finish_with_events(self, body: Any, query: Any) -> Answer:
+        status, answer = self._finish(body, query)
+        if status == 200:
+            self._events(body, query)
+        return status, answer
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         outer = self

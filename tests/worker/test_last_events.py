@@ -43,16 +43,30 @@ def test_a_finish_that_is_refused_for_its_events_is_sent_without_them(start: Sta
     assert _kinds(worker.orchestrator.events) == KINDS
 
 
-def test_an_older_orchestrator_gets_the_events_before_the_finish(start: Start) -> None:
+@pytest.mark.parametrize("claimed", ["of an older release", "of this release"])
+def test_an_older_orchestrator_gets_the_events_before_the_finish(
+    start: Start, claimed: str
+) -> None:
+    """During an update, a process of another release can answer each request."""
     worker = start("true")
-    del worker.orchestrator.claim["finish_takes_events"]
+    if claimed == "of an older release":
+        del worker.orchestrator.claim["finish_takes_events"]
     known: list[int] = []
+    unknown: list[Any] = []
+
+    def not_found(body: Any) -> tuple[int, Any]:
+        unknown.append(body)
+        return 404, {}
+
+    worker.orchestrator.answers["finish-with-events"] = not_found
     worker.orchestrator.answers["finish"] = lambda _body: known.append(
         len(worker.orchestrator.events)
     )
     assert worker.end() == 0
     assert known == [len(KINDS)]
+    assert _kinds(worker.orchestrator.events) == KINDS
     assert "events" not in worker.orchestrator.finishes[0]
+    assert len(unknown) == (claimed == "of this release")
 
 
 def test_many_events_are_sent_before_the_finish(start: Start) -> None:
