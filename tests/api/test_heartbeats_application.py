@@ -177,6 +177,16 @@ _OTHER = session_token(_ATTEMPT.id, uuid4())
         ({"path": f"/worker/v1/attempts/{uuid4()}/heartbeat"}, ""),
         ({"headers": []}, ""),
     ],
+    ids=[
+        "session of another claim",
+        "no session",
+        "method",
+        "finish",
+        "slash",
+        "upper case",
+        "another attempt",
+        "no headers",
+    ],
 )
 def test_any_other_request_goes_on(changes: dict[str, Any], token: str) -> None:
     claims = AcceptedClaims()
