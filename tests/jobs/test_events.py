@@ -65,7 +65,7 @@ def test_a_job_moves_inside_a_transaction_only() -> None:
 
 
 def test_the_job_is_locked_before_its_attempt() -> None:
-    """Whoever needs both rows locks them in this order, with one statement: no deadlock."""
+    """One statement locks both rows in this order, so no deadlock occurs."""
     attempt = make.claimed()
     locking = threading.Event()
 
