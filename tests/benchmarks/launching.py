@@ -286,8 +286,8 @@ def _restart(stack: Stack, fake: FakeKubernetes) -> None:
         wait_for(lambda: _count(database, "pods_seen <> '[]'") >= LIVE, "their pods are known", 120)
         fake.clear_requests()
         began = time.time()
-        stack.kill("reconciler")
-        pid = wait_for(lambda: stack.pids("reconciler"), "a new one")[-1]
+        killed = stack.kill("reconciler")
+        pid = wait_for(lambda: set(stack.pids("reconciler")) - {killed}, "a new one").pop()
         process = psutil.Process(pid)
         ended_at, pass_seconds = wait_for(
             lambda: database.execute(WHOLE_PASS, (LIVE, str(pid))).fetchone(), "a whole pass", 120
