@@ -35,8 +35,8 @@ test: $(VENV)/.dev $(if $(call needed,tests/browser%),$(VENV)/.browser) $(if $(c
 test: ## all tests, in PROCESSES=3 at once (ARGS="tests/api -k name": only these, one after another)
 	@$(PY) -m pytest $(or $(ARGS),-n $(or $(PROCESSES),3))
 
-test-fast: $(VENV)/.dev ## the tests that start no server, no installation and no browser
-	@$(PY) -m pytest -m fast -n $(or $(PROCESSES),2) $(ARGS)
+test-fast: $(VENV)/.dev ## the tests that start no server, no installation and no browser, with a tenth of the generated examples
+	@EXAMPLES=$(or $(EXAMPLES),10) $(PY) -m pytest -m fast -n $(or $(PROCESSES),2) $(ARGS)
 
 # Collected from few folders: importing all tests would take longer than running these. Few generated examples, because
 # the tracer makes each slow and a line needs one: `make test` runs all.
