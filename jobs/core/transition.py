@@ -59,11 +59,7 @@ def job_move(
 
     Raises: ValueError for a move that the table does not allow (a programming error).
     """
-    if not connection.in_atomic_block:
-        raise RuntimeError("a job can move only inside a transaction")
-    refused = [source for source in sources if not may_move(source, target)]
-    if refused:
-        raise ValueError(f"no move from {refused[0]} to {target}")
+    _check_move(sources, target)
     at = utc_now()
     if target in TERMINAL:
         fields.setdefault("finished_at", at)
@@ -89,6 +85,15 @@ def job_move(
         # A worker holds its capacity until it is gone: its end frees nothing.
         wake_on_commit(job=job)
     return True
+
+
+def _check_move(sources: Collection[JobStatus], target: JobStatus) -> None:
+    """Raises: RuntimeError outside a transaction; ValueError for a move that is not allowed."""
+    if not connection.in_atomic_block:
+        raise RuntimeError("a job can move only inside a transaction")
+    refused = [source for source in sources if not may_move(source, target)]
+    if refused:
+        raise ValueError(f"no move from {refused[0]} to {target}")
 
 
 def _log_on_commit(job: Job, attempt: int, target: JobStatus, kind: EventKind) -> None:

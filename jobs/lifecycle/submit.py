@@ -269,12 +269,17 @@ def _insert(
     )
     submitted_count(job=job)
     feed.publish_job(job_id=job.id, project_id=project.id)
-    transaction.on_commit(
-        lambda: log.info("job submitted", job_id=str(job.id), project=project.slug, type=job.type),
-        robust=True,
-    )
+    _log_on_commit(job, project.slug)
     wake_on_commit(job=job)
     return job
+
+
+def _log_on_commit(job: Job, project: str) -> None:
+    """Log the submission on commit."""
+    transaction.on_commit(
+        lambda: log.info("job submitted", job_id=str(job.id), project=project, type=job.type),
+        robust=True,
+    )
 
 
 def _titles_store(job: Job) -> None:

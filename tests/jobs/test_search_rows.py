@@ -1,4 +1,4 @@
-"""Search rows: one for each job, whoever writes it, and the same answers as a search in jobs."""
+"""Search rows: one for each job, with the same answers as a search in the table of jobs."""
 
 import random
 from importlib import import_module

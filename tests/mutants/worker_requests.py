@@ -47,7 +47,7 @@ WORKER_REQUESTS = (
         "tests/worker/test_last_events.py::test_an_older_orchestrator_gets_the_events_before_the_finish",
     ),
     Mutant(
-        "a finish that is refused for its events is given up",
+        "a finish with refused events is not sent again without them",
         "jobs/worker/delivery.py",
         '                if "events" in body:\n',
         "                if False:\n",
