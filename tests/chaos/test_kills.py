@@ -3,6 +3,7 @@
 The job ends once, no attempt runs twice, no process is left and no client waits forever.
 """
 
+import contextlib
 import os
 import random
 import time
@@ -156,10 +157,12 @@ def _kill_tree(pid: int, *, alone: bool) -> None:
     """Kill a worker's supervisor, alone or with its children. It may have ended."""
     try:
         supervisor = psutil.Process(pid)
-        for process in [supervisor, *([] if alone else supervisor.children(recursive=True))]:
-            process.kill()
+        whole = [supervisor, *([] if alone else supervisor.children(recursive=True))]
     except psutil.NoSuchProcess:
         return
+    for process in whole:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def test_what_killed_servers_left_on_disk_is_swept(stack: Stack) -> None:

@@ -3,6 +3,7 @@
 What it writes, Ctrl-C, a killed supervisor, a port that is taken, a second start.
 """
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -107,9 +108,12 @@ FORKED = ("web", "dispatcher", "reconciler")
 
 
 def _fork_servers(stack: Stack) -> list[psutil.Process]:
-    return [
-        process for process in _of_it(stack) if "mimir.dev.service_fork_server" in process.cmdline()
-    ]
+    found = []
+    for process in _of_it(stack):
+        with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+            if "mimir.dev.service_fork_server" in process.cmdline():
+                found.append(process)
+    return found
 
 
 def _shared_mebibytes(pid: int) -> float:
@@ -166,12 +170,14 @@ def test_without_the_fork_server_everything_continues_and_restarts(stack: Stack)
 
 
 def test_everything_listens_on_this_machine_alone(stack: Stack) -> None:
-    listening = [
-        connection.laddr.ip
-        for process in _of_it(stack)
-        for connection in process.net_connections("inet")
-        if connection.status == "LISTEN"
-    ]
+    listening = []
+    for process in _of_it(stack):
+        with contextlib.suppress(psutil.NoSuchProcess):  # PostgreSQL's helpers come and go
+            listening += [
+                connection.laddr.ip
+                for connection in process.net_connections("inet")
+                if connection.status == "LISTEN"
+            ]
     assert len(listening) >= 4
     assert set(listening) == {"127.0.0.1"}
 
@@ -239,7 +245,8 @@ def test_after_kill_9_of_the_supervisor_a_start_works_and_takes_the_worker_over(
 def test_after_kill_9_of_everything_a_start_works(stack: Stack) -> None:
     job = stack.submit_oracle("sleep 1")
     for process in _of_it(stack):
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # ended with one that was killed before
+            process.kill()
     assert stack.process is not None
     stack.process.kill()
     stack.process.wait()

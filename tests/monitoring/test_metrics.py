@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -20,6 +21,7 @@ from jobs.core.metrics import deltas_fold
 from jobs.lifecycle.cancel import job_cancel
 from jobs.models import Cluster, Job, Metric, MetricDelta, MetricTotal
 from mimir.dev.paths import ROOT
+from monitoring.selectors import metrics as figures
 from tests.support import make
 from tests.support.metrics import Samples, backwards, disagreements, figure, samples, unbalanced
 
@@ -138,6 +140,27 @@ def test_bounds_of_an_earlier_release_stay_beside_those_of_this_one() -> None:
     }
     assert buckets == {"5.0": 0, "7.5": 2, "10.0": 2, "+Inf": 2}
     assert figure(found, "mimir_job_launch_seconds_sum", type="ml_training") == 14
+
+
+def test_a_job_submitted_while_a_scrape_reads_is_in_all_its_figures_or_in_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make.job()
+    read = figures._rows
+
+    def submit_after_reading(connection: Any, statement: str) -> list[figures.Row]:
+        rows = read(connection, statement)
+        make.job()
+        return rows
+
+    monkeypatch.setattr(figures, "_rows", submit_after_reading)
+    found = _scrape()
+    assert (
+        figure(found, "mimir_jobs_submitted_total", type="pipeline_execution"),
+        unbalanced(found),
+    ) == (1, [])
+    monkeypatch.undo()
+    assert unbalanced(_scrape()) == []
 
 
 _START = "import django; django.setup()\n"

@@ -8,7 +8,7 @@ COUNTERS = (
         "monitoring/selectors/metrics.py",
         "        connection.isolation_level = IsolationLevel.REPEATABLE_READ\n",
         "",
-        "tests/monitoring/test_metrics.py::test_no_count_is_lost_doubled_or_taken_back_while_processes_write_and_two_leaders_fold",
+        "tests/monitoring/test_metrics.py::test_a_job_submitted_while_a_scrape_reads_is_in_all_its_figures_or_in_none",
     ),
     Mutant(
         "a fold that leaves what it has added",

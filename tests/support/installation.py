@@ -1,5 +1,6 @@
 """A real installation, as `make up` runs it, with its own state, ports and crash points."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -132,7 +133,8 @@ class Installation:
             if environment.get(MARKER) == str(self.var) or str(self.var) in environment.get(
                 "WORKER_DIR", ""
             ) + environment.get("HOME", ""):
-                process.kill()
+                with contextlib.suppress(psutil.NoSuchProcess):  # ended with its supervisor
+                    process.kill()
         if self.process is not None:
             self.process.kill()
 
