@@ -26,7 +26,7 @@ class CompiledQuery:
 
     def rows(self, value: object = None) -> list[tuple[Any, ...]]:
         """Return all rows, with `value` in place of `varies`."""
-        sql, parameters = self._compiled
+        sql, parameters = self.statement
         if self._varies is not None:
             parameters = tuple(value if each == self._varies else each for each in parameters)
         with connection.cursor() as cursor:
@@ -35,6 +35,7 @@ class CompiledQuery:
         return found
 
     @cached_property
-    def _compiled(self) -> tuple[str, tuple[Any, ...]]:
+    def statement(self) -> tuple[str, tuple[Any, ...]]:
+        """The SQL and its parameters."""
         sql, parameters = self._build().query.sql_with_params()
         return sql, tuple(parameters)

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from jobs.contract import EventKind, FailureReason, JobStatus
 from jobs.core import feed
-from jobs.core.transition import attempt_lock, event_add, wake_on_commit
+from jobs.core.transition import attempt_lock, event_add, wake_waiting_on_commit
 from jobs.diagnosis.kubernetes.objects import Object
 from jobs.diagnosis.message import DiagnosisBody
 from jobs.diagnosis.stored import read_diagnosis
@@ -222,7 +222,7 @@ def gone_record(
     event_add(job=job, attempt=attempt.number, kind=EventKind.WORKER_GONE, actor=ACTOR, data=data)
     if job.attempt == attempt.number and job.status == JobStatus.CANCELLING:
         job_finish_cancelled(job=job, actor=ACTOR)
-    wake_on_commit(job=job)
+    wake_waiting_on_commit(job=job)
 
 
 def log_rest_append(*, attempt_id: UUID, read: Callable[[int], Iterator[bytes]]) -> None:

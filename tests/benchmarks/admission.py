@@ -172,7 +172,11 @@ def _measure_explanation(job: "Job") -> None:
 def _measure_free_slot(job: "Job") -> None:
     from django.db import connection
 
-    from jobs.admission.snapshot import allocations, allocations_summed, has_free_slot
+    from jobs.admission.snapshot import (
+        allocations,
+        allocations_summed,
+        waiting_and_free_slot,
+    )
     from jobs.models import Attempt, Cluster
     from mimir.lib.ids import uuid7
 
@@ -200,7 +204,10 @@ def _measure_free_slot(job: "Job") -> None:
             used[cluster] = used.get(cluster, 0) + 1
         return any(used.get(row.name, 0) < row.capacity_jobs for row in Cluster.objects.all())
 
-    _pairs(f"has_free_slot, {LIVE:,} live attempts", every_attempt, has_free_slot, lambda: "")
+    def free_slot() -> bool:
+        return waiting_and_free_slot(1)[1]
+
+    _pairs(f"free slot, {LIVE:,} live attempts", every_attempt, free_slot, lambda: "")
     _pairs(f"allocations, {LIVE:,} live attempts", allocations, allocations_summed, lambda: "")
 
 

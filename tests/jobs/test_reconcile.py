@@ -14,7 +14,8 @@ from jobs.admission.admit import admit_once
 from jobs.clusters.launchers.base import Launcher, LaunchRefused, LaunchUncertain, Observation
 from jobs.clusters.rows import cluster_ensure
 from jobs.contract import FailureReason, JobStatus
-from jobs.dispatch.launch import attempts_launch, attempts_to_launch
+from jobs.dispatch.launch import attempts_launch
+from jobs.dispatch.launch_rows import attempts_to_launch
 from jobs.lifecycle.cancel import job_cancel
 from jobs.logs.append import log_append
 from jobs.models import Attempt, Cluster, Job

@@ -12,6 +12,7 @@ from tests.mutants.memory import MEMORY
 from tests.mutants.mutant import Mutant
 from tests.mutants.overload import OVERLOAD
 from tests.mutants.sizing import SIZING
+from tests.mutants.wakes import WAKES
 from tests.mutants.worker_requests import WORKER_REQUESTS
 
 TABLE = (
@@ -253,18 +254,14 @@ TABLE = (
         "jobs/admission/admit.py",
         """        with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
-        waiting = queued_up_to(SHORT_QUEUE + 1)
-        if not waiting or not (follows or has_free_slot()):
-            return [], False
         crash_point("admit.inside_transaction")
-        clusters = list(clusters_with_limits().select_related("start_window"))
+        clusters = clusters_with_windows()
         windows = windows_judge(clusters)
         view = snapshot(clusters, waiting=(), summed=True)
 """,
-        """        clusters = list(clusters_with_limits().select_related("start_window"))
+        """        clusters = clusters_with_windows()
         windows = windows_judge(clusters)
         view = snapshot(clusters, waiting=(), summed=True)
-        waiting = 1
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
         crash_point("admit.inside_transaction")
@@ -384,5 +381,6 @@ TABLE = (
     *SIZING,
     *MEMORY,
     *WORKER_REQUESTS,
+    *WAKES,
     *MANY_WORKERS,
 )

@@ -11,7 +11,8 @@ from uuid import UUID
 from jobs.admission.admit import admit_once
 from jobs.clusters.launchers.kubernetes.launcher import KubernetesLauncher
 from jobs.contract import TERMINAL
-from jobs.dispatch.launch import attempts_launch, attempts_to_launch
+from jobs.dispatch.launch import attempts_launch
+from jobs.dispatch.launch_rows import attempts_to_launch
 from jobs.lifecycle.cancel import job_cancel
 from jobs.liveness.uptime import web_beat
 from jobs.models import Attempt, Cluster, Job
