@@ -106,7 +106,7 @@ def test_a_mark_left_by_a_killed_process_expires_and_the_sweep_starts_the_job(
     redis.pexpire(queue.WAKE_MARK, 0)
     queue.wake("normal")
     assert _sent(redis) > 0
-    assert MARK_SECONDS < settings.ENV.sweep_seconds, "a left mark costs less than a lost message"
+    assert settings.ENV.sweep_seconds > MARK_SECONDS, "a left mark costs less than a lost message"
 
 
 def test_a_later_wake_never_makes_a_mark_last_longer(redis: Redis) -> None:
@@ -125,9 +125,9 @@ def test_redis_emptied_between_mark_and_message_loses_no_wake(
         redis.flushdb()
         return sealed(*arguments, **named)
 
-    monkeypatch.setattr(queue, "sealed", emptied)
-    queue.wake("normal")
-    monkeypatch.undo()
+    with monkeypatch.context() as patched:
+        patched.setattr(queue, "sealed", emptied)
+        queue.wake("normal")
     assert _sent(redis) == 1
     queue.wake("normal")
     assert _sent(redis) == 2, "without a mark the next one is sent as well"
