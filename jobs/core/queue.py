@@ -74,7 +74,8 @@ class HintMessage(Message):
         if self.connection.hstrlen(self.key, "data") > BYTES_MAX:  # type: ignore[operator]
             raise RejectedHint("malformed")
         taking = self.connection.pipeline(transaction=False)
-        taking.hget(self.key, "data").delete(self.key, WAKE_MARK)
+        taking.hget(self.key, "data")
+        taking.delete(self.key, WAKE_MARK)
         data, _deleted = taking.execute()
         if data is None:
             raise NoSuchJobError(f"No such job: {self.key}")

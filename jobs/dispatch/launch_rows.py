@@ -69,7 +69,7 @@ def attempts_to_launch(
 def launch_rows(attempt_ids: Sequence[UUID]) -> list[LaunchRow]:
     """Return those of the attempts that are still to be launched, oldest first."""
     rows = _LAUNCH_ROWS.rows(list(attempt_ids))
-    return [LaunchRow(*columns, resources=_parsed(resources)) for *columns, resources in rows]
+    return [LaunchRow._make([*row[:-1], _parsed(row[-1])]) for row in rows]
 
 
 def _launch_rows() -> "QuerySet[Attempt, Any]":

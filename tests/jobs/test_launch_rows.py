@@ -19,7 +19,10 @@ def _cancelled(attempt: Attempt) -> None:
 
 
 def _set(**values: object) -> Callable[[Attempt], None]:
-    return lambda attempt: Attempt.objects.filter(id=attempt.id).update(**values) and None
+    def change(attempt: Attempt) -> None:
+        Attempt.objects.filter(id=attempt.id).update(**values)
+
+    return change
 
 
 NOT_WANTED: dict[str, Callable[[Attempt], None]] = {

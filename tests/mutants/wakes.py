@@ -8,8 +8,8 @@ WAKES = (
     Mutant(
         "the mark of a wake stays during its pass",
         "jobs/core/queue.py",
-        ".delete(self.key, WAKE_MARK)\n",
-        ".delete(self.key)\n",
+        "        taking.delete(self.key, WAKE_MARK)\n",
+        "        taking.delete(self.key)\n",
         _TESTS + "test_a_job_submitted_during_a_pass_has_a_wake_of_its_own",
     ),
     Mutant(
