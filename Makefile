@@ -79,7 +79,7 @@ chaos: $(VENV)/.dev ## kill processes at random for FOR=300 seconds (SEED=1: rep
 e2e: $(VENV)/.dev $(VENV)/.kubectl ## install into a new namespace of the cluster in KUBECONFIG, and test it (IMAGE_PREFIX, TAG, KEEP=1)
 	@PATH="$$PWD/$(VENV)/bin:$$PATH" $(PY) -m tests.e2e
 
-mutants: $(VENV)/.dev ## break each guarantee on purpose; a named test must fail
+mutants: $(VENV)/.dev ## break each guarantee on purpose, in PROCESSES=2 at once; a named test must fail
 	@$(PY) -m tests.mutants $(ARGS)
 
 screenshots: $(VENV)/.dev $(VENV)/.browser ## take pictures of every page, light and dark, wide and phone, in var/screenshots
