@@ -56,7 +56,7 @@ def main(wanted: str) -> int:
             )
             if verdict:
                 survivors.append(name)
-    finally:  # Ctrl-C and SIGTERM too: no test goes on
+    finally:  # Ctrl-C and SIGTERM too: all tests end
         pool.shutdown(wait=False, cancel_futures=True)
         for process in list(_running):
             _end(process)
