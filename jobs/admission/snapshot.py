@@ -283,7 +283,7 @@ def waiting_jobs(ids: Collection[UUID] | None = None) -> tuple[Candidate, ...]:
 
 
 def _waiting() -> "QuerySet[Job, Any]":
-    """Return the columns of `candidate` of all waiting jobs."""
+    """Return the columns that `candidate` reads, for all waiting jobs."""
     alive = Attempt.objects.filter(job_id=OuterRef("id"), gone_at__isnull=True)
     lost = Attempt.objects.filter(
         job_id=OuterRef("id"), number=OuterRef("attempt") - 1, reason__in=UNCOUNTED_REASONS

@@ -118,7 +118,7 @@ def events_add(
     events: Iterable[EventRow],
     **fields: float | str | None,
 ) -> int:
-    """Add events without a move; return the last seq. Locks the job's row through its counter.
+    """Add events without a transition; return the last seq. Locks the row of the job.
 
     `fields` are further columns of the same UPDATE.
     """

@@ -59,10 +59,10 @@ class Dataset(models.Model):
 
 
 class DatasetVersion(models.Model):
-    """An immutable file in the artifact storage with its schema and the options of its reading.
+    """An immutable file in the artifact storage, with its schema and parsing options.
 
     `storage_key` is the uploaded file. `table_key` is the Parquet file that all readers use. It is
-    empty if the uploaded file is Parquet, and for versions of releases that stored no tables; these
+    empty if the uploaded file is Parquet, and for versions created before tables were stored. Those
     are read from the uploaded file.
     """
 

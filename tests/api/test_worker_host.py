@@ -1,4 +1,4 @@
-"""Host of requests: free for workers, whose clusters have URLs of their own; checked elsewhere."""
+"""Host header: any host for workers, whose clusters have their own URLs; checked otherwise."""
 
 import json
 from uuid import uuid4

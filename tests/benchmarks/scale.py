@@ -237,7 +237,7 @@ def _pipeline(stack: Stack) -> str:
     return str(job["id"])
 
 
-# Ids that begin with the time, as `mimir.lib.ids.uuid7` makes them: indexes of ids grow at the end.
+# Ids that begin with the time, like those of `mimir.lib.ids.uuid7`: their indexes grow at the end.
 _ID = (
     "(lpad(to_hex((extract(epoch FROM {at}) * 1000)::bigint), 12, '0') || "
     "'7' || substr(md5(random()::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid"

@@ -234,7 +234,7 @@ def test_a_click_on_import_during_readings_imports_what_the_page_shows_after_the
     for delimiter in (",", ";"):
         with page.expect_request("**/datasets/import/**"):
             page.get_by_label("Delimiter").select_option(delimiter)
-    for _ in range(2):  # impatient
+    for _ in range(2):  # a second, impatient click
         page.get_by_role("button", name="Import").click()
     expect(page.locator("form[aria-busy]")).to_have_count(1)
     assert [_then(route) for route in held] == ["read", "read"]
@@ -245,11 +245,11 @@ def test_a_click_on_import_during_readings_imports_what_the_page_shows_after_the
 
 
 def _then(route: Route) -> str:
-    """Return what a posted import form asks for."""
+    """Return the action of a posted import form."""
     return parse_qs(route.request.post_data or "")["then"][0]
 
 
-def test_a_press_on_import_that_a_reading_interrupts_is_a_click(
+def test_a_click_on_import_that_a_reading_interrupts_is_not_lost(
     page: Page, stack: Stack, tmp_path: Path
 ) -> None:
     file = tmp_path / "press.csv"

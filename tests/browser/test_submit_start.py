@@ -80,7 +80,7 @@ def test_the_line_keeps_its_place_while_answers_arrive(page: Page, form: str) ->
     assert page.locator("#fields").bounding_box() == height
 
 
-def test_a_forecast_that_has_to_wait_is_asked_for_again(page: Page, form: str) -> None:
+def test_a_refused_forecast_is_requested_again(page: Page, form: str) -> None:
     """The orchestrator explains one request at a time."""
     asked: list[str] = []
 

@@ -1,5 +1,5 @@
-"""With script switched off a person can still sign in, run a job, read why, cancel it, check and
-save a pipeline.
+"""Without JavaScript, a user can sign in, run a job, see its status, cancel it, and check and save
+a pipeline.
 """
 
 import json

@@ -82,7 +82,7 @@ def _run(api: Api, kind: str, parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def _versions(api: Api) -> dict[str, int]:
-    """How much there is of everything that a job or an upload can make."""
+    """Count the rows of everything that a job or an upload can create."""
     counts = {row["name"]: row["version"]["number"] for row in api.every(f"{P}/datasets/")}
     counts |= {
         f"model {row['name']}": row["version"]["number"] for row in api.every(f"{P}/models/")

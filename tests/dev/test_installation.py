@@ -172,7 +172,7 @@ def test_without_the_fork_server_everything_continues_and_restarts(stack: Stack)
 def test_everything_listens_on_this_machine_alone(stack: Stack) -> None:
     listening = []
     for process in _of_it(stack):
-        with contextlib.suppress(psutil.NoSuchProcess):  # PostgreSQL's helpers come and go
+        with contextlib.suppress(psutil.NoSuchProcess):  # short-lived processes of PostgreSQL
             listening += [
                 connection.laddr.ip
                 for connection in process.net_connections("inet")
@@ -245,7 +245,7 @@ def test_after_kill_9_of_the_supervisor_a_start_works_and_takes_the_worker_over(
 def test_after_kill_9_of_everything_a_start_works(stack: Stack) -> None:
     job = stack.submit_oracle("sleep 1")
     for process in _of_it(stack):
-        with contextlib.suppress(psutil.NoSuchProcess):  # ended with one that was killed before
+        with contextlib.suppress(psutil.NoSuchProcess):  # ended with a killed process
             process.kill()
     assert stack.process is not None
     stack.process.kill()

@@ -1,4 +1,4 @@
-"""Queries of admission that are compiled once return what Django returns."""
+"""Compiled admission queries return the same rows as Django."""
 
 import datetime as dt
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The seq of events has no gaps and follows the order of commits; the order of locks."""
+"""Events: their seq has no gaps and follows the commit order. Locks: the job first."""
 
 import threading
 

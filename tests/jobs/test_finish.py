@@ -258,7 +258,7 @@ def test_a_fenced_attempt_stores_no_event_with_its_finish() -> None:
     assert _notices(attempt) == []
 
 
-def test_an_incomplete_log_keeps_the_events_of_a_finish_out() -> None:
+def test_a_finish_with_an_incomplete_log_stores_no_events() -> None:
     """The worker sends the log and then the same finish again."""
     attempt = make.claimed()
     with pytest.raises(Conflict):

@@ -164,7 +164,7 @@ def _of_many_groups(view: Snapshot) -> tuple[QueueHead, Snapshot]:
 
 
 def test_among_many_different_requests_a_job_starts_after_those_before_it() -> None:
-    """A group for each job. The rate of the queue would ignore the sizes."""
+    """Each job has its own group. An estimate from the queue rate would ignore sizes."""
     capacity = ClusterCapacity("local", 2, None, 1000 * GIB, 0)
     jobs = [
         job(number, memory_bytes=GIB + number, queued_at=number / 1000) for number in range(1, 400)
@@ -183,7 +183,7 @@ def test_among_many_different_requests_a_job_starts_after_those_before_it() -> N
 
 
 def test_a_job_behind_others_that_were_not_read_is_not_forecast() -> None:
-    """One that is small could start now, but so could those before it."""
+    """A small job could start now, but so could the jobs before it."""
     jobs = [
         job(number, memory_bytes=GIB + number, queued_at=number / 1000) for number in range(1, 400)
     ]  # noqa: E501

@@ -44,7 +44,7 @@ def test_a_clock_that_is_an_hour_ahead_takes_nothing_early(monkeypatch: pytest.M
 
 
 def _other_session() -> psycopg.Connection[tuple[int]]:
-    """Open another session of the same database, as the process of another holder has it."""
+    """Open a second session of the database, like the process of another holder."""
     parameters = connection.get_connection_params()
     names = ("host", "port", "user", "password", "dbname")
     return psycopg.connect(**{name: parameters[name] for name in names if name in parameters})
@@ -64,6 +64,6 @@ def test_it_passes_on_at_once_when_the_session_of_its_holder_has_ended() -> None
     assert not _take("a")
 
 
-def test_it_does_not_pass_on_early_when_its_holder_has_an_earlier_release() -> None:
+def test_it_does_not_pass_on_early_when_its_holder_runs_an_earlier_release() -> None:
     _held_by(None)
     assert not _take("b")

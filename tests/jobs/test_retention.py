@@ -98,7 +98,7 @@ def test_events_go_before_their_job(settings: Any) -> None:
 
 
 def test_one_protected_job_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Protected by an unknown table. With a batch of one, it is a batch of its own."""
+    """The job is protected by an unknown table. With batches of one, it has its own batch."""
     monkeypatch.setattr(retention, "BATCH", 1)
     protected, other = _ended(DAYS + 9), _ended(DAYS + 2)
     with connection.cursor() as cursor:

@@ -119,7 +119,7 @@ def test_a_worker_is_a_fork_of_the_server(place: Place) -> None:
 
 
 def test_the_server_imports_the_query_engine_after_its_first_worker(place: Place) -> None:
-    """A machine without jobs has no memory for it, and workers after the first do not import it."""
+    """A machine without jobs uses no memory for it, and later workers do not import it."""
     found = place.ran.with_name("found")
     count = f"grep -c duckdb /proc/$PPID/maps >> {found}; echo $ATTEMPT_ID >> {place.ran}"
     step = {"id": "run", "uses": "command", "with": {"argv": ["sh", "-c", count]}}

@@ -39,7 +39,7 @@ def test_a_sealed_log_reads_as_before_at_any_offset() -> None:
 
 
 def test_an_empty_log_is_sealed_when_it_is_closed() -> None:
-    """It needs no object, and the sealer has nothing to do."""
+    """It needs no object, and the sealer skips it."""
     attempt, text = _closed(0)
     assert text == b""
     assert (attempt.log_object, attempt.log_index) == (NO_OBJECT, EMPTY_INDEX)

@@ -51,7 +51,7 @@ FORECASTS = (
         "                never_fits and _fits(each, state),\n",
         "                never_fits,\n",
         "tests/jobs/test_job_start.py"
-        "::test_a_change_that_fits_is_offered_although_nobody_knows_when_it_would_start",
+        "::test_a_change_that_fits_is_offered_even_if_its_start_is_unknown",
     ),
     Mutant(
         "a job starts before those of its line that were not read",

@@ -1,4 +1,4 @@
-"""Mutants of the rows of jobs: search rows, events of a move, retention."""
+"""Mutants of job rows: search rows, events of a transition, retention."""
 
 from tests.mutants.mutant import Mutant
 
@@ -29,7 +29,7 @@ JOB_ROWS = (
         "jobs/reconcile/apply.py",
         "CASE WHEN reason = '' THEN '[]' ELSE pods_seen END",
         "'[]'",
-        "tests/jobs/test_row_writes.py::test_only_a_success_forgets_what_its_cluster_showed",
+        "tests/jobs/test_row_writes.py::test_only_a_success_removes_its_stored_pods",
     ),
     Mutant(
         "retention skips a job that ended with another one",

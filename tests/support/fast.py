@@ -33,7 +33,9 @@ EXCLUDED = (
     # These start programs of their own without a fixture.
     "tests/deploy/",
     "tests/dev/test_installation.py",
+    "tests/dev/test_service_forks.py",
     "tests/fakes/test_process.py",
+    "tests/launchers/test_fork_server.py",
     "tests/serving/",
     "tests/worker/test_supervisor",
     # These take many seconds of computing time: large bodies, models that are trained.
@@ -41,6 +43,7 @@ EXCLUDED = (
     "tests/projects/test_reading_limits.py",
     "tests/worker/test_column_kinds.py",
     "tests/worker/test_inference.py",
+    "tests/worker/test_sandbox.py::test_what_does_not_fit_into_memory",
     "tests/worker/test_training",
 )
 

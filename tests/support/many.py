@@ -60,8 +60,8 @@ _OWN = {
 def loading() -> Iterator[None]:
     """Insert many rows faster.
 
-    References are not checked, and the indexes of searches are built after the rows. The trigger
-    of the search rows runs.
+    Foreign keys are not checked, and search indexes are built after the rows. The trigger for
+    search rows runs.
     """
     with connection.cursor() as cursor:
         cursor.execute(

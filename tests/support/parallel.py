@@ -42,7 +42,7 @@ QUIET = "quiet"
 
 
 def unit_of(node_id: str, quiet: Collection[str]) -> str:
-    """The folder, file or mark whose tests run one after another in one process."""
+    """Return the folder, file or mark whose tests run sequentially in one process."""
     if node_id in quiet:
         return QUIET
     path = node_id.split("::", 1)[0]
@@ -87,7 +87,7 @@ def _quiet_file() -> Path:
 
 
 def _report_quiet(node_ids: Collection[str]) -> None:
-    """Tell the scheduler, which sees no marks. Every process reports the same."""
+    """Report tests to the scheduler, which cannot read marks. All processes report the same."""
     part = _quiet_file().with_suffix(f".{os.getpid()}")
     part.write_text("\n".join(node_ids))
     part.rename(_quiet_file())

@@ -1,4 +1,4 @@
-"""A role of the product as its image runs it: `python -m mimir.serve`."""
+"""Run a role like its image does: `python -m mimir.serve`."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ def served(
     python: Path | str = sys.executable,
     source: Path = ROOT,
 ) -> Iterator[str]:
-    """Serve a role by the code in `source`; yield the URL once it answers.
+    """Serve a role from the code in `source`; yield its URL once it answers.
 
     `environment`: all variables but the port. `log`: file of its output.
     """

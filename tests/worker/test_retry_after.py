@@ -107,7 +107,7 @@ def test_without_seconds_the_pauses_grow_and_are_spread(
 
 
 class BusyOnce:
-    """A client whose first call is refused for some seconds. `times`: of its calls."""
+    """A client whose first call is refused for some seconds. `times`: the times of its calls."""
 
     def __init__(self, answer: dict[str, Any], seconds: float = 0.5) -> None:
         self.times: list[float] = []

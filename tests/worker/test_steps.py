@@ -66,7 +66,7 @@ def web() -> Iterator[str]:
 
 @pytest.fixture
 def numbers(stack: Stack) -> dict[str, Any]:
-    """A dataset; its newest version."""
+    """Upload a dataset and return its version."""
     return _upload(stack, "numbers", NUMBERS)
 
 

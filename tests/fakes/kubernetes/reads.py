@@ -156,7 +156,7 @@ def _snapshot(
 
 
 def _range(versions: list[Version], start: Key, namespace: str) -> tuple[int, int]:
-    """Return the part of a sorted snapshot behind `start`, in one namespace or (empty) in all."""
+    """Return the range of a sorted snapshot after `start`, in one namespace or (empty) in all."""
     first = bisect_right(versions, max(start, (namespace, "")), key=lambda version: version.key)
     last = len(versions)
     if namespace:

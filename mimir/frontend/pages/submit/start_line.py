@@ -33,7 +33,7 @@ class Unexplained(TypedDict):
 class StartLine(TypedDict):
     """State of the line (`now`, `waits`, `never` or `unknown`), its text, and the buttons.
 
-    An empty text: nothing is shown. `retry_seconds`: after which the page asks again; 0: never.
+    An empty text hides the line. `retry_seconds`: delay until the page asks again; 0: never.
     `note`: about retries with more memory.
     """
 
@@ -84,9 +84,9 @@ def start_line(found: Mapping[str, Any], *, lacks: bool) -> StartLine:
 
 
 def unexplained_after(error: ApiError) -> Unexplained | None:
-    """Return why an error answers a request that may be valid; None for other errors.
+    """Return an answer without a start if the request can be valid; None for other errors.
 
-    During an update the orchestrator of the previous release does not know the parameter.
+    During an update, the previous release of the orchestrator does not support `explain`.
     """
     if error.code == "explanations_busy":
         return {"retry_seconds": max(1, round(error.retry_after or 1))}

@@ -268,7 +268,7 @@ def _or_nothing(call: Callable[[Api], Any]) -> Callable[[Api], Any]:
 def _dry_run(client: Api, slug: str, body: Mapping[str, Any]) -> Context:
     """Run the request dry: {"answer"} or {"refused"}; {} without permission to submit.
 
-    {"answer", "unexplained"}: without the start, see `start_line`.
+    {"answer", "unexplained"}: the expected start is missing, see `start_line`.
     """
     path = project_path(slug, "jobs")
     try:
