@@ -61,11 +61,12 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
     texts, changed = _texts(request, job_type, source)
     errors: dict[str, str] = {}
     general: list[str] = []
-    refused: HttpResponse | ApiError | None = None
+    refused: ApiError | None = None
     if request.method == "POST" and not _is_preview(request):
-        refused = _submitted(request, slug, job_type, texts)
-        if isinstance(refused, HttpResponse):
-            return refused
+        answer = _submitted(request, slug, job_type, texts)
+        if isinstance(answer, HttpResponse):
+            return answer
+        refused = answer
         errors, general = refusals(job_type, texts, refused)
     got, texts = _got(request, slug, job_type, texts, refused)
     schema = with_places(request_schema.request_schema(job_type, texts), texts, got)
@@ -202,7 +203,7 @@ def _submitted(
 
 def _got(
     request: HttpRequest, slug: str, job_type: str, texts: Texts, refused: ApiError | None
-) -> tuple[Context, Texts]:
+) -> tuple[Context, dict[str, list[str]]]:
     """Return the answers of the page's API calls, and the texts with what they preselect.
 
     The dry run is of the returned texts. `refused`: the refusal of the request just submitted,
