@@ -109,7 +109,11 @@ def test_a_twin_update_preselects_the_only_type_and_its_key_and_takes_the_latest
     page: Page, stack: Stack, sensors: str
 ) -> None:
     """Finding F17."""
-    page.goto(f"/projects/{PROJECT}/jobs/new/?type=digital_twin_update&twin=sensors")
+    form = f"/projects/{PROJECT}/jobs/new/?type=digital_twin_update&twin=sensors"
+    page.goto(f"{form}&dataset=readings")
+    expect(page.locator("#start")).to_contain_text("on local")
+    expect(page.get_by_role("heading", name="If you run it now")).to_be_visible()
+    page.goto(form)
     expect(page.locator("[name='parameters.type']")).to_have_value("sensor")
     page.get_by_role("combobox", name="Dataset").select_option("readings")
     expect(page.locator("[name='parameters.key']")).to_have_value("sensor_id")
