@@ -76,6 +76,12 @@ def served(django_db_setup: None, django_db_blocker: Any) -> dict[str, Any]:
     return found
 
 
+def test_each_job_type_has_an_example_here() -> None:
+    names = set(job_type_names())
+    assert set(GOOD) == names, "GOOD in this file needs parameters of each job type"
+    assert set(RESULTS) == names, "RESULTS in this file needs a result of each job type"
+
+
 def _fits(served: dict[str, Any], name: str, value: Any) -> bool:
     """Judged as answers are judged: an object has the keys that are listed and no others."""
     validator = Draft202012Validator(

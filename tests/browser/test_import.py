@@ -1,5 +1,5 @@
-"""Import: a file is sent once, what was found is shown, each option changes the preview, and the
-dataset is what was shown.
+"""Import: a file is uploaded once, the detected format is displayed, each option changes the
+preview, and the dataset equals the preview.
 """
 
 import json
@@ -231,12 +231,17 @@ def test_a_click_on_import_during_readings_imports_what_the_page_shows_after_the
     expect(page.locator("form[aria-busy]")).to_have_count(0)
     held: list[Route] = []
     page.route("**/datasets/import/**", lambda route: held.append(route))
+    working = page.locator("#import-head").get_by_role("status")
+    expect(working).to_be_hidden()
     for delimiter in (",", ";"):
         with page.expect_request("**/datasets/import/**"):
             page.get_by_label("Delimiter").select_option(delimiter)
+    expect(working).to_be_visible()
+    expect(working).to_have_text("Reading the file…", use_inner_text=True)
     for _ in range(2):  # a second, impatient click
         page.get_by_role("button", name="Import").click()
     expect(page.locator("form[aria-busy]")).to_have_count(1)
+    expect(page.get_by_text("Reading the file, then importing…")).to_be_visible()
     assert [_then(route) for route in held] == ["read", "read"]
     page.unroute("**/datasets/import/**")  # releases the blocked requests
     page.wait_for_url("**/datasets/shops/**")

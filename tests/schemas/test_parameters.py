@@ -111,7 +111,7 @@ BAD: list[tuple[str, Any, str, str]] = [
         "ml_training",
         {**TRAINING, "algorithm": "random_forest", "hyperparameters": {"n_estimators": 0}},
         "parameters.hyperparameters.n_estimators",
-        "from 1 to 5000: 0 is not",
+        "from 1 to 5000, not 0",
     ),
     (
         "ml_training",
