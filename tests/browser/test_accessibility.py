@@ -1,6 +1,6 @@
-"""axe finds nothing, and no text covers another.
+"""Accessibility: axe finds nothing, and no text covers another.
 
-Every page, both themes, a wide screen and a phone.
+Every page, both themes, on a wide screen and a phone.
 """
 
 from collections.abc import Iterator
@@ -105,7 +105,7 @@ EXPERIMENTAL = {"label-content-name-mismatch": {"enabled": True}}  # axe leaves 
 
 @pytest.fixture(scope="module")
 def showcase(stack: Stack) -> Iterator[dict[str, str]]:
-    """Return jobs in every state, by a short name, and an upload that is not accepted yet."""
+    """Return jobs in every state, by a short name, and an upload that is not imported yet."""
     stack.project("demo")
     created = Showcase(stack)
     created.make()

@@ -1,4 +1,6 @@
-"""After the end: why it failed and what to do, again unchanged, again with changes."""
+"""After the end of a job: the reason of a failure, next steps, and running again with or without
+changes.
+"""
 
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit

@@ -1,4 +1,4 @@
-"""Orchestrator unreachable: every page says so and recovers, and nothing is lost."""
+"""Unreachable orchestrator: every page reports it and recovers, and nothing is lost."""
 
 import os
 import signal

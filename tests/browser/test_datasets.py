@@ -1,4 +1,4 @@
-"""Uploading a file, and what one sees of it."""
+"""Upload of a file, and the page of its dataset."""
 
 import gzip
 import io
@@ -35,7 +35,7 @@ def _csv(rows: int) -> bytes:
 
 
 def _import(page: Page, name: str) -> None:
-    """Step 2: take what was found."""
+    """Confirm step 2 with the detected options."""
     page.wait_for_url("**/datasets/import/**")
     page.get_by_role("button", name="Import").click()
     page.wait_for_url(f"**/datasets/{name}/**")

@@ -1,6 +1,6 @@
-"""Text that others wrote stays text.
+"""Text from other users is never interpreted.
 
-Scripts, escape codes, characters that turn text around, names without an end.
+Scripts, escape codes, characters that reverse the text direction, names without an end.
 """
 
 from collections.abc import Callable, Iterator
@@ -98,7 +98,7 @@ LONG = {"project": "W" * 200, "name": "w" * 200, "job": "N" * 200, "label": "l" 
 
 
 def _long(version: dict[str, Any]) -> dict[str, Any]:
-    """A model version whose every name is long."""
+    """Return a model version whose every name is long."""
     features = [
         {"name": f"{one['name']}_{'f' * 150}", "kind": "number", "type": "STRUCT(" + "x" * 100}
         for one in version["signature"]["features"]
@@ -116,7 +116,7 @@ def _long(version: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def long_names(stack: Stack) -> Iterator[dict[str, Any]]:
-    """Everything with a name of 200 characters that knows no place to break."""
+    """Create objects with names of 200 characters without a place for a line break."""
     slug, name = "x" * 63, LONG["name"]
     created = stack.call(
         "POST",

@@ -1,4 +1,4 @@
-"""Home page of a project: sample data, first jobs by the form, and their results."""
+"""Home page of a project: sample data, first jobs with the form, and their results."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ BUTTONS = {
 
 
 def _choose(page: Page, name: str, value: Any) -> None:
-    """Give one field its value, as far as it differs from what it says already."""
+    """Set one field to a value."""
     if isinstance(value, dict):
         for key, inner in value.items():
             _choose(page, f"{name}.{key}", inner)
@@ -48,7 +48,7 @@ def _choose(page: Page, name: str, value: Any) -> None:
 
 
 def _sorted(body: dict[str, Any]) -> dict[str, Any]:
-    """With lists in one order: a form ticks columns in that of the dataset."""
+    """Return the body with sorted lists: a form lists the columns in the order of the dataset."""
     parameters = {
         name: sorted(value) if isinstance(value, list) else value
         for name, value in body["parameters"].items()
@@ -57,9 +57,9 @@ def _sorted(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _run(page: Page, stack: Stack, body: dict[str, Any]) -> dict[str, Any]:
-    """Fill the form as `body` has it and send it.
+    """Fill the form with `body`, send it, and return the ended job.
 
-    The job at its end. What the page shows as curl is what was submitted.
+    Checks that the request shown as curl is the submitted one.
     """
     page.goto(f"/projects/{PROJECT}/jobs/new/")
     page.locator(f"#f-type-{body['type']}").locator("..").click()

@@ -1,5 +1,5 @@
-"""Import: a file is sent once, what was found is shown, each option changes the preview, and the
-dataset is what was shown.
+"""Import: a file is uploaded once, the detected format is displayed, each option changes the
+preview, and the dataset equals the preview.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Import of a workbook.
 
-Sheets, a range, one dataset for each sheet or one for all, with and without script.
+Sheets, a range, one dataset for each sheet or one for all, with and without JavaScript.
 """
 
 from pathlib import Path

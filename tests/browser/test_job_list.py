@@ -1,6 +1,6 @@
-"""The list of jobs.
+"""List of jobs.
 
-Five hundred of them, filters and pages in the address, and changes that move nothing.
+Five hundred jobs, filters and pages in the URL, and updates that move no row.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ MANY, PAGE = "many", 50
 
 @pytest.fixture(scope="module")
 def many(stack: Stack) -> str:
-    """The address of a list with 500 jobs."""
+    """Return the URL of a list with 500 jobs."""
     many_jobs(stack, MANY, 500)
     return f"/projects/{MANY}/jobs/"
 

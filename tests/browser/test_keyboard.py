@@ -1,4 +1,4 @@
-"""By keyboard alone, and always seeing where one is."""
+"""Use by keyboard only, with a visible focus at every step."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +27,7 @@ _VISIBLE = """() => {
 
 
 def _tab_to(page: Page, target: Locator) -> None:
-    """Press Tab until `target` has the focus; at every stop one sees where one is."""
+    """Press Tab until `target` has the focus; at every step the focus must be visible."""
     expect(target).to_be_visible()
     for _ in range(TABS_MAX):
         page.keyboard.press("Tab")

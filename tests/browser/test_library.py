@@ -1,6 +1,6 @@
 """Models and the columns of a dataset.
 
-What one sees of them, and how one gets from one to another.
+What their pages show, and the links between them.
 """
 
 import pytest
@@ -20,7 +20,7 @@ DAYS = "day,rides,weather,late\n" + "".join(
 
 @pytest.fixture(scope="module")
 def bikes(stack: Stack) -> str:
-    """The address of a project with a dataset and a model of each task."""
+    """Return the URL of a project with a dataset and a model for each task."""
     stack.project("bikes")
     _upload(stack, "days")
     for name, versions in (

@@ -1,4 +1,4 @@
-"""A long log: any line of it can be reached, and the page holds few rows of it."""
+"""A long log: every line can be displayed, and the page holds few rows of it."""
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -17,7 +17,7 @@ for number in range(1, int(sys.argv[1]) + 1):
 
 @pytest.fixture(scope="module")
 def job(stack: Stack) -> str:
-    """A job whose log is long."""
+    """Run a job with a long log."""
     argv = ["python3", "-c", _PROGRAM, str(LINES), str(WANTED)]
     created = stack.submit(
         [{"id": "talk", "uses": "command", "with": {"argv": argv}}], name="much to say"

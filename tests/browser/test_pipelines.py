@@ -1,4 +1,4 @@
-"""Writing a pipeline: the check before saving, an error at its field and line, versions."""
+"""Editing a pipeline: the check before saving, an error at its field and line, versions."""
 
 import json
 from typing import Any

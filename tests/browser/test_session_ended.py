@@ -1,6 +1,6 @@
-"""Typed work survives a session that ended.
+"""Unsaved input is kept when a session has ended.
 
-With script by a dialog on the page, without script by the sign-in page, which carries the form.
+With JavaScript by a dialog on the page, without it by the sign-in page, which carries the form.
 """
 
 import json
@@ -48,7 +48,7 @@ def _answers_a_form(response: Response) -> bool:
 
 
 def _forms_sent(page: Page) -> list[dict[str, list[str]]]:
-    """The fields of each form that the page sends, in a list that grows."""
+    """Return a growing list with the fields of each form that the page sends."""
     sent: list[dict[str, list[str]]] = []
 
     def note(request: Request) -> None:
@@ -152,9 +152,9 @@ def test_a_form_sent_without_session_signs_in_on_the_page_and_is_sent_then(
 def test_a_refusal_that_arrives_after_the_sign_in_changes_nothing(
     page: Page, stack: Stack, project: str, watch: Watch
 ) -> None:
-    """A field of the job form asks without session.
+    """A field of the job form sends a request without a session.
 
-    Its 401 comes back while the form is being sent with the new session.
+    Its 401 arrives while the form is being sent with the new session.
     """
     watch.expects("status of 401")
     late: list[tuple[Route, APIResponse]] = []
@@ -186,7 +186,7 @@ def test_a_refusal_that_arrives_after_the_sign_in_changes_nothing(
 def test_a_form_is_not_sent_for_another_user_whichever_request_caused_the_sign_in(
     page: Page, stack: Stack, project: str, watch: Watch
 ) -> None:
-    """A field of the job form asks first, the form waits for the same dialog."""
+    """The request of a field opens the sign-in dialog, and the form waits for the same dialog."""
     watch.expects("status of 401", "status of 403")
     held: list[Route] = []
     looked: list[bool] = []
@@ -248,7 +248,7 @@ def test_check_and_a_change_in_the_job_form_do_not_leave_the_page(
 def test_a_form_with_a_csrf_token_replaced_by_another_tab_is_sent(
     page: Page, stack: Stack, project: str
 ) -> None:
-    """Signing in anew in another tab changes the CSRF secret.
+    """A new sign-in in another tab changes the CSRF secret.
 
     The form of this tab is still sent.
     """

@@ -1,4 +1,4 @@
-"""Signing in and out, as a person sees it."""
+"""Sign-in and sign-out on the pages."""
 
 from playwright.sync_api import Page, expect
 
@@ -9,7 +9,7 @@ from tests.support.stack import Stack
 
 
 def _try(page: Page, username: str, password: str) -> str:
-    """Sign in by the form; the message under the fields."""
+    """Try to sign in with the form, and return the message under the fields."""
     page.get_by_label("User name").fill(username)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()

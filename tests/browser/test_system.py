@@ -1,7 +1,6 @@
-"""The system page.
+"""System page.
 
-It keeps itself true without a reload, moves nothing under the pointer, and says when nobody
-answers.
+It updates without a reload, moves nothing under the pointer, and reports an unreachable server.
 """
 
 import os

@@ -47,9 +47,9 @@ def _csv(flow: float, *, without: str = "") -> str:
 
 @pytest.fixture(scope="module")
 def pumps(stack: Stack) -> str:
-    """The path of a twin of three pumps, updated twice, with one edit between.
+    """Return the path of a twin of three pumps, updated twice, with an edit in between.
 
-    Revision 3 marks P2 missing.
+    Revision 3 marks P2 as missing.
     """
     stack.project(PROJECT)
     make_twin(stack, PROJECT, "pumps", _DEFINITION)

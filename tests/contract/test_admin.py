@@ -119,7 +119,7 @@ _WRITABLE = {
 
 
 def test_no_form_writes_what_jobs_are(boss: Admin, ran: dict[str, Any]) -> None:
-    """Rows of jobs, attempts, events and artifacts have no field to write.
+    """Rows of jobs, attempts, events and artifacts have no editable field.
 
     A POST to one is refused.
     """

@@ -56,7 +56,7 @@ INFERENCE = {"model": "good-model", "dataset": "good", "output": "guesses", "key
 
 @pytest.fixture(scope="module")
 def there(api: Api) -> str:
-    """A project with tables that are good or nearly so, and a twin of which nothing is known."""
+    """Create a project with valid and nearly valid tables, and a twin without data."""
     api.post("projects/", {"slug": SLUG, "name": "Bad input"})
     for name, content in TABLES.items():
         upload(api, SLUG, name, content.encode())
@@ -82,7 +82,7 @@ def _run(api: Api, kind: str, parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def _versions(api: Api) -> dict[str, int]:
-    """Count the rows of everything that a job or an upload can create."""
+    """Return the newest version of everything that a job or an upload can create."""
     counts = {row["name"]: row["version"]["number"] for row in api.every(f"{P}/datasets/")}
     counts |= {
         f"model {row['name']}": row["version"]["number"] for row in api.every(f"{P}/models/")

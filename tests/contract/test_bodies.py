@@ -1,6 +1,6 @@
-"""Bodies as clients really send them.
+"""Request bodies in all forms that clients send.
 
-Chunked, unfinished, too large, without a token. Through the frontend and directly.
+Chunked, incomplete, too large, or without a token; through the frontend and directly.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ MIB = 1024 * 1024
 
 @pytest.fixture(params=["frontend", "direct"])
 def client(stack: Stack, request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
-    """As the administrator, by each of the two ways."""
+    """Return a client of the administrator, through the frontend and directly."""
     port = stack.environment["PORT" if request.param == "frontend" else "API_PORT"]
     headers = {"Authorization": f"Bearer {stack.described['token']}"}
     with httpx.Client(
@@ -35,7 +35,7 @@ def client(stack: Stack, request: pytest.FixtureRequest) -> Iterator[httpx.Clien
 
 
 def _chunked(data: bytes, size: int = 7000) -> Iterator[bytes]:
-    """httpx sends an iterator without Content-Length."""
+    """Yield the body in parts: httpx sends an iterator without Content-Length."""
     for start in range(0, max(len(data), 1), size):
         yield data[start : start + size]
 
@@ -160,9 +160,7 @@ def address(stack: Stack, request: pytest.FixtureRequest) -> tuple[str, int]:
 def _raw(
     address: tuple[str, int], head: str, body: bytes = b"", *, seconds: float = 10.0
 ) -> tuple[bytes, bool]:
-    """The answer to a request as it is written, and whether the connection was closed within a
-    second after it.
-    """
+    """Send raw bytes; return the response and whether the connection was closed within a second."""
     with socket.create_connection(address, seconds) as connection:
         connection.sendall(
             head.replace("\n", "\r\n").format(port=address[1]).encode() + b"\r\n\r\n" + body
@@ -269,9 +267,8 @@ def test_a_stranger_s_large_body_holds_nothing_of_the_frontend(stack: Stack) -> 
 def test_an_artifact_goes_to_the_storage_and_not_through_the_spool(
     stack: Stack, project: str, api: Api
 ) -> None:
-    """A job writes 96 MiB.
-
-    The orchestrator never holds them in a file without a name, nor in memory.
+    """The orchestrator holds none of the 96 MiB that a job writes, neither in an unnamed file nor
+    in memory.
     """
     [web] = stack.pids("web")
     size = 96 * MIB

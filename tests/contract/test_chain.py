@@ -1,6 +1,8 @@
-"""All four job types on a data set of another kind than the demo's, each using what the one before
-made: JSON lines of machines, with text for a target, truth values, times, missing values and a
-relation."""
+"""All four job types on data of another kind than the demo's, each using the output of the
+previous.
+
+JSON lines about machines, with a text target, booleans, times, missing values and a relation.
+"""
 
 import csv
 import io
@@ -91,7 +93,7 @@ JOBS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 
 def _machines() -> bytes:
-    """Machines whose wear depends on hours and guarding; every twentieth has no hours."""
+    """Return machines whose wear depends on hours and guarding; every twentieth has no hours."""
     dice = random.Random(11)
     lines = []
     for number in range(MACHINES):
@@ -111,7 +113,7 @@ def _machines() -> bytes:
 
 @pytest.fixture(scope="module")
 def chain(api: Api) -> list[dict[str, Any]]:
-    """The four jobs, ended."""
+    """Run the four jobs and return them."""
     api.post("projects/", {"slug": SLUG, "name": "Chain"})
     upload(api, SLUG, "machines", _machines())
     api.post(f"{P}/pipelines/", {"name": "split", "definition": {"steps": STEPS}})

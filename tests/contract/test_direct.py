@@ -1,6 +1,6 @@
-"""The orchestrator's own port of a real installation.
+"""The port of the orchestrator in a real installation.
 
-Sign-in and admin only by way of the frontend, scrapes only with the token.
+Sign-in and admin work only through the frontend, and scrapes only with the token.
 """
 
 import uuid
@@ -62,9 +62,10 @@ def test_programs_are_answered(direct: httpx.Client, stack: Stack) -> None:
 def test_a_forged_address_does_not_bypass_the_lockout(
     stack: Stack, direct: httpx.Client, api: Api
 ) -> None:
-    """Ten wrong passwords lock, whatever address each of them claims, by way of the frontend.
+    """Through the frontend, ten wrong passwords lock the account, whatever address each request
+    claims.
 
-    At the orchestrator none is tried.
+    The orchestrator itself rejects sign-ins without checking the password.
     """
     name = f"nobody-{uuid.uuid4().hex[:8]}"
     statuses = []

@@ -27,7 +27,7 @@ def test_job_types_are_listed_with_their_parameters(api: Api) -> None:
 
 @pytest.fixture(scope="module")
 def sleeper(api: Api, project: str) -> str:
-    """A pipeline that runs until it is stopped."""
+    """Create a pipeline that runs until it is stopped."""
     steps = [command("sleep", ["sleep", "600"])]
     api.post(f"projects/{project}/pipelines/", {"name": "sleeper", "definition": {"steps": steps}})
     return "sleeper"

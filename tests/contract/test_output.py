@@ -16,7 +16,7 @@ PRINTED = b"first\n" + b"x" * 40000 + b"\n" + b"bad \xff byte\n"
 
 @pytest.fixture(scope="module")
 def log(api: Api, ran: dict[str, Any]) -> bytes:
-    """All stored bytes of the rich job's log."""
+    """Return all stored bytes of the log of the job `ran`."""
     path = f"jobs/{ran['id']}/logs/"
     wait_for(
         lambda: api("GET", path, params={"limit": 0}).headers["Log-Complete"] == "true",

@@ -153,7 +153,7 @@ def test_every_page_has_a_rule_and_every_rule_a_page() -> None:
 
 
 class Visitor:
-    """A browser, as far as cookies go."""
+    """Client with the cookies of a browser."""
 
     def __init__(self, stack: Stack, session: str) -> None:
         self._client = stack.client_for(None)
@@ -173,7 +173,7 @@ class Visitor:
         return self._asked("GET", path)
 
     def send(self, path: str, form: dict[str, str]) -> httpx.Response:
-        """Send a form of one of our pages."""
+        """Send a form as one of our pages does."""
         return self._asked(
             "POST",
             path,
@@ -182,7 +182,7 @@ class Visitor:
         )
 
     def post(self, path: str, **arguments: Any) -> httpx.Response:
-        """Send something that no page of ours made."""
+        """Send a request that no page of ours sends."""
         return self._asked("POST", path, **arguments)
 
     def _asked(self, method: str, path: str, **arguments: Any) -> httpx.Response:
@@ -193,7 +193,7 @@ class Visitor:
 
 @pytest.fixture(scope="module", autouse=True)
 def _forecast(stack: Stack, project: str) -> None:
-    """A model to look at."""
+    """Create a model for the pages."""
     write_versions(
         stack,
         project=project,
@@ -207,9 +207,9 @@ def _forecast(stack: Stack, project: str) -> None:
 def visitors(
     stack: Stack, api: Api, people: dict[str, Person], as_user: AsUser
 ) -> dict[str, Visitor]:
-    """A browser of each kind of person.
+    """Return a client for each kind of user.
 
-    All but nobody with a session cookie that the frontend itself would have signed.
+    All except `nobody` have a session cookie as signed by the frontend.
     """
     key = psutil.Process(stack.pids("frontend")[0]).environ()["SECRET_KEY"]
     ended = api.post("tokens/", {"name": "ended"})
@@ -228,7 +228,7 @@ def visitors(
 
 @pytest.fixture(scope="module")
 def staged(project: str, people: dict[str, Person], as_user: AsUser) -> str:
-    """The id of a file that the maintainer has sent and not imported."""
+    """Return the id of a file that the maintainer has uploaded but not imported."""
     created = as_user(people["maintainer"].token)(
         "POST", f"projects/{project}/uploads/", files={"file": ("a.csv", b"a\n1\n")}
     )

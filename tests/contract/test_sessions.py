@@ -1,4 +1,4 @@
-"""Signing in, tokens, and the document itself."""
+"""Sign-in, tokens, and the OpenAPI document."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -169,7 +169,7 @@ def test_the_document_and_its_page_are_for_whoever_is_signed_in(api: Api, as_use
 
 
 def test_the_worker_api_the_metrics_and_odd_spellings_are_not_passed_on(api: Api) -> None:
-    """Below the frontend's port there is no such thing, for nobody, whatever the token."""
+    """The frontend does not forward such paths for anyone, whatever the token."""
     for path in (
         "/worker/v1/attempts/x/claim",
         "/metrics",

@@ -1,4 +1,4 @@
-"""The sockets through the frontend's port: every message and its keys, every way they end."""
+"""WebSockets through the frontend's port: every message with its keys, and every close code."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ async def _opened(stack: Stack, path: str, **headers: str) -> AsyncIterator[Clie
 
 
 async def _all(socket: ClientConnection) -> tuple[list[dict[str, Any]], int | None]:
-    """Every message until it is closed, and the code."""
+    """Return all messages until the socket is closed, and the close code."""
     got = []
     try:
         while True:

@@ -1,6 +1,6 @@
-"""Twins through the public API alone.
+"""Twins through the public API only.
 
-Definitions, entities under any key, edits, history, states and differences of revisions.
+Definitions, entities with any key, edits, history, states and differences of revisions.
 """
 
 from typing import Any

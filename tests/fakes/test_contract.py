@@ -1,4 +1,4 @@
-"""Contract of a Kubernetes API, by the official client: Jobs and refusals.
+"""Contract of a Kubernetes API, with the official client: Jobs and refusals.
 
 Runs against the fake; with MIMIR_E2E=1 against the cluster of KUBECONFIG.
 """

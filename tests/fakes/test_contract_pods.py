@@ -1,4 +1,4 @@
-"""Contract of a Kubernetes API: pods of a Job, their ends, logs and deletion."""
+"""Contract of a Kubernetes API: pods of a Job, their termination, logs and deletion."""
 
 from typing import Any
 

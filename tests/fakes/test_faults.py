@@ -1,4 +1,4 @@
-"""Each fault the fake can make: what the client sees of it, and what was done all the same."""
+"""Each fault of the fake: what the client receives, and what the server does nevertheless."""
 
 import threading
 import time
@@ -65,7 +65,7 @@ def test_a_create_under_each_fault(fake: FakeKubernetes, jobs: Jobs, fault: Faul
 
 
 def test_every_fault_has_its_test() -> None:
-    """A new fault needs a row in a table here."""
+    """A new fault needs a row in a table of this file."""
     assert set(COMMITTED) | set(ON_WATCHES) | {
         Fault.LIST_STALE,
         Fault.LIST_GONE,
@@ -211,7 +211,7 @@ def test_a_list_with_an_expired_cursor_must_start_again(fake: FakeKubernetes, jo
 
 
 def _watched(fake: FakeKubernetes, jobs: Jobs, fault: Fault | None, **fields: Any) -> list[str]:
-    """Three creations, seen by a watch under a fault of the second; what the watch told."""
+    """Create three Jobs with a fault on the second and return the events of a watch."""
     version = jobs.list("jobs")["metadata"]["resourceVersion"]
     if fault:
         fake.fault(fault, resource="jobs", name="two", **fields)
@@ -264,7 +264,7 @@ def test_late_events_come_in_order_when_their_time_has_come(
 
 
 def _next_of(stream: Any, fake: FakeKubernetes, seconds: float) -> str:
-    """The next event's name, after time has passed with the watch open."""
+    """Let time pass with an open watch and return the name in its next event."""
 
     def later() -> None:
         while fake.open_watches() != ["jobs"]:

@@ -1,4 +1,4 @@
-"""The fake as a process: how it begins and ends, and how it is reached."""
+"""Process of the fake: start, end and connections."""
 
 import json
 import signal
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[bytes]]:
-    """As anybody starts it; what its first line says has been read."""
+    """Start the process from the command line and read its first line."""
     argv = [sys.executable, "-m", "tests.fakes.kubernetes", "--port", "0"]
     with subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout

@@ -1,4 +1,4 @@
-"""The product's own worker objects on the fake, which reads them as strictly as a real API server."""  # noqa: E501
+"""Worker objects of the product on the fake, which validates them like a real API server."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""The API client of the pages, against a real server."""
+"""API client of the pages, against a real server."""
 
 import io
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from tests.frontend.upstream import Upstream, free_port
 
 @pytest.fixture
 def api(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    """The client with connections to the tests' upstream instead of to API_URL."""
+    """Return the client, connected to the tests' upstream instead of API_URL."""
     upstream.tokens.add("known")
     with httpx.Client(base_url=upstream.url, trust_env=False, timeout=5) as connections:
         monkeypatch.setattr(api_client, "_client", lambda: connections)

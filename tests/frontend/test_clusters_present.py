@@ -1,4 +1,4 @@
-"""Clusters in words, and a typed form as a request: what goes in comes out again."""
+"""Cluster texts, and the conversion of a form to a request and back."""
 
 from typing import Any
 

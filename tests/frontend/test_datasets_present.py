@@ -1,6 +1,6 @@
-"""Cells and heads of columns as people read them.
+"""Formatting of cells and column headers.
 
-Sensible digits, dates without a clock, no bars for identifiers.
+Sensible digits, dates without a time, no bars for identifiers.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Plots as coordinates and sentences: by table, and for whatever a worker may have sent."""
+"""Plots as coordinates and texts: by table, and for any data that a worker may send."""
 
 from itertools import pairwise
 from typing import Any

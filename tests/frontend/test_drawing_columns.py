@@ -1,4 +1,4 @@
-"""Pictures of columns: histograms, ranges, missing cells and shares."""
+"""Plots of columns: histograms, ranges, missing cells and shares."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""A project's home.
+"""Home page of a project.
 
-Bars per hour, runs of what is kept up to date, and what to do about a failure.
+Bars per hour, runs behind the latest results, and the next step after a failure.
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """TLS of the site.
 
-HSTS and a redirect where PUBLIC_URL is https; a Permissions-Policy on every answer.
+HSTS and a redirect if PUBLIC_URL is https; a Permissions-Policy on every response.
 """
 
 import json
@@ -87,7 +87,7 @@ def test_a_site_without_tls_has_neither(frontend: Frontend) -> None:
 
 
 def _open_socket(port: int, headers: dict[str, str]) -> ClientConnection:
-    """A WebSocket to SITE's host, over whatever `headers` say."""
+    """Open a WebSocket to the host of SITE, whatever `headers` say."""
     options: dict[str, Any] = {"proxy": None, "sock": socket.create_connection(("127.0.0.1", port))}
     connection: ClientConnection = connect(
         "ws://mimir.example/ws/echo/", additional_headers=headers, **options

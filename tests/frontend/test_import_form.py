@@ -1,6 +1,6 @@
-"""The import form.
+"""Import form.
 
-Its fields give the options of the API, and an answer of the API gives its fields.
+Its fields are converted to options of the API, and a response of the API to its fields.
 """
 
 from typing import Any
@@ -101,7 +101,7 @@ def test_chosen_types_are_kept_until_the_columns_may_be_others() -> None:
 
 
 def test_a_slower_reading_with_earlier_options_drops_no_chosen_type() -> None:
-    """A second reading of the file ends after the form was shown, with the options before it."""
+    """A second analysis of the file, with the earlier options, ends after the form was rendered."""
     shown = structure_of({"delimiter": ";"})
     posted = {"detected_format": "csv", "delimiter": ";", "structure": shown}
     assert options_of(posted, ["a", "b"], ["", "text"], {"delimiter": ","})["types"] == {

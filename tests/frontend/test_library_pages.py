@@ -1,4 +1,4 @@
-"""Pages of models and datasets by a real frontend, in front of an API that answers by hand."""
+"""Pages of models and datasets by a real frontend, with fixed responses of the API."""
 
 import re
 from collections.abc import Iterator

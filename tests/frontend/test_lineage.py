@@ -1,4 +1,4 @@
-"""Where a thing comes from and who uses it, as a page shows it."""
+"""Lineage on a page: origin and uses of an object."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A job that has waited for long: many attempts, more events than a page takes."""
+"""A job that has waited for a long time: many attempts, and more events than one page displays."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ JOB = "11111111-1111-1111-1111-111111111111"
 
 
 class _Client:
-    """An API with so many rows, as pages of at most `limit`."""
+    """API client with this number of rows, in pages of at most `limit`."""
 
     def __init__(self, count: int) -> None:
         self.count = count

@@ -1,4 +1,4 @@
-"""Metrics in words: against the baseline, the version before, and side by side."""
+"""Texts of metrics: against the baseline, against the previous version, and side by side."""
 
 from typing import Any
 

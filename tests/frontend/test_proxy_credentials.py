@@ -1,4 +1,4 @@
-"""Credentials of proxied requests: cookies stop here, tokens pass, sessions only from our pages."""
+"""Credentials of proxied requests: cookies dropped, tokens forwarded, sessions from our pages."""
 
 import datetime as dt
 import json

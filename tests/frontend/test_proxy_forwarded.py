@@ -1,4 +1,4 @@
-"""X-Forwarded-*: believed from named proxies, made up by everybody else."""
+"""X-Forwarded-*: accepted from configured proxies only, replaced for all other clients."""
 
 import ipaddress
 import time
@@ -102,7 +102,7 @@ def test_the_nearest_address_that_is_not_a_proxy_is_the_client(
 def test_what_is_passed_on_bears_a_proof_of_its_own(
     frontend: Frontend, method: str, path: str, query: str
 ) -> None:
-    """Also where the client sends one: what it sent is dropped."""
+    """A proof sent by the client is replaced."""
     target = f"{path}?{query}" if query else path
     with frontend.client() as client:
         headers = seen_headers(

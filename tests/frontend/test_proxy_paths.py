@@ -1,4 +1,4 @@
-"""Paths that the proxy forwards: three prefixes, read alike by every server."""
+"""Paths that the proxy forwards: three prefixes, parsed alike by every server."""
 
 import json
 import socket
@@ -81,7 +81,7 @@ def test_what_passes_has_no_other_reading(tail: str) -> None:
 
 
 def _raw(frontend: Frontend, request_line: str) -> tuple[int, bytes]:
-    """The answer to a request line that no HTTP client would send."""
+    """Return the response to a request line that no HTTP client can send."""
     host, port = frontend.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), 10) as connection:
         connection.sendall(

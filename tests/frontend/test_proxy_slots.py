@@ -1,4 +1,4 @@
-"""Proxy slots: slow and anonymous clients cannot take those of signed-in users."""
+"""Proxy slots: slow and anonymous clients cannot use those of signed-in users."""
 
 import socket
 from collections.abc import Callable

@@ -26,7 +26,7 @@ def _open(
     origin: str | None = "",
     **headers: str,
 ) -> ClientConnection:
-    """A socket as a browser opens it.
+    """Open a WebSocket as a browser does.
 
     With cookies and, unless None, an Origin (default: that of our own pages).
     """
@@ -43,7 +43,7 @@ def _open(
 
 
 def _code(connection: ClientConnection) -> int:
-    """The code it was closed with; 0 when it stays open."""
+    """Return the close code, or 0 if the socket stays open."""
     try:
         while True:
             connection.recv(2)

@@ -1,4 +1,4 @@
-"""Streaming through the proxy: no buffering, no work for gone clients, visible errors."""
+"""Streaming through the proxy: no buffering, no work for disconnected clients, visible errors."""
 
 import asyncio
 import hashlib
@@ -46,7 +46,7 @@ def test_an_upload_flows_through_whole_and_little_of_it_is_ever_here(frontend: F
 
 
 def _kernel_buffers_bytes() -> int:
-    """The most that the sockets of the two connections hold, by this machine's settings."""
+    """Return the maximum size of the socket buffers of both connections, from kernel settings."""
     limits = [
         Path(f"/proc/sys/net/ipv4/{name}").read_text().split()[-1]
         for name in ("tcp_rmem", "tcp_wmem")

@@ -1,7 +1,7 @@
-"""The sample's steps.
+"""Steps of the sample project.
 
-Ticked off by what jobs made, the first open one is next, its form is filled in; nothing once all
-are done.
+Steps are completed by results of jobs, the first open step is next, and its form is prefilled. No
+steps are shown after the last.
 """
 
 from typing import Any

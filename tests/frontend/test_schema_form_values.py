@@ -1,4 +1,4 @@
-"""Values of a form: texts are read by the schema, and a request survives the form."""
+"""Values of a form: texts are parsed by the schema, and a request is preserved by the form."""
 
 from typing import Any
 

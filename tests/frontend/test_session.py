@@ -1,4 +1,4 @@
-"""Signing in and out, and what a page answers when the API does not give what it asked for."""
+"""Sign-in and sign-out, and the response of a page if the API returns an error."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -89,7 +89,7 @@ def test_signing_in_leads_back_to_our_own_pages_only(
 def test_a_script_that_posts_without_session_gets_401_and_no_cookie(
     browser: httpx.Client, upstream: Upstream, ended_by: str
 ) -> None:
-    """The answer may arrive after the user has signed in again: a cookie in it would undo that."""
+    """The response may arrive after a new sign-in: a cookie in it would undo the sign-in."""
     _sign_in(browser)
     token = browser.get("/").json()["csrf"]
     if ended_by == "the API":

@@ -1,4 +1,4 @@
-"""The sheets of a workbook in the form of an import, and the facts below the types of its columns."""  # noqa: E501
+"""The sheets of a workbook in the import form, and the facts below its column types."""
 
 from typing import Any
 

@@ -70,7 +70,7 @@ def test_it_says_which_retries_no_cluster_can_hold() -> None:
 
 
 class Orchestrator:
-    """Answers an explained request with an error, and a dry run without a start."""
+    """Orchestrator that fails an explained request, and returns a dry run without a start time."""
 
     def __init__(self, error: ApiError) -> None:
         self._error, self.queries = error, list[str]()

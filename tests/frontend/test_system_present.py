@@ -1,4 +1,4 @@
-"""The state of the installation in words and bars."""
+"""Texts and bars of the state of the installation."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Headless Chromium, the system's own, driven by Playwright."""
+"""Headless Chromium of the operating system, driven by Playwright."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ _PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """A browser for one module: while it is open, this thread runs its event loop."""
+    """Start a browser for one module. While it is open, this thread runs its event loop."""
     program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
     assert program, "The browser tests need Chromium. On Debian: apt-get install chromium"
     arguments = [*_ARGUMENTS, *(["--no-sandbox"] if os.getuid() == 0 else [])]
@@ -37,14 +37,14 @@ def browser() -> Iterator[Browser]:
 
 
 def context_of(opened: Browser, stack: Stack, **options: Any) -> BrowserContext:
-    """A new visitor of an installation."""
+    """Open a browser context without cookies on an installation."""
     return opened.new_context(
         base_url=stack.described["frontend_url"], **{"viewport": WIDE, **options}
     )
 
 
 def sign_in(page: Page, username: str, password: str) -> None:
-    """By the form, as a person does."""
+    """Sign in with the form."""
     page.goto("/signin/")
     page.get_by_label("User name").fill(username)
     page.get_by_label("Password").fill(password)

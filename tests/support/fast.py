@@ -1,7 +1,7 @@
 """pytest plugin: mark the tests that `make test-fast` runs as `fast`.
 
-A test is fast if it starts no server, no installation and no browser, and computes for less than a
-few seconds. Its fixtures decide, the mark `slow`, and a list of files.
+A test is fast if it starts no server, no installation and no browser, and takes less than a few
+seconds of CPU time. Determined by its fixtures, the mark `slow`, and a list of files.
 """
 
 import pytest

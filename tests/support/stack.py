@@ -73,7 +73,7 @@ class Stack(Installation):
         return str(made.json()["id"])
 
     def submit_oracle(self, then: str = "true", **fields: Any) -> str:
-        """Submit a job that records its attempt in the oracle, and then runs `then`.
+        """Submit a job that records its attempt in the oracle and then runs `then`.
 
         The oracle is a file outside the database.
         """
@@ -210,7 +210,7 @@ class Stack(Installation):
     def assert_whole(
         self, job: str, *, status: str = "succeeded", seconds: float = 60.0, oracle: bool = True
     ) -> dict[str, Any]:
-        """Check that a job ended exactly once with `status`, and that nothing of it is left.
+        """Check that a job ended exactly once with `status`, and that it left nothing behind.
 
         Each attempt ran at most once, the successful one exactly once. The workers are gone and
         cleaned up. `oracle`: the job has a command that writes into the oracle.

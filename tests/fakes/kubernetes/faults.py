@@ -68,9 +68,9 @@ ANSWERS = (
 
 @dataclass(slots=True)
 class Rule:
-    """One order: a fault for the requests (or watch events) that fit.
+    """Fault rule for the requests or watch events that match it.
 
-    Empty means any; `name` may hold `*`; `count` None means always.
+    Empty means any; `name` may contain `*`; `count` None means always.
     """
 
     fault: Fault
@@ -101,7 +101,7 @@ class Rule:
 
 
 class Faults:
-    """The orders in the order they came; the first that fits fires."""
+    """Fault rules in the order they were added; the first match applies."""
 
     def __init__(self, dice: random.Random) -> None:
         self._dice = dice
@@ -134,7 +134,7 @@ class Faults:
 
 
 def rule_from_json(data: dict[str, Any]) -> Rule:
-    """Raises: ValueError, TypeError."""
+    """Parse a fault rule. Raises: ValueError, TypeError."""
     known = {each.name for each in fields(Rule)} - {"fired"}
     if unknown := set(data) - known:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""State of one pod in its kubelet."""
+"""State of one pod on its kubelet."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from tests.fakes.kubernetes.scripts import PodScript
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a container ended and what the pod then says about it."""
+    """End of a container and the resulting pod status."""
 
     exit_code: int
     reason: str = "Error"

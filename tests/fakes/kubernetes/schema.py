@@ -1,6 +1,6 @@
 """Types and fields of a Job, from the published JSON schema of Kubernetes 1.34.
 
-What does not decode, what is unknown, what is missing.
+Finds undecodable values, unknown fields and missing fields.
 """
 
 import json
@@ -76,7 +76,7 @@ class Problems:
         )
 
     def mismatch(self, path: str, value: object, wanted: str) -> None:
-        """The decoder stops at the first, as Go's does."""
+        """Record a type mismatch; only the first counts, as in Go's decoder."""
         if not self.undecodable:
             self.undecodable = (
                 f"json: cannot unmarshal {_GO.get(type(value), 'value')} into Go struct field "
@@ -89,7 +89,7 @@ Check = Callable[[Any, str, Problems], Any]  # gives the value back without what
 
 @cache
 def job_check() -> Check:
-    """The check of a whole Job."""
+    """Return the checker of a whole Job."""
     folder = "kubernetes_validate/kubernetes-json-schema"
     path = distribution("kubernetes-validate").locate_file(
         f"{folder}/{VERSION}-local/_definitions.json"

@@ -1,4 +1,4 @@
-"""How pods are to fare, by script: how one starts, how long it runs, how it ends."""
+"""Scripted behaviour of pods: start, duration and end."""
 
 import fnmatch
 from dataclasses import dataclass, field, fields
@@ -57,9 +57,9 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PodScript:
-    """How a pod fares.
+    """Scripted behaviour of a pod.
 
-    Seconds of the cluster's clock; at 0 it happens before the next request is answered.
+    Seconds are of the cluster's clock; with 0 the step happens before the next response.
     """
 
     start: Start = Start.RUNS
@@ -82,9 +82,9 @@ class PodScript:
 
 @dataclass(slots=True)
 class Scripts:
-    """The default, and what was said about Jobs by name or by a pattern (`*`).
+    """The default script, and scripts for Jobs by name or by pattern (`*`).
 
-    The newest pattern that fits counts.
+    The newest matching pattern applies.
     """
 
     default: PodScript = field(default_factory=PodScript)
@@ -109,7 +109,7 @@ class Scripts:
 
 
 def script_from_json(data: dict[str, Any]) -> PodScript:
-    """Raises: ValueError, TypeError."""
+    """Parse a pod script. Raises: ValueError, TypeError."""
     known = {each.name for each in fields(PodScript)}
     if unknown := set(data) - known:
         raise ValueError(
