@@ -1,8 +1,8 @@
-"""A short run of the attacks: no server dies or grows, the reader gets every answer, and no forged
-message is believed.
+"""A short run of the attacks: no server ends or grows, the reader gets every response, and no
+forged message is accepted.
 
-Latencies are printed and not judged here: other tests run beside this one. `make attack` judges
-them.
+Latencies are printed but not checked, because other tests run at the same time. `make attack`
+checks them.
 """
 
 from collections.abc import Iterator

@@ -114,6 +114,8 @@ def test_columns_that_differ_are_shown_before_the_import_and_it_may_stay_aside(
         file = tmp_path / f"{number}.csv"
         file.write_bytes(content)
         stage(page, stack, file, "aside")
+        hint = page.locator("#import-current")
+        expect(hint).to_contain_text("read the previous one" if number else "always current")
         if number:
             expect(page.get_by_text("2 columns differ from version 1")).to_be_visible()
             page.get_by_label("Make it the current version").uncheck()

@@ -136,5 +136,5 @@ def _is_supervisor(process: psutil.Process) -> bool:
 
 
 def _is_work(process: psutil.Process) -> bool:
-    """Whether it is the workload's interpreter or a child of it."""
+    """Return whether a process is the workload's interpreter or one of its children."""
     return not _is_supervisor(process)

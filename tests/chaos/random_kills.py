@@ -1,10 +1,8 @@
-"""`python -m tests.chaos.random_kills SECONDS [SEED]`: a real installation on which anything may
-die at any moment.
+"""`python -m tests.chaos.random_kills SECONDS [SEED]`: a real installation with random kills.
 
-Jobs of several shapes are submitted all the while. At the end everything is left in peace, every
-job has to end, and the oracle judges each. Prints kills and jobs; exit 1 on any violation. The seed
-chooses what happens, not how the machine schedules it: a second run with the same one is another
-run of the same kind.
+Jobs of several shapes are submitted during the run. Then the kills stop, every job must end, and
+the oracle checks each. Prints kills and jobs; exit code 1 on any violation. The seed selects the
+actions but not the timing of the machine: a second run with the same seed can differ.
 """
 
 import random

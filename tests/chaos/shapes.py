@@ -17,9 +17,10 @@ EXIT_CODE, SIGNAL = ("failed", "exit_code"), ("failed", "signal")
 
 @dataclass(slots=True)
 class Shape:
-    """`then`: what its command does after it wrote into the oracle.
+    """Shape of a job.
 
-    `writes`: a dataset of its own. `cancel`: it is cancelled half-way.
+    `then`: what its command does after it wrote into the oracle. `writes`: it writes a separate
+    dataset. `cancel`: it is cancelled while it runs.
     """
 
     then: str

@@ -166,7 +166,7 @@ def _kill_tree(pid: int, *, alone: bool) -> None:
 
 
 def test_what_killed_servers_left_on_disk_is_swept(stack: Stack) -> None:
-    """Files without a row: an artifact, a dataset version, an unfinished upload.
+    """Files without a database row: an artifact, a dataset version, an unfinished upload.
 
     Recent files are kept, because their row may still be written.
     """

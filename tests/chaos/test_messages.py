@@ -75,9 +75,9 @@ def test_with_every_message_dropped_jobs_start_in_the_same_order(stack: Stack) -
 
 
 def test_a_launch_message_starts_what_a_sweep_has_admitted(stack: Stack) -> None:
-    """A launch without a wake message.
+    """A job is launched without a wake message.
 
-    The first sweep admits, and its message launches. The next sweep would be too late.
+    The first sweep admits it and sends the launch message. The next sweep would be too late.
     """
     with stopped(stack.pids("dispatcher")[0]):
         job = stack.submit_oracle()

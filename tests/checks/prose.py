@@ -67,7 +67,7 @@ def passages(path: Path, source: str) -> Iterator[Passage]:
 
 
 def plain(text: str) -> str:
-    """The words of a passage: without comment marks, markup of code and indentation."""
+    """Return the words of a passage, without comment marks, code markup and indentation."""
     text = re.sub(r"^[ \t]*(?:#+:?|//+|/\*+|\*+/|\*|\{#|<!--)", _blank, text, flags=re.MULTILINE)
     return _CODE.sub(_blank, text)
 
@@ -103,7 +103,7 @@ def _python(source: str) -> Iterator[Passage]:
 
 
 def _python_comments(source: str) -> Iterator[Passage]:
-    """Yield the comments; lines that follow each other are one passage."""
+    """Yield the comments; consecutive lines are one passage."""
     start = 0
     lines: list[str] = []
     for token in tokenize.generate_tokens(io.StringIO(source).readline):

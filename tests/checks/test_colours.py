@@ -1,5 +1,5 @@
-"""The contrast of every pair of colours that the design names, computed from the stylesheet's own
-tokens (WCAG 2.2, 1.4.3 and 1.4.11).
+"""Contrast of every pair of colours in the design, computed from the tokens of the stylesheet (WCAG
+2.2, 1.4.3 and 1.4.11).
 """
 
 import re
@@ -36,7 +36,7 @@ LOOKS = [
 
 
 def _tokens() -> dict[str, dict[str, str]]:
-    """Each token's colour by theme."""
+    """Return the colour of each token by theme."""
     root = re.search(r":root \{(.*?)\n\}", (STYLE / "mimir.css").read_text(), re.DOTALL)
     assert root
     found: dict[str, dict[str, str]] = {}
@@ -61,7 +61,7 @@ def _luminance(colour: str) -> float:
 
 
 def contrast(one: str, other: str) -> float:
-    """The ratio of two colours, 1 to 21."""
+    """Return the contrast ratio of two colours, 1 to 21."""
     darker, lighter = sorted((_luminance(one), _luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
 

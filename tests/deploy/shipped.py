@@ -1,4 +1,4 @@
-"""The shipped overlays as parameters, their processes, and the module that renders them."""
+"""The shipped overlays as test parameters, their processes, and the module that renders them."""
 
 import importlib.util
 

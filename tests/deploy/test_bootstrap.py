@@ -1,4 +1,6 @@
-"""The Secrets of a new installation: made once and whole, whatever is killed, lost or repeated."""
+"""Secrets of a new installation: created once and completely despite kills, lost responses and
+repeats.
+"""
 
 import base64
 import json
@@ -20,9 +22,9 @@ PATH = f"/api/v1/namespaces/{NAMESPACE}/secrets"
 
 
 class Server:
-    """The secrets of one namespace over HTTP.
+    """Secrets of one namespace over HTTP.
 
-    `troubles` are used up by creates, one each; `deny` is answered to everything.
+    Each create uses up one of `troubles`; every request gets `deny` if it is set.
     """
 
     def __init__(self) -> None:
@@ -35,7 +37,7 @@ class Server:
     def answer(
         self, method: str, path: str, token: str, body: dict[str, Any]
     ) -> tuple[int, dict[str, Any]] | None:
-        """Status and body, or nothing: the connection is cut."""
+        """Return status and body, or None to cut the connection."""
         with self._lock:
             name = path.removeprefix(PATH).strip("/")
             self.asked.append((method, name or body["metadata"]["name"]))

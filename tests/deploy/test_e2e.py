@@ -16,9 +16,7 @@ VERSION = '{"serverVersion": {"major": "1", "minor": "%s", "gitVersion": "v1.%s"
 
 
 def _cluster(folder: Path, *, version: str = "34", allowed: bool = True) -> dict[str, str]:
-    """An environment with a kubeconfig, and a kubectl that answers what is asked before anything is
-    made.
-    """
+    """Return an environment with a kubeconfig and a kubectl that passes the first checks."""
     (folder / "kubeconfig").touch()
     kubectl = folder / "kubectl"
     answers = (

@@ -116,7 +116,7 @@ def test_the_orchestrator_which_has_no_worker_in_it_launches_on_a_cluster() -> N
 def test_it_has_byte_code_of_the_standard_library_which_its_base_lacks(
     image: str, tmp_path: Path
 ) -> None:
-    """The part of the build that makes it, run over a small standard library."""
+    """Run the build step that compiles it on a small standard library."""
     library = tmp_path / "lib/python3.11"
     for name in ("a.py", "package/b.py", "test/c.py", "site-packages/d.py"):
         (library / name).parent.mkdir(parents=True, exist_ok=True)

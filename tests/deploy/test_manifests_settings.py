@@ -126,8 +126,8 @@ YOURS = {
 
 
 def _environment(container: Object) -> dict[str, str]:
-    """The container's variables, what comes from secrets and the pod filled in as the cluster
-    would; stores as production brings them.
+    """Return the variables of a container, with secrets and pod fields filled in as by the cluster,
+    and the stores of production.
     """
     secrets = {name: dict(make()) for name, make in SECRETS.items()}
     for name, values in YOURS.items():

@@ -29,7 +29,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Content:
-    """The accounts, and the ids that paths may name."""
+    """The accounts, and ids for the path parameters."""
 
     accounts: tuple[Account, ...]
     job_ids: tuple[str, ...]

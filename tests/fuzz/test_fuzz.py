@@ -1,4 +1,4 @@
-"""The rules of the fuzzer name operations that exist, and its table hides nothing."""
+"""The rules of the fuzzer name existing operations, and its table omits nothing."""
 
 import tomllib
 from typing import Any

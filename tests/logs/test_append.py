@@ -1,6 +1,6 @@
-"""Bytes are stored once.
+"""Each byte is stored once.
 
-Only at the present end, only while the log is open, and read back as they came.
+Only at the current end, only while the log is open, and returned unchanged.
 """
 
 import pytest

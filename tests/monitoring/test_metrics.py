@@ -1,7 +1,7 @@
 """`/metrics`.
 
-Counters agree with the rows under concurrent writes and folds, and a scrape is
-answered while servers are unavailable.
+Counters agree with the rows during concurrent writes and folds, and a scrape is answered while
+servers are unavailable.
 """
 
 import os
@@ -35,8 +35,8 @@ def _scrape() -> Samples:
 
 
 def _some_of_everything() -> None:
-    """Jobs that wait, run, succeeded after a second try, failed, were cancelled before and after a
-    claim.
+    """Create jobs that wait, run, succeeded in a second attempt, failed, or were cancelled before
+    and after a claim.
     """
     cluster_ensure()
     Cluster.objects.update(capacity_jobs=20)
@@ -194,7 +194,7 @@ def _process(program: str) -> "subprocess.Popen[bytes]":
 def test_no_count_is_lost_doubled_or_taken_back_while_processes_write_and_two_leaders_fold() -> (
     None
 ):
-    """Each scrape is one moment: what was submitted is what ended and what has not."""
+    """Each scrape is consistent: submitted jobs are the sum of ended and unended jobs."""
     make.project()
     writers, leaders = [_process(_WRITER) for _ in range(2)], [_process(_FOLDER) for _ in range(2)]
     faults: list[str] = []

@@ -1,4 +1,4 @@
-"""GET /api/v1/system/: what it says of an installation, to whom, and at what price."""
+"""GET /api/v1/system/: content, permissions and cost."""
 
 import dataclasses
 import datetime as dt
@@ -31,8 +31,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def boss(monkeypatch: pytest.MonkeyPatch) -> Caller:
-    """A site administrator of an installation that works, on a disk of whatever fullness this
-    machine has.
+    """Sign in as a site administrator of a healthy installation, whatever the disk usage of this
+    machine.
     """
     monkeypatch.setattr(headlines, "STORAGE_FREE_SHARE_LEAST", 0.0)
     stored._kept = None

@@ -1,4 +1,4 @@
-"""Mutants of what gives up a worker whose cluster stays away."""
+"""Mutants of the end of attempts whose cluster stays unreachable."""
 
 from tests.mutants.mutant import Mutant
 

@@ -1,4 +1,4 @@
-"""Mutants of the Kubernetes launcher and of what the reconciler makes of it."""
+"""Mutants of the Kubernetes launcher and of the reconciler's handling of its observations."""
 
 from tests.mutants.mutant import Mutant
 

@@ -1,4 +1,4 @@
-"""Mutants of the workers of one machine: their forks, their pids and their ends."""
+"""Mutants of local workers: their forks, their pids and their termination."""
 
 from tests.mutants.mutant import Mutant
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One change of one file, and the test whose assertion has to fail with it."""
+    """One change of one file, and the test that must fail with an assertion."""
 
     name: str
     path: str

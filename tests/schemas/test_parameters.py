@@ -1,4 +1,4 @@
-"""Parameter schemas of each type: every fault at its field, with the allowed values."""
+"""Parameter schemas of each type: every fault is reported at its field, with the allowed values."""
 
 from typing import Any
 

@@ -27,7 +27,7 @@ PART = 5 * 1024**2
 
 @pytest.fixture
 def store(bucket: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
-    """The bucket, cut into the smallest parts that S3 knows; nothing waits between tries."""
+    """Use a bucket with the smallest part size of S3, without delays between retries."""
     monkeypatch.setattr(bucket_reader, "_PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.0)
     found = artifacts.backend()

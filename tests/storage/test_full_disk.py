@@ -1,6 +1,6 @@
-"""A disk that is full or cannot be written, a database without a free connection.
+"""A full or read-only disk, and a database without a free connection.
 
-Told with a sentence, and over as soon as it is over.
+Both are reported clearly, and the product recovers as soon as the cause is gone.
 """
 
 import errno
@@ -117,7 +117,7 @@ def test_a_preview_without_scratch_space_is_reported(
 def test_a_reader_that_ends_because_the_disk_is_full_does_not_blame_the_file(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The parsing child cannot write its answer: seen from here it just ends."""
+    """The parsing child cannot write its response: the parent only sees that it ended."""
     with monkeypatch.context() as patched:
         patched.setattr(
             child_process,
@@ -148,7 +148,7 @@ def _database_error(cause: Exception) -> OperationalError:
     ],
 )
 def test_outside_the_api_views_it_is_reported_too(error: Exception, status: int, word: str) -> None:
-    """Django's `handler500` answers for middleware and the admin."""
+    """Django's `handler500` responds for middleware and the admin."""
     try:
         raise error
     except Exception:  # noqa: BLE001 - as Django calls its handler

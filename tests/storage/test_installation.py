@@ -1,6 +1,6 @@
-"""A whole installation whose artifacts are in a bucket.
+"""A whole installation with artifacts in a bucket.
 
-Four jobs, each using what the one before made, while the bucket is away now and then.
+Four jobs, each using the output of the previous, while the bucket is unavailable from time to time.
 """
 
 from collections.abc import Iterator

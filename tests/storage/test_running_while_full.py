@@ -1,4 +1,4 @@
-"""Full artifact storage under a running job: it says so, recovers and is not blamed."""
+"""Full artifact storage under a running job: the job reports it, recovers and is not blamed."""
 
 import datetime as dt
 import errno

@@ -1,4 +1,4 @@
-"""Objects that a process left when it died between object and row are removed, and no others."""
+"""Objects of a process that died between object and row are removed, and no others."""
 
 import dataclasses
 import datetime as dt
