@@ -282,7 +282,7 @@ def test_the_parameters_of_a_query_say_what_they_take(served: dict[str, Any]) ->
 
 
 def test_the_rule_of_text_that_is_not_blank_is_as_strict_as_the_runtime() -> None:
-    """U+001E alone matched the document's `\S` but was refused as blank."""
+    r"""U+001E alone matched the document's `\S` but was refused as blank."""
     of_json_schema = " \t\n\v\f\r\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
     pattern = re.compile(NOT_BLANK.replace(r"\s", of_json_schema))
     assert [
