@@ -138,9 +138,8 @@ def _findings(page: Page) -> list[str]:
     The dark theme changes colours only, so only colours are checked there.
     """
     found: list[str] = []
-    rules = (
-        EXPERIMENTAL if page.viewport_size == WIDE else {}
-    )  # names and texts are the same on a phone
+    # names and texts are the same on a phone
+    rules = EXPERIMENTAL if page.viewport_size == WIDE else {}
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(AXE.axe_script)
     themes: list[tuple[Literal["light", "dark"], dict[str, Any]]] = [

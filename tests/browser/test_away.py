@@ -51,9 +51,8 @@ def test_a_page_says_that_live_updates_are_lost_and_has_everything_when_they_are
             other.get_by_role("heading", name="The orchestrator does not answer")
         ).to_be_visible()
         expect(other.get_by_text("Running jobs continue")).to_be_visible()
-        page.get_by_role(
-            "button", name="Try now"
-        ).click()  # changes nothing while there is no response
+        # changes nothing while there is no response
+        page.get_by_role("button", name="Try now").click()
         expect(page.locator("[data-live=off]").first).to_be_visible()
         assert page.evaluate("window.hidden") == 0
     finally:

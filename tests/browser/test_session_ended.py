@@ -123,9 +123,8 @@ def test_a_form_sent_without_session_signs_in_on_the_page_and_is_sent_then(
     page.get_by_role("button", name=button).first.click()
     with page.expect_response(_answers_a_form):  # some pages already have the URL `after`
         _sign_in_by_dialog(page, stack)
-        if (
-            "jobs" in path
-        ):  # the field may have opened the dialog first; then the button is pressed now
+        # the field may have opened the dialog first; then the button is pressed now
+        if "jobs" in path:
             page.wait_for_timeout(300)
             if "/new/" in page.url:
                 expect(page.get_by_role("textbox", name=field).first).to_have_value(text)
@@ -164,9 +163,10 @@ def test_a_refusal_that_arrives_after_the_sign_in_changes_nothing(
             page.wait_for_timeout(50)  # its cookies are set
             route.continue_()
         else:
+            # added by the browser
             late.append(
                 (route, route.fetch(headers={**route.request.headers, "sec-fetch-dest": "empty"}))
-            )  # added by the browser
+            )
 
     sent = _forms_sent(page)
     page.goto(f"/projects/{project}/jobs/new/?pipeline=kept")

@@ -269,9 +269,8 @@ def test_access_to_a_page(
             f"{need}"
         )
         out = answer.status_code == 302 and answer.headers["Location"].startswith("/signin/")
-        out = out or (
-            answer.status_code == 401 and 'action="/signin/"' in answer.text
-        )  # the sign-in page keeps a posted form
+        # the sign-in page keeps a posted form
+        out = out or (answer.status_code == 401 and 'action="/signin/"' in answer.text)
         if need == PUBLIC:
             assert answer.status_code < 400, expected
         elif need == LINK:
@@ -293,9 +292,10 @@ def test_access_to_a_page(
             assert answer.status_code == 403, expected
         else:
             assert not out, expected
+            # text files are not sent to a frame
             assert answer.status_code in (
                 (404,) if route.endswith("raw/") else (200, 302, 400, 409)
-            ), expected  # text files are not sent to a frame
+            ), expected
 
 
 @pytest.mark.parametrize(

@@ -37,9 +37,8 @@ def test_migrations_wait_while_another_replica_migrates_longer_than_a_statement_
         other.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         waiting = threading.Thread(target=_migrate, args=(done,))
         waiting.start()
-        assert not done.wait(
-            timeout=2.5
-        )  # it polls: a waiting session would block CREATE INDEX CONCURRENTLY
+        # it polls: a waiting session would block CREATE INDEX CONCURRENTLY
+        assert not done.wait(timeout=2.5)
     waiting.join(timeout=30)
     assert done.is_set()
     with own_connection() as other:

@@ -30,9 +30,8 @@ def main() -> int:
     """Run the checks. Exit code: 0 all passed, 1 a check or the cleanup failed, 2 no usable
     cluster.
     """
-    signal.signal(
-        signal.SIGTERM, lambda *_: sys.exit(143)
-    )  # the namespace is removed in this case, too
+    # the namespace is removed in this case, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         namespace = Namespace()
     except Unusable as unusable:

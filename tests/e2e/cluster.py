@@ -120,9 +120,10 @@ class Namespace:
                 f"1.{OLDEST_MINOR} or newer."
             )
         try:
+            # `no` sets a failing exit code
             self.kubectl(
                 "auth", "can-i", "create", "namespaces", "--request-timeout=20s", in_it=False
-            )  # `no` sets a failing exit code
+            )
         except (AssertionError, subprocess.TimeoutExpired) as error:
             raise Unusable(
                 "This user cannot create namespaces: use an administrator's kubeconfig, or a "

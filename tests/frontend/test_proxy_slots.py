@@ -91,9 +91,8 @@ def test_slow_small_bodies_hold_nothing_upstream(
     held = [_begun(frontend, headers, body) for _ in range(50)]
     with frontend.client() as client:
         assert client.get("/api/v1/echo/").status_code == 200
-    wait_until(
-        lambda: upstream.at_once == 0
-    )  # the answered request may still be counted; blocked ones would stay counted
+    # the answered request may still be counted; blocked ones would stay counted
+    wait_until(lambda: upstream.at_once == 0)
     for connection in held:
         connection.close()
 

@@ -12,6 +12,5 @@ class Mutant:
     old: str
     new: str
     test: str
-    more: tuple[
-        tuple[str, str, str], ...
-    ] = ()  # further (path, old, new), for a guarantee with two implementations
+    # further (path, old, new), for a guarantee with two implementations
+    more: tuple[tuple[str, str, str], ...] = ()

@@ -53,9 +53,8 @@ class Problems:
 
     undecodable: str = ""
     unknown: list[str] = field(default_factory=list)
-    invalid: list[tuple[str, str, str]] = field(
-        default_factory=list
-    )  # field, reason of the cause, message
+    # field, reason of the cause, message
+    invalid: list[tuple[str, str, str]] = field(default_factory=list)
 
     def missing(self, path: str) -> None:
         self.invalid.append((path, "FieldValueRequired", "Required value"))
