@@ -20,7 +20,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.mark.timeout(300)
-def test_no_attack_takes_a_server_down_or_fills_its_memory(stack: Stack) -> None:
+def test_no_attack_stops_a_server_or_fills_its_memory(stack: Stack) -> None:
     short = [name for name in ATTACKS if name != "3 huge profiles"]
     idle, rows = attacked(stack, short, idle_seconds=2, hold_seconds=3, settle_seconds=10)
     print(table(idle, rows))

@@ -159,7 +159,7 @@ def _findings(page: Page) -> list[str]:
     return found
 
 
-def test_axe_sees_what_is_wrong_in_either_theme(page: Page) -> None:
+def test_axe_finds_errors_in_both_themes(page: Page) -> None:
     page.goto("/projects/")
     assert _findings(page) == []
     page.evaluate(
@@ -188,7 +188,7 @@ def test_a_text_that_covers_another_is_found(page: Page) -> None:
     assert overlaps(page) != []
 
 
-def test_every_page_is_looked_at() -> None:
+def test_every_page_is_tested() -> None:
     names = {pattern.name for pattern in page_urls.urlpatterns} - WITHOUT_A_FACE
     assert names == {word.split()[0] for word in PAGES} - {"not"}
 
@@ -214,7 +214,7 @@ def test_axe_finds_nothing_on_any_page(
 
 
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
-def test_axe_finds_nothing_where_something_is_wrong(
+def test_axe_finds_nothing_on_pages_with_errors(
     visit: Visit, member: Visit, showcase: dict[str, str], watch: Watch, size: Any
 ) -> None:
     watch.expects("status of 40[01]")

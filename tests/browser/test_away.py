@@ -74,7 +74,7 @@ def _restarted(stack: Stack, killed: int) -> bool:
     return stack.pids("web")[:1] not in ([], [killed])
 
 
-def test_a_killed_orchestrator_costs_an_open_page_nothing(
+def test_a_killed_orchestrator_loses_nothing_on_an_open_page(
     page: Page, stack: Stack, gated: Callable[..., GatedJob], watch: Watch
 ) -> None:
     watch.expects(*_TROUBLE)

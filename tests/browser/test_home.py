@@ -192,7 +192,7 @@ def test_the_sample_resumes_where_it_stopped_and_duplicates_nothing(
     ] == [1]
 
 
-def test_a_failure_stands_first_with_what_to_do_until_the_same_work_succeeds(
+def test_a_failure_is_listed_first_with_its_next_step_until_the_same_work_succeeds(
     page: Page, stack: Stack
 ) -> None:
     project = stack.project("troubled")

@@ -37,7 +37,7 @@ def _query(page: Page) -> dict[str, list[str]]:
     return parse_qs(urlsplit(page.url).query)
 
 
-def test_older_leads_through_all_of_them_once_and_newest_back(page: Page, many: str) -> None:
+def test_older_pages_show_each_job_once_and_newest_returns(page: Page, many: str) -> None:
     page.goto(many)
     names: list[str] = []
     while True:
@@ -56,7 +56,7 @@ def test_older_leads_through_all_of_them_once_and_newest_back(page: Page, many: 
     assert "cursor" not in _query(page)
 
 
-def test_filters_are_in_the_address_and_back_leads_through_them(page: Page, many: str) -> None:
+def test_filters_are_in_the_url_and_back_restores_them(page: Page, many: str) -> None:
     page.goto(many)
     page.get_by_role("group", name="Status").get_by_role("link", name="Failed").click()
     expect(_rows(page).first).to_contain_text("Failed")

@@ -60,7 +60,7 @@ def test_a_search_hit_far_down_is_scrolled_to(page: Page, job: str) -> None:
     _bounded(page)
 
 
-def test_from_hit_to_hit_and_round_the_end(page: Page, job: str) -> None:
+def test_the_search_moves_from_hit_to_hit_and_wraps_around(page: Page, job: str) -> None:
     page.goto(f"/jobs/{job}/")
     page.locator("#log").scroll_into_view_if_needed()
     field = page.get_by_label("Search the log")

@@ -55,7 +55,7 @@ def test_a_claim_between_the_decision_to_end_and_its_commit_wins(stack: Stack) -
     assert ended["attempt"] == 1
 
 
-def test_a_reconciler_held_before_it_says_gone_frees_nothing_that_starts_meanwhile(
+def test_a_reconciler_held_before_it_records_gone_frees_no_worker_that_starts_meanwhile(
     stack: Stack,
 ) -> None:
     """The starter waits before the lock while the reconciler has seen no worker of the attempt."""

@@ -86,7 +86,7 @@ def test_a_worker_whose_first_stage_was_killed_can_be_ended(stack: Stack) -> Non
     stack.assert_whole(job, status="cancelled")
 
 
-def test_a_workload_that_left_its_session_and_environment_dies_with_its_attempt(
+def test_a_workload_that_left_its_session_and_environment_is_killed_with_its_attempt(
     stack: Stack,
 ) -> None:
     job = stack.submit_oracle("env -i setsid sleep 4242 & sleep 0.2; exit 3")
@@ -165,7 +165,7 @@ def _kill_tree(pid: int, *, alone: bool) -> None:
             process.kill()
 
 
-def test_what_killed_servers_left_on_disk_is_swept(stack: Stack) -> None:
+def test_files_of_killed_servers_are_swept(stack: Stack) -> None:
     """Files without a database row: an artifact, a dataset version, an unfinished upload.
 
     Recent files are kept, because their row may still be written.

@@ -96,7 +96,7 @@ def test_a_launch_message_starts_what_a_sweep_has_admitted(stack: Stack) -> None
         "launch.after",
     ],
 )
-def test_the_dispatcher_dies_on_the_way_of_a_launch_message_at(stack: Stack, point: str) -> None:
+def test_the_dispatcher_dies_during_a_launch_message_at(stack: Stack, point: str) -> None:
     with stopped(stack.pids("dispatcher")[0]):
         job = stack.submit_oracle()
         stack.arm(point)
@@ -133,7 +133,7 @@ def test_a_dropped_launch_message_and_a_cancel_start_nothing(stack: Stack) -> No
     assert [event["kind"] for event in stack.events(job)].count("job.launched") == 0
 
 
-def test_valkey_emptied_costs_time_and_nothing_else(stack: Stack) -> None:
+def test_an_emptied_valkey_only_delays_jobs(stack: Stack) -> None:
     client = redis.Redis.from_url(_database(stack, 0))
     jobs = []
     for _ in range(5):

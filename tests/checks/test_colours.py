@@ -74,7 +74,7 @@ def _too_weak(pairs: list[tuple[str, str]], least: float, theme: str) -> dict[st
     return {pair: round(ratio, 2) for pair, ratio in ratios.items() if ratio < least}
 
 
-def test_the_formula_gives_what_the_standard_says() -> None:
+def test_the_formula_matches_the_examples_of_the_standard() -> None:
     assert contrast("#000000", "#ffffff") == 21
     assert round(contrast("#777777", "#ffffff"), 2) == 4.48
 
@@ -97,7 +97,7 @@ def test_the_pairs_name_every_colour_there_is() -> None:
     }  # lines only decorate; paper is the background of users' images and pages
 
 
-def test_no_colour_is_written_outside_the_tokens_but_those_of_the_log() -> None:
+def test_no_colour_is_defined_outside_the_tokens_except_those_of_the_log() -> None:
     css = "".join((STYLE / name).read_text() for name in ("mimir.css", "pages.css"))
     css = re.sub(r":root \{.*?\n\}", "", css, count=1, flags=re.DOTALL)
     rules = re.findall(r"([^{}]+)\{([^{}]*#[0-9a-fA-F]{3,8}\b[^{}]*)\}", css)
@@ -107,7 +107,7 @@ def test_no_colour_is_written_outside_the_tokens_but_those_of_the_log() -> None:
     ), outside
 
 
-def test_what_the_pages_add_takes_its_colours_from_tokens() -> None:
+def test_styles_of_the_pages_take_their_colours_from_tokens() -> None:
     rules = (STYLE / "pages.css").read_text()
     found = [
         line

@@ -39,7 +39,7 @@ def test_a_limit_is_changed_in_the_admin(boss: Admin, api: Api) -> None:
         ({"scope": "global", "max_jobs": "1000001"}, "from 0 to 1000000"),
     ],
 )
-def test_a_wrong_limit_is_said_at_its_field_and_not_saved(
+def test_an_invalid_limit_is_reported_at_its_field_and_not_saved(
     boss: Admin, api: Api, fields: dict[str, str], said: str
 ) -> None:
     before = api.every("limits/")
@@ -118,7 +118,7 @@ _WRITABLE = {
 }
 
 
-def test_no_form_writes_what_jobs_are(boss: Admin, ran: dict[str, Any]) -> None:
+def test_no_form_writes_the_rows_of_jobs(boss: Admin, ran: dict[str, Any]) -> None:
     """Rows of jobs, attempts, events and artifacts have no editable field.
 
     A POST to one is refused.
@@ -226,7 +226,7 @@ def test_a_project_created_in_the_admin_has_a_slug_the_api_accepts(boss: Admin, 
     assert api.get("projects/by-admin/")["name"] == "N"
 
 
-def test_staff_without_rights_and_others_do_not_get_in(
+def test_staff_without_permissions_and_other_users_have_no_access(
     balanced: Balanced, people: dict[str, Person]
 ) -> None:
     with balanced.client(headers={"Referer": f"{balanced.url}/admin/"}) as client:

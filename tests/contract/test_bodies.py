@@ -52,7 +52,7 @@ def _send(
     )
 
 
-def test_a_chunked_patch_is_done(client: httpx.Client, project: str) -> None:
+def test_a_chunked_patch_is_applied(client: httpx.Client, project: str) -> None:
     path, text = f"/api/v1/projects/{project}/", f"changed {uuid.uuid4()}"
     etag = client.get(path).headers.get("ETag", "")
     answer = _send(
@@ -219,7 +219,7 @@ LARGE = [
 
 
 @pytest.mark.parametrize(("method", "path", "headers", "length", "status"), LARGE)
-def test_a_large_body_is_not_taken_before_it_is_known_who_sends_it(
+def test_a_large_body_is_not_read_before_authentication(
     stack: Stack, method: str, path: str, headers: str, length: int, status: int
 ) -> None:
     port = int(stack.environment["API_PORT"])
@@ -248,7 +248,7 @@ def _open_temporary_bytes(stack: Stack) -> int:
     return total
 
 
-def test_a_stranger_s_large_body_holds_nothing_of_the_frontend(stack: Stack) -> None:
+def test_a_large_anonymous_body_occupies_no_resource_of_the_frontend(stack: Stack) -> None:
     port = int(stack.environment["PORT"])
     for path, status in (
         ("/api/v1/session/", 413),
@@ -264,7 +264,7 @@ def test_a_stranger_s_large_body_holds_nothing_of_the_frontend(stack: Stack) -> 
         assert answer.startswith(f"HTTP/1.1 {status} ".encode()), (path, answer[:300])
 
 
-def test_an_artifact_goes_to_the_storage_and_not_through_the_spool(
+def test_an_artifact_is_uploaded_to_the_storage_without_the_spool(
     stack: Stack, project: str, api: Api
 ) -> None:
     """The orchestrator holds none of the 96 MiB that a job writes, neither in an unnamed file nor

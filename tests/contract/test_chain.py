@@ -213,7 +213,7 @@ def test_lineage_names_all_four_jobs_from_the_predictions_both_ways(
     assert {("dataset:states@1", update), (update, "twin:plant@1")} <= edges
 
 
-def test_the_same_update_again_makes_no_revision_and_an_edit_outlives_another(
+def test_a_repeated_update_makes_no_revision_and_an_edit_survives_another(
     api: Api, chain: list[dict[str, Any]]
 ) -> None:
     entity = f"{P}/twins/plant/entities/machine/M00001/"

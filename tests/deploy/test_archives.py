@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent.parent
 UNPACKING = {"extractall", "extract", "unpack_archive"}
 
 
-def test_nothing_unpacks_an_archive_without_looking_at_its_members() -> None:
+def test_no_archive_is_extracted_without_a_check_of_its_members() -> None:
     found = []
     for package in ("mimir", "projects", "jobs", "monitoring"):
         for path in (ROOT / package).rglob("*.py"):

@@ -25,7 +25,7 @@ from tests.support.manifests import (
 
 
 @each_overlay
-def test_nobody_is_trusted_by_address_and_both_sides_have_the_same_key(
+def test_no_address_is_trusted_and_both_sides_have_the_same_key(
     overlay: str, tmp_path: Path
 ) -> None:
     frontend = {

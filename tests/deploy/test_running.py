@@ -107,7 +107,7 @@ def test_web_is_ready_and_is_scraped_by_its_pods_address(web: httpx.Client) -> N
 
 
 @pytest.mark.parametrize("name", ["orchestrator/dispatcher", "orchestrator/reconciler"])
-def test_a_loop_passes_its_probe_although_no_cluster_answers_it(
+def test_a_loop_passes_its_probe_while_no_cluster_responds(
     name: str, app: Path, tmp_path: Path
 ) -> None:
     container = containers("production")[name]

@@ -61,7 +61,7 @@ def test_a_migration_that_was_killed_leaves_no_lock(monkeypatch: pytest.MonkeyPa
         assert other.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone() == (True,)
 
 
-def test_a_database_that_is_away_is_waited_for_and_then_named() -> None:
+def test_an_unreachable_database_is_awaited_and_then_reported() -> None:
     code = (
         "from django.core.management import execute_from_command_line as run; run(['manage.py', "
         "'migrate_locked', '--wait-seconds', '0'])"
@@ -125,7 +125,7 @@ def test_the_file_of_a_loop_is_touched_when_its_row_was_written(
 
 
 @transactional
-def test_a_loop_whose_row_cannot_be_written_shows_no_sign_of_life(
+def test_a_loop_whose_row_cannot_be_written_does_not_touch_its_file(
     settings: Any, tmp_path: Path
 ) -> None:
     file = tmp_path / "beat"

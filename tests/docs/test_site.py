@@ -90,7 +90,7 @@ def test_the_reference_names_every_operation(pages: Path) -> None:
     assert page.count("\n### ") > 80
 
 
-def test_no_page_loads_something_from_another_host() -> None:
+def test_no_page_loads_a_resource_from_another_host() -> None:
     config = yaml.safe_load((ROOT / "docs/mkdocs.yml").read_text())
     assert config["theme"]["highlightjs"] is False
     assert "analytics" not in config["theme"]

@@ -204,7 +204,7 @@ def _play(case: str, index: int) -> tuple[Cluster, Path]:
     return cluster, folder
 
 
-def test_every_recorded_case_is_played() -> None:
+def test_every_recorded_case_is_replayed() -> None:
     assert set(CASES) == {path.name for path in RECORDED.iterdir() if path.is_dir()}
     assert all(
         len(CASES[case].before) == sum(path.is_dir() for path in (RECORDED / case).iterdir())

@@ -56,7 +56,7 @@ def test_an_open_log_is_not_sealed() -> None:
     assert LogChunk.objects.count() == 1
 
 
-def test_rows_stay_until_the_object_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_stay_until_the_object_exists(monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk is full, or the process is killed while it writes: the rows still have the whole
     log.
     """
@@ -161,7 +161,7 @@ def test_a_second_sealer_after_the_first_does_nothing() -> None:
     assert (log_seal(attempt_id=attempt.id), log_seal(attempt_id=attempt.id)) == (True, False)
 
 
-def test_an_object_that_nobody_points_to_is_swept_and_no_other() -> None:
+def test_only_an_unreferenced_object_is_swept() -> None:
     attempt, text = _closed()
     log_seal(attempt_id=attempt.id)
     stray = sealing._object_name(attempt.id)
@@ -174,7 +174,7 @@ def test_an_object_that_nobody_points_to_is_swept_and_no_other() -> None:
     assert b"".join(log_read(attempt=attempt).chunks) == text
 
 
-def test_a_reader_that_the_sealer_overtakes_reads_on() -> None:
+def test_a_reader_continues_when_the_log_is_sealed_meanwhile() -> None:
     attempt, text = _closed(5)
     part = log_read(attempt=attempt)
     log_seal(attempt_id=attempt.id)

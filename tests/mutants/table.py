@@ -239,7 +239,7 @@ TABLE = (
         LogChunk.objects.filter(attempt_id=attempt_id).delete()
         _write_durably(name, iter(made))
 """,
-        "tests/logs/test_seal.py::test_rows_stay_until_the_object_is_there",
+        "tests/logs/test_seal.py::test_rows_stay_until_the_object_exists",
     ),
     Mutant(
         "two sealers, one object name",

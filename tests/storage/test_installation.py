@@ -40,7 +40,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     buckets.order()
 
 
-def test_four_jobs_that_build_on_one_another_keep_everything_in_the_bucket_and_outlive_its_absence(
+def test_four_dependent_jobs_store_everything_in_the_bucket_and_survive_its_absence(
     stack: Stack,
 ) -> None:
     api = Api(stack, document_of(stack.client), stack.described["token"])
