@@ -17,7 +17,7 @@ from tests.support.stack import Stack
 
 MIB = 1024 * 1024
 RSS_MIB_MAX, P95_RATIO_MAX = 64.0, 3.0
-P95_FLOOR_SECONDS = 0.05  # below it a ratio says more about the scheduler than about us
+P95_FLOOR_SECONDS = 0.05  # below it a ratio measures the scheduler rather than the product
 SAMPLE_SECONDS = 0.05
 
 
@@ -112,7 +112,7 @@ class Meter:
                 if first.is_set():
                     window.latencies.append(seconds)
                     window.failures += [wrong] if wrong else []
-                first.set()  # the first one makes the connection
+                first.set()  # the first request opens the connection
 
         thread = threading.Thread(target=collect, daemon=True)
         thread.start()

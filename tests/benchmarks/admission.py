@@ -129,7 +129,7 @@ def _measure_pass(name: str, note: str) -> None:
 
     def heads() -> list[Any]:
         nonlocal rows
-        # The clock of `many` stands: all passes but the first are between two counts of groups.
+        # The clock of `many` is fixed: all but the first pass are between two counts of groups.
         view, now = snapshot(waiting=(), summed=True), 0.0
         queue, since = QueueRows(view), many.never_since(view, now)
         decision = admit_heads(view, queue, many_groups=many.is_known(now), never_since=since)

@@ -114,7 +114,7 @@ def orchestrator_environment(stack: Stack) -> dict[str, str]:
             and process.pid != os.getpid()
         ):
             return environment
-    raise RuntimeError("no process of the installation is there")
+    raise RuntimeError("the installation has no such process")
 
 
 def _pairs(name: str, ask: Callable[[str], object], many: str, few: str) -> None:

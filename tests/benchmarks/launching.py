@@ -34,7 +34,7 @@ from tests.support.stack import Stack, running
 from tests.support.waiting import wait_for
 
 JOBS, IN_FLIGHT, IDLE_RUNS, LIVE = 2_000, 32, 100, 5_000
-LATENCIES = {0.0: (5, 0.5), 0.3: (1, 0.9)}  # seconds -> pairs, the least ratio wanted
+LATENCIES = {0.0: (5, 0.5), 0.3: (1, 0.9)}  # seconds -> pairs, the minimum ratio
 BARE = "bare"
 BARE_WANTED = 200.0
 OWN_P50_SECONDS = 0.050
@@ -78,7 +78,7 @@ def _installation(latency: float) -> Iterator[tuple[Stack, FakeKubernetes]]:
             "KUBE_BURST": "10000",
             "LAUNCH_TIMEOUT": "36000",
             "LOG_LEVEL": "error",
-            "MIMIR_CRASH_POINTS": "",  # nobody is killed here, and each point looks for a file
+            "MIMIR_CRASH_POINTS": "",  # no kills here, and each crash point checks for a file
         }
         for stack in running(Path(folder), **settings):
             yield stack, fake
@@ -217,7 +217,7 @@ def _creator(fake: FakeKubernetes, namespace: str) -> Callable[[dict[str, Any]],
         str(fake.kubeconfig), client_configuration=configuration, persist_config=False
     )  # type: ignore[no-untyped-call]
     api = client.BatchV1Api(client.ApiClient(configuration))
-    create: Any = api.create_namespaced_job  # its stubs know neither raw bodies nor raw answers
+    create: Any = api.create_namespaced_job  # its stubs have neither raw bodies nor raw responses
     return lambda body: int(create(namespace, body, _preload_content=False).status)
 
 
@@ -237,7 +237,7 @@ def _idle(stack: Stack, fake: FakeKubernetes) -> None:
     pipeline = _pipeline(stack)
     whole, bare = [], []
     for _ in range(IDLE_RUNS):
-        time.sleep(random.uniform(0, 0.2))  # whatever polls shows as spread
+        time.sleep(random.uniform(0, 0.2))  # polling shows up as spread
         fake.clear_requests()
         began = time.time()
         _submit(stack, pipeline)

@@ -34,7 +34,7 @@ from tests.support.stack import Stack, running
 JOBS = int(os.environ.get("SCALE_JOBS", "100000"))
 FINISHED = int(os.environ.get("SCALE_FINISHED", "1000000"))
 AGAIN = int(os.environ.get("SCALE_AGAIN", str(max(1, JOBS // 10))))
-SLOTS, WAITING, PORTION = 200, 2_000, 500  # workers at once; jobs that wait; inserted at once
+SLOTS, WAITING, PORTION = 200, 2_000, 500  # concurrent workers; waiting jobs; jobs per insert
 WINDOW_SECONDS = 10.0
 TABLES = (
     "jobs_job",

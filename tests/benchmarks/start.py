@@ -22,10 +22,10 @@ from tests.support.stack import Stack
 from tests.support.waiting import wait_for
 
 RUNS = 50
-PAUSE_SECONDS = 0.5  # at most, at random: whatever polls shows as spread
+PAUSE_SECONDS = 0.5  # random, at most this long: polling shows up as spread
 OWN_P50_SECONDS, OWN_SPREAD_SECONDS = 0.150, 0.100
 PLAIN = [[sys.executable, "-c", "pass"]] * 2
-# The two starts of a worker, with its options and what it imports, and nothing done:
+# The two starts of a worker, with its options and imports but without work:
 # jobs/clusters/launchers/process.py, jobs/worker/process.py.
 LIKE_A_WORKER = [
     [*WORKER_ARGV[:-2], "-c", "import jobs.worker.__main__, jobs.worker.attempt"],

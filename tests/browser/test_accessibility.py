@@ -20,8 +20,8 @@ from tests.support.browser import PHONE, WIDE
 from tests.support.stack import TERMINAL, Stack
 
 _P = f"/projects/{PROJECT}"
-# By the name of its route, and a word where one route has several faces. What only answers a POST
-# has no face.
+# By the name of its route, and a word if one route has several views. Routes for POST only have
+# no view.
 PAGES = {
     "root": "/",
     "projects": "/projects/",
@@ -83,7 +83,7 @@ PAGES = {
     "account": "/account/",
     "not found": "/projects/no-such-project/",
 }
-# signin is looked at signed out, below
+# the sign-in page is tested signed out, below
 WITHOUT_A_FACE = {
     "signin",
     "session-state",
@@ -100,7 +100,7 @@ WITHOUT_A_FACE = {
 PARTS = 6  # tests for all pages
 AXE = Axe()
 OF_COLOURS = ["color-contrast", "link-in-text-block"]
-EXPERIMENTAL = {"label-content-name-mismatch": {"enabled": True}}  # axe leaves it off unless asked
+EXPERIMENTAL = {"label-content-name-mismatch": {"enabled": True}}  # axe disables it by default
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def _findings(page: Page) -> list[str]:
     found: list[str] = []
     rules = (
         EXPERIMENTAL if page.viewport_size == WIDE else {}
-    )  # names and words are the same on a phone
+    )  # names and texts are the same on a phone
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(AXE.axe_script)
     themes: list[tuple[Literal["light", "dark"], dict[str, Any]]] = [

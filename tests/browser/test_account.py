@@ -21,7 +21,7 @@ def _user(stack: Stack, chromium: Browser) -> str:
     name, stopped = f"person-{uuid.uuid4().hex[:8]}", list[str]()
     context = context_of(
         chromium, stack
-    )  # not watched: the admin has no icon, which a browser asks for in vain
+    )  # not watched: browsers request an icon, which the admin does not have
     admin = context.new_page()
     admin.on(
         "console",

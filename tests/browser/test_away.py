@@ -53,7 +53,7 @@ def test_a_page_says_that_live_updates_are_lost_and_has_everything_when_they_are
         expect(other.get_by_text("Running jobs continue")).to_be_visible()
         page.get_by_role(
             "button", name="Try now"
-        ).click()  # changes nothing as long as nobody answers
+        ).click()  # changes nothing while there is no response
         expect(page.locator("[data-live=off]").first).to_be_visible()
         assert page.evaluate("window.hidden") == 0
     finally:
@@ -65,7 +65,7 @@ def test_a_page_says_that_live_updates_are_lost_and_has_everything_when_they_are
     assert _texts(page) == ["before", "while it was away", "after"]
     expect(page.locator(".st.pill")).to_have_text("Running")
     assert page.evaluate("window.stayed") is True
-    expect(jobs).to_be_visible()  # asked again by itself
+    expect(jobs).to_be_visible()  # retried automatically
     job.end()
     expect(page.locator(".st.pill")).to_have_text("Succeeded")
     assert len(stack.attempts(job.id)) == 1

@@ -18,7 +18,7 @@ SLOW = {
     "latency": 0,
     "downloadThroughput": -1,
     "uploadThroughput": 2_000_000,
-}  # bytes a second
+}  # bytes per second
 
 _OBSERVE = """() => {
   const place = document.querySelector("[data-progress]");

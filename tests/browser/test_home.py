@@ -127,7 +127,9 @@ def test_an_empty_project_loads_the_sample_and_runs_all_four_types_by_the_form(
     expect(page.locator("#job-results")).to_contain_text(sample.HISTORY)
     page.goto(f"/projects/{PROJECT}/")
     expect(steps_region.locator("li .st-succeeded")).to_have_count(2)
-    expect(page.locator("[data-newrows]")).to_be_hidden()  # nothing came since the page was opened
+    expect(
+        page.locator("[data-newrows]")
+    ).to_be_hidden()  # nothing has changed since the page was opened
     steps_region.get_by_role("link", name=f"Train {sample.HISTORY}").click()
     for name, value in learn["parameters"].items():
         if isinstance(value, str):

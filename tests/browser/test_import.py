@@ -157,7 +157,9 @@ def test_the_preview_also_shows_the_cells_as_in_the_file(
     page.get_by_label("Rows to skip").fill("0")
     page.get_by_role("button", name="Day first").click()
     expect(preview.get_by_role("row").nth(1)).to_contain_text("2026-02-01")
-    expect(cell).to_have_text("1.234,50", use_inner_text=True)  # the choice outlives a reading
+    expect(cell).to_have_text(
+        "1.234,50", use_inner_text=True
+    )  # the choice is kept after the file is read again
     page.set_viewport_size(PHONE)
     assert (
         page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

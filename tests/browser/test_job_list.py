@@ -123,7 +123,7 @@ def test_new_jobs_wait_to_be_shown_and_nothing_moves_under_the_pointer(
     assert row.bounding_box() == place
     expect(page.locator("[data-count=running]")).not_to_have_text("1")
 
-    first.end()  # what is in view changes in its place
+    first.end()  # visible rows change without moving
     expect(row.locator("[data-cell=status]")).to_have_text("Succeeded")
     expect(_rows(page)).to_have_count(1)
     assert row.bounding_box() == place

@@ -113,7 +113,7 @@ def test_a_running_job_without_output_shows_its_activity(page: Page, stack: Stac
     ).to_be_visible()  # F24: the figures are updated although no event announces them
     expect(page.locator("#job-memory figcaption")).to_contain_text(
         re.compile(r"CPU \d+ m?s ago")
-    )  # a figure that is not new says so
+    )  # a figure that is not current is marked
     expect(page.locator("#job-attempts")).not_to_contain_text("log ")
     page.get_by_role("button", name="Cancel job").click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel job").click()

@@ -34,7 +34,7 @@ def _tab_to(page: Page, target: Locator) -> None:
         assert page.evaluate(_VISIBLE) == ""
         if target.evaluate("(one) => one === document.activeElement"):
             return
-    raise AssertionError(f"{TABS_MAX} times Tab did not lead to {target}")
+    raise AssertionError(f"{target} has no focus after {TABS_MAX} Tab keys")
 
 
 def test_sign_in_run_a_job_and_cancel_it(

@@ -114,7 +114,7 @@ def test_the_profile_comes_after_the_page_and_moves_nothing(
     assert region.evaluate(cells) == before
     page.reload()
     expect(rides).to_contain_text("mean")
-    assert len(held) == 1  # it is there now: nobody asks for it again
+    assert len(held) == 1  # it is loaded now: no further request
 
 
 def test_a_failed_profile_says_so_and_can_be_retried(

@@ -56,7 +56,7 @@ def test_a_search_hit_far_down_is_scrolled_to(page: Page, job: str) -> None:
     expect(hit).to_be_in_viewport(ratio=1)
     expect(hit.locator("mark")).to_have_text("the needle")
     expect(hit).to_contain_text(f"row {WANTED} of")
-    expect(_row(page, WANTED - 1)).to_be_in_viewport()  # with what stands around it
+    expect(_row(page, WANTED - 1)).to_be_in_viewport()  # with the lines around it
     _bounded(page)
 
 

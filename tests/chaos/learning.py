@@ -116,7 +116,7 @@ def outcome_faults(
         "digital_twin_update": _twin_faults,
     }[kind]
     if kind == "digital_twin_update" and name == SHARED:
-        return []  # judged as a whole at the end, by `shared_twin_faults`
+        return []  # checked as a whole at the end, by `shared_twin_faults`
     return judge(stack, project, name, shown, won=won)
 
 

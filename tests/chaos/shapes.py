@@ -56,7 +56,7 @@ TYPES = {
     "twin": "digital_twin_update",
     "shared twin": "digital_twin_update",
 }
-# A workload of ours that is killed, not a command of a person's: it ended by a signal, or without a
+# A killed workload of ours, not a command of a user: it ended by a signal, or without a
 # word.
 KILLED = frozenset({SIGNAL, EXIT_CODE, ("failed", "workload_failed")})
 

@@ -13,8 +13,8 @@ from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(180)
 
-# Its own messages go where nobody listens, and it listens where nobody sends: what it starts it has
-# found by itself.
+# Its messages have no receiver, and it receives none: it finds every job that it starts by
+# polling.
 _DEAF_DISPATCHER = """
 import os, threading
 os.environ["DJANGO_SETTINGS_MODULE"] = "mimir.settings.orchestrator"

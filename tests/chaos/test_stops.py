@@ -50,7 +50,7 @@ def test_a_stopped_server_loses_nothing(stack: Stack) -> None:
     job = stack.submit_oracle("echo one")
     stack.wait_hit("finish.before_commit")
     with stopped(stack.pids("web")[0]):
-        time.sleep(6)  # how long it stands; idle_in_transaction_session_timeout is 5 s
+        time.sleep(6)  # duration of the suspension; idle_in_transaction_session_timeout is 5 s
     stack.release("finish.before_commit")
     assert stack.assert_whole(job)["attempt"] == 1
 
@@ -72,7 +72,7 @@ def test_valkey_away_for_half_a_minute_costs_time_and_nothing_else(stack: Stack)
     with stopped(stack.pids("valkey")[0]):
         began, jobs = time.monotonic(), []
         while time.monotonic() - began < 30:
-            jobs.append(stack.submit_oracle())  # asserts that the POST answers 201
+            jobs.append(stack.submit_oracle())  # asserts that the POST returns 201
             stack.assert_whole(jobs[-1])
             time.sleep(3)
     assert len(jobs) >= 3

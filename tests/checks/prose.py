@@ -137,7 +137,7 @@ def _template(source: str) -> Iterator[Passage]:
         for quoted in re.finditer(_QUOTED, tag.group()):
             if " " in quoted.group():
                 yield _at(source, tag.start() + quoted.start(), TEXT, quoted.group()[1:-1])
-    # Computed parts keep their length, so that the lines stay right.
+    # Computed parts keep their length, to keep line numbers correct.
     source = _TEMPLATE_TAG.sub(lambda found: re.sub(r"[^\n]", "\x00", found.group()), source)
     end = 0
     for tag in _HTML_TAG.finditer(source):

@@ -15,7 +15,7 @@ THEMES = ("light", "dark")
 STATUSES = ("queued", "launching", "running", "warn", "ok", "failed", "stopped")
 GROUNDS = ("--bg", "--surface", "--surface-2", "--surface-3")
 
-# (foreground, background): what stands on what.
+# (foreground, background)
 TEXTS = [
     *product(("--text", "--text-2"), (*GROUNDS, "--accent-tint")),
     *product(("--text-3",), ("--bg", "--surface", "--surface-2")),  # labels
@@ -94,7 +94,7 @@ def test_the_pairs_name_every_colour_there_is() -> None:
     assert set(TOKENS) - named == {
         "--line",
         "--paper",
-    }  # a line separates what is apart anyway; paper lies under foreign pictures and pages
+    }  # lines only decorate; paper is the background of users' images and pages
 
 
 def test_no_colour_is_written_outside_the_tokens_but_those_of_the_log() -> None:

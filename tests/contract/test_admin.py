@@ -132,7 +132,7 @@ def test_no_form_writes_what_jobs_are(boss: Admin, ran: dict[str, Any]) -> None:
             )
             written = {
                 name for name in fields if not name.startswith(("_", "input_rows-", "outputs-"))
-            }  # of rows shown inline: no form takes them
+            }  # of inline rows: no form accepts them
             assert written <= _WRITABLE.get(model, set()), page
             if model not in _WRITABLE:
                 assert not {"_save", "_continue", "_addanother"} & fields, page
@@ -199,7 +199,7 @@ def test_the_admin_changes_only_the_capacity_of_a_cluster(
             )
         ),
     }
-    # CAPACITY_JOBS, which this installation sets, wins over the row; GPUs are the row's alone.
+    # CAPACITY_JOBS, set in this installation, overrides the row; GPUs are only in the row.
     assert boss.form(page, {**before, "capacity_gpus": "3", "enabled": "on"}).status_code == 302
     assert 'name="capacity_gpus" value="3"' in boss.client.get(page).text
     assert boss.form(page, {**before, "enabled": "on"}).status_code == 302

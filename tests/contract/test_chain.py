@@ -175,7 +175,7 @@ def test_predictions_are_classes_with_probabilities_that_sum_to_one(
 def test_the_twin_holds_the_predictions_and_each_value_names_its_source(
     api: Api, chain: list[dict[str, Any]]
 ) -> None:
-    row = _rows(api, "states")[20]  # one without hours: 20 divides by 20
+    row = _rows(api, "states")[20]  # one machine without hours: 20 is a multiple of 20
     shown = api.get(f"{P}/twins/plant/entities/machine/{row['serial']}/")
     values = {value["property"]: value for value in shown["values"]}
     assert values["state"]["value"] == row["prediction"]

@@ -123,7 +123,9 @@ def test_the_result_names_the_datasets_it_wrote_and_its_steps(
     assert ran["result"]["datasets"] == [{"name": "large", "version": 1}]
     assert [step["id"] for step in ran["result"]["steps"]] == ["numbers", "large", "kept", "say"]
     versions = api.get(f"projects/{ran['project']}/datasets/large/")["versions"]
-    of_this_job = [row for row in versions if row["job"] == ran["id"]]  # a retry writes another
+    of_this_job = [
+        row for row in versions if row["job"] == ran["id"]
+    ]  # a retry writes another version
     assert [(row["number"], row["row_count"]) for row in of_this_job] == [(1, 2)]
     read = [item for item in ran["inputs"] if item["kind"] == "dataset"]
     assert read == [{"name": "numbers", "kind": "dataset", "dataset": "numbers", "version": 1}]

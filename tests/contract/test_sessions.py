@@ -71,7 +71,7 @@ def test_too_many_wrong_passwords_are_429_with_a_time_to_wait(
     assert answers[-1].status_code == 429
     assert answers[-1].json()["code"] == "locked"
     assert int(answers[-1].headers["Retry-After"]) > 0
-    # The right password does not help while it lasts, and others are not locked out with this one.
+    # During the lockout the right password fails too, and other users are not locked out.
     nobody.refused("POST", "session/", 429, json={"username": "forgetful", "password": PASSWORD})
     nobody.refused(
         "POST", "session/", 401, json={"username": "somebody-else", "password": "wrong-password"}

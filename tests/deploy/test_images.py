@@ -202,12 +202,12 @@ def test_every_module_of_the_worker_can_be_imported_from_what_its_image_holds(
 def test_the_orchestrator_finds_all_its_code_in_its_image(tmp_path: Path) -> None:
     app = lay_out("orchestrator", tmp_path / "app")
     code = (
-        "import mimir.serve, mimir.asgi_orchestrator\n"  # reads the routes of sockets too
+        "import mimir.serve, mimir.asgi_orchestrator\n"  # also loads the routes of WebSockets
         "from django.core.management import call_command, get_commands, load_command_class\n"
         "ours = {name: app for name, app in get_commands().items() if app in ('jobs', 'projects', "
         "'monitoring')}\n"
         "[load_command_class(app, name) for name, app in ours.items()]\n"
-        "call_command('check')\n"  # reads the routes of requests
+        "call_command('check')\n"  # loads the routes of requests
         "print(*ours)"
     )
     environment = {

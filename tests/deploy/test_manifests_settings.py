@@ -154,7 +154,10 @@ def test_everything_and_its_workers_fit_two_cores_and_six_gigabytes(tmp_path: Pa
             "MIMIR_CONFIG": str(_config("development", tmp_path)),
         },
     )
-    free_cpu, free_memory = 1700, 5.2 * 10**9  # what a single node's own services leave
+    free_cpu, free_memory = (
+        1700,
+        5.2 * 10**9,
+    )  # capacity that the services of a single node leave free
     stay = [
         each["resources"] for name, each in containers("development").items() if name not in ONCE
     ]

@@ -39,7 +39,7 @@ def test_migrations_wait_while_another_replica_migrates_longer_than_a_statement_
         waiting.start()
         assert not done.wait(
             timeout=2.5
-        )  # it polls: a waiting session would hold up CREATE INDEX CONCURRENTLY
+        )  # it polls: a waiting session would block CREATE INDEX CONCURRENTLY
     waiting.join(timeout=30)
     assert done.is_set()
     with own_connection() as other:
@@ -49,7 +49,7 @@ def test_migrations_wait_while_another_replica_migrates_longer_than_a_statement_
 @transactional
 def test_a_migration_that_was_killed_leaves_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*_args: Any, **_options: Any) -> None:
-        # The server ends the session, as it does when its process is gone.
+        # The server ends the session, as after the death of its client process.
         with connection.cursor() as cursor, own_connection() as other:
             cursor.execute("SELECT pg_backend_pid()")
             other.execute("SELECT pg_terminate_backend(%s, 5000)", [cursor.fetchone()[0]])

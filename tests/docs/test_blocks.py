@@ -26,7 +26,7 @@ class Ran(NamedTuple):
     output: str
 
 
-RUN_SECONDS = 280  # a bound for a loaded machine; a page takes some seconds
+RUN_SECONDS = 280  # the limit for a loaded machine; a page takes a few seconds
 pytestmark = pytest.mark.timeout(300)
 ALL = [block for page in PAGES for block in blocks(page)]
 CHECKED = [block for block in ALL if exception_of(block)]
@@ -149,7 +149,7 @@ def _submit(stack: Stack, demo: str, block: Block, folder: Path) -> list[Job]:
     else:
         requests = [json.loads(line) for line in block.text.splitlines()]
     ended = []
-    for request in requests:  # each may use the results of the one before it
+    for request in requests:  # each may use the results of the previous one
         job = stack.call("POST", f"{demo}jobs/", json=request)
         assert job.status_code == 201, job.text
         ended.append(stack.end_of(job.json()["id"], RUN_SECONDS))

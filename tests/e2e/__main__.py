@@ -30,7 +30,9 @@ def main() -> int:
     """Run the checks. Exit code: 0 all passed, 1 a check or the cleanup failed, 2 no usable
     cluster.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the namespace is removed then too
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(143)
+    )  # the namespace is removed in this case, too
     try:
         namespace = Namespace()
     except Unusable as unusable:

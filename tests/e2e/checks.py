@@ -9,9 +9,9 @@ from typing import Any
 from tests.e2e.cluster import SECRETS, Namespace
 from tests.e2e.installation import Installation
 
-LINES = 60  # one a second: longer than the pod that is restarted meanwhile needs to end
-# All that a workload may reach of the memory of this step is its limit: it asks for more than three
-# times of it.
+LINES = 60  # one per second: takes longer than the termination of the restarted pod
+# The step can use at most its memory limit: it allocates more than three
+# times as much.
 GREEDY = "python3 -c \"x = bytearray(b'x') * (900 * 2**20); print(len(x))\""
 Check = Callable[[Installation], None]
 

@@ -27,13 +27,13 @@ SERVING = (
     "deployment/orchestrator",
     "deployment/frontend",
 )
-# Every kind that the manifests have, and that a controller makes of them.
+# Every kind in the manifests, and every kind that a controller creates for them.
 KINDS = (
     "jobs,pods,deployments,replicasets,statefulsets,controllerrevisions,services,endpointslices,configmaps,secrets,persistentvolumeclaims,"
     "serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets"
 )
-# Made in the cluster by the bootstrap Job, not by `kubectl apply`: an uninstallation leaves them,
-# as a new one reads what is encrypted by them.
+# Created by the bootstrap Job, not by `kubectl apply`. An uninstallation keeps them, because a new
+# installation needs them to decrypt data.
 SECRETS = {
     f"secret/{name}"
     for name in (
@@ -122,7 +122,7 @@ class Namespace:
         try:
             self.kubectl(
                 "auth", "can-i", "create", "namespaces", "--request-timeout=20s", in_it=False
-            )  # `no` is an exit code as well
+            )  # `no` sets a failing exit code
         except (AssertionError, subprocess.TimeoutExpired) as error:
             raise Unusable(
                 "This user cannot create namespaces: use an administrator's kubeconfig, or a "

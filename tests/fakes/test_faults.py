@@ -360,7 +360,7 @@ def test_an_order_that_makes_no_sense_is_refused(fake: FakeKubernetes) -> None:
         ControlError, match="unknown in a fault: verbs; known: answer, changes, count"
     ):
         fake.fault(Fault.QUOTA, verbs="create")
-    with pytest.raises(ControlError, match="answer has to be one of"):
+    with pytest.raises(ControlError, match="answer must be one of"):
         fake.fault(Fault.LATE_COMMIT, answer=Fault.QUOTA)
     with pytest.raises(ControlError, match="unknown in a script: runs"):
         fake.script("one", runs=3)

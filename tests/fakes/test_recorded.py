@@ -140,7 +140,7 @@ _SAME = (
     (re.compile(r"in [\d.]+s \([\d.]+s including"), "in <seconds> (<seconds> including"),
     (re.compile(r"default-scheduler-\w+"), "default-scheduler-<host>"),
 )
-RECORDED_TOO_EARLY = {  # an Event that came after the object had been read
+RECORDED_TOO_EARLY = {  # an Event that was created after the object was read
     ("bad-command", 0): "BackoffLimitExceeded",
     ("quota-exceeded", 2): "DeadlineExceeded",
     ("pvc-missing", 0): "SuccessfulCreate",

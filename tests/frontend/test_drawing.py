@@ -131,7 +131,7 @@ def test_errors_of_two_versions_compare_though_their_bins_differ() -> None:
     assert chart
     one, two = (line.path for line in chart.lines)
     tops = [{point.split()[1] for point in path[1:].split("L")} for path in (one, two)]
-    assert tops[0] == tops[1]  # a quarter of the rows for each unit, however fine the bins
+    assert tops[0] == tops[1]  # a quarter of the rows per unit, whatever the bin width
 
 
 BAD_PLOTS: list[Any] = [

@@ -85,7 +85,7 @@ def test_a_column_of_one_value_is_one_full_bar() -> None:
 
 def test_the_picture_of_a_column_is_as_wide_as_its_place() -> None:
     head = profiles.head({"histogram": {"edges": [0, 1, 2, 3], "counts": [1000, 0, 1]}}, 1001)
-    assert [height for *_, height in head.bars] == [33, 0, 1]  # one row among many can be seen
+    assert [height for *_, height in head.bars] == [33, 0, 1]  # one row among many is visible
     assert head.bars[-1][0] + head.bars[-1][2] <= profiles.WIDTH
     top = profiles.head(
         {"top": [{"value": str(number), "count": 9 - number} for number in range(9)]}, 45

@@ -146,7 +146,7 @@ def test_two_versions_stand_side_by_side_with_what_differs_first(pages: httpx.Cl
     assert "412 better" in shown
     assert (
         "version 2: predicted against actual" not in shown
-    )  # that sentence is for those who do not see the plot
+    )  # that sentence is for users who cannot see the plot
     assert "Choose two different versions" in _text(
         pages.get(f"{P}/models/demand-forecast/compare/?a=2&b=2")
     )

@@ -93,7 +93,7 @@ def test_slow_small_bodies_hold_nothing_upstream(
         assert client.get("/api/v1/echo/").status_code == 200
     wait_until(
         lambda: upstream.at_once == 0
-    )  # the answered request may still be counted; those that are held would be for good
+    )  # the answered request may still be counted; blocked ones would stay counted
     for connection in held:
         connection.close()
 

@@ -21,7 +21,7 @@ ECHO = "/api/v1/echo/"
 MIB = 1024 * 1024
 TOKEN = {
     "Authorization": "Bearer any"
-}  # looked up by the orchestrator: the frontend only wants to see one
+}  # checked by the orchestrator: the frontend only requires one
 
 
 def _pieces(count: int) -> Iterator[bytes]:
@@ -122,7 +122,7 @@ def test_a_long_answer_that_nobody_reads_stays_upstream(
         client.get(ECHO)
         before = frontend.resident_peak_bytes()
         with client.stream("GET", "/api/v1/endless/") as answer:
-            pieces = answer.iter_raw()  # kept: without it httpx hangs up
+            pieces = answer.iter_raw()  # a reference: without it httpx closes the connection
             next(pieces)
             assert not upstream.gone.wait(1.5)
     assert upstream.gone.wait(5), "the client has hung up: the upstream has to know"

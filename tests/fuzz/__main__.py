@@ -17,7 +17,7 @@ from tests.fuzz.run import Row, fuzzed, table
 from tests.support.stack import running
 
 SECONDS = 300
-# With the one token that is given, these would end it.
+# With only one token, these would revoke it.
 _ENDS_ITS_TOKEN = ("session_delete", "sessions_delete", "sessions_end", "tokens_delete")
 
 

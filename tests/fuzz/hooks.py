@@ -5,7 +5,7 @@ import urllib.parse
 import requests
 import schemathesis
 
-_cursors: dict[str, list[str]] = {}  # by operation: from `next` of earlier answers
+_cursors: dict[str, list[str]] = {}  # by operation: from `next` of earlier responses
 _CURSORS_MAX = 20
 
 

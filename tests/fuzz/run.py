@@ -17,7 +17,7 @@ from tests.fuzz.content import Account
 
 HERE = Path(__file__).parent
 SCHEMATHESIS = ROOT / ".venv/schemathesis/bin/schemathesis"
-SPARE_SECONDS = 180  # beyond its own limit: a phase that has begun is finished
+SPARE_SECONDS = 180  # added to the limit, because a started phase is completed
 _SERVER_ERROR = "ServerError"
 
 

@@ -35,7 +35,7 @@ class LossyLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
         times = 0 if chance < LOST else 2 if chance > 1 - DOUBLED else 1
         with Path(os.environ["VAR_DIR"], SENT).open(
             "a"
-        ) as sent:  # one digit for each message: how often it was sent
+        ) as sent:  # one digit per message: how often it was sent
             sent.write(str(times))
         for _ in range(times):
             await self._get_layer().group_send(group, message)

@@ -84,7 +84,7 @@ async def test_the_end_arrives_within_six_seconds_over_a_lossy_connection(
                     return (
                         dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(got.job["finished_at"])
                     ).total_seconds()
-        raise AssertionError("the socket closed before the end was told")
+        raise AssertionError("the socket closed before the end message")
 
     delays = await asyncio.gather(*(late(job) for job in jobs))
     assert max(delays) <= 6.0, delays

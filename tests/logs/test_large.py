@@ -29,8 +29,8 @@ LONG_LINE = {SMALL: 500_000, LARGE: 15_000_000}
 GROWTH_KIB = 24 * 1024
 RECEIVE_BUFFER_BYTES = 4096
 
-# Writes about so many bytes to stdout, leaves their checksum as an artifact; stderr, a child and a
-# daemon write too.
+# Writes about this number of bytes to stdout and their checksum to an artifact. stderr, a child and
+# a daemon write as well.
 PROGRAM = r"""
 import hashlib, os, subprocess, sys, time
 total, long_line = int(sys.argv[1]), int(sys.argv[2])
@@ -256,7 +256,7 @@ def _run(stack: Stack, total: int, *, slow: bool) -> tuple[dict[str, int], dict[
 def test_60_mb_read_back_as_they_were_written_in_memory_that_does_not_grow(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _run(stack, SMALL, slow=False)  # what a process needs once, whatever the size
+    _run(stack, SMALL, slow=False)  # fixed need of a process, whatever the size of the log
     small, small_seen = _run(stack, SMALL, slow=False)
     began = time.monotonic()
     large, large_seen = _run(stack, LARGE, slow=True)

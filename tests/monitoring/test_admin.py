@@ -20,7 +20,7 @@ from tests.support import make, many
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(120)]
 JOBS = 100_000
-QUERIES_MAX = 9  # two of them are the session's and the user's
+QUERIES_MAX = 9  # two of them are for the session and the user
 LARGE = (
     "jobs_job",
     "jobs_jobsearch",

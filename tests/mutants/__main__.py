@@ -31,10 +31,10 @@ PARTS = (
     "manage.py",
     "pyproject.toml",
 )
-PROCESSES = int(os.environ.get("PROCESSES") or 2)  # mutants that are run at once
+PROCESSES = int(os.environ.get("PROCESSES") or 2)  # number of concurrent mutants
 SECONDS_MAX = 180  # of one test
 UNBROKEN_SECONDS_MAX = 900  # of all tests together
-END_SECONDS = 10  # for a test run to end its servers
+END_SECONDS = 10  # limit for a test run to stop its servers
 _running: set["subprocess.Popen[str]"] = set()
 
 
@@ -56,7 +56,7 @@ def main(wanted: str) -> int:
             )
             if verdict:
                 survivors.append(name)
-    finally:  # Ctrl-C and SIGTERM too: all tests end
+    finally:  # on Ctrl-C and SIGTERM, too: end all tests
         pool.shutdown(wait=False, cancel_futures=True)
         for process in list(_running):
             _end(process)

@@ -14,4 +14,4 @@ class Mutant:
     test: str
     more: tuple[
         tuple[str, str, str], ...
-    ] = ()  # further (path, old, new): a guarantee that stands on two legs
+    ] = ()  # further (path, old, new), for a guarantee with two implementations

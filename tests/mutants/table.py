@@ -352,7 +352,7 @@ TABLE = (
         "COMPARE_SECONDS = 3600.0\n",
         "tests/live/test_compare.py::test_the_end_is_found_within_six_seconds_without_any_message",
     ),
-    # Beyond the list of the issue: what chaos tests found.
+    # Found by chaos tests.
     Mutant(
         "a starter that holds the lock counts as gone",
         "jobs/clusters/launchers/process.py",

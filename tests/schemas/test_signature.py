@@ -51,7 +51,7 @@ def test_other_columns_another_order_and_other_number_types_fit() -> None:
                 "column sky is INTERVAL, and the model was trained on text (VARCHAR)",
             ],
         ),
-        ([*FITS[:3], ("wind", "VARCHAR")], []),  # its values decide
+        ([*FITS[:3], ("wind", "VARCHAR")], []),  # depends on its values
         ([("sky", "BIGINT"), ("wind", "JSON"), ("at", '"NULL"'), ("dry", "TIMESTAMPTZ_NS")], []),
     ],
 )

@@ -33,7 +33,7 @@ README = (  # name, page, theme, window, height in CSS pixels
     ("pipeline-fault-light", "pipeline-errors", "light", WIDE, 920),
     ("twin-entity-dark", "twin-entity", "dark", WIDE, 900),
 )
-TALLEST = 2400  # CSS pixels of an endless page
+TALLEST = 2400  # height limit of an endless page, in CSS pixels
 BETWEEN = [
     {"width": width, "height": 900} for width in (320, 860, 1180)
 ]  # where the layout changes: light, and these pages only
@@ -51,7 +51,7 @@ AT_BETWEEN = (
 )
 
 Act = Callable[[Page], None]
-Shot = tuple[str, Act | None]  # a path, and what to do there first
+Shot = tuple[str, Act | None]  # a path, and the action before the screenshot
 
 
 def shots(showcase: Showcase) -> dict[str, Shot]:
@@ -312,7 +312,7 @@ _SLOW = {
     "RETRY_BACK_OFF": "3000",
     "RETRY_BACK_OFF_MAX": "3000",
     "LAUNCH_TIMEOUT": "3000",
-}  # states that pass stay for their pictures
+}  # holds transient states for their screenshots
 
 with tempfile.TemporaryDirectory(prefix="mimir-screenshots-") as folder:
     for started in running(Path(folder), **_SLOW):

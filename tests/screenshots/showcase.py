@@ -225,7 +225,7 @@ class Showcase:
         )
         self.stack.wait_hit("worker.before_claim")
         self._held = self.stack.worker_pid(self.jobs["starting"])
-        os.kill(self._held, signal.SIGSTOP)  # a crash point holds for a minute only
+        os.kill(self._held, signal.SIGSTOP)  # a crash point blocks for only a minute
         flaky = "import sys; print('the source answered 503', file=sys.stderr); sys.exit(1)"
         self.jobs["retrying"] = self._run(
             "flaky-source", [_command("fetch", flaky)], "Hourly station status", max_attempts=3
@@ -308,7 +308,7 @@ class Showcase:
         saved = self.stack.call(
             "POST", f"{base}pipelines/", json={"name": pipeline, "definition": {"steps": steps}}
         )
-        assert saved.status_code in (200, 201), saved.text  # 200: it is defined so already
+        assert saved.status_code in (200, 201), saved.text  # 200: it already has this definition
         body = {
             "type": "pipeline_execution",
             "name": name,

@@ -207,7 +207,7 @@ def test_a_launch_without_disk_says_what_it_waits_for_and_is_tried_again_soon(
             patched.setattr(
                 "jobs.clusters.launchers.worker_folder.write_json", _raising(errno.ENOSPC)
             )
-        else:  # the worker's first stage ends: it could not write
+        else:  # the first stage of the worker ended because it could not write
             patched.setattr(ForkServer, "start", lambda _server, _wanted: None)
             patched.setattr(
                 "jobs.clusters.launchers.interpreter_start._code_of", lambda _starter: 1

@@ -17,8 +17,8 @@ from tests.support import buckets
 from tests.support.stack import Stack, running
 from tests.support.waiting import wait_for
 
-# Longer than one call tries, so that web answers 503 and the worker comes again: while the first
-# job writes, while the second reads.
+# Longer than the retries of one call: web responds 503 and the worker repeats, while the first
+# job writes and while the second reads.
 AWAY = [[{"method": method, "kind": "503 SlowDown", "times": 5}] for method in ("PUT", "GET")]
 
 BUCKET = "mimir-installation"

@@ -8,7 +8,11 @@ from typing import Any
 from django.db import connections
 from django.test import TransactionTestCase
 
-KEPT = ("django_migrations", "django_content_type", "auth_permission")  # what migrations wrote
+KEPT = (
+    "django_migrations",
+    "django_content_type",
+    "auth_permission",
+)  # tables filled by migrations
 
 
 def _rows_delete(alias: str) -> None:

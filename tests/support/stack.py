@@ -62,13 +62,11 @@ class Stack(Installation):
             f"/api/v1/projects/{project}/pipelines/",
             json={"name": name, "definition": {"steps": steps}},
         )
-        assert saved.status_code in (200, 201), (
-            saved.text
-        )  # 200: sent again after an answer that was lost
+        assert saved.status_code in (200, 201), saved.text  # 200: sent again after a lost response
         body = {"type": "pipeline_execution", "parameters": {"pipeline": name}, **fields}
         key = {"Idempotency-Key": uuid.uuid4().hex}
         made = self.call("POST", f"/api/v1/projects/{project}/jobs/", json=body, headers=key)
-        # 200: repeated after an answer that was lost
+        # 200: repeated after a lost response
         assert made.status_code in (200, 201), made.text
         return str(made.json()["id"])
 
