@@ -314,7 +314,7 @@ def test_crash_points_are_refused_by_the_frontend_too() -> None:
 
 
 def test_a_role_does_not_read_the_others_settings(tmp_path: Path) -> None:
-    """The frontend ignores settings of other roles: invalid values are no error and not loaded."""
+    """The frontend ignores settings of other roles, even invalid ones, and does not load them."""
     foreign = {
         "DATABASE_URL": "nonsense",
         "REDIS_URL_FILE": str(tmp_path / "none"),

@@ -23,8 +23,8 @@ from tests.scenarios.oracle import one_valid_session
 from tests.scenarios.places import Place
 from tests.scenarios.troubles import (
     AWAY_SECONDS,
-    PERMANENT,
     OF_NODES,
+    PERMANENT,
     Deed,
     Order,
     Phase,
