@@ -68,9 +68,9 @@ def test_pauses_that_overlap_count_once_and_earlier_ones_not_at_all() -> None:
 
 
 def test_a_pause_without_end_prolongs_a_start_only_so_far() -> None:
-    for_ever = ((0.0, 10**6),)
-    assert _decide(seconds=300 + EXCUSED_SECONDS_MAX - 1, pauses=for_ever).verb is Verb.NOTHING
-    assert _decide(seconds=300 + EXCUSED_SECONDS_MAX + 1, pauses=for_ever).verb is Verb.END
+    always = ((0.0, 10**6),)
+    assert _decide(seconds=300 + EXCUSED_SECONDS_MAX - 1, pauses=always).verb is Verb.NOTHING
+    assert _decide(seconds=300 + EXCUSED_SECONDS_MAX + 1, pauses=always).verb is Verb.END
 
 
 def test_a_worker_that_calls_and_is_refused_is_not_ended() -> None:
