@@ -79,7 +79,7 @@ def test_a_change_of_status_does_not_wrap_a_title_of_any_length(
     page.goto(f"/jobs/{stack.submit('true', project=stack.project('settling'))}/")
     heights = page.evaluate(_HEIGHTS, list(STATUS_LABELS.values()))
     assert all(len(set(each)) == 1 for each in heights), heights
-    assert len({each[0] for each in heights}) > 1, "no title was long enough to wrap"
+    assert len({each[0] for each in heights}) > 1, "no title is long enough to wrap"
 
 
 @pytest.mark.parametrize("width", [1440, 390])

@@ -106,6 +106,6 @@ def test_a_slow_launch_does_not_block_others(stack: Stack) -> None:
     stack.wait_hit("launch.between_lock_and_fork")
     other = stack.submit_oracle()
     stack.assert_whole(other)
-    assert stack.ran(slow) == {}, "it was not held"
+    assert stack.ran(slow) == {}, "it was not blocked"
     stack.release("launch.between_lock_and_fork")
     stack.assert_whole(slow)

@@ -231,7 +231,7 @@ def test_staff_without_permissions_and_other_users_have_no_access(
 ) -> None:
     with balanced.client(headers={"Referer": f"{balanced.url}/admin/"}) as client:
         stranger = Admin(client, people["stranger"].username, PASSWORD)
-        assert stranger.signed_in.status_code == 200, "the form again, with a word about it"
+        assert stranger.signed_in.status_code == 200, "the form must be shown again with a message"
         for path in ("/admin/", "/admin/jobs/job/", "/admin/jobs/limit/add/"):
             answer = client.get(path)
             assert (answer.status_code, answer.headers["Location"].partition("?")[0]) == (

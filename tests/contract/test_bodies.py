@@ -147,7 +147,7 @@ def test_a_chunked_form_is_read(stack: Stack, people: dict[str, Person], path: s
         }
         answer = _send(client, "POST", path, form.read(), **headers)
     assert answer.status_code not in (403, 411, 500), answer.text
-    assert "nobody" in answer.text, "the form comes back with the name that was typed"
+    assert "nobody" in answer.text, "the form must keep the typed name"
 
 
 @pytest.fixture(params=["frontend", "direct"])
@@ -186,7 +186,7 @@ def test_both_headers_of_a_body_are_refused_and_the_connection_ends(
         address, head, b"2\r\n{}\r\n0\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
     )
     assert answer.startswith(b"HTTP/1.1 400 ")
-    assert answer.count(b"HTTP/1.1 ") == 1, "what follows is not read as a request"
+    assert answer.count(b"HTTP/1.1 ") == 1, "the rest must not be parsed as a request"
     assert closed
 
 
@@ -230,7 +230,7 @@ def test_a_large_body_is_not_read_before_authentication(
     )
     answer, _closed = _raw(("127.0.0.1", port), head, b"x" * 5000)
     assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer[:400]
-    assert time.monotonic() - began < 8, "it is answered at once, not when the body has come"
+    assert time.monotonic() - began < 8, "the response must not wait for the body"
     assert _open_temporary_bytes(stack) <= before
 
 

@@ -114,7 +114,7 @@ def test_a_job_asks_for_a_cluster_and_its_attempt_says_where_it_ran(api: Api, pr
     assert (again["cluster"], again["region"]) == ("local", None)
     for placement in ({"cluster": "moon"}, {"region": "moon"}):
         error = api.refused("POST", path, 400, *placement, json=job_body(**placement))
-        assert "local" in error["detail"].get("cluster", "local"), "it says which there are"
+        assert "local" in error["detail"].get("cluster", "local"), "the message must list the names"
 
 
 def test_the_result_names_the_datasets_it_wrote_and_its_steps(

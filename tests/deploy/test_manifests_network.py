@@ -101,7 +101,7 @@ def test_a_worker_accepts_no_connection_and_reaches_neither_the_cluster_nor_clou
     excepted = {
         cidr for peer in _peers(policy) if "ipBlock" in peer for cidr in peer["ipBlock"]["except"]
     }
-    assert excepted == set(SPECIAL_IPV4), "the table that `read` steps are judged by"
+    assert excepted == set(SPECIAL_IPV4), "the table is the reference for `read` steps"
     named = [
         peer["podSelector"]["matchLabels"]["component"]
         for peer in _peers(policy)

@@ -74,7 +74,7 @@ def test_a_forwarded_path_is_unambiguous(tail: str) -> None:
         once = unquote_to_bytes(path)
         for reading in (path, once, unquote_to_bytes(once)):
             parts = reading.split(b"/")
-            assert len(parts) == len(path.split(b"/")), "a slash that was hidden"
+            assert len(parts) == len(path.split(b"/")), "an encoded slash was decoded"
             assert b"\\" not in reading
             assert not {b"", b".", b".."}.intersection(parts[1:-1])
             assert parts[-1] not in (b".", b"..")

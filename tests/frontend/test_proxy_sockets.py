@@ -169,7 +169,7 @@ def test_a_client_that_does_not_read_slows_the_orchestrator(
         connection.sendall(handshake.encode())
         assert connection.recv(1024).startswith(b"HTTP/1.1 101 ")
         assert not upstream.gone.wait(PING_SECONDS + PONG_SECONDS + 1.5)
-        assert upstream.flooded < 64, "it went on sending"
+        assert upstream.flooded < 64, "it continued to send"
         assert frontend.resident_peak_bytes() - before < 48 * MIB
 
 

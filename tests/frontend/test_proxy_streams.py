@@ -123,7 +123,7 @@ def test_a_long_unread_response_stays_upstream(frontend: Frontend, upstream: Ups
             pieces = answer.iter_raw()  # a reference: without it httpx closes the connection
             next(pieces)
             assert not upstream.gone.wait(1.5)
-    assert upstream.gone.wait(5), "the client has hung up: the upstream has to know"
+    assert upstream.gone.wait(5), "the upstream must notice that the client disconnected"
     assert frontend.resident_peak_bytes() - before < 16 * MIB
 
 
@@ -145,7 +145,7 @@ def test_a_client_that_hangs_up_amid_its_body_ends_the_request_upstream(
             "any\r\nContent-Length: 1000000\r\n\r\n"
         )
         connection.sendall(head.encode() + b"half")
-        assert upstream.asked.wait(5), "a large body is passed on while it comes"
+        assert upstream.asked.wait(5), "a large body must be forwarded while it arrives"
     assert upstream.gone.wait(5)
 
 
@@ -191,7 +191,9 @@ def test_an_unreachable_orchestrator_is_reported_soon(
             "2",
         )
         with running_upstream(port):
-            assert client.get(ECHO).status_code == 200, "it is asked again when it is back"
+            assert client.get(ECHO).status_code == 200, (
+                "the request must be repeated after the recovery"
+            )
         assert client.get(ECHO).status_code == 503
         with running_upstream(port):
             assert client.get(ECHO).status_code == 200, (

@@ -224,7 +224,7 @@ def test_no_count_is_lost_doubled_or_decreased_while_processes_write_and_two_lea
         )
         == 40
     )
-    assert len(values) > 1, "it was looked at while they wrote"
+    assert len(values) > 1, "no scrape happened during the writes"
 
 
 def test_the_migration_counts_what_happened_before_it() -> None:

@@ -174,7 +174,7 @@ def test_ready_says_degraded_and_why(
     with monkeypatch.context() as patched:
         patched.setattr(tempfile, "TemporaryFile", _raising(number))
         answer = health.readiness()
-    assert answer.status_code == 200, "it still answers what needs no disk"
+    assert answer.status_code == 200, "requests without disk use must still work"
     body = answer.content.decode()
     assert '"degraded"' in body
     assert word in body
@@ -216,7 +216,7 @@ def test_a_launch_without_disk_says_what_it_waits_for_and_is_tried_again_soon(
         with pytest.raises(LaunchLater) as caught:
             launcher.launch(spec, still_wanted=lambda: True)
     assert caught.value.seconds is not None
-    assert caught.value.seconds <= 10, "soon after there is space again"
+    assert caught.value.seconds <= 10, "it must recover soon after space is available"
     diagnosis = caught.value.diagnosis
     assert diagnosis is not None
     assert diagnosis["category"] == "unschedulable_disk"

@@ -226,15 +226,15 @@ class Stack(Installation):
         runs = self.ran_as(job)
         assert len(set(runs)) == len(runs), f"an attempt ran twice: {runs}"
         if status == "succeeded" and oracle:
-            assert ended["attempt"] in runs, "it succeeded by an attempt that never ran"
-            assert ended["attempt"] == max(runs), "an attempt ran after the one that won"
+            assert ended["attempt"] in runs, "it succeeded although no attempt ran"
+            assert ended["attempt"] == max(runs), "an attempt ran after the successful one"
         wait_for(
             lambda: not [name for name in self.workers() if job in name],
             "its workers are cleaned up",
             seconds,
         )
         assert all(attempt["gone_at"] for attempt in self.attempts(job))
-        assert not left_of(job), "a process of it is left"
+        assert not left_of(job), "one of its processes still runs"
         return ended
 
 
