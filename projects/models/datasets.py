@@ -141,7 +141,7 @@ class StagedUpload(models.Model):
 
 
 class DatasetProfile(models.Model):
-    """Column statistics of a version, computed once. `fault` is the reason for missing ones."""
+    """Column statistics of a version, computed once. `fault`: why they could not be computed."""
 
     version = models.OneToOneField(
         DatasetVersion, on_delete=models.CASCADE, primary_key=True, related_name="profile"

@@ -1,4 +1,4 @@
-"""Errors of DuckDB's binder as sentences without a subject, with a place and a suggestion. Pure."""
+"""Translation of DuckDB's binder errors to predicates with a place and a suggestion. Pure."""
 
 import re
 from collections.abc import Callable, Mapping

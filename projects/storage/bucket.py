@@ -86,7 +86,7 @@ class Bucket(Storage):
     # The interface of a Django storage
 
     def _open(self, name: str, mode: str = "rb") -> IO[bytes]:
-        """Raises: FileNotFoundError, StorageAway."""
+        """Open an object for reading. Raises: FileNotFoundError, StorageAway."""
         if mode != "rb":
             raise ValueError("an object is written completely, by save()")
         reader = BucketReader(self, name, self.metadata(name, quickly=False))

@@ -5,8 +5,8 @@ import { find, formParameters, parsePage, targetOf } from "./dom.js";
 import { morph } from "./morph.js";
 import { signInAgain } from "./signedin.js";
 
-const PARTS = ["import-head", "import-options", "import-target", "import-found"];
-const TARGET = ["import-head", "import-target"]; // the parts that depend on the dataset's name
+const PARTS = ["import-head", "import-options", "import-target", "import-current", "import-found"];
+const TARGET = ["import-head", "import-target", "import-current"]; // the parts that depend on the dataset's name
 const TYPING_MS = 300; // between two checks whether the user has finished typing
 const form = find("[data-import]", HTMLFormElement);
 // Number of the newest request of each kind. A changed name does not cancel a reading.
@@ -144,9 +144,11 @@ const unsettled = () => [...readings].filter((each) => !each.isWhole || each.tur
 async function importLater(button) {
   if (importing) return;
   importing = true;
+  form.dataset.importing = "";
   while (unsettled().length) await Promise.allSettled(unsettled().map((each) => each.answer));
   importing = false;
   if (!isRefused() && !button.disabled) form.requestSubmit(button);
+  else delete form.dataset.importing;
 }
 
 /** @param {Record<string, string>} [extra] */
@@ -185,5 +187,8 @@ form.addEventListener("submit", (event) => {
   } else if (button.value === "import" && (importing || unsettled().length)) {
     event.preventDefault();
     importLater(button);
-  }
+  } else if (button.value === "import") form.dataset.importing = "";
+});
+window.addEventListener("pageshow", () => {
+  delete form.dataset.importing; // after a step back to this page
 });

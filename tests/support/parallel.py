@@ -1,8 +1,8 @@
-"""A pytest plugin.
+"""pytest plugin: distribution of the tests by `-n`.
 
-How `-n` divides the tests. A folder that shares one installation or browser is never divided; else
-each file goes by itself. Tests marked `quiet` come last: earlier, each would stop the other
-processes as soon as the longest of their running tests has ended.
+A folder that shares one installation or browser is never divided; otherwise each file is one unit.
+Tests marked `quiet` run last: earlier, each would make the other processes wait until the longest
+of their running tests has ended.
 """
 
 import os
@@ -50,7 +50,7 @@ def unit_of(node_id: str, quiet: Collection[str]) -> str:
 
 
 class ByInstallation(LoadScopeScheduling):
-    """Gives a process the next unit when it has nearly finished its last."""
+    """Scheduler that assigns the next unit when a process has nearly finished its current one."""
 
     @cached_property
     def _quiet(self) -> frozenset[str]:
