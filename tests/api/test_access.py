@@ -86,7 +86,7 @@ async def test_access_to_a_socket(world: World, route: str) -> None:
 
 
 async def test_a_cookie_opens_no_socket_of_the_orchestrator(world: World) -> None:
-    """The frontend turns cookies into Bearer and checks the Origin there; here they are nothing."""
+    """The frontend exchanges cookies for Bearer tokens and checks the Origin header itself."""
     client = Client()
     user = await database_sync_to_async(User.objects.get)(username="maintainer")
     await database_sync_to_async(client.force_login)(user)

@@ -1,4 +1,4 @@
-"""The parameter `explain` of a submit request: answers, refusals, and nothing is written."""
+"""The parameter `explain` of a submit request: responses, refusals, and no writes."""
 
 from dataclasses import replace
 

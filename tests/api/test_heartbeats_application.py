@@ -56,7 +56,10 @@ def _scope(attempt: Attempt, token: str = "", **changes: Any) -> Scope:
 
 @dataclass
 class World:
-    """Application in front of a fake Django. `stored`: what a statement stores."""
+    """Heartbeat application in front of a fake Django.
+
+    `stored`: whether the statement stores the heartbeats.
+    """
 
     claims: AcceptedClaims = field(default_factory=AcceptedClaims)
     statements: list[list[UUID]] = field(default_factory=list)
@@ -77,7 +80,7 @@ class World:
         self.answers.append(message.get("status") or json.loads(message["body"]))
 
     def ask(self, *scopes: Scope) -> None:
-        """Send requests at the same time."""
+        """Send requests concurrently."""
 
         async def main() -> None:
             application = Heartbeats(self.django, claims=self.claims, record=self.record)

@@ -1,4 +1,4 @@
-"""Models over the API: versions, who made them, what is known of them, the file."""
+"""Models over the API: versions, their authors, their metadata, and the model file."""
 
 from typing import Any
 

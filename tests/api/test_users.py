@@ -1,6 +1,6 @@
 """Users through the API.
 
-Who manages them, what ends access, and the one-time link with which a user sets a password.
+Permissions, the end of access, and the one-time link with which a user sets a password.
 """
 
 import datetime as dt
@@ -256,7 +256,7 @@ def test_the_administrator_role_is_granted_and_revoked_except_for_the_last(boss:
 
 
 def test_an_administrator_who_was_removed_a_moment_ago_changes_nobody() -> None:
-    """Two administrators remove each other: the second request waited for the lock."""
+    """Two administrators remove each other. The second request waited for the lock."""
     actor = make.user("gone", is_superuser=True)
     other = make.user("other", is_superuser=True)
     User.objects.filter(pk=actor.pk).update(is_superuser=False)

@@ -1,4 +1,4 @@
-"""Host header: any host for workers, whose clusters have their own URLs; checked otherwise."""
+"""Host header: any host is accepted for workers, whose clusters have their own URLs."""
 
 import json
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""Live bodies of the worker protocol have the types of `jobs.contract.protocol`, both ways.
+"""Bodies of the worker protocol have the types of `jobs.contract.protocol`, in both directions.
 
 The worker's own client sends the requests; the worker API of this process answers them.
 """
@@ -58,7 +58,7 @@ SERIALIZERS = ["Claim", "Heartbeat", "Event", "Events", "Exit", "Finish"]
 
 
 class _DirectClient(Client):
-    """The worker's client, connected to the API of this process. Checks each body."""
+    """The worker's client, connected to the API of this process. It checks each body."""
 
     def __init__(self, attempt: Attempt) -> None:
         super().__init__("http://orchestrator", str(attempt.id), launch_token(attempt.id))

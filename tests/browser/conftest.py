@@ -18,8 +18,8 @@ from tests.support.browser import browser, context_of, sign_in
 from tests.support.stack import Stack, running
 from tests.support.waiting import wait_for
 
-SLOTS = 4  # jobs that run at once, as many as the data of the screenshots needs
-PATIENCE_MS = 30_000  # a bound on every wait, never a time that passes
+SLOTS = 4  # concurrent jobs, as many as the data of the screenshots needs
+PATIENCE_MS = 30_000  # the limit of every wait, not a fixed delay
 
 Visit = Callable[..., Page]
 

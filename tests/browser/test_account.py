@@ -19,9 +19,8 @@ NEW = "an-even-longer-password"
 def _user(stack: Stack, chromium: Browser) -> str:
     """Create a user with the admin's form; its content security policy must block nothing."""
     name, stopped = f"person-{uuid.uuid4().hex[:8]}", list[str]()
-    context = context_of(
-        chromium, stack
-    )  # not watched: the admin has no icon, which a browser asks for in vain
+    # not watched: browsers request an icon, which the admin does not have
+    context = context_of(chromium, stack)
     admin = context.new_page()
     admin.on(
         "console",

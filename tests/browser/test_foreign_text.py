@@ -62,7 +62,7 @@ def test_a_log_stays_text_and_of_escape_codes_only_colours_are_left_as_classes(
     page.goto(job.path)
     job.say(SCRIPT, PICTURE, TURNED, HIDDEN, COLOURED, "half done\rall done")
     rows = page.locator("[data-log-rows] .ln > span")
-    expect(rows).to_have_count(6)  # as they come live
+    expect(rows).to_have_count(6)  # live
     wanted = [
         SCRIPT,
         PICTURE,
@@ -74,7 +74,7 @@ def test_a_log_stays_text_and_of_escape_codes_only_colours_are_left_as_classes(
     assert rows.all_inner_texts() == wanted
     job.end()
     stack.assert_whole_log(job.id)
-    page.goto(job.path)  # and as they are read
+    page.goto(job.path)  # and read from the API
     expect(rows).to_have_count(6)
     assert rows.all_inner_texts() == wanted
     painted = (
@@ -197,7 +197,7 @@ def test_a_name_of_200_characters_makes_no_page_scroll_sideways(
     too_wide = {}
     for word, path in PAGES.items():
         page.goto(path.format(**long_names))
-        if word in ("job", "run", "run again"):  # what the script draws counts too
+        if word in ("job", "run", "run again"):  # includes parts drawn by the script
             expect(
                 page.locator("[data-log-rows] .ln, #curl:has-text('curl -X')").first
             ).to_be_visible()

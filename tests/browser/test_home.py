@@ -127,7 +127,8 @@ def test_an_empty_project_loads_the_sample_and_runs_all_four_types_by_the_form(
     expect(page.locator("#job-results")).to_contain_text(sample.HISTORY)
     page.goto(f"/projects/{PROJECT}/")
     expect(steps_region.locator("li .st-succeeded")).to_have_count(2)
-    expect(page.locator("[data-newrows]")).to_be_hidden()  # nothing came since the page was opened
+    # nothing has changed since the page was opened
+    expect(page.locator("[data-newrows]")).to_be_hidden()
     steps_region.get_by_role("link", name=f"Train {sample.HISTORY}").click()
     for name, value in learn["parameters"].items():
         if isinstance(value, str):
@@ -191,7 +192,7 @@ def test_the_sample_resumes_where_it_stopped_and_duplicates_nothing(
     ] == [1]
 
 
-def test_a_failure_stands_first_with_what_to_do_until_the_same_work_succeeds(
+def test_a_failure_is_listed_first_with_its_next_step_until_the_same_work_succeeds(
     page: Page, stack: Stack
 ) -> None:
     project = stack.project("troubled")

@@ -107,7 +107,7 @@ def test_json_that_is_not_json_says_where_and_shows_the_options_of_json(
     page.wait_for_url("**/datasets/")
 
 
-def test_columns_that_differ_are_shown_before_the_import_and_it_may_stay_aside(
+def test_differing_columns_are_shown_before_the_import_which_can_leave_the_current_version(
     page: Page, stack: Stack, tmp_path: Path
 ) -> None:
     for number, content in enumerate((b"a,b\n1,2\n", b"a,c\n1,2\n")):
@@ -124,7 +124,7 @@ def test_columns_that_differ_are_shown_before_the_import_and_it_may_stay_aside(
     expect(page.get_by_text("This is not the current version")).to_be_visible()
 
 
-def test_a_file_that_cannot_be_read_says_why_and_nothing_is_left_after_cancel(
+def test_an_unreadable_file_has_a_reason_and_nothing_remains_after_cancel(
     page: Page, stack: Stack, tmp_path: Path
 ) -> None:
     file = tmp_path / "bad.csv"
@@ -157,7 +157,8 @@ def test_the_preview_also_shows_the_cells_as_in_the_file(
     page.get_by_label("Rows to skip").fill("0")
     page.get_by_role("button", name="Day first").click()
     expect(preview.get_by_role("row").nth(1)).to_contain_text("2026-02-01")
-    expect(cell).to_have_text("1.234,50", use_inner_text=True)  # the choice outlives a reading
+    # the choice is kept after the file is read again
+    expect(cell).to_have_text("1.234,50", use_inner_text=True)
     page.set_viewport_size(PHONE)
     assert (
         page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -203,7 +204,7 @@ def test_rows_of_other_columns_are_not_added(
     expect(page.get_by_label("Add to the 1 row of version 1")).to_be_checked()
 
 
-def test_what_is_typed_while_the_file_is_read_stays(
+def test_text_typed_while_the_file_is_read_is_kept(
     page: Page, stack: Stack, tmp_path: Path
 ) -> None:
     file = tmp_path / "typed.csv"

@@ -29,7 +29,7 @@ def _status(page: Page) -> Locator:
     return page.locator(".st.pill")
 
 
-def test_the_log_moves_while_one_watches(page: Page, gated: Gated) -> None:
+def test_the_log_is_updated_live(page: Page, gated: Gated) -> None:
     job = gated(name="watched").running()
     _open(page, job)
     expect(_status(page)).to_have_text("Running")

@@ -34,7 +34,7 @@ def _tab_to(page: Page, target: Locator) -> None:
         assert page.evaluate(_VISIBLE) == ""
         if target.evaluate("(one) => one === document.activeElement"):
             return
-    raise AssertionError(f"{TABS_MAX} times Tab did not lead to {target}")
+    raise AssertionError(f"{target} has no focus after {TABS_MAX} Tab keys")
 
 
 def test_sign_in_run_a_job_and_cancel_it(
@@ -160,7 +160,7 @@ def test_arrow_keys_in_kind_of_job_keep_the_focus(page: Page, stack: Stack) -> N
         assert focused == ["type", True], key
 
 
-def test_a_part_that_comes_or_goes_before_an_element_keeps_that_element(page: Page) -> None:
+def test_an_element_is_kept_when_a_part_before_it_appears_or_disappears(page: Page) -> None:
     page.goto("/projects/")
     kept = page.evaluate(
         """async () => {

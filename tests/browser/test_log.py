@@ -56,11 +56,11 @@ def test_a_search_hit_far_down_is_scrolled_to(page: Page, job: str) -> None:
     expect(hit).to_be_in_viewport(ratio=1)
     expect(hit.locator("mark")).to_have_text("the needle")
     expect(hit).to_contain_text(f"row {WANTED} of")
-    expect(_row(page, WANTED - 1)).to_be_in_viewport()  # with what stands around it
+    expect(_row(page, WANTED - 1)).to_be_in_viewport()  # with the lines around it
     _bounded(page)
 
 
-def test_from_hit_to_hit_and_round_the_end(page: Page, job: str) -> None:
+def test_the_search_moves_from_hit_to_hit_and_wraps_around(page: Page, job: str) -> None:
     page.goto(f"/jobs/{job}/")
     page.locator("#log").scroll_into_view_if_needed()
     field = page.get_by_label("Search the log")

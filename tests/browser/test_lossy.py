@@ -13,7 +13,7 @@ from tests.support.browser import context_of, sign_in
 from tests.support.stack import Stack, running
 
 PAGES, SECONDS = 4, 6.0
-# When this very page shows it, whatever the test is looking at.
+# When this page shows it, whichever page the test reads.
 _NOTE_THE_END = """() => {
   const look = () => {
     if (document.querySelector(".st.pill").textContent.trim() === "Succeeded") window.shownAt = Date.now();

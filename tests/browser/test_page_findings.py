@@ -135,7 +135,7 @@ def test_a_twin_update_preselects_the_only_type_and_its_key_and_takes_the_latest
     expect(rows.filter(has_text="S2")).to_contain_text("8.5")
 
 
-def test_the_log_of_a_training_tells_its_stages_and_is_never_at_odds_with_the_status(
+def test_the_log_of_a_training_lists_its_stages_and_agrees_with_the_status(
     page: Page, stack: Stack, customers: str
 ) -> None:
     """Findings F15 and F21: the lineage of its inputs is a graph."""
@@ -193,7 +193,7 @@ def test_an_identifier_is_all_different_digits_are_few_and_dates_have_no_clock(
     expect(page.get_by_role("region", name="First rows")).not_to_contain_text("00:00:00")
 
 
-def test_what_a_training_asks_for_fits_the_machine(
+def test_the_resources_of_a_training_fit_the_machine(
     page: Page, stack: Stack, customers: str
 ) -> None:
     """Finding F27, with workers as processes."""

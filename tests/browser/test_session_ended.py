@@ -114,20 +114,17 @@ def test_a_form_sent_without_session_signs_in_on_the_page_and_is_sent_then(
     button: str,
     after: str,
 ) -> None:
-    watch.expects(
-        "status of 401"
-    )  # of the job form, which asks for its fields while somebody types
+    watch.expects("status of 401")  # of the job form, which requests its fields while a user types
     sent = _forms_sent(page)
     page.goto(f"/projects/{project}/{path}")
     _end_session(page)
     page.get_by_role("textbox", name=field).first.fill(text)
     expect(page.get_by_role("textbox", name=field).first).to_have_value(text)
     page.get_by_role("button", name=button).first.click()
-    with page.expect_response(_answers_a_form):  # some pages have the address of `after` already
+    with page.expect_response(_answers_a_form):  # some pages already have the URL `after`
         _sign_in_by_dialog(page, stack)
-        if (
-            "jobs" in path
-        ):  # the field's own look may have asked first: then the button is pressed now
+        # the field may have opened the dialog first; then the button is pressed now
+        if "jobs" in path:
             page.wait_for_timeout(300)
             if "/new/" in page.url:
                 expect(page.get_by_role("textbox", name=field).first).to_have_value(text)
@@ -166,9 +163,10 @@ def test_a_refusal_that_arrives_after_the_sign_in_changes_nothing(
             page.wait_for_timeout(50)  # its cookies are set
             route.continue_()
         else:
+            # added by the browser
             late.append(
                 (route, route.fetch(headers={**route.request.headers, "sec-fetch-dest": "empty"}))
-            )  # which the browser adds itself
+            )
 
     sent = _forms_sent(page)
     page.goto(f"/projects/{project}/jobs/new/?pipeline=kept")
@@ -306,7 +304,7 @@ def test_without_script_the_sign_in_page_carries_the_form(
     page.get_by_label("User name").fill(stack.described["username"])
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_text(ENDED)).to_be_visible()  # a wrong password loses nothing
+    expect(page.get_by_text(ENDED)).to_be_visible()  # a wrong password keeps the form
     page.get_by_label("Password").fill(stack.described["password"])
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="You are signed in again")).to_be_visible()

@@ -36,7 +36,7 @@ def test_a_change_that_starts_a_job_fills_its_field(page: Page, form: str) -> No
     page.goto(form)
     line, memory = page.locator("#start"), page.locator("[name='resources.memory']")
     expect(line).to_contain_text("on local")
-    memory.press_sequentially(TOO_MUCH)  # the answer comes without leaving the field
+    memory.press_sequentially(TOO_MUCH)  # the result appears without leaving the field
     expect(line).to_contain_text("Cannot start: requests")
     expect(memory).to_be_focused()
     expect(memory).to_have_value(TOO_MUCH)

@@ -89,9 +89,7 @@ def _curl(page: Page) -> Any:
     )
 
 
-def test_it_says_beforehand_what_would_run_and_gives_the_same_request_as_curl(
-    page: Page, stack: Stack
-) -> None:
+def test_it_shows_the_planned_run_and_the_same_request_as_curl(page: Page, stack: Stack) -> None:
     _form(page, stack, "?pipeline=echo")
     facts = page.locator("[data-dry]")
     expect(facts).to_contain_text("echo v1")

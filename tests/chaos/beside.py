@@ -91,7 +91,7 @@ def rows(stack: Stack, query: str, *parameters: object) -> list[tuple[Any, ...]]
 def wait_for_sweeps(stack: Stack, count: int = 2) -> None:
     """Wait until the dispatcher has completed `count` more sweeps.
 
-    A job that it has not started by then will not start.
+    A job that is not started by then will never start.
     """
 
     def beat() -> object:

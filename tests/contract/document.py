@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from jsonschema import Draft202012Validator, FormatChecker
 
-# Answers that the framework can give to any request, in our error shape too.
+# Responses of the framework to any request, also in our error format.
 ANYWHERE = (405, 411, 413, 415)
 _STATUSES = re.compile(r"[1-5][0-9]{2}")
 

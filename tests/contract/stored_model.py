@@ -47,7 +47,7 @@ class StoredModel:
         `row_agrees`: also write the new checksum and size into the row.
         """
         for entry in self._cache.glob("*/*.model"):
-            entry.unlink()  # a worker that has the right bytes already does not ask for them
+            entry.unlink()  # a worker with cached bytes does not download them
         path, (_, size, sha256) = self.stored(), self._row()
         original = path.read_bytes()
         created = content(original)

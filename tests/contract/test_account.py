@@ -91,7 +91,7 @@ def test_a_changed_password_signs_out_elsewhere_and_not_here(
         ({"current_password": "", "new_password": "", "repeated": ""}, "current password"),
     ],
 )
-def test_what_is_wrong_is_said_and_no_password_goes_back(
+def test_errors_are_reported_and_no_password_is_returned(
     browsers: tuple[Person, Person], fields: dict[str, str], said: str
 ) -> None:
     here, there = browsers

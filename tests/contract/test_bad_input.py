@@ -183,7 +183,7 @@ REQUESTS: dict[str, tuple[str, dict[str, Any], str, str]] = {
 
 
 @pytest.mark.parametrize("what", REQUESTS)
-def test_a_request_that_cannot_work_is_refused_with_the_field(
+def test_an_unusable_request_is_rejected_with_the_field(
     what: str, api: Api, there: str, model: str
 ) -> None:
     kind, parameters, path, message = REQUESTS[what]
@@ -307,7 +307,7 @@ def test_a_job_with_bad_input_fails_with_a_message_and_writes_nothing(
     assert _versions(api) == before
 
 
-def test_the_model_serves_again_from_the_cache_after_all_that(
+def test_the_model_still_works_from_the_cache_afterwards(
     api: Api, stack: Stack, model: str
 ) -> None:
     for number in (1, 2):

@@ -52,7 +52,7 @@ def _send(
     )
 
 
-def test_a_chunked_patch_is_done(client: httpx.Client, project: str) -> None:
+def test_a_chunked_patch_is_applied(client: httpx.Client, project: str) -> None:
     path, text = f"/api/v1/projects/{project}/", f"changed {uuid.uuid4()}"
     etag = client.get(path).headers.get("ETag", "")
     answer = _send(
@@ -147,7 +147,7 @@ def test_a_chunked_form_is_read(stack: Stack, people: dict[str, Person], path: s
         }
         answer = _send(client, "POST", path, form.read(), **headers)
     assert answer.status_code not in (403, 411, 500), answer.text
-    assert "nobody" in answer.text, "the form comes back with the name that was typed"
+    assert "nobody" in answer.text, "the form must keep the typed name"
 
 
 @pytest.fixture(params=["frontend", "direct"])
@@ -186,7 +186,7 @@ def test_both_headers_of_a_body_are_refused_and_the_connection_ends(
         address, head, b"2\r\n{}\r\n0\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
     )
     assert answer.startswith(b"HTTP/1.1 400 ")
-    assert answer.count(b"HTTP/1.1 ") == 1, "what follows is not read as a request"
+    assert answer.count(b"HTTP/1.1 ") == 1, "the rest must not be parsed as a request"
     assert closed
 
 
@@ -219,7 +219,7 @@ LARGE = [
 
 
 @pytest.mark.parametrize(("method", "path", "headers", "length", "status"), LARGE)
-def test_a_large_body_is_not_taken_before_it_is_known_who_sends_it(
+def test_a_large_body_is_not_read_before_authentication(
     stack: Stack, method: str, path: str, headers: str, length: int, status: int
 ) -> None:
     port = int(stack.environment["API_PORT"])
@@ -230,7 +230,7 @@ def test_a_large_body_is_not_taken_before_it_is_known_who_sends_it(
     )
     answer, _closed = _raw(("127.0.0.1", port), head, b"x" * 5000)
     assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer[:400]
-    assert time.monotonic() - began < 8, "it is answered at once, not when the body has come"
+    assert time.monotonic() - began < 8, "the response must not wait for the body"
     assert _open_temporary_bytes(stack) <= before
 
 
@@ -248,7 +248,7 @@ def _open_temporary_bytes(stack: Stack) -> int:
     return total
 
 
-def test_a_stranger_s_large_body_holds_nothing_of_the_frontend(stack: Stack) -> None:
+def test_a_large_anonymous_body_occupies_no_resource_of_the_frontend(stack: Stack) -> None:
     port = int(stack.environment["PORT"])
     for path, status in (
         ("/api/v1/session/", 413),
@@ -264,7 +264,7 @@ def test_a_stranger_s_large_body_holds_nothing_of_the_frontend(stack: Stack) -> 
         assert answer.startswith(f"HTTP/1.1 {status} ".encode()), (path, answer[:300])
 
 
-def test_an_artifact_goes_to_the_storage_and_not_through_the_spool(
+def test_an_artifact_is_uploaded_to_the_storage_without_the_spool(
     stack: Stack, project: str, api: Api
 ) -> None:
     """The orchestrator holds none of the 96 MiB that a job writes, neither in an unnamed file nor

@@ -175,7 +175,7 @@ def test_predictions_are_classes_with_probabilities_that_sum_to_one(
 def test_the_twin_holds_the_predictions_and_each_value_names_its_source(
     api: Api, chain: list[dict[str, Any]]
 ) -> None:
-    row = _rows(api, "states")[20]  # one without hours: 20 divides by 20
+    row = _rows(api, "states")[20]  # one machine without hours: 20 is a multiple of 20
     shown = api.get(f"{P}/twins/plant/entities/machine/{row['serial']}/")
     values = {value["property"]: value for value in shown["values"]}
     assert values["state"]["value"] == row["prediction"]
@@ -213,7 +213,7 @@ def test_lineage_names_all_four_jobs_from_the_predictions_both_ways(
     assert {("dataset:states@1", update), (update, "twin:plant@1")} <= edges
 
 
-def test_the_same_update_again_makes_no_revision_and_an_edit_outlives_another(
+def test_a_repeated_update_makes_no_revision_and_an_edit_survives_another(
     api: Api, chain: list[dict[str, Any]]
 ) -> None:
     entity = f"{P}/twins/plant/entities/machine/M00001/"

@@ -33,7 +33,7 @@ def direct(stack: Stack) -> Iterator[httpx.Client]:
         ("GET", "/metrics"),
     ],
 )
-def test_what_is_for_people_is_refused_with_a_sentence(
+def test_paths_for_users_are_rejected_with_an_explanation(
     direct: httpx.Client, method: str, path: str
 ) -> None:
     for headers in ({}, {"X-Forwarded-For": "9.9.9.9"}, {"X-Mimir-Frontend": "v1.1.e30.00"}):
@@ -42,7 +42,7 @@ def test_what_is_for_people_is_refused_with_a_sentence(
         assert len(answer.json()["message"]) > 60
 
 
-def test_programs_are_answered(direct: httpx.Client, stack: Stack) -> None:
+def test_probes_programs_and_workers_get_a_response(direct: httpx.Client, stack: Stack) -> None:
     assert direct.get("/health").status_code == 200
     assert direct.get("/ready").status_code == 200
     assert (

@@ -166,7 +166,7 @@ def test_a_waiting_worker_names_its_cause_and_continues_once_it_is_fixed(
         lambda: (
             (shown := stack.job(job))["diagnosis"]
             and shown["diagnosis"]["category"] == category
-            # Its amounts follow when the watch of Jobs has shown the Job of the pod.
+            # The amounts are known once the watch of Jobs has the Job of the pod.
             and text in shown["message"]
             and shown
         ),

@@ -24,12 +24,12 @@ PUBLIC, SIGNED, VIEWER, OPERATOR, MAINTAINER = (
     "operator",
     "maintainer",
 )
-ADMINISTRATOR = "administrator"  # none of PEOPLE is one
+ADMINISTRATOR = "administrator"  # none of PEOPLE is a site administrator
 # an empty form, which needs nothing from the API: the cookie opens it, the API has its say when it
 # is sent
 FORM = "form"
 RANK = {"viewer": 1, "operator": 2, "maintainer": 3}
-LINK = "link"  # anyone with the link; the link in this table is wrong
+LINK = "link"  # anyone with the link; the link in this table is invalid
 EVERYWHERE = "everywhere"  # signs the person out
 OUT = ("nobody", "expired", "worker")
 PEOPLE = (*OUT, "stranger", "viewer", "operator", "maintainer")
@@ -41,7 +41,7 @@ _TWIN = (
 )
 QUERIES = {
     "projects/<str:slug>/twins/<str:name>/entity/": "?type=number&key=1"
-}  # what a page's address needs beside its path
+}  # query of a page's URL
 
 RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
     ("admin", "GET"): (PUBLIC, None),
@@ -187,7 +187,7 @@ class Visitor:
 
     def _asked(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         answer = self._client.request(method, path, **arguments)
-        self._client.cookies.clear()  # each request is by the person as they came
+        self._client.cookies.clear()  # each request uses the original cookies
         return answer
 
 
@@ -214,7 +214,7 @@ def visitors(
     key = psutil.Process(stack.pids("frontend")[0]).environ()["SECRET_KEY"]
     ended = api.post("tokens/", {"name": "ended"})
     assert api("DELETE", f"tokens/{ended['id']}/").status_code == 204
-    # Tokens that signing out does not end: the people are needed again.
+    # Tokens that survive signing out, because the people are used again.
     tokens = {
         name: as_user(person.token).post("tokens/", {"name": "visitor"})["token"]
         for name, person in people.items()
@@ -261,7 +261,7 @@ def test_access_to_a_page(
     need, form = RULES[route, method]
     for person, visitor in visitors.items():
         if need == EVERYWHERE and person not in OUT:
-            continue  # it would end the sessions of the people: test_account.py has it
+            continue  # it would end the sessions of the people; test_account.py tests it
         path = _path(route, ran, staged)
         answer = visitor.get(path) if method == "GET" else visitor.send(path, form or {})
         expected = (
@@ -269,9 +269,8 @@ def test_access_to_a_page(
             f"{need}"
         )
         out = answer.status_code == 302 and answer.headers["Location"].startswith("/signin/")
-        out = out or (
-            answer.status_code == 401 and 'action="/signin/"' in answer.text
-        )  # a posted form is kept beside the sign-in
+        # the sign-in page keeps a posted form
+        out = out or (answer.status_code == 401 and 'action="/signin/"' in answer.text)
         if need == PUBLIC:
             assert answer.status_code < 400, expected
         elif need == LINK:
@@ -293,9 +292,10 @@ def test_access_to_a_page(
             assert answer.status_code == 403, expected
         else:
             assert not out, expected
+            # text files are not sent to a frame
             assert answer.status_code in (
                 (404,) if route.endswith("raw/") else (200, 302, 400, 409)
-            ), expected  # a text is sent to no frame
+            ), expected
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Ports: ours, somebody else's, and what is none."""
+"""Ports of the installation: free, used and invalid ones."""
 
 import socket
 

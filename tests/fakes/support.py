@@ -219,7 +219,7 @@ class Target:
                 return found
             if time.monotonic() > end:
                 break
-        raise AssertionError("it did not come about")
+        raise AssertionError("the condition did not become true")
 
     def phase_of(self, job: str) -> str:
         """Return the phase of the only pod, or an empty string."""

@@ -140,7 +140,7 @@ _SAME = (
     (re.compile(r"in [\d.]+s \([\d.]+s including"), "in <seconds> (<seconds> including"),
     (re.compile(r"default-scheduler-\w+"), "default-scheduler-<host>"),
 )
-RECORDED_TOO_EARLY = {  # an Event that came after the object had been read
+RECORDED_TOO_EARLY = {  # an Event that was created after the object was read
     ("bad-command", 0): "BackoffLimitExceeded",
     ("quota-exceeded", 2): "DeadlineExceeded",
     ("pvc-missing", 0): "SuccessfulCreate",
@@ -204,7 +204,7 @@ def _play(case: str, index: int) -> tuple[Cluster, Path]:
     return cluster, folder
 
 
-def test_every_recorded_case_is_played() -> None:
+def test_every_recorded_case_is_replayed() -> None:
     assert set(CASES) == {path.name for path in RECORDED.iterdir() if path.is_dir()}
     assert all(
         len(CASES[case].before) == sum(path.is_dir() for path in (RECORDED / case).iterdir())

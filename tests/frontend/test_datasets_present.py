@@ -37,7 +37,7 @@ def _shown(kind: str, *values: Any) -> list[tuple[str, str]]:
         (123456789012345678, "123456789012345678", ""),
     ],
 )
-def test_a_number_has_the_digits_people_read_and_all_of_them_on_hover(
+def test_a_number_has_few_digits_and_all_of_them_on_hover(
     value: Any, shown: str, whole: str
 ) -> None:
     assert _shown("DOUBLE", value) == [(shown, whole)]

@@ -82,7 +82,7 @@ def test_a_difference(row: Any, expected: Any) -> None:
     assert _cells(row) == expected
 
 
-def test_equal_values_are_apart() -> None:
+def test_equal_values_are_listed_separately() -> None:
     shown = _compared(
         _row("run", "status", "failed", "succeeded"), _row("request", "priority", "low", "low")
     )

@@ -36,7 +36,7 @@ def test_every_attempt_is_read() -> None:
     assert len(client.asked) == 4
 
 
-def test_of_very_many_events_the_last_are_read() -> None:
+def test_the_last_of_very_many_events_are_read() -> None:
     assert _events(JOB, _Client(12_345))["results"] == list(range(7_345, 12_345))  # type: ignore[arg-type]
     assert _events(JOB, _Client(7))["results"] == list(range(7))  # type: ignore[arg-type]
 

@@ -18,7 +18,7 @@ EXISTING = [
 ]
 
 
-def test_each_step_is_ticked_off_and_the_next_one_offered_with_its_form_filled_in() -> None:
+def test_each_step_is_marked_as_done_and_the_next_one_is_offered_with_its_form_prefilled() -> None:
     for done in range(4):
         producers: Any = [{"kind": kind, "name": name} for kind, name in EXISTING[:done]]
         steps = sample_steps("x", producers)

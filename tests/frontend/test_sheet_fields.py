@@ -66,7 +66,7 @@ def test_each_sheet_has_a_dataset_name_of_its_own() -> None:
     assert [target.sheet for target in sheets.targets if target.current] == [NAMES[2]]
 
 
-def test_what_the_options_say_is_shown_also_where_nothing_can_be_read() -> None:
+def test_the_options_are_shown_even_for_an_unreadable_file() -> None:
     sheets = sheets_of(upload({"sheets": [NAMES[2], NAMES[0]]}, read=""))
     assert (sheets.chosen, sheets.options(), sheets.each) == (
         [2, 0],

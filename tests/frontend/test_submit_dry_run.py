@@ -57,7 +57,7 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     return run
 
 
-def test_the_dry_run_is_of_the_preselected_key(page: Callable[..., Any]) -> None:
+def test_the_dry_run_uses_the_preselected_key(page: Callable[..., Any]) -> None:
     api = Project()
     dry, shown = page(api, ADDRESS)
     assert shown["parameters.key"] == ["date"]
@@ -87,7 +87,7 @@ def test_a_missing_field_is_not_run_dry(page: Callable[..., Any]) -> None:
         (Project(code=403), ADDRESS),
     ],
 )
-def test_who_cannot_run_a_job_is_not_asked_to_change_the_request(
+def test_users_without_permission_to_run_are_not_asked_to_change_the_request(
     page: Callable[..., Any], api: Project, texts: Any
 ) -> None:
     dry, _shown = page(api, texts)

@@ -1,4 +1,4 @@
-"""Admission: one decision at a time, over what is committed."""
+"""Admission: passes run one at a time and decide over committed rows."""
 
 import threading
 from uuid import UUID
@@ -40,7 +40,7 @@ def _in_thread(target: object) -> threading.Thread:
 
 
 def _wait_for_lock_waiter() -> None:
-    """Until another session waits for the admission lock."""
+    """Wait until another session waits for the admission lock."""
     for _ in range(500):
         with connection.cursor() as cursor:
             cursor.execute(
@@ -194,8 +194,9 @@ def test_a_job_that_no_cluster_can_hold_fails_and_says_what_to_do() -> None:
 
 
 def test_a_pass_locks_all_jobs_it_moves_in_the_order_of_their_ids() -> None:
-    """Somebody holds the job that never fits and then wants the one that is admitted, as a cancel
-    of many jobs does: no deadlock.
+    """No deadlock occurs with a session that cancels several jobs.
+
+    It holds the job that never fits and then locks the one that is admitted.
     """
     make.project()
     _slots(5)

@@ -1,5 +1,6 @@
-"""Cancel: at once while waiting, asked while running, and a success that comes too late changes
-nothing.
+"""Cancellation: immediate for waiting jobs, requested for running ones.
+
+A success that is reported after it changes nothing.
 """
 
 from uuid import UUID

@@ -1,6 +1,6 @@
-"""The default cluster's row.
+"""Row of the default cluster.
 
-What the environment sets wins at a start, what an administrator edits until the next one.
+Values from the environment are written at each start and replace earlier edits.
 """
 
 import dataclasses

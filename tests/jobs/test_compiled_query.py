@@ -1,4 +1,4 @@
-"""Compiled admission queries return the same rows as Django."""
+"""Compiled admission queries return the same rows as Django's queries."""
 
 import datetime as dt
 from collections.abc import Sequence

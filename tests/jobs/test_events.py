@@ -1,4 +1,4 @@
-"""Events: their seq has no gaps and follows the commit order. Locks: the job first."""
+"""Events have a seq without gaps in commit order. A job is locked before its attempt."""
 
 import threading
 

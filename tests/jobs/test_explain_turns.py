@@ -1,4 +1,4 @@
-"""Queue of explanations: one at a time, a few waiting, and concurrent worker requests."""
+"""Queue of explanations: one at a time, a limited number waiting, and worker requests meanwhile."""
 
 import threading
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ class Explaining:
         self._threads: list[threading.Thread] = []
 
     def ask(self, user: str, name: str = "", wait_seconds: float = LONG) -> None:
-        """Send a request in a thread; return when it runs, waits or is refused."""
+        """Send a request in a thread. Return once it runs, waits or is refused."""
         waiting, decided = len(self.turns._waiting), threading.Event()
 
         def run() -> None:

@@ -1,7 +1,7 @@
-"""Cost of one job without work in each process: none of the counts may grow.
+"""Cost of one job without work in each process. None of the counts may increase.
 
-Each statement is a round trip to PostgreSQL, each commit a write to its disk, and each message
-work for Redis and its receivers.
+Each statement is a round trip to PostgreSQL, each commit a write to its disk, and each message work
+for Redis and its receivers.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The messages to Redis: the operation of each hint, and the group of each live update."""
+    """Messages to Redis: the operation of each hint, and the group of each live update."""
     messages: list[str] = []
 
     def hint(_priority: str, operation: Any, _arguments: object) -> None:
@@ -90,7 +90,7 @@ def test_the_end_of_a_worker(sent: list[str]) -> None:
 
 
 def test_the_requests_of_a_worker(sent: list[str]) -> None:
-    """A claim, a report with two events and progress, and a finish without an output."""
+    """Claim, report two events and progress, and finish without an output."""
     attempt = make.launched()
     sent.clear()
     claim = _cost(lambda: attempt_claim(attempt_id=attempt.id, claim_id=uuid4(), host="node"))
@@ -107,7 +107,7 @@ def test_the_requests_of_a_worker(sent: list[str]) -> None:
 
 
 def test_a_finish_wakes_no_dispatcher(sent: list[str]) -> None:
-    """Its worker holds the capacity until it is gone."""
+    """The worker still holds its capacity until it is gone."""
     attempt = make.claimed()
     sent.clear()
     make.finish(attempt)

@@ -1,4 +1,4 @@
-"""When a job would start that is not submitted: now, after others, elsewhere, or not at all."""
+"""Forecast for a job before its submission: it starts now, later, elsewhere or never."""
 
 import datetime as dt
 from typing import Any

@@ -1,4 +1,4 @@
-"""Each job type is complete: its packages, texts and schema, and the API lists it."""
+"""Each job type has its packages, texts and schema, and the API lists it."""
 
 import re
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""The lease uses the database's clock; a wrong local clock neither keeps nor takes it."""
+"""The lease uses the database's clock. A wrong local clock neither extends nor steals it."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""Lineage: every version and job between, both ways, nobody else's, bounded."""
+"""Lineage: all versions and jobs in both directions, limited, and only of visible projects."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def _job(
     reads: tuple[Any, ...] = (),
     makes: tuple[Any, ...] = (),
 ) -> Job:
-    """A job with rows for what it reads and makes, as submit and outcome write them."""
+    """Create a job with rows for its inputs and outputs, as submit and outcome write them."""
     job = make.job(project)
     Job.objects.filter(id=job.id).update(type=kind)
     JobInput.objects.filter(job=job).delete()
@@ -78,7 +78,10 @@ def _edges(shown: Any) -> set[tuple[str, str]]:
 
 
 def _chain(project: Project) -> dict[str, Any]:
-    """Pipeline, training, inference, update, each using what the one before made."""
+    """Create a pipeline run, a training, an inference and a twin update.
+
+    Each reads the result of the previous one.
+    """
     raw, pipeline = (
         make.dataset_version(project, "raw"),
         PipelineVersion.objects.get(pipeline__project=project),

@@ -1,4 +1,4 @@
-"""Retention deletes expired jobs and keeps everything still in use."""
+"""Retention deletes expired jobs and keeps all data that is still in use."""
 
 import dataclasses
 import datetime as dt
@@ -28,7 +28,7 @@ def _retention(settings: Any) -> None:
 
 
 def _ended(days: float = DAYS + 1, *, cleaned: bool = True) -> Attempt:
-    """The attempt of a job that ended so long ago; its log is sealed."""
+    """Create an attempt of a job that ended `days` ago, with a sealed log."""
     attempt = make.claimed()
     make.log(attempt, b"hello")
     make.finish(attempt, FinishStatus.SUCCEEDED)

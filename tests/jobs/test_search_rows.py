@@ -1,4 +1,4 @@
-"""Search rows: one for each job, with the same results as a search in the jobs table."""
+"""Search rows: one per job, with the same results as a search in the jobs table."""
 
 import random
 from importlib import import_module
@@ -72,7 +72,7 @@ def test_a_release_without_search_rows_can_delete_jobs() -> None:
 def test_the_migration_copies_existing_jobs_and_keeps_no_row_of_a_deleted_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The constraint is added at the end: a job may be deleted after its row was copied."""
+    """The constraint is added at the end, because a job may be deleted after its row was copied."""
     migration = import_module("jobs.migrations.0025_job_search_rows")
     monkeypatch.setattr(migration, "BATCH", 2)
     jobs = [make.job(name=f"Job {number}", labels={"n": str(number)}) for number in range(5)]

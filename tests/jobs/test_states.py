@@ -1,4 +1,4 @@
-"""The table of moves."""
+"""State machine of jobs: allowed and forbidden transitions."""
 
 import pytest
 from hypothesis import given

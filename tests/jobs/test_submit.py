@@ -1,4 +1,4 @@
-"""Submit: checked whole, one row, and an answer whatever Redis does."""
+"""Submission: complete validation, one row, and a response without Redis."""
 
 import json
 from typing import Any
@@ -33,7 +33,7 @@ def test_a_submitted_job_is_in_the_line_with_its_first_event() -> None:
 def test_the_dispatcher_is_woken_after_the_commit_and_not_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A message that overtakes its row wakes a dispatcher that sees nothing."""
+    """A message before the commit would wake a dispatcher that does not see the row."""
     in_transaction: list[bool] = []
     monkeypatch.setattr(
         queue, "wake", lambda priority: in_transaction.append(connection.in_atomic_block)
@@ -71,7 +71,7 @@ def test_the_same_key_and_body_give_the_same_job() -> None:
 
 
 def test_no_place_is_the_same_body_as_an_empty_one_and_a_place_is_another() -> None:
-    """A client that repeats a request over an update sends what an older release digested."""
+    """A client that retries after an update sends a body that an older release digested."""
     project, cluster = make.project(), cluster_ensure()
     submitted: dict[str, Any] = {
         "project": project,

@@ -1,4 +1,4 @@
-"""Outcome of a twin update: one revision with its job, or none."""
+"""Outcome of a twin update: one revision that names its job, or none."""
 
 import hashlib
 import json
@@ -48,7 +48,7 @@ UPDATE = {
 
 @pytest.fixture
 def twin() -> Twin:
-    """One without any entity, in a project with a dataset."""
+    """A twin without entities, in a project with a dataset."""
     project = make.project()
     make.dataset_version(project)
     assert project.created_by is not None
@@ -62,7 +62,7 @@ def _claimed() -> Attempt:
 
 
 def _deliver(attempt: Attempt, *lines: Any, base: Any = 0) -> dict[str, Any]:
-    """The result of a worker that delivered these changes."""
+    """Apply the result of a worker that delivered these changes."""
     data = b"".join(
         line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n" for line in lines
     )

@@ -1,4 +1,4 @@
-"""Workers that passes between two complete passes read without a cluster change."""
+"""Workers that are read between two complete passes without a change on the cluster."""
 
 import datetime as dt
 from typing import Any

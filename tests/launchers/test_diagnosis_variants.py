@@ -33,7 +33,7 @@ TOLERATE, TRUST = "toleration", "Install the registry's certificate authority"
 class Expected:
     """Expected words in summary, detail and steps (`says`), and forbidden ones (`never`).
 
-    `moment`: the last one counts.
+    `moment`: the last one decides.
     """
 
     category: R

@@ -1,4 +1,4 @@
-"""Fork server of the process launcher: a worker is started exactly once, whatever dies or hangs."""
+"""Fork server of the process launcher: each worker is started once, despite crashes and hangs."""
 
 import contextlib
 import os
@@ -48,7 +48,7 @@ sys.exit(main())
 
 
 class Place:
-    """A launcher, the orchestrator of its workers, and a file in which each run leaves a line."""
+    """A launcher, the orchestrator of its workers, and a file to which each run appends a line."""
 
     def __init__(self, folder: Path) -> None:
         self.ran = folder / "ran"

@@ -1,4 +1,4 @@
-"""Kubernetes launcher against an API server over HTTP: create once, adopt, refuse, remove."""
+"""Kubernetes launcher with an API server over HTTP: create once, adopt, refuse, remove."""
 
 from dataclasses import replace
 from uuid import uuid4

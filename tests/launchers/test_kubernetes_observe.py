@@ -75,7 +75,7 @@ def test_events_of_the_volume_claim_reach_its_workers(fake: FakeKubernetes) -> N
 def test_a_worker_is_gone_when_its_own_container_has_ended(
     fake: FakeKubernetes, launcher: KubernetesLauncher
 ) -> None:
-    """An injected sidecar that keeps running holds no slot, and is removed with its Job."""
+    """An injected sidecar that still runs holds no slot, and is deleted with the Job."""
     spec = spec_of()
     fake.script(sidecar=True)
     launch(launcher, spec)

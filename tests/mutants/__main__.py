@@ -1,7 +1,7 @@
-"""Run the table: a copy of the tree for each mutant, its test, and a look at how it failed.
+"""Run the table: for each mutant, copy the tree, run its test, and check how it fails.
 
-Prints one line each; exits with 1 if one survives. The tests must pass in an unbroken copy first:
-one that always fails would seem to notice everything.
+Prints one line each; exits with 1 if a mutant survives. The tests must first pass in an unchanged
+copy: a test that always fails would kill every mutant.
 """
 
 import contextlib
@@ -31,10 +31,10 @@ PARTS = (
     "manage.py",
     "pyproject.toml",
 )
-PROCESSES = int(os.environ.get("PROCESSES") or 2)  # mutants that are run at once
+PROCESSES = int(os.environ.get("PROCESSES") or 2)  # number of concurrent mutants
 SECONDS_MAX = 180  # of one test
 UNBROKEN_SECONDS_MAX = 900  # of all tests together
-END_SECONDS = 10  # for a test run to end its servers
+END_SECONDS = 10  # limit for a test run to stop its servers
 _running: set["subprocess.Popen[str]"] = set()
 
 
@@ -56,7 +56,7 @@ def main(wanted: str) -> int:
             )
             if verdict:
                 survivors.append(name)
-    finally:  # Ctrl-C and SIGTERM too: all tests end
+    finally:  # on Ctrl-C and SIGTERM, too: end all tests
         pool.shutdown(wait=False, cancel_futures=True)
         for process in list(_running):
             _end(process)
@@ -93,7 +93,7 @@ def _timed_verdict(mutant: Mutant) -> tuple[str, str, float]:
 
 
 def _verdict(mutant: Mutant) -> str:
-    """Why it counts as survived; empty when its test failed by an assertion."""
+    """Return why the mutant survived; empty if its test failed with an assertion."""
     with tempfile.TemporaryDirectory(prefix="mimir-mutant-") as folder:
         tree = Path(folder)
         _copy(tree)
@@ -112,9 +112,9 @@ def _verdict(mutant: Mutant) -> str:
 
 
 def _by_assertion(test: str, output: str) -> bool:
-    """Whether the summary says that this test itself failed by an assertion.
+    """Return whether the summary reports an assertion of this test itself.
 
-    No import error, no time-out, no fixture's error.
+    Import errors, timeouts and errors of fixtures do not count.
     """
     line = rf"^FAILED {re.escape(test)}(\[.*\])? - (assert |AssertionError|Failed: DID NOT RAISE)"
     return re.search(line, output, re.MULTILINE) is not None
@@ -149,7 +149,7 @@ def _run(tree: Path, *arguments: str, seconds_max: float = SECONDS_MAX) -> tuple
 
 
 def _end(process: "subprocess.Popen[str]") -> None:
-    """End a test run with the servers that it started: they are of its process group."""
+    """End a test run and the servers that it started, which are in its process group."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     try:

@@ -1,6 +1,6 @@
-"""A wrong upload can be undone.
+"""Correction of a wrong upload.
 
-The current version, deletion of what nothing needs, and the columns that differ.
+The current version, deletion of unused versions, and differences of columns.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""Members come, change and go; a project keeps a maintainer."""
+"""Adding, changing and removing members. A project keeps at least one maintainer."""
 
 import threading
 from typing import Any
@@ -20,7 +20,7 @@ MEMBERS = "projects/demo/members/"
 
 @pytest.fixture
 def project() -> Project:
-    """Its only maintainer is ada."""
+    """A project whose only maintainer is ada."""
     return make.project()
 
 

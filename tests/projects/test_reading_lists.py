@@ -1,6 +1,6 @@
 """Lists and objects in the rows of a JSON file.
 
-Kept, as text, the first item, or one row for each item.
+They are kept, read as text, reduced to the first item, or expanded to one row per item.
 """
 
 import json

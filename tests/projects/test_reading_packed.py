@@ -1,4 +1,4 @@
-"""Workbooks and packed files, read in the parsing child as an upload is."""
+"""Workbooks and compressed files, read by the parsing child like an upload."""
 
 import datetime as dt
 import gzip

@@ -1,6 +1,7 @@
-"""Numbers since 1970.
+"""Unix times.
 
-Times where the user chose a type of time, and a warning where a name and all values say time.
+They are read as times if the user selects a time type. A warning appears if the name and all values
+suggest times.
 """
 
 import json

@@ -1,6 +1,7 @@
 """Staged uploads.
 
-A file is sent once, its reading is changed, and it becomes a version; nobody else sees it.
+A file is sent once, read again with other options, and accepted as a version. Only its user sees
+it.
 """
 
 import contextlib

@@ -19,7 +19,7 @@ closed = threading.Event()
 
 
 def mark(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:
-    """Middleware with each hook that Django has."""
+    """Middleware with each hook that Django supports."""
 
     class Mark:
         async_capable = sync_capable = True

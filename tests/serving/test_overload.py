@@ -1,4 +1,4 @@
-"""A real web process under ten times the load it can serve."""
+"""Claims reach a real web process with ten times the load that it can serve."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

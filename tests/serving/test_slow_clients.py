@@ -1,6 +1,6 @@
 """Clients that are slow on purpose.
 
-Each has a time limit at every place where it can stop, and holds little until then.
+Each has a time limit at every step at which it can stop, and uses little memory until then.
 """
 
 import contextlib
@@ -124,7 +124,7 @@ def test_an_answer_that_nobody_reads_is_ended(server: Server) -> None:
 
 @pytest.mark.parametrize("header", [b"", b"Connection: close\r\n"], ids=["kept", "close"])
 def test_an_answer_before_the_body_was_read_arrives_whole(server: Server, header: bytes) -> None:
-    """A client that sends megabytes before it reads must find the answer, not a broken connection."""  # noqa: E501
+    """A client that sends megabytes before it reads must still get the response."""
     request = (
         HEAD.replace(b"/ ", b"/unread/ ", 1) + header + b"Content-Length: %d\r\n\r\n" % (4 * MIB)
     )

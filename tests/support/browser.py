@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, syn
 from tests.support.stack import Stack
 
 WIDE, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
-# Without these it looks up its maker's hosts at every start; as root it has no sandbox.
+# Without these it resolves its vendor's hosts at every start; as root it has no sandbox.
 _ARGUMENTS = [
     "--disable-gpu",
     "--disable-quic",
@@ -22,7 +22,7 @@ _ARGUMENTS = [
 ]
 
 
-# The first that is installed. The headless shell renders as the others do, in half the CPU time.
+# The first installed one. The headless shell renders like the others, in half the CPU time.
 _PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 

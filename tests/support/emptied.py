@@ -8,7 +8,8 @@ from typing import Any
 from django.db import connections
 from django.test import TransactionTestCase
 
-KEPT = ("django_migrations", "django_content_type", "auth_permission")  # what migrations wrote
+# Tables filled by migrations.
+KEPT = ("django_migrations", "django_content_type", "auth_permission")
 
 
 def _rows_delete(alias: str) -> None:

@@ -30,7 +30,7 @@ SERVING = {
     "web",
 }
 EXCLUDED = (
-    # These start programs of their own without a fixture.
+    # These start programs without a fixture.
     "tests/deploy/",
     "tests/dev/test_installation.py",
     "tests/dev/test_service_forks.py",
@@ -38,7 +38,7 @@ EXCLUDED = (
     "tests/launchers/test_fork_server.py",
     "tests/serving/",
     "tests/worker/test_supervisor",
-    # These take many seconds of computing time: large bodies, models that are trained.
+    # These take many seconds of CPU time: large bodies, training of models.
     "tests/api/test_body_memory.py",
     "tests/projects/test_reading_limits.py",
     "tests/worker/test_column_kinds.py",

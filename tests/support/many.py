@@ -10,7 +10,7 @@ from django.db import connection
 
 from jobs.models import Job
 
-RARE_NAME, RARE_LABEL = "Quarterly closing", {"case": "K-4711"}  # of one job in ten thousand
+RARE_NAME, RARE_LABEL = "Quarterly closing", {"case": "K-4711"}  # for one job in ten thousand
 SHARES = (
     "CASE WHEN mod(n, 20) = 0 THEN 'failed' WHEN mod(n, 50) = 1 THEN 'cancelled' ELSE 'succeeded' "
     "END"

@@ -10,8 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 Labels = tuple[tuple[str, str], ...]
 Samples = dict[tuple[str, Labels], float]
-# Counters that rows can vouch for: name, labels, and the statement that counts the rows; zero where
-# it says nothing.
+# Counters that can be checked against rows: name, labels, and the statement that counts the rows;
+# zero if it returns none.
 _ROWS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("mimir_jobs_submitted_total", ("type",), "SELECT type, count(*) FROM jobs_job GROUP BY 1"),
     (

@@ -57,7 +57,7 @@ class Orchestrator:
         }
         self.answers: dict[str, Callable[[Any], Answer | None]] = {}
         self.inputs: dict[str, bytes] = {}
-        self.cuts = 0  # so many inputs break off half-way
+        self.cuts = 0  # number of inputs whose connection breaks half-way
         self.log = b""
         self.events: list[dict[str, Any]] = []
         self.artifacts: dict[str, bytes] = {}

@@ -13,7 +13,7 @@ import pytest
 from tests.support.run_folder import run_folder
 
 
-# First, so that the time limit of a test begins when its turn has come.
+# First, so the time limit of a test starts when it holds the lock.
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     folder = run_folder()

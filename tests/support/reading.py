@@ -17,7 +17,7 @@ def connect(files: list[str], folder: str) -> Any:
     connection = duckdb.connect(config={"memory_limit": "512MB", "threads": 1})
     for setting in (
         "TimeZone = 'UTC'",
-        # its time grows with the square of the columns
+        # takes time quadratic in the number of columns
         "disabled_optimizers = 'common_subexpressions'",
         f"allowed_paths = [{', '.join(map(quoted, files))}]",
         f"allowed_directories = [{quoted(folder)}]",

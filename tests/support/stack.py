@@ -62,13 +62,11 @@ class Stack(Installation):
             f"/api/v1/projects/{project}/pipelines/",
             json={"name": name, "definition": {"steps": steps}},
         )
-        assert saved.status_code in (200, 201), (
-            saved.text
-        )  # 200: sent again after an answer that was lost
+        assert saved.status_code in (200, 201), saved.text  # 200: sent again after a lost response
         body = {"type": "pipeline_execution", "parameters": {"pipeline": name}, **fields}
         key = {"Idempotency-Key": uuid.uuid4().hex}
         made = self.call("POST", f"/api/v1/projects/{project}/jobs/", json=body, headers=key)
-        # 200: repeated after an answer that was lost
+        # 200: repeated after a lost response
         assert made.status_code in (200, 201), made.text
         return str(made.json()["id"])
 
@@ -228,15 +226,15 @@ class Stack(Installation):
         runs = self.ran_as(job)
         assert len(set(runs)) == len(runs), f"an attempt ran twice: {runs}"
         if status == "succeeded" and oracle:
-            assert ended["attempt"] in runs, "it succeeded by an attempt that never ran"
-            assert ended["attempt"] == max(runs), "an attempt ran after the one that won"
+            assert ended["attempt"] in runs, "it succeeded although no attempt ran"
+            assert ended["attempt"] == max(runs), "an attempt ran after the successful one"
         wait_for(
             lambda: not [name for name in self.workers() if job in name],
             "its workers are cleaned up",
             seconds,
         )
         assert all(attempt["gone_at"] for attempt in self.attempts(job))
-        assert not left_of(job), "a process of it is left"
+        assert not left_of(job), "one of its processes still runs"
         return ended
 
 

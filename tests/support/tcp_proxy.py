@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 _CALL = re.compile(rb"(?:GET|POST|PUT) /worker/v1/attempts/([0-9a-f-]{36})/([a-z]+)")
-_CALL_BYTES_MAX = 100  # of what `_CALL` matches
+_CALL_BYTES_MAX = 100  # requests that match `_CALL`
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _BUSY = json.dumps({"code": "overloaded", "message": "The server is busy.", "detail": {}}).encode()
 

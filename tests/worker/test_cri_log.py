@@ -1,5 +1,6 @@
-"""Any bytes in any pieces come out of the raw reader as they went in, and no stored line is longer
-than a stored line may be.
+"""Log lines of workers: the raw reader returns exactly the written bytes.
+
+Stored lines never exceed the maximum length, however the bytes arrive.
 """
 
 from hypothesis import given, settings
@@ -35,7 +36,7 @@ _piece = st.one_of(st.binary(max_size=40), _special, _run)
 
 
 def _stored(pieces: list[tuple[bytes, bool]], stream: str = "stdout") -> bytes:
-    """Return the lines stored for pieces as read; True: a pause followed."""
+    """Return the lines stored for the given pieces. True: a pause follows the piece."""
     formatter, out = LineFormatter(stream), b""
     for data, pause in pieces:
         out += formatter.feed(data, NOW)

@@ -1,4 +1,4 @@
-"""The last events of an attempt are sent with its finish, and stored once after any failure."""
+"""The last events of an attempt are sent with its finish, and stored once despite failures."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -47,7 +47,7 @@ def test_a_finish_that_is_refused_for_its_events_is_sent_without_them(start: Sta
 def test_an_older_orchestrator_gets_the_events_before_the_finish(
     start: Start, claimed: str
 ) -> None:
-    """During an update, either release can answer each request."""
+    """During an update, either release can receive each request."""
     worker = start("true")
     if claimed == "of an older release":
         del worker.orchestrator.claim["finish_takes_events"]

@@ -1,7 +1,7 @@
-"""The cache of models.
+"""Cache of models.
 
-Fetched once, checked at every load, worth nothing to another project, harmless when anything is
-killed or full.
+A model is fetched once, verified at every load, and unavailable to other projects. A killed process
+or a full disk does not damage the cache.
 """
 
 import hashlib
@@ -244,7 +244,7 @@ def test_a_folder_that_cannot_be_written_costs_nothing_but_the_cache(tmp_path: P
 
 
 class _Served:
-    """The orchestrator's answer to GET inputs/<name>."""
+    """Fake of the orchestrator's response to GET inputs/<name>."""
 
     def __init__(self, content: bytes) -> None:
         self.content, self.times = content, 0

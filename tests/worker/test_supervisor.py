@@ -1,4 +1,4 @@
-"""Real worker against a faulty orchestrator: its end is reported, and it never hangs."""
+"""Real worker with a faulty orchestrator: it reports its end and never hangs."""
 
 import hashlib
 import time

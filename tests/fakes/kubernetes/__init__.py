@@ -16,7 +16,7 @@ of a real 1.34 cluster.
     with FakeKubernetes() as fake:
         fake.script("worker-job-1-1", run_seconds=60, exit_code=3)       # scripts.PodScript
         fake.fault(Fault.DROP_AFTER_COMMIT, verb="create", count=1)      # faults.Rule
-        ...                                            # the code under test, by fake.kubeconfig
+        ...                                            # the code under test uses fake.kubeconfig
         fake.advance(60)
         assert [run.exit_code for run in fake.ledger()] == [3]
 

@@ -55,7 +55,7 @@ def _await_end(then: Callable[[], object]) -> None:
     with contextlib.suppress(OSError):
         while os.read(0, 4096):
             pass
-    with contextlib.suppress(RuntimeError):  # the loop has ended before
+    with contextlib.suppress(RuntimeError):  # the loop has already ended
         then()
 
 
@@ -73,9 +73,7 @@ def main() -> None:
     parser.add_argument("--cert", default="", help="certificate and key in one PEM file: serve TLS")
     arguments = parser.parse_args()
     gc.freeze()
-    gc.set_threshold(
-        50_000, 20, 50
-    )  # tens of thousands of live objects are looked through at each turn
+    gc.set_threshold(50_000, 20, 50)  # each collection scans tens of thousands of live objects
     asyncio.run(run(arguments))
 
 

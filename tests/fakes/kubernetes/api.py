@@ -15,7 +15,7 @@ from tests.fakes.kubernetes.watch import Stream
 
 KEPT_REQUESTS = 100_000
 _OPEN_PATHS = ("/healthz", "/livez", "/readyz", "/version")
-HANG_SECONDS = 30.0  # real; a client that waits longer gets a broken connection
+HANG_SECONDS = 30.0  # real time; after it the connection of the client breaks
 _BEFORE = {
     Fault.ERROR_BEFORE_COMMIT,
     Fault.DROP_BEFORE_COMMIT,

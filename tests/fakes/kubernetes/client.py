@@ -82,7 +82,7 @@ class FakeKubernetes:
         line = self._process.stdout.readline()
         if not line:
             self.__exit__(None, None, None)
-            raise RuntimeError("the fake Kubernetes API did not start; its error stands above")
+            raise RuntimeError("the fake Kubernetes API did not start; see its error above")
         started = json.loads(line)
         self.port, self.token = started["port"], started["token"]
         self.url = f"{'https' if cert else 'http'}://127.0.0.1:{self.port}"

@@ -59,7 +59,7 @@ class Cluster:
             self.add_namespace(name)
         for name in settings.nodes:
             self.nodes.add(name)
-        self.store.forget_history()  # no server leads on from its first version
+        self.store.forget_history()  # no server can list changes from its first version
 
     def add_namespace(self, name: str) -> Object:
         found = {

@@ -26,7 +26,7 @@ class Control:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.ticker: object = None  # kept so that its task is not collected
+        self.ticker: object = None  # a reference, to keep its task from garbage collection
         self.api = Api(Cluster(settings))
 
     @property
@@ -110,7 +110,7 @@ class Control:
 
     def _advance(self, body: Json, rest: list[str], query: dict[str, str]) -> Json:
         if self.cluster.clock.real:
-            raise ValueError("the clock is the real one")
+            raise ValueError("the clock runs in real time")
         self.cluster.clock.advance_to(
             float(body["to"])
         ) if "to" in body else self.cluster.clock.advance(float(body["seconds"]))

@@ -50,7 +50,7 @@ class JobController:
     ) -> None:
         self._store, self._events = store, recorder
         self._kubelets, self._scripts = kubelets, scripts
-        self._refusal = refusal  # why admission lets no pod of this Job come about, or ""
+        self._refusal = refusal  # why admission rejects the pods of this Job, or ""
         self.pods_of: dict[str, dict[Key, None]] = {}
         self._pending: set[Key] = set()
         self._not_before: dict[str, float] = {}

@@ -37,14 +37,12 @@ class PodState:
     ending: Ending | None = None
     tries: int = 0  # to pull its image
     pulling_since: float | None = None
-    kill_by: float | None = None  # when its kubelet stops waiting for it to end
-    removed: bool = (
-        False  # the API need not keep it: its containers have ended and its deletion was asked for
-    )
+    kill_by: float | None = None  # when its kubelet kills it
+    removed: bool = False  # the API can remove it: it is deleted and its containers have ended
     sidecar_runs: bool = (
         False  # the worker's container has ended, and the sidecar keeps the pod running
     )
     missed: list[Callable[[], None]] = field(
         default_factory=list
-        # reported to the API when the node is back
+        # reported to the API after the node reconnects
     )

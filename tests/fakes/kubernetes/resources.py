@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Object = dict[str, Any]
-Key = tuple[str, str]  # namespace ("" for a cluster's own), name
+Key = tuple[str, str]  # namespace ("" if cluster-scoped), name
 
 
 @dataclass(frozen=True, slots=True, eq=False)

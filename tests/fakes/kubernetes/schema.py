@@ -53,9 +53,8 @@ class Problems:
 
     undecodable: str = ""
     unknown: list[str] = field(default_factory=list)
-    invalid: list[tuple[str, str, str]] = field(
-        default_factory=list
-    )  # field, reason of the cause, words
+    # field, reason of the cause, message
+    invalid: list[tuple[str, str, str]] = field(default_factory=list)
 
     def missing(self, path: str) -> None:
         self.invalid.append((path, "FieldValueRequired", "Required value"))
@@ -84,7 +83,7 @@ class Problems:
             )
 
 
-Check = Callable[[Any, str, Problems], Any]  # gives the value back without what is unknown
+Check = Callable[[Any, str, Problems], Any]  # returns the value without unknown fields
 
 
 @cache
@@ -107,7 +106,7 @@ class _Compiler:
     def definition(self, name: str) -> Check:
         if name in self._made:
             return self._made[name]
-        # A definition may hold itself: until it is made, it is looked up when used.
+        # A definition may contain itself: until it is built, it is looked up when used.
         self._made[name] = lambda value, path, problems: self._made[name](value, path, problems)
         self._made[name] = created = self._check(self._definitions[name], _CHOICES.get(name, {}))
         return created

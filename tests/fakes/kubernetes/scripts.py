@@ -11,7 +11,7 @@ class Start(StrEnum):
 
     RUNS = "runs"
     HOLD = "hold"  # ContainerCreating, without a reason
-    # no pod comes about: the controller's FailedCreate events
+    # no pod is created: FailedCreate events of the controller
     QUOTA = "quota"
     LIMIT_RANGE = "limit-range"
     POD_SECURITY = "pod-security"
@@ -51,7 +51,7 @@ class Act(StrEnum):
     EVICT_REQUEST = "evict-request"  # the Eviction API, as a drain uses it
     PREEMPT = "preempt"
     NODE_SHUTDOWN = "node-shutdown"
-    DELETE = "delete"  # somebody's kubectl delete pod
+    DELETE = "delete"  # kubectl delete pod
     FORCE_DELETE = "force-delete"  # --grace-period=0 --force
 
 
@@ -66,15 +66,15 @@ class PodScript:
     create_seconds: float = 0.0  # Job to pod
     schedule_seconds: float = 0.0  # pod to node
     start_seconds: float = 0.0  # node to running container: image, volumes, sandbox
-    run_seconds: float | None = None  # None: until told
+    run_seconds: float | None = None  # None: until an act
     end: Act = Act.EXIT
     exit_code: int = 0
-    message: str = ""  # the scheduler's, runtime's or admission's words instead of the usual ones
+    message: str = ""  # message of the scheduler, runtime or admission instead of the usual one
     stop_seconds: float | None = (
-        0.0  # from SIGTERM to the container's end; None: it waits for SIGKILL
+        0.0  # from SIGTERM to the container's end; None: only SIGKILL ends it
     )
     stop_exit_code: int = 143
-    node: str = ""  # empty: the first node that is ready
+    node: str = ""  # empty: the first ready node
     sidecar: bool = (
         False  # a classic sidecar runs beside the worker and ends only when its pod is deleted
     )

@@ -34,7 +34,7 @@ class Connection(asyncio.Protocol):
         self._data = b""
         self._chunks: list[bytes] = []
         self._busy = False
-        self._last = False  # the client wants no more on this connection
+        self._last = False  # the client closes the connection after this request
         self._stream: Stream | None = None
 
     def connection_made(self, transport: Any) -> None:

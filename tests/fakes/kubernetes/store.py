@@ -69,7 +69,7 @@ class Store:
         self._dice = dice
         self._objects: dict[Resource, dict[Key, Version]] = {}
         self.history: deque[Change] = deque(maxlen=history)
-        self.oldest = 0  # the last version that the history no longer leads on from
+        self.oldest = 0  # the newest version without history
         self._snapshots: dict[tuple[Resource, int], list[Version]] = {}
         self.listeners: list[Callable[[Change], None]] = []
 
@@ -112,7 +112,7 @@ class Store:
             name: meta[name]
             for name in ("name", "generateName", "namespace", "uid")
             if name in meta
-        }  # a server's order
+        }  # the order of a real server
         obj = {
             **obj,
             "metadata": {**first, "resourceVersion": "", **meta}

@@ -15,7 +15,7 @@ class Waiting:
     message: str
     events: tuple[tuple[str, str, bool], ...]
     sandbox: bool = True  # the pod's network is up
-    then: "Waiting | None" = None  # what it turns into: a back-off
+    then: "Waiting | None" = None  # the reason after it: a back-off
     about_container: bool = True
 
 

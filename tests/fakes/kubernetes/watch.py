@@ -33,7 +33,7 @@ class Stream:
         self._end: Callable[[bool], None] | None = None
         self._broken = False
         self.open = True
-        self.delay_seconds = 0.0  # real, before the server begins to answer
+        self.delay_seconds = 0.0  # real time before the server starts to respond
         self.silent = False
         if bookmarks:
             clock.after(BOOKMARK_SECONDS, self._regular_bookmark)

@@ -97,7 +97,7 @@ def _create(cluster: Cluster, request: Request, route: Route) -> Reply:
     obj = _store(cluster, resource, obj)
     version = cluster.store.version(resource, key_of(obj))
     if version is None:
-        raise RuntimeError("an object that was just created is not there")
+        raise RuntimeError("the created object does not exist")
     headers = {"Warning": ", ".join(f'299 - "{words}"' for words in warnings)} if warnings else {}
     return Reply(201, version.raw, headers)
 
