@@ -65,7 +65,7 @@ FORECASTS = (
         "mimir/frontend/pages/submit/views.py",
         "    elif shown != texts:\n",
         "    elif False:\n",
-        "tests/frontend/test_submit_dry_run.py::test_the_dry_run_is_of_the_preselected_key",
+        "tests/frontend/test_submit_dry_run.py::test_the_dry_run_uses_the_preselected_key",
     ),
     Mutant(
         "a request that was not checked is called invalid",
