@@ -48,7 +48,7 @@ class LongTable(ReadOnly):
     show_full_result_count = False
     list_per_page = 50
     ordering = ("-pk",)
-    search_fields = ("pk",)  # shows the search field; `found` does the search
+    search_fields = ("pk",)  # enables the search field; `found` executes the search
 
     def get_search_results(
         self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str

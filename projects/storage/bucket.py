@@ -321,7 +321,7 @@ class Bucket(Storage):
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
-        # A session of its own: threads must not share the default session.
+        # A new session, because threads must not share the default one.
         session = boto3.session.Session()
         return session.client(
             "s3",

@@ -26,7 +26,7 @@ def _admin_paths(world: World) -> list[str]:
     }
     paths = []
     for route in admin_routes:
-        if "(?P" in route:  # Django's own: one application's index, and the catch-all
+        if "(?P" in route:  # the index of an application, and the catch-all of Django
             route = ADMIN + ("jobs/" if "app_label" in route else "no-such-page")
         for part, value in named.items():
             route = (

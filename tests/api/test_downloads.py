@@ -256,7 +256,7 @@ def test_what_is_not_text_is_not_compressed(caller: Caller) -> None:
 @pytest.mark.parametrize("headers", [{}, {"Range": "bytes=1-"}, {"Accept-Encoding": "gzip"}])
 def test_a_large_file_is_never_in_memory(caller: Caller, headers: dict[str, str]) -> None:
     path, _ = _artifact(caller, "big.csv", b"0123456789abcde\n" * 2**20, "text/csv")
-    caller.get(path)  # what is imported at the first use is not counted
+    caller.get(path)  # modules imported at the first use are not counted
     tracemalloc.start()
     try:
         for block in caller.get(path, headers=headers):

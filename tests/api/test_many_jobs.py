@@ -43,7 +43,7 @@ def _many(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
 @pytest.fixture
 def caller() -> Caller:
     caller = Caller(User.objects.get(username="ada"))
-    caller.get("projects/")  # the first use of a token is written down
+    caller.get("projects/")  # the first use of a token is recorded
     return caller
 
 

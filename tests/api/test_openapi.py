@@ -256,7 +256,7 @@ def test_a_body_that_is_refused_does_not_fit_the_document(
 ) -> None:
     assert _fits(served, "ProjectRequest", value) is fits or value["slug"].endswith(
         "\n"
-    )  # Python's $ takes a line end, ECMA's does not
+    )  # `$` matches before a final newline in Python, not in ECMAScript
     reader = Client(
         headers={
             "Authorization": (

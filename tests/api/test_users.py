@@ -180,7 +180,7 @@ def test_after_an_activation_a_new_link_works_until_the_next_deactivation(boss: 
         ({"username": "ok", "is_superuser": "maybe"}, 400, "is_superuser"),
     ],
 )
-def test_what_is_wrong_with_a_new_user_is_said_at_its_field(
+def test_an_error_of_a_new_user_is_reported_at_its_field(
     boss: Caller, body: Any, status: int, path: str
 ) -> None:
     answer = boss.post("users/", body)
@@ -222,7 +222,7 @@ def test_a_list_is_searched_filtered_and_paged(boss: Caller) -> None:
     assert boss.get("users/", {"is_active": "true"}).status_code == 400
 
 
-def test_deactivating_ends_access_for_good(boss: Caller) -> None:
+def test_deactivation_ends_access_permanently(boss: Caller) -> None:
     bob = make.user("bob")
     session = Caller(bob)
     assert boss.send("PATCH", "users/bob/", {"is_active": False}).json()["is_active"] is False

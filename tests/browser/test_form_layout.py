@@ -1,4 +1,4 @@
-"""Layout of forms: controls of a row line up, icons stand beside text, sliders have no border."""
+"""Layout of forms: aligned controls in a row, icons beside text, sliders without a border."""
 
 from pathlib import Path
 from typing import Any

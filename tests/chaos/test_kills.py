@@ -1,4 +1,4 @@
-"""SIGKILL at each named line of real processes.
+"""SIGKILL at each crash point of real processes.
 
 The job ends once, no attempt runs twice, no process is left and no client waits forever.
 """

@@ -1,4 +1,4 @@
-"""RQ carries hints only: losing some or all of them costs time and changes no order."""
+"""RQ carries only hints: lost hints delay jobs but do not change their order."""
 
 import signal
 import uuid

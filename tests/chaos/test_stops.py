@@ -56,7 +56,7 @@ def test_a_stopped_server_loses_nothing(stack: Stack) -> None:
 
 
 def test_a_server_stopped_for_longer_than_the_launch_timeout_ends_no_attempt(stack: Stack) -> None:
-    """The workers run and send requests, but their claims get no response for 25 of 20 seconds."""
+    """Web does not answer claims for 25 seconds; the launch timeout is 20 seconds."""
     with ExitStack() as server:
         with stopped(stack.pids("dispatcher")[0]):
             jobs = [stack.submit_oracle() for _ in range(4)]

@@ -1,7 +1,7 @@
-"""Input that cannot work, through the public API.
+"""Unusable input through the public API.
 
-Each case is refused at once or fails with a code, a sentence and a next step; nothing is
-half-written. UPLOADS are refused on upload, REQUESTS at submit, JOBS end as failed.
+Each case is rejected at once or fails with a code, a sentence and a next step; nothing is
+half-written. UPLOADS are rejected on upload, REQUESTS at submit, JOBS end as failed.
 """
 
 from typing import Any

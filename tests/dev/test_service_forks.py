@@ -111,7 +111,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
-def test_a_forked_process_is_a_process_of_its_own(place: Place) -> None:
+def test_a_forked_process_is_independent(place: Place) -> None:
     process = place.forked("wait", PORT="7")
     wait_for(place.runs, "it runs")
     found = psutil.Process(process.pid)

@@ -108,7 +108,7 @@ def test_every_example_has_a_page_that_runs_its_script() -> None:
 def _run(stack: Stack, demo: str, page: str, folder: Path) -> Ran:
     """Run the blocks of a page.
 
-    Pages of examples/ run in the repository, as they say. JSON is submitted to the demo's project;
+    Pages of examples/ run in the repository. JSON is submitted to the demo's project;
     shell blocks share a folder and their variables.
     """
     for name in ("weather.csv", sample.FILE.name):

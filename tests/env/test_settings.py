@@ -24,7 +24,7 @@ SAFE = {
     "REDIS_URL": "rediss://:p@redis/0",
     "DATABASE_URL": "postgresql://u:p@db/mimir?sslmode=verify-full",
 }
-# The list: a name that is not read any more is a broken promise to who sets it.
+# Published names of settings: each must still be read.
 PROMISED = (
     "ENVIRONMENT LOG_LEVEL REDIS_URL DATABASE_URL API_URL ORCHESTRATOR_URL PUBLIC_URL "
     "TRUSTED_PROXIES JOB_TIMEOUT ARTIFACTS_URL "

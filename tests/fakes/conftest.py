@@ -42,7 +42,7 @@ def jobs(fake: FakeKubernetes, _api: client.ApiClient) -> Jobs:
 
 @pytest.fixture(scope="session")
 def _target() -> Iterator[Target]:
-    """With MIMIR_E2E=1 the cluster of KUBECONFIG, else a fake in real time."""
+    """Provide the cluster of KUBECONFIG with MIMIR_E2E=1, else a fake in real time."""
     if os.environ.get("MIMIR_E2E") == "1":
         api = config.new_client_from_config(os.environ["KUBECONFIG"])  # type: ignore[no-untyped-call]
         yield Target(api, None)

@@ -1,4 +1,4 @@
-"""Random acts on the fake's Jobs keep its invariants: one container per Job, nothing left."""
+"""Random acts on the fake's Jobs keep its invariants: one container per Job, no orphans."""
 
 import json
 import random

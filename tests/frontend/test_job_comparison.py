@@ -44,7 +44,7 @@ def test_every_group_has_a_title() -> None:
         ),
         (
             _row("request", "resources.memory_max", "8Gi", None),
-            ("Retried with up to", ["8Gi", ""], ""),
+            ("Retried with up to", ["8 GiB", ""], ""),
         ),
         (
             _row("run", "peak_memory_bytes", 2**30, 2**29, "bytes"),

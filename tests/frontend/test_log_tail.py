@@ -1,4 +1,4 @@
-"""The last lines of a log beside the reason of a failure."""
+"""Last lines of a log, displayed with the reason of a failure."""
 
 from mimir.frontend.pages.job.log_tail import last_lines, plain
 

@@ -1,4 +1,4 @@
-"""Dry run of the submit page: of the texts that the form shows, and only where it can run."""
+"""Dry run of the submit page: uses the displayed values, and runs only if the job could run."""
 
 from collections.abc import Callable
 from typing import Any, cast

@@ -18,7 +18,7 @@ from jobs.contract import PRIORITIES, Priority
 from tests.jobs.admission_examples import CAPACITY, allocation, job, names, snap
 from tests.jobs.listed_queue import ListedQueue
 
-EXAMPLES = 4 * settings().max_examples  # queues differ in many ways
+EXAMPLES = 4 * settings().max_examples  # many examples, since queues vary in many ways
 NOW, AGEING, RESERVE_AFTER = 1000.0, 150.0, 200.0
 PROJECTS, TYPES = "abcz", ("pipeline_execution", "ml_training")  # z is archived
 KEYS = ("", "", "", "twin:1", "twin:2")

@@ -22,14 +22,14 @@ def test_one_holds_it_and_the_other_does_not() -> None:
     assert (_take("a"), _take("b"), _take("a")) == (True, False, True)
 
 
-def test_it_passes_on_when_it_has_expired() -> None:
+def test_an_expired_lease_passes_to_another_holder() -> None:
     assert _take("a", seconds=0.01)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_sleep(0.05)")
     assert _take("b")
 
 
-def test_it_passes_on_at_once_when_it_is_let_go() -> None:
+def test_a_released_lease_passes_on_at_once() -> None:
     _take("a")
     lease_release(name="test", holder="a")
     assert _take("b")

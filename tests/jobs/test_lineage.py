@@ -101,7 +101,7 @@ def _chain(project: Project) -> dict[str, Any]:
     }
 
 
-def test_the_newest_result_names_everything_it_came_from(project: Project, caller: Caller) -> None:
+def test_the_lineage_of_a_result_lists_all_its_sources(project: Project, caller: Caller) -> None:
     jobs = {name: f"job:{job.id}" for name, job in _chain(project).items()}
     shown = _lineage(caller, "twin:town@latest")
     assert (shown["of"], shown["truncated"]) == ("twin:town@1", False)
@@ -137,7 +137,7 @@ def test_the_newest_result_names_everything_it_came_from(project: Project, calle
     )
 
 
-def test_the_first_input_names_everything_that_became_of_it(
+def test_the_lineage_of_an_input_lists_everything_derived_from_it(
     project: Project, caller: Caller
 ) -> None:
     jobs = _chain(project)
@@ -177,7 +177,7 @@ def test_a_job_that_used_a_version_is_listed_even_without_results(
     assert shown["nodes"][1]["status"] == "queued"
 
 
-def test_a_version_that_nothing_touched_stands_alone(project: Project, caller: Caller) -> None:
+def test_the_lineage_of_an_unused_version_has_no_edges(project: Project, caller: Caller) -> None:
     make.dataset_version(project)
     make.dataset_version(project)
     shown = _lineage(caller, "dataset:weather@latest")
@@ -254,7 +254,7 @@ def test_it_ends_at_its_bound_and_says_so(project: Project, caller: Caller) -> N
 def test_the_number_of_queries_grows_with_the_steps_and_not_with_the_rows(
     project: Project, caller: Caller
 ) -> None:
-    caller.get("projects/")  # the first use of a token is written down
+    caller.get("projects/")  # the first use of a token is recorded
     counts = []
     for number in (1, 9):
         middle = make.dataset_version(project, "middle")

@@ -15,7 +15,7 @@ from jobs.reasons import (
     remedy,
 )
 
-# Written out on purpose: a reason that changes its policy changes what happens to jobs.
+# Literal values on purpose: a different policy of a reason changes what happens to jobs.
 CLUSTER = """
     admission_denied admission_unavailable bad_command cluster_forbidden cluster_unreachable
     deleted_by_hand evicted evicted_by_request evicted_disk evicted_disk_limit

@@ -185,7 +185,7 @@ def test_a_worker_that_a_late_list_does_not_show_is_not_gone(
     assert (attempt.gone_at, _job(attempt).status) == (None, JobStatus.CANCELLING)
 
 
-def test_a_server_whose_clock_is_ahead_makes_nobody_wait() -> None:
+def test_an_end_in_the_future_of_our_clock_holds_no_capacity() -> None:
     attempt = make.claimed()
     make.finish(attempt)
     Attempt.objects.filter(id=attempt.id).update(
@@ -194,7 +194,7 @@ def test_a_server_whose_clock_is_ahead_makes_nobody_wait() -> None:
     make.launcher().end(attempt.name)
     make.settle()
     attempt.refresh_from_db()
-    assert attempt.gone_at, "its room is held until another machine's clock has come so far"
+    assert attempt.gone_at, "its capacity is held until another machine's clock reaches that time"
 
 
 def test_the_rest_of_a_log_follows_on_what_a_late_request_has_stored() -> None:
@@ -249,7 +249,7 @@ def test_silence_of_a_worker_that_is_observed_alive_fails_nothing() -> None:
     assert _job(attempt).status == JobStatus.RUNNING
 
 
-def test_a_launch_without_a_sure_answer_is_repeated_and_meets_itself() -> None:
+def test_a_launch_with_an_unknown_result_is_repeated_and_adopts_its_worker() -> None:
     attempt = make.admitted()
     launcher = make.launcher()
     launcher.fail_next(LaunchUncertain("the answer was lost"), created_though=True)

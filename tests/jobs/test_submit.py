@@ -23,7 +23,7 @@ from tests.support import make
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_submitted_job_is_in_the_line_with_its_first_event() -> None:
+def test_a_submitted_job_is_queued_with_its_first_event() -> None:
     job = make.job(name="Nightly", labels={"team": "a"})
     assert (job.status, job.attempt, job.event_seq) == ("queued", 1, 1)
     event = JobEvent.objects.get(job=job)
@@ -158,13 +158,13 @@ def test_every_wrong_field_is_named() -> None:
     assert Job.objects.count() == 0
 
 
-def test_a_pipeline_that_is_not_there_is_said_at_its_field() -> None:
+def test_a_missing_pipeline_is_reported_at_its_field() -> None:
     with pytest.raises(Invalid) as caught:
         make.job(parameters={"pipeline": "nope"})
     assert caught.value.detail == {"parameters.pipeline": "there is no pipeline nope here"}
 
 
-def test_a_dataset_that_is_not_there_is_said_with_its_step() -> None:
+def test_a_missing_dataset_is_reported_with_its_step() -> None:
     project = make.project()
     definition = {"steps": [{"id": "t", "uses": "read", "with": {"dataset": "nope"}}]}
     pipeline_save(project=project, name="reads", definition=definition, user=project.created_by)

@@ -183,7 +183,7 @@ def test_new_results_name_the_version_and_its_job(project: Project, caller: Call
     data = make.dataset_version(project, "clean")
     model = make.model_version(data)
     first, second = _ended(project, created=[data]), _ended(project, created=[model])
-    _ended(project)  # made nothing
+    _ended(project)  # created no version
     shown = [
         (row["kind"], row["name"], row["version"], row["job"])
         for row in _summary(caller)["results"]

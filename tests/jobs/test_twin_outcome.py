@@ -122,7 +122,7 @@ def test_no_difference_makes_no_revision_and_names_the_newest(twin: Twin) -> Non
     assert _updated(base=1).result == job.result, "an empty file is no difference"
 
 
-def test_what_is_gone_is_marked_or_removed(twin: Twin) -> None:
+def test_absent_entities_are_marked_or_removed(twin: Twin) -> None:
     _updated(*({"key": key, "set": {"wind": 1}} for key in "abc"))
     job = _updated({"key": "a", "status": "missing"}, {"key": "b", "status": "removed"}, base=1)
     assert job.result == {"twin": "plant", "revision": 2, "created": 0, "changed": 1, "removed": 1}

@@ -150,7 +150,7 @@ def test_a_job_that_fits_nowhere_it_may_run_fails_with_the_way_out() -> None:
         ).created
 
 
-def test_a_job_goes_round_a_cluster_whose_launches_fail_and_the_one_that_lost_its_worker() -> None:
+def test_a_job_avoids_clusters_whose_launches_fail_and_the_one_that_lost_its_worker() -> None:
     Cluster.objects.create(
         name="eu-1",
         launcher="memory",

@@ -210,7 +210,7 @@ def test_the_rest_of_a_log_comes_from_the_pod(
 
 
 @pytest.mark.parametrize("body", [b"<html>a proxy's page</html>", b"{}", b"[]"])
-def test_an_answer_that_is_none_of_kubernetes_says_nothing(
+def test_a_response_that_is_not_from_kubernetes_is_ignored(
     launcher: KubernetesLauncher, monkeypatch: pytest.MonkeyPatch, body: bytes
 ) -> None:
     """A proxy that answers 200 to every request must not make workers look gone."""

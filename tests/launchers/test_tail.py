@@ -31,7 +31,7 @@ def _rest(printed: list[bytes], stored: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("delivered", [0, 1, 7, 20])
-def test_what_was_not_delivered_follows(delivered: int) -> None:
+def test_missing_lines_are_appended(delivered: int) -> None:
     lines = [_line(number) for number in range(20)]
     assert _rest(lines, b"".join(lines[:delivered])) == b"".join(lines[delivered:])
 

@@ -60,4 +60,18 @@ FORECASTS = (
         "    known = {job.job_id for job in head.jobs}\n",
         "tests/jobs/test_forecast.py::test_a_job_behind_others_that_were_not_read_is_not_forecast",
     ),
+    Mutant(
+        "the submit form is run dry without the values that it preselects",
+        "mimir/frontend/pages/submit/views.py",
+        "    elif shown != texts:\n",
+        "    elif False:\n",
+        "tests/frontend/test_submit_dry_run.py::test_the_dry_run_uses_the_preselected_key",
+    ),
+    Mutant(
+        "a request that was not checked is called invalid",
+        "mimir/frontend/pages/submit/start_line.py",
+        """if found.get("invalid") else ""\n""",
+        """if True else ""\n""",
+        "tests/frontend/test_start_line.py::test_a_request_that_was_not_checked_gets_no_reason",
+    ),
 )

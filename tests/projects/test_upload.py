@@ -285,7 +285,7 @@ def test_the_same_content_again_is_a_version_again(caller: Caller) -> None:
     assert [_upload(caller, b"a\n1\n").json()["version"]["number"] for _ in range(2)] == [1, 2]
 
 
-def test_a_file_whose_object_is_gone_is_said_to_be(caller: Caller) -> None:
+def test_a_file_whose_object_is_missing_is_reported(caller: Caller) -> None:
     _upload(caller, b"a\n1\n")
     version = DatasetVersion.objects.get()
     artifacts.delete(version.storage_key)

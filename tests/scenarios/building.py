@@ -72,7 +72,7 @@ def world(
             "jobs.liveness.uptime.GAP_SECONDS",
             "jobs.clusters.rows.OBSERVATION_GAP_SECONDS",
         ):
-            stack.enter_context(mock.patch(gap, 2 * PACE[-1]))  # so far apart are rounds
+            stack.enter_context(mock.patch(gap, 2 * PACE[-1]))  # seconds between rounds
         stack.enter_context(mock.patch("jobs.dispatch.launch.record_launched", _forgetful(created)))
         _submit(created)
         yield created

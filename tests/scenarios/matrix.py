@@ -72,9 +72,7 @@ def scenarios(number: int) -> tuple[list[Scenario], bool]:
     chosen = [cells[(number // 2 * A_WORLD + index) % len(cells)] for index in range(A_WORLD)]
     made = []
     for trouble, phase in chosen:
-        later = PHASES[
-            PHASES.index(phase) :
-        ]  # a cancel before its trouble would keep that from coming
+        later = PHASES[PHASES.index(phase) :]  # a cancel before the trouble would prevent it
         cancel_in = dice.choice(later) if dice.random() < 0.4 else None
         made.append(Scenario(trouble, phase, succeeds=dice.random() < 0.7, cancel_in=cancel_in))
     return made, follows

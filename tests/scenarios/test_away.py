@@ -36,7 +36,7 @@ def run(fake: FakeKubernetes) -> Iterator[World]:
     with world(fake, [scenario], seed=1) as created:
         scenario.order = Order(
             Deed.CLUSTER_BACK, "", "", created.clock.now, over=True
-        )  # by the test, and not by itself
+        )  # the test ends the trouble
         for _ in range(5):
             created.advance(20)  # web has settled
         created.rounds_of(1, workers_act=False)
@@ -128,7 +128,7 @@ def test_unreachable_while_running_it_is_lost_after_the_grace_period(running: Wo
     assert running.attempt().log_complete is False
 
 
-def test_a_grace_of_its_own(running: World) -> None:
+def test_a_cluster_can_have_its_own_grace_period(running: World) -> None:
     Cluster.objects.filter(name="c0").update(away_grace_seconds=3600)
     _place(running).cut_off(silent=True)
     running.rounds_of(10, seconds=300)

@@ -99,7 +99,8 @@ def test_what_runs_on_a_cluster_that_is_away_is_not_declared_dead(two: Two) -> N
         Job.objects.filter(id__in=[silent.id, busy.id]).values_list("status", flat=True)
     ) == {JobStatus.RUNNING}
     two.other.fault(Fault.DROP_BEFORE_COMMIT, count=None)
-    two.rounds(1, seconds=2, workers_act=False)  # now it is known
+    # the cluster is known to be unreachable from here on
+    two.rounds(1, seconds=2, workers_act=False)
     waits, goes = make.job(cluster="eu"), make.job()
     held = {each.id for each in Attempt.objects.filter(job=silent)}
     for _ in range(15):

@@ -59,7 +59,7 @@ OF_WATCHES = frozenset(
 OF_NODES = frozenset({Deed.NODE_LOST, Deed.NODE_BACK, Deed.NODE_GONE})
 OF_CLUSTERS = frozenset(
     {Deed.CLUSTER_AWAY, Deed.CLUSTER_BACK, Deed.API_AWAY}
-)  # of a cluster of the job's own
+)  # each such job has its own cluster
 PERMANENT = frozenset({Deed.CLUSTER_AWAY, Deed.API_AWAY})
 _WATCHES = {
     Deed.WATCHES_CUT: "cut",
@@ -72,8 +72,8 @@ _DELETIONS = {
     Deed.DELETE_JOB_FOREGROUND: "Foreground",
     Deed.DELETE_JOB_ORPHAN: "Orphan",
 }
-LOST_SECONDS = 900.0  # of a node that comes back
-AWAY_SECONDS = 3000.0  # of a cluster that comes back: long after its grace
+LOST_SECONDS = 900.0  # until a node returns
+AWAY_SECONDS = 3000.0  # until a cluster returns, long after the grace period
 
 
 @dataclass(slots=True)

@@ -109,7 +109,7 @@ class Workers:
         end = Attempt.objects.values_list("log_end", flat=True).get(id=worker.attempt_id)
         line = LINE + b"a line\n"
         self._fake.append_log(worker.pod, line)
-        if self._dice.random() < 0.8:  # else it dies, or finishes, before it has delivered
+        if self._dice.random() < 0.8:  # otherwise it ends before it has delivered
             log_append(attempt_id=worker.attempt_id, offset=end, data=line)
         worker.rounds_to_run -= 1
         if worker.rounds_to_run <= 0:

@@ -46,7 +46,7 @@ PACE = (
     600.0,
     600.0,
     3600.0,
-)  # how far time goes after so many rounds in which nothing changed
+)  # seconds per round, by the number of rounds without a change
 ROUNDS_MAX = 600
 
 
@@ -61,7 +61,7 @@ class Scenario:
     job_id: UUID | None = None
     order: Order | None = None
     cancelled: bool = False
-    place: str = ""  # the cluster of its own; empty: the common one
+    place: str = ""  # cluster of this job alone; empty: the shared cluster
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class World:
     unrecorded: set[UUID] = field(
         default_factory=set
     )  # attempts whose launch was not recorded, once
-    away: Counter[str] = field(default_factory=Counter)  # passes that the cluster did not answer
+    away: Counter[str] = field(default_factory=Counter)  # failed passes by type of error
     places: dict[str, Place] = field(default_factory=dict)  # clusters of one job each, by name
     web_is_up: bool = True
 

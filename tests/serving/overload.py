@@ -28,7 +28,8 @@ from tests.support import make
 from tests.support.served import served
 
 SLOW_LIST = "/api/v1/projects/demo/jobs/?limit=200"
-PAUSE_SECONDS = 0.2  # of a client after an error: without it, refusals would keep the CPUs busy
+# delay of a client after an error; without it, refusals would keep the CPUs busy
+PAUSE_SECONDS = 0.2
 
 
 @dataclass

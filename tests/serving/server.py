@@ -21,7 +21,7 @@ from mimir.lib.bodies import Body, Budget, Intake, Rule
 from mimir.serve import OPTIONS
 
 MIB = 1024 * 1024
-MARK = contextvars.ContextVar("mark", default="")  # what a request leaves in its context
+MARK = contextvars.ContextVar("mark", default="")  # a mark that each request leaves in its context
 
 
 @dataclass
@@ -35,7 +35,8 @@ class Reader:
     at_once: int = 0
     threads: int = 0
     paths: list[str] = field(default_factory=list)
-    marks: list[str] = field(default_factory=list)  # what each request found in its context
+    # the mark that each request found in its context
+    marks: list[str] = field(default_factory=list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert isinstance(receive, Body)

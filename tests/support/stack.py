@@ -239,7 +239,7 @@ class Stack(Installation):
 
 
 def running(folder: Path, **environment: str) -> Iterator[Stack]:
-    """For fixtures: start an installation with a prepared database, and stop it at the end.
+    """Start an installation with a prepared database and stop it at the end. For fixtures.
 
     The database has a schema and an administrator.
     """
@@ -250,7 +250,7 @@ def running(folder: Path, **environment: str) -> Iterator[Stack]:
 
 
 def started(stack: Stack) -> Iterator[Stack]:
-    """For fixtures: start an installation, and stop it at the end."""
+    """Start an installation and stop it at the end. For fixtures."""
     try:
         stack.start()
         yield stack

@@ -151,7 +151,7 @@ ROW: dict[str, Any] = {
     "flag": True,
     "at": dt.datetime(2024, 1, 2),
 }
-# One column of another type, and the values that a model must take them for.
+# A column of another type, and the values that a model must convert it to.
 SAME: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "all empty": (
         {name: pa.nulls(1, pa.string()) for name in ROW},

@@ -12,7 +12,7 @@ from jobs.logs.read import raw_text
 from jobs.worker.cri_log import TEXT_BYTES_MAX, LineFormatter
 
 NOW = 1_795_000_000_123_456_789
-# Short pieces of what is special, and runs around the length at which a line is cut.
+# Short pieces with special bytes, and runs around the length at which a line is cut.
 _special = st.sampled_from(
     [
         b"\n",

@@ -113,7 +113,7 @@ def test_no_address_of_a_special_purpose_registry_is_public(network: str) -> Non
     found = ipaddress.ip_network(network)
     for address in (found[0], found[-1]):
         if network in ("64:ff9b::/96", "2002::/16") and address == found[-1]:
-            continue  # the addresses inside differ; each is judged by its own
+            continue  # the embedded addresses differ; each is checked separately
         assert not is_allowed("example.org", str(address), []), address
         if isinstance(address, ipaddress.IPv4Address):
             bits = int(address)
@@ -343,7 +343,7 @@ def test_a_body_over_the_limit_is_refused_before_all_of_it_came(
         b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n",
     ],
 )
-def test_a_source_that_drips_is_cut_at_the_time_limit(
+def test_a_slow_source_is_aborted_at_the_time_limit(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: bytes
 ) -> None:
     """The source is slow before its head, in it, and in its body, with or without a length.

@@ -72,7 +72,9 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("statement", HOSTILE)
-def test_nothing_outside_is_reached(tables: Tables, tmp_path: Path, statement: str) -> None:
+def test_no_file_or_network_outside_is_accessible(
+    tables: Tables, tmp_path: Path, statement: str
+) -> None:
     before = sorted(tmp_path.iterdir())
     with pytest.raises(duckdb.Error):
         _connection(tables).execute(statement.format(secret=tmp_path / "secret")).fetchall()

@@ -233,7 +233,7 @@ def test_mixed_columns_are_prepared_as_the_documentation_says(
         assert "12 of 600 rows have no price" in context.notices()
 
 
-def test_a_forest_tells_its_score_while_it_grows(tmp_path: Path) -> None:
+def test_a_forest_reports_its_score_during_training(tmp_path: Path) -> None:
     rows, target, _ = _public("wine")
     table = pa.Table.from_pandas(rows.assign(answer=target), preserve_index=False)
     context, _ = train(

@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Start(StrEnum):
-    """Start of a new pod. All but the first last until `start` or a deletion."""
+    """Start of a new pod. All except the first block it until `start` or a deletion."""
 
     RUNS = "runs"
     HOLD = "hold"  # ContainerCreating, without a reason
