@@ -147,6 +147,8 @@ def _admit_groups(
     free, full, unplaceable = _by_first_check(view, groups)
     never, more_never = waiting.unplaceable(unplaceable) if unplaceable else ((), False)
     slots = free_slots(view)
+    # A job behind a full start window can still reserve a cluster, which explains other jobs.
+    all_slots = free_slots(view, with_windows=False)
     most = slots if limit is None else min(slots, limit)
     first = max(1, min(DEPTH_FIRST_MAX, math.ceil(most / max(1, len(free)))))
     depths = dict.fromkeys(free, first) | dict.fromkeys(full, 1)
@@ -157,7 +159,7 @@ def _admit_groups(
         lines = {line: jobs for line, jobs in lines.items() if line[0] not in unread}
         lines |= waiting.heads(unread)
         decision = admit(replace(view, waiting=tuple(chain.from_iterable(lines.values()))))
-        last = _last_position(decision, slots, limit)
+        last = _last_position(decision, all_slots, limit)
         unread = {
             group: depths[group] * DEPTH_FACTOR
             for group in dict.fromkeys(_unsettled(lines, depths, decision, last))
@@ -213,14 +215,14 @@ def _example(group: CandidateGroup, now: float) -> Candidate:
     )
 
 
-def free_slots(view: Snapshot) -> int:
-    """Return the largest number of jobs that a pass can admit."""
+def free_slots(view: Snapshot, *, with_windows: bool = True) -> int:
+    """Return the largest number of jobs that a pass can admit, or could without start windows."""
     ledger = Ledger(view)
     free = 0
     for capacity in view.capacities:
         if capacity.open:
             most = capacity.jobs - ledger.jobs[capacity.cluster]
-            if capacity.start_window is not None:
+            if with_windows and capacity.start_window is not None:
                 most = min(most, capacity.start_window - ledger.starting[capacity.cluster])
             free += max(0, most)
     if view.limits.jobs_global is not None:

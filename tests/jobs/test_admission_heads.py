@@ -200,6 +200,23 @@ def test_a_job_beside_the_heads_is_explained_as_in_the_whole_queue(view: Snapsho
     _assert_explained_alike(view, admit_heads(replace(view, waiting=()), ListedQueue(view)).heads)
 
 
+def test_a_reservation_behind_a_full_start_window_explains_the_jobs_after_it() -> None:
+    """The job that reserves is not the first of its group, and comes after the last start."""
+    large: dict[str, Any] = {"cpu_millicores": 3000, "queued_at": 600.0}
+    view = snap(
+        job(1, project="b", exclusive_key="twin:1", priority=Priority.HIGH, queued_at=900.0),
+        job(2, exclusive_key="twin:1", **large),
+        job(3, exclusive_key="twin:2", **large),
+        job(4, priority=Priority.LOW, queued_at=900.0),
+        now=NOW,
+        capacities=(replace(CAPACITY, jobs=8, cpu_millicores=3000, start_window=1),),
+        reserve_after_seconds=RESERVE_AFTER,
+    )
+    heads = admit_heads(replace(view, waiting=()), ListedQueue(view)).heads
+    assert 3 in [head.job_id.int for head in heads]
+    _assert_explained_alike(view, heads)
+
+
 def _assert_explained_alike(view: Snapshot, heads: Sequence[Candidate]) -> None:
     """Check that each job gets the same explanation from the heads as from all jobs."""
     whole = admit(view, explain=[each.job_id for each in view.waiting])
