@@ -38,8 +38,8 @@ test: ## all tests, in PROCESSES=3 at once (ARGS="tests/api -k name": only these
 test-fast: $(VENV)/.dev ## the tests that start no server, no installation and no browser, with a tenth of the generated examples
 	@EXAMPLES=$(or $(EXAMPLES),10) $(PY) -m pytest -m fast -n $(or $(PROCESSES),2) $(ARGS)
 
-# Collected from few folders: importing all tests would take longer than running these. Few generated examples, because
-# the tracer makes each slow and a line needs one: `make test` runs all.
+# Only some folders are collected, because importing all tests takes longer than running these. Few examples are
+# generated, because the tracer slows each one down and one covers a line. `make test` generates all examples.
 PURE_TESTS := tests/jobs tests/launchers tests/schemas tests/worker/test_definitions.py tests/worker/test_spool.py
 coverage: $(VENV)/.dev ## branch coverage of the pure core; fails below the threshold in pyproject.toml
 	@mkdir -p var
@@ -79,7 +79,7 @@ chaos: $(VENV)/.dev ## kill processes at random for FOR=300 seconds (SEED=1: rep
 e2e: $(VENV)/.dev $(VENV)/.kubectl ## install into a new namespace of the cluster in KUBECONFIG, and test it (IMAGE_PREFIX, TAG, KEEP=1)
 	@PATH="$$PWD/$(VENV)/bin:$$PATH" $(PY) -m tests.e2e
 
-mutants: $(VENV)/.dev ## break each guarantee on purpose; a named test must fail
+mutants: $(VENV)/.dev ## break each guarantee on purpose, in PROCESSES=2 at once; a named test must fail
 	@$(PY) -m tests.mutants $(ARGS)
 
 screenshots: $(VENV)/.dev $(VENV)/.browser ## take pictures of every page, light and dark, wide and phone, in var/screenshots

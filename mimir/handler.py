@@ -28,8 +28,7 @@ from mimir.lib.request_threads import RequestThreads
 class Handler(ASGIHandler):
     """Django's handler on reused threads, without its copy of each body in the temporary folder.
 
-    A client that disconnects ends a streaming response. Any other response is short, and its
-    request runs to its end.
+    A streaming response ends when its client disconnects. All other requests run to their end.
     """
 
     def __init__(self) -> None:
@@ -54,7 +53,7 @@ class Handler(ASGIHandler):
         return receive if isinstance(receive, Body) else await super().read_body(receive)
 
     def _respond(self, scope: Scope, body: Any) -> Any:
-        """Return the response, on the thread of the request; closed, unless it is streaming.
+        """Return the response, closed unless it is streaming. Runs on the thread of the request.
 
         The thread returns its database connection to the pool in both cases.
         """
@@ -73,7 +72,7 @@ class Handler(ASGIHandler):
         return response
 
     async def _stream(self, response: Any, receive: Any, send: Any) -> None:
-        """Send a streaming response to its end, or until its client has disconnected."""
+        """Send a streaming response until it ends or its client disconnects."""
         async with ThreadSensitiveContext():  # for an iterator that is not asynchronous
             sending = asyncio.ensure_future(self.send_response(response, send))
             gone = asyncio.ensure_future(receive())

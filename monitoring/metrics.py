@@ -136,7 +136,7 @@ def _gauge(name: str, text: str, label: str, rows: list[Row]) -> Metric:
 
 
 def _counter(rows: Counted, kind: Kind, name: str, text: str, labels: tuple[str, ...]) -> Metric:
-    """Return a counter. `labels`: of type, status and reason."""
+    """Return a counter. `labels` are some of `type`, `status` and `reason`."""
     family = CounterMetricFamily(name, text, labels=labels)
     for metric, job_type, status, label, count, _amount in rows.counted:
         if metric == kind:

@@ -1,6 +1,6 @@
 """Readiness checks of the orchestrator: database, migrations, disks.
 
-Without Redis it is degraded, but ready: everything works more slowly.
+Without Redis, the orchestrator is degraded but ready: everything works more slowly.
 """
 
 import threading
@@ -23,7 +23,7 @@ _migrated = threading.Event()  # migrations are not undone under a running relea
 
 
 def own_connection() -> "psycopg.Connection[tuple[Any, ...]]":
-    """Return a connection from outside the pool, whose wait is longer than a probe's.
+    """Return a connection outside the pool, because the pool waits longer than a probe does.
 
     Raises: psycopg.Error, soon.
     """

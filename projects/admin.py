@@ -44,7 +44,7 @@ class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 class ProjectForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Report at the field what the service would refuse."""
+    """Form of a project. It shows errors of the service at their fields."""
 
     def clean_slug(self) -> str:
         slug: str = self.cleaned_data["slug"]
@@ -146,7 +146,7 @@ class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 def caller_of(request: HttpRequest) -> User:
-    """Return the administrator. The admin admits nobody else."""
+    """Return the user of the request. Only administrators can open the admin."""
     assert isinstance(request.user, User)
     return request.user
 

@@ -3,6 +3,9 @@
 The isolation level is READ COMMITTED and the lock is the first statement. A snapshot taken before
 the lock would miss the admissions of the previous pass, and two passes could allocate the same
 capacity twice.
+
+Before the transaction one statement finds out whether there is anything to decide. It needs no
+lock: what it misses is committed later, and followed by a hint of its own.
 """
 
 import datetime as dt
@@ -15,20 +18,15 @@ import structlog
 from django.db import connection, transaction
 
 from jobs.admission.candidates import SHORT_QUEUE, HeadDecision, admit_all, admit_heads
+from jobs.admission.cluster_rows import clusters_with_windows
 from jobs.admission.many_groups import ManyGroups
 from jobs.admission.queue_rows import QueueRows
-from jobs.admission.snapshot import (
-    clusters_with_limits,
-    has_free_slot,
-    queued_up_to,
-    snapshot,
-    waiting_jobs,
-)
+from jobs.admission.snapshot import snapshot, waiting_and_free_slot, waiting_jobs
 from jobs.admission.snapshot_types import Snapshot
 from jobs.admission.starts import full_windows, windows_judge, windows_store
 from jobs.contract import EventKind, FailureReason, JobStatus, worker_name
 from jobs.core import queue
-from jobs.core.bulk import insert_many
+from jobs.core.bulk import insert_statement
 from jobs.core.locks import ADMISSION_LOCK
 from jobs.core.resources import Profile, from_dict
 from jobs.core.transition import job_move, jobs_move
@@ -63,19 +61,20 @@ def _pass(*, hint: bool, limit: int | None, follows: bool = False) -> tuple[list
 
     Without a free slot only a pass that `follows` another one is done.
     """
+    waiting, is_free = waiting_and_free_slot(SHORT_QUEUE + 1)
+    if not waiting or not (follows or is_free):
+        return [], False
     by_class: dict[str, list[UUID]] = {}
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
-        waiting = queued_up_to(SHORT_QUEUE + 1)
-        if not waiting or not (follows or has_free_slot()):
-            return [], False
         crash_point("admit.inside_transaction")
-        clusters = list(clusters_with_limits().select_related("start_window"))
+        clusters = clusters_with_windows()
         windows = windows_judge(clusters)
         view = snapshot(clusters, waiting=(), summed=True)
         decision = _decided(view, waiting, limit)
-        left = waiting > SHORT_QUEUE or waiting > len(decision.admitted) + len(decision.never)
+        moved = len(decision.admitted) + len(decision.never)
+        left = waiting > SHORT_QUEUE or len(decision.heads) > moved
         full = full_windows(view, decision.admitted) if left else ()
         windows_store(clusters, windows, full)
         jobs = _locked([job_id for job_id, _cluster in decision.admitted], decision.never)
@@ -132,8 +131,12 @@ def _admit(
     chosen = dict(admitted)
     jobs = {job_id: job for job_id, job in jobs.items() if job_id in chosen}
     profiles = {job_id: from_dict(job.resources) for job_id, job in jobs.items()}
+    attempts = [(uuid7(), jobs[job_id], cluster) for job_id, cluster in admitted if job_id in jobs]
+    if not attempts:
+        return []  # all of them were cancelled since the snapshot
     jobs_move(
-        jobs=[jobs[job_id] for job_id, _cluster in admitted if job_id in jobs],
+        jobs=[job for _id, job, _cluster in attempts],
+        insert=insert_statement(Attempt, _attempt_columns(attempts, profiles)),
         source=JobStatus.QUEUED,
         target=JobStatus.LAUNCHING,
         kind=EventKind.ADMITTED,
@@ -154,8 +157,6 @@ def _admit(
         progress_fraction=None,
         progress_message="",
     )
-    attempts = [(uuid7(), jobs[job_id], cluster) for job_id, cluster in admitted if job_id in jobs]
-    insert_many(Attempt, _attempt_columns(attempts, profiles))
     return [(attempt_id, job.priority) for attempt_id, job, _cluster in attempts]
 
 

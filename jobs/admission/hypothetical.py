@@ -1,6 +1,6 @@
-"""Explain when a job would start that is not submitted, alone or with a changed request.
+"""Explain when a job would start that was not submitted, and what changes would help.
 
-It uses the state, the decision and the forecast that explain waiting jobs. Writes nothing.
+Uses the same queue state, decision and forecast as for waiting jobs. Writes nothing.
 """
 
 from collections.abc import Sequence
@@ -28,10 +28,10 @@ SOONER_FACTOR, SOONER_SECONDS = 0.5, 10.0
 
 @dataclass(frozen=True, slots=True)
 class ChangedStart:
-    """Answer about a changed request.
+    """Expected start of a changed request.
 
-    `start`: None unless it would start clearly sooner. `is_only_way`: a cluster can hold it, and
-    none can hold the request.
+    `start`: None unless it would start clearly sooner. `is_only_way`: a cluster can hold it, but no
+    cluster can hold the original request.
     """
 
     start: ExpectedStart | None = None
@@ -40,7 +40,7 @@ class ChangedStart:
 
 @dataclass(frozen=True, slots=True)
 class Hypothetical:
-    """Answer about a job that is not submitted.
+    """Expected start of a job that was not submitted.
 
     `start`: when and where it would start; None if unknown. `changed`: the changed requests.
     """

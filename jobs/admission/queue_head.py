@@ -1,4 +1,4 @@
-"""Waiting jobs that a forecast considers: of a long queue the first ones, evenly divided. Pure.
+"""Waiting jobs that a forecast considers. Of a long queue, the first ones of each group or line.
 
 With few groups of equal requests these are the oldest jobs of each group, and the jobs behind them
 cannot start before. With many groups they are the oldest jobs of each line (`lines`): a smaller job
@@ -14,8 +14,8 @@ from jobs.admission.ledger import Ledger
 from jobs.admission.lines import Line, relevant_jobs
 from jobs.admission.snapshot_types import Candidate, Snapshot
 
-CANDIDATES_MAX = 1000  # jobs of groups
-LINE_CANDIDATES_MAX = 300  # jobs of lines: each can have other requests
+CANDIDATES_MAX = 1000  # jobs read from groups
+LINE_CANDIDATES_MAX = 300  # jobs read from lines; their requests can differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class QueueHead:
     read_until: Mapping[Line, float] = field(default_factory=dict)
 
     def is_behind(self, job: Candidate) -> bool:
-        """Return whether jobs before it in its line were not read."""
+        """Return whether its line contains earlier jobs that were not read."""
         until = self.read_until.get((job.project, job.priority))
         return until is not None and job.queued_at > until
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
+from django.db import connection
 from django.db.models import (
     BigIntegerField,
     BooleanField,
@@ -81,9 +82,27 @@ def clusters_with_limits() -> "QuerySet[Cluster, Cluster]":
     ).order_by("name")
 
 
-def has_free_slot() -> bool:
-    """Return whether any open cluster has a free slot; cheaper than a snapshot."""
-    return bool(_FREE_SLOT.rows())
+def waiting_and_free_slot(most: int) -> tuple[int, bool]:
+    """Return the number of waiting jobs, at most `most`, and whether an open cluster has a slot.
+
+    One statement, cheaper than a snapshot. Without a waiting job no slot is looked for.
+    """
+    free_slot, parameters = _FREE_SLOT.statement
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _WAITING_AND_FREE_SLOT.format(free_slot=free_slot),
+            [*parameters, JobStatus.QUEUED.value, most],
+        )
+        count, is_free = cursor.fetchone()
+    return count, is_free
+
+
+_WAITING_AND_FREE_SLOT = """
+SELECT waiting.count, CASE WHEN waiting.count > 0 THEN EXISTS ({free_slot}) ELSE false END
+FROM (
+    SELECT count(*) AS count FROM (SELECT FROM jobs_job WHERE status = %s LIMIT %s) AS first
+) AS waiting
+"""
 
 
 def _cluster_with_free_slot() -> "QuerySet[Cluster, Any]":
@@ -257,11 +276,6 @@ def queued_count(*, project_id: UUID) -> int:
     return Job.objects.filter(project_id=project_id, status=JobStatus.QUEUED).count()
 
 
-def queued_up_to(most: int) -> int:
-    """Count the waiting jobs, at most `most`."""
-    return Job.objects.filter(status=JobStatus.QUEUED).order_by()[:most].count()
-
-
 def waiting_jobs(ids: Collection[UUID] | None = None) -> tuple[Candidate, ...]:
     """Return all waiting jobs, or those with these ids. Costs about 20 µs a job."""
     rows = _WAITING.rows() if ids is None else _waiting().filter(id__in=ids)
@@ -269,7 +283,7 @@ def waiting_jobs(ids: Collection[UUID] | None = None) -> tuple[Candidate, ...]:
 
 
 def _waiting() -> "QuerySet[Job, Any]":
-    """Return the columns of `candidate` of all waiting jobs."""
+    """Return the columns that `candidate` reads, for all waiting jobs."""
     alive = Attempt.objects.filter(job_id=OuterRef("id"), gone_at__isnull=True)
     lost = Attempt.objects.filter(
         job_id=OuterRef("id"), number=OuterRef("attempt") - 1, reason__in=UNCOUNTED_REASONS

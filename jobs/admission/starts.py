@@ -134,7 +134,7 @@ def _starts(windows: "dict[str, StartWindow]") -> dict[str, Sequence[Start]]:
 
 
 def _launched_starts() -> "QuerySet[Attempt, Any]":
-    """Return cluster, admission, launch and claim of the starts of `_starts`."""
+    """Return the attempts that `_starts` reads: cluster, admission, launch and claim."""
     return (
         with_starting(Attempt.objects.filter(gone_at=None, launched_at__isnull=False))
         .alias(delayed=_wait("delayed"))

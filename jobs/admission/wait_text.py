@@ -56,7 +56,7 @@ _FIXED = {
 
 
 def describe_wait(rule: WaitRule, facts: WaitFacts, context: WaitContext) -> str:
-    """Return the sentence of a rule: the cause, the numbers, what happens next."""
+    """Return the text for a wait rule: the cause, the numbers and the next step."""
     used, limit = facts.get("used"), facts.get("limit")
     match rule:
         case WaitRule.BACK_OFF:

@@ -1,9 +1,10 @@
-"""ASGI application in front of the lanes: records the heartbeats of many workers in one statement.
+"""ASGI application that records the heartbeats of many workers in one statement.
 
-A heartbeat that goes through Django costs ten times the CPU. This application answers only those
-whose answer is certain: the path, the body as our worker writes it, and the token of a claim that
-Django has accepted here before. What it cannot answer, and every heartbeat that was not stored,
-goes on to Django, which decides as if this application did not exist.
+It runs in front of the request lanes, because a heartbeat that is handled by Django costs ten times
+the CPU. It answers a request only if the path is that of a heartbeat, the body has the exact format
+of our worker, and Django has accepted the claim of the token in this process. All other requests,
+and heartbeats that were not stored, are passed to Django, which decides as without this
+application.
 """
 
 import asyncio
@@ -25,10 +26,10 @@ from mimir.lib.asgi import Application, Receive, Scope, Send, header
 from mimir.lib.bodies import Body
 
 log = structlog.get_logger(__name__)
-GATHER_SECONDS = 0.02  # heartbeats of this time share a statement
+GATHER_SECONDS = 0.02  # heartbeats that arrive within this time share a statement
 BATCH_MAX = 500
-WAITING_MAX = 5_000  # above that, the lanes decide which heartbeats are refused
-CLAIMS_MAX = 20_000  # remembered; about 6 MB
+WAITING_MAX = 5_000  # further heartbeats go to the lanes, which can refuse them
+CLAIMS_MAX = 20_000  # in memory; about 6 MB
 LATE_SECONDS = 5.0  # a heartbeat without a response after this time shows an overload
 _PATH = re.compile(r"/worker/v1/attempts/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/heartbeat")
 # Numbers below the limits of `HeartbeatRequest`.
@@ -40,16 +41,17 @@ Record = Callable[[Sequence[Heartbeat]], dict[UUID, HeartbeatResponse]]
 
 
 class AcceptedClaims:
-    """Claim of each attempt whose session token was accepted by this process.
+    """Claims of the attempts whose session tokens this process has accepted.
 
-    Only a hint: a token is verified against it, and the row must still have that claim.
+    Not authoritative: the token is verified against the claim, and the statement checks that the
+    row still has it.
     """
 
     def __init__(self) -> None:
         self._claims: OrderedDict[UUID, UUID] = OrderedDict()
 
     def add(self, attempt: Attempt) -> None:
-        """Remember the claim that holds `attempt`. Forgets the oldest above CLAIMS_MAX."""
+        """Store the claim of `attempt`. Removes the oldest claims above CLAIMS_MAX."""
         if attempt.claim_id is not None:
             self._claims[attempt.id] = attempt.claim_id
             if len(self._claims) > CLAIMS_MAX:
@@ -60,7 +62,7 @@ class AcceptedClaims:
         return self._claims.get(attempt_id)
 
     def discard(self, attempt_id: UUID) -> None:
-        """Forget a claim: its attempt has no heartbeats any more."""
+        """Remove the claim of an attempt that gets no more heartbeats."""
         self._claims.pop(attempt_id, None)
 
 
@@ -68,7 +70,7 @@ accepted_claims = AcceptedClaims()
 
 
 class Heartbeats:
-    """ASGI middleware. `on_late`: called with the arrival of a heartbeat that waited too long."""
+    """ASGI middleware. `on_late`: called with the arrival time of a late heartbeat."""
 
     def __init__(
         self,
@@ -101,7 +103,7 @@ class Heartbeats:
         await send({"type": "http.response.body", "body": body})
 
     async def _recorded(self, heartbeat: Heartbeat) -> HeartbeatResponse | None:
-        """Record a heartbeat with others; return None if it was not stored."""
+        """Record a heartbeat together with others; return None if it was not stored."""
         if heartbeat.attempt_id in self._waiting or len(self._waiting) >= WAITING_MAX:
             return None
         loop = asyncio.get_running_loop()
@@ -117,7 +119,7 @@ class Heartbeats:
         return response
 
     async def _store(self) -> None:
-        """Record what waits, in one statement after another, until nothing waits."""
+        """Record the waiting heartbeats, one statement at a time, until none are left."""
         loop = asyncio.get_running_loop()
         while self._waiting:
             await asyncio.sleep(GATHER_SECONDS)
@@ -131,7 +133,7 @@ class Heartbeats:
                 )
             finally:
                 for heartbeat, stored in batch:
-                    if not stored.done():  # its client has gone
+                    if not stored.done():  # its client has disconnected
                         stored.set_result(responses.get(heartbeat.attempt_id))
 
 
@@ -154,7 +156,7 @@ def heartbeat_of(scope: Scope, receive: Receive, claims: AcceptedClaims) -> Hear
 
 
 def _record(heartbeats: Sequence[Heartbeat]) -> dict[UUID, HeartbeatResponse]:
-    """Record heartbeats; without the database, none."""
+    """Record heartbeats; return no responses if the database is unavailable."""
     try:
         return heartbeats_record(heartbeats=heartbeats)
     except Exception:

@@ -57,7 +57,7 @@ _EXPLAIN = flag(
     "explain",
     "Validate the request without submitting it, and explain in `start` when the job would start"
     " if it were submitted now, or why it would wait. Includes `dry_run`. One request at a time is"
-    " explained: 429 `explanations_busy` if too many wait, or for a newer one of the same user.",
+    " explained: 429 `explanations_busy` if too many wait, or if the user sent a newer one.",
 )
 _EXPLAIN_SUBMITS = "explain never submits a job: remove dry_run=false, or remove explain"
 

@@ -261,7 +261,7 @@ class Start(Waiting):
     retry_memory_limit = serializers.CharField(
         allow_null=True,
         help_text="The largest memory limit of a retry that a cluster can hold; null: `memory_max`"
-        " is not more.",
+        " does not exceed it.",
     )
 
 
@@ -318,8 +318,8 @@ class AttemptShape(_Any):
     peak_memory_bytes = serializers.IntegerField(allow_null=True)
     cpu_sustained_millicores = serializers.IntegerField(
         allow_null=True,
-        help_text="CPU use that it exceeded for 5 % of its time. Null: it did not succeed, or had"
-        " too few samples.",
+        help_text="CPU use that the attempt exceeded for 5 % of its time. Null: it did not succeed,"
+        " or had too few samples.",
     )
     memory_limit_bytes = serializers.IntegerField()
     memory_raised_to_bytes = serializers.IntegerField(

@@ -135,7 +135,7 @@ class WorkerView(ApiView):
     permission_classes = (AllowAny,)
 
     def attempt(self, request: Request, attempt_id: UUID) -> Attempt:
-        """Return the attempt to whose claim the token belongs, with the columns of most requests.
+        """Return the attempt that the token belongs to, with the columns that most requests use.
 
         Raises: NotAuthenticated, also for a missing attempt.
         """

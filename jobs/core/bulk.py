@@ -5,9 +5,12 @@ thousands of wide rows.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from django.db import connection, models
+
+Statement = tuple[str, list[Any]]  # SQL and its parameters
 
 
 def insert_many(
@@ -19,7 +22,33 @@ def insert_many(
     all rows; every other column gets its field's default. Sends no signals; only the database
     validates.
     """
-    names, values, parameters = [], [], []
+    with connection.cursor() as cursor:
+        cursor.execute(*insert_statement(model, columns, **same))
+
+
+def insert_statement(
+    model: type[models.Model], columns: Mapping[str, Sequence[Any]], **same: Any
+) -> Statement:
+    """Return the statement of `insert_many`, which can be a part of another one."""
+    sql, others = _insert(model, tuple(columns))
+    parameters = [
+        field.get_db_prep_save(
+            same[field.column] if field.column in same else field.get_default(), connection
+        )
+        for field in others
+    ]
+    return sql, [*parameters, *(list(each) for each in columns.values())]
+
+
+@cache
+def _insert(
+    model: type[models.Model], columns: tuple[str, ...]
+) -> tuple[str, tuple["models.Field[Any, Any]", ...]]:
+    """Return the SQL of an insert, and the fields that have the same value in all rows.
+
+    Built once for each list of columns: the types of a wide table take longer than an insert.
+    """
+    names, values, others = [], [], []
     for field in model._meta.concrete_fields:
         name = field.column
         if isinstance(field, models.AutoField) and name not in columns:
@@ -29,17 +58,14 @@ def insert_many(
             values.append(f'given."{name}"')
             continue
         values.append(f"%s::{field.db_type(connection)}")
-        parameters.append(
-            field.get_db_prep_save(same[name] if name in same else field.get_default(), connection)
-        )
+        others.append(field)
     arrays = ", ".join(f"%s::{model_type(model, name)}[]" for name in columns)
     given = ", ".join(f'"{name}"' for name in columns)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f'INSERT INTO "{model._meta.db_table}" ({", ".join(names)}) '
-            f"SELECT {', '.join(values)} FROM unnest({arrays}) AS given ({given})",
-            [*parameters, *(list(each) for each in columns.values())],
-        )
+    sql = (
+        f'INSERT INTO "{model._meta.db_table}" ({", ".join(names)}) '
+        f"SELECT {', '.join(values)} FROM unnest({arrays}) AS given ({given})"
+    )
+    return sql, tuple(others)
 
 
 def model_type(model: type[models.Model], column: str) -> str:

@@ -1,7 +1,7 @@
 """Queries whose SQL is built once per process.
 
-Django builds the SQL of a query at each use. For a query with several expressions that takes longer
-than the query itself, and an admission pass has five of them.
+Django builds the SQL of a query each time. With several expressions, this takes longer than the
+query itself, and an admission pass executes five such queries.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class CompiledQuery:
     The values are those of the driver, without the conversions of Django's fields: `build` selects
     only text, numbers, booleans, UUIDs and times. Nothing in it may depend on the time of the call.
 
-    `varies`: the value in the query that `rows` replaces, equal to no other value in it.
+    `varies`: placeholder in the query that `rows` replaces; must differ from all other values.
     """
 
     def __init__(self, build: Callable[[], QuerySet[Any, Any]], varies: object = None) -> None:
@@ -26,7 +26,7 @@ class CompiledQuery:
 
     def rows(self, value: object = None) -> list[tuple[Any, ...]]:
         """Return all rows, with `value` in place of `varies`."""
-        sql, parameters = self._compiled
+        sql, parameters = self.statement
         if self._varies is not None:
             parameters = tuple(value if each == self._varies else each for each in parameters)
         with connection.cursor() as cursor:
@@ -35,6 +35,7 @@ class CompiledQuery:
         return found
 
     @cached_property
-    def _compiled(self) -> tuple[str, tuple[Any, ...]]:
+    def statement(self) -> tuple[str, tuple[Any, ...]]:
+        """The SQL and its parameters."""
         sql, parameters = self._build().query.sql_with_params()
         return sql, tuple(parameters)

@@ -1,4 +1,4 @@
-"""A change of one job's row and the insert of its events, in one statement.
+"""Update of a job and insert of its events in one statement.
 
 The same UPDATE takes the events' `seq` from the job's counter. A database sequence would commit out
 of order, and a reader that continues after seq N would miss N - 1.

@@ -7,6 +7,11 @@ There is one queue per priority class, and messages carry ids only. RQ serves as
 worker loop: a message is opaque text that `jobs.core.hints` verifies, and it cannot name a
 function, a callback, a webhook, a dependency or a command. If Redis does not answer within 0.5 s,
 hints are dropped and counted for one second, which keeps a submit fast while Redis is down.
+
+One pass of the dispatcher serves every `wake` sent before it. A mark in Redis says that a `wake`
+waits for the dispatcher, and the next ones are not sent. Reading a message removes the mark before
+the pass begins. A mark without its message (a killed sender, a message that was lost) expires after
+WAKE_MARK_SECONDS; jobs submitted meanwhile are found by the sweep.
 """
 
 import json
@@ -40,6 +45,7 @@ AWAY_SECONDS = 1.0
 StopSignal = StopRequested  # raised on the main thread by a signal between two messages
 MESSAGE_TTL_SECONDS = 60  # the periodic sweep has found the work by then
 RUN_SECONDS = 60
+WAKE_MARK, WAKE_MARK_SECONDS = "mimir:wake-waits", 1.0
 BEAT_SECONDS = 10.0  # RQ's key of a worker expires after 480 s
 LOG_EVERY_SECONDS = 10.0  # every rejected message is counted, but a flood must not fill the log
 Operations = Mapping[Operation, Callable[..., None]]
@@ -61,13 +67,16 @@ class HintMessage(Message):
     """
 
     def refresh(self) -> None:
-        """Read the data.
+        """Take the data, and remove the mark of a waiting `wake`: its pass begins after this.
 
         Raises: NoSuchJobError without data, RejectedHint if they are too large.
         """
         if self.connection.hstrlen(self.key, "data") > BYTES_MAX:  # type: ignore[operator]
             raise RejectedHint("malformed")
-        data = self.connection.hget(self.key, "data")
+        taking = self.connection.pipeline(transaction=False)
+        taking.hget(self.key, "data")
+        taking.delete(self.key, WAKE_MARK)
+        data, _deleted = taking.execute()
         if data is None:
             raise NoSuchJobError(f"No such job: {self.key}")
         self.restore({b"data": data})
@@ -172,7 +181,6 @@ class HintWorker(SimpleWorker):
         try:
             self.perform_job(job, queue)
         finally:
-            self.connection.delete(job.key)
             self.set_state(WorkerStatus.IDLE)
 
     def perform_job(self, job: Message, queue: Queue, execution: Any = None) -> bool:
@@ -233,7 +241,10 @@ def queue_name(priority: str) -> str:
 
 
 def wake(priority: str) -> None:
-    """Send a hint that a job or the capacity of this class changed. Never raises."""
+    """Send a hint that a job or the capacity of this class changed. Never raises.
+
+    Sends nothing while another `wake`, of any class, waits for the dispatcher.
+    """
     _send(priority, Operation.WAKE, [str(priority)])
 
 
@@ -254,6 +265,8 @@ def _send(priority: str, operation: Operation, arguments: list[object]) -> None:
         failures += 1
         return
     try:
+        if operation is Operation.WAKE and not _wake_mark():
+            return
         message = sealed(operation, arguments, keys=settings.ENV.worker_keys)
         pipeline = connection().pipeline()  # one round trip
         _queue(priority).enqueue(
@@ -274,6 +287,12 @@ def _send(priority: str, operation: Operation, arguments: list[object]) -> None:
             operation=operation.value,
             error=type(error).__name__,
         )
+
+
+def _wake_mark() -> bool:
+    """Set the mark of a waiting `wake`; False if there is one already."""
+    milliseconds = int(WAKE_MARK_SECONDS * 1000)
+    return bool(connection().set(WAKE_MARK, 1, nx=True, px=milliseconds))
 
 
 def worker(operations: Operations) -> HintWorker:

@@ -1,7 +1,7 @@
-"""Resources as a job's row stores them, with the part "recommended". Pure.
+"""Stored resources of a job, with their key "recommended". Pure.
 
-That part has the limits that come from earlier runs, and the number of these runs. It is absent if
-no limit does.
+"recommended" has the limits that come from earlier runs, and the number of these runs. It is absent
+if no limit comes from earlier runs.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ StoredResources = dict[str, dict[str, int]]
 
 
 class RecommendedBody(TypedDict):
-    """Limits of a job that were recommended from `runs` measured runs; None: not recommended."""
+    """Recommended limits of a job, from `runs` measured runs. None: not a recommended limit."""
 
     memory: str | None
     cpu: str | None
@@ -22,7 +22,7 @@ class RecommendedBody(TypedDict):
 
 
 def with_recommended(change: Change, runs: int, profile: Profile) -> StoredResources:
-    """Return the resources of a job with recommended limits; the others are those of `profile`."""
+    """Return resources with recommended limits; `profile` provides the others."""
     amounts = {
         name: value
         for name, value in (
@@ -36,7 +36,7 @@ def with_recommended(change: Change, runs: int, profile: Profile) -> StoredResou
 
 
 def with_memory(resources: StoredResources, memory_bytes: int, usual: Profile) -> StoredResources:
-    """Return resources with another memory limit and its request; `usual`: those of the type."""
+    """Return resources with another memory limit and request. `usual`: defaults of the job type."""
     request = request_of(memory_bytes, usual.requests.memory_bytes, usual.limits.memory_bytes)
     changed = {
         **resources,
@@ -49,7 +49,7 @@ def with_memory(resources: StoredResources, memory_bytes: int, usual: Profile) -
 
 
 def without_recommended_memory(resources: StoredResources) -> StoredResources:
-    """Return resources whose memory limit is not a recommended one any more."""
+    """Return resources without the recommended memory limit."""
     others = {name: part for name, part in resources.items() if name != "recommended"}
     kept = {
         name: value

@@ -42,7 +42,7 @@ def is_session_token(attempt: Attempt, token: str) -> bool:
 
 
 def is_token_of_claim(attempt_id: UUID, claim_id: UUID, token: str) -> bool:
-    """Return whether `token` was issued by this claim, whether or not that holds the attempt."""
+    """Return whether this claim issued `token`, even if another claim now holds the attempt."""
     return _matches(f"session:{attempt_id}:{claim_id}", token)
 
 

@@ -11,12 +11,14 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, transaction
 from django.db.models import F
+from django.db.models.sql import UpdateQuery
 
 from jobs.contract import TERMINAL, EventKind, JobStatus
 from jobs.core import feed, queue
-from jobs.core.bulk import insert_many
+from jobs.core.bulk import Statement, insert_statement
+from jobs.core.compiled_query import CompiledQuery
 from jobs.core.event_rows import EventRow, row_copy, update_with_events
 from jobs.core.metrics import ended_count, retried_count
 from jobs.core.states import may_move
@@ -116,7 +118,7 @@ def events_add(
     events: Iterable[EventRow],
     **fields: float | str | None,
 ) -> int:
-    """Add events without a move; return the last seq. Locks the job's row through its counter.
+    """Add events without a transition; return the last seq. Locks the row of the job.
 
     `fields` are further columns of the same UPDATE.
     """
@@ -145,11 +147,13 @@ def jobs_move(
     kind: EventKind,
     actor: str,
     data: Mapping[UUID, Mapping[str, object]],
+    insert: Statement,
     **fields: Any,
 ) -> None:
-    """Apply `job_move` to many jobs that the caller has locked in `source`.
+    """Apply `job_move` to many jobs that the caller has locked in `source`. One statement.
 
     For moves to a status that is neither final nor `queued`. `data` maps job ids to event data.
+    `insert`: the rows that belong to the move.
 
     Raises: ValueError for a move that the table does not allow, or a row in another status (a
     programming error).
@@ -158,29 +162,49 @@ def jobs_move(
         raise ValueError(f"no bulk move from {source} to {target}")
     if not connection.in_atomic_block:
         raise RuntimeError("jobs can move only inside a transaction")
-    locked = Job.objects.filter(id__in=[job.id for job in jobs], status=source)
-    if locked.update(status=target, event_seq=F("event_seq") + 1, **fields) != len(jobs):
-        raise ValueError("a locked job has another status")
-    at = utc_now()
     for job in jobs:
         job.status = target
         job.event_seq += 1
         _log_on_commit(job, job.attempt, target, kind)
-    insert_many(
-        JobEvent,
-        {
-            "job_id": [job.id for job in jobs],
-            "seq": [job.event_seq for job in jobs],
-            "attempt": [job.attempt for job in jobs],
-            "data": [json.dumps(data[job.id]) for job in jobs],
-            "at": [
-                at + dt.timedelta(microseconds=index) for index in range(len(jobs))
-            ],  # distinct, to keep the order for readers by time
-        },
-        kind=kind,
-        actor=actor,
-    )
+    locked = Job.objects.filter(id__in=[job.id for job in jobs], status=source)
+    query: Any = locked.query.chain(UpdateQuery)
+    query.add_update_values({"status": target, "event_seq": F("event_seq") + 1, **fields})
+    update, parameters = query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
+    events, event_parameters = _events_of(jobs, data, kind, actor)
+    others, other_parameters = insert
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _MOVE_MANY.format(update=update, events=events, others=others),
+            [*parameters, *event_parameters, *other_parameters],
+        )
+        if cursor.fetchone() != (len(jobs),):
+            raise ValueError("a locked job has another status")
     feed.publish_jobs([(job.id, job.project_id) for job in jobs])
+
+
+_MOVE_MANY = """
+WITH moved AS ({update} RETURNING id), event AS ({events}), other AS ({others})
+SELECT count(*) FROM moved
+"""
+
+
+def _events_of(
+    jobs: Sequence[Job],
+    data: Mapping[UUID, Mapping[str, object]],
+    kind: EventKind,
+    actor: str,
+) -> Statement:
+    """Return the insert of one event for each job, with the job's `event_seq`."""
+    at = utc_now()
+    columns: dict[str, Sequence[object]] = {
+        "job_id": [job.id for job in jobs],
+        "seq": [job.event_seq for job in jobs],
+        "attempt": [job.attempt for job in jobs],
+        "data": [json.dumps(data[job.id]) for job in jobs],
+        # distinct, to keep the order for readers by time
+        "at": [at + dt.timedelta(microseconds=index) for index in range(len(jobs))],
+    }
+    return insert_statement(JobEvent, columns, kind=kind, actor=actor)
 
 
 def event_add(
@@ -194,3 +218,20 @@ def wake_on_commit(*, job: Job) -> None:
     """Wake the dispatcher on commit. A message before the commit could arrive before the row."""
     priority = job.priority
     transaction.on_commit(lambda: queue.wake(priority), robust=True)
+
+
+def wake_waiting_on_commit(*, job: Job) -> None:
+    """Wake the dispatcher on commit if a job waits: capacity is free.
+
+    The waiting jobs are read after the commit. A job that is submitted later wakes the dispatcher
+    itself, and then the capacity is free already.
+    """
+    priority = job.priority
+    transaction.on_commit(
+        lambda: queue.wake(priority) if _A_WAITING_JOB.rows() else None, robust=True
+    )
+
+
+_A_WAITING_JOB = CompiledQuery(
+    lambda: Job.objects.filter(status=JobStatus.QUEUED).order_by().values_list("id")[:1]
+)

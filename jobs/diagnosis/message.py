@@ -110,7 +110,7 @@ class Message:
         return f"{'Waiting: ' if self.waiting else ''}{self.problem(params)}"
 
     def ended_summary(self, params: Params) -> str:
-        """Return the summary of a worker that is over."""
+        """Return the summary for a worker that has ended."""
         return f"{'Never started: ' if self.waiting else ''}{self.problem(params)}"
 
 

@@ -19,7 +19,8 @@ from jobs.admission.admit import admit_once
 from jobs.clusters.rows import cluster_configure, launchers_prepare
 from jobs.core import queue
 from jobs.core.hints import Operation
-from jobs.dispatch.launch import attempts_launch, attempts_to_launch, slow_launches_record
+from jobs.dispatch.launch import attempts_launch, slow_launches_record
+from jobs.dispatch.launch_rows import attempts_to_launch
 from jobs.liveness.beats import beat_record, beats_sweep
 from jobs.liveness.connection_budget import connections_check
 from jobs.models import Cluster

@@ -5,7 +5,6 @@ it. A launch repeated after a crash therefore finds the existing worker. Later s
 the answer of a launch: the claim makes the job `running`.
 """
 
-import datetime as dt
 import threading
 import time
 from collections import deque
@@ -18,7 +17,6 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import connection
-from django.db.models import Q
 
 from jobs.clusters.launchers.base import (
     Launched,
@@ -30,13 +28,12 @@ from jobs.clusters.launchers.base import (
     LaunchUncertain,
 )
 from jobs.clusters.rows import launcher_of
-from jobs.contract import JobStatus
 from jobs.diagnosis.kubernetes import not_answered_yet
 from jobs.dispatch.launch_outcome import defer_launch, end_refused, record_launched
+from jobs.dispatch.launch_rows import is_still_wanted, launch_rows
 from jobs.dispatch.launch_spec import launch_spec
-from jobs.models import Attempt, Cluster
+from jobs.models import Cluster
 from jobs.reconcile.apply import wait_record
-from mimir.lib.clock import utc_now
 from mimir.lib.crash import crash_point
 
 log = structlog.get_logger(__name__)
@@ -44,33 +41,6 @@ ACTOR = "dispatcher"
 WRITTEN_AT_ONCE, GATHER_SECONDS = 128, 0.05
 SLOW_SECONDS, SLOW_AT_ONCE = 1.5, 100
 AHEAD = 4  # rows read per thread, so that no thread waits while others are written
-_WANTED = Q(
-    fenced_at__isnull=True,
-    ended_at__isnull=True,
-    claim_id__isnull=True,
-    uid="",
-    job__status=JobStatus.LAUNCHING,
-)
-
-
-def attempts_to_launch(
-    *, cluster: str | None = None, older_than_seconds: float = 0.0, limit: int = 500
-) -> list[UUID]:
-    """Return admitted attempts without a known launch, oldest first.
-
-    These were left by a lost hint or a killed dispatcher. Attempts on an unreachable cluster are
-    excluded: each call would cost a timeout, and the reconciler records when it answers again.
-    """
-    now = utc_now()
-    rows = Attempt.objects.filter(
-        _WANTED,
-        Q(launch_not_before__isnull=True) | Q(launch_not_before__lte=now),
-        Q() if cluster is None else Q(cluster_id=cluster),
-        cluster__unreachable_since__isnull=True,
-        gone_at__isnull=True,
-        created_at__lte=now - dt.timedelta(seconds=older_than_seconds),
-    )
-    return list(rows.order_by("created_at", "id").values_list("id", flat=True)[:limit])
 
 
 def attempts_launch(
@@ -185,25 +155,7 @@ def _requests(attempt_ids: Sequence[UUID]) -> Iterator[_LaunchRequest]:
     """Return the requests of attempts that are still wanted, in order."""
     clusters = {row.name: row for row in Cluster.objects.all()}
     launchers = {name: _launcher(row) for name, row in clusters.items()}
-    # Columns instead of model instances, whose creation costs more than all other work here.
-    of_job = ("type", "project_id", "priority", "timeout_seconds", "resources")
-    fields = (
-        "id",
-        "name",
-        "number",
-        "cluster_id",
-        "cpu_millicores",
-        "memory_bytes",
-        "memory_limit_bytes",
-        "job_id",
-        *(f"job__{name}" for name in of_job),
-    )
-    rows = (
-        Attempt.objects.filter(_WANTED, id__in=attempt_ids)
-        .order_by("created_at", "id")
-        .values_list(*fields, named=True)
-    )
-    for row in rows:
+    for row in launch_rows(attempt_ids):
         cluster = clusters[row.cluster_id]
         remote = cluster.launcher == LauncherKind.KUBERNETES
         yield _LaunchRequest(
@@ -243,7 +195,7 @@ def _launch_one(request: _LaunchRequest) -> _LaunchResult:
         _in_flight[attempt_id] = time.monotonic()
     try:
         launched = request.launcher.launch(
-            request.spec, still_wanted=lambda: _still_wanted(attempt_id)
+            request.spec, still_wanted=lambda: is_still_wanted(attempt_id)
         )
     except (LaunchRefused, LaunchUncertain) as error:
         return _LaunchResult(attempt_id, error)
@@ -319,17 +271,3 @@ def _later(attempt_id: UUID, error: Exception) -> None:
     defer_launch(attempt_id, seconds=error.seconds if isinstance(error, LaunchLater) else None)
     if isinstance(error, LaunchUncertain) and error.diagnosis is not None:
         wait_record(attempt_id=attempt_id, wait=error.diagnosis, actor=ACTOR)
-
-
-def _still_wanted(attempt_id: UUID) -> bool:
-    """Return whether the attempt is still to be launched, read while its worker's lock is held.
-
-    A cancel or a fence may have come since the request was built.
-    """
-    return Attempt.objects.filter(
-        id=attempt_id,
-        fenced_at__isnull=True,
-        ended_at__isnull=True,
-        claim_id__isnull=True,
-        job__status=JobStatus.LAUNCHING,
-    ).exists()

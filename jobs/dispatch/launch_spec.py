@@ -1,58 +1,35 @@
 """Launch specification of a worker, from its attempt and cluster."""
 
-from collections.abc import Mapping
-from typing import Protocol
-from uuid import UUID
-
 from django.conf import settings
 
 from jobs.clusters.launchers.base import LaunchSpec
 from jobs.clusters.machine import attempt_limits
 from jobs.core.tokens import launch_token
+from jobs.dispatch.launch_rows import LaunchRow
 from jobs.models import Cluster
 from jobs.reconcile.decide import EXCUSED_SECONDS_MAX, capacity_wait
 
 
-class LaunchColumns(Protocol):
-    """Columns of an attempt and its job that a launch needs.
-
-    They are read instead of model instances, whose creation costs more than the rest.
-    """
-
-    id: UUID
-    name: str
-    number: int
-    cpu_millicores: int
-    memory_bytes: int
-    memory_limit_bytes: int | None
-    job_id: UUID
-    job__type: str
-    job__project_id: UUID
-    job__priority: str
-    job__timeout_seconds: int
-    job__resources: Mapping[str, Mapping[str, int]]
-
-
-def launch_spec(row: LaunchColumns, cluster: Cluster) -> LaunchSpec:
+def launch_spec(row: LaunchRow, cluster: Cluster) -> LaunchSpec:
     """Return the launch specification of an attempt."""
     env = settings.ENV
-    limits = attempt_limits(row.job__resources, row.memory_limit_bytes, launcher=cluster.launcher)
+    limits = attempt_limits(row.resources, row.memory_limit_bytes, launcher=cluster.launcher)
     return LaunchSpec(
         name=row.name,
         job_id=str(row.job_id),
-        job_type=row.job__type,
+        job_type=row.type,
         attempt_id=str(row.id),
         attempt=row.number,
-        project_id=str(row.job__project_id),
+        project_id=str(row.project_id),
         token=launch_token(row.id),
         orchestrator_url=cluster.orchestrator_url or env.orchestrator_url,
         cpu_millicores=limits.cpu_millicores,
         memory_bytes=limits.memory_bytes,
         gpu_count=limits.gpus,
-        priority=row.job__priority,
+        priority=row.priority,
         requested_cpu_millicores=row.cpu_millicores,
         requested_memory_bytes=row.memory_bytes,
-        active_deadline_seconds=_active_deadline(row.number, row.job__timeout_seconds),
+        active_deadline_seconds=_active_deadline(row.number, row.timeout_seconds),
         extra_env={"REDIS_URL": env.worker_redis_url} if env.worker_redis_url else {},
     )
 

@@ -107,7 +107,7 @@ def job_amounts(
 def _requested(
     requested: Mapping[str, object], profile: Profile, faults: dict[str, str]
 ) -> JobAmounts | None:
-    """Return the requested limits and the default ones of the type."""
+    """Return the requested limits and the defaults of the type."""
     try:
         return JobAmounts(as_dict(resolve(requested, profile)))
     except Invalid as invalid:
@@ -118,10 +118,10 @@ def _requested(
 def _recommended(
     project: Project, job_type: str, parameters: JsonObject, profile: Profile
 ) -> JobAmounts:
-    """Return the recommended limits and the default ones of the type.
+    """Return the recommended limits and the defaults of the type.
 
-    Memory below the default is raised up to it after out-of-memory ends: a recommendation never
-    costs a job that the default would have been enough for.
+    After out-of-memory failures, memory is raised up to the default. So a recommendation never
+    fails a job that would have succeeded with the default.
     """
     sizing = producer_sizing(
         project_id=project.id, job_type=job_type, name=producer_name(parameters)
@@ -143,7 +143,7 @@ def _with_reached_memory(
     parameters: JsonObject,
     profile: Profile,
 ) -> JobAmounts:
-    """Return amounts with the raised memory of the last successful run, if that is more."""
+    """Return the amounts, with the raised memory of the last successful run if it is larger."""
     earlier = _last_success(project, job_type, parameters)
     if earlier is None or earlier.memory_raised_from_bytes is None:
         return amounts

@@ -88,7 +88,7 @@ def _prepare(attempt: Attempt, report: FinishReport) -> Any:
 
 
 def _close(attempt: Attempt, *, complete: bool, missing: str) -> None:
-    """Close the log and save the exit with it."""
+    """Close the log, and save the exit in the same update."""
     marker = missing or (
         None
         if complete
@@ -98,12 +98,12 @@ def _close(attempt: Attempt, *, complete: bool, missing: str) -> None:
 
 
 def _log_event(attempt: Attempt) -> tuple[EventKind, dict[str, object]]:
-    """Return kind and data of the event of the closed log."""
+    """Return kind and data of the "log closed" event."""
     return EventKind.LOG_CLOSED, {"end": attempt.log_end, "complete": attempt.log_complete}
 
 
 def _log_event_add(job: Job, attempt: Attempt) -> None:
-    """Add the event of the closed log, before the events of an end without success."""
+    """Add the "log closed" event before the events of a failure or cancellation."""
     kind, data = _log_event(attempt)
     event_add(job=job, attempt=attempt.number, kind=kind, actor=f"worker:{attempt.id}", data=data)
 
@@ -118,14 +118,14 @@ _REPORTED = (
 
 
 def _cpu_millicores(attempt: Attempt, report: FinishReport) -> int | None:
-    """Return the sustained CPU of a success. An attempt without a heartbeat has no sample."""
+    """Return the sustained CPU of a successful attempt; None without samples."""
     if report.status is not FinishStatus.SUCCEEDED or attempt.heartbeat_at == attempt.claimed_at:
         return None
     return cpu_sustained(attempt_id=attempt.id)
 
 
 def _set_exit(attempt: Attempt, report: FinishReport, cpu_millicores: int | None) -> None:
-    """Set columns of `_REPORTED`. Closing the log saves them."""
+    """Set the columns in `_REPORTED`. They are saved when the log is closed."""
     attempt.exit_code = report.exit_code
     attempt.exit_signal = report.exit_signal
     attempt.cpu_sustained_millicores = cpu_millicores

@@ -13,7 +13,7 @@ from mimir.lib.clock import utc_now
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """Heartbeat of the worker that holds `attempt_id` by the claim `claim_id`."""
+    """Heartbeat of the worker whose claim `claim_id` holds `attempt_id`."""
 
     attempt_id: UUID
     claim_id: UUID
@@ -25,9 +25,9 @@ class Heartbeat:
 def heartbeats_record(*, heartbeats: Sequence[Heartbeat]) -> dict[UUID, HeartbeatResponse]:
     """Record heartbeats of different attempts; return the responses by attempt.
 
-    An attempt without a response has nothing stored: it is fenced, ended or claimed otherwise, or
-    another transaction holds its row. `heartbeat_record` waits for that transaction and tells them
-    apart. Waits for no lock, so there is no deadlock.
+    No response means that nothing was stored: the attempt is fenced, has ended or has another
+    claim, or another transaction has locked its row. `heartbeat_record` waits for the lock and
+    distinguishes these cases. This function waits for no lock, so it cannot cause a deadlock.
     """
     columns = zip(
         *(
@@ -47,8 +47,8 @@ def heartbeats_record(*, heartbeats: Sequence[Heartbeat]) -> dict[UUID, Heartbea
         return {row[0]: heartbeat_response(*row[1:]) for row in cursor.fetchall()}
 
 
-# The rows are locked before they are compared: the fence and the claim are those of the row that is
-# written. The time comes from the database, whose clock also measures the age of heartbeats.
+# The rows are locked before the comparison, so the fence and claim cannot change before the update.
+# The time comes from the database, whose clock also measures the age of heartbeats.
 _BEATS = """
 WITH given AS (
     SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[])

@@ -149,7 +149,7 @@ def _clamped(at: dt.datetime, attempt: Attempt) -> dt.datetime:
 
 
 def _progress(events: Sequence[WorkerEvent]) -> dict[str, float | str | None]:
-    """Return the columns of the job that the latest progress event sets; none without one."""
+    """Return the job columns that the latest progress event sets; empty without such an event."""
     latest = next(
         (event.data for event in reversed(events) if event.kind == EventKind.PROGRESS), None
     )

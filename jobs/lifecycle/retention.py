@@ -17,8 +17,8 @@ from projects.storage import artifacts
 
 log = structlog.get_logger(__name__)
 BATCH = 200
-PASS_SECONDS = 2.0  # after which a pass ends; the next one continues
-AGAIN_SECONDS = 3600.0  # between two reads of the jobs that were kept
+PASS_SECONDS = 2.0  # time limit of a pass; the next pass continues
+AGAIN_SECONDS = 3600.0  # between two reads of expired jobs that cannot be deleted
 
 
 class Retention:
@@ -32,7 +32,7 @@ class Retention:
         self._jobs, self._events = _Expired(), _Expired()
 
     def apply(self) -> int:
-        """Delete batches for PASS_SECONDS; return the number of deleted jobs and rows of jobs."""
+        """Delete batches for PASS_SECONDS; return the number of deleted jobs and their rows."""
         env, now = settings.ENV, utc_now()
         until, deleted = time.monotonic() + PASS_SECONDS, 0
         if env.retention_jobs_days:
@@ -54,7 +54,7 @@ class _Expired:
         self._again_at = 0.0
 
     def batches(self, before: dt.datetime, until: float) -> Iterator[list[UUID]]:
-        """Yield ids until the jobs end or `until` (monotonic) has passed; one batch at least."""
+        """Yield batches of ids until all are read or `until` (monotonic); at least one batch."""
         if time.monotonic() >= self._again_at:
             self._last, self._again_at = None, time.monotonic() + AGAIN_SECONDS
         while rows := self._read(before):

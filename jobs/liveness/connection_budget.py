@@ -75,7 +75,7 @@ class ConnectionBudget(NamedTuple):
 
 
 def connection_budget() -> ConnectionBudget:
-    """Return the budget now. One statement. Raises: django.db.Error."""
+    """Return the current budget, with one statement. Raises: django.db.Error."""
     with connection.cursor() as cursor:
         cursor.execute(_BUDGET, {"ours": PATTERN})
         return ConnectionBudget(*cursor.fetchone())

@@ -38,7 +38,7 @@ _BATCH = 500
 
 
 def logs_seal(*, limit: int) -> int:
-    """Seal closed logs, those of the oldest attempts first, at most `limit`; return how many.
+    """Seal at most `limit` closed logs, oldest attempts first; return the number sealed.
 
     A failure is logged and does not affect the other logs.
     """

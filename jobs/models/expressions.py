@@ -75,5 +75,5 @@ def title_parts() -> Func:
 
 
 def id_from_its_end() -> Collate:
-    """Return the expression for the reversed job id of a `JobSearch`, to search by its end."""
+    """Return the expression for the reversed job id of a `JobSearch`, for suffix search."""
     return Collate(Reverse(Cast("job_id", TextField())), "C")

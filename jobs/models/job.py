@@ -146,7 +146,7 @@ class Job(models.Model):
             models.Index(
                 fields=("finished_at",), condition=Q(finished_at__isnull=False), name="job_finished"
             ),
-            # admin filters; the partial indexes of waiting and of live jobs serve other statuses,
+            # admin filters; the partial indexes of waiting and live jobs serve the other statuses,
             # and only jobs that did not succeed have a reason
             models.Index(
                 F("status"),

@@ -8,9 +8,9 @@ from jobs.models.job import Job
 
 
 class JobSearch(models.Model):
-    """Titles and labels by which lists find a job. Written once, by a trigger that inserts it.
+    """Titles and labels for searches in job lists. A trigger inserts the row with its job.
 
-    A table of its own, because a change of the job's status writes all indexes of the job's row.
+    A separate table, because each status change of a job writes all indexes of its row.
     Migrations 0024 and 0025 define the triggers and the foreign key, whose ON DELETE CASCADE also
     serves releases that do not know this table.
     """

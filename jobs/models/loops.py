@@ -6,7 +6,7 @@ from django.db import models
 class Lease(models.Model):
     """Lease of the leader of a loop that only one process runs. Expires by the database's clock.
 
-    `session_pid`: process id of the holder's session in PostgreSQL. Null: of an earlier release.
+    `session_pid`: process id of the holder's PostgreSQL session. Null: set by an earlier release.
     """
 
     name = models.CharField(max_length=63, primary_key=True)

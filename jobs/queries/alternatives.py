@@ -1,4 +1,6 @@
-"""Changed requests that start sooner, or at all: smaller, elsewhere, with high priority. Pure."""
+"""Changed requests that would start sooner, or at all: smaller, on another cluster, or with high
+priority. Pure.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -145,7 +147,7 @@ def _fitting(
 ) -> Iterator[Alternative]:
     """Yield the request with the amounts of a cluster, if no cluster can hold it.
 
-    Of the clusters, the one with the fewest changes is chosen, then the largest.
+    Chooses the cluster that needs the fewest changes, then the largest.
     """
     before = from_dict(request.resources)
     if any(can_ever_hold(each, before.requests) for each in usable):

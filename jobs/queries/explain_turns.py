@@ -1,10 +1,10 @@
-"""Turns of explanations: one at a time in a process, few that wait, and the others refused.
+"""Queue of explanations: one at a time per process, a few waiting, all others refused.
 
-An explanation takes 0.1 to 0.25 s of CPU. Threads that explain share the interpreter lock with
-claims and pages, so many at once would slow these. A request that waits holds no database
-connection and no slot of its lane.
+An explanation takes 0.1 to 0.25 s of CPU. Explaining threads share the interpreter lock with claims
+and pages, so many at once would slow these down. A waiting request holds no database connection and
+no slot of its lane.
 
-A form explains its request after each change: of one user only the newest request waits.
+The form sends a request after each change, so only the newest request of a user waits.
 """
 
 import math
@@ -23,13 +23,13 @@ USUAL_SECONDS = 0.25  # of one explanation
 
 
 class ExplanationsBusy(TooMany):
-    """Too many explanations wait, or a newer one of the user. Answered with 429."""
+    """Too many explanations wait, or the user sent a newer one. Status 429."""
 
     code = "explanations_busy"
 
 
 class ExplainTurns:
-    """Turns of one process. Thread-safe."""
+    """Queue of one process. Thread-safe."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -76,7 +76,7 @@ class ExplainTurns:
             raise self._busy()
 
     def _enter(self, user: str) -> tuple[str, object]:
-        """Queue a request, in the place of an older one of its user."""
+        """Queue a request, replacing an older one of the same user."""
         mine = (user, object())
         older = next((each for each in self._waiting if each[0] == user), None)
         if older is not None:

@@ -1,4 +1,4 @@
-"""Search conditions over jobs. Those by title, label and id read the search rows of jobs."""
+"""Search conditions for jobs. Conditions on title, label and id read the search rows."""
 
 import re
 
@@ -30,12 +30,12 @@ class _Like(Func):
 
 
 def found_by(*conditions: Q) -> Q:
-    """Return the condition over jobs that their search rows fulfil all `conditions`."""
+    """Return the condition that the search row of a job meets all `conditions`."""
     return Q(id__in=JobSearch.objects.filter(*conditions).values("job_id"))
 
 
 def titled_like(text: str) -> Q:
-    """Return the condition over search rows that `text` is in a title, ignoring case.
+    """Return the condition that a title of the search row contains `text`, ignoring case.
 
     The index finds titles with two of the n-grams, whose text is then compared. With more n-grams
     the planner would assume a rare match, since it multiplies their frequencies. It compares the
@@ -52,7 +52,7 @@ def titled_like(text: str) -> Q:
 
 
 def id_ends(text: str) -> Q:
-    """Return the condition over search rows that the id ends with `text`.
+    """Return the condition that the job id of the search row ends with `text`.
 
     No condition if no id can end with it.
     """
@@ -62,6 +62,6 @@ def id_ends(text: str) -> Q:
 
 
 def labelled(label: str) -> Q:
-    """Return the condition over search rows that they have the label `key` or `key=value`."""
+    """Return the condition that the search row has the label `key` or `key=value`."""
     key, given, value = label.partition("=")
     return Q(labels__contains={key: value}) if given else Q(labels__has_key=key)

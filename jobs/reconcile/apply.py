@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from jobs.contract import EventKind, FailureReason, JobStatus
 from jobs.core import feed
-from jobs.core.transition import attempt_lock, event_add, wake_on_commit
+from jobs.core.transition import attempt_lock, event_add, wake_waiting_on_commit
 from jobs.diagnosis.kubernetes.objects import Object
 from jobs.diagnosis.message import DiagnosisBody
 from jobs.diagnosis.stored import read_diagnosis
@@ -141,9 +141,9 @@ def _wait_event(
 
 
 def _was_delayed(before: Mapping[str, object] | None) -> bool:
-    """Return whether an attempt has waited for more than its start, such as an image or capacity.
+    """Return whether the start was delayed by another cause, such as an image pull or capacity.
 
-    The duration of its start then says nothing about the load (`jobs.admission.starts`).
+    Its duration is then not a measure of the load (`jobs.admission.starts`).
     """
     if before is None:
         return False
@@ -222,7 +222,7 @@ def gone_record(
     event_add(job=job, attempt=attempt.number, kind=EventKind.WORKER_GONE, actor=ACTOR, data=data)
     if job.attempt == attempt.number and job.status == JobStatus.CANCELLING:
         job_finish_cancelled(job=job, actor=ACTOR)
-    wake_on_commit(job=job)
+    wake_waiting_on_commit(job=job)
 
 
 def log_rest_append(*, attempt_id: UUID, read: Callable[[int], Iterator[bytes]]) -> None:
@@ -247,7 +247,7 @@ def log_rest_append(*, attempt_id: UUID, read: Callable[[int], Iterator[bytes]])
 def clean_up_record(*, attempt_id: UUID) -> None:
     """Record that the worker object is removed.
 
-    What the cluster showed of a success is not kept: nothing reads it any more.
+    Removes the stored pods of a successful attempt, because nothing reads them any more.
     """
     with connection.cursor() as cursor:
         cursor.execute(_CLEANED_UP, [utc_now(), attempt_id])

@@ -83,7 +83,8 @@ def changed_attempts(
 def unsettled_names(*, cluster: Cluster) -> set[str]:
     """Return the workers whose attempts can need an action although nothing changed on the cluster.
 
-    All others run: their job is `running`, they are in time, and nothing ended or replaced them.
+    The job of every other attempt is `running` within its time limit, and the attempt was not ended
+    or replaced.
     """
     times_out_after = ExpressionWrapper(
         F("job__timeout_seconds") * dt.timedelta(seconds=1), output_field=DurationField()

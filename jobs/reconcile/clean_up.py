@@ -37,9 +37,9 @@ def clean_up(launcher: Launcher, row: AttemptView) -> None:
 
 
 class CleanUpThread:
-    """Calls `clean_up` in the order of `put`, on a thread that begins with the first one.
+    """Calls `clean_up` in the order of `put`, on a thread that the first `put` starts.
 
-    A thread that failed is replaced at the next one.
+    The next `put` replaces a thread that failed.
     """
 
     def __init__(self, cluster: str) -> None:

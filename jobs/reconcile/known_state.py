@@ -77,7 +77,7 @@ class KnownState:
             del self._diagnosed[gone]
 
     def _is_usual(self, row: AttemptView, pods: Pods) -> bool:
-        """Whether the state of its pods need not be stored."""
+        """Return whether the state of its pods need not be stored."""
         return all(map(_begins, pods)) or (
             self._first and row.claimed_at is not None and all(map(_runs, pods))
         )

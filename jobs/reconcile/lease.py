@@ -13,7 +13,7 @@ RECONCILER = "reconciler"
 def lease_take(*, name: str, holder: str, seconds: float) -> bool:
     """Take the lease, or renew it if `holder` has it; False while another process holds it.
 
-    Call it on one connection that stays open: the lease is free when that is closed.
+    Call it on a connection that stays open: the lease is released when the connection closes.
     """
     with connection.cursor() as cursor:
         cursor.execute(

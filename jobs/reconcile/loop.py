@@ -37,7 +37,7 @@ SWEEP_SECONDS = 3600.0  # it lists the whole storage
 PASSES_AT_ONCE = 20
 REST_SECONDS_MAX = 1.0
 # A complete pass over thousands of workers takes most of a second, and finds almost nothing that
-# passes over named workers do not find. It uses this share of the time.
+# passes over named workers do not find. Complete passes use at most this share of the time.
 COMPLETE_SHARE, COMPLETE_SECONDS_MAX = 0.05, 15.0
 # After a pass over changed workers other changes share the next one. The rest is so many durations
 # of that pass. The end of a worker does not wait: its capacity is free only when a pass sees it.

@@ -290,7 +290,7 @@ def _orphans(
 
 @lru_cache(maxsize=20_000)  # each pass needs those of all workers
 def _attempt_id(text: str) -> UUID | None:
-    """Return the id of an attempt; None if somebody changed it on the cluster."""
+    """Return the id of an attempt; None if it was changed on the cluster and is invalid."""
     try:
         return UUID(text)
     except ValueError:

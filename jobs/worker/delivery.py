@@ -14,7 +14,7 @@ from jobs.worker.stopping import Stop, Verdict, failed
 
 IDLE_SECONDS = 0.5
 REST_OF_LOG_SECONDS = 10.0  # a fenced attempt still delivers its log while it is accepted
-FINISH_EVENTS_MAX = 20  # more events are sent before, in requests of their own
+FINISH_EVENTS_MAX = 20  # with more events, all are sent before, in separate requests
 UNSENT = "The rest of the log could not be sent."
 
 
@@ -35,7 +35,7 @@ class Delivery:
         memory: MemoryWatch,
         finish_takes_events: bool = False,
     ) -> None:
-        """`finish_takes_events`: whether the orchestrator knows `finish-with-events`."""
+        """`finish_takes_events`: whether the orchestrator supports `finish-with-events`."""
         self._finish_takes_events = finish_takes_events
         self._client, self._stop = client, stop
         self._shipper, self._reporter, self._spool, self._memory = shipper, reporter, spool, memory
@@ -83,9 +83,9 @@ class Delivery:
         return EXIT_FENCED, verdict
 
     def _reporter_has_ended(self, timeout_seconds: float) -> bool:
-        """End the reporter; return whether it has ended, without more events than `finish` takes.
+        """End the reporter; return whether it ended with no more events than `finish` takes.
 
-        Its request in progress ends first. So no event is in two requests at the same time.
+        Waits for its request in progress, so no event is in two requests at the same time.
         """
         most = FINISH_EVENTS_MAX if self._finish_takes_events else 0
         if self._reporter.pending > most and self._reporter.is_alive():
@@ -97,10 +97,10 @@ class Delivery:
         return not self._reporter.is_alive()
 
     def _with_events(self, body: FinishRequestBody, patience_seconds: float) -> str:
-        """Add the last events to `body`, or send them before; return the name of the call.
+        """Add the last events to `body`, or send them first; return the name of the call.
 
-        A process of web of an older release does not know a call with events, and refuses it. It
-        would ignore events in `finish`. Raises: Unreachable, Fenced.
+        An older release of web refuses the call with events as unknown, and would ignore events in
+        `finish`. Raises: Unreachable, Fenced.
         """
         if not self._finish_takes_events:
             self._reporter.send_rest(patience_seconds)

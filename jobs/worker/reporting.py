@@ -88,12 +88,12 @@ class Reporter(BackgroundThread):
 
     @property
     def pending(self) -> int:
-        """Number of events that the orchestrator does not have."""
+        """Return the number of events that the orchestrator has not acknowledged."""
         with self._changed:
             return len(self._waiting)
 
     def end_by(self, at: float) -> None:
-        """Shorten the pauses between failed calls: the worker ends by then (monotonic clock)."""
+        """Shorten the pauses after failed calls, because the worker ends at `at` (monotonic)."""
         with self._changed:
             self._retry.end_by(at)
             self._changed.notify_all()
@@ -127,11 +127,11 @@ class Reporter(BackgroundThread):
                 self._changed.notify_all()
 
     def rest(self) -> list[EventRequestBody]:
-        """Return the events that the orchestrator does not have. The thread has ended."""
+        """Return the unacknowledged events. Call it after the thread has ended."""
         return list(self._waiting)
 
     def send_rest(self, patience_seconds: float) -> None:
-        """Send them on the caller's thread. Raises: Unreachable, Fenced."""
+        """Send the unacknowledged events on the caller's thread. Raises: Unreachable, Fenced."""
         while self._waiting:
             try:
                 self._send_events(patience_seconds)

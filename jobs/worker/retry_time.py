@@ -1,23 +1,23 @@
-"""Time of the next call after a failed one, shortened while the worker ends.
+"""Time of the next call after a failed call, earlier while the worker ends.
 
-A server that is busy asks for a pause of up to a minute (Retry-After). A worker that must end
-within its grace period would still sleep when it is killed, and its end would not be reported.
+A busy server requests a pause of up to a minute (Retry-After). A worker that must end within its
+grace period would still sleep when it is killed, and its end would not be reported.
 """
 
 import math
 import time
 
-SHARE = 0.25  # of the time until the end, in one pause
+SHARE = 0.25  # longest pause, as a share of the time until the end
 LEAST_SECONDS = 0.5  # pauses shorter than this are not shortened
 
 
 def shortened(pause_seconds: float, left_seconds: float) -> float:
-    """Return the pause, or less if a further call is needed within `left_seconds`."""
+    """Return the pause, shortened to leave time for further calls within `left_seconds`."""
     return min(pause_seconds, max(LEAST_SECONDS, SHARE * left_seconds))
 
 
 class RetryTime:
-    """Time before which a thread does not call again, by the monotonic clock. Not thread-safe."""
+    """Earliest time of the next call of a thread (monotonic). Not thread-safe."""
 
     def __init__(self) -> None:
         self.at = 0.0
@@ -34,6 +34,6 @@ class RetryTime:
         self.at = now + shortened(pause_seconds, self._end_by - now)
 
     def end_by(self, at: float) -> None:
-        """Shorten the present pause and all later ones: the worker ends by then."""
+        """Shorten this and all later pauses, because the worker ends at `at` (monotonic)."""
         self._end_by = at
         self.set(self.left_seconds)

@@ -47,7 +47,7 @@ class LogShipper(BackgroundThread):
                 return
 
     def end_by(self, at: float) -> None:
-        """Shorten the pauses between failed calls: the worker ends by then (monotonic clock)."""
+        """Shorten the pauses after failed calls, because the worker ends at `at` (monotonic)."""
         with self._changed:
             self._retry.end_by(at)
             self._changed.notify_all()

@@ -16,8 +16,8 @@ WORKER_HOST = "worker-api.invalid"  # in ALLOWED_HOSTS; no DNS server knows name
 class WorkerHost:
     """Accepts every Host in requests of workers.
 
-    Each cluster can have its own URL of the orchestrator, and such a request carries that host. Its
-    token authenticates it, and no answer contains the host.
+    Each cluster can have its own orchestrator URL, so the host of a request can be any name.
+    Requests are authenticated by a token, and no response contains the host.
     """
 
     sync_capable, async_capable = True, False

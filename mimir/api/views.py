@@ -103,7 +103,7 @@ class ApiView(APIView):
             raise Invalid("This request takes no body. Send it without one.", detail=faults)
 
     def _declaration(self, method: str) -> "_Declaration | None":
-        """Return what `@extend_schema` declares for a method. Computed once for each method."""
+        """Return the `@extend_schema` declaration of a method. Cached by method."""
         key = type(self), method
         if key not in _declarations:
             _declarations[key] = self._read_declaration(method)
@@ -151,9 +151,9 @@ def validated(
 
 @functools.cache
 def _reader(serializer: type[Serializer[Any]]) -> Serializer[Any]:
-    """Return the instance that checks all bodies of its class. It keeps nothing of a body.
+    """Return the shared instance that validates all bodies of a class. It stores no body data.
 
-    A new instance copies every field, which costs more than most checks.
+    A new instance copies every field, which costs more than most validations.
     """
     return serializer(error_messages={"null": "No data provided"})
 

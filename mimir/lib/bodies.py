@@ -191,7 +191,7 @@ class Body:
 
     @property
     def unread(self) -> bytes | None:
-        """The rest of the body, which stays unread; None while a part of it is missing."""
+        """Return the unread rest of the body without consuming it; None while it is incomplete."""
         return bytes(self._buffer) if self._pieces.complete else None
 
     def read(self, size: int | None = -1) -> bytes:

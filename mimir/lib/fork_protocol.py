@@ -1,13 +1,13 @@
 """Protocol between a fork server and its client: both ends.
 
 A fork server imports modules once, and forks a process for each request of its client. A request is
-one message with descriptors and nothing else. The first descriptor is a stream socket to the
-client, from which the forked process reads the rest: one line of JSON. So the server never has the
-variables of a process, for example a password, in its memory, and its next fork cannot leak them.
+one message that contains only file descriptors. The first one is a stream socket to the client,
+from which the forked process reads the rest of the request: one line of JSON. The server itself
+never reads the environment variables, such as passwords, so a later fork cannot leak them.
 
-The forked process answers with its pid. This is the commit: before it, the client may stop waiting,
-and the answer then fails; after it, the process runs. A server ends with its client, whose end of
-the socket for requests then closes.
+The forked process answers with its pid. This is the commit: before it, the client can stop waiting,
+and the answer then fails; after it, the process runs. The server exits when the client closes its
+end of the request socket.
 """
 
 import gc
@@ -21,7 +21,7 @@ ANSWER_BYTES = 32  # a pid is shorter
 
 
 def import_shared(names: Sequence[str]) -> bool:
-    """Import modules into memory that forked processes share, and exclude it from collections.
+    """Import modules for all forked processes, and exclude them from garbage collection.
 
     False: a module started a thread, which a fork would not have. The server must not fork then.
     """
@@ -41,7 +41,7 @@ def serve_requests(
     descriptors: int,
     imported_later: Sequence[str] = (),
 ) -> bool:
-    """Call `fork` with the descriptors of each request until the client has gone.
+    """Call `fork` with the descriptors of each request until the client disconnects.
 
     A request with another number of descriptors is ignored. A forked process never returns.
     `imported_later`: modules to import after the first fork. Returns False if one of them started
@@ -75,9 +75,9 @@ def read_body(stream: socket.socket) -> bytes:
 
 
 def answer(stream: socket.socket) -> None:
-    """Commit to run: send the pid of this process.
+    """Commit to running: send the pid of this process.
 
-    Raises: OSError if the client does not wait for it any more.
+    Raises: OSError if the client no longer waits for it.
     """
     stream.sendall(str(os.getpid()).encode())
 
@@ -91,7 +91,7 @@ def request_fork(
 ) -> int | None:
     """Send a request with `descriptors` after its socket; return the pid of the forked process.
 
-    None: no process runs and none will. Once our end is shut down, no answer can arrive.
+    None: no process runs, and none can start: after the shutdown of our end no answer can arrive.
     Raises: TimeoutError if the server does not answer, OSError if no descriptor is free.
     """
     ours, theirs = socket.socketpair()

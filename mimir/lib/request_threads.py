@@ -1,4 +1,4 @@
-"""Threads of requests. They are reused: a new thread for each request costs as much as a query."""
+"""Reused threads for requests. Starting a thread for each request costs as much as a query."""
 
 import asyncio
 import contextvars
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 KEPT = 32  # threads that stay after a burst
-_UNBOUNDED = 100_000  # what runs at once is limited where a request is admitted, not here
+_UNBOUNDED = 100_000  # concurrency is limited where requests are admitted, not here
 
 T = TypeVar("T")
 
@@ -23,9 +23,9 @@ class RequestThreads:
         self._running = self._peak = 0
 
     async def run(self, call: Callable[[], T]) -> T:
-        """Call `call` on a thread in a copy of the current context, and return its result.
+        """Run `call` on a thread in a copy of the current context, and return its result.
 
-        A cancelled caller does not end the call.
+        Cancelling the caller does not stop the call.
         """
         self._running += 1
         self._peak = max(self._peak, self._running)
@@ -39,7 +39,7 @@ class RequestThreads:
                 self._shrink()
 
     def _shrink(self) -> None:
-        """Replace the threads. Those that still run a call end after it."""
+        """Replace the executor. Busy threads end after their call."""
         before, self._executor = self._executor, self._new_executor()
         self._peak = self._running
         before.shutdown(wait=False)

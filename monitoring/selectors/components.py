@@ -38,7 +38,7 @@ _SERVER = (
 def components() -> tuple[list[ComponentState], dict[str, str]]:
     """Return the components, and the versions of servers: {"postgresql": …, "redis": …}.
 
-    Three SQL statements and one request to Redis.
+    Executes three SQL statements and one request to Redis.
     """
     database, database_version = _database()
     valkey, valkey_version = _redis()
@@ -80,8 +80,7 @@ def _row(
 def _loops() -> list[ComponentState]:
     """Return every process of each loop.
 
-    A lost process is dropped once another of its kind runs. A loop without any process has one row
-    too.
+    A lost process is dropped once another of its kind runs. A loop without any process has one row.
     """
     now = utc_now()
     beats = list(LoopBeat.objects.filter(component__in=LOOPS).order_by("component", "-beat_at"))
@@ -105,7 +104,7 @@ def _loops() -> list[ComponentState]:
 def _without_replaced(rows: list[ComponentState]) -> list[ComponentState]:
     """Drop lost processes that were replaced: a successor started after their last heartbeat.
 
-    Also those that are long gone beside a running one.
+    Processes that were lost long ago are dropped as well if another one runs.
     """
     living = [row for row in rows if row["state"] != "away"]
     if not living:
@@ -178,7 +177,7 @@ def _place(client: "redis.Redis") -> str:
 
 
 def _storage() -> ComponentState:
-    """Return whether folder or bucket can be used, with the problem."""
+    """Return whether the folder or the bucket can be used, with the problem."""
     problem = artifacts.problem()
     row = _row(
         "storage",

@@ -58,7 +58,7 @@ def queues() -> list[QueueState]:
 def workers() -> list[WorkerState]:
     """Return the workers that hold capacity, the longest running first, at most WORKERS_MAX.
 
-    Each with its latest usage sample and its limits.
+    Each has its latest usage sample and its limits.
     """
     latest = UsageSample.objects.filter(attempt=OuterRef("pk")).order_by("-at")
     sample = Subquery(

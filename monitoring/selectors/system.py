@@ -9,7 +9,7 @@ from monitoring.state_types import InstallationState, SystemState
 
 
 def system_state() -> SystemState:
-    """Return the state with its most urgent problem. A constant number of queries."""
+    """Return the state with its most urgent problem, in a constant number of queries."""
     parts, server_versions = components()
     capacity, limits, workers_total = usage()
     state: InstallationState = {

@@ -48,7 +48,7 @@ class LongTable(ReadOnly):
     show_full_result_count = False
     list_per_page = 50
     ordering = ("-pk",)
-    search_fields = ("pk",)  # shows the search field; `found` does the search
+    search_fields = ("pk",)  # enables the search field; `found` executes the search
 
     def get_search_results(
         self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
@@ -58,7 +58,7 @@ class LongTable(ReadOnly):
         return (self.found(queryset, text) if text and "\x00" not in text else queryset), False
 
     def found(self, queryset: "QuerySet[Any]", text: str) -> "QuerySet[Any]":
-        """Return the rows that `text` names."""
+        """Return the rows that match `text`."""
         raise NotImplementedError
 
     def get_sortable_by(self, request: HttpRequest) -> Any:
@@ -80,7 +80,7 @@ class InTable(admin.TabularInline):  # type: ignore[type-arg]
 
 
 def as_uuid(text: str) -> UUID | None:
-    """Return `text` as an id, or None if it is not one."""
+    """Return `text` as a UUID, or None if it is not one."""
     try:
         return UUID(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The database connection of a request, while the request waits for something else."""
+"""Release of a request's database connection during a long wait."""
 
 from django.db import connection
 
@@ -9,8 +9,8 @@ def connection_release() -> None:
     """Return the connection to the pool before a long wait; the next query takes a new one.
 
     Does nothing inside a transaction. A request can wait for a parsing child for a minute: if each
-    of them held a connection, a few would use up the pool. Its slot (`mimir.lib.request_slot`) is
-    free, too.
+    of them held a connection, a few would use up the pool. The request's slot
+    (`mimir.lib.request_slot`) is released, too.
     """
     if not connection.in_atomic_block:
         connection.close()

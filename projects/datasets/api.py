@@ -140,7 +140,7 @@ class DatasetView(ApiView):
         responses={200: shapes.DatasetVersions, **NOT_MODIFIED, **errors(400, 404)},
     )
     def get(self, request: Request, slug: str, name: str) -> Response:
-        """List its versions, newest first."""
+        """List the versions of a dataset, newest first."""
         return self._answer(
             request, dataset_get(project=project_for(caller(request), slug), name=name)
         )

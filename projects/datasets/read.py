@@ -38,7 +38,7 @@ class ContentMissing(MimirError):
 
 @dataclass(frozen=True, slots=True)
 class DatasetRow:
-    """The first rows of a version, with its columns. `truncated`: there are more."""
+    """The first rows of a version, with its columns. `truncated`: the version has more rows."""
 
     columns: list[dict[str, str]]
     rows: list[list[Any]]

@@ -14,7 +14,7 @@ _JSON = {"types": "object", "sheets": "list"}  # options that a form sends as JS
 
 
 def form_options(body: FormOptions) -> ReadOptions:
-    """Return the options among the form fields; an empty field is detected. Raises: Invalid."""
+    """Return the options of a form. Options of empty fields are detected. Raises: Invalid."""
     fields = dict(body)
     given = {name: fields[name] for name in OPTION_NAMES if fields.get(name) not in (None, "")}
     for name, kind in _JSON.items():

@@ -53,7 +53,7 @@ class UploadsView(ApiView):
     def get(self, request: Request, slug: str) -> Response:
         """List your uploads that are not accepted, newest first.
 
-        `reading` is null here: read one upload for it.
+        `reading` is null here. Read a single upload to get it.
         """
         user = caller(request)
         page = paginate(
@@ -94,7 +94,7 @@ class UploadView(ApiView):
         responses={200: upload_responses.StagedUploadShape, **errors(403, 404)},
     )
     def get(self, request: Request, slug: str, upload_id: UUID) -> Response:
-        """Read the result of its last reading."""
+        """Read a staged upload with the result of its last reading."""
         return Response(staged_upload(_upload(request, slug, upload_id)))
 
     @extend_schema(

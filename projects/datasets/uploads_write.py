@@ -331,7 +331,7 @@ def _check_size(project: Project, size_bytes: int) -> None:
 
 @contextlib.contextmanager
 def _at_file() -> Iterator[None]:
-    """Report a fault of the file at the request field `file`, too."""
+    """Add an error about the file to the request field `file`, too."""
     try:
         yield
     except runner.Unreadable as error:

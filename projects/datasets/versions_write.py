@@ -139,7 +139,7 @@ def _delete(versions: Sequence[DatasetVersion]) -> None:
 
 @contextlib.contextmanager
 def _raced() -> Iterator[None]:
-    """Turn a foreign key error of the commit into InUse: a job was submitted meanwhile."""
+    """Convert a foreign key error at the commit to InUse: a job was submitted meanwhile."""
     try:
         yield
     except (IntegrityError, ProtectedError) as error:

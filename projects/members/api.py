@@ -58,7 +58,7 @@ class MembersView(ApiView):
         responses={201: shapes.Member, **errors(400, 403, 404, 409)},
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Make a user a member. 400 for an unknown user, 409 for an existing member."""
+        """Add a user as a member. 400 for an unknown user, 409 for an existing member."""
         project = project_for(caller(request), slug, Role.MAINTAINER)
         body = validated(shapes.MemberAddRequest, request)
         return Response(
@@ -95,7 +95,7 @@ class MemberView(ApiView):
         responses={200: shapes.Member, **errors(400, 403, 404, 409, 412)},
     )
     def put(self, request: Request, slug: str, username: str) -> Response:
-        """Make a user a member, or change their role."""
+        """Add a user as a member, or change their role."""
         return self._write(request, slug, username, member_set)
 
     @extend_schema(

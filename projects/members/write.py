@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def member_add(*, project: Project, user: "User", role: Role) -> Membership:
-    """Make `user` a member. Raises: Conflict for an existing member."""
+    """Add `user` as a member. Raises: Conflict for an existing member."""
     with transaction.atomic():
         membership, is_new = Membership.objects.get_or_create(
             project=project, user=user, defaults={"role": role}

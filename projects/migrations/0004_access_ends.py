@@ -1,6 +1,7 @@
-"""What a session or token is tied to: the password it was made under, the token it was made with, where it was begun.
+"""Add the password stamp, the parent token and the client of sessions and tokens.
 
-Rows of the release before have no stamp until they are next used; those that exist get theirs here.
+Rows that the previous release creates have no stamp until their next use. Existing rows get their
+stamps in this migration.
 """
 
 import django.db.models.deletion

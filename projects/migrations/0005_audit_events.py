@@ -1,4 +1,4 @@
-"""The audit trail of access."""
+"""Add the audit trail of access."""
 
 import django.db.models.deletion
 from django.conf import settings

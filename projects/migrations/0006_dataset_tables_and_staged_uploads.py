@@ -1,6 +1,7 @@
-"""Dataset versions get a Parquet table beside the file as sent, the options it was read with and warnings; uploads can be staged.
+"""Add the Parquet table, reading options and warnings of dataset versions, and staged uploads.
 
-Safe while the previous release runs: new columns have defaults in the database, and nothing that it reads is changed.
+Safe while the previous release runs: new columns have defaults in the database, and nothing that it
+reads is changed.
 """
 
 import django.db.models.deletion

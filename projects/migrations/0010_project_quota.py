@@ -1,4 +1,7 @@
-"""The bytes a project may store, where an administrator set them. Null for all rows: the previous release does not write the column."""
+"""Add an optional byte quota of a project, set by an administrator.
+
+It is null for all rows: the previous release does not write the column.
+"""
 
 from django.core.validators import MinValueValidator
 from django.db import migrations, models

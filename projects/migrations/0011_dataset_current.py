@@ -1,4 +1,7 @@
-"""The version of a dataset that is current, where it is not the newest. Null for all rows: the previous release writes neither column."""
+"""Add the current version of a dataset, if it is not the newest one.
+
+Both columns are null for all rows: the previous release does not write them.
+"""
 
 from django.db import migrations, models
 

@@ -1,4 +1,7 @@
-"""Kinds of audit events about users. The database stores them as text: only Django's state changes."""
+"""Add kinds of audit events about users.
+
+The database stores kinds as text, so only Django's state changes.
+"""
 
 from django.db import migrations, models
 

@@ -1,4 +1,4 @@
-"""How often each user was deactivated: password links made before the last time end."""
+"""Add the number of deactivations of each user, which invalidates earlier password links."""
 
 import django.db.models.deletion
 from django.conf import settings

@@ -64,7 +64,7 @@ class ModelView(ApiView):
         responses={200: shapes.ModelVersions, **errors(400, 404)},
     )
     def get(self, request: Request, slug: str, name: str) -> Response:
-        """List its versions, newest first."""
+        """List the versions of a model, newest first."""
         model = model_get(project=project_for(caller(request), slug), name=name)
         page = paginate(model_versions(model=model), request, keys=("-number",))
         origins = version_origins(VersionKind.MODEL, [row.id for row in page.results])

@@ -59,10 +59,10 @@ class Dataset(models.Model):
 
 
 class DatasetVersion(models.Model):
-    """An immutable file in the artifact storage with its schema and the options of its reading.
+    """An immutable file in the artifact storage, with its schema and parsing options.
 
     `storage_key` is the uploaded file. `table_key` is the Parquet file that all readers use. It is
-    empty if the uploaded file is Parquet, and for versions of releases that stored no tables; these
+    empty if the uploaded file is Parquet, and for versions created before tables were stored. Those
     are read from the uploaded file.
     """
 
@@ -141,7 +141,7 @@ class StagedUpload(models.Model):
 
 
 class DatasetProfile(models.Model):
-    """Column statistics of a version, computed once. `fault` is the reason for missing ones."""
+    """Column statistics of a version, computed once. `fault`: why they could not be computed."""
 
     version = models.OneToOneField(
         DatasetVersion, on_delete=models.CASCADE, primary_key=True, related_name="profile"

@@ -92,7 +92,7 @@ class TwinRevision(models.Model):
     number = models.PositiveIntegerField()
     kind = models.CharField(max_length=16, choices=RevisionKind)
     definition_number = models.PositiveIntegerField()
-    # Of an update.
+    # The dataset version that an update read.
     dataset_version = models.ForeignKey(
         DatasetVersion, null=True, on_delete=models.PROTECT, related_name="+"
     )

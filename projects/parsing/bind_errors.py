@@ -1,11 +1,11 @@
-"""Errors of DuckDB's binder as sentences without a subject, with a place and a suggestion. Pure."""
+"""Translation of DuckDB's binder errors to predicates with a place and a suggestion. Pure."""
 
 import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 
 _LINE = re.compile(r"^LINE (\d+): (.*)\n( *)\^", re.MULTILINE)
-_FIRST_LINE = 2  # `DESCRIBE SELECT * FROM (` is line 1, the query begins on line 2
+_FIRST_LINE = 2  # the query starts on line 2, after `DESCRIBE SELECT * FROM (`
 _NAME = r'"((?:[^"]|"")*)"'
 
 Known = Mapping[str, list[str]]

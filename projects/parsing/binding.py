@@ -52,7 +52,7 @@ class _Tables:
     unknown: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, schema: Schema) -> str:
-        """Create an empty table. Return why that is not possible, or an empty text."""
+        """Create an empty table. Return an error message, or an empty text."""
         import duckdb
 
         if sum(map(len, self.columns.values())) + len(schema) > COLUMNS_MAX:
@@ -128,7 +128,7 @@ def _bind_step(
 
 
 def _source(step: Step, tables: _Tables) -> tuple[str, str]:
-    """Give the step's table the columns of the table that it reads."""
+    """Give the table of the step the same columns as the table that the step reads."""
     source = step.tables[0]
     why = tables.unknown.get(source) or tables.add(step.id, tables.columns[source])
     if why:

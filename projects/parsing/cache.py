@@ -1,6 +1,6 @@
-"""Cache of answers and refusals by the content that they depend on.
+"""Cache of results and refusals, with their content as the key.
 
-A text or file that was refused once costs nothing the second time.
+A text or file that was refused once is not processed a second time.
 """
 
 import threading
@@ -14,9 +14,9 @@ Value = TypeVar("Value")
 
 @dataclass(slots=True)
 class ExpiringCache(Generic[Value]):
-    """The newest values by key: at most `entries`, of at most `weight` in all, each for `seconds`.
+    """Cache of at most `entries` values with a limit on their total weight and on their age.
 
-    Thread-safe.
+    Values expire after `seconds`. The least recently used are dropped first. Thread-safe.
     """
 
     entries: int

@@ -106,7 +106,7 @@ class _Watch:
             self._process = psutil.Process(pid)
 
     def resident_bytes(self) -> int:
-        """Return the present value; 0 if it cannot be read."""
+        """Return the resident memory of the process; 0 if it cannot be read."""
         if self._process is None:
             return 0
         with contextlib.suppress(psutil.Error):

@@ -34,7 +34,7 @@ _TIMES = frozenset(("DATE", "TIME", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP WITH
 def add_facts(found: Reading) -> None:
     """Add `missing`, `distinct`, `min` and `max` to the columns of `found.schema`.
 
-    Columns for which the time is not enough get none.
+    When the CPU time limit is reached, the remaining columns do not get these fields.
     """
     if (
         not found.complete

@@ -43,7 +43,7 @@ Facts = dict[str, Any]  # some fields of a `ColumnProfileBody`
 
 
 class Budget:
-    """CPU seconds of a description. Wall time would make a table too large for a busy machine."""
+    """Limit of CPU seconds. A limit of wall time would depend on the load of the machine."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds

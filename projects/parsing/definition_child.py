@@ -42,9 +42,9 @@ def _fault(fault: FieldError) -> FaultInfo:
 
 
 def _parse_each(scratch: Path, definition: Any) -> None:
-    """Parse each query once, after a note of its place.
+    """Parse each query once, and record its place first.
 
-    If the parser crashes, the server names the step from that note.
+    If the parser crashes, the server reads the place to name the step.
     """
     refused = ""
     for place, query in queries(definition):
@@ -58,5 +58,5 @@ def _parse_each(scratch: Path, definition: Any) -> None:
 
 
 def note_place(scratch: Path, path: str) -> None:
-    """Write down the path of the field that is being checked."""
+    """Write the path of the field that is being checked to a file."""
     (scratch / "place").write_text(path)

@@ -12,7 +12,10 @@ from mimir.lib.table_shapes import Choices, ColumnInfo, ColumnType, SheetChoice,
 
 
 class ReadRequest(TypedDict):
-    """Read a file of unknown format; `write`: store its table; `rows`: return so many rows."""
+    """Read a file of unknown format.
+
+    `write`: also store its table. `rows`: the number of first rows to return.
+    """
 
     operation: Literal["read"]
     path: str
@@ -93,7 +96,7 @@ Request = FileRequest | DefinitionRequest
 
 
 class ReadResult(TypedDict):
-    """Result of reading a file. `rows` and `cells` are there if rows were requested."""
+    """Result of reading a file. `rows` and `cells` are present only if rows were requested."""
 
     format: str
     packing: str
@@ -123,7 +126,7 @@ class ReadEachResult(TypedDict):
 
 
 class RowsResult(TypedDict):
-    """Rows as JSON values. `truncated`: the table has more."""
+    """Rows as JSON values. `truncated`: the table has more rows."""
 
     rows: list[list[Any]]
     truncated: bool

@@ -74,7 +74,7 @@ class Unreadable(MimirError):
 
 
 class Interrupted(Unreadable):
-    """The reader was stopped by the clock or from outside. The same file may be readable later."""
+    """Reading was stopped by a time limit or from outside. The same file may be readable later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class ReadFile:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The first rows as JSON values. `truncated`: there are more."""
+    """The first rows as JSON values. `truncated`: the table has more rows."""
 
     rows: list[list[Any]]
     truncated: bool
@@ -333,7 +333,7 @@ def _answer(outcome: Outcome) -> Any:
 
 
 def _repeats(outcome: Outcome) -> bool:
-    """Return whether the same content would end like this again.
+    """Return whether the child would end in the same way for the same content.
 
     A child that failed by itself, or was killed from outside, may succeed next time.
     """

@@ -61,7 +61,7 @@ class Slots:
 
     @contextmanager
     def held(self, kind: Kind, owner: Owner, wait_seconds: float) -> Iterator[None]:
-        """Hold one slot for the duration of the block. Raises: Busy."""
+        """Hold a slot during the block. Raises: Busy."""
         self._acquire(kind, owner, wait_seconds)
         try:
             yield

@@ -32,10 +32,10 @@ class StepTypesView(ApiView):
 
     @extend_schema(operation_id="step_types_list", responses={200: shapes.StepTypes, **errors()})
     def get(self, request: Request) -> Response:
-        """Every step type with its fields as JSON Schema, for forms, editors and generated help.
+        """List all step types, with their fields as JSON Schema, for forms, editors and help.
 
-        `format` of a field says what it refers to: `dataset`, `version`, `table`, `sql`,
-        `new-tables`, `argv` or `uri`.
+        The `format` of a field is the kind of object it refers to: `dataset`, `version`, `table`,
+        `sql`, `new-tables`, `argv` or `uri`.
         """
         return Response({"results": [_step_type(step) for step in STEP_TYPES.values()]})
 
@@ -161,7 +161,7 @@ class PipelineView(ApiView):
         responses={200: shapes.PipelineVersions, **NOT_MODIFIED, **errors(400, 404)},
     )
     def get(self, request: Request, slug: str, name: str) -> Response:
-        """List its versions, newest first."""
+        """List the versions of a pipeline, newest first."""
         pipeline = pipeline_get(project=project_for(caller(request), slug), name=name)
         page = paginate(pipeline_versions(pipeline=pipeline), request, keys=("-number",))
         versions = [shapes.pipeline_version(row) for row in page.results]

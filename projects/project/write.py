@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def project_create(*, slug: str, name: str, description: str = "", user: "User") -> Project:
-    """Create a project. Its creator is its first maintainer.
+    """Create a project. The user who creates it becomes its first maintainer.
 
     Raises: Invalid, QuotaExceeded, Conflict for a slug that is in use.
     """

@@ -83,7 +83,7 @@ def put(key: str, file: IO[bytes]) -> Stored:
 
 
 def write(key: str, content: File) -> str:  # type: ignore[type-arg]
-    """Write `content` and return the key that the storage used. A failed write leaves nothing."""
+    """Write `content` and return the key that the storage used. A failed write stores no object."""
     try:
         return backend().save(key, content)
     except BaseException:

@@ -86,7 +86,7 @@ class Bucket(Storage):
     # The interface of a Django storage
 
     def _open(self, name: str, mode: str = "rb") -> IO[bytes]:
-        """Raises: FileNotFoundError, StorageAway."""
+        """Open an object for reading. Raises: FileNotFoundError, StorageAway."""
         if mode != "rb":
             raise ValueError("an object is written completely, by save()")
         reader = BucketReader(self, name, self.metadata(name, quickly=False))
@@ -321,7 +321,7 @@ class Bucket(Storage):
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
-        # A session of its own: threads must not share the default session.
+        # A new session, because threads must not share the default one.
         session = boto3.session.Session()
         return session.client(
             "s3",

@@ -76,7 +76,7 @@ def fault_code(error: Exception) -> str:
 
 
 def fault_sentence(error: Exception, *, bucket: str, where: str) -> str:
-    """Return what happened and what to do. It contains nothing of the signed request."""
+    """Return a message with the problem and the remedy. It quotes nothing of the signed request."""
     answer = getattr(error, "response", None)
     if not isinstance(answer, dict):
         kind = type(error).__name__

@@ -1,4 +1,4 @@
-"""Seekable reader of one object in a bucket. It opens the connection again where it broke."""
+"""Seekable reader of one object in a bucket. It reconnects after a broken connection."""
 
 import datetime as dt
 import io

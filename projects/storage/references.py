@@ -8,7 +8,7 @@ from projects.models import DatasetVersion, ModelVersion, StagedUpload
 def storage_keys_referenced(keys: Collection[str]) -> set[str]:
     """Return those of `keys` that a version or a staged upload refers to.
 
-    Every sweep of objects must ask this first: the artifact of a job can be a version, too.
+    Every sweep of objects must call this first, because an artifact of a job can be a version.
     """
     found: set[str] = set()
     for rows in (DatasetVersion.objects, ModelVersion.objects, StagedUpload.objects):

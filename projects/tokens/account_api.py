@@ -30,7 +30,7 @@ OTHERS = OpenApiParameter(
 def verified(request: HttpRequest, username: str, password: str) -> Any:
     """Return the user with this name and password, or None.
 
-    Raises: TooMany after too many wrong passwords, and during too many concurrent sign-ins.
+    Raises: TooMany after too many wrong passwords, and for too many concurrent sign-ins.
     """
     credentials = {"username": username, "password": password}
     if AxesProxyHandler.is_locked(request, credentials):

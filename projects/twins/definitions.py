@@ -32,7 +32,7 @@ _BATCH = 2000
 
 
 class UnitChanges(StrEnum):
-    """The ways to treat values whose property gets another unit."""
+    """Ways to treat existing values when the unit of their property changes."""
 
     KEEP = "keep"
     REMOVE = "remove"
@@ -40,7 +40,7 @@ class UnitChanges(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _UnitChange:
-    """A property of an entity type with another unit. `path` is the new unit's path."""
+    """A property whose unit changes. `path` is the path of the new unit."""
 
     type: str
     property: str
@@ -57,7 +57,10 @@ class TwinCheck:
 
 
 def twin_check(*, definition: Any) -> TwinCheck:
-    """Validate a definition without saving it. Paths begin inside it. Raises: TooLarge."""
+    """Validate a definition without saving it. Raises: TooLarge.
+
+    The paths of faults are relative to the definition.
+    """
     _check_size(definition)
     found = check_twin_definition(definition, "")
     return TwinCheck([FieldError(fault.path.removeprefix("."), fault.message) for fault in found])

@@ -38,7 +38,7 @@ class EntityDetail:
 def entity_list(
     *, twin: Twin, type: str | None = None, text: str | None = None
 ) -> "QuerySet[Entity, Entity]":
-    """Return entities that are present or missing; `text` is searched in the key.
+    """Return entities that are present or missing; `text` filters by a part of the key.
 
     The caller orders by `type`, `key`.
     """
@@ -49,7 +49,7 @@ def entity_list(
 
 
 def entity_get(*, twin: Twin, type: str, key: str) -> Entity:
-    """Return an entity, removed ones included: their history stays. Raises: NotFound."""
+    """Return an entity, also a removed one, which keeps its history. Raises: NotFound."""
     entity = Entity.objects.filter(twin=twin, type=type, key=key).first()
     if entity is None:
         raise NotFound(f"There is no {type} {key} in the twin {twin.name}.")

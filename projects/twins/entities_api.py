@@ -63,7 +63,7 @@ class EntitiesView(ApiView):
 
 
 def _named(query: Mapping[str, object], type: str | None, key: str | None) -> tuple[str, str]:
-    """Return type and key, from the path or else from the query. Raises: Invalid."""
+    """Return type and key from the path, or from the query. Raises: Invalid."""
     if type is not None and key is not None:
         return type, key
     found = {name: query.get(name) for name in ("type", "key")}

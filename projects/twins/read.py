@@ -84,7 +84,7 @@ def revision_list(*, twin: Twin) -> "QuerySet[TwinRevision, TwinRevision]":
 
 
 def revision_get(*, twin: Twin, number: int) -> int:
-    """Return `number` if the twin has such a revision. 0 is the twin before its first revision.
+    """Return `number` if the twin has such a revision. 0 is the state before the first one.
 
     Raises: NotFound.
     """

@@ -37,7 +37,7 @@ _CHANGE_COLUMNS = "revision_id, twin_id, entity_id, number, layer, property, pre
 
 
 def twin_lock(twin_id: "UUID") -> Twin:
-    """Lock the twin's row until the transaction ends: revisions are written one after another.
+    """Lock the twin's row until the transaction ends, to write revisions one after another.
 
     Raises: Twin.DoesNotExist.
     """
@@ -182,7 +182,7 @@ class Draft:
 
 
 def _same(before: Any, after: Any) -> bool:
-    """Compare as JSON: 1 and 1.0 are the same number, true is not 1."""
+    """Return whether two values are equal as JSON: 1 and 1.0 are equal, true and 1 are not."""
     return before == after and isinstance(before, bool) == isinstance(after, bool)
 
 

@@ -80,7 +80,7 @@ def states_at(*, entities: Sequence[Entity], number: int) -> dict[UUID, EntitySt
 
 
 def states_differ(old: EntityState | None, new: EntityState | None) -> list[FieldChange]:
-    """Return each field that differs. None is a state without fields."""
+    """Return the fields that differ. None is treated as a state without fields."""
     before, after = _fields(old), _fields(new)
     changes = []
     for layer, name in sorted(before.keys() | after.keys()):

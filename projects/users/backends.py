@@ -52,7 +52,7 @@ class PasswordBackend(ModelBackend):
 def _verified(password: str, encoded: str | None) -> tuple[bool, bool]:
     """Return whether the password is correct, and whether its hash is outdated.
 
-    Exactly one hash is computed in all cases, so that the time says nothing about the user.
+    Exactly one hash is computed in all cases, so that the duration reveals nothing about the user.
     """
     if encoded is None:
         make_password(password)

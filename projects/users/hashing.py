@@ -1,7 +1,7 @@
 """Password hashing, a few at a time on threads with low priority.
 
-A hash takes a quarter of a second of one core. Sign-ins of strangers must not slow down signed-in
-users. No database connection is held during a hash. Beyond WAITING_MAX sign-ins, or
+A hash takes a quarter of a second of one core. Sign-ins of other people must not slow down
+signed-in users. No database connection is held during a hash. Above WAITING_MAX sign-ins, or
 SIGN_INS_AT_ONCE of one address, the answer is 429 immediately.
 """
 
@@ -46,7 +46,7 @@ def hashed(address: str, function: Callable[P, T], *arguments: P.args, **named: 
 def give_connection_back() -> None:
     """Return this thread's database connection to the pool, unless it is in a transaction.
 
-    The next query takes another one. The request's slot is free, too.
+    The next query takes another one. The request's slot is released, too.
     """
     if not connection.in_atomic_block:
         connection.close()

@@ -1,4 +1,4 @@
-"""Lockout after wrong passwords: counting, locking, and the answer while it is locked.
+"""Lockout after wrong passwords: counters, limits and error responses.
 
 django-axes counts for a user name from one address (AXES_FAILURE_LIMIT). From the same rows, this
 module counts for an address with any name (one password tried on many users) and for a name from
@@ -23,7 +23,7 @@ NAME_FAILURES_MAX = 100
 
 
 def locked() -> TooMany:
-    """Return the error while a sign-in is locked."""
+    """Return the error for a sign-in during a lockout."""
     return TooMany(
         "Too many wrong passwords. Try again in 15 minutes.",
         code="locked",
@@ -34,7 +34,7 @@ def locked() -> TooMany:
 def locked_out(
     request: HttpRequest, original_response: Any = None, credentials: Any = None
 ) -> HttpResponse:
-    """Replace the answer to the last allowed wrong password.
+    """Return the response to the wrong password that starts a lockout.
 
     django-axes calls it as AXES_LOCKOUT_CALLABLE.
     """

@@ -33,7 +33,7 @@ ONLY_ADMINISTRATORS = "Users are managed by site administrators."
 
 
 class _Links(PasswordResetTokenGenerator):
-    """Tokens that become invalid permanently when the user is deactivated."""
+    """Generator of tokens that a deactivation of the user invalidates permanently."""
 
     def _make_hash_value(self, user: User, timestamp: int) -> str:
         count = Deactivation.objects.filter(user_id=user.pk).values_list("count", flat=True).first()

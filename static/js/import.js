@@ -5,16 +5,16 @@ import { find, formParameters, parsePage, targetOf } from "./dom.js";
 import { morph } from "./morph.js";
 import { signInAgain } from "./signedin.js";
 
-const PARTS = ["import-head", "import-options", "import-target", "import-found"];
-const TARGET = ["import-head", "import-target"]; // the parts that depend on the dataset's name
+const PARTS = ["import-head", "import-options", "import-target", "import-current", "import-found"];
+const TARGET = ["import-head", "import-target", "import-current"]; // the parts that depend on the dataset's name
 const TYPING_MS = 300; // between two checks whether the user has finished typing
 const form = find("[data-import]", HTMLFormElement);
 // Number of the newest request of each kind. A changed name does not cancel a reading.
 const turns = { read: 0, show: 0 };
-// Readings without an answer. The server ends one even if a newer one has begun.
+// Pending readings. The server completes a reading even if a newer one has started.
 /** @type {Set<{ turn: number, isWhole: boolean, answer: Promise<unknown> }>} */
 const readings = new Set();
-let importing = false; // the reader has chosen to import, and readings are still running
+let importing = false; // the user clicked Import while readings were still running
 
 /** @typedef {HTMLInputElement | HTMLSelectElement} Field */
 
@@ -101,7 +101,7 @@ function replaceParts(page, parts) {
   for (const part of parts) {
     const [here, there] = [document.getElementById(part), page.getElementById(part)];
     if (!here || !there) continue;
-    // The buttons stay the same elements: a press that has begun is still a click.
+    // Keep the button elements, so that a mouse press in progress still becomes a click.
     if (part === "import-head") morph(here, there);
     else here.replaceChildren(...there.childNodes);
   }
@@ -116,7 +116,7 @@ function replaceParts(page, parts) {
 const isRefused = () => document.querySelector("#import-options [aria-invalid]") !== null;
 
 /**
- * Read the file and show the answer. Resolves to whether it is shown.
+ * Read the file and show the result. Resolves to true if it was shown.
  * @param {number} turn
  * @param {Record<string, string>} extra
  */
@@ -134,19 +134,21 @@ async function reading(turn, extra) {
   }
 }
 
-/** Return the readings whose options could still replace those that the page shows. */
+/** Return the pending readings whose options can still replace the displayed ones. */
 const unsettled = () => [...readings].filter((each) => !each.isWhole || each.turn !== turns.read);
 
 /**
- * Import when the readings have ended, unless the last one was refused.
+ * Import after all readings have ended, unless the last one was refused.
  * @param {HTMLButtonElement} button
  */
 async function importLater(button) {
   if (importing) return;
   importing = true;
+  form.dataset.importing = "";
   while (unsettled().length) await Promise.allSettled(unsettled().map((each) => each.answer));
   importing = false;
   if (!isRefused() && !button.disabled) form.requestSubmit(button);
+  else delete form.dataset.importing;
 }
 
 /** @param {Record<string, string>} [extra] */
@@ -185,5 +187,8 @@ form.addEventListener("submit", (event) => {
   } else if (button.value === "import" && (importing || unsettled().length)) {
     event.preventDefault();
     importLater(button);
-  }
+  } else if (button.value === "import") form.dataset.importing = "";
+});
+window.addEventListener("pageshow", () => {
+  delete form.dataset.importing; // after a step back to this page
 });

@@ -101,7 +101,7 @@ function copyValue(field, other) {
   }
 }
 
-/** Ask again for the start after the time that the server named; a hidden page does when shown. */
+/** Request the start again after the delay of the server; a hidden page waits until it is shown. */
 function askAgainIfBusy() {
   const seconds = Number(document.getElementById("start")?.dataset.retry);
   const mine = turn;

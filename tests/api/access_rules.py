@@ -198,7 +198,7 @@ RULES: dict[tuple[str, str], tuple[str, Any]] = {
     ("worker/v1/attempts/<uuid:attempt_id>/finish", "POST"): (WORKER, {}),
     ("worker/v1/attempts/<uuid:attempt_id>/finish-with-events", "POST"): (WORKER, {}),
 }
-ADMIN = "admin/"  # Django's own: one rule for all of it, below
+ADMIN = "admin/"  # The Django admin, with one rule for all of its pages
 SOCKETS = {"ws/jobs/<str:job_id>/": VIEWER, "ws/projects/<str:slug>/": VIEWER, "^.*$": PUBLIC}
 METHODS = ("get", "post", "put", "patch", "delete")
 

@@ -1,4 +1,4 @@
-"""A project with one of everything and a token of each kind of caller."""
+"""A project with one object of each kind, and a token of each kind of caller."""
 
 import json
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _QUERIES = {
 
 @dataclass
 class World:
-    """A project with one of everything, a worker that runs, and a token of each kind of person."""
+    """A project with one object of each kind, a running worker, and a token per kind of caller."""
 
     project: Project
     job: Job

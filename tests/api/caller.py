@@ -1,7 +1,4 @@
-"""A program that calls the API, without a server between.
-
-Django's own client with a Bearer token.
-"""
+"""API client of the tests: Django's test client with a Bearer token, without a server."""
 
 import json
 from typing import Any
@@ -15,9 +12,9 @@ JOBS = "projects/demo/jobs/"
 
 
 class Caller:
-    """Calls as `user`, or as nobody.
+    """Client that calls the API as `user`, or without credentials.
 
-    A defect of ours is the answer it would be on a server (500), not an exception.
+    An unhandled exception becomes a response with status 500, as on a server.
     """
 
     def __init__(self, user: User | None) -> None:
@@ -27,7 +24,7 @@ class Caller:
     def get(
         self, path: str, query: dict[str, Any] | None = None, headers: dict[str, str] | None = None
     ) -> Any:
-        """GET below /api/v1/."""
+        """Send a GET request below /api/v1/."""
         return self.client.get(f"/api/v1/{path}", query or {}, headers=headers or {})
 
     def send(
@@ -39,14 +36,17 @@ class Caller:
         media_type: str = "application/json",
         headers: dict[str, str] | None = None,
     ) -> Any:
-        """Any other method; bytes and text go as they are, everything else as JSON."""
+        """Send a request with any method.
+
+        Bytes and text are sent unchanged, other values as JSON.
+        """
         data = body if isinstance(body, bytes | str) else json.dumps(body)
         return self.client.generic(
             method, f"/api/v1/{path}", data, content_type=media_type, headers=headers or {}
         )
 
     def post(self, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
-        """POST of a JSON body."""
+        """Send a POST request with a JSON body."""
         return self.send("POST", path, body, headers=headers)
 
 

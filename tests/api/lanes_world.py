@@ -1,4 +1,4 @@
-"""Requests in virtual time against `Lanes` around an application that only takes time."""
+"""Requests in virtual time against `Lanes` around an application that only sleeps."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ LIMITS = (
 
 @dataclass
 class Request:
-    """One request, and its course in seconds since the start of the test.
+    """A request with its times in seconds since the start of the test.
 
     `seconds` pass until the response starts, `more` until it ends.
     """
@@ -47,7 +47,7 @@ class Request:
 
 
 class World:
-    """`Lanes` with an application, and what they did. Create it inside of the loop."""
+    """`Lanes` around an application, with a record of requests. Create it inside the event loop."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class World:
         await send({"type": "http.response.body", "body": b"done"})
 
     async def ask(self, request: Request) -> Request:
-        """Send a request `at` its time; return it with its response."""
+        """Send a request at its time `at`; return it with its response."""
         await asyncio.sleep(request.at)
 
         async def receive() -> Message:
@@ -110,7 +110,7 @@ class World:
         return request
 
     async def ask_all(self, *requests: Request) -> list[Request]:
-        """Send requests, each at its time."""
+        """Send several requests, each at its time."""
         return await asyncio.gather(*(self.ask(request) for request in requests))
 
     def start(self, request: Request) -> "asyncio.Task[Request]":

@@ -42,14 +42,14 @@ def _check_status(need: str, person: str, status: int) -> None:
         )  # to the sign-in page
     elif need == WORKER:
         # Calls with an empty body may be refused for that, and the claim takes the launch token:
-        # never let in, never 5xx.
+        # never accepted, never 5xx.
         assert (status == 401) if person != "worker" else status < 500, mismatch
     elif person in ("nobody", "expired", "worker"):
         assert status == 401, mismatch
     elif need == "staged":
         assert status == (403 if person in ("viewer", "operator") else 404), (
             mismatch
-        )  # of maintainers only their own, and this one is nobody's
+        )  # maintainers see only their own, and this one is nobody's
     elif need == "password":
         assert status == 400, mismatch  # the current one is wrong
     elif need == SIGNED:
@@ -86,7 +86,7 @@ async def test_access_to_a_socket(world: World, route: str) -> None:
 
 
 async def test_a_cookie_opens_no_socket_of_the_orchestrator(world: World) -> None:
-    """The frontend turns cookies into Bearer and checks the Origin there; here they are nothing."""
+    """The frontend exchanges cookies for Bearer tokens and checks the Origin header itself."""
     client = Client()
     user = await database_sync_to_async(User.objects.get)(username="maintainer")
     await database_sync_to_async(client.force_login)(user)

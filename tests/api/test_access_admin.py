@@ -15,7 +15,7 @@ ADMIN_OPEN = {"admin/login/", "admin/logout/", "admin/jsi18n/"}
 
 
 def _admin_paths(world: World) -> list[str]:
-    """Every address of the admin's resolver, with values for its variable parts."""
+    """Return every path of the admin, with values for its variable parts."""
     admin_routes = [route for route, _view in routes() if route.startswith(ADMIN)]
     named = {
         "<path:object_id>": str(world.job.id),
@@ -26,7 +26,7 @@ def _admin_paths(world: World) -> list[str]:
     }
     paths = []
     for route in admin_routes:
-        if "(?P" in route:  # Django's own: one application's index, and the catch-all
+        if "(?P" in route:  # the index of an application, and the catch-all of Django
             route = ADMIN + ("jobs/" if "app_label" in route else "no-such-page")
         for part, value in named.items():
             route = (
@@ -40,9 +40,9 @@ def _admin_paths(world: World) -> list[str]:
 
 
 def test_the_admin_is_for_staff_alone(world: World) -> None:
-    """Nobody, members of any role and staff without rights see no page but the sign-in.
+    """Visitors, members and staff without permissions get only the sign-in page.
 
-    A Bearer token opens none.
+    A Bearer token gives no access either.
     """
     for path in _admin_paths(world):
         for person in ("nobody", "maintainer", "worker"):

@@ -92,7 +92,7 @@ ENDS: dict[str, Callable[[User], None]] = {
 
 
 @pytest.mark.parametrize("name", ENDS)
-def test_it_ends_sessions_tokens_and_the_admin_for_good(name: str) -> None:
+def test_it_ends_sessions_tokens_and_the_admin_permanently(name: str) -> None:
     user, other = (
         make.user("ada", is_staff=True, is_superuser=True),
         make.user("bob", is_staff=True, is_superuser=True),

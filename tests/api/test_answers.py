@@ -1,4 +1,4 @@
-"""Requests answered with 200 in spite of an oddity, such as a log that has not begun."""
+"""Unusual requests that are answered with 200, such as reading a log that has no lines yet."""
 
 import pytest
 from django.contrib.auth.models import User

@@ -1,6 +1,6 @@
-"""One body costs a small multiple of its size, and an error quotes little of it.
+"""Memory used for a request body is a small multiple of its size, for any structure.
 
-Whatever shape the body has.
+An error quotes only a small part of the body.
 """
 
 import io

@@ -35,7 +35,7 @@ def boss() -> Caller:
 
 @pytest.fixture
 def kubeconfig(settings: Any, tmp_path: Path) -> Path:
-    """A mounted file with two contexts, as KUBECONFIG_FILE."""
+    """A mounted file with two contexts, named by KUBECONFIG_FILE."""
     file = tmp_path / "config"
     file.write_text(
         "contexts:\n- {name: eu, context: {cluster: c, user: u}}\n- {name: us}\nusers:\n- {name: "
@@ -258,7 +258,7 @@ def test_a_cluster_with_attempts_stays_and_its_workers_keep_it_where_it_is(
 
 
 def test_a_cluster_is_not_removed_during_an_admission_pass(boss: Caller) -> None:
-    """The delete waits for the pass, and then sees the attempt it made."""
+    """The deletion waits for the admission pass, and then finds the attempt that it created."""
     _made(boss, launcher="memory", reached=True)
     make.job(cluster="eu-1")
     answers: list[int] = []
@@ -282,7 +282,7 @@ def test_a_cluster_is_not_removed_during_an_admission_pass(boss: Caller) -> None
 
 
 def _somebody_waits(thread: threading.Thread) -> bool:
-    """Whether another session comes to wait for the admission lock before `thread` ends."""
+    """Return whether another session waits for the admission lock before `thread` ends."""
     while thread.is_alive():
         with connection.cursor() as cursor:
             cursor.execute(

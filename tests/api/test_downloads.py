@@ -1,6 +1,4 @@
-"""Downloads: ranges, conditional requests, HEAD and gzip, of every kind of file and in both kinds
-of storage.
-"""
+"""Downloads of every kind of file from both storages: ranges, conditions, HEAD and gzip."""
 
 import gzip
 import hashlib
@@ -197,9 +195,7 @@ def _check_conditions(caller: Caller, path: str, data: bytes, whole: Any) -> Non
 
 @pytest.mark.django_db(transaction=True)
 def test_a_converted_table_is_the_same_bytes_each_time(caller: Caller) -> None:
-    """More requests than there are slots for files from a bucket, and none of the answers is
-    closed.
-    """
+    """Sends more requests than there are slots for bucket files, and closes no response."""
     path, data = _converted(caller)
     whole = caller.get(path)
     assert whole["ETag"] == f'"{hashlib.sha256(data).hexdigest()}"'
@@ -260,7 +256,7 @@ def test_what_is_not_text_is_not_compressed(caller: Caller) -> None:
 @pytest.mark.parametrize("headers", [{}, {"Range": "bytes=1-"}, {"Accept-Encoding": "gzip"}])
 def test_a_large_file_is_never_in_memory(caller: Caller, headers: dict[str, str]) -> None:
     path, _ = _artifact(caller, "big.csv", b"0123456789abcde\n" * 2**20, "text/csv")
-    caller.get(path)  # what is imported at the first use is not counted
+    caller.get(path)  # modules imported at the first use are not counted
     tracemalloc.start()
     try:
         for block in caller.get(path, headers=headers):

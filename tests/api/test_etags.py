@@ -1,6 +1,4 @@
-"""Every edit takes the conditions of RFC 9110, and every resource that can be edited has an ETag
-that they compare.
-"""
+"""Conditional edits (RFC 9110): every editable resource has an ETag that its edits compare."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,7 +34,10 @@ OTHER = {
 
 @dataclass(frozen=True)
 class Edit:
-    """`read`: where its ETag is. `change`: an edit by somebody else."""
+    """An edit of a resource.
+
+    `read` is the path that returns the ETag. `change` is an edit by another user.
+    """
 
     method: str
     path: str

@@ -1,4 +1,4 @@
-"""The parameter `explain` of a submit request: answers, refusals, and nothing is written."""
+"""The parameter `explain` of a submit request: responses, refusals, and no writes."""
 
 from dataclasses import replace
 
@@ -72,7 +72,7 @@ def test_a_full_queue_is_refused_as_at_submit(
     assert caller.post(f"{JOBS}?dry_run=1", ECHO).status_code == 200
 
 
-def test_a_request_whose_turn_does_not_come_is_refused_with_retry_after(
+def test_a_request_that_waits_too_long_is_refused_with_retry_after(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns = ExplainTurns()

@@ -1,6 +1,6 @@
 """A field that is sent twice is refused by name.
 
-A reader that takes the first value and one that takes the last would disagree.
+Otherwise one reader could use the first value and another the last.
 """
 
 import json

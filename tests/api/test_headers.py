@@ -1,6 +1,6 @@
-"""Headers of every answer of the orchestrator.
+"""Headers of every response of the orchestrator.
 
-Nobody keeps what one user may see, and no page of ours runs a script that is not ours.
+Private responses are not cached, and pages run only our own scripts.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The application in front of the lanes: which heartbeats it answers, and which go on to Django."""
+"""Heartbeats that the ASGI application answers, and requests that it passes to Django."""
 
 import asyncio
 import json
@@ -56,7 +56,10 @@ def _scope(attempt: Attempt, token: str = "", **changes: Any) -> Scope:
 
 @dataclass
 class World:
-    """Application with a recorded Django behind it; `stored` decides what a statement stores."""
+    """Heartbeat application in front of a fake Django.
+
+    `stored`: whether the statement stores the heartbeats.
+    """
 
     claims: AcceptedClaims = field(default_factory=AcceptedClaims)
     statements: list[list[UUID]] = field(default_factory=list)
@@ -77,7 +80,7 @@ class World:
         self.answers.append(message.get("status") or json.loads(message["body"]))
 
     def ask(self, *scopes: Scope) -> None:
-        """Send requests at the same time."""
+        """Send requests concurrently."""
 
         async def main() -> None:
             application = Heartbeats(self.django, claims=self.claims, record=self.record)
@@ -108,7 +111,7 @@ def test_a_statement_has_a_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None
     assert not world.on_to_django
 
 
-def test_a_heartbeat_that_was_not_stored_goes_on_to_django_and_its_claim_is_forgotten() -> None:
+def test_a_heartbeat_that_was_not_stored_is_passed_to_django_and_its_claim_is_removed() -> None:
     world = World(stored=False)
     attempt = world.attempt()
     world.ask(_scope(attempt))
@@ -116,7 +119,9 @@ def test_a_heartbeat_that_was_not_stored_goes_on_to_django_and_its_claim_is_forg
     assert world.claims.get(attempt.id) is None
 
 
-def test_without_the_database_heartbeats_go_on_to_django(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_database_heartbeats_are_passed_to_django(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def fail(**_given: object) -> None:
         raise OSError("no database")
 
@@ -124,7 +129,7 @@ def test_without_the_database_heartbeats_go_on_to_django(monkeypatch: pytest.Mon
     assert heartbeats._record([]) == {}
 
 
-def test_a_second_heartbeat_of_a_waiting_attempt_and_those_above_the_limit_go_on(
+def test_a_second_heartbeat_of_an_attempt_and_those_above_the_limit_are_passed_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(heartbeats, "WAITING_MAX", 2)
@@ -149,7 +154,7 @@ def test_a_late_heartbeat_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(late) == 1
 
 
-def test_only_the_last_claims_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_latest_claims_are_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heartbeats, "CLAIMS_MAX", 2)
     claims, attempts = AcceptedClaims(), [_claimed() for _ in range(3)]
     for each in attempts:
@@ -188,7 +193,7 @@ _OTHER = session_token(_ATTEMPT.id, uuid4())
         "no headers",
     ],
 )
-def test_any_other_request_goes_on(changes: dict[str, Any], token: str) -> None:
+def test_any_other_request_is_passed_to_django(changes: dict[str, Any], token: str) -> None:
     claims = AcceptedClaims()
     claims.add(_ATTEMPT)
 
@@ -225,7 +230,7 @@ _bodies = st.one_of(
 
 
 @given(_bodies)
-def test_a_body_that_is_answered_here_is_valid_for_django_and_means_the_same(body: bytes) -> None:
+def test_an_accepted_body_is_valid_for_django_with_the_same_values(body: bytes) -> None:
     claims = AcceptedClaims()
     claims.add(_ATTEMPT)
 

@@ -1,4 +1,4 @@
-"""`GET /api/v1/jobs/{id}/export/`: one ZIP file with what is stored about a job, and no secret."""
+"""`GET /api/v1/jobs/{id}/export/`: a ZIP file with all stored data of a job, without secrets."""
 
 import csv
 import io
@@ -44,7 +44,7 @@ def _caller(attempt: Attempt) -> Caller:
 
 
 def _noise(size: int) -> list[bytes]:
-    """Lines that do not compress, together of `size` bytes."""
+    """Return lines that do not compress, `size` bytes in total."""
     dice = random.Random(1)
     return [dice.randbytes(4000).hex().encode() for _ in range(size // 8000)]
 

@@ -1,4 +1,4 @@
-"""`GET /api/v1/jobs/{id}/time/`: the time of real rows, its cost and its limits."""
+"""`GET /api/v1/jobs/{id}/time/`: the time phases of stored rows, their cost and their limits."""
 
 import datetime as dt
 from typing import Any
@@ -99,7 +99,7 @@ def test_a_start_without_another_wait_is_not_an_event() -> None:
 
 
 def test_a_worker_cannot_end_a_wait_for_the_storage() -> None:
-    """The notice of the end is the orchestrator's; one of a worker is only text."""
+    """Only a notice of the orchestrator ends the wait. A notice of a worker is only text."""
     attempt = make.claimed()
     _report(attempt, (EventKind.STEP_STARTED, {"step": "say"}))
     _wait_record(attempt.id, "the artifact storage is full")

@@ -110,7 +110,7 @@ async def test_a_request_that_waits_without_a_connection_does_not_count() -> Non
 
 @virtual
 async def test_slow_claims_do_not_hold_up_the_others() -> None:
-    """They wait for a bucket, not for the CPU."""
+    """Slow claims wait for a bucket, not for the CPU."""
     world = World()
     slow = [Request(CLAIM, 20.0) for _ in range(3)]
     waiting = Request(CLAIM, at=2.5)

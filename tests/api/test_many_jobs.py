@@ -1,6 +1,6 @@
-"""Lists and searches at 100,000 jobs.
+"""Lists and searches with 100,000 jobs.
 
-As few queries as at ten, and none that reads the table from end to end.
+They use as few queries as with ten jobs, and no query scans the whole table.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ JOBS = 100_000
 
 @pytest.fixture(scope="module", autouse=True)
 def _many(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """Jobs for all tests of this file, created once. Some wait, to cover the explanations."""
+    """Create the jobs of this file once. Some are waiting, to cover the explanations."""
     with django_db_blocker.unblock():
         cluster_ensure()
         project, small = make.project("many"), make.project("few")
@@ -43,12 +43,12 @@ def _many(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
 @pytest.fixture
 def caller() -> Caller:
     caller = Caller(User.objects.get(username="ada"))
-    caller.get("projects/")  # the first use of a token is written down
+    caller.get("projects/")  # the first use of a token is recorded
     return caller
 
 
 def _statements(caller: Caller, path: str) -> tuple[Any, list[str]]:
-    """The answer, and every statement it took."""
+    """Return the response, and every SQL statement that it needed."""
     with CaptureQueriesContext(connection) as queries:
         answer = caller.get(path)
     assert answer.status_code == 200, answer.content
@@ -167,7 +167,7 @@ def test_all_jobs_newest_first_are_read_by_an_index() -> None:
 
 
 def test_what_is_written_here_is_what_services_would_write() -> None:
-    """The rows are inserted directly, so they must satisfy the table's rules and the body's shape."""  # noqa: E501
+    """Check the rows, inserted directly, against the constraints and the shape of the body."""
     project = Project.objects.get(slug="many")
     assert (
         Job.objects.filter(project=project, finished_at__isnull=True)

@@ -1,4 +1,4 @@
-"""Models over the API: versions, who made them, what is known of them, the file."""
+"""Models over the API: versions, their authors, their metadata, and the model file."""
 
 from typing import Any
 
@@ -89,9 +89,7 @@ def test_the_file_comes_as_an_attachment_that_nothing_runs(
     )
 
 
-def test_a_file_that_is_gone_from_the_storage_is_said_to_be(
-    project: Project, caller: Caller
-) -> None:
+def test_a_file_missing_from_the_storage_is_reported(project: Project, caller: Caller) -> None:
     make.model_version(make.dataset_version(project))
     answer = caller.get("projects/demo/models/fan/versions/1/content/")
     assert (answer.status_code, answer.json()["code"]) == (500, "content_missing")

@@ -1,6 +1,6 @@
-"""Credentials outside ASCII, wherever they can stand.
+"""Credentials outside ASCII, in every place that accepts credentials.
 
-Refused as wrong ones are, and never a 500.
+They are refused like wrong ones, never with a 500.
 """
 
 import base64
@@ -63,7 +63,7 @@ def test_an_odd_authorization_is_refused_on_the_worker_api(client: Client, token
 
 
 def test_an_odd_token_does_not_open_a_claimed_attempt(client: Client) -> None:
-    """With a claim the token is compared: that is where text outside ASCII raised."""
+    """A request with a claim compares the token, which raised an error for text outside ASCII."""
     attempt = make.claimed()
     assert attempt.claim_id is not None
     for token in ODD:

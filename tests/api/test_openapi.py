@@ -1,4 +1,4 @@
-"""The OpenAPI document says of a job's request and result what the service takes and gives."""
+"""The OpenAPI document of requests and results of jobs matches what the service accepts."""
 
 import gzip
 import json
@@ -76,8 +76,14 @@ def served(django_db_setup: None, django_db_blocker: Any) -> dict[str, Any]:
     return found
 
 
+def test_each_job_type_has_an_example_here() -> None:
+    names = set(job_type_names())
+    assert set(GOOD) == names, "GOOD in this file needs parameters of each job type"
+    assert set(RESULTS) == names, "RESULTS in this file needs a result of each job type"
+
+
 def _fits(served: dict[str, Any], name: str, value: Any) -> bool:
-    """Judged as answers are judged: an object has the keys that are listed and no others."""
+    """Return whether a value matches a schema in which objects have only the listed keys."""
     validator = Draft202012Validator(
         {"$ref": f"#/components/schemas/{name}", "components": Document(served)._components}
     )
@@ -250,7 +256,7 @@ def test_a_body_that_is_refused_does_not_fit_the_document(
 ) -> None:
     assert _fits(served, "ProjectRequest", value) is fits or value["slug"].endswith(
         "\n"
-    )  # Python's $ takes a line end, ECMA's does not
+    )  # `$` matches before a final newline in Python, not in ECMAScript
     reader = Client(
         headers={
             "Authorization": (
@@ -276,7 +282,7 @@ def test_the_parameters_of_a_query_say_what_they_take(served: dict[str, Any]) ->
 
 
 def test_the_rule_of_text_that_is_not_blank_is_as_strict_as_the_runtime() -> None:
-    """A form of U+001E alone passed the document's `\\S` and was refused as blank."""
+    r"""U+001E alone matched the document's `\S` but was refused as blank."""
     of_json_schema = " \t\n\v\f\r\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
     pattern = re.compile(NOT_BLANK.replace(r"\s", of_json_schema))
     assert [

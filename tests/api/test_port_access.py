@@ -1,6 +1,6 @@
-"""The orchestrator's own port.
+"""Access to the orchestrator's own port.
 
-What answers without the frontend's proof, and what a proof is worth.
+Requests that need no proof of the frontend, and the rights that a proof gives.
 """
 
 import ipaddress
@@ -22,7 +22,7 @@ SIGN_IN, NEEDS_FRONTEND = ("POST", "/api/v1/session/"), 403
 
 
 async def _shows(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with the scope that the application behind the entrance receives."""
+    """Application that responds with the scope that it receives."""
     body = {
         "client": (scope["client"] or [""])[0],
         "scheme": scope["scheme"],

@@ -1,7 +1,4 @@
-"""A request means what it says.
-
-No redirect turns it into another one, and nothing in it is ignored.
-"""
+"""A redirect never changes a request, and no part of a request is ignored."""
 
 from typing import Any
 
@@ -205,7 +202,7 @@ def test_parameters_are_not_validated_before_sign_in() -> None:
 
 
 def test_every_method_of_the_public_api_declares_its_parameters() -> None:
-    """Without a declaration `ApiView` could not check the query."""
+    """Without a declaration, `ApiView` could not check the query parameters."""
     missing = []
     for pattern in _patterns(get_resolver().url_patterns):
         view = getattr(pattern.callback, "cls", None)

@@ -1,4 +1,4 @@
-"""Load of sign-ins: few hashes at once, no database connection, limits per address and name.
+"""Load of sign-ins: few concurrent hashes, no database connection, limits per address and name.
 
 Signed-in users are not affected.
 """

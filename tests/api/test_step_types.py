@@ -1,4 +1,4 @@
-"""`GET /api/v1/step-types/`: the specifications of the pipeline steps, as a client reads them."""
+"""`GET /api/v1/step-types/`: the specifications of the pipeline steps, for clients."""
 
 import pytest
 from django.test import Client

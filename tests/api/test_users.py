@@ -1,6 +1,6 @@
 """Users through the API.
 
-Who manages them, what ends access, and the one-time link with which a user sets a password.
+Permissions, the end of access, and the one-time link with which a user sets a password.
 """
 
 import datetime as dt
@@ -180,7 +180,7 @@ def test_after_an_activation_a_new_link_works_until_the_next_deactivation(boss: 
         ({"username": "ok", "is_superuser": "maybe"}, 400, "is_superuser"),
     ],
 )
-def test_what_is_wrong_with_a_new_user_is_said_at_its_field(
+def test_an_error_of_a_new_user_is_reported_at_its_field(
     boss: Caller, body: Any, status: int, path: str
 ) -> None:
     answer = boss.post("users/", body)
@@ -222,7 +222,7 @@ def test_a_list_is_searched_filtered_and_paged(boss: Caller) -> None:
     assert boss.get("users/", {"is_active": "true"}).status_code == 400
 
 
-def test_deactivating_ends_access_for_good(boss: Caller) -> None:
+def test_deactivation_ends_access_permanently(boss: Caller) -> None:
     bob = make.user("bob")
     session = Caller(bob)
     assert boss.send("PATCH", "users/bob/", {"is_active": False}).json()["is_active"] is False
@@ -256,7 +256,7 @@ def test_the_administrator_role_is_granted_and_revoked_except_for_the_last(boss:
 
 
 def test_an_administrator_who_was_removed_a_moment_ago_changes_nobody() -> None:
-    """Two administrators remove each other: the second request waited for the lock."""
+    """Two administrators remove each other. The second request waited for the lock."""
     actor = make.user("gone", is_superuser=True)
     other = make.user("other", is_superuser=True)
     User.objects.filter(pk=actor.pk).update(is_superuser=False)

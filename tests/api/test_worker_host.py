@@ -1,4 +1,4 @@
-"""Host of requests: free for workers, whose clusters have URLs of their own; checked elsewhere."""
+"""Host header: any host is accepted for workers, whose clusters have their own URLs."""
 
 import json
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""Live bodies of the worker protocol have the types of `jobs.contract.protocol`, both ways.
+"""Bodies of the worker protocol have the types of `jobs.contract.protocol`, in both directions.
 
 The worker's own client sends the requests; the worker API of this process answers them.
 """
@@ -7,8 +7,9 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -17,7 +18,7 @@ from django import test
 from rest_framework import serializers
 
 from jobs.api import worker as api
-from jobs.contract import EventKind, FailureReason, FinishStatus, WorkerLimits, job_parameters
+from jobs.contract import EventKind, FailureReason, FinishStatus, WorkerLimits
 from jobs.contract import protocol as bodies
 from jobs.core.tokens import launch_token
 from jobs.lifecycle import values as fields
@@ -53,17 +54,11 @@ ANSWERS = {
     "finish": bodies.FinishResponse,
     "finish-with-events": bodies.FinishResponse,
 }
-PARAMETERS: dict[str, Any] = {
-    "pipeline_execution": job_parameters.PipelineParameters,
-    "ml_training": job_parameters.TrainingParameters,
-    "ml_inference": job_parameters.InferenceParameters,
-    "digital_twin_update": job_parameters.TwinUpdateParameters,
-}
 SERIALIZERS = ["Claim", "Heartbeat", "Event", "Events", "Exit", "Finish"]
 
 
 class _DirectClient(Client):
-    """The worker's client, connected to the API of this process. Checks each body."""
+    """The worker's client, connected to the API of this process. It checks each body."""
 
     def __init__(self, attempt: Attempt) -> None:
         super().__init__("http://orchestrator", str(attempt.id), launch_token(attempt.id))
@@ -187,8 +182,10 @@ def test_the_limits_of_a_claim_are_the_fields_of_worker_limits() -> None:
 @pytest.mark.parametrize("name", SPECS)
 def test_the_parameters_of_a_type_have_the_fields_of_its_schema(name: str) -> None:
     schema = SPECS[name].parameters
-    assert set(hints_of(PARAMETERS[name])) == set(schema["properties"])
-    assert PARAMETERS[name].__required_keys__ == set(schema["required"])
+    resolve = import_module(f"jobs.types.{name}.inputs").resolve
+    parameters = get_type_hints(resolve)["parameters"]
+    assert set(hints_of(parameters)) == set(schema["properties"])
+    assert parameters.__required_keys__ == set(schema["required"])
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""Attacks on a whole installation, measured: what they cost the servers, and what a signed-in
-reader notices.
+"""Attacks on a whole installation, with measurements of their cost for the servers and for a
+signed-in reader.
 
 `make attack` runs all of them and prints a table; `tests/attack/test_attacks.py` is a short run of
-the same. Everything goes to 127.0.0.1, with a fixed number of requests and an end.
+the same attacks. All requests are sent to 127.0.0.1, in a limited number and for a limited time.
 """

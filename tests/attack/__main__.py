@@ -1,6 +1,6 @@
 """`make attack`.
 
-Every attack on an installation of its own. Exit code 1 when something is over its limit.
+Runs every attack on a separate installation. Exit code 1 when a value is over its limit.
 """
 
 import sys
@@ -13,7 +13,7 @@ from tests.support.stack import running
 
 
 def main(names: list[str]) -> int:
-    """Run the attacks named, or all."""
+    """Run the named attacks, or all."""
     unknown = [name for name in names if name not in ATTACKS]
     if unknown:
         print(f"unknown: {', '.join(unknown)}; there are {', '.join(ATTACKS)}")

@@ -1,4 +1,4 @@
-"""The attacks. Each does a bounded amount, and returns what else was wrong as sentences."""
+"""Attacks. Each sends a limited amount, and returns sentences about further faults."""
 
 import contextlib
 import io
@@ -34,11 +34,11 @@ class Target:
     hold_seconds: float
 
     def stranger(self) -> httpx.Client:
-        """A client without credentials, by the frontend."""
+        """Return a client without credentials, through the frontend."""
         return self.stack.client_for(None)
 
     def member(self) -> httpx.Client:
-        """A client with a token, by the frontend."""
+        """Return a client with a token, through the frontend."""
         return self.stack.client_for(self.stack.described["token"])
 
 
@@ -46,7 +46,7 @@ Attack = Callable[[Target], list[str]]
 
 
 def prepare(stack: Stack) -> None:
-    """A project with a pipeline and three Parquet files of 10 million rows of one long value each."""  # noqa: E501
+    """Create a project with a pipeline and three Parquet files of 10 million equal long values."""
     stack.project(PROJECT)
     for number in range(3):
         files = {"file": ("huge.parquet", _huge_profile())}
@@ -57,7 +57,7 @@ def prepare(stack: Stack) -> None:
 
 
 def _huge_profile() -> bytes:
-    """Some KB of Parquet: 10 million rows of one value of 100 KB."""
+    """Return a few KB of Parquet: 10 million rows of one value of 100 KB."""
     indices = pyarrow.Array.from_buffers(
         pyarrow.int32(), 10_000_000, [None, pyarrow.py_buffer(bytes(4 * 10_000_000))]
     )
@@ -70,7 +70,7 @@ def _huge_profile() -> bytes:
 
 
 def _at_once(count: int, ask: Callable[[int], int]) -> list[int]:
-    """The statuses of requests that are made at once; 0 for none."""
+    """Send requests concurrently and return their statuses; 0 for no response."""
 
     def send(number: int) -> int:
         with contextlib.suppress(httpx.HTTPError):
@@ -87,7 +87,7 @@ def _unexpected(statuses: list[int], *expected: int) -> list[str]:
 
 
 def long_key_json(target: Target) -> list[str]:
-    """100 KB of JSON, a long key over a long list: from a stranger and from a member."""
+    """Send 100 KB of JSON, a long key over a long list, as an anonymous client and as a member."""
     body = b'{"' + b"k" * 40_000 + b'": [' + b"0," * 29_999 + b"0]}"
     headers = {"Content-Type": "application/json"}
     with target.stranger() as stranger, target.member() as member:
@@ -117,17 +117,17 @@ def _checked_sql(target: Target, query: str, times: int) -> list[str]:
 
 
 def nested_sql(target: Target) -> list[str]:
-    """88 bytes of SQL that a parser doubles and doubles."""
+    """Send 88 bytes of SQL whose size a parser doubles again and again."""
     return _checked_sql(target, "WITH a AS (" * 8, 3)
 
 
 def long_sql(target: Target) -> list[str]:
-    """90 KB of SQL that overflows a parser's stack."""
+    """Send 90 KB of SQL that overflows a parser's stack."""
     return _checked_sql(target, "SELECT " + "@ " * 45_000 + "1", 3)
 
 
 def slow_bodies(target: Target) -> list[str]:
-    """520 strangers that announce a megabyte, send 20 KB and stop."""
+    """Open 520 anonymous requests that announce a megabyte, send 20 KB and stop."""
     address = ("127.0.0.1", int(target.stack.environment["PORT"]))
     head = (
         f"POST /api/v1/session/ HTTP/1.1\r\nHost: localhost:{address[1]}\r\nContent-Type: "
@@ -150,7 +150,7 @@ def slow_bodies(target: Target) -> list[str]:
 
 
 def slow_headers(target: Target) -> list[str]:
-    """520 connections with half a header."""
+    """Open 520 connections with an incomplete header."""
     address = ("127.0.0.1", int(target.stack.environment["PORT"]))
     held = [socket.create_connection(address, 5) for _ in range(520)]
     try:
@@ -164,7 +164,7 @@ def slow_headers(target: Target) -> list[str]:
 
 
 def sign_ins(target: Target) -> list[str]:
-    """24 strangers sign in at once."""
+    """Sign in from 24 anonymous clients at once."""
 
     def ask(number: int) -> int:
         with target.stranger() as stranger:
@@ -178,9 +178,10 @@ def sign_ins(target: Target) -> list[str]:
 
 
 def huge_profiles(target: Target) -> list[str]:
-    """A member has three files described at once, each of which holds a reader until its limit.
+    """Request the profiles of three files as a member, each of which occupies a reader until its
+    limit.
 
-    Meanwhile somebody uploads 8 bytes.
+    Another user uploads 8 bytes meanwhile.
     """
 
     def ask(number: int) -> int:
@@ -207,7 +208,7 @@ def huge_profiles(target: Target) -> list[str]:
 
 
 def forged_hint(target: Target) -> list[str]:
-    """An attacker with write access to Redis enqueues `os.system`."""
+    """Enqueue `os.system` as an attacker with write access to Redis."""
     [web] = target.stack.pids("web")[:1]
     mark = Path(target.stack.folder / f"forged-{uuid.uuid4().hex}")
     connection: Any = Redis.from_url(psutil.Process(web).environ()["REDIS_URL"])
@@ -221,8 +222,8 @@ def forged_hint(target: Target) -> list[str]:
 
 
 def forged_address(target: Target) -> list[str]:
-    """60 wrong passwords for one user, each with another made-up address, by the frontend and by
-    the orchestrator's own port.
+    """Send 60 wrong passwords for one user with forged addresses, through the frontend and
+    directly.
     """
     found = []
     for way in ("PORT", "API_PORT"):

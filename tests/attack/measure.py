@@ -17,7 +17,7 @@ from tests.support.stack import Stack
 
 MIB = 1024 * 1024
 RSS_MIB_MAX, P95_RATIO_MAX = 64.0, 3.0
-P95_FLOOR_SECONDS = 0.05  # below it a ratio says more about the scheduler than about us
+P95_FLOOR_SECONDS = 0.05  # below it a ratio measures the scheduler rather than the product
 SAMPLE_SECONDS = 0.05
 
 
@@ -33,23 +33,21 @@ class Window:
     restarted: list[str] = field(default_factory=list)
 
     def p95(self) -> float:
-        """The 95th percentile; a reader that got no answer at all counts as a minute."""
+        """Return the 95th percentile; without any response it is one minute."""
         ordered = sorted(self.latencies) or [60.0]
         return ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
 
     def growth(self, server: str) -> float:
-        """How much more memory it had than before, at most."""
+        """Return the maximum increase of a server's memory."""
         return self.most[server] - self.before[server]
 
     def kept(self, server: str) -> float:
-        """How much more memory it has afterwards."""
+        """Return the increase of a server's memory after the attack."""
         return self.after[server] - self.before[server]
 
 
 class Meter:
-    """Reads pages of the API as a person whose session is a cookie, and looks at the servers'
-    memory.
-    """
+    """Reads pages of the API with a session cookie, and measures the memory of the servers."""
 
     def __init__(self, stack: Stack, path: str) -> None:
         self._stack, self._path = stack, path
@@ -63,7 +61,7 @@ class Meter:
     def window(self, *, settle_seconds: float = 0.0) -> Iterator[Window]:
         """Measure during the block.
 
-        Then wait up to `settle_seconds` for memory to be given back.
+        Then wait up to `settle_seconds` until the memory is released.
         """
         pids = {name: self._pid(name) for name in ("web", "frontend")}
         window = Window(before={name: resident_mib(pid) for name, pid in pids.items()})
@@ -92,7 +90,7 @@ class Meter:
 
     @contextlib.contextmanager
     def _reads(self, window: Window) -> Iterator[None]:
-        """The reader reads during the block; what it saw is in the window at once."""
+        """Read during the block; each result is added to the window at once."""
         client = self._reader
         options = {
             "base": str(client.base_url),
@@ -114,7 +112,7 @@ class Meter:
                 if first.is_set():
                     window.latencies.append(seconds)
                     window.failures += [wrong] if wrong else []
-                first.set()  # the first one makes the connection
+                first.set()  # the first request opens the connection
 
         thread = threading.Thread(target=collect, daemon=True)
         thread.start()
@@ -129,7 +127,7 @@ class Meter:
 
 
 def resident_mib(pid: int) -> float:
-    """A process's resident memory now; 0 for one that is gone."""
+    """Return the resident memory of a process; 0 if it is gone."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
@@ -144,7 +142,7 @@ def _sample(pids: dict[str, int], window: Window, ends: threading.Event) -> None
 
 
 def until(true: Callable[[], bool], seconds: float) -> bool:
-    """Whether it became true within that time."""
+    """Return whether a condition became true in time."""
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() >= end:

@@ -1,6 +1,7 @@
-"""The signed-in reader, in a process of its own.
+"""Signed-in reader in a separate process.
 
-In that of an attack it would wait for the attack's threads. Ends with its standard input.
+In the process of an attack it would wait for the threads of the attack. It ends when its standard
+input is closed.
 """
 
 import json
@@ -15,9 +16,9 @@ PAUSE_SECONDS = 0.02
 
 
 def main() -> None:
-    """Read one address again and again.
+    """Read one URL repeatedly.
 
-    A line of JSON for each answer: latency in seconds, and what was wrong or "".
+    Print a line of JSON for each response: latency in seconds, and the fault or "".
     """
     options = json.loads(os.environ["MIMIR_READER"])
     with httpx.Client(

@@ -1,4 +1,4 @@
-"""Runs the attacks one after another and writes the table."""
+"""Run the attacks one after another and print the table."""
 
 import time
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ REPEATS_MAX = 5
 
 @dataclass(frozen=True)
 class Row:
-    """One attack: what was measured, and what was over a limit."""
+    """One attack: its measurements, and the values over a limit."""
 
     name: str
     window: Window
@@ -29,9 +29,9 @@ def attacked(
     settle_seconds: float,
     reads: int = 0,
 ) -> tuple[Window, list[Row]]:
-    """The idle window and a row for each attack.
+    """Return the idle window and a row for each attack.
 
-    reads: an attack is repeated until the reader has asked so often.
+    reads: an attack is repeated until the reader has sent this number of requests.
     """
     prepare(stack)
     meter = Meter(stack, READ_PATH)
@@ -54,7 +54,7 @@ def attacked(
 
 
 def table(idle: Window, rows: Iterable[Row]) -> str:
-    """Text for a terminal."""
+    """Return the rows as text for a terminal."""
     head = (
         f"{'attack':26}{'web MiB':>9}{'kept':>7}{'frontend':>10}{'kept':>7}{'reads':>7}{'failed':>8}{'p95 ms':>8}{'ratio':>7} "  # noqa: E501
         ""

@@ -1,6 +1,6 @@
-"""`python -m tests.benchmarks [NAME ...]`: all benchmarks, or those named.
+"""`python -m tests.benchmarks [NAME ...]`: run all benchmarks, or the named ones.
 
-One installation, each benchmark on it in turn.
+They run one after another on one installation.
 """
 
 import os
@@ -25,7 +25,7 @@ ALONE = {"launching": launching.measure, "scale": scale.measure}  # on installat
 
 
 def main(names: list[str]) -> int:
-    """0 measured, 2 an unknown name."""
+    """Run the benchmarks. Exit code: 0 measured, 2 unknown name."""
     unknown = [name for name in names if name not in BENCHMARKS and name not in ALONE]
     if unknown:
         print(

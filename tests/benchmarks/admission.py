@@ -1,7 +1,8 @@
-"""Admission over 20,000 waiting jobs: the heads of the queue beside the whole queue.
+"""Admission with 20,000 waiting jobs: reading the heads of the queue, compared with the whole
+queue.
 
-Each case is written, measured and rolled back in one transaction of a process of its own: no loop
-of the installation sees its rows.
+Each case is inserted, measured and rolled back in one transaction of a separate process, so the
+installation never sees its rows.
 """
 
 import statistics
@@ -91,7 +92,7 @@ def _cases(job: "Job") -> Mapping[str, list[dict[str, Any]]]:
 
 @contextmanager
 def _rolled_back(job: "Job", rows: list[dict[str, Any]], slots: int) -> Iterator[None]:
-    """Write the rows and a cluster with free slots; take all back afterwards."""
+    """Insert the rows and a cluster with free slots, and roll them back afterwards."""
     from django.db import connection, transaction
 
     from jobs.models import Cluster, Job, Limit
@@ -128,7 +129,7 @@ def _measure_pass(name: str, note: str) -> None:
 
     def heads() -> list[Any]:
         nonlocal rows
-        # The clock of `many` stands: all passes but the first are between two counts of groups.
+        # The clock of `many` is fixed: all but the first pass are between two counts of groups.
         view, now = snapshot(waiting=(), summed=True), 0.0
         queue, since = QueueRows(view), many.never_since(view, now)
         decision = admit_heads(view, queue, many_groups=many.is_known(now), never_since=since)
@@ -172,7 +173,11 @@ def _measure_explanation(job: "Job") -> None:
 def _measure_free_slot(job: "Job") -> None:
     from django.db import connection
 
-    from jobs.admission.snapshot import allocations, allocations_summed, has_free_slot
+    from jobs.admission.snapshot import (
+        allocations,
+        allocations_summed,
+        waiting_and_free_slot,
+    )
     from jobs.models import Attempt, Cluster
     from mimir.lib.ids import uuid7
 
@@ -200,14 +205,17 @@ def _measure_free_slot(job: "Job") -> None:
             used[cluster] = used.get(cluster, 0) + 1
         return any(used.get(row.name, 0) < row.capacity_jobs for row in Cluster.objects.all())
 
-    _pairs(f"has_free_slot, {LIVE:,} live attempts", every_attempt, has_free_slot, lambda: "")
+    def free_slot() -> bool:
+        return waiting_and_free_slot(1)[1]
+
+    _pairs(f"free slot, {LIVE:,} live attempts", every_attempt, free_slot, lambda: "")
     _pairs(f"allocations, {LIVE:,} live attempts", allocations, allocations_summed, lambda: "")
 
 
 def _pairs(
     name: str, whole: Callable[[], Any], heads: Callable[[], Any], note: Callable[[], str]
 ) -> None:
-    """Print the medians of both ways, in turns to spread other load over both."""
+    """Print the medians of both ways, run alternately to spread other load over both."""
     taken: dict[str, list[float]] = {"whole": [], "heads": []}
     for _ in range(PAIRS):
         for kind, call in (("whole", whole), ("heads", heads)):

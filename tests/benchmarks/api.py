@@ -1,4 +1,4 @@
-"""Cost of API requests, paired with the cheapest request that the same server answers."""
+"""Cost of API requests, compared with the cheapest request of the same server."""
 
 import statistics
 import time

@@ -1,6 +1,6 @@
-"""Processor time of an installation's processes.
+"""CPU time of an installation's processes.
 
-What a rate is made of, and steadier than it on a machine that others use too (up to half more).
+It explains a rate, and varies less than the rate on a shared machine (up to half).
 """
 
 import time
@@ -15,9 +15,9 @@ Seconds = Mapping[str, float]
 
 
 def cpu_seconds(stack: Stack, **others: int) -> dict[str, float]:
-    """Seconds used so far, by name.
+    """Return the CPU seconds used so far, by name.
 
-    `others` are further processes by their pid; `client` is this one.
+    `others` are further processes by their pid; `client` is this process.
     """
     pids = {**{name: pid for name in PROCESSES for pid in stack.pids(name)[:1]}, **others}
     return {
@@ -42,9 +42,9 @@ def cpu_shown(before: Seconds, after: Seconds, count: int) -> str:
 
 
 def _used(process: psutil.Process) -> float:
-    """With its children, those that have ended included.
+    """Return the CPU seconds of a process and its children, including ended ones.
 
-    A server of connections has one for each.
+    PostgreSQL has one child per connection.
     """
     own = process.cpu_times()
     seconds = own.user + own.system + own.children_user + own.children_system

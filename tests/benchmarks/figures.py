@@ -1,11 +1,11 @@
-"""Percentiles, and rows of them."""
+"""Percentiles, and their table rows."""
 
 import statistics
 from collections.abc import Sequence
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """The value below which `percent` (1 to 99) of the values lie."""
+    """Return the value below which `percent` (1 to 99) of the values lie."""
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
@@ -16,10 +16,10 @@ def row(name: str, seconds: Sequence[float], note: str = "") -> None:
 
 
 def head(title: str) -> None:
-    """Print what the rows below are of."""
+    """Print the heading of the following rows."""
     print(f"\n{title}\n  {'milliseconds':<52}{'p10':>9}{'p50':>9}{'p90':>9}", flush=True)
 
 
 def verdict(value: float, limit: float) -> str:
-    """Whether a figure keeps to its limit, both in seconds."""
+    """Return whether a value is within its limit, both in seconds."""
     return f"{'ok' if value <= limit else 'OVER'}: at most {limit * 1000:.0f} ms"

@@ -1,9 +1,9 @@
-"""Inference of two million generated rows: memory over the interpreter with its imports, and rows a
-second beside a bare loop.
+"""Inference on two million generated rows: memory above that of the interpreter with its imports,
+and rows per second compared with a plain loop.
 
-Both sides predict with the same model, read the same Parquet file batch by batch and write each
-row's id and prediction as Parquet; each run is a process of its own with the job's number of
-threads, and counts from the first row read to the last one written.
+Both sides predict with the same model, read the same Parquet file in batches and write the id and
+the prediction of each row as Parquet. Each run is a separate process with the job's number of
+threads, and is measured from the first row read to the last row written.
 """
 
 import importlib
@@ -66,7 +66,7 @@ def measure(_: Stack | None = None) -> None:
 
 
 def _child(what: str, folder: Path) -> dict[str, Any]:
-    """One run in a process of its own: memory is then its own too."""
+    """Run one side in a separate process, to measure its memory separately."""
     argv = [sys.executable, "-m", "tests.benchmarks.inference", what, str(folder)]
     done = subprocess.run(argv, cwd=ROOT, check=True, stdout=subprocess.PIPE)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -77,7 +77,7 @@ def _child(what: str, folder: Path) -> dict[str, Any]:
 
 
 def _table(rows: int, seed: int) -> Any:
-    """Numbers, a category, a truth value, with gaps."""
+    """Return rows with numbers, a category and a boolean, with missing values."""
     import numpy
     import pyarrow
 
@@ -98,7 +98,7 @@ def _table(rows: int, seed: int) -> Any:
 
 
 def _prepare(folder: Path) -> dict[str, Any]:
-    """A model, trained by the workload, and the rows."""
+    """Create the rows, and a model trained by the workload."""
     import pyarrow.parquet
 
     from tests.worker.learning import train, write_table
@@ -210,7 +210,7 @@ def _bare(folder: Path) -> dict[str, Any]:
 
 
 def _imports() -> int:
-    """Import what an inference does, all of it; the resident bytes then."""
+    """Import all modules of an inference and return the resident bytes."""
     import psutil
 
     for name in (

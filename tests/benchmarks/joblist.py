@@ -1,4 +1,4 @@
-"""The list of jobs of a project that has 100,000, beside that of one with 1,000 in the same
+"""List of jobs of a project that has 100,000, compared with one that has 1,000 in the same
 installation.
 """
 
@@ -78,7 +78,7 @@ def _jobs_page(api: httpx.Client, query: str, project: str) -> None:
 
 
 def _filled(stack: Stack, count: int) -> str:
-    """A paused project with a waiting job and `count` ended ones."""
+    """Create a paused project with a waiting job and `count` ended jobs."""
     project = stack.project(f"list{uuid.uuid4().hex[:8]}")
     stack.call(
         "POST", f"/api/v1/projects/{project}/pipelines/", json={"name": "echo", "definition": ECHO}
@@ -102,7 +102,7 @@ def _filled(stack: Stack, count: int) -> str:
 
 
 def orchestrator_environment(stack: Stack) -> dict[str, str]:
-    """The environment of one of its processes that may reach the database."""
+    """Return the environment of an orchestrator process, which has the database URL."""
     for process in psutil.process_iter():
         try:
             environment = process.environ()
@@ -114,7 +114,7 @@ def orchestrator_environment(stack: Stack) -> dict[str, str]:
             and process.pid != os.getpid()
         ):
             return environment
-    raise RuntimeError("no process of the installation is there")
+    raise RuntimeError("the installation has no such process")
 
 
 def _pairs(name: str, ask: Callable[[str], object], many: str, few: str) -> None:

@@ -1,8 +1,8 @@
-"""Launching on Kubernetes beside a bare client that creates the same objects on the same server;
-and a restart with thousands of live jobs.
+"""Launches on Kubernetes, compared with a plain client that creates the same objects on the same
+server, and a restart with thousands of live jobs.
 
-The server is the tests' fake, in a process of its own, in real time. Its pods run until told and
-claim nothing.
+The server is the fake of the tests, in a separate process and in real time. Its pods run until they
+are stopped, and claim nothing.
 """
 
 import json
@@ -34,7 +34,7 @@ from tests.support.stack import Stack, running
 from tests.support.waiting import wait_for
 
 JOBS, IN_FLIGHT, IDLE_RUNS, LIVE = 2_000, 32, 100, 5_000
-LATENCIES = {0.0: (5, 0.5), 0.3: (1, 0.9)}  # seconds -> pairs, the least ratio wanted
+LATENCIES = {0.0: (5, 0.5), 0.3: (1, 0.9)}  # seconds -> pairs, the minimum ratio
 BARE = "bare"
 BARE_WANTED = 200.0
 OWN_P50_SECONDS = 0.050
@@ -78,7 +78,7 @@ def _installation(latency: float) -> Iterator[tuple[Stack, FakeKubernetes]]:
             "KUBE_BURST": "10000",
             "LAUNCH_TIMEOUT": "36000",
             "LOG_LEVEL": "error",
-            "MIMIR_CRASH_POINTS": "",  # nobody is killed here, and each point looks for a file
+            "MIMIR_CRASH_POINTS": "",  # no kills here, and each crash point checks for a file
         }
         for stack in running(Path(folder), **settings):
             yield stack, fake
@@ -89,7 +89,7 @@ def _installation(latency: float) -> Iterator[tuple[Stack, FakeKubernetes]]:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A bare run and one of the installation right after it, in creations a second."""
+    """Rates of a plain run and of the installation right after it, in creations per second."""
 
     bare: float
     ours: float
@@ -166,10 +166,10 @@ def _pair(
 
 
 def _bare(stack: Stack, fake: FakeKubernetes, latency: float) -> float:
-    """Creates a second of the official client with raw bodies, on an empty server; it is empty
-    again afterwards.
+    """Return the creations per second of the official client with raw bodies, on an empty server
+    that is emptied again.
 
-    In a namespace of its own: there the installation, which waits meanwhile, watches nothing.
+    It uses a separate namespace, which the waiting installation does not watch.
     """
     fake.reset(latency_seconds=latency, namespaces=[fake.namespace, BARE])
     _settled(fake)
@@ -191,9 +191,9 @@ def _bare(stack: Stack, fake: FakeKubernetes, latency: float) -> float:
 
 
 def _emptied(database: psycopg.Connection[Any]) -> bool:
-    """Every job forgotten.
+    """Delete every job and return whether that succeeded.
 
-    It gives way to the installation, which locks these tables in another order.
+    It yields to the installation, which locks these tables in another order.
     """
     try:
         database.execute("SET lock_timeout = '200ms'")
@@ -204,7 +204,7 @@ def _emptied(database: psycopg.Connection[Any]) -> bool:
 
 
 def _settled(fake: FakeKubernetes) -> None:
-    """Until the installation follows the server again: `reset` breaks its watches."""
+    """Wait until the installation watches the server again: `reset` breaks its watches."""
     wait_for(
         lambda: {"jobs", "pods", "events"} <= set(fake.open_watches()), "the reconciler follows", 60
     )
@@ -217,12 +217,12 @@ def _creator(fake: FakeKubernetes, namespace: str) -> Callable[[dict[str, Any]],
         str(fake.kubeconfig), client_configuration=configuration, persist_config=False
     )  # type: ignore[no-untyped-call]
     api = client.BatchV1Api(client.ApiClient(configuration))
-    create: Any = api.create_namespaced_job  # its stubs know neither raw bodies nor raw answers
+    create: Any = api.create_namespaced_job  # its stubs have neither raw bodies nor raw responses
     return lambda body: int(create(namespace, body, _preload_content=False).status)
 
 
 def _object() -> dict[str, Any]:
-    """The very object that the launcher makes, as raw JSON."""
+    """Return the object that the launcher creates, as raw JSON."""
     job_id = str(uuid.uuid4())
     spec = replace(PLAIN, name=worker_name(job_id, 1), job_id=job_id, attempt_id=str(uuid.uuid4()))
     created: dict[str, Any] = json.loads(json.dumps(worker_job(spec, TEMPLATE)))
@@ -237,7 +237,7 @@ def _idle(stack: Stack, fake: FakeKubernetes) -> None:
     pipeline = _pipeline(stack)
     whole, bare = [], []
     for _ in range(IDLE_RUNS):
-        time.sleep(random.uniform(0, 0.2))  # whatever polls shows as spread
+        time.sleep(random.uniform(0, 0.2))  # polling shows up as spread
         fake.clear_requests()
         began = time.time()
         _submit(stack, pipeline)
@@ -259,7 +259,9 @@ def _idle(stack: Stack, fake: FakeKubernetes) -> None:
 
 
 def _created_at(fake: FakeKubernetes) -> float:
-    """When the last Job was asked for, by the fake's clock, which is this machine's; 0 before."""
+    """Return the time of the last Job creation by the fake's clock, which is the machine's; 0 if
+    none.
+    """
     created = [
         each["at"]
         for each in fake.requests()
@@ -322,7 +324,7 @@ def _restart(stack: Stack, fake: FakeKubernetes) -> None:
 
 
 def _peak(process: psutil.Process) -> float:
-    """The most memory it has had, in MiB."""
+    """Return the peak memory of a process in MiB."""
     lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
 
@@ -355,7 +357,7 @@ def _pause(stack: Stack, *, paused: bool) -> None:
 
 
 def _line_of(stack: Stack, database: psycopg.Connection[Any], count: int) -> None:
-    """So many waiting jobs: one submitted, the others written beside it."""
+    """Create this number of waiting jobs: one is submitted, the others are copies of its row."""
     _pause(stack, paused=True)
     job = _submit(stack, _pipeline(stack))
     database.execute(

@@ -1,4 +1,4 @@
-"""Reading and searching a log of 200 MB anywhere."""
+"""Reads and searches at random offsets of a log of 200 MB."""
 
 import random
 import time
@@ -18,7 +18,7 @@ for number in range(1_400_000):
 
 
 def measure(stack: Stack) -> None:
-    """Print what a page pays for a place in a large log, before and after it is sealed alike."""
+    """Print the cost of reading a page of a large log, before and after it is sealed."""
     stack.project()
     job = stack.submit(
         [{"id": "write", "uses": "command", "with": {"argv": ["python3", "-c", WRITE]}}],
@@ -52,7 +52,7 @@ def _read(stack: Stack, job: str, offset: int) -> float:
 
 
 def _search(stack: Stack, job: str, offset: int) -> float:
-    """One page from anywhere, for a word that every line has."""
+    """Search one page from a random offset for a word that every line has."""
     began = time.perf_counter()
     answer = stack.call(
         "GET", f"/api/v1/jobs/{job}/logs/search/", params={"q": "lazy dog", "cursor": offset}
@@ -63,7 +63,7 @@ def _search(stack: Stack, job: str, offset: int) -> float:
 
 
 def _search_all(stack: Stack, job: str) -> float:
-    """Page by page to the end, for a word that is nowhere."""
+    """Search page by page to the end for a word that no line has."""
     began = time.perf_counter()
     path: str | None = f"/api/v1/jobs/{job}/logs/search/?q=nowhere"
     while path:

@@ -1,5 +1,5 @@
-"""Very many jobs through the whole control plane, on the fake cluster, with two dispatchers and two
-reconcilers: rate over time, CPU and WAL for each job, sizes of tables, and the API meanwhile.
+"""Very many jobs on the whole control plane with the fake cluster, two dispatchers and two
+reconcilers: rate over time, CPU and WAL per job, sizes of tables, and latency of the API.
 
 The workers are threads of this process that claim, send a heartbeat and an event, finish and exit
 over real HTTP. SCALE_JOBS (default 100,000) jobs run on an empty table, then SCALE_AGAIN (default
@@ -34,7 +34,7 @@ from tests.support.stack import Stack, running
 JOBS = int(os.environ.get("SCALE_JOBS", "100000"))
 FINISHED = int(os.environ.get("SCALE_FINISHED", "1000000"))
 AGAIN = int(os.environ.get("SCALE_AGAIN", str(max(1, JOBS // 10))))
-SLOTS, WAITING, PORTION = 200, 2_000, 500  # workers at once; jobs that wait; inserted at once
+SLOTS, WAITING, PORTION = 200, 2_000, 500  # concurrent workers; waiting jobs; jobs per insert
 WINDOW_SECONDS = 10.0
 TABLES = (
     "jobs_job",
@@ -49,7 +49,7 @@ TABLES = (
 
 @dataclass(slots=True)
 class Figures:
-    """One run. `rates`: jobs per second in each window of WINDOW_SECONDS."""
+    """Results of one run. `rates`: jobs per second in each window of WINDOW_SECONDS."""
 
     jobs: int
     finished_before: int
@@ -193,7 +193,7 @@ def _as_json(figures: Figures) -> dict[str, Any]:
 
 
 class Readers:
-    """One thread that reads the API as a page would, and the durations by request."""
+    """Thread that reads the API as a page does, and records the durations by request."""
 
     def __init__(self, stack: Stack, stop: threading.Event) -> None:
         self._client, self._stop = stack.client_for(stack.described["token"]), stop
@@ -237,7 +237,7 @@ def _pipeline(stack: Stack) -> str:
     return str(job["id"])
 
 
-# Ids that begin with the time, as `mimir.lib.ids.uuid7` makes them: indexes of ids grow at the end.
+# Ids that begin with the time, like those of `mimir.lib.ids.uuid7`: their indexes grow at the end.
 _ID = (
     "(lpad(to_hex((extract(epoch FROM {at}) * 1000)::bigint), 12, '0') || "
     "'7' || substr(md5(random()::text), 1, 3) || '8' || substr(md5(random()::text), 1, 15))::uuid"
@@ -295,7 +295,7 @@ def _insert_finished(database: psycopg.Connection[Any], count: int) -> None:
 
 
 def _sizes(database: psycopg.Connection[Any], jobs: int) -> dict[str, dict[str, float]]:
-    """Print and return bytes of table and indexes, and updates, for each job."""
+    """Print and return the bytes of tables and indexes, and the updates, per job."""
     found = {}
     print(f"\n  {'per job':<24}{'table, B':>9}{'indexes':>9}{'updates':>9}{'in place':>9}")
     for table in TABLES:

@@ -49,7 +49,7 @@ class Workers:
 
 
 def _work(connection: http.client.HTTPConnection, run: Run) -> bool:
-    """Do what a worker of a job without work does; return whether its success was accepted."""
+    """Act as the worker of an empty job; return whether its success was accepted."""
     claim = {"claim_id": str(uuid.uuid4()), "hostname": run.pod}
     answer = _post(connection, run, "claim", run.env["JOB_TOKEN"], claim)
     if answer is None:
@@ -77,7 +77,7 @@ def _work(connection: http.client.HTTPConnection, run: Run) -> bool:
 def _post(
     connection: http.client.HTTPConnection, run: Run, name: str, token: str, body: Any
 ) -> dict[str, Any] | None:
-    """POST until there is an answer that is not an overload; None if the attempt is over."""
+    """POST until the response is not an overload; return None if the attempt is over."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     while True:
         path = f"/worker/v1/attempts/{run.attempt_id}/{name}"

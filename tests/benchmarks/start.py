@@ -1,5 +1,5 @@
-"""From the POST to the first line of `/bin/echo`, on an idle installation, beside the two
-interpreters that a worker starts.
+"""Time from the POST to the first line of `/bin/echo` on an idle installation, compared with the
+two interpreters that a worker starts.
 """
 
 import datetime as dt
@@ -22,10 +22,10 @@ from tests.support.stack import Stack
 from tests.support.waiting import wait_for
 
 RUNS = 50
-PAUSE_SECONDS = 0.5  # at most, at random: whatever polls shows as spread
+PAUSE_SECONDS = 0.5  # random, at most this long: polling shows up as spread
 OWN_P50_SECONDS, OWN_SPREAD_SECONDS = 0.150, 0.100
 PLAIN = [[sys.executable, "-c", "pass"]] * 2
-# The two starts of a worker, with its options and what it imports, and nothing done:
+# The two starts of a worker, with its options and imports but without work:
 # jobs/clusters/launchers/process.py, jobs/worker/process.py.
 LIKE_A_WORKER = [
     [*WORKER_ARGV[:-2], "-c", "import jobs.worker.__main__, jobs.worker.attempt"],
@@ -43,7 +43,7 @@ INSTANTS = [
 
 
 def measure(stack: Stack) -> None:
-    """Print each gap, the bare starts, and what of the whole is ours."""
+    """Print the duration of each phase, the plain starts, and our share of the total."""
     pipeline = _pipeline(stack)
     _run(stack, pipeline)  # the first one warms caches
     runs, plain, like = [], [], []
@@ -81,9 +81,9 @@ def _pipeline(stack: Stack) -> str:
 
 
 def _run(stack: Stack, pipeline: str) -> dict[str, float]:
-    """The instants of one job, in seconds of this machine's clock, which all its processes share.
+    """Run one job and return its timestamps, in seconds of the clock that all processes share.
 
-    Returns when its worker is cleaned up.
+    Returns after its worker is cleaned up.
     """
     body = {"type": "pipeline_execution", "parameters": {"pipeline": pipeline}}
     sent = time.time()
@@ -107,7 +107,7 @@ def _run(stack: Stack, pipeline: str) -> dict[str, float]:
 
 
 def _first_line(stack: Stack, job: str) -> float:
-    """When a follower of the job has its first line."""
+    """Return the time at which a follower of the job receives its first line."""
     url = stack.described["frontend_url"].replace("http", "ws", 1)
     headers = {"Authorization": f"Bearer {stack.described['token']}"}
     with connect(f"{url}/ws/jobs/{job}/", additional_headers=headers, proxy=None) as socket:

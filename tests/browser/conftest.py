@@ -1,8 +1,8 @@
-"""One installation and one browser for all these tests; each test has visitors of its own, and none
-of their pages may complain.
+"""One installation and one browser for all browser tests. Each test has separate browser contexts,
+and their pages must have no errors.
 
-Of package scope: while the browser is open its event loop runs in this thread, and no asynchronous
-test could.
+The scope is the package: while the browser is open its event loop runs in this thread, so no
+asynchronous test can run.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,8 +18,8 @@ from tests.support.browser import browser, context_of, sign_in
 from tests.support.stack import Stack, running
 from tests.support.waiting import wait_for
 
-SLOTS = 4  # jobs that run at once, as many as the data of the screenshots needs
-PATIENCE_MS = 30_000  # a bound on every wait, never a time that passes
+SLOTS = 4  # concurrent jobs, as many as the data of the screenshots needs
+PATIENCE_MS = 30_000  # the limit of every wait, not a fixed delay
 
 Visit = Callable[..., Page]
 
@@ -40,7 +40,7 @@ def chromium(stack: Stack) -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def session(stack: Stack, chromium: Browser) -> StorageState:
-    """The cookies of somebody who signed in."""
+    """Return the cookies of a signed-in user."""
     context = context_of(chromium, stack)
     context.set_default_timeout(PATIENCE_MS)
     sign_in(context.new_page(), stack.described["username"], stack.described["password"])
@@ -58,7 +58,7 @@ def watch() -> Iterator[Watch]:
 
 @pytest.fixture
 def visit(stack: Stack, chromium: Browser, watch: Watch) -> Iterator[Visit]:
-    """`visit(**options)`: the page of a new visitor whom nobody knows."""
+    """`visit(**options)` returns the page of a new visitor without cookies."""
     contexts: list[BrowserContext] = []
 
     def created(**options: Any) -> Page:
@@ -87,7 +87,7 @@ def page(member: Visit) -> Page:
 
 @pytest.fixture
 def gated(stack: Stack, tmp_path: Path) -> Iterator[Callable[..., GatedJob]]:
-    """Jobs that a test holds in its hand; none of them stays."""
+    """Create jobs that a test controls, and end all of them afterwards."""
     created: list[GatedJob] = []
 
     def submitted(**fields: Any) -> GatedJob:

@@ -1,6 +1,6 @@
-"""Jobs that do what a test tells them, when it tells them.
+"""Jobs whose output and end a test controls.
 
-No test has to wait for a job's own time.
+No test must wait for a job.
 """
 
 import os
@@ -22,7 +22,7 @@ done
 
 
 class GatedJob:
-    """Prints what `say` gives, ends at `end`."""
+    """Job that prints the lines passed to `say` and ends on `end`."""
 
     def __init__(self, stack: Stack, folder: Path, **fields: Any) -> None:
         self._stack = stack
@@ -33,27 +33,27 @@ class GatedJob:
 
     @property
     def path(self) -> str:
-        """Its page."""
+        """Return the path of the job's page."""
         return f"/jobs/{self.id}/"
 
     def running(self) -> "GatedJob":
-        """Once its worker has it."""
+        """Wait until the job runs."""
         self._stack.wait_status(self.id, "running")
         return self
 
     def say(self, *lines: str) -> None:
-        """It prints these lines."""
+        """Let the job print these lines."""
         self._said += 1
         draft = self._folder / f"draft-{self._said}"
         draft.write_text("".join(f"{line}\n" for line in lines))
         os.rename(draft, self._folder / str(self._said))
 
     def end(self) -> None:
-        """It ends, with success."""
+        """Let the job succeed."""
         (self._folder / "end").touch()
 
     def be_gone(self) -> None:
-        """Ended, whatever it was in."""
+        """End the job, whatever its status."""
         self.end()
         if self._stack.status(self.id) not in TERMINAL:
             self._stack.call("POST", f"/api/v1/jobs/{self.id}/cancel/")

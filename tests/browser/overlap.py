@@ -1,4 +1,4 @@
-"""Texts of a page that cover each other."""
+"""Detection of texts that cover each other on a page."""
 
 from playwright.sync_api import Page
 
@@ -41,8 +41,6 @@ _SCRIPT = """() => {
 
 
 def overlaps(page: Page) -> list[str]:
-    """Pairs of visible texts that cover each other by more than 4 x 6 CSS pixels, at most five, at
-    the present size of the window.
-    """
+    """Return at most five pairs of visible texts that overlap by more than 4 x 6 CSS pixels."""
     found: list[str] = page.evaluate(_SCRIPT)
     return found

@@ -1,6 +1,6 @@
-"""Many jobs at once, written into an installation's database.
+"""Many jobs, inserted directly into an installation's database.
 
-Five hundred submissions would test something else, slowly.
+Five hundred submissions would be slow, and are not what the tests are about.
 """
 
 import subprocess
@@ -37,9 +37,9 @@ Job.objects.bulk_update(rows, ["created_at"])
 
 
 def many_jobs(stack: Stack, project: str, count: int) -> None:
-    """`count` jobs that ended.
+    """Insert `count` ended jobs.
 
-    Of each five three succeeded, one failed, one was cancelled; `night 000` is the oldest.
+    Of every five, three succeeded, one failed and one was cancelled; `night 000` is the oldest.
     """
     environment = {
         **psutil.Process(stack.pids("web")[0]).environ(),

@@ -1,6 +1,6 @@
-"""axe finds nothing, and no text covers another.
+"""Accessibility: axe finds nothing, and no text covers another.
 
-Every page, both themes, a wide screen and a phone.
+Every page, both themes, on a wide screen and a phone.
 """
 
 from collections.abc import Iterator
@@ -20,8 +20,8 @@ from tests.support.browser import PHONE, WIDE
 from tests.support.stack import TERMINAL, Stack
 
 _P = f"/projects/{PROJECT}"
-# By the name of its route, and a word where one route has several faces. What only answers a POST
-# has no face.
+# By the name of its route, and a word if one route has several views. Routes for POST only have
+# no view.
 PAGES = {
     "root": "/",
     "projects": "/projects/",
@@ -83,7 +83,7 @@ PAGES = {
     "account": "/account/",
     "not found": "/projects/no-such-project/",
 }
-# signin is looked at signed out, below
+# the sign-in page is tested signed out, below
 WITHOUT_A_FACE = {
     "signin",
     "session-state",
@@ -100,12 +100,12 @@ WITHOUT_A_FACE = {
 PARTS = 6  # tests for all pages
 AXE = Axe()
 OF_COLOURS = ["color-contrast", "link-in-text-block"]
-EXPERIMENTAL = {"label-content-name-mismatch": {"enabled": True}}  # axe leaves it off unless asked
+EXPERIMENTAL = {"label-content-name-mismatch": {"enabled": True}}  # axe disables it by default
 
 
 @pytest.fixture(scope="module")
 def showcase(stack: Stack) -> Iterator[dict[str, str]]:
-    """Return jobs in every state, by a short name, and an upload that is not accepted yet."""
+    """Return jobs in every state, by a short name, and an upload that is not imported yet."""
     stack.project("demo")
     created = Showcase(stack)
     created.make()
@@ -138,9 +138,8 @@ def _findings(page: Page) -> list[str]:
     The dark theme changes colours only, so only colours are checked there.
     """
     found: list[str] = []
-    rules = (
-        EXPERIMENTAL if page.viewport_size == WIDE else {}
-    )  # names and words are the same on a phone
+    # names and texts are the same on a phone
+    rules = EXPERIMENTAL if page.viewport_size == WIDE else {}
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(AXE.axe_script)
     themes: list[tuple[Literal["light", "dark"], dict[str, Any]]] = [
@@ -160,7 +159,7 @@ def _findings(page: Page) -> list[str]:
     return found
 
 
-def test_axe_sees_what_is_wrong_in_either_theme(page: Page) -> None:
+def test_axe_finds_errors_in_both_themes(page: Page) -> None:
     page.goto("/projects/")
     assert _findings(page) == []
     page.evaluate(
@@ -189,7 +188,7 @@ def test_a_text_that_covers_another_is_found(page: Page) -> None:
     assert overlaps(page) != []
 
 
-def test_every_page_is_looked_at() -> None:
+def test_every_page_is_tested() -> None:
     names = {pattern.name for pattern in page_urls.urlpatterns} - WITHOUT_A_FACE
     assert names == {word.split()[0] for word in PAGES} - {"not"}
 
@@ -215,7 +214,7 @@ def test_axe_finds_nothing_on_any_page(
 
 
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
-def test_axe_finds_nothing_where_something_is_wrong(
+def test_axe_finds_nothing_on_pages_with_errors(
     visit: Visit, member: Visit, showcase: dict[str, str], watch: Watch, size: Any
 ) -> None:
     watch.expects("status of 40[01]")

@@ -1,5 +1,5 @@
-"""Account, the admin and the API's documentation in a real browser, under their content security
-policies.
+"""Account, the admin and the documentation of the API in a real browser, with their content
+security policies.
 """
 
 import re
@@ -17,11 +17,10 @@ NEW = "an-even-longer-password"
 
 
 def _user(stack: Stack, chromium: Browser) -> str:
-    """A new user, made in the admin by a person who clicks; its policy stops nothing there."""
+    """Create a user with the admin's form; its content security policy must block nothing."""
     name, stopped = f"person-{uuid.uuid4().hex[:8]}", list[str]()
-    context = context_of(
-        chromium, stack
-    )  # not watched: the admin has no icon, which a browser asks for in vain
+    # not watched: browsers request an icon, which the admin does not have
+    context = context_of(chromium, stack)
     admin = context.new_page()
     admin.on(
         "console",

@@ -1,4 +1,6 @@
-"""After the end: why it failed and what to do, again unchanged, again with changes."""
+"""After the end of a job: the reason of a failure, next steps, and running again with or without
+changes.
+"""
 
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
@@ -21,7 +23,9 @@ def _job_of(page: Page) -> str:
     return urlsplit(page.url).path.split("/")[2]
 
 
-def test_a_failed_job_says_why_and_shows_the_line_that_tells_it(page: Page, stack: Stack) -> None:
+def test_a_failed_job_shows_its_reason_and_the_line_that_explains_it(
+    page: Page, stack: Stack
+) -> None:
     lines = "; ".join(f"echo step {number}" for number in range(300))
     job = stack.submit(
         f"{lines}; echo 'ERROR the share is 1.08' >&2; {lines}; exit 3", name="checked shares"

@@ -1,4 +1,4 @@
-"""Orchestrator unreachable: every page says so and recovers, and nothing is lost."""
+"""Unreachable orchestrator: every page reports it and recovers, and nothing is lost."""
 
 import os
 import signal
@@ -51,9 +51,8 @@ def test_a_page_says_that_live_updates_are_lost_and_has_everything_when_they_are
             other.get_by_role("heading", name="The orchestrator does not answer")
         ).to_be_visible()
         expect(other.get_by_text("Running jobs continue")).to_be_visible()
-        page.get_by_role(
-            "button", name="Try now"
-        ).click()  # changes nothing as long as nobody answers
+        # changes nothing while there is no response
+        page.get_by_role("button", name="Try now").click()
         expect(page.locator("[data-live=off]").first).to_be_visible()
         assert page.evaluate("window.hidden") == 0
     finally:
@@ -65,7 +64,7 @@ def test_a_page_says_that_live_updates_are_lost_and_has_everything_when_they_are
     assert _texts(page) == ["before", "while it was away", "after"]
     expect(page.locator(".st.pill")).to_have_text("Running")
     assert page.evaluate("window.stayed") is True
-    expect(jobs).to_be_visible()  # asked again by itself
+    expect(jobs).to_be_visible()  # retried automatically
     job.end()
     expect(page.locator(".st.pill")).to_have_text("Succeeded")
     assert len(stack.attempts(job.id)) == 1
@@ -75,7 +74,7 @@ def _restarted(stack: Stack, killed: int) -> bool:
     return stack.pids("web")[:1] not in ([], [killed])
 
 
-def test_a_killed_orchestrator_costs_an_open_page_nothing(
+def test_a_killed_orchestrator_loses_nothing_on_an_open_page(
     page: Page, stack: Stack, gated: Callable[..., GatedJob], watch: Watch
 ) -> None:
     watch.expects(*_TROUBLE)

@@ -1,4 +1,4 @@
-"""Uploading a file, and what one sees of it."""
+"""Upload of a file, and the page of its dataset."""
 
 import gzip
 import io
@@ -18,7 +18,7 @@ SLOW = {
     "latency": 0,
     "downloadThroughput": -1,
     "uploadThroughput": 2_000_000,
-}  # bytes a second
+}  # bytes per second
 
 _OBSERVE = """() => {
   const place = document.querySelector("[data-progress]");
@@ -35,7 +35,7 @@ def _csv(rows: int) -> bytes:
 
 
 def _import(page: Page, name: str) -> None:
-    """Step 2: take what was found."""
+    """Confirm step 2 with the detected options."""
     page.wait_for_url("**/datasets/import/**")
     page.get_by_role("button", name="Import").click()
     page.wait_for_url(f"**/datasets/{name}/**")
@@ -76,7 +76,7 @@ def test_an_upload_shows_its_progress_and_the_dataset_appears_with_a_preview(
     expect(page.get_by_text("first 100 of 100,000 rows")).to_be_visible()
 
 
-def test_the_same_name_again_is_a_new_version_and_the_old_one_stays(
+def test_a_repeated_name_creates_a_new_version_and_the_old_one_stays(
     page: Page, stack: Stack, tmp_path: Path
 ) -> None:
     for rows in (3, 5):
@@ -91,7 +91,7 @@ def test_the_same_name_again_is_a_new_version_and_the_old_one_stays(
     expect(page.get_by_role("region", name="First rows").get_by_role("row")).to_have_count(4)
 
 
-def test_a_wrong_upload_is_pointed_out_and_undone(page: Page, stack: Stack, tmp_path: Path) -> None:
+def test_a_wrong_upload_is_reported_and_undone(page: Page, stack: Stack, tmp_path: Path) -> None:
     for number, content in enumerate((_csv(3), b"station,trips\nPier 69,many\n")):
         file = tmp_path / f"{number}.csv"
         file.write_bytes(content)

@@ -1,6 +1,6 @@
-"""Text that others wrote stays text.
+"""Text from other users is never interpreted.
 
-Scripts, escape codes, characters that turn text around, names without an end.
+Scripts, escape codes, characters that reverse the text direction, names without an end.
 """
 
 from collections.abc import Callable, Iterator
@@ -62,7 +62,7 @@ def test_a_log_stays_text_and_of_escape_codes_only_colours_are_left_as_classes(
     page.goto(job.path)
     job.say(SCRIPT, PICTURE, TURNED, HIDDEN, COLOURED, "half done\rall done")
     rows = page.locator("[data-log-rows] .ln > span")
-    expect(rows).to_have_count(6)  # as they come live
+    expect(rows).to_have_count(6)  # live
     wanted = [
         SCRIPT,
         PICTURE,
@@ -74,7 +74,7 @@ def test_a_log_stays_text_and_of_escape_codes_only_colours_are_left_as_classes(
     assert rows.all_inner_texts() == wanted
     job.end()
     stack.assert_whole_log(job.id)
-    page.goto(job.path)  # and as they are read
+    page.goto(job.path)  # and read from the API
     expect(rows).to_have_count(6)
     assert rows.all_inner_texts() == wanted
     painted = (
@@ -98,7 +98,7 @@ LONG = {"project": "W" * 200, "name": "w" * 200, "job": "N" * 200, "label": "l" 
 
 
 def _long(version: dict[str, Any]) -> dict[str, Any]:
-    """A model version whose every name is long."""
+    """Return a model version whose every name is long."""
     features = [
         {"name": f"{one['name']}_{'f' * 150}", "kind": "number", "type": "STRUCT(" + "x" * 100}
         for one in version["signature"]["features"]
@@ -116,7 +116,7 @@ def _long(version: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def long_names(stack: Stack) -> Iterator[dict[str, Any]]:
-    """Everything with a name of 200 characters that knows no place to break."""
+    """Create objects with names of 200 characters without a place for a line break."""
     slug, name = "x" * 63, LONG["name"]
     created = stack.call(
         "POST",
@@ -197,7 +197,7 @@ def test_a_name_of_200_characters_makes_no_page_scroll_sideways(
     too_wide = {}
     for word, path in PAGES.items():
         page.goto(path.format(**long_names))
-        if word in ("job", "run", "run again"):  # what the script draws counts too
+        if word in ("job", "run", "run again"):  # includes parts drawn by the script
             expect(
                 page.locator("[data-log-rows] .ln, #curl:has-text('curl -X')").first
             ).to_be_visible()

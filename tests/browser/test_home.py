@@ -1,4 +1,4 @@
-"""Home page of a project: sample data, first jobs by the form, and their results."""
+"""Home page of a project: sample data, first jobs with the form, and their results."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ BUTTONS = {
 
 
 def _choose(page: Page, name: str, value: Any) -> None:
-    """Give one field its value, as far as it differs from what it says already."""
+    """Set one field to a value."""
     if isinstance(value, dict):
         for key, inner in value.items():
             _choose(page, f"{name}.{key}", inner)
@@ -48,7 +48,7 @@ def _choose(page: Page, name: str, value: Any) -> None:
 
 
 def _sorted(body: dict[str, Any]) -> dict[str, Any]:
-    """With lists in one order: a form ticks columns in that of the dataset."""
+    """Return the body with sorted lists: a form lists the columns in the order of the dataset."""
     parameters = {
         name: sorted(value) if isinstance(value, list) else value
         for name, value in body["parameters"].items()
@@ -57,9 +57,9 @@ def _sorted(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _run(page: Page, stack: Stack, body: dict[str, Any]) -> dict[str, Any]:
-    """Fill the form as `body` has it and send it.
+    """Fill the form with `body`, send it, and return the ended job.
 
-    The job at its end. What the page shows as curl is what was submitted.
+    Checks that the request shown as curl is the submitted one.
     """
     page.goto(f"/projects/{PROJECT}/jobs/new/")
     page.locator(f"#f-type-{body['type']}").locator("..").click()
@@ -127,7 +127,8 @@ def test_an_empty_project_loads_the_sample_and_runs_all_four_types_by_the_form(
     expect(page.locator("#job-results")).to_contain_text(sample.HISTORY)
     page.goto(f"/projects/{PROJECT}/")
     expect(steps_region.locator("li .st-succeeded")).to_have_count(2)
-    expect(page.locator("[data-newrows]")).to_be_hidden()  # nothing came since the page was opened
+    # nothing has changed since the page was opened
+    expect(page.locator("[data-newrows]")).to_be_hidden()
     steps_region.get_by_role("link", name=f"Train {sample.HISTORY}").click()
     for name, value in learn["parameters"].items():
         if isinstance(value, str):
@@ -191,7 +192,7 @@ def test_the_sample_resumes_where_it_stopped_and_duplicates_nothing(
     ] == [1]
 
 
-def test_a_failure_stands_first_with_what_to_do_until_the_same_work_succeeds(
+def test_a_failure_is_listed_first_with_its_next_step_until_the_same_work_succeeds(
     page: Page, stack: Stack
 ) -> None:
     project = stack.project("troubled")

@@ -1,5 +1,5 @@
-"""Import: a file is sent once, what was found is shown, each option changes the preview, and the
-dataset is what was shown.
+"""Import: a file is uploaded once, the detected format is displayed, each option changes the
+preview, and the dataset equals the preview.
 """
 
 import json
@@ -107,13 +107,15 @@ def test_json_that_is_not_json_says_where_and_shows_the_options_of_json(
     page.wait_for_url("**/datasets/")
 
 
-def test_columns_that_differ_are_shown_before_the_import_and_it_may_stay_aside(
+def test_differing_columns_are_shown_before_the_import_which_can_leave_the_current_version(
     page: Page, stack: Stack, tmp_path: Path
 ) -> None:
     for number, content in enumerate((b"a,b\n1,2\n", b"a,c\n1,2\n")):
         file = tmp_path / f"{number}.csv"
         file.write_bytes(content)
         stage(page, stack, file, "aside")
+        hint = page.locator("#import-current")
+        expect(hint).to_contain_text("read the previous one" if number else "always current")
         if number:
             expect(page.get_by_text("2 columns differ from version 1")).to_be_visible()
             page.get_by_label("Make it the current version").uncheck()
@@ -122,7 +124,7 @@ def test_columns_that_differ_are_shown_before_the_import_and_it_may_stay_aside(
     expect(page.get_by_text("This is not the current version")).to_be_visible()
 
 
-def test_a_file_that_cannot_be_read_says_why_and_nothing_is_left_after_cancel(
+def test_an_unreadable_file_has_a_reason_and_nothing_remains_after_cancel(
     page: Page, stack: Stack, tmp_path: Path
 ) -> None:
     file = tmp_path / "bad.csv"
@@ -155,7 +157,8 @@ def test_the_preview_also_shows_the_cells_as_in_the_file(
     page.get_by_label("Rows to skip").fill("0")
     page.get_by_role("button", name="Day first").click()
     expect(preview.get_by_role("row").nth(1)).to_contain_text("2026-02-01")
-    expect(cell).to_have_text("1.234,50", use_inner_text=True)  # the choice outlives a reading
+    # the choice is kept after the file is read again
+    expect(cell).to_have_text("1.234,50", use_inner_text=True)
     page.set_viewport_size(PHONE)
     assert (
         page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -201,7 +204,7 @@ def test_rows_of_other_columns_are_not_added(
     expect(page.get_by_label("Add to the 1 row of version 1")).to_be_checked()
 
 
-def test_what_is_typed_while_the_file_is_read_stays(
+def test_text_typed_while_the_file_is_read_is_kept(
     page: Page, stack: Stack, tmp_path: Path
 ) -> None:
     file = tmp_path / "typed.csv"
@@ -231,12 +234,17 @@ def test_a_click_on_import_during_readings_imports_what_the_page_shows_after_the
     expect(page.locator("form[aria-busy]")).to_have_count(0)
     held: list[Route] = []
     page.route("**/datasets/import/**", lambda route: held.append(route))
+    working = page.locator("#import-head").get_by_role("status")
+    expect(working).to_be_hidden()
     for delimiter in (",", ";"):
         with page.expect_request("**/datasets/import/**"):
             page.get_by_label("Delimiter").select_option(delimiter)
-    for _ in range(2):  # impatient
+    expect(working).to_be_visible()
+    expect(working).to_have_text("Reading the file…", use_inner_text=True)
+    for _ in range(2):  # a second, impatient click
         page.get_by_role("button", name="Import").click()
     expect(page.locator("form[aria-busy]")).to_have_count(1)
+    expect(page.get_by_text("Reading the file, then importing…")).to_be_visible()
     assert [_then(route) for route in held] == ["read", "read"]
     page.unroute("**/datasets/import/**")  # releases the blocked requests
     page.wait_for_url("**/datasets/shops/**")
@@ -245,11 +253,11 @@ def test_a_click_on_import_during_readings_imports_what_the_page_shows_after_the
 
 
 def _then(route: Route) -> str:
-    """Return what a posted import form asks for."""
+    """Return the action of a posted import form."""
     return parse_qs(route.request.post_data or "")["then"][0]
 
 
-def test_a_press_on_import_that_a_reading_interrupts_is_a_click(
+def test_a_click_on_import_that_a_reading_interrupts_is_not_lost(
     page: Page, stack: Stack, tmp_path: Path
 ) -> None:
     file = tmp_path / "press.csv"

@@ -1,6 +1,6 @@
 """Import of a workbook.
 
-Sheets, a range, one dataset for each sheet or one for all, with and without script.
+Sheets, a range, one dataset for each sheet or one for all, with and without JavaScript.
 """
 
 from pathlib import Path
@@ -92,7 +92,7 @@ def test_sheets_and_a_range_are_chosen_and_each_sheet_becomes_a_dataset(
     )
 
 
-def test_without_script_sheets_are_chosen_and_looked_at(
+def test_without_script_sheets_can_be_chosen_and_previewed(
     member: Visit, stack: Stack, tmp_path: Path
 ) -> None:
     page = member(java_script_enabled=False)

@@ -1,4 +1,4 @@
-"""Files of a job are viewed in the page, and a step of its graph shows what it did."""
+"""Files of a job are displayed on the page, and a step of its graph opens its details."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""The list of jobs.
+"""List of jobs.
 
-Five hundred of them, filters and pages in the address, and changes that move nothing.
+Five hundred jobs, filters and pages in the URL, and updates that move no row.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ MANY, PAGE = "many", 50
 
 @pytest.fixture(scope="module")
 def many(stack: Stack) -> str:
-    """The address of a list with 500 jobs."""
+    """Return the URL of a list with 500 jobs."""
     many_jobs(stack, MANY, 500)
     return f"/projects/{MANY}/jobs/"
 
@@ -37,7 +37,7 @@ def _query(page: Page) -> dict[str, list[str]]:
     return parse_qs(urlsplit(page.url).query)
 
 
-def test_older_leads_through_all_of_them_once_and_newest_back(page: Page, many: str) -> None:
+def test_older_pages_show_each_job_once_and_newest_returns(page: Page, many: str) -> None:
     page.goto(many)
     names: list[str] = []
     while True:
@@ -56,7 +56,7 @@ def test_older_leads_through_all_of_them_once_and_newest_back(page: Page, many: 
     assert "cursor" not in _query(page)
 
 
-def test_filters_are_in_the_address_and_back_leads_through_them(page: Page, many: str) -> None:
+def test_filters_are_in_the_url_and_back_restores_them(page: Page, many: str) -> None:
     page.goto(many)
     page.get_by_role("group", name="Status").get_by_role("link", name="Failed").click()
     expect(_rows(page).first).to_contain_text("Failed")
@@ -123,7 +123,7 @@ def test_new_jobs_wait_to_be_shown_and_nothing_moves_under_the_pointer(
     assert row.bounding_box() == place
     expect(page.locator("[data-count=running]")).not_to_have_text("1")
 
-    first.end()  # what is in view changes in its place
+    first.end()  # visible rows change without moving
     expect(row.locator("[data-cell=status]")).to_have_text("Succeeded")
     expect(_rows(page)).to_have_count(1)
     assert row.bounding_box() == place

@@ -1,4 +1,4 @@
-"""One job's page while the job moves: the log, cancelling, two tabs. Nothing is loaded again."""
+"""Live updates of a job's page: the log, cancelling, and two tabs, without a reload."""
 
 from collections.abc import Callable
 
@@ -29,7 +29,7 @@ def _status(page: Page) -> Locator:
     return page.locator(".st.pill")
 
 
-def test_the_log_moves_while_one_watches(page: Page, gated: Gated) -> None:
+def test_the_log_is_updated_live(page: Page, gated: Gated) -> None:
     job = gated(name="watched").running()
     _open(page, job)
     expect(_status(page)).to_have_text("Running")
@@ -96,7 +96,7 @@ def test_a_running_job_is_cancelled_only_after_the_question(
 
 @pytest.fixture
 def full(gated: Gated) -> list[GatedJob]:
-    """Every slot is taken."""
+    """Fill every slot."""
     return [job.running() for job in [gated(name=f"filler {number}") for number in range(SLOTS)]]
 
 

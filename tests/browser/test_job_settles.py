@@ -79,7 +79,7 @@ def test_a_change_of_status_does_not_wrap_a_title_of_any_length(
     page.goto(f"/jobs/{stack.submit('true', project=stack.project('settling'))}/")
     heights = page.evaluate(_HEIGHTS, list(STATUS_LABELS.values()))
     assert all(len(set(each)) == 1 for each in heights), heights
-    assert len({each[0] for each in heights}) > 1, "no title was long enough to wrap"
+    assert len({each[0] for each in heights}) > 1, "no title is long enough to wrap"
 
 
 @pytest.mark.parametrize("width", [1440, 390])
@@ -111,9 +111,8 @@ def test_a_running_job_without_output_shows_its_activity(page: Page, stack: Stac
     expect(
         page.locator("#job-memory svg")
     ).to_be_visible()  # F24: the figures are updated although no event announces them
-    expect(page.locator("#job-memory figcaption")).to_contain_text(
-        re.compile(r"CPU \d+ m?s ago")
-    )  # a figure that is not new says so
+    # a figure that is not current is marked
+    expect(page.locator("#job-memory figcaption")).to_contain_text(re.compile(r"CPU \d+ m?s ago"))
     expect(page.locator("#job-attempts")).not_to_contain_text("log ")
     page.get_by_role("button", name="Cancel job").click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel job").click()

@@ -1,4 +1,4 @@
-"""Where the time of a job went, and its comparison with the last successful run."""
+"""Time of a job by phase, and its comparison with the last successful run."""
 
 import re
 from typing import Any
@@ -14,7 +14,7 @@ _STEPS: list[dict[str, Any]] = [
 
 
 def _run(stack: Stack, steps: list[dict[str, Any]], **fields: Any) -> str:
-    """Save a version of one pipeline and run it to its end; return the job's id."""
+    """Save a version of a pipeline, run it and return the id of the ended job."""
     project = stack.project("timed")
     definition = {"name": "timed", "definition": {"steps": steps}}
     saved = stack.call("POST", f"/api/v1/projects/{project}/pipelines/", json=definition)

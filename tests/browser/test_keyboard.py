@@ -1,4 +1,4 @@
-"""By keyboard alone, and always seeing where one is."""
+"""Use by keyboard only, with a visible focus at every step."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,14 +27,14 @@ _VISIBLE = """() => {
 
 
 def _tab_to(page: Page, target: Locator) -> None:
-    """Press Tab until `target` has the focus; at every stop one sees where one is."""
+    """Press Tab until `target` has the focus; at every step the focus must be visible."""
     expect(target).to_be_visible()
     for _ in range(TABS_MAX):
         page.keyboard.press("Tab")
         assert page.evaluate(_VISIBLE) == ""
         if target.evaluate("(one) => one === document.activeElement"):
             return
-    raise AssertionError(f"{TABS_MAX} times Tab did not lead to {target}")
+    raise AssertionError(f"{target} has no focus after {TABS_MAX} Tab keys")
 
 
 def test_sign_in_run_a_job_and_cancel_it(
@@ -160,7 +160,7 @@ def test_arrow_keys_in_kind_of_job_keep_the_focus(page: Page, stack: Stack) -> N
         assert focused == ["type", True], key
 
 
-def test_a_part_that_comes_or_goes_before_an_element_keeps_that_element(page: Page) -> None:
+def test_an_element_is_kept_when_a_part_before_it_appears_or_disappears(page: Page) -> None:
     page.goto("/projects/")
     kept = page.evaluate(
         """async () => {

@@ -1,6 +1,6 @@
 """Models and the columns of a dataset.
 
-What one sees of them, and how one gets from one to another.
+What their pages show, and the links between them.
 """
 
 import pytest
@@ -20,7 +20,7 @@ DAYS = "day,rides,weather,late\n" + "".join(
 
 @pytest.fixture(scope="module")
 def bikes(stack: Stack) -> str:
-    """The address of a project with a dataset and a model of each task."""
+    """Return the URL of a project with a dataset and a model for each task."""
     stack.project("bikes")
     _upload(stack, "days")
     for name, versions in (
@@ -41,7 +41,7 @@ def _upload(stack: Stack, name: str) -> None:
     assert answer.status_code == 201, answer.text
 
 
-def test_from_the_list_to_a_version_to_two_of_them_side_by_side(page: Page, bikes: str) -> None:
+def test_the_list_links_to_a_version_and_to_a_comparison_of_two(page: Page, bikes: str) -> None:
     page.goto(f"{bikes}/models/")
     row = page.get_by_role("row").filter(has_text="demand forecast?")
     expect(row).to_contain_text("63 % better than the baseline")
@@ -114,7 +114,7 @@ def test_the_profile_comes_after_the_page_and_moves_nothing(
     assert region.evaluate(cells) == before
     page.reload()
     expect(rides).to_contain_text("mean")
-    assert len(held) == 1  # it is there now: nobody asks for it again
+    assert len(held) == 1  # it is loaded now: no further request
 
 
 def test_a_failed_profile_says_so_and_can_be_retried(
@@ -139,7 +139,7 @@ def test_without_script_a_link_counts_the_columns(member: Visit, stack: Stack, b
     expect(page.get_by_role("row").filter(has_text="weather")).to_contain_text("none")
 
 
-def test_a_menu_opens_and_closes_by_keys(page: Page, bikes: str) -> None:
+def test_a_menu_opens_and_closes_with_the_keyboard(page: Page, bikes: str) -> None:
     page.goto(f"{bikes}/datasets/days/")
     menu = page.get_by_text("Use in a job")
     menu.focus()

@@ -1,4 +1,4 @@
-"""A long log: any line of it can be reached, and the page holds few rows of it."""
+"""A long log: every line can be displayed, and the page holds few rows of it."""
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -17,7 +17,7 @@ for number in range(1, int(sys.argv[1]) + 1):
 
 @pytest.fixture(scope="module")
 def job(stack: Stack) -> str:
-    """A job whose log is long."""
+    """Run a job with a long log."""
     argv = ["python3", "-c", _PROGRAM, str(LINES), str(WANTED)]
     created = stack.submit(
         [{"id": "talk", "uses": "command", "with": {"argv": argv}}], name="much to say"
@@ -56,11 +56,11 @@ def test_a_search_hit_far_down_is_scrolled_to(page: Page, job: str) -> None:
     expect(hit).to_be_in_viewport(ratio=1)
     expect(hit.locator("mark")).to_have_text("the needle")
     expect(hit).to_contain_text(f"row {WANTED} of")
-    expect(_row(page, WANTED - 1)).to_be_in_viewport()  # with what stands around it
+    expect(_row(page, WANTED - 1)).to_be_in_viewport()  # with the lines around it
     _bounded(page)
 
 
-def test_from_hit_to_hit_and_round_the_end(page: Page, job: str) -> None:
+def test_the_search_moves_from_hit_to_hit_and_wraps_around(page: Page, job: str) -> None:
     page.goto(f"/jobs/{job}/")
     page.locator("#log").scroll_into_view_if_needed()
     field = page.get_by_label("Search the log")

@@ -1,4 +1,4 @@
-"""An open page over a channel layer that loses 30 % of its messages and doubles 10 %."""
+"""An open page with a channel layer that loses 30 % of its messages and duplicates 10 %."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from tests.support.browser import context_of, sign_in
 from tests.support.stack import Stack, running
 
 PAGES, SECONDS = 4, 6.0
-# When this very page shows it, whatever the test is looking at.
+# When this page shows it, whichever page the test reads.
 _NOTE_THE_END = """() => {
   const look = () => {
     if (document.querySelector(".st.pill").textContent.trim() === "Succeeded") window.shownAt = Date.now();
@@ -26,7 +26,7 @@ _NOTE_THE_END = """() => {
 
 @pytest.fixture(scope="module")
 def lossy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """An installation behind a bad line."""
+    """Start an installation with the lossy channel layer."""
     yield from running(
         tmp_path_factory.mktemp("lossy"),
         CHANNEL_LAYER="tests.live.lossy.LossyLayer",

@@ -1,7 +1,6 @@
-"""Small promises of pages.
+"""Details of pages.
 
-What a form offers and preselects, what a log, a lineage and a table of data say, and that no page
-is too wide.
+Choices and defaults of forms, texts of logs, lineages and tables, and no page that is too wide.
 """
 
 import os
@@ -54,10 +53,9 @@ document.addEventListener('DOMContentLoaded', () => {
 
 
 def _customers() -> str:
-    """200 customers.
+    """Return 200 customers as CSV.
 
-    An identifier, a number with many digits, a date that is written as a timestamp, and a class to
-    learn.
+    An identifier, a number with many digits, a date written as a timestamp, and a class to predict.
     """
     random.seed(4)
     rows = [
@@ -82,14 +80,14 @@ def _upload(stack: Stack, name: str, content: str) -> None:
 
 @pytest.fixture(scope="module")
 def customers(stack: Stack) -> str:
-    """The dataset's page."""
+    """Return the path of the dataset's page."""
     _upload(stack, "customers", _customers())
     return f"/projects/{PROJECT}/datasets/customers/"
 
 
 @pytest.fixture(scope="module")
 def sensors(stack: Stack) -> str:
-    """The path of a twin with one entity, and a dataset with several rows of each sensor."""
+    """Return the path of a twin with one entity. Its dataset has several rows of each sensor."""
     stack.project(PROJECT)
     make_twin(stack, PROJECT, "sensors", _TWIN)
     update_twin(
@@ -110,8 +108,12 @@ def _column(page: Page, name: str) -> Locator:
 def test_a_twin_update_preselects_the_only_type_and_its_key_and_takes_the_latest_row(
     page: Page, stack: Stack, sensors: str
 ) -> None:
-    """F17."""
-    page.goto(f"/projects/{PROJECT}/jobs/new/?type=digital_twin_update&twin=sensors")
+    """Finding F17."""
+    form = f"/projects/{PROJECT}/jobs/new/?type=digital_twin_update&twin=sensors"
+    page.goto(f"{form}&dataset=readings")
+    expect(page.locator("#start")).to_contain_text("on local")
+    expect(page.get_by_role("heading", name="If you run it now")).to_be_visible()
+    page.goto(form)
     expect(page.locator("[name='parameters.type']")).to_have_value("sensor")
     page.get_by_role("combobox", name="Dataset").select_option("readings")
     expect(page.locator("[name='parameters.key']")).to_have_value("sensor_id")
@@ -133,10 +135,10 @@ def test_a_twin_update_preselects_the_only_type_and_its_key_and_takes_the_latest
     expect(rows.filter(has_text="S2")).to_contain_text("8.5")
 
 
-def test_the_log_of_a_training_tells_its_stages_and_is_never_at_odds_with_the_status(
+def test_the_log_of_a_training_lists_its_stages_and_agrees_with_the_status(
     page: Page, stack: Stack, customers: str
 ) -> None:
-    """F15, and F21: the lineage of what it used is a graph."""
+    """Findings F15 and F21: the lineage of its inputs is a graph."""
     body = {
         "type": "ml_training",
         "parameters": {
@@ -174,7 +176,7 @@ def test_the_log_of_a_training_tells_its_stages_and_is_never_at_odds_with_the_st
 def test_an_identifier_is_all_different_digits_are_few_and_dates_have_no_clock(
     page: Page, customers: str
 ) -> None:
-    """F25 and F28. The whole value stays in the tooltip."""
+    """Findings F25 and F28. The whole value stays in the tooltip."""
     page.goto(f"{customers}?profile=1")
     identifier = _column(page, "customer_id")
     expect(identifier).to_contain_text("all distinct")
@@ -191,10 +193,10 @@ def test_an_identifier_is_all_different_digits_are_few_and_dates_have_no_clock(
     expect(page.get_by_role("region", name="First rows")).not_to_contain_text("00:00:00")
 
 
-def test_what_a_training_asks_for_fits_the_machine(
+def test_the_resources_of_a_training_fit_the_machine(
     page: Page, stack: Stack, customers: str
 ) -> None:
-    """F27, where workers are processes."""
+    """Finding F27, with workers as processes."""
     page.goto(
         f"/projects/{PROJECT}/jobs/new/?type=ml_training&dataset=customers&target=churn&model=any"
     )
@@ -217,7 +219,7 @@ def test_what_a_training_asks_for_fits_the_machine(
 def test_a_decimal_comma_is_answered_with_the_number_to_type(
     page: Page, sensors: str, customers: str, watch: Watch
 ) -> None:
-    """F30: the form of an entity and the form of a job."""
+    """Finding F30: the form of an entity and the form of a job."""
     watch.expects("status of 400")
     page.goto(f"{sensors}entity/?type=sensor&key=S0&edit=1")
     page.get_by_role("textbox", name="Level").fill("21,5")
@@ -247,7 +249,7 @@ def _stage(page: Page, stack: Stack, file: Path, name: str) -> None:
 def test_a_column_that_is_text_because_of_few_cells_is_reported_and_fixed_by_one_button(
     page: Page, stack: Stack, tmp_path: Path
 ) -> None:
-    """F10."""
+    """Finding F10."""
     file = tmp_path / "amounts.csv"
     file.write_text(
         "id,amount\n"
@@ -267,7 +269,7 @@ def test_a_column_that_is_text_because_of_few_cells_is_reported_and_fixed_by_one
 
 
 def test_an_excel_file_is_imported(page: Page, stack: Stack, tmp_path: Path) -> None:
-    """F9."""
+    """Finding F9."""
     file = tmp_path / "trips.xlsx"
     file.write_bytes(xlsx(["city", "trips", "share"], ["Oslo", 12, 0.25], ["Bergen", 7, 0.5]))
     _stage(page, stack, file, "workbook")
@@ -283,7 +285,7 @@ def test_an_excel_file_is_imported(page: Page, stack: Stack, tmp_path: Path) -> 
 def test_use_in_a_job_pins_a_version_only_when_an_older_one_is_shown(
     page: Page, stack: Stack
 ) -> None:
-    """F18."""
+    """Finding F18."""
     for n in (1, 2):
         _upload(stack, "growing", "a,b\n" + "1,2\n" * n)
     base = f"/projects/{PROJECT}/datasets/growing/"
@@ -302,7 +304,7 @@ def test_use_in_a_job_pins_a_version_only_when_an_older_one_is_shown(
 def test_pages_with_tables_do_not_scroll_sideways_on_a_phone(
     member: Visit, stack: Stack, sensors: str, customers: str
 ) -> None:
-    """Words for screen readers inside a table that scrolls stay inside it."""
+    """Text for screen readers inside a scrolling table must not widen the page."""
     page = member(viewport=PHONE)
     wide = f"wide,{','.join(f'a_rather_long_column_name_{n}' for n in range(30))}\n1,{','.join('1' * 30)}\n"  # noqa: E501
     _upload(stack, "wide", wide)

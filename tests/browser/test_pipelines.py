@@ -1,4 +1,4 @@
-"""Writing a pipeline: the check before saving, an error at its field and line, versions."""
+"""Editing a pipeline: the check before saving, an error at its field and line, versions."""
 
 import json
 from typing import Any
@@ -115,7 +115,7 @@ def test_an_error_on_saving_is_shown_at_its_field_and_the_text_stays(
     assert [version["number"] for version in _saved(stack, "mended")] == [1]
 
 
-def test_a_second_save_makes_version_2_and_version_1_stays_as_it_was(
+def test_a_second_save_creates_version_2_and_version_1_is_unchanged(
     page: Page, stack: Stack
 ) -> None:
     _new(page, stack)
@@ -136,9 +136,7 @@ def test_a_second_save_makes_version_2_and_version_1_stays_as_it_was(
     assert [version["number"] for version in _saved(stack, "twice")] == [2, 1]
 
 
-def test_what_somebody_else_saved_meanwhile_is_not_covered_up(
-    page: Page, stack: Stack, watch: Watch
-) -> None:
+def test_a_concurrent_save_is_not_overwritten(page: Page, stack: Stack, watch: Watch) -> None:
     watch.expects("status of 400")
     base = f"/api/v1/projects/{stack.project(PROJECT)}/pipelines/"
     assert (

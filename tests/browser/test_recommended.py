@@ -15,7 +15,7 @@ _USED = re.compile(r"[0-9]+ of [0-9]+ runs used at most")
 
 @pytest.fixture(scope="module")
 def runs(stack: Stack) -> tuple[str, str]:
-    """A pipeline with three measured runs that kept the default limits: its name, the last job."""
+    """Return the name and last job of a pipeline with three measured runs and default limits."""
     job = stack.submit("echo measured; sleep 0.5", project=PROJECT)
     pipeline = str(stack.end_of(job)["parameters"]["pipeline"])
     body = {"type": "pipeline_execution", "parameters": {"pipeline": pipeline}}

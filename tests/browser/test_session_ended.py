@@ -1,6 +1,6 @@
-"""Typed work survives a session that ended.
+"""Unsaved input is kept when a session has ended.
 
-With script by a dialog on the page, without script by the sign-in page, which carries the form.
+With JavaScript by a dialog on the page, without it by the sign-in page, which carries the form.
 """
 
 import json
@@ -48,7 +48,7 @@ def _answers_a_form(response: Response) -> bool:
 
 
 def _forms_sent(page: Page) -> list[dict[str, list[str]]]:
-    """The fields of each form that the page sends, in a list that grows."""
+    """Return a growing list with the fields of each form that the page sends."""
     sent: list[dict[str, list[str]]] = []
 
     def note(request: Request) -> None:
@@ -114,20 +114,17 @@ def test_a_form_sent_without_session_signs_in_on_the_page_and_is_sent_then(
     button: str,
     after: str,
 ) -> None:
-    watch.expects(
-        "status of 401"
-    )  # of the job form, which asks for its fields while somebody types
+    watch.expects("status of 401")  # of the job form, which requests its fields while a user types
     sent = _forms_sent(page)
     page.goto(f"/projects/{project}/{path}")
     _end_session(page)
     page.get_by_role("textbox", name=field).first.fill(text)
     expect(page.get_by_role("textbox", name=field).first).to_have_value(text)
     page.get_by_role("button", name=button).first.click()
-    with page.expect_response(_answers_a_form):  # some pages have the address of `after` already
+    with page.expect_response(_answers_a_form):  # some pages already have the URL `after`
         _sign_in_by_dialog(page, stack)
-        if (
-            "jobs" in path
-        ):  # the field's own look may have asked first: then the button is pressed now
+        # the field may have opened the dialog first; then the button is pressed now
+        if "jobs" in path:
             page.wait_for_timeout(300)
             if "/new/" in page.url:
                 expect(page.get_by_role("textbox", name=field).first).to_have_value(text)
@@ -152,9 +149,9 @@ def test_a_form_sent_without_session_signs_in_on_the_page_and_is_sent_then(
 def test_a_refusal_that_arrives_after_the_sign_in_changes_nothing(
     page: Page, stack: Stack, project: str, watch: Watch
 ) -> None:
-    """A field of the job form asks without session.
+    """A field of the job form sends a request without a session.
 
-    Its 401 comes back while the form is being sent with the new session.
+    Its 401 arrives while the form is being sent with the new session.
     """
     watch.expects("status of 401")
     late: list[tuple[Route, APIResponse]] = []
@@ -166,9 +163,10 @@ def test_a_refusal_that_arrives_after_the_sign_in_changes_nothing(
             page.wait_for_timeout(50)  # its cookies are set
             route.continue_()
         else:
+            # added by the browser
             late.append(
                 (route, route.fetch(headers={**route.request.headers, "sec-fetch-dest": "empty"}))
-            )  # which the browser adds itself
+            )
 
     sent = _forms_sent(page)
     page.goto(f"/projects/{project}/jobs/new/?pipeline=kept")
@@ -186,7 +184,7 @@ def test_a_refusal_that_arrives_after_the_sign_in_changes_nothing(
 def test_a_form_is_not_sent_for_another_user_whichever_request_caused_the_sign_in(
     page: Page, stack: Stack, project: str, watch: Watch
 ) -> None:
-    """A field of the job form asks first, the form waits for the same dialog."""
+    """The request of a field opens the sign-in dialog, and the form waits for the same dialog."""
     watch.expects("status of 401", "status of 403")
     held: list[Route] = []
     looked: list[bool] = []
@@ -248,7 +246,7 @@ def test_check_and_a_change_in_the_job_form_do_not_leave_the_page(
 def test_a_form_with_a_csrf_token_replaced_by_another_tab_is_sent(
     page: Page, stack: Stack, project: str
 ) -> None:
-    """Signing in anew in another tab changes the CSRF secret.
+    """A new sign-in in another tab changes the CSRF secret.
 
     The form of this tab is still sent.
     """
@@ -306,7 +304,7 @@ def test_without_script_the_sign_in_page_carries_the_form(
     page.get_by_label("User name").fill(stack.described["username"])
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_text(ENDED)).to_be_visible()  # a wrong password loses nothing
+    expect(page.get_by_text(ENDED)).to_be_visible()  # a wrong password keeps the form
     page.get_by_label("Password").fill(stack.described["password"])
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="You are signed in again")).to_be_visible()

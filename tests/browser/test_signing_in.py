@@ -1,4 +1,4 @@
-"""Signing in and out, as a person sees it."""
+"""Sign-in and sign-out on the pages."""
 
 from playwright.sync_api import Page, expect
 
@@ -9,7 +9,7 @@ from tests.support.stack import Stack
 
 
 def _try(page: Page, username: str, password: str) -> str:
-    """Sign in by the form; the message under the fields."""
+    """Try to sign in with the form, and return the message under the fields."""
     page.get_by_label("User name").fill(username)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
@@ -18,9 +18,7 @@ def _try(page: Page, username: str, password: str) -> str:
     return message.inner_text()
 
 
-def test_a_visitor_is_sent_to_sign_in_and_comes_back_to_where_they_wanted(
-    visit: Visit, stack: Stack
-) -> None:
+def test_a_visitor_signs_in_and_returns_to_the_requested_page(visit: Visit, stack: Stack) -> None:
     wanted = f"/projects/{stack.project()}/jobs/?status=failed&q=night"
     page = visit()
     page.goto(wanted)
@@ -53,7 +51,7 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_message_under_the_fie
     assert stack.described["username"] not in wrong
 
 
-def test_signed_out_the_way_back_shows_nothing(visit: Visit, stack: Stack) -> None:
+def test_after_signing_out_back_shows_nothing(visit: Visit, stack: Stack) -> None:
     page = visit()
     sign_in(page, stack.described["username"], stack.described["password"])
     page.goto(f"/projects/{stack.project()}/")

@@ -1,4 +1,4 @@
-"""The form that runs a job says when it would start, and offers changes that start it sooner."""
+"""The form of a new job displays the expected start, and offers changes for an earlier start."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ TOO_MUCH, LARGEST = "300Gi", "200 GiB"
 
 @pytest.fixture
 def form(stack: Stack) -> Iterator[str]:
-    """The address of the form with a pipeline. The cluster has 200 GiB of memory."""
+    """Return the URL of the form with a pipeline. The cluster has 200 GiB of memory."""
     memory = {"capacity": {"memory": "200Gi"}}
     assert stack.call("PATCH", CLUSTER, json=memory).status_code == 200
     base = f"/api/v1/projects/{stack.project(PROJECT)}/pipelines/"
@@ -36,7 +36,7 @@ def test_a_change_that_starts_a_job_fills_its_field(page: Page, form: str) -> No
     page.goto(form)
     line, memory = page.locator("#start"), page.locator("[name='resources.memory']")
     expect(line).to_contain_text("on local")
-    memory.press_sequentially(TOO_MUCH)  # the answer comes without leaving the field
+    memory.press_sequentially(TOO_MUCH)  # the result appears without leaving the field
     expect(line).to_contain_text("Cannot start: requests")
     expect(memory).to_be_focused()
     expect(memory).to_have_value(TOO_MUCH)
@@ -80,8 +80,8 @@ def test_the_line_keeps_its_place_while_answers_arrive(page: Page, form: str) ->
     assert page.locator("#fields").bounding_box() == height
 
 
-def test_a_forecast_that_has_to_wait_is_asked_for_again(page: Page, form: str) -> None:
-    """The orchestrator explains one request at a time."""
+def test_a_refused_forecast_is_requested_again(page: Page, form: str) -> None:
+    """The orchestrator explains only one request at a time."""
     asked: list[str] = []
 
     def answer(route: Route) -> None:

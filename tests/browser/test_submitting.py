@@ -1,4 +1,4 @@
-"""The form that runs a job: what it keeps, what it says beforehand, and that a job is run once."""
+"""The form of a new job: kept input, displayed checks, and a single submission."""
 
 import json
 from typing import Any
@@ -79,7 +79,7 @@ def test_a_form_that_is_refused_shows_the_errors_at_their_fields_and_keeps_what_
 
 
 def _curl(page: Page) -> Any:
-    """The body of the request that the page shows."""
+    """Return the request body that the page displays."""
     return json.loads(
         page.locator("#curl")
         .inner_text()
@@ -89,9 +89,7 @@ def _curl(page: Page) -> Any:
     )
 
 
-def test_it_says_beforehand_what_would_run_and_gives_the_same_request_as_curl(
-    page: Page, stack: Stack
-) -> None:
+def test_it_shows_the_planned_run_and_the_same_request_as_curl(page: Page, stack: Stack) -> None:
     _form(page, stack, "?pipeline=echo")
     facts = page.locator("[data-dry]")
     expect(facts).to_contain_text("echo v1")

@@ -1,7 +1,6 @@
-"""The system page.
+"""System page.
 
-It keeps itself true without a reload, moves nothing under the pointer, and says when nobody
-answers.
+It updates without a reload, moves nothing under the pointer, and reports an unreachable server.
 """
 
 import os
@@ -25,7 +24,7 @@ def _stayed(page: Page) -> bool:
     return bool(page.evaluate("window.stayed"))
 
 
-def test_a_worker_comes_and_goes_without_a_reload(
+def test_a_worker_appears_and_disappears_without_a_reload(
     page: Page, gated: Callable[..., GatedJob]
 ) -> None:
     _open(page)
@@ -42,7 +41,7 @@ def test_a_worker_comes_and_goes_without_a_reload(
     expect(page.locator("[data-live]").first).to_contain_text("Live")
 
 
-def test_no_row_goes_from_under_the_pointer(page: Page, gated: Callable[..., GatedJob]) -> None:
+def test_no_row_moves_under_the_pointer(page: Page, gated: Callable[..., GatedJob]) -> None:
     first, second = gated(name="under the pointer").running(), gated(name="below it").running()
     _open(page)
     row = page.get_by_role("row").filter(has_text="under the pointer")

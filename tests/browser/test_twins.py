@@ -47,9 +47,9 @@ def _csv(flow: float, *, without: str = "") -> str:
 
 @pytest.fixture(scope="module")
 def pumps(stack: Stack) -> str:
-    """The path of a twin of three pumps, updated twice, with one edit between.
+    """Return the path of a twin of three pumps, updated twice, with an edit in between.
 
-    Revision 3 marks P2 missing.
+    Revision 3 marks P2 as missing.
     """
     stack.project(PROJECT)
     make_twin(stack, PROJECT, "pumps", _DEFINITION)
@@ -71,7 +71,9 @@ def _entity(pumps: str, key: str, **query: str) -> str:
     return f"{pumps}entity/?{urlencode({'type': 'pump', 'key': key, **query})}"
 
 
-def test_make_a_twin_from_a_datasets_columns(page: Page, stack: Stack, watch: Watch) -> None:
+def test_create_a_twin_from_the_columns_of_a_dataset(
+    page: Page, stack: Stack, watch: Watch
+) -> None:
     watch.expects("status of 400")
     data = {"name": "readings"}
     content = b"sensor_id,day,value,ok\n1,2026-01-01,1.5,true\n"
@@ -120,7 +122,7 @@ def test_make_a_twin_from_a_datasets_columns(page: Page, stack: Stack, watch: Wa
     )
 
 
-def test_what_somebody_else_saved_meanwhile_is_shown_and_not_covered_up(
+def test_a_concurrent_change_is_shown_and_not_overwritten(
     page: Page, stack: Stack, watch: Watch
 ) -> None:
     watch.expects("status of 400")
@@ -201,7 +203,7 @@ def test_a_key_of_any_characters_opens_and_can_be_edited(page: Page, pumps: str)
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["with script", "without script"])
-def test_edit_a_value_with_a_note_read_its_history_and_take_it_away(
+def test_edit_a_value_with_a_note_read_its_history_and_remove_it(
     member: Visit, pumps: str, stack: Stack, watch: Watch, script: bool
 ) -> None:
     watch.expects("status of 400")

@@ -1,5 +1,5 @@
-"""With script switched off a person can still sign in, run a job, read why, cancel it, check and
-save a pipeline.
+"""Without JavaScript, a user can sign in, run a job, see its status, cancel it, and check and save
+a pipeline.
 """
 
 import json
@@ -40,7 +40,7 @@ def test_sign_in_run_a_job_and_cancel_it(
     stack.wait_status(job, "running")
     page.reload()
     expect(page.locator(".st.pill")).to_have_text("Running")
-    page.get_by_role("button", name="Cancel job").click()  # asks nothing: that needs script
+    page.get_by_role("button", name="Cancel job").click()  # no confirmation: that needs JavaScript
     stack.end_of(job)
     page.goto(f"/jobs/{job}/")
     expect(page.locator(".st.pill")).to_have_text("Cancelled")

@@ -11,9 +11,9 @@ _TELLS = (
 
 
 class Watch:
-    """Collects the troubles of every page of the contexts it follows.
+    """Collects the errors of every page of the watched contexts.
 
-    `expects` names those that a test provokes on purpose.
+    `expects` names the errors that a test provokes.
     """
 
     def __init__(self) -> None:
@@ -21,18 +21,18 @@ class Watch:
         self._expected: list[str] = []
 
     def follow(self, context: BrowserContext) -> None:
-        """From now on, for every page of it."""
+        """Watch every page of a context from now on."""
         context.on("console", self._console)
         context.on("weberror", self._error)
         context.add_init_script(_TELLS)
 
     def expects(self, *patterns: str) -> None:
-        """A trouble that one of these patterns is found in belongs to the test."""
+        """Expect errors that match one of these patterns."""
         self._expected += patterns
 
     @property
     def troubles(self) -> list[str]:
-        """Unexpected errors."""
+        """Return the unexpected errors."""
         return [
             text
             for text in self._troubles

@@ -181,10 +181,10 @@ PROMISES = (
     (
         "Valkey away for 30 s",
         "test_stops",
-        "test_valkey_away_for_half_a_minute_costs_time_and_nothing_else",
+        "test_valkey_down_for_half_a_minute_only_delays_jobs",
         "",
     ),
-    ("Valkey emptied", "test_messages", "test_valkey_emptied_costs_time_and_nothing_else", ""),
+    ("Valkey emptied", "test_messages", "test_an_emptied_valkey_only_delays_jobs", ""),
     (
         "every RQ message dropped",
         "test_messages",

@@ -83,7 +83,7 @@ def stopped(pid: int) -> Iterator[None]:
 
 
 def rows(stack: Stack, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-    """Query the database to arrange a test, never to judge it."""
+    """Query the database to arrange a test, never to check its result."""
     with psycopg.connect(environment_of(stack, "web")["DATABASE_URL"]) as connection:
         return connection.execute(query, parameters).fetchall()  # type: ignore[arg-type]
 
@@ -91,7 +91,7 @@ def rows(stack: Stack, query: str, *parameters: object) -> list[tuple[Any, ...]]
 def wait_for_sweeps(stack: Stack, count: int = 2) -> None:
     """Wait until the dispatcher has completed `count` more sweeps.
 
-    A job that it has not started by then will not start.
+    A job that is not started by then will never start.
     """
 
     def beat() -> object:

@@ -16,8 +16,8 @@ SERVICES = ("web", "frontend", "dispatcher", "reconciler", "postgres", "valkey")
 WORKERS = ("supervisor", "workload")
 KINDS = (*SERVICES, *WORKERS, *WORKERS, *WORKERS, "database session", "messages")
 PAUSE_SECONDS = (0.2, 2.0)
-STOPPED_SECONDS = (0.1, 8.0)  # up to longer than the lease, and than a transaction may idle
-STOPS = 0.4  # of all strikes; the others kill
+STOPPED_SECONDS = (0.1, 8.0)  # the longest exceed the lease and the limit of idle transactions
+STOPS = 0.4  # share of all actions; the others kill
 
 
 class Killer(threading.Thread):
@@ -46,8 +46,8 @@ class Killer(threading.Thread):
             try:
                 self._strike(self._dice.choice(KINDS))
             except (psutil.Error, redis.RedisError, OSError):
-                continue  # it was gone before it could be hit
-            except Exception as error:  # told at the end: a killer that has died proves nothing
+                continue  # it ended before the kill
+            except Exception as error:  # raised at the end: without a killer the run proves nothing
                 self.faults.append(f"the killer failed: {error!r}")
                 return
 
@@ -136,5 +136,5 @@ def _is_supervisor(process: psutil.Process) -> bool:
 
 
 def _is_work(process: psutil.Process) -> bool:
-    """Whether it is the workload's interpreter or a child of it."""
+    """Return whether a process is the workload's interpreter or one of its children."""
     return not _is_supervisor(process)

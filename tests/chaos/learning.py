@@ -106,7 +106,9 @@ def submit(stack: Stack, project: str, kind: str, parameters: dict[str, Any]) ->
 def outcome_faults(
     stack: Stack, project: str, kind: str, name: str, shown: dict[str, Any]
 ) -> list[str]:
-    """Return faults of the job's outcome: exactly once if it succeeded, otherwise not at all."""
+    """Return the faults of a job's outcome, which must exist once if it succeeded, otherwise not at
+    all.
+    """
     won = shown["status"] == "succeeded"
     judge = {
         "ml_training": _model_faults,
@@ -114,13 +116,13 @@ def outcome_faults(
         "digital_twin_update": _twin_faults,
     }[kind]
     if kind == "digital_twin_update" and name == SHARED:
-        return []  # judged as a whole at the end, by `shared_twin_faults`
+        return []  # checked as a whole at the end, by `shared_twin_faults`
     return judge(stack, project, name, shown, won=won)
 
 
 def shared_twin_faults(stack: Stack, project: str, succeeded: dict[str, Any]) -> list[str]:
-    """The shared twin's revisions: numbered without gaps, each made by one job that succeeded, and
-    told by that job; its state that of the last.
+    """Return the faults of the shared twin: its revision numbers have no gaps, one successful job
+    made and reported each, and its state is that of the last.
 
     `succeeded`: results of the jobs that updated it, by job.
     """

@@ -12,11 +12,11 @@ TERMINAL_EVENTS = ("job.succeeded", "job.failed", "job.cancelled")
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """How a job may end: (status, reason) pairs; what a whole run of it prints; the dataset it
-    writes one version of.
+    """Allowed ends of a job as (status, reason) pairs, the output of a complete run, and the
+    dataset of which it writes one version.
 
-    `made`: what a job of another type than a pipeline's makes. It has no command that writes into
-    the oracle, nor a log that is known.
+    `made`: the name of the outcome of a job that is not a pipeline. Such a job has no command that
+    writes into the oracle, and its log is not known.
     """
 
     ends: frozenset[tuple[str, str]]

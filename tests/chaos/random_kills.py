@@ -1,10 +1,8 @@
-"""`python -m tests.chaos.random_kills SECONDS [SEED]`: a real installation on which anything may
-die at any moment.
+"""`python -m tests.chaos.random_kills SECONDS [SEED]`: a real installation with random kills.
 
-Jobs of several shapes are submitted all the while. At the end everything is left in peace, every
-job has to end, and the oracle judges each. Prints kills and jobs; exit 1 on any violation. The seed
-chooses what happens, not how the machine schedules it: a second run with the same one is another
-run of the same kind.
+Jobs of several shapes are submitted during the run. Then the kills stop, every job must end, and
+the oracle checks each. Prints kills and jobs; exit code 1 on any violation. The seed selects the
+actions but not the timing of the machine: a second run with the same seed can differ.
 """
 
 import random
@@ -24,15 +22,15 @@ from tests.support.stack import TERMINAL, Stack, running
 from tests.support.waiting import wait_for
 
 OPEN_AT_ONCE = 8
-RETRIES_IN = 3  # one in so many failed jobs is run again by the API
-PATIENCE_SECONDS = 60.0  # for one request while anything may be down
-PEACE_SECONDS = 240.0  # until every job has ended, once nothing is killed any more
+RETRIES_IN = 3  # the API runs one in this number of failed jobs again
+PATIENCE_SECONDS = 60.0  # for one request while any process can be down
+PEACE_SECONDS = 240.0  # until every job has ended after the last kill
 SETTINGS = {
     "LAUNCH_TIMEOUT": "20",
     "CANCEL_GRACE": "3",
     "WORKER_GRACE": "60",
     "JOB_TIMEOUT": "300",
-    "INFRASTRUCTURE_RETRIES": "100",  # what we kill is never the job's fault: none may fail of it
+    "INFRASTRUCTURE_RETRIES": "100",  # kills must never make a job fail
     "RETRY_BACK_OFF_MAX": "2",
 }
 
@@ -43,7 +41,7 @@ class Run:
     def __init__(self, stack: Stack, dice: random.Random) -> None:
         self._stack, self._dice = stack, dice
         self.jobs: list[Submitted] = []
-        self.prepared: dict[str, str] = {}  # by project, the job that made what others use
+        self.prepared: dict[str, str] = {}  # by project, the job that created the inputs of others
         self._open: list[Submitted] = []
 
     def go_on(self, seconds: float) -> None:
@@ -56,7 +54,7 @@ class Run:
             for job in [each for each in self._open if self._status(each) in TERMINAL]:
                 self._open.remove(job)
                 self._perhaps_again(job)
-            time.sleep(0.1)  # a person's pace: nothing is waited for
+            time.sleep(0.1)  # the pace of a user, without waiting for anything
         self._cancel_due(float("inf"))
 
     def unfinished(self) -> list[Submitted]:

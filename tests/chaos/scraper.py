@@ -15,7 +15,7 @@ EVERY_SECONDS = 1.0
 class Scraper(threading.Thread):
     """Scrapes until `end`.
 
-    `told` has what was wrong; `scrapes`, `without_database` and `unanswered` count.
+    `told` has the faults; `scrapes`, `without_database` and `unanswered` are counts.
     """
 
     def __init__(self, stack: Stack) -> None:

@@ -17,9 +17,10 @@ EXIT_CODE, SIGNAL = ("failed", "exit_code"), ("failed", "signal")
 
 @dataclass(slots=True)
 class Shape:
-    """`then`: what its command does after it wrote into the oracle.
+    """Shape of a job.
 
-    `writes`: a dataset of its own. `cancel`: it is cancelled half-way.
+    `then`: what its command does after it wrote into the oracle. `writes`: it writes a separate
+    dataset. `cancel`: it is cancelled while it runs.
     """
 
     then: str
@@ -55,7 +56,7 @@ TYPES = {
     "twin": "digital_twin_update",
     "shared twin": "digital_twin_update",
 }
-# A workload of ours that is killed, not a command of a person's: it ended by a signal, or without a
+# A killed workload of ours, not a command of a user: it ended by a signal, or without a
 # word.
 KILLED = frozenset({SIGNAL, EXIT_CODE, ("failed", "workload_failed")})
 

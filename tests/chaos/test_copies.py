@@ -102,7 +102,7 @@ def test_a_second_sealer_leaves_one_object(stack: Stack) -> None:
             lambda: not [name for name in stack.workers() if job in name],
             "the second has sealed the log, and cleaned up",
         )
-        assert len(log_objects(stack, attempt)) == 2, "the first wrote no object of its own"
+        assert len(log_objects(stack, attempt)) == 2, "the first sealer wrote no object"
         stack.release(point)
         wait_for(
             lambda: len(log_objects(stack, attempt)) == 1, "the first has removed what it wrote"

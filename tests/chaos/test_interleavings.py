@@ -55,7 +55,7 @@ def test_a_claim_between_the_decision_to_end_and_its_commit_wins(stack: Stack) -
     assert ended["attempt"] == 1
 
 
-def test_a_reconciler_held_before_it_says_gone_frees_nothing_that_starts_meanwhile(
+def test_a_reconciler_held_before_it_records_gone_frees_no_worker_that_starts_meanwhile(
     stack: Stack,
 ) -> None:
     """The starter waits before the lock while the reconciler has seen no worker of the attempt."""
@@ -106,6 +106,6 @@ def test_a_slow_launch_does_not_block_others(stack: Stack) -> None:
     stack.wait_hit("launch.between_lock_and_fork")
     other = stack.submit_oracle()
     stack.assert_whole(other)
-    assert stack.ran(slow) == {}, "it was not held"
+    assert stack.ran(slow) == {}, "it was not blocked"
     stack.release("launch.between_lock_and_fork")
     stack.assert_whole(slow)

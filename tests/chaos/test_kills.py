@@ -1,4 +1,4 @@
-"""SIGKILL at each named line of real processes.
+"""SIGKILL at each crash point of real processes.
 
 The job ends once, no attempt runs twice, no process is left and no client waits forever.
 """
@@ -45,7 +45,7 @@ def test_a_process_of_ours_dies_at(stack: Stack, point: str) -> None:
     job = stack.submit_oracle("echo one; echo two")
     stack.wait_hit(point)
     ended = stack.assert_whole(job)
-    assert len(stack.ran(job)) == 1, "its only attempt was taken up again, not repeated"
+    assert len(stack.ran(job)) == 1, "its only attempt must be resumed, not repeated"
     assert ended["attempts_used"] == 1
     assert (stack.log(job).headers["Log-Complete"], lines(stack, job)) == ("true", ["one", "two"])
 
@@ -67,7 +67,9 @@ def test_the_supervisor_alone_is_killed_while_its_workload_lives(stack: Stack) -
     kill_worker(stack, job)
     wait_for(lambda: stack.job(job)["attempt"] == 2, "the attempt is given up")
     wait_for(lambda: len(stack.ran(job)) == 2, "the next attempt runs")
-    assert stack.attempts(job)[0]["gone_at"], "the next attempt began before the old one was gone"
+    assert stack.attempts(job)[0]["gone_at"], (
+        "the next attempt started before the previous one was gone"
+    )
     stack.call("POST", f"/api/v1/jobs/{job}/cancel/")
     stack.assert_whole(job, status="cancelled")
 
@@ -86,7 +88,7 @@ def test_a_worker_whose_first_stage_was_killed_can_be_ended(stack: Stack) -> Non
     stack.assert_whole(job, status="cancelled")
 
 
-def test_a_workload_that_left_its_session_and_environment_dies_with_its_attempt(
+def test_a_workload_that_left_its_session_and_environment_is_killed_with_its_attempt(
     stack: Stack,
 ) -> None:
     job = stack.submit_oracle("env -i setsid sleep 4242 & sleep 0.2; exit 3")
@@ -165,8 +167,8 @@ def _kill_tree(pid: int, *, alone: bool) -> None:
             process.kill()
 
 
-def test_what_killed_servers_left_on_disk_is_swept(stack: Stack) -> None:
-    """Files without a row: an artifact, a dataset version, an unfinished upload.
+def test_files_of_killed_servers_are_swept(stack: Stack) -> None:
+    """Files without a database row: an artifact, a dataset version, an unfinished upload.
 
     Recent files are kept, because their row may still be written.
     """
@@ -188,4 +190,4 @@ def test_what_killed_servers_left_on_disk_is_swept(stack: Stack) -> None:
     wait_for(lambda: not any(path.exists() for path in old), "what nobody needs is removed")
     assert known
     assert all(path.exists() for path in [*young, *known])
-    assert stack.rows_of(dataset) == 100, "a version's file was taken for a leftover"
+    assert stack.rows_of(dataset) == 100, "the file of a version was removed as an orphan"

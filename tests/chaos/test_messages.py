@@ -1,4 +1,4 @@
-"""RQ carries hints only: losing some or all of them costs time and changes no order."""
+"""RQ carries only hints: lost hints delay jobs but do not change their order."""
 
 import signal
 import uuid
@@ -13,8 +13,8 @@ from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(180)
 
-# Its own messages go where nobody listens, and it listens where nobody sends: what it starts it has
-# found by itself.
+# Its messages have no receiver, and it receives none: it finds every job that it starts by
+# polling.
 _DEAF_DISPATCHER = """
 import os, threading
 os.environ["DJANGO_SETTINGS_MODULE"] = "mimir.settings.orchestrator"
@@ -75,9 +75,9 @@ def test_with_every_message_dropped_jobs_start_in_the_same_order(stack: Stack) -
 
 
 def test_a_launch_message_starts_what_a_sweep_has_admitted(stack: Stack) -> None:
-    """A launch without a wake message.
+    """A job is launched without a wake message.
 
-    The first sweep admits, and its message launches. The next sweep would be too late.
+    The first sweep admits it and sends the launch message. The next sweep would be too late.
     """
     with stopped(stack.pids("dispatcher")[0]):
         job = stack.submit_oracle()
@@ -96,7 +96,7 @@ def test_a_launch_message_starts_what_a_sweep_has_admitted(stack: Stack) -> None
         "launch.after",
     ],
 )
-def test_the_dispatcher_dies_on_the_way_of_a_launch_message_at(stack: Stack, point: str) -> None:
+def test_the_dispatcher_dies_during_a_launch_message_at(stack: Stack, point: str) -> None:
     with stopped(stack.pids("dispatcher")[0]):
         job = stack.submit_oracle()
         stack.arm(point)
@@ -133,7 +133,7 @@ def test_a_dropped_launch_message_and_a_cancel_start_nothing(stack: Stack) -> No
     assert [event["kind"] for event in stack.events(job)].count("job.launched") == 0
 
 
-def test_valkey_emptied_costs_time_and_nothing_else(stack: Stack) -> None:
+def test_an_emptied_valkey_only_delays_jobs(stack: Stack) -> None:
     client = redis.Redis.from_url(_database(stack, 0))
     jobs = []
     for _ in range(5):

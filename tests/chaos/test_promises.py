@@ -21,7 +21,7 @@ def test_a_promise_has_its_test(what: str, file: str, test: str, parameter: str)
     assert not parameter or parameter in values, what
 
 
-def test_each_point_that_is_armed_is_in_the_program() -> None:
+def test_each_armed_crash_point_exists_in_the_program() -> None:
     """A misspelled crash point would never be hit."""
     program = "".join(
         path.read_text() for part in ("jobs", "mimir") for path in (ROOT / part).rglob("*.py")

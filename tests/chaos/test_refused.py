@@ -1,4 +1,4 @@
-"""Crash points are for tests: a production system with one does not start."""
+"""A production system with crash points refuses to start, since these are for tests."""
 
 import subprocess
 import sys

@@ -22,7 +22,7 @@ def _undo(stack: Stack, job: str, *statements: str) -> None:
             connection.execute(statement, {"job": job})  # type: ignore[arg-type]
 
 
-def test_a_log_that_was_stored_already_is_sent_again(stack: Stack) -> None:
+def test_a_stored_log_is_sent_again(stack: Stack) -> None:
     go = stack.folder / f"go-{uuid.uuid4().hex}"
     job = stack.submit_oracle(f"echo one; while [ ! -e {go} ]; do sleep 0.1; done; echo two")
     wait_for(lambda: lines(stack, job) == ["one"], "its first line is stored")
@@ -59,7 +59,7 @@ def test_a_job_whose_claim_is_forgotten_is_run_again(stack: Stack) -> None:
     assert (ended["attempts_used"], sorted(stack.ran(job).values())) == (1, [1, 1])
 
 
-def test_events_that_were_stored_already_do_not_hold_up_those_that_follow(stack: Stack) -> None:
+def test_stored_events_do_not_block_the_following_ones(stack: Stack) -> None:
     go = stack.folder / f"go-{uuid.uuid4().hex}"
     job = stack.submit_oracle(f"while [ ! -e {go} ]; do sleep 0.1; done")
     wait_for(

@@ -1,6 +1,6 @@
 """Suspended processes that continue later, as on a laptop that sleeps.
 
-Longer than a lease or an idle transaction lasts.
+The suspension is longer than a lease or the limit of idle transactions.
 """
 
 import time
@@ -50,13 +50,13 @@ def test_a_stopped_server_loses_nothing(stack: Stack) -> None:
     job = stack.submit_oracle("echo one")
     stack.wait_hit("finish.before_commit")
     with stopped(stack.pids("web")[0]):
-        time.sleep(6)  # how long it stands; idle_in_transaction_session_timeout is 5 s
+        time.sleep(6)  # duration of the suspension; idle_in_transaction_session_timeout is 5 s
     stack.release("finish.before_commit")
     assert stack.assert_whole(job)["attempt"] == 1
 
 
 def test_a_server_stopped_for_longer_than_the_launch_timeout_ends_no_attempt(stack: Stack) -> None:
-    """The workers run and call, and nobody can take their claims for 25 of 20 seconds."""
+    """Web does not answer claims for 25 seconds; the launch timeout is 20 seconds."""
     with ExitStack() as server:
         with stopped(stack.pids("dispatcher")[0]):
             jobs = [stack.submit_oracle() for _ in range(4)]
@@ -68,11 +68,11 @@ def test_a_server_stopped_for_longer_than_the_launch_timeout_ends_no_attempt(sta
         assert len(stack.ran(job)) == 1
 
 
-def test_valkey_away_for_half_a_minute_costs_time_and_nothing_else(stack: Stack) -> None:
+def test_valkey_down_for_half_a_minute_only_delays_jobs(stack: Stack) -> None:
     with stopped(stack.pids("valkey")[0]):
         began, jobs = time.monotonic(), []
         while time.monotonic() - began < 30:
-            jobs.append(stack.submit_oracle())  # asserts that the POST answers 201
+            jobs.append(stack.submit_oracle())  # asserts that the POST returns 201
             stack.assert_whole(jobs[-1])
             time.sleep(3)
     assert len(jobs) >= 3

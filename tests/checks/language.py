@@ -142,7 +142,7 @@ def files(paths: list[str]) -> list[str]:
 
 
 def package(path: str) -> str:
-    """The package a file is counted for: its first two folders."""
+    """Return the package that a file is counted for: its first two folders."""
     return "/".join(Path(path).parent.parts[:2]) or "."
 
 

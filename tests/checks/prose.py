@@ -67,7 +67,7 @@ def passages(path: Path, source: str) -> Iterator[Passage]:
 
 
 def plain(text: str) -> str:
-    """The words of a passage: without comment marks, markup of code and indentation."""
+    """Return the words of a passage, without comment marks, code markup and indentation."""
     text = re.sub(r"^[ \t]*(?:#+:?|//+|/\*+|\*+/|\*|\{#|<!--)", _blank, text, flags=re.MULTILINE)
     return _CODE.sub(_blank, text)
 
@@ -103,7 +103,7 @@ def _python(source: str) -> Iterator[Passage]:
 
 
 def _python_comments(source: str) -> Iterator[Passage]:
-    """Yield the comments; lines that follow each other are one passage."""
+    """Yield the comments; consecutive lines are one passage."""
     start = 0
     lines: list[str] = []
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -137,7 +137,7 @@ def _template(source: str) -> Iterator[Passage]:
         for quoted in re.finditer(_QUOTED, tag.group()):
             if " " in quoted.group():
                 yield _at(source, tag.start() + quoted.start(), TEXT, quoted.group()[1:-1])
-    # Computed parts keep their length, so that the lines stay right.
+    # Computed parts keep their length, to keep line numbers correct.
     source = _TEMPLATE_TAG.sub(lambda found: re.sub(r"[^\n]", "\x00", found.group()), source)
     end = 0
     for tag in _HTML_TAG.finditer(source):

@@ -1,9 +1,9 @@
 """Compare our reading of a folder's table files with pandas.
 
-`python -m tests.checks.tables <folder> [--all]` reports for each file: accepted or the reason of
-the refusal, rows, types beside those of pandas, a checksum of the values, and columns whose values
-differ from the file's text without a warning. Prints files with differences, or all with `--all`,
-and a summary.
+`python -m tests.checks.tables <folder> [--all]` reports for each file: accepted or the reason for
+rejection, rows, types compared with those of pandas, a checksum of the values, and columns whose
+values differ from the file's text without a warning. Prints files with differences, or all with
+`--all`, and a summary.
 
 Exceptions, which count as neither refused nor different:
 
@@ -141,9 +141,7 @@ def _opened(path: Path, encoding: str) -> IO[str]:
 
 
 def _csv_differences(found: Reading, rows: list[tuple[Any, ...]], path: Path) -> list[str]:
-    """Columns with a value that is not what Python's csv module reads, and no warning that names
-    the column.
-    """
+    """Return the columns with a value that differs from Python's csv module, without a warning."""
     if found.packing == "zip":
         return []
     quote = str(found.options["quote"]).replace("none", "")
@@ -172,9 +170,7 @@ def _csv_differences(found: Reading, rows: list[tuple[Any, ...]], path: Path) ->
 
 
 def _json_differences(found: Reading, rows: list[tuple[Any, ...]], path: Path) -> list[str]:
-    """Columns with a value that is not what Python's json module reads, and no warning that names
-    the column.
-    """
+    """Return the columns with a value that differs from Python's json module, without a warning."""
     with _opened(path, str(found.options["encoding"])) as file:
         text = file.read()
     decoder, values, place = (
@@ -194,7 +190,7 @@ def _json_differences(found: Reading, rows: list[tuple[Any, ...]], path: Path) -
 
 
 class _Number(str):
-    """A number as it is in the file."""
+    """Number as written in the file."""
 
 
 def _differing(
@@ -232,7 +228,7 @@ def _messages(found: Reading) -> list[str]:
 
 
 def _same(value: str | None, text: str) -> bool:
-    """Whether a stored value, as text, says the same as the cell."""
+    """Return whether a stored value, as text, equals the cell."""
     if value is None:
         return not text.strip()
     if value == text or value == text.strip() or value.lower() == text.strip().lower():

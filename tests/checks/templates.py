@@ -1,6 +1,6 @@
 """`python -m tests.checks.templates`.
 
-Every template compiles, and holds nothing that the content security policy refuses.
+Check that every template compiles and contains nothing that the content security policy blocks.
 """
 
 import os
@@ -26,7 +26,7 @@ REFUSED = {
 
 
 def faults_of(name: str, text: str) -> list[str]:
-    """One line for each thing that a browser would refuse, with its place."""
+    """Return one line for each part that a browser would block, with its position."""
     plain = COMPUTED.sub(lambda found: re.sub(r"[^\n]", " ", found.group()), text)
     found: list[str] = []
     for tag in TAG.finditer(plain):
@@ -39,7 +39,7 @@ def faults_of(name: str, text: str) -> list[str]:
 
 
 def main() -> int:
-    """The exit code: 1 with a line for each fault."""
+    """Print a line for each fault; return exit code 1 if there is one."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "mimir.settings.frontend"
     django.setup()
     faults = []

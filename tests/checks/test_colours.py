@@ -1,5 +1,5 @@
-"""The contrast of every pair of colours that the design names, computed from the stylesheet's own
-tokens (WCAG 2.2, 1.4.3 and 1.4.11).
+"""Contrast of every pair of colours in the design, computed from the tokens of the stylesheet (WCAG
+2.2, 1.4.3 and 1.4.11).
 """
 
 import re
@@ -15,7 +15,7 @@ THEMES = ("light", "dark")
 STATUSES = ("queued", "launching", "running", "warn", "ok", "failed", "stopped")
 GROUNDS = ("--bg", "--surface", "--surface-2", "--surface-3")
 
-# (foreground, background): what stands on what.
+# (foreground, background)
 TEXTS = [
     *product(("--text", "--text-2"), (*GROUNDS, "--accent-tint")),
     *product(("--text-3",), ("--bg", "--surface", "--surface-2")),  # labels
@@ -36,7 +36,7 @@ LOOKS = [
 
 
 def _tokens() -> dict[str, dict[str, str]]:
-    """Each token's colour by theme."""
+    """Return the colour of each token by theme."""
     root = re.search(r":root \{(.*?)\n\}", (STYLE / "mimir.css").read_text(), re.DOTALL)
     assert root
     found: dict[str, dict[str, str]] = {}
@@ -61,7 +61,7 @@ def _luminance(colour: str) -> float:
 
 
 def contrast(one: str, other: str) -> float:
-    """The ratio of two colours, 1 to 21."""
+    """Return the contrast ratio of two colours, 1 to 21."""
     darker, lighter = sorted((_luminance(one), _luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
 
@@ -74,7 +74,7 @@ def _too_weak(pairs: list[tuple[str, str]], least: float, theme: str) -> dict[st
     return {pair: round(ratio, 2) for pair, ratio in ratios.items() if ratio < least}
 
 
-def test_the_formula_gives_what_the_standard_says() -> None:
+def test_the_formula_matches_the_examples_of_the_standard() -> None:
     assert contrast("#000000", "#ffffff") == 21
     assert round(contrast("#777777", "#ffffff"), 2) == 4.48
 
@@ -94,10 +94,10 @@ def test_the_pairs_name_every_colour_there_is() -> None:
     assert set(TOKENS) - named == {
         "--line",
         "--paper",
-    }  # a line separates what is apart anyway; paper lies under foreign pictures and pages
+    }  # lines only decorate; paper is the background of users' images and pages
 
 
-def test_no_colour_is_written_outside_the_tokens_but_those_of_the_log() -> None:
+def test_no_colour_is_defined_outside_the_tokens_except_those_of_the_log() -> None:
     css = "".join((STYLE / name).read_text() for name in ("mimir.css", "pages.css"))
     css = re.sub(r":root \{.*?\n\}", "", css, count=1, flags=re.DOTALL)
     rules = re.findall(r"([^{}]+)\{([^{}]*#[0-9a-fA-F]{3,8}\b[^{}]*)\}", css)
@@ -107,7 +107,7 @@ def test_no_colour_is_written_outside_the_tokens_but_those_of_the_log() -> None:
     ), outside
 
 
-def test_what_the_pages_add_takes_its_colours_from_tokens() -> None:
+def test_styles_of_the_pages_take_their_colours_from_tokens() -> None:
     rules = (STYLE / "pages.css").read_text()
     found = [
         line

@@ -1,4 +1,4 @@
-"""Production processes of an installation behind a load balancer that ends TLS."""
+"""Production processes of an installation behind a load balancer that terminates TLS."""
 
 import ssl
 import subprocess

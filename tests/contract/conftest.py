@@ -1,4 +1,4 @@
-"""One real installation for all tests of the contract, used through the frontend's port alone."""
+"""One real installation for all contract tests, accessed only through the port of the frontend."""
 
 import re
 import uuid
@@ -41,10 +41,7 @@ def document(stack: Stack) -> Document:
 
 
 class Api:
-    """A program's client.
-
-    It validates: every answer is judged by the OpenAPI document before anybody looks at it.
-    """
+    """API client that validates every response against the OpenAPI document."""
 
     def __init__(self, stack: Stack, document: Document, token: str | None) -> None:
         self.token = token
@@ -59,7 +56,7 @@ class Api:
         return answer
 
     def get(self, path: str, **query: Any) -> Any:
-        """The body of a GET that is answered with 200."""
+        """Return the body of a GET request with status 200."""
         answer = self(
             "GET", path, params=query or None
         )  # an empty dict would replace the parameters that `next` needs
@@ -69,7 +66,7 @@ class Api:
     def post(
         self, path: str, body: Any, status: int = 201, headers: dict[str, str] | None = None
     ) -> Any:
-        """The body of a POST that is answered with `status`."""
+        """Return the body of a POST request with the expected status."""
         answer = self("POST", path, json=body, headers=headers)
         assert answer.status_code == status, answer.text
         return answer.json()
@@ -77,7 +74,7 @@ class Api:
     def refused(
         self, method: str, path: str, status: int, *fields: str, **arguments: Any
     ) -> dict[str, Any]:
-        """The error of a call that is refused with `status`, with `fields` among its detail."""
+        """Return the error of a request rejected with `status`, with `fields` in its details."""
         answer = self(method, path, **arguments)
         assert answer.status_code == status, answer.text
         error: dict[str, Any] = answer.json()
@@ -86,7 +83,7 @@ class Api:
         return error
 
     def every(self, path: str, **query: Any) -> list[Any]:
-        """All rows of a list, page by page by `next`."""
+        """Return all rows of a list, following `next` from page to page."""
         page = self.get(path, **query)
         rows = list(page["results"])
         while page["next"]:
@@ -96,7 +93,7 @@ class Api:
         return rows
 
     def ended(self, job: str) -> dict[str, Any]:
-        """The job, once it has ended: asked for by `wait`, as the contract offers."""
+        """Wait with the parameter `wait` until the job has ended, and return it."""
         for _ in range(6):
             shown: dict[str, Any] = self.get(f"jobs/{job}/", wait=20)
             if shown["status"] in TERMINAL:
@@ -106,20 +103,20 @@ class Api:
 
 @pytest.fixture(scope="package")
 def api(stack: Stack, document: Document) -> Api:
-    """As the installation's first administrator."""
+    """Return a client of the installation's first administrator."""
     return Api(stack, document, stack.described["token"])
 
 
 @pytest.fixture(scope="package")
 def as_user(stack: Stack, document: Document) -> Callable[[str | None], Api]:
-    """A client with another token, or none."""
+    """Return a client with another token, or without one."""
     return lambda token: Api(stack, document, token)
 
 
 @pytest.fixture(scope="package")
 def project(api: Api) -> str:
-    """A project with a small dataset `numbers`, a pipeline `echo`, and a twin `numbers` filled from
-    the dataset.
+    """Create a project with a small dataset `numbers`, a pipeline `echo`, and a twin `numbers`
+    filled from the dataset.
     """
     api.post("projects/", {"slug": "contract", "name": "Contract"})
     upload(api, "contract", "numbers", b"n,word\n1,one\n2,two\n3,three\n")
@@ -140,7 +137,7 @@ def project(api: Api) -> str:
 
 
 def command(name: str, argv: list[str], **fields: Any) -> dict[str, Any]:
-    """A step that runs a program."""
+    """Return a step that runs a program."""
     return {"id": name, "uses": "command", "with": {"argv": argv}, **fields}
 
 
@@ -162,14 +159,14 @@ def upload(api: Api, project: str, name: str, content: bytes, status: int = 201)
 
 
 class Admin:
-    """A person in the admin, without a browser: cookies, forms, their CSRF token."""
+    """Client of the Django admin without a browser: cookies, forms and their CSRF tokens."""
 
     def __init__(self, client: httpx.Client, username: str, password: str) -> None:
         self.client = client
         self.signed_in = self.form("/admin/login/", {"username": username, "password": password})
 
     def form(self, path: str, fields: dict[str, Any], **headers: str) -> httpx.Response:
-        """Open a page with a form, send it with these fields."""
+        """Open a page with a form and send it with these fields."""
         page = self.client.get(path, headers=headers)
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
         return self.client.post(
@@ -195,9 +192,9 @@ class Person:
 
 @pytest.fixture(scope="package")
 def people(api: Api, admin: Admin, project: str) -> dict[str, Person]:
-    """A member of each role in `project`, and a stranger.
+    """Create a member of each role in `project`, and a user without a role.
 
-    Users are made where administrators make them.
+    They are created in the admin.
     """
     created = {}
     for name in (*ROLES, "stranger"):
@@ -222,9 +219,9 @@ def people(api: Api, admin: Admin, project: str) -> dict[str, Person]:
 
 @pytest.fixture(scope="package")
 def ran(api: Api, project: str) -> dict[str, Any]:
-    """A job that used every kind of step, printed to both streams and left a file.
+    """Return an ended job with every kind of step, output on both streams and a file.
 
-    Ended, its log complete.
+    Its log is complete.
     """
     script = (
         "import os, sys, hashlib; "
@@ -258,7 +255,9 @@ def balanced(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="module")
 def boss(balanced: Balanced) -> Iterator[Admin]:
-    """Administrator, signed in to the admin through the proxy as a browser does, with a Referer."""
+    """Client of an administrator, signed in to the admin through the proxy with a Referer, like a
+    browser.
+    """
     with balanced.client(headers={"Referer": f"{balanced.url}/admin/"}) as client:
         boss = Admin(client, balanced.username, balanced.password)
         assert boss.signed_in.status_code == 302, boss.signed_in.text
@@ -268,7 +267,7 @@ def boss(balanced: Balanced) -> Iterator[Admin]:
 
 @pytest.fixture
 def paused(api: Api) -> Iterator[str]:
-    """A project of its own in which nothing starts; what waits there is cancelled at the end."""
+    """Create a project that starts no jobs; its waiting jobs are cancelled at the end."""
     slug = f"paused-{uuid.uuid4().hex[:8]}"
     api.post("projects/", {"slug": slug, "name": "Paused"})
     api.post(
@@ -290,7 +289,7 @@ def paused(api: Api) -> Iterator[str]:
 
 @pytest.fixture(scope="package")
 def failed(api: Api, project: str) -> dict[str, Any]:
-    """A job whose command ended with 3, twice."""
+    """Return a failed job: both attempts ended with exit code 3."""
     api.post(
         f"projects/{project}/pipelines/",
         {

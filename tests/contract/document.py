@@ -1,6 +1,6 @@
-"""The OpenAPI document as a judge.
+"""Validation against the OpenAPI document.
 
-Every answer has a documented status, a documented media type, and exactly the documented keys.
+Every response must have a documented status and media type, and exactly the documented keys.
 """
 
 import re
@@ -10,14 +10,14 @@ from typing import Any
 import httpx
 from jsonschema import Draft202012Validator, FormatChecker
 
-# Answers that the framework can give to any request, in our error shape too.
+# Responses of the framework to any request, also in our error format.
 ANYWHERE = (405, 411, 413, 415)
 _STATUSES = re.compile(r"[1-5][0-9]{2}")
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One method of one address."""
+    """Method of a path."""
 
     method: str
     template: str
@@ -47,7 +47,7 @@ class Document:
         self.operations.sort(key=lambda operation: operation.template.count("{"))
 
     def operation(self, method: str, path: str) -> Operation:
-        """The one that answers. Raises: AssertionError when the document does not have it."""
+        """Return the operation of a request. Raises: AssertionError if it is not documented."""
         for operation in self.operations:
             pattern = re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(operation.template))
             if operation.method == method and re.fullmatch(pattern, path):
@@ -55,7 +55,7 @@ class Document:
         raise AssertionError(f"{method} {path} is not in the document")
 
     def judge(self, answer: httpx.Response) -> None:
-        """Raises: AssertionError for an answer that the document does not have."""
+        """Validate a response. Raises: AssertionError if it is not documented."""
         method, path, status = answer.request.method, answer.request.url.path, answer.status_code
         assert status < 500, f"{method} {path}: {status} {answer.text[:500]}"
         kind = answer.headers.get("Content-Type", "").partition(";")[0]
@@ -88,7 +88,7 @@ class Document:
 
 
 def _strict(schema: Any) -> Any:
-    """A schema in which an object has the keys that are listed and no others, and all of them."""
+    """Return a schema in which an object must have exactly the listed keys."""
     if isinstance(schema, list):
         return [_strict(part) for part in schema]
     if not isinstance(schema, dict):
@@ -102,7 +102,7 @@ def _strict(schema: Any) -> Any:
 
 
 def document_of(client: httpx.Client) -> Document:
-    """The document that an installation serves to anybody."""
+    """Return the public document of an installation."""
     answer = client.get("/api/schema/", headers={"Accept": "application/json"})
     assert answer.status_code == 200, answer.text
     return Document(answer.json())

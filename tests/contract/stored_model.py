@@ -1,4 +1,4 @@
-"""Damage to a stored model, for jobs that read it."""
+"""Corruption of a stored model, for jobs that read it."""
 
 import hashlib
 import io
@@ -18,7 +18,7 @@ from tests.support.stack import Stack
 class Bad:
     """A failing job and its expected reason.
 
-    `before` breaks the installation, returns the repair.
+    `before` breaks the installation and returns the function that repairs it.
     """
 
     type: str
@@ -38,16 +38,16 @@ class StoredModel:
         self._cache = stack.var / "workers" / ".models"
 
     def stored(self) -> Path:
-        """The file of the good model."""
+        """Return the file of the good model."""
         return self._root / self._row()[0]
 
     def replace(self, content: Callable[[bytes], bytes], *, row_agrees: bool) -> Callable[[], None]:
-        """Put other bytes in the place of the stored ones.
+        """Replace the stored bytes and return a function that restores them.
 
-        `row_agrees`: the row says that they are right. Gives what undoes it.
+        `row_agrees`: also write the new checksum and size into the row.
         """
         for entry in self._cache.glob("*/*.model"):
-            entry.unlink()  # a worker that has the right bytes already does not ask for them
+            entry.unlink()  # a worker with cached bytes does not download them
         path, (_, size, sha256) = self.stored(), self._row()
         original = path.read_bytes()
         created = content(original)

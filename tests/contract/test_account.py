@@ -1,4 +1,4 @@
-"""The page Account: the password, and the sessions."""
+"""The page Account: password and sessions."""
 
 import re
 import uuid
@@ -14,7 +14,7 @@ NEW = "an-even-longer-password"
 
 
 class Person:
-    """Somebody with a browser."""
+    """Client of one user, with the pages as a browser gets them."""
 
     def __init__(self, stack: Stack, username: str) -> None:
         self.client = stack.client_for(None)
@@ -33,7 +33,7 @@ class Person:
         )
 
     def sign_in(self, password: str = PASSWORD) -> int:
-        """The status of a sign-in."""
+        """Sign in and return the status."""
         return self.send("/signin/", username=self.username, password=password).status_code
 
     @property
@@ -43,7 +43,7 @@ class Person:
 
 @pytest.fixture
 def browsers(stack: Stack, admin: Admin) -> Iterator[tuple[Person, Person]]:
-    """Two browsers of one new user, signed in."""
+    """Sign in one new user in two browsers."""
     name = f"person-{uuid.uuid4().hex[:8]}"
     form = {
         "username": name,
@@ -91,7 +91,7 @@ def test_a_changed_password_signs_out_elsewhere_and_not_here(
         ({"current_password": "", "new_password": "", "repeated": ""}, "current password"),
     ],
 )
-def test_what_is_wrong_is_said_and_no_password_goes_back(
+def test_errors_are_reported_and_no_password_is_returned(
     browsers: tuple[Person, Person], fields: dict[str, str], said: str
 ) -> None:
     here, there = browsers
@@ -122,7 +122,7 @@ def test_signing_out_everywhere(browsers: tuple[Person, Person]) -> None:
 def test_a_password_form_of_an_ended_session_keeps_no_password(
     browsers: tuple[Person, Person],
 ) -> None:
-    """Forms that were sent too late are offered again: not this one's fields."""
+    """Late forms are offered again after a sign-in, except this one's fields."""
     here, _there = browsers
     token = re.search(
         r'name="csrfmiddlewaretoken" value="([^"]+)"', here.client.get("/account/").text

@@ -39,7 +39,7 @@ def test_a_limit_is_changed_in_the_admin(boss: Admin, api: Api) -> None:
         ({"scope": "global", "max_jobs": "1000001"}, "from 0 to 1000000"),
     ],
 )
-def test_a_wrong_limit_is_said_at_its_field_and_not_saved(
+def test_an_invalid_limit_is_reported_at_its_field_and_not_saved(
     boss: Admin, api: Api, fields: dict[str, str], said: str
 ) -> None:
     before = api.every("limits/")
@@ -118,8 +118,8 @@ _WRITABLE = {
 }
 
 
-def test_no_form_writes_what_jobs_are(boss: Admin, ran: dict[str, Any]) -> None:
-    """Rows of jobs, attempts, events and artifacts have no field to write.
+def test_no_form_writes_the_rows_of_jobs(boss: Admin, ran: dict[str, Any]) -> None:
+    """Rows of jobs, attempts, events and artifacts have no editable field.
 
     A POST to one is refused.
     """
@@ -132,7 +132,7 @@ def test_no_form_writes_what_jobs_are(boss: Admin, ran: dict[str, Any]) -> None:
             )
             written = {
                 name for name in fields if not name.startswith(("_", "input_rows-", "outputs-"))
-            }  # of rows shown inline: no form takes them
+            }  # of inline rows: no form accepts them
             assert written <= _WRITABLE.get(model, set()), page
             if model not in _WRITABLE:
                 assert not {"_save", "_continue", "_addanother"} & fields, page
@@ -199,7 +199,7 @@ def test_the_admin_changes_only_the_capacity_of_a_cluster(
             )
         ),
     }
-    # CAPACITY_JOBS, which this installation sets, wins over the row; GPUs are the row's alone.
+    # CAPACITY_JOBS, set in this installation, overrides the row; GPUs are only in the row.
     assert boss.form(page, {**before, "capacity_gpus": "3", "enabled": "on"}).status_code == 302
     assert 'name="capacity_gpus" value="3"' in boss.client.get(page).text
     assert boss.form(page, {**before, "enabled": "on"}).status_code == 302
@@ -226,12 +226,12 @@ def test_a_project_created_in_the_admin_has_a_slug_the_api_accepts(boss: Admin, 
     assert api.get("projects/by-admin/")["name"] == "N"
 
 
-def test_staff_without_rights_and_others_do_not_get_in(
+def test_staff_without_permissions_and_other_users_have_no_access(
     balanced: Balanced, people: dict[str, Person]
 ) -> None:
     with balanced.client(headers={"Referer": f"{balanced.url}/admin/"}) as client:
         stranger = Admin(client, people["stranger"].username, PASSWORD)
-        assert stranger.signed_in.status_code == 200, "the form again, with a word about it"
+        assert stranger.signed_in.status_code == 200, "the form must be shown again with a message"
         for path in ("/admin/", "/admin/jobs/job/", "/admin/jobs/limit/add/"):
             answer = client.get(path)
             assert (answer.status_code, answer.headers["Location"].partition("?")[0]) == (

@@ -1,7 +1,7 @@
-"""Input that cannot work, through the public API.
+"""Unusable input through the public API.
 
-Each case is refused at once or fails with a code, a sentence and a next step; nothing is
-half-written. UPLOADS are refused on upload, REQUESTS at submit, JOBS end as failed.
+Each case is rejected at once or fails with a code, a sentence and a next step; nothing is
+half-written. UPLOADS are rejected on upload, REQUESTS at submit, JOBS end as failed.
 """
 
 from typing import Any
@@ -56,7 +56,7 @@ INFERENCE = {"model": "good-model", "dataset": "good", "output": "guesses", "key
 
 @pytest.fixture(scope="module")
 def there(api: Api) -> str:
-    """A project with tables that are good or nearly so, and a twin of which nothing is known."""
+    """Create a project with valid and nearly valid tables, and a twin without data."""
     api.post("projects/", {"slug": SLUG, "name": "Bad input"})
     for name, content in TABLES.items():
         upload(api, SLUG, name, content.encode())
@@ -82,7 +82,7 @@ def _run(api: Api, kind: str, parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def _versions(api: Api) -> dict[str, int]:
-    """How much there is of everything that a job or an upload can make."""
+    """Return the newest version of everything that a job or an upload can create."""
     counts = {row["name"]: row["version"]["number"] for row in api.every(f"{P}/datasets/")}
     counts |= {
         f"model {row['name']}": row["version"]["number"] for row in api.every(f"{P}/models/")
@@ -183,7 +183,7 @@ REQUESTS: dict[str, tuple[str, dict[str, Any], str, str]] = {
 
 
 @pytest.mark.parametrize("what", REQUESTS)
-def test_a_request_that_cannot_work_is_refused_with_the_field(
+def test_an_unusable_request_is_rejected_with_the_field(
     what: str, api: Api, there: str, model: str
 ) -> None:
     kind, parameters, path, message = REQUESTS[what]
@@ -307,7 +307,7 @@ def test_a_job_with_bad_input_fails_with_a_message_and_writes_nothing(
     assert _versions(api) == before
 
 
-def test_the_model_serves_again_from_the_cache_after_all_that(
+def test_the_model_still_works_from_the_cache_afterwards(
     api: Api, stack: Stack, model: str
 ) -> None:
     for number in (1, 2):

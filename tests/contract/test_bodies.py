@@ -1,6 +1,6 @@
-"""Bodies as clients really send them.
+"""Request bodies in all forms that clients send.
 
-Chunked, unfinished, too large, without a token. Through the frontend and directly.
+Chunked, incomplete, too large, or without a token; through the frontend and directly.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ MIB = 1024 * 1024
 
 @pytest.fixture(params=["frontend", "direct"])
 def client(stack: Stack, request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
-    """As the administrator, by each of the two ways."""
+    """Return a client of the administrator, through the frontend and directly."""
     port = stack.environment["PORT" if request.param == "frontend" else "API_PORT"]
     headers = {"Authorization": f"Bearer {stack.described['token']}"}
     with httpx.Client(
@@ -35,7 +35,7 @@ def client(stack: Stack, request: pytest.FixtureRequest) -> Iterator[httpx.Clien
 
 
 def _chunked(data: bytes, size: int = 7000) -> Iterator[bytes]:
-    """httpx sends an iterator without Content-Length."""
+    """Yield the body in parts: httpx sends an iterator without Content-Length."""
     for start in range(0, max(len(data), 1), size):
         yield data[start : start + size]
 
@@ -52,7 +52,7 @@ def _send(
     )
 
 
-def test_a_chunked_patch_is_done(client: httpx.Client, project: str) -> None:
+def test_a_chunked_patch_is_applied(client: httpx.Client, project: str) -> None:
     path, text = f"/api/v1/projects/{project}/", f"changed {uuid.uuid4()}"
     etag = client.get(path).headers.get("ETag", "")
     answer = _send(
@@ -147,7 +147,7 @@ def test_a_chunked_form_is_read(stack: Stack, people: dict[str, Person], path: s
         }
         answer = _send(client, "POST", path, form.read(), **headers)
     assert answer.status_code not in (403, 411, 500), answer.text
-    assert "nobody" in answer.text, "the form comes back with the name that was typed"
+    assert "nobody" in answer.text, "the form must keep the typed name"
 
 
 @pytest.fixture(params=["frontend", "direct"])
@@ -160,9 +160,7 @@ def address(stack: Stack, request: pytest.FixtureRequest) -> tuple[str, int]:
 def _raw(
     address: tuple[str, int], head: str, body: bytes = b"", *, seconds: float = 10.0
 ) -> tuple[bytes, bool]:
-    """The answer to a request as it is written, and whether the connection was closed within a
-    second after it.
-    """
+    """Send raw bytes; return the response and whether the connection was closed within a second."""
     with socket.create_connection(address, seconds) as connection:
         connection.sendall(
             head.replace("\n", "\r\n").format(port=address[1]).encode() + b"\r\n\r\n" + body
@@ -188,7 +186,7 @@ def test_both_headers_of_a_body_are_refused_and_the_connection_ends(
         address, head, b"2\r\n{}\r\n0\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
     )
     assert answer.startswith(b"HTTP/1.1 400 ")
-    assert answer.count(b"HTTP/1.1 ") == 1, "what follows is not read as a request"
+    assert answer.count(b"HTTP/1.1 ") == 1, "the rest must not be parsed as a request"
     assert closed
 
 
@@ -221,7 +219,7 @@ LARGE = [
 
 
 @pytest.mark.parametrize(("method", "path", "headers", "length", "status"), LARGE)
-def test_a_large_body_is_not_taken_before_it_is_known_who_sends_it(
+def test_a_large_body_is_not_read_before_authentication(
     stack: Stack, method: str, path: str, headers: str, length: int, status: int
 ) -> None:
     port = int(stack.environment["API_PORT"])
@@ -232,7 +230,7 @@ def test_a_large_body_is_not_taken_before_it_is_known_who_sends_it(
     )
     answer, _closed = _raw(("127.0.0.1", port), head, b"x" * 5000)
     assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer[:400]
-    assert time.monotonic() - began < 8, "it is answered at once, not when the body has come"
+    assert time.monotonic() - began < 8, "the response must not wait for the body"
     assert _open_temporary_bytes(stack) <= before
 
 
@@ -250,7 +248,7 @@ def _open_temporary_bytes(stack: Stack) -> int:
     return total
 
 
-def test_a_stranger_s_large_body_holds_nothing_of_the_frontend(stack: Stack) -> None:
+def test_a_large_anonymous_body_occupies_no_resource_of_the_frontend(stack: Stack) -> None:
     port = int(stack.environment["PORT"])
     for path, status in (
         ("/api/v1/session/", 413),
@@ -266,12 +264,11 @@ def test_a_stranger_s_large_body_holds_nothing_of_the_frontend(stack: Stack) -> 
         assert answer.startswith(f"HTTP/1.1 {status} ".encode()), (path, answer[:300])
 
 
-def test_an_artifact_goes_to_the_storage_and_not_through_the_spool(
+def test_an_artifact_is_uploaded_to_the_storage_without_the_spool(
     stack: Stack, project: str, api: Api
 ) -> None:
-    """A job writes 96 MiB.
-
-    The orchestrator never holds them in a file without a name, nor in memory.
+    """The orchestrator holds none of the 96 MiB that a job writes, neither in an unnamed file nor
+    in memory.
     """
     [web] = stack.pids("web")
     size = 96 * MIB

@@ -1,6 +1,8 @@
-"""All four job types on a data set of another kind than the demo's, each using what the one before
-made: JSON lines of machines, with text for a target, truth values, times, missing values and a
-relation."""
+"""All four job types on data of another kind than the demo's, each using the output of the
+previous.
+
+JSON lines about machines, with a text target, booleans, times, missing values and a relation.
+"""
 
 import csv
 import io
@@ -91,7 +93,7 @@ JOBS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 
 def _machines() -> bytes:
-    """Machines whose wear depends on hours and guarding; every twentieth has no hours."""
+    """Return machines whose wear depends on hours and guarding; every twentieth has no hours."""
     dice = random.Random(11)
     lines = []
     for number in range(MACHINES):
@@ -111,7 +113,7 @@ def _machines() -> bytes:
 
 @pytest.fixture(scope="module")
 def chain(api: Api) -> list[dict[str, Any]]:
-    """The four jobs, ended."""
+    """Run the four jobs and return them."""
     api.post("projects/", {"slug": SLUG, "name": "Chain"})
     upload(api, SLUG, "machines", _machines())
     api.post(f"{P}/pipelines/", {"name": "split", "definition": {"steps": STEPS}})
@@ -173,7 +175,7 @@ def test_predictions_are_classes_with_probabilities_that_sum_to_one(
 def test_the_twin_holds_the_predictions_and_each_value_names_its_source(
     api: Api, chain: list[dict[str, Any]]
 ) -> None:
-    row = _rows(api, "states")[20]  # one without hours: 20 divides by 20
+    row = _rows(api, "states")[20]  # one machine without hours: 20 is a multiple of 20
     shown = api.get(f"{P}/twins/plant/entities/machine/{row['serial']}/")
     values = {value["property"]: value for value in shown["values"]}
     assert values["state"]["value"] == row["prediction"]
@@ -211,7 +213,7 @@ def test_lineage_names_all_four_jobs_from_the_predictions_both_ways(
     assert {("dataset:states@1", update), (update, "twin:plant@1")} <= edges
 
 
-def test_the_same_update_again_makes_no_revision_and_an_edit_outlives_another(
+def test_a_repeated_update_makes_no_revision_and_an_edit_survives_another(
     api: Api, chain: list[dict[str, Any]]
 ) -> None:
     entity = f"{P}/twins/plant/entities/machine/M00001/"

@@ -1,6 +1,6 @@
-"""The orchestrator's own port of a real installation.
+"""The port of the orchestrator in a real installation.
 
-Sign-in and admin only by way of the frontend, scrapes only with the token.
+Sign-in and admin work only through the frontend, and scrapes only with the token.
 """
 
 import uuid
@@ -33,7 +33,7 @@ def direct(stack: Stack) -> Iterator[httpx.Client]:
         ("GET", "/metrics"),
     ],
 )
-def test_what_is_for_people_is_refused_with_a_sentence(
+def test_paths_for_users_are_rejected_with_an_explanation(
     direct: httpx.Client, method: str, path: str
 ) -> None:
     for headers in ({}, {"X-Forwarded-For": "9.9.9.9"}, {"X-Mimir-Frontend": "v1.1.e30.00"}):
@@ -42,7 +42,7 @@ def test_what_is_for_people_is_refused_with_a_sentence(
         assert len(answer.json()["message"]) > 60
 
 
-def test_programs_are_answered(direct: httpx.Client, stack: Stack) -> None:
+def test_probes_programs_and_workers_get_a_response(direct: httpx.Client, stack: Stack) -> None:
     assert direct.get("/health").status_code == 200
     assert direct.get("/ready").status_code == 200
     assert (
@@ -62,9 +62,10 @@ def test_programs_are_answered(direct: httpx.Client, stack: Stack) -> None:
 def test_a_forged_address_does_not_bypass_the_lockout(
     stack: Stack, direct: httpx.Client, api: Api
 ) -> None:
-    """Ten wrong passwords lock, whatever address each of them claims, by way of the frontend.
+    """Through the frontend, ten wrong passwords lock the account, whatever address each request
+    claims.
 
-    At the orchestrator none is tried.
+    The orchestrator itself rejects sign-ins without checking the password.
     """
     name = f"nobody-{uuid.uuid4().hex[:8]}"
     statuses = []

@@ -1,4 +1,4 @@
-"""Staged uploads over HTTP: each answer is what the OpenAPI document says, whatever the options."""
+"""Staged uploads over HTTP: each response matches the OpenAPI document, whatever the options."""
 
 import json
 

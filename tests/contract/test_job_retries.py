@@ -62,7 +62,7 @@ def test_a_retry_with_a_key_is_one_retry(api: Api, failed: dict[str, Any]) -> No
     again = api.post(f"jobs/{failed['id']}/retry/", None, 200, headers=key)
     assert again["id"] == first["id"]
     assert api.ended(first["id"])["status"] == "failed"
-    # The same key for another job's retry is another body, though both ask the same.
+    # The same key for another job's retry counts as another body, although the bodies are equal.
     api.refused("POST", f"jobs/{first['id']}/retry/", 409, "job", headers=key)
 
 

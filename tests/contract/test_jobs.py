@@ -27,7 +27,7 @@ def test_job_types_are_listed_with_their_parameters(api: Api) -> None:
 
 @pytest.fixture(scope="module")
 def sleeper(api: Api, project: str) -> str:
-    """A pipeline that runs until it is stopped."""
+    """Create a pipeline that runs until it is stopped."""
     steps = [command("sleep", ["sleep", "600"])]
     api.post(f"projects/{project}/pipelines/", {"name": "sleeper", "definition": {"steps": steps}})
     return "sleeper"
@@ -114,7 +114,7 @@ def test_a_job_asks_for_a_cluster_and_its_attempt_says_where_it_ran(api: Api, pr
     assert (again["cluster"], again["region"]) == ("local", None)
     for placement in ({"cluster": "moon"}, {"region": "moon"}):
         error = api.refused("POST", path, 400, *placement, json=job_body(**placement))
-        assert "local" in error["detail"].get("cluster", "local"), "it says which there are"
+        assert "local" in error["detail"].get("cluster", "local"), "the message must list the names"
 
 
 def test_the_result_names_the_datasets_it_wrote_and_its_steps(
@@ -123,13 +123,14 @@ def test_the_result_names_the_datasets_it_wrote_and_its_steps(
     assert ran["result"]["datasets"] == [{"name": "large", "version": 1}]
     assert [step["id"] for step in ran["result"]["steps"]] == ["numbers", "large", "kept", "say"]
     versions = api.get(f"projects/{ran['project']}/datasets/large/")["versions"]
-    of_this_job = [row for row in versions if row["job"] == ran["id"]]  # a retry writes another
+    # a retry writes another version
+    of_this_job = [row for row in versions if row["job"] == ran["id"]]
     assert [(row["number"], row["row_count"]) for row in of_this_job] == [(1, 2)]
     read = [item for item in ran["inputs"] if item["kind"] == "dataset"]
     assert read == [{"name": "numbers", "kind": "dataset", "dataset": "numbers", "version": 1}]
 
 
-def test_a_key_brings_the_same_job_again_and_never_another(
+def test_a_key_returns_the_same_job_again_and_never_another(
     api: Api, project: str, people: dict[str, Person], as_user: AsUser
 ) -> None:
     path, key = f"projects/{project}/jobs/", uuid.uuid4().hex
@@ -194,7 +195,7 @@ def test_jobs_are_listed_newest_first_and_filtered(api: Api, paused: str) -> Non
     assert api.get(f"{path}counts/")["queued"] == 4
 
 
-def test_a_waiting_job_says_why_and_where_it_stands(api: Api, paused: str) -> None:
+def test_a_waiting_job_reports_its_reason_and_position(api: Api, paused: str) -> None:
     first, second = (api.post(f"projects/{paused}/jobs/", job_body())["id"] for _ in range(2))
     shown = api.get(f"jobs/{second}/")
     assert shown["status"] == "queued"
@@ -213,7 +214,7 @@ def test_a_waiting_job_says_why_and_where_it_stands(api: Api, paused: str) -> No
     ]
 
 
-def test_wait_answers_at_the_end_or_after_so_many_seconds(
+def test_wait_returns_at_the_end_or_after_the_given_seconds(
     api: Api, project: str, paused: str
 ) -> None:
     waiting = api.post(f"projects/{paused}/jobs/", job_body())["id"]
@@ -287,7 +288,7 @@ def test_limits_are_for_site_administrators(
     api.refused("PATCH", "limits/", 400, "scope", json={"scope": "galaxy"})
 
 
-def test_what_a_pause_held_back_starts_when_it_is_lifted(api: Api, paused: str) -> None:
+def test_jobs_held_by_a_pause_start_when_it_ends(api: Api, paused: str) -> None:
     job = api.post(f"projects/{paused}/jobs/", job_body())["id"]
     assert api.get(f"jobs/{job}/", wait=0.3)["status"] == "queued"
     assert (

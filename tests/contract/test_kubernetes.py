@@ -1,6 +1,6 @@
 """The whole installation on a cluster.
 
-API, dispatcher, reconciler and real workers; the API server alone is a fake one.
+API, dispatcher, reconciler and workers are real; only the API server is a fake.
 """
 
 import os
@@ -59,7 +59,7 @@ def stack(
 
 @pytest.fixture(autouse=True)
 def _clean(fake: FakeKubernetes, stack: Stack) -> Iterator[None]:
-    """Check after each test that nothing is left in the cluster."""
+    """Check after each test that the cluster has no remaining objects."""
     fake.script(start=Start.RUNS, stop_seconds=1.0)
     yield
     wait_for(lambda: not any(fake.counts().values()), "the cluster is clean", 60)
@@ -102,9 +102,10 @@ def test_a_running_job_is_cancelled(stack: Stack, node: RealNode) -> None:
 def test_the_log_of_a_killed_worker_is_joined_from_its_pod(
     stack: Stack, node: RealNode, tmp_path: Path
 ) -> None:
-    """The orchestrator is away while it prints, and all of the worker dies at once.
+    """The orchestrator is unavailable while the worker prints, and all processes of the worker are
+    killed.
 
-    What it had printed is in the pod's log.
+    The log of the pod has the printed lines.
     """
     go = tmp_path / "go"
     job = stack.submit(
@@ -165,7 +166,7 @@ def test_a_waiting_worker_names_its_cause_and_continues_once_it_is_fixed(
         lambda: (
             (shown := stack.job(job))["diagnosis"]
             and shown["diagnosis"]["category"] == category
-            # Its amounts follow when the watch of Jobs has shown the Job of the pod.
+            # The amounts are known once the watch of Jobs has the Job of the pod.
             and text in shown["message"]
             and shown
         ),
@@ -184,9 +185,9 @@ def test_a_waiting_worker_names_its_cause_and_continues_once_it_is_fixed(
 def test_an_unanswered_launch_is_reported_and_does_not_block_others(
     stack: Stack, fake: FakeKubernetes
 ) -> None:
-    """The hint's launch fails at once, the sweep's hangs.
+    """The launch by a hint fails at once, and the launch by the sweep hangs.
 
-    The sweeps that follow come all the same.
+    The following sweeps still run.
     """
     fake.fault(Fault.TIMEOUT_BEFORE_COMMIT, verb="create", resource="jobs", seconds=0.2)
     fake.fault(Fault.TIMEOUT_BEFORE_COMMIT, verb="create", resource="jobs", seconds=15)
@@ -220,7 +221,7 @@ def test_a_worker_that_runs_without_an_observer_is_adopted(
 def test_an_evicted_worker_is_reported_as_evicted_and_retried(
     stack: Stack, node: RealNode, fake: FakeKubernetes
 ) -> None:
-    """It reports that it was asked to stop; the cluster knows by whom."""
+    """The worker reports that it was asked to stop; only the cluster knows the cause."""
     fake.script(start=Start.RUNS, stop_seconds=30.0)
     job = stack.submit("echo begun; sleep 600")
     _runs(stack, node, job)
@@ -238,7 +239,7 @@ def test_an_evicted_worker_is_reported_as_evicted_and_retried(
 def test_a_pod_whose_job_was_taken_from_it_is_removed(
     stack: Stack, node: RealNode, fake: FakeKubernetes
 ) -> None:
-    """The Job is deleted and its pod is not: the worker continues, and its end counts."""
+    """The Job is deleted, but not its pod: the worker continues, and its result counts."""
     job = stack.submit("echo begun; sleep 3")
     _runs(stack, node, job)
     fake.delete_job(f"worker-job-{job}-1", policy="Orphan")
@@ -246,7 +247,7 @@ def test_a_pod_whose_job_was_taken_from_it_is_removed(
 
 
 def _long_ago(stack: Stack, job: str) -> None:
-    """As if its last heartbeat were old; until the reconciler has noted that."""
+    """Make the last heartbeat two minutes older, and wait until the reconciler has recorded it."""
     rows(
         stack,
         "UPDATE jobs_attempt SET heartbeat_at = heartbeat_at - interval '2 minutes' WHERE job_id "
@@ -258,7 +259,7 @@ def _long_ago(stack: Stack, job: str) -> None:
 
 
 def _as_if_later(stack: Stack) -> None:
-    """As if web had been up, and the cluster asked in vain, for longer than the grace."""
+    """Simulate that web was up, and the cluster unreachable, for longer than the grace period."""
     rows(stack, "UPDATE jobs_webuptime SET counted_seconds = counted_seconds + 1000 RETURNING 1")
     rows(
         stack,
@@ -338,7 +339,7 @@ def test_on_an_unreachable_cluster_a_worker_with_heartbeats_continues_and_a_sile
 
 @pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda path: path.parent.name)
 def test_the_role_grants_what_was_used_and_no_more(fake: FakeKubernetes, manifest: Path) -> None:
-    """Last: over all that the tests above made it ask for."""
+    """Runs last: checks the permissions used by all tests above."""
     roles = [
         each
         for each in yaml.safe_load_all(manifest.read_text())

@@ -19,7 +19,7 @@ P = f"projects/{SLUG}"
 
 @pytest.fixture(scope="module")
 def trained(api: Api) -> dict[str, Any]:
-    """A job that trained a model on 200 rows, and one that failed; both ended."""
+    """Return two ended jobs: one that trained a model on 200 rows, and one that failed."""
     api.post("projects/", {"slug": SLUG, "name": "Library"})
     dice = random.Random(5)
     rows = [

@@ -16,7 +16,7 @@ PRINTED = b"first\n" + b"x" * 40000 + b"\n" + b"bad \xff byte\n"
 
 @pytest.fixture(scope="module")
 def log(api: Api, ran: dict[str, Any]) -> bytes:
-    """All stored bytes of the rich job's log."""
+    """Return all stored bytes of the log of the job `ran`."""
     path = f"jobs/{ran['id']}/logs/"
     wait_for(
         lambda: api("GET", path, params={"limit": 0}).headers["Log-Complete"] == "true",
@@ -78,7 +78,7 @@ def test_every_kind_of_event_is_listed_in_the_document(api: Api, ran: dict[str, 
     assert {event["kind"] for event in api.every(f"jobs/{ran['id']}/events/")} <= set(kinds)
 
 
-def test_a_log_is_lines_of_cri_that_join_to_what_was_printed(
+def test_a_log_has_cri_lines_that_join_to_the_printed_output(
     api: Api, ran: dict[str, Any], log: bytes
 ) -> None:
     assert b"".join(found.group() for found in LINE.finditer(log)) == log
@@ -98,7 +98,7 @@ def _heads(answer: Any) -> tuple[int, int, int, str]:
     )
 
 
-def test_any_part_of_a_log_is_the_part_of_the_whole(
+def test_any_range_of_a_log_equals_that_range_of_the_whole_log(
     api: Api, ran: dict[str, Any], log: bytes
 ) -> None:
     path, end = f"jobs/{ran['id']}/logs/", len(log)
@@ -125,7 +125,7 @@ def test_any_part_of_a_log_is_the_part_of_the_whole(
     api.refused("GET", path, 400, "limit", params={"limit": -1})
 
 
-def test_the_raw_streams_are_what_was_written(api: Api, ran: dict[str, Any], log: bytes) -> None:
+def test_the_raw_streams_equal_the_written_bytes(api: Api, ran: dict[str, Any], log: bytes) -> None:
     path = f"jobs/{ran['id']}/logs/"
     assert api("GET", path, params={"format": "raw", "stream": "stdout"}).content == PRINTED
     errors = api("GET", path, params={"format": "raw", "stream": "stderr"}).content
@@ -181,7 +181,7 @@ def test_usage_is_memory_and_cpu_over_time(api: Api, ran: dict[str, Any]) -> Non
     )
 
 
-def test_artifacts_download_as_attachments_with_the_bytes_they_say(
+def test_artifacts_download_as_attachments_with_the_listed_size(
     api: Api, ran: dict[str, Any]
 ) -> None:
     [found] = api.every(f"jobs/{ran['id']}/artifacts/")

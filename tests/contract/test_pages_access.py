@@ -24,12 +24,12 @@ PUBLIC, SIGNED, VIEWER, OPERATOR, MAINTAINER = (
     "operator",
     "maintainer",
 )
-ADMINISTRATOR = "administrator"  # none of PEOPLE is one
+ADMINISTRATOR = "administrator"  # none of PEOPLE is a site administrator
 # an empty form, which needs nothing from the API: the cookie opens it, the API has its say when it
 # is sent
 FORM = "form"
 RANK = {"viewer": 1, "operator": 2, "maintainer": 3}
-LINK = "link"  # anyone with the link; the link in this table is wrong
+LINK = "link"  # anyone with the link; the link in this table is invalid
 EVERYWHERE = "everywhere"  # signs the person out
 OUT = ("nobody", "expired", "worker")
 PEOPLE = (*OUT, "stranger", "viewer", "operator", "maintainer")
@@ -41,7 +41,7 @@ _TWIN = (
 )
 QUERIES = {
     "projects/<str:slug>/twins/<str:name>/entity/": "?type=number&key=1"
-}  # what a page's address needs beside its path
+}  # query of a page's URL
 
 RULES: dict[tuple[str, str], tuple[str, dict[str, str] | None]] = {
     ("admin", "GET"): (PUBLIC, None),
@@ -153,7 +153,7 @@ def test_every_page_has_a_rule_and_every_rule_a_page() -> None:
 
 
 class Visitor:
-    """A browser, as far as cookies go."""
+    """Client with the cookies of a browser."""
 
     def __init__(self, stack: Stack, session: str) -> None:
         self._client = stack.client_for(None)
@@ -173,7 +173,7 @@ class Visitor:
         return self._asked("GET", path)
 
     def send(self, path: str, form: dict[str, str]) -> httpx.Response:
-        """Send a form of one of our pages."""
+        """Send a form as one of our pages does."""
         return self._asked(
             "POST",
             path,
@@ -182,18 +182,18 @@ class Visitor:
         )
 
     def post(self, path: str, **arguments: Any) -> httpx.Response:
-        """Send something that no page of ours made."""
+        """Send a request that no page of ours sends."""
         return self._asked("POST", path, **arguments)
 
     def _asked(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         answer = self._client.request(method, path, **arguments)
-        self._client.cookies.clear()  # each request is by the person as they came
+        self._client.cookies.clear()  # each request uses the original cookies
         return answer
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _forecast(stack: Stack, project: str) -> None:
-    """A model to look at."""
+    """Create a model for the pages."""
     write_versions(
         stack,
         project=project,
@@ -207,14 +207,14 @@ def _forecast(stack: Stack, project: str) -> None:
 def visitors(
     stack: Stack, api: Api, people: dict[str, Person], as_user: AsUser
 ) -> dict[str, Visitor]:
-    """A browser of each kind of person.
+    """Return a client for each kind of user.
 
-    All but nobody with a session cookie that the frontend itself would have signed.
+    All except `nobody` have a session cookie as signed by the frontend.
     """
     key = psutil.Process(stack.pids("frontend")[0]).environ()["SECRET_KEY"]
     ended = api.post("tokens/", {"name": "ended"})
     assert api("DELETE", f"tokens/{ended['id']}/").status_code == 204
-    # Tokens that signing out does not end: the people are needed again.
+    # Tokens that survive signing out, because the people are used again.
     tokens = {
         name: as_user(person.token).post("tokens/", {"name": "visitor"})["token"]
         for name, person in people.items()
@@ -228,7 +228,7 @@ def visitors(
 
 @pytest.fixture(scope="module")
 def staged(project: str, people: dict[str, Person], as_user: AsUser) -> str:
-    """The id of a file that the maintainer has sent and not imported."""
+    """Return the id of a file that the maintainer has uploaded but not imported."""
     created = as_user(people["maintainer"].token)(
         "POST", f"projects/{project}/uploads/", files={"file": ("a.csv", b"a\n1\n")}
     )
@@ -261,7 +261,7 @@ def test_access_to_a_page(
     need, form = RULES[route, method]
     for person, visitor in visitors.items():
         if need == EVERYWHERE and person not in OUT:
-            continue  # it would end the sessions of the people: test_account.py has it
+            continue  # it would end the sessions of the people; test_account.py tests it
         path = _path(route, ran, staged)
         answer = visitor.get(path) if method == "GET" else visitor.send(path, form or {})
         expected = (
@@ -269,9 +269,8 @@ def test_access_to_a_page(
             f"{need}"
         )
         out = answer.status_code == 302 and answer.headers["Location"].startswith("/signin/")
-        out = out or (
-            answer.status_code == 401 and 'action="/signin/"' in answer.text
-        )  # a posted form is kept beside the sign-in
+        # the sign-in page keeps a posted form
+        out = out or (answer.status_code == 401 and 'action="/signin/"' in answer.text)
         if need == PUBLIC:
             assert answer.status_code < 400, expected
         elif need == LINK:
@@ -293,9 +292,10 @@ def test_access_to_a_page(
             assert answer.status_code == 403, expected
         else:
             assert not out, expected
+            # text files are not sent to a frame
             assert answer.status_code in (
                 (404,) if route.endswith("raw/") else (200, 302, 400, 409)
-            ), expected  # a text is sent to no frame
+            ), expected
 
 
 @pytest.mark.parametrize(

@@ -257,7 +257,7 @@ def test_a_file_that_is_not_a_table_is_refused_by_its_content(
     api.refused("GET", f"projects/{project}/datasets/refused/", 404)
 
 
-def test_a_dataset_has_a_name_for_paths(api: Api, project: str) -> None:
+def test_a_dataset_has_a_name_that_is_valid_in_paths(api: Api, project: str) -> None:
     for name in ("", "a/b", "../x", ".x", "x" * 201, "é"):
         answer = api(
             "POST", f"projects/{project}/datasets/", data={"name": name}, files={"file": ("x", CSV)}

@@ -1,5 +1,5 @@
-"""A Python client generated from the served OpenAPI document by openapi-python-client works without
-an edit.
+"""The Python client that openapi-python-client generates from the served OpenAPI document works
+unedited.
 """
 
 import importlib
@@ -23,10 +23,10 @@ NUMBERS = b"n,word\n1,one\n2,two\n3,three\n"
 
 
 class Generated:
-    """The generated package, its modules by name."""
+    """Generated package, with its modules by name."""
 
     def api(self, name: str) -> ModuleType:
-        """`projects.jobs_submit` and the like."""
+        """Return a function of the API by name, such as `projects.jobs_submit`."""
         return importlib.import_module(f"{PACKAGE}.api.{name}")
 
     def model(self, name: str) -> Any:
@@ -88,7 +88,7 @@ def generated(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def client(stack: Stack, generated: Generated) -> Any:
-    """Signed in with the generated client itself."""
+    """Sign in with the generated client and return it."""
     url = stack.described["frontend_url"]
     signed = generated.api("session.session_create").sync(
         client=generated.client(url, None),

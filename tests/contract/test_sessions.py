@@ -1,4 +1,4 @@
-"""Signing in, tokens, and the document itself."""
+"""Sign-in, tokens, and the OpenAPI document."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -71,7 +71,7 @@ def test_too_many_wrong_passwords_are_429_with_a_time_to_wait(
     assert answers[-1].status_code == 429
     assert answers[-1].json()["code"] == "locked"
     assert int(answers[-1].headers["Retry-After"]) > 0
-    # The right password does not help while it lasts, and others are not locked out with this one.
+    # During the lockout the right password fails too, and other users are not locked out.
     nobody.refused("POST", "session/", 429, json={"username": "forgetful", "password": PASSWORD})
     nobody.refused(
         "POST", "session/", 401, json={"username": "somebody-else", "password": "wrong-password"}
@@ -158,7 +158,7 @@ def test_nobody_gets_401_from_every_operation_but_the_sign_in(
             assert error["code"] == "not_authenticated", operation.name
 
 
-def test_the_document_and_its_page_are_for_whoever_is_signed_in(api: Api, as_user: AsUser) -> None:
+def test_the_document_and_its_page_are_for_signed_in_users(api: Api, as_user: AsUser) -> None:
     nobody, client = as_user(None).client, api.client
     assert nobody.get("/api/schema/").status_code == 401
     assert nobody.get("/api/docs/").headers["Location"] == "/signin/?next=%2Fapi%2Fdocs%2F"
@@ -168,8 +168,8 @@ def test_the_document_and_its_page_are_for_whoever_is_signed_in(api: Api, as_use
     assert "swagger" in docs.text.lower()
 
 
-def test_the_worker_api_the_metrics_and_odd_spellings_are_not_passed_on(api: Api) -> None:
-    """Below the frontend's port there is no such thing, for nobody, whatever the token."""
+def test_the_worker_api_the_metrics_and_odd_spellings_are_not_forwarded(api: Api) -> None:
+    """The frontend does not forward such paths for anyone, whatever the token."""
     for path in (
         "/worker/v1/attempts/x/claim",
         "/metrics",

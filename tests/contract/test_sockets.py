@@ -1,4 +1,4 @@
-"""The sockets through the frontend's port: every message and its keys, every way they end."""
+"""WebSockets through the frontend's port: every message with its keys, and every close code."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ async def _opened(stack: Stack, path: str, **headers: str) -> AsyncIterator[Clie
 
 
 async def _all(socket: ClientConnection) -> tuple[list[dict[str, Any]], int | None]:
-    """Every message until it is closed, and the code."""
+    """Return all messages until the socket is closed, and the close code."""
     got = []
     try:
         while True:
@@ -142,7 +142,7 @@ async def test_a_forbidden_socket_is_closed_with_a_code(
         ("/ws/jobs/JOB/?attempt=9999999999999999999", 4400),
     ],
 )
-async def test_what_is_not_there_or_makes_no_sense_is_closed_with_a_code(
+async def test_unknown_and_invalid_sockets_are_closed_with_a_code(
     stack: Stack, api: Api, ran: dict[str, Any], path: str, code: int
 ) -> None:
     async with _opened(stack, path.replace("JOB", ran["id"]), **_bearer(str(api.token))) as socket:
@@ -194,7 +194,7 @@ async def test_a_project_socket_sends_a_snapshot_and_then_changes(
     assert await asyncio.to_thread(api.get, f"projects/{project}/jobs/counts/") == counts
 
 
-async def test_a_socket_ends_with_the_right_to_it(
+async def test_a_socket_is_closed_when_its_permission_ends(
     stack: Stack, api: Api, project: str, people: dict[str, Person], as_user: AsUser
 ) -> None:
     token = await asyncio.to_thread(api.post, "tokens/", {"name": "ends"})

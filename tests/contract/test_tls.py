@@ -1,4 +1,4 @@
-"""Cookies, forms, pages and sockets behind a load balancer that ends TLS, in production."""
+"""Cookies, forms, pages and sockets behind a load balancer that terminates TLS, in production."""
 
 import asyncio
 import json
@@ -93,7 +93,7 @@ async def test_pages_and_sockets_work_through_it(balanced: Balanced, ran: dict[s
 
 
 def test_forged_addresses_do_not_pass_the_proxy(balanced: Balanced) -> None:
-    """Only the address seen by the trusted proxy counts, not addresses that a client adds."""
+    """Only the address that the trusted proxy saw counts, not addresses that a client adds."""
     marker = uuid.uuid4().hex
     with balanced.client(headers={"X-Forwarded-For": "6.6.6.6", "X-Request-ID": marker}) as client:
         assert client.get("/api/v1/session/").status_code == 401

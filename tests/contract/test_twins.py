@@ -1,6 +1,6 @@
-"""Twins through the public API alone.
+"""Twins through the public API only.
 
-Definitions, entities under any key, edits, history, states and differences of revisions.
+Definitions, entities with any key, edits, history, states and differences of revisions.
 """
 
 from typing import Any
@@ -117,7 +117,7 @@ def test_a_list_of_entities_is_paginated_and_searched_by_key(
 @pytest.mark.parametrize("key", PLAIN)
 def test_an_entity_is_found_by_its_path(key: str, api: Api, jobs: list[dict[str, Any]]) -> None:
     entity = f"{T}/entities/pump/{quote(key, safe='/')}/"
-    ask = api.client.get  # not judged: no path of an OpenAPI document has a slash in a parameter
+    ask = api.client.get  # not validated: OpenAPI path parameters cannot contain a slash
     assert ask(f"/api/v1/{entity}").json()["key"] == key
     assert {row["layer"] for row in ask(f"/api/v1/{entity}history/").json()["results"]} >= {
         "status",
@@ -136,10 +136,10 @@ def test_an_entity_with_any_key_is_found_by_query_and_edited(
     answer = api(
         "PATCH", f"{T}/entity/overlay/?{named}", json={"values": {"label": None}, "note": ""}
     )
-    assert answer.status_code == (404 if key == "50%" else 200), answer.text  # that one was removed
+    assert answer.status_code == (404 if key == "50%" else 200), answer.text  # the removed entity
 
 
-def test_each_value_has_its_source_and_an_edit_stands_over_what_is_reported(
+def test_each_value_has_its_source_and_an_edit_overrides_the_reported_value(
     api: Api, jobs: list[dict[str, Any]]
 ) -> None:
     load, label, hall = api.get(f"{T}/entities/pump/a/")["values"]
@@ -269,7 +269,7 @@ def test_a_definition_change_needs_the_current_etag(api: Api) -> None:
     )
 
 
-def test_an_edit_that_cannot_be_is_refused_with_each_property(
+def test_an_invalid_edit_is_rejected_with_each_property(
     api: Api, jobs: list[dict[str, Any]]
 ) -> None:
     overlay = f"{T}/entities/pump/7/overlay/"

@@ -1,4 +1,4 @@
-"""The shipped overlays as parameters, their processes, and the module that renders them."""
+"""The shipped overlays as test parameters, their processes, and the module that renders them."""
 
 import importlib.util
 
@@ -12,7 +12,7 @@ ONCE = {
     "orchestrator/migrate",
     "bootstrap/secrets",
     "bootstrap/administrator",
-}  # they end: nothing to probe
+}  # they end, so they need no probe
 _spec = importlib.util.spec_from_file_location("render", FOLDER / "render.py")
 assert _spec
 assert _spec.loader

@@ -1,8 +1,8 @@
-"""No archive is unpacked by the standard library's extraction: Debian 12's Python 3.11.2 has no
-filters for it (PEP 706).
+"""No archive is extracted with the standard library: Python 3.11.2 of Debian 12 has no extraction
+filters (PEP 706).
 
-Without them a member named `../x`, a link or a device leaves the folder. Code that needs members
-reads them one by one.
+Without them a member named `../x`, a link or a device can escape the folder. Code that needs
+members reads them one by one.
 """
 
 import ast
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent.parent
 UNPACKING = {"extractall", "extract", "unpack_archive"}
 
 
-def test_nothing_unpacks_an_archive_without_looking_at_its_members() -> None:
+def test_no_archive_is_extracted_without_a_check_of_its_members() -> None:
     found = []
     for package in ("mimir", "projects", "jobs", "monitoring"):
         for path in (ROOT / package).rglob("*.py"):

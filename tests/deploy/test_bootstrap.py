@@ -1,4 +1,6 @@
-"""The Secrets of a new installation: made once and whole, whatever is killed, lost or repeated."""
+"""Secrets of a new installation: created once and completely despite kills, lost responses and
+repeats.
+"""
 
 import base64
 import json
@@ -20,9 +22,9 @@ PATH = f"/api/v1/namespaces/{NAMESPACE}/secrets"
 
 
 class Server:
-    """The secrets of one namespace over HTTP.
+    """Secrets of one namespace over HTTP.
 
-    `troubles` are used up by creates, one each; `deny` is answered to everything.
+    Each create uses up one of `troubles`; every request gets `deny` if it is set.
     """
 
     def __init__(self) -> None:
@@ -35,7 +37,7 @@ class Server:
     def answer(
         self, method: str, path: str, token: str, body: dict[str, Any]
     ) -> tuple[int, dict[str, Any]] | None:
-        """Status and body, or nothing: the connection is cut."""
+        """Return status and body, or None to cut the connection."""
         with self._lock:
             name = path.removeprefix(PATH).strip("/")
             self.asked.append((method, name or body["metadata"]["name"]))
@@ -115,7 +117,9 @@ def _value(server: Server, name: str, key: str) -> str:
     return base64.b64decode(server.secrets[name]["data"][key]).decode()
 
 
-def test_an_empty_namespace_gets_every_secret_and_each_is_another(server: Server, api: Api) -> None:
+def test_an_empty_namespace_gets_every_secret_with_a_different_value(
+    server: Server, api: Api
+) -> None:
     assert secrets_ensure(api) == list(SECRETS)
     assert (
         _value(server, "db-secret", "url")
@@ -154,7 +158,7 @@ def test_existing_secrets_are_kept_and_missing_ones_are_added(server: Server, ap
 
 
 @pytest.mark.parametrize("stop", range(1, 2 * len(SECRETS) + 1))
-def test_killed_after_any_request_the_next_run_makes_what_is_left(
+def test_after_a_kill_at_any_request_the_next_run_creates_the_missing_secrets(
     server: Server, api: Api, stop: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(BaseException):
@@ -181,7 +185,7 @@ def test_killed_after_any_request_the_next_run_makes_what_is_left(
 
 
 @pytest.mark.parametrize("trouble", ["refused before", "failed after", "answer lost"])
-def test_a_create_whose_end_is_not_known_leaves_one_secret_that_is_used(
+def test_a_create_with_an_unknown_result_leaves_one_secret_that_is_used(
     server: Server, api: Api, trouble: str
 ) -> None:
     server.troubles = [trouble] * len(SECRETS)
@@ -190,7 +194,7 @@ def test_a_create_whose_end_is_not_known_leaves_one_secret_that_is_used(
     assert secrets_ensure(api) == []
 
 
-def test_two_at_once_make_each_secret_once(server: Server, api: Api) -> None:
+def test_two_concurrent_runs_create_each_secret_once(server: Server, api: Api) -> None:
     created: list[str] = []
     threads = [
         threading.Thread(target=lambda: created.extend(secrets_ensure(api))) for _ in range(4)

@@ -1,6 +1,6 @@
-"""The program that builds images is one that works.
+"""The image builder that is used works.
 
-A client without its daemon is passed over, and said so before any work is done.
+A client without a running daemon is skipped and reported before any work is done.
 """
 
 import os
@@ -15,7 +15,7 @@ SCRIPT = Path(__file__).parent.parent.parent / "deploy" / "images" / "builder.sh
 def _choose(
     tmp_path: Path, programs: dict[str, bool], builder: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Source the script where these programs are, each with a daemon that answers or does not."""
+    """Run the script's selection with these programs, each with a daemon that responds or not."""
     for name, answers in programs.items():
         program = tmp_path / name
         program.write_text(f"#!/bin/sh\nexit {0 if answers or name == 'buildah' else 1}\n")

@@ -16,9 +16,7 @@ VERSION = '{"serverVersion": {"major": "1", "minor": "%s", "gitVersion": "v1.%s"
 
 
 def _cluster(folder: Path, *, version: str = "34", allowed: bool = True) -> dict[str, str]:
-    """An environment with a kubeconfig, and a kubectl that answers what is asked before anything is
-    made.
-    """
+    """Return an environment with a kubeconfig and a kubectl that passes the first checks."""
     (folder / "kubeconfig").touch()
     kubectl = folder / "kubectl"
     answers = (
@@ -33,7 +31,7 @@ def _cluster(folder: Path, *, version: str = "34", allowed: bool = True) -> dict
     return {"KUBECONFIG": str(folder / "kubeconfig"), "PATH": str(folder)}
 
 
-def test_it_ends_with_what_to_set_where_no_cluster_is_named() -> None:
+def test_without_a_cluster_it_names_the_setting_and_exits() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
     done = subprocess.run(
         [sys.executable, "-m", "tests.e2e"],
@@ -48,7 +46,7 @@ def test_it_ends_with_what_to_set_where_no_cluster_is_named() -> None:
     assert done.stderr.startswith("KUBECONFIG is not set: set it to a kubeconfig of the cluster")
 
 
-def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_kubeconfig_is_named(tmp_path: Path) -> None:
     with pytest.raises(Unusable, match=r"names no file .*nowhere"):
         Namespace({**_cluster(tmp_path), "KUBECONFIG": str(tmp_path / "nowhere")})
 
@@ -88,7 +86,7 @@ def test_each_run_has_a_namespace_of_its_own(tmp_path: Path) -> None:
         ({"TAG": "1:2"}, "TAG"),
     ],
 )
-def test_a_name_that_no_image_can_have_is_refused(named: dict[str, str], expected: str) -> None:
+def test_an_invalid_image_name_is_rejected(named: dict[str, str], expected: str) -> None:
     with pytest.raises(Unusable, match=expected):
         Images.from_environment(named)
 
@@ -114,7 +112,7 @@ def test_images_not_named_are_those_of_make_images() -> None:
     assert Images.from_environment({}).named_in(shipped) == shipped
 
 
-def test_it_waits_for_all_that_serves() -> None:
+def test_it_waits_for_all_serving_components() -> None:
     serves = {
         f"{kind.lower()}/{name}"
         for kind in ("Deployment", "StatefulSet")
@@ -123,7 +121,7 @@ def test_it_waits_for_all_that_serves() -> None:
     assert set(SERVING) == serves
 
 
-def test_every_kind_that_is_applied_is_looked_for_after_it_was_deleted() -> None:
+def test_every_applied_kind_is_checked_after_the_deletion() -> None:
     kinds = {each["kind"].lower() for each in objects("development")}
     assert {
         kind.removesuffix("y") + "ies" if kind.endswith("y") else kind + "s" for kind in kinds
@@ -131,7 +129,7 @@ def test_every_kind_that_is_applied_is_looked_for_after_it_was_deleted() -> None
     assert all(each["metadata"]["labels"]["app"] == "mimir-aip" for each in objects("development"))
 
 
-def test_the_secrets_it_lets_stay_are_those_of_the_bootstrap() -> None:
+def test_the_secrets_it_keeps_are_those_of_the_bootstrap() -> None:
     assert {f"secret/{name}" for name in bootstrap.SECRETS} == SECRETS
 
 

@@ -43,7 +43,7 @@ def _texts(image: str, name: str, *, stage: int | None = None) -> list[str]:
 
 
 @each_image
-def test_the_base_is_an_argument_with_a_pinned_official_default_and_both_stages_stand_on_it(
+def test_the_base_is_an_argument_with_a_pinned_official_default_and_both_stages_use_it(
     image: str,
 ) -> None:
     first = instructions(image)[0]
@@ -54,7 +54,7 @@ def test_the_base_is_an_argument_with_a_pinned_official_default_and_both_stages_
     assert _texts(image, "FROM") == ["${BASE_IMAGE} AS build", "${BASE_IMAGE}"]
 
 
-def test_the_images_stand_on_one_base() -> None:
+def test_the_images_have_one_base() -> None:
     assert len({instructions(image)[0].text for image in IMAGES}) == 1
 
 
@@ -68,7 +68,7 @@ def test_it_runs_as_a_numbered_user_that_is_not_root(image: str) -> None:
 
 
 @each_image
-def test_nothing_is_fetched_but_pinned_wheels_by_their_hashes(image: str) -> None:
+def test_only_pinned_wheels_with_hashes_are_downloaded(image: str) -> None:
     assert _texts(image, "ADD") == []
     runs = " ".join(_texts(image, "RUN"))
     assert not re.search(r"\b(curl|wget|git|apt|apt-get|apk)\b", runs)
@@ -85,7 +85,7 @@ def test_nothing_is_fetched_but_pinned_wheels_by_their_hashes(image: str) -> Non
 
 
 @each_image
-def test_nothing_runs_in_the_final_stage_so_that_no_tool_and_no_cache_is_left_there(
+def test_nothing_runs_in_the_final_stage_which_has_no_tools_and_no_caches(
     image: str,
 ) -> None:
     assert _texts(image, "RUN", stage=2) == []
@@ -116,7 +116,7 @@ def test_the_orchestrator_which_has_no_worker_in_it_launches_on_a_cluster() -> N
 def test_it_has_byte_code_of_the_standard_library_which_its_base_lacks(
     image: str, tmp_path: Path
 ) -> None:
-    """The part of the build that makes it, run over a small standard library."""
+    """Run the build step that compiles it on a small standard library."""
     library = tmp_path / "lib/python3.11"
     for name in ("a.py", "package/b.py", "test/c.py", "site-packages/d.py"):
         (library / name).parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ def test_it_has_byte_code_of_the_standard_library_which_its_base_lacks(
 
 
 @each_image
-def test_it_says_what_it_is_and_holds_no_secret(image: str) -> None:
+def test_it_has_labels_and_no_secret(image: str) -> None:
     labels = re.findall(
         r'org\.opencontainers\.image\.(\w+)="[^"]+"', " ".join(_texts(image, "LABEL"))
     )
@@ -146,14 +146,14 @@ def test_it_says_what_it_is_and_holds_no_secret(image: str) -> None:
 
 
 @each_image
-def test_the_builder_is_sent_what_is_copied(image: str) -> None:
+def test_the_build_context_contains_the_copied_files(image: str) -> None:
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     sent = {line[1:] for line in ignored if line.startswith("!")}
     assert "*" in ignored
     assert {source.split("/")[0] for sources, _ in copies(image) for source in sources} <= sent
 
 
-def test_the_worker_holds_what_it_imports_and_nothing_of_the_server(tmp_path: Path) -> None:
+def test_the_worker_image_has_its_imports_and_nothing_of_the_server(tmp_path: Path) -> None:
     app = lay_out("worker", tmp_path / "app")
     held = {_module(path.relative_to(app)) for path in app.rglob("*.py")}
     graph = grimp.build_graph("jobs", "mimir", cache_dir=None)
@@ -176,7 +176,7 @@ def _module(path: Path) -> str:
     return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
 
 
-def test_every_module_of_the_worker_can_be_imported_from_what_its_image_holds(
+def test_every_module_of_the_worker_can_be_imported_in_its_image(
     tmp_path: Path,
 ) -> None:
     app = lay_out("worker", tmp_path / "app")
@@ -202,12 +202,12 @@ def test_every_module_of_the_worker_can_be_imported_from_what_its_image_holds(
 def test_the_orchestrator_finds_all_its_code_in_its_image(tmp_path: Path) -> None:
     app = lay_out("orchestrator", tmp_path / "app")
     code = (
-        "import mimir.serve, mimir.asgi_orchestrator\n"  # reads the routes of sockets too
+        "import mimir.serve, mimir.asgi_orchestrator\n"  # also loads the routes of WebSockets
         "from django.core.management import call_command, get_commands, load_command_class\n"
         "ours = {name: app for name, app in get_commands().items() if app in ('jobs', 'projects', "
         "'monitoring')}\n"
         "[load_command_class(app, name) for name, app in ours.items()]\n"
-        "call_command('check')\n"  # reads the routes of requests
+        "call_command('check')\n"  # loads the routes of requests
         "print(*ours)"
     )
     environment = {

@@ -21,7 +21,7 @@ from tests.support.manifests import (
 
 
 @each_overlay
-def test_what_is_applied_is_what_the_overlays_say(overlay: str) -> None:
+def test_the_applied_manifests_match_the_overlays(overlay: str) -> None:
     shipped = FOLDER / overlay / "mimir-aip.yaml"
     assert shipped.read_text() == render.rendered(overlay, version=VERSION), "run `make manifests`"
     assert [path.name for path in shipped.parent.iterdir()] == [shipped.name], (
@@ -99,7 +99,7 @@ def _verbs(role: Object) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("file", ["dns.yaml", "nodes.yaml", "servicemonitor.yaml"])
-def test_the_optional_manifests_are_read_and_name_what_is_shipped(file: str) -> None:
+def test_the_optional_manifests_are_parsed_and_name_shipped_objects(file: str) -> None:
     for each in yaml.safe_load_all((FOLDER / "optional" / file).read_text()):
         if each["kind"] == "NetworkPolicy":
             kubernetes_validate.validate(each, "1.29", strict=True)
@@ -136,7 +136,7 @@ def test_two_replicas_on_a_volume_of_one_node_are_refused() -> None:
         render.check(found)
 
 
-def test_two_replicas_need_a_bucket_where_there_is_no_claim_for_artifacts() -> None:
+def test_two_replicas_need_a_bucket_without_a_claim_for_artifacts() -> None:
     render.check(list(objects("production-s3")))
     for container in render.KEEPERS:
         found = json.loads(json.dumps(objects("production-s3")))
@@ -151,7 +151,7 @@ def test_two_replicas_need_a_bucket_where_there_is_no_claim_for_artifacts() -> N
             render.check(found)
 
 
-def test_a_release_makes_a_bootstrap_of_its_own_that_goes_by_itself() -> None:
+def test_each_release_has_a_bootstrap_job_that_is_removed_automatically() -> None:
     [job] = of_kind("development", "Job").values()
     assert job["metadata"]["name"].startswith(f"bootstrap-{VERSION.replace('.', '-')}-")
     assert job["spec"]["ttlSecondsAfterFinished"] > 0

@@ -12,7 +12,7 @@ from tests.support.manifests import (
 
 
 @each_overlay
-def test_services_and_budgets_select_pods_that_are_there_and_ports_that_are_named(
+def test_services_and_budgets_select_existing_pods_and_named_ports(
     overlay: str,
 ) -> None:
     templates = pods(overlay).values()
@@ -70,7 +70,7 @@ def _peers(policy: Object) -> list[Object]:
 
 
 @each_overlay
-def test_names_are_resolved_by_the_clusters_own_resolver_alone(overlay: str) -> None:
+def test_names_are_resolved_only_by_the_resolver_of_the_cluster(overlay: str) -> None:
     [rule] = of_kind(overlay, "NetworkPolicy")["dns"]["spec"]["egress"]
     [peer] = rule["to"]
     assert peer["namespaceSelector"] == {
@@ -93,7 +93,7 @@ def test_names_are_resolved_by_the_clusters_own_resolver_alone(overlay: str) -> 
 
 
 @each_overlay
-def test_a_worker_is_called_by_nobody_and_reaches_neither_the_cluster_nor_a_cloud_s_metadata(
+def test_a_worker_accepts_no_connection_and_reaches_neither_the_cluster_nor_cloud_metadata(
     overlay: str,
 ) -> None:
     policy = of_kind(overlay, "NetworkPolicy")["worker"]
@@ -101,7 +101,7 @@ def test_a_worker_is_called_by_nobody_and_reaches_neither_the_cluster_nor_a_clou
     excepted = {
         cidr for peer in _peers(policy) if "ipBlock" in peer for cidr in peer["ipBlock"]["except"]
     }
-    assert excepted == set(SPECIAL_IPV4), "the table that `read` steps are judged by"
+    assert excepted == set(SPECIAL_IPV4), "the table is the reference for `read` steps"
     named = [
         peer["podSelector"]["matchLabels"]["component"]
         for peer in _peers(policy)

@@ -61,7 +61,7 @@ def test_the_documented_sizes_are_kept(overlay: str) -> None:
 
 
 @each_overlay
-def test_every_container_that_stays_is_probed(overlay: str) -> None:
+def test_every_long_running_container_is_probed(overlay: str) -> None:
     for name, each in containers(overlay).items():
         expected = (
             set()
@@ -90,7 +90,7 @@ def test_a_loop_is_probed_by_the_file_that_it_touches(overlay: str) -> None:
 
 
 @each_overlay
-def test_what_is_started_and_probed_is_in_the_image(overlay: str, tmp_path: Path) -> None:
+def test_started_and_probed_programs_are_in_the_image(overlay: str, tmp_path: Path) -> None:
     app = lay_out("orchestrator", tmp_path / "app")
     commands = [
         each["command"]

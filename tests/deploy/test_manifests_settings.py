@@ -25,7 +25,7 @@ from tests.support.manifests import (
 
 
 @each_overlay
-def test_nobody_is_trusted_by_address_and_both_sides_have_the_same_key(
+def test_no_address_is_trusted_and_both_sides_have_the_same_key(
     overlay: str, tmp_path: Path
 ) -> None:
     frontend = {
@@ -126,8 +126,8 @@ YOURS = {
 
 
 def _environment(container: Object) -> dict[str, str]:
-    """The container's variables, what comes from secrets and the pod filled in as the cluster
-    would; stores as production brings them.
+    """Return the variables of a container, with secrets and pod fields filled in as by the cluster,
+    and the stores of production.
     """
     secrets = {name: dict(make()) for name, make in SECRETS.items()}
     for name, values in YOURS.items():
@@ -154,7 +154,8 @@ def test_everything_and_its_workers_fit_two_cores_and_six_gigabytes(tmp_path: Pa
             "MIMIR_CONFIG": str(_config("development", tmp_path)),
         },
     )
-    free_cpu, free_memory = 1700, 5.2 * 10**9  # what a single node's own services leave
+    # capacity that the services of a single node leave free
+    free_cpu, free_memory = (1700, 5.2 * 10**9)
     stay = [
         each["resources"] for name, each in containers("development").items() if name not in ONCE
     ]

@@ -1,6 +1,6 @@
-"""The manifests' own commands and settings, run on what the image holds.
+"""Run the commands and settings of the manifests with the contents of the image.
 
-Web answers, the loops show that they live.
+Web responds, and the loops report that they are alive.
 """
 
 import os
@@ -26,7 +26,7 @@ METRICS_TOKEN = SECRETS["trust-keys"]()["metrics-token"]
 
 
 def _environment(name: str, folder: Path) -> dict[str, str]:
-    """A container's variables; stores, folders and the port are this machine's."""
+    """Return the variables of a container, with the stores, folders and port of this machine."""
     given = {
         variable["name"]: variable.get("value", "")
         for variable in containers("production")[name]["env"]
@@ -107,7 +107,7 @@ def test_web_is_ready_and_is_scraped_by_its_pods_address(web: httpx.Client) -> N
 
 
 @pytest.mark.parametrize("name", ["orchestrator/dispatcher", "orchestrator/reconciler"])
-def test_a_loop_passes_its_probe_although_no_cluster_answers_it(
+def test_a_loop_passes_its_probe_while_no_cluster_responds(
     name: str, app: Path, tmp_path: Path
 ) -> None:
     container = containers("production")[name]

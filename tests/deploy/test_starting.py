@@ -37,9 +37,8 @@ def test_migrations_wait_while_another_replica_migrates_longer_than_a_statement_
         other.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         waiting = threading.Thread(target=_migrate, args=(done,))
         waiting.start()
-        assert not done.wait(
-            timeout=2.5
-        )  # it polls: a waiting session would hold up CREATE INDEX CONCURRENTLY
+        # it polls: a waiting session would block CREATE INDEX CONCURRENTLY
+        assert not done.wait(timeout=2.5)
     waiting.join(timeout=30)
     assert done.is_set()
     with own_connection() as other:
@@ -49,7 +48,7 @@ def test_migrations_wait_while_another_replica_migrates_longer_than_a_statement_
 @transactional
 def test_a_migration_that_was_killed_leaves_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*_args: Any, **_options: Any) -> None:
-        # The server ends the session, as it does when its process is gone.
+        # The server ends the session, as after the death of its client process.
         with connection.cursor() as cursor, own_connection() as other:
             cursor.execute("SELECT pg_backend_pid()")
             other.execute("SELECT pg_terminate_backend(%s, 5000)", [cursor.fetchone()[0]])
@@ -62,7 +61,7 @@ def test_a_migration_that_was_killed_leaves_no_lock(monkeypatch: pytest.MonkeyPa
         assert other.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone() == (True,)
 
 
-def test_a_database_that_is_away_is_waited_for_and_then_named() -> None:
+def test_an_unreachable_database_is_awaited_and_then_reported() -> None:
     code = (
         "from django.core.management import execute_from_command_line as run; run(['manage.py', "
         "'migrate_locked', '--wait-seconds', '0'])"
@@ -126,7 +125,7 @@ def test_the_file_of_a_loop_is_touched_when_its_row_was_written(
 
 
 @transactional
-def test_a_loop_whose_row_cannot_be_written_shows_no_sign_of_life(
+def test_a_loop_whose_row_cannot_be_written_does_not_touch_its_file(
     settings: Any, tmp_path: Path
 ) -> None:
     file = tmp_path / "beat"

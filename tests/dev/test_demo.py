@@ -61,7 +61,7 @@ def test_the_last_lines_name_address_user_password_and_next_steps(
 
 
 def test_what_the_installation_takes_is_said_before_it_begins() -> None:
-    """The Makefile prints it before it is silent for some seconds; the README names the disk."""
+    """The Makefile prints the disk space and duration before it installs; the README agrees."""
     makefile, readme = (ROOT / "Makefile").read_text(), (ROOT / "README.md").read_text()
     rule = (
         makefile[makefile.index("$(VENV)/.laptop: requirements/laptop.txt") :]

@@ -1,6 +1,6 @@
-"""`make up` as a person meets it.
+"""`make up` for a user.
 
-What it writes, Ctrl-C, a killed supervisor, a port that is taken, a second start.
+Files that it writes, Ctrl-C, a killed supervisor, a used port, and a second start.
 """
 
 import contextlib
@@ -42,7 +42,7 @@ def stack(_installation: Stack) -> Stack:
 
 
 def _of_it(stack: Stack) -> list[psutil.Process]:
-    """Return the supervisor's processes and PostgreSQL's children."""
+    """Return the processes of the supervisor and the children of PostgreSQL."""
     data = str(Places(stack.var).database_home / "data")
     found = []
     for process in psutil.process_iter():
@@ -55,7 +55,7 @@ def _of_it(stack: Stack) -> list[psutil.Process]:
 
 
 def _up(stack: Stack, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A start that is expected to end by itself."""
+    """Run `make up` in a case in which it ends by itself."""
     return subprocess.run(
         [sys.executable, "-m", "mimir.dev", "up"],
         cwd=ROOT,
@@ -117,14 +117,14 @@ def _fork_servers(stack: Stack) -> list[psutil.Process]:
 
 
 def _shared_mebibytes(pid: int) -> float:
-    """Memory that is not of a file and that another process has as well."""
+    """Return the memory that a process shares with another one, except memory of files."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     [kibibytes] = [line.split()[1] for line in text.splitlines() if line.startswith("Shared_Dirty")]
     return int(kibibytes) / 1024
 
 
 def _started_at(stack: Stack, component: str) -> dt.datetime:
-    """Start of the newest process of a component, as System shows it."""
+    """Return the start of the newest process of a component, as the System page shows it."""
     rows = stack.call("GET", "/api/v1/system/").json()["components"]
     return max(
         dt.datetime.fromisoformat(row["started_at"])
@@ -134,7 +134,7 @@ def _started_at(stack: Stack, component: str) -> dt.datetime:
 
 
 def _replaced(stack: Stack, name: str) -> psutil.Process:
-    """Kill a process; return the one that the supervisor starts instead."""
+    """Kill a process; return the one that the supervisor starts as a replacement."""
     killed = stack.kill(name)
     [pid] = wait_for(
         lambda: [pid for pid in stack.pids(name) if pid != killed], f"{name} was started again", 60
@@ -172,7 +172,7 @@ def test_without_the_fork_server_everything_continues_and_restarts(stack: Stack)
 def test_everything_listens_on_this_machine_alone(stack: Stack) -> None:
     listening = []
     for process in _of_it(stack):
-        with contextlib.suppress(psutil.NoSuchProcess):  # PostgreSQL's helpers come and go
+        with contextlib.suppress(psutil.NoSuchProcess):  # short-lived processes of PostgreSQL
             listening += [
                 connection.laddr.ip
                 for connection in process.net_connections("inet")
@@ -245,7 +245,7 @@ def test_after_kill_9_of_the_supervisor_a_start_works_and_takes_the_worker_over(
 def test_after_kill_9_of_everything_a_start_works(stack: Stack) -> None:
     job = stack.submit_oracle("sleep 1")
     for process in _of_it(stack):
-        with contextlib.suppress(psutil.NoSuchProcess):  # ended with one that was killed before
+        with contextlib.suppress(psutil.NoSuchProcess):  # ended with a killed process
             process.kill()
     assert stack.process is not None
     stack.process.kill()

@@ -1,4 +1,4 @@
-"""Ports: ours, somebody else's, and what is none."""
+"""Ports of the installation: free, used and invalid ones."""
 
 import socket
 
@@ -32,7 +32,7 @@ def test_a_used_port_is_reported_with_the_variable_that_changes_it(
         try:
             other.bind((host, 0))
         except OSError:
-            return  # no IPv6 on this machine: nobody can sit there
+            return  # without IPv6 on this machine, no process can use the port
         other.listen()
         port = other.getsockname()[1]
         monkeypatch.setenv("API_PORT", str(port))

@@ -1,4 +1,4 @@
-"""Fork server of the services: what it forks is like a process of its own, and starts once."""
+"""Fork server of the services: each forked process is independent, and is started once."""
 
 import ctypes
 import os
@@ -39,7 +39,7 @@ sys.exit(int(wanted))
 
 
 class Place:
-    """A program, the server, and what the forked processes wrote."""
+    """A program, the fork server, and the output of the forked processes."""
 
     def __init__(self, folder: Path, forks: ServiceForks) -> None:
         self.folder, self.forks = folder, forks
@@ -49,7 +49,7 @@ class Place:
         self._earlier = set(psutil.Process().children())
 
     def children(self) -> list[psutil.Process]:
-        """Return the children of this process that are not of the server's start or before it."""
+        """Return the children of this process that started after the fork server."""
         return [each for each in psutil.Process().children() if each not in self._earlier]
 
     def service(self, wanted: str, **more: str) -> Service:
@@ -64,7 +64,7 @@ class Place:
         )
 
     def fork(self, wanted: str, **more: str) -> AdoptedProcess | None:
-        """Ask the server, with the output in a file."""
+        """Fork a process with its output in a file; return None if the server does not start it."""
         service = self.service(wanted, **more)
         with (self.folder / "output").open("ab") as output:
             return self.forks.fork(
@@ -88,7 +88,7 @@ class Place:
 
     @property
     def output(self) -> str:
-        """Output of all runs."""
+        """Return the output of all runs."""
         return (self.folder / "output").read_text()
 
 
@@ -111,7 +111,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
-def test_a_forked_process_is_a_process_of_its_own(place: Place) -> None:
+def test_a_forked_process_is_independent(place: Place) -> None:
     process = place.forked("wait", PORT="7")
     wait_for(place.runs, "it runs")
     found = psutil.Process(process.pid)

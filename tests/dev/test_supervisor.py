@@ -1,4 +1,4 @@
-"""The supervisor, with processes that do nothing but what a test needs."""
+"""Supervisor with processes that do only what the test needs."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Blocks that the tests do not run: each with its reason and the check that replaces the run."""
+"""Documentation blocks that the tests do not run: each with its reason and the replacing check."""
 
 import importlib.util
 import json

@@ -1,4 +1,4 @@
-"""One installation for the examples of the documentation, with the demo's project in it."""
+"""One installation for the examples of the documentation, with the project of the demo."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="package")
 def demo(stack: Stack) -> str:
-    """Path of the demo's project, with its dataset, its pipeline's results and its twin."""
+    """Return the path of the demo's project, with its dataset, pipeline results and twin."""
     base = f"/api/v1/projects/{stack.project(sample.PROJECT)}/"
     files = {"file": (sample.FILE.name, sample.FILE.read_bytes(), "text/csv")}
     sent = stack.call("POST", f"{base}datasets/", data={"name": sample.DATASET}, files=files)

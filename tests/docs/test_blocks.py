@@ -1,4 +1,4 @@
-"""Every code block of README and docs runs as printed, or has a reason not to and another check."""
+"""Every code block of README and docs runs as printed, or has a reason and a replacing check."""
 
 import json
 import os
@@ -20,13 +20,13 @@ Job = dict[str, Any]
 
 
 class Ran(NamedTuple):
-    """The ended jobs of a page, and what its shell blocks printed."""
+    """The ended jobs of a page, and the output of its shell blocks."""
 
     jobs: list[Job]
     output: str
 
 
-RUN_SECONDS = 280  # a bound for a loaded machine; a page takes some seconds
+RUN_SECONDS = 280  # the limit for a loaded machine; a page takes a few seconds
 pytestmark = pytest.mark.timeout(300)
 ALL = [block for page in PAGES for block in blocks(page)]
 CHECKED = [block for block in ALL if exception_of(block)]
@@ -58,7 +58,7 @@ def test_a_block_that_is_not_run_is_checked(block: Block) -> None:
 def runs(
     stack: Stack, demo: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Future[Ran]]]:
-    """The run of each page. Several pages run at once; the blocks of one page run in order."""
+    """Run each page. Several pages run at once; the blocks of one page run in order."""
     with ThreadPoolExecutor(3) as pool:
         yield {
             page: pool.submit(_run, stack, demo, page, tmp_path_factory.mktemp("page"))
@@ -108,7 +108,7 @@ def test_every_example_has_a_page_that_runs_its_script() -> None:
 def _run(stack: Stack, demo: str, page: str, folder: Path) -> Ran:
     """Run the blocks of a page.
 
-    Pages of examples/ run in the repository, as they say. JSON is submitted to the demo's project;
+    Pages of examples/ run in the repository. JSON is submitted to the demo's project;
     shell blocks share a folder and their variables.
     """
     for name in ("weather.csv", sample.FILE.name):
@@ -149,7 +149,7 @@ def _submit(stack: Stack, demo: str, block: Block, folder: Path) -> list[Job]:
     else:
         requests = [json.loads(line) for line in block.text.splitlines()]
     ended = []
-    for request in requests:  # each may use the results of the one before it
+    for request in requests:  # each may use the results of the previous one
         job = stack.call("POST", f"{demo}jobs/", json=request)
         assert job.status_code == 201, job.text
         ended.append(stack.end_of(job.json()["id"], RUN_SECONDS))
@@ -157,6 +157,6 @@ def _submit(stack: Stack, demo: str, block: Block, folder: Path) -> list[Job]:
 
 
 def _saved_jobs(folder: Path) -> list[str]:
-    """Ids of the jobs whose description a shell block saved."""
+    """Return the ids of the jobs whose response a shell block saved."""
     saved = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
     return [job["id"] for job in saved if isinstance(job, dict) and "parameters" in job]

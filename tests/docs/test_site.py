@@ -1,4 +1,4 @@
-"""The pages of the documentation site are complete and their links lead somewhere."""
+"""The documentation site has all pages, and its links are valid."""
 
 import dataclasses
 import re
@@ -31,7 +31,7 @@ def _anchor(title: str) -> str:
 
 
 def _broken(page: Path) -> list[str]:
-    """Links of a page without a file or a heading."""
+    """Return the links of a page without a target file or heading."""
     found = []
     for target, anchor in _LINK.findall(_CODE.sub("", page.read_text())):
         if target.startswith(("http://", "https://", "mailto:")):
@@ -90,7 +90,7 @@ def test_the_reference_names_every_operation(pages: Path) -> None:
     assert page.count("\n### ") > 80
 
 
-def test_no_page_loads_something_from_another_host() -> None:
+def test_no_page_loads_a_resource_from_another_host() -> None:
     config = yaml.safe_load((ROOT / "docs/mkdocs.yml").read_text())
     assert config["theme"]["highlightjs"] is False
     assert "analytics" not in config["theme"]

@@ -1,5 +1,5 @@
 """`make e2e`.
 
-A whole installation on the cluster that KUBECONFIG names, through the shipped manifests and the
-public API alone.
+A whole installation on the cluster of KUBECONFIG, using only the shipped manifests and the public
+API.
 """

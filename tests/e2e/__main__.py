@@ -1,6 +1,6 @@
 """`python -m tests.e2e`, also `make e2e`.
 
-KUBECONFIG names the cluster, IMAGE_PREFIX and TAG the images. KEEP=1 leaves the namespace.
+KUBECONFIG selects the cluster, IMAGE_PREFIX and TAG the images. With KEEP=1 the namespace is kept.
 """
 
 import json
@@ -27,8 +27,11 @@ FAILURES = (AssertionError, DemoFailed, httpx.HTTPError, subprocess.TimeoutExpir
 
 
 def main() -> int:
-    """0 all held, 1 one did not or the namespace could not be removed, 2 there is no cluster."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the namespace is removed then too
+    """Run the checks. Exit code: 0 all passed, 1 a check or the cleanup failed, 2 no usable
+    cluster.
+    """
+    # the namespace is removed in this case, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         namespace = Namespace()
     except Unusable as unusable:
@@ -63,7 +66,7 @@ def _all(namespace: Namespace, *, kept: bool) -> bool:
 
 
 def _use(namespace: Namespace, way: Forward) -> bool:
-    """Sign in as the first administrator and make all checks. Whether all held."""
+    """Sign in as the first administrator, run all checks and return whether all passed."""
     with tempfile.TemporaryDirectory(prefix="mimir-e2e-") as folder:
         places = Places(Path(folder))
         if not _held("signed_in", namespace, lambda: _sign_in(namespace, way, places)):
@@ -76,7 +79,7 @@ def _use(namespace: Namespace, way: Forward) -> bool:
 
 
 def _sign_in(namespace: Namespace, way: Forward, places: Places) -> None:
-    """With the password that the bootstrap left in the cluster, as the README tells to."""
+    """Sign in with the password that the bootstrap stored in the cluster, as in the README."""
     way.wait()
     admin = namespace.secret("mimir-admin")
     described = {
@@ -95,14 +98,14 @@ def _make_project(it: Installation) -> None:
 
 
 def _four_types(places: Places) -> None:
-    """The demo: pipeline, training, inference, twin update, each using what the one before made."""
+    """Run the demo: pipeline, training, inference, twin update, each using the previous output."""
     assert run_demo(places, submit=True, say=lambda line: print(f"    {line}", flush=True)), (
         "a job of the demo did not succeed"
     )
 
 
 def _held(name: str, namespace: Namespace, check: Callable[[], None]) -> bool:
-    """Whether a check held; when it did not, what there is to see in the cluster."""
+    """Return whether a check passed; after a failure print the state of the cluster."""
     began = time.monotonic()
     try:
         check()

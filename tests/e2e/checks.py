@@ -9,15 +9,15 @@ from typing import Any
 from tests.e2e.cluster import SECRETS, Namespace
 from tests.e2e.installation import Installation
 
-LINES = 60  # one a second: longer than the pod that is restarted meanwhile needs to end
-# All that a workload may reach of the memory of this step is its limit: it asks for more than three
-# times of it.
+LINES = 60  # one per second: takes longer than the termination of the restarted pod
+# The step can use at most its memory limit: it allocates more than three
+# times as much.
 GREEDY = "python3 -c \"x = bytearray(b'x') * (900 * 2**20); print(len(x))\""
 Check = Callable[[Installation], None]
 
 
 def cancel(it: Installation) -> None:
-    """A running job is cancelled and its worker goes."""
+    """Cancel a running job; its worker is removed."""
     job = it.submit("echo begun; sleep 900")
     it.printed(job, b"begun")
     it.json("POST", f"/api/v1/jobs/{job}/cancel/")
@@ -26,7 +26,7 @@ def cancel(it: Installation) -> None:
 
 
 def retry(it: Installation) -> None:
-    """A failed job says its exit code, and runs again by the API."""
+    """A failed job reports its exit code, and the API can retry it."""
     job = it.submit("echo no; exit 3")
     failed = it.wait(job, "failed")
     assert failed["reason"] == "exit_code", failed
@@ -36,7 +36,7 @@ def retry(it: Installation) -> None:
 
 
 def lost_worker(it: Installation) -> None:
-    """Somebody deletes a worker's pod: the job is tried again, by itself, and ends well."""
+    """A job whose worker pod is deleted is retried automatically and succeeds."""
     job = it.submit("echo begun; sleep 15; echo done", max_attempts=2)
     it.printed(job, b"begun")
     it.namespace.delete_pods(f"mimir-aip/job-id={job}")
@@ -47,7 +47,7 @@ def lost_worker(it: Installation) -> None:
 
 
 def evicted(it: Installation) -> None:
-    """A worker evicted as by a drain is reported and does not count against the job."""
+    """A worker evicted as by a drain is reported, and its attempt is not counted."""
     job = it.submit("echo begun; sleep 15; echo done", max_attempts=1)
     it.printed(job, b"begun")
     it.namespace.evict_pods(f"mimir-aip/job-id={job}")
@@ -57,7 +57,7 @@ def evicted(it: Installation) -> None:
 
 
 def no_room(it: Installation) -> None:
-    """A worker without capacity says so while it waits, and can be cancelled."""
+    """A worker without capacity reports that while it waits, and can be cancelled."""
     quota = {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
@@ -84,7 +84,7 @@ def no_room(it: Installation) -> None:
 
 
 def out_of_memory(it: Installation) -> None:
-    """The reason names the limit and the memory to request."""
+    """The reason includes the limit and the memory to request."""
     job = it.submit(GREEDY, resources={"memory": "256Mi"})
     failed = it.wait(job, "failed")
     assert failed["reason"] == "out_of_memory", failed
@@ -95,9 +95,9 @@ def out_of_memory(it: Installation) -> None:
 
 
 def restart(it: Installation, *, component: str) -> None:
-    """A component's pods are deleted while a job runs.
+    """Delete a component's pods while a job runs.
 
-    It ends well, in its first attempt, with its whole log.
+    The job succeeds in its first attempt, with a complete log.
     """
     job = it.submit(f"for i in $(seq {LINES}); do echo line $i; sleep 1; done")
     it.printed(job, b"line 3\n")
@@ -114,7 +114,7 @@ def restart(it: Installation, *, component: str) -> None:
 
 
 def applied_again(it: Installation) -> None:
-    """A second apply of the same manifests changes nothing that runs."""
+    """A second apply of the same manifests changes no running object."""
     before = it.namespace.pods()
     it.namespace.apply()
     it.namespace.wait_ready()
@@ -123,12 +123,12 @@ def applied_again(it: Installation) -> None:
 
 
 def no_worker_left(it: Installation) -> None:
-    """No worker's Job or pod is left."""
+    """No Job or pod of a worker exists any more."""
     _gone(it, "component=worker")
 
 
 def uninstalled(namespace: Namespace) -> None:
-    """After `kubectl delete` of the manifests nothing of ours is left but the secrets."""
+    """After `kubectl delete` of the manifests, only the secrets remain."""
     namespace.delete()
     end = time.monotonic() + 300
     while left := namespace.ours() - SECRETS:
@@ -137,12 +137,12 @@ def uninstalled(namespace: Namespace) -> None:
 
 
 def _first(it: Installation, job: str) -> dict[str, Any]:
-    """Its first attempt."""
+    """Return the first attempt of a job."""
     return next(each for each in it.attempts(job) if each["number"] == 1)
 
 
 def _wrote(it: Installation, job: str, expected: bytes) -> None:
-    """These bytes and no others are its whole log."""
+    """Check that these bytes are the whole log of a job."""
     log = it.whole_log(job)
     assert log == expected, (
         f"its log has {len(log)} bytes, not {len(expected)}: {log[:500]!r} ... {log[-500:]!r}"

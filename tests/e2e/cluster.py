@@ -1,4 +1,4 @@
-"""A namespace of its own on a real cluster, by kubectl."""
+"""A new namespace on a real cluster, managed with kubectl."""
 
 import json
 import os
@@ -27,13 +27,13 @@ SERVING = (
     "deployment/orchestrator",
     "deployment/frontend",
 )
-# Every kind that the manifests have, and that a controller makes of them.
+# Every kind in the manifests, and every kind that a controller creates for them.
 KINDS = (
     "jobs,pods,deployments,replicasets,statefulsets,controllerrevisions,services,endpointslices,configmaps,secrets,persistentvolumeclaims,"
     "serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets"
 )
-# Made in the cluster by the bootstrap Job, not by `kubectl apply`: an uninstallation leaves them,
-# as a new one reads what is encrypted by them.
+# Created by the bootstrap Job, not by `kubectl apply`. An uninstallation keeps them, because a new
+# installation needs them to decrypt data.
 SECRETS = {
     f"secret/{name}"
     for name in (
@@ -48,14 +48,15 @@ SECRETS = {
 
 
 class Unusable(Exception):
-    """There is no cluster to try it on; the message says what to set."""
+    """There is no usable cluster; the message says what to set."""
 
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """Where the three images are.
+    """Location of the three images.
 
-    `<prefix>/worker:<tag>`, pulled without a secret or there already.
+    They are `<prefix>/worker:<tag>` and so on; they exist on the nodes or are pulled without a
+    secret.
     """
 
     prefix: str
@@ -63,7 +64,7 @@ class Images:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Images":
-        """IMAGE_PREFIX and TAG. Raises: Unusable."""
+        """Read IMAGE_PREFIX and TAG. Raises: Unusable."""
         prefix = (environment.get("IMAGE_PREFIX") or "mimir-aip").rstrip("/")
         tag = environment.get("TAG") or "latest"
         if not PREFIX.fullmatch(prefix):
@@ -78,15 +79,15 @@ class Images:
         return cls(prefix, tag)
 
     def named_in(self, manifest: str) -> str:
-        """The manifest with these images in place of `mimir-aip/*:latest`."""
+        """Return the manifest with these images instead of `mimir-aip/*:latest`."""
         return IMAGE.sub(lambda found: f"{self.prefix}/{found[1]}:{self.tag}", manifest)
 
 
 class Namespace:
-    """One namespace from its making to its end."""
+    """One namespace from its creation to its removal."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
-        """Looks at the cluster and makes nothing. Raises: Unusable."""
+        """Check the cluster without creating anything. Raises: Unusable."""
         named = environment.get("KUBECONFIG", "")
         if not any(Path(each).is_file() for each in named.split(os.pathsep) if each):
             found = f"KUBECONFIG names no file ({named})" if named else "KUBECONFIG is not set"
@@ -102,7 +103,7 @@ class Namespace:
         self._look()
 
     def _look(self) -> None:
-        """Raises: Unusable, when it does not answer, is too old or does not let us."""
+        """Check the connection, version and permissions of the cluster. Raises: Unusable."""
         try:
             version = json.loads(
                 self.kubectl("version", "-o", "json", "--request-timeout=20s", in_it=False)
@@ -119,9 +120,10 @@ class Namespace:
                 f"1.{OLDEST_MINOR} or newer."
             )
         try:
+            # `no` sets a failing exit code
             self.kubectl(
                 "auth", "can-i", "create", "namespaces", "--request-timeout=20s", in_it=False
-            )  # `no` is an exit code as well
+            )
         except (AssertionError, subprocess.TimeoutExpired) as error:
             raise Unusable(
                 "This user cannot create namespaces: use an administrator's kubeconfig, or a "
@@ -148,23 +150,23 @@ class Namespace:
         return done.stdout
 
     def make(self) -> None:
-        """The namespace, and all of the shipped manifests in it."""
+        """Create the namespace and all objects of the shipped manifests in it."""
         self.kubectl("create", "namespace", self.name, in_it=False)
         self.apply()
 
     def _manifests(self) -> list[str]:
-        """The shipped files, with our images' names."""
+        """Return the shipped manifests with the names of our images."""
         return [
             self._images.named_in(path.read_text()) for path in sorted(MANIFESTS.glob("*.yaml"))
         ]
 
     def apply(self) -> None:
-        """`kubectl apply`, as the README has it."""
+        """Run `kubectl apply` as in the README."""
         for manifest in self._manifests():
             self.kubectl("apply", "-f", "-", given=manifest)
 
     def delete(self) -> None:
-        """`kubectl delete` of all that was applied."""
+        """Run `kubectl delete` for everything that was applied."""
         for manifest in self._manifests():
             self.kubectl(
                 "delete",
@@ -177,13 +179,13 @@ class Namespace:
             )
 
     def ours(self, kinds: str = KINDS, selector: str = "app=mimir-aip") -> set[str]:
-        """Objects with our label, as `job.batch/name`."""
+        """Return the objects with our label, as `job.batch/name`."""
         return set(
             self.kubectl("get", kinds, "-l", selector, "-o", "name", "--ignore-not-found").split()
         )
 
     def pods(self) -> dict[str, str]:
-        """The uid of each pod that serves, by name."""
+        """Return the uid of each serving pod, by name."""
         template = '{range .items[*]}{.metadata.name}{" "}{.metadata.uid}{"\\n"}{end}'
         listed = self.kubectl(
             "get",
@@ -196,14 +198,14 @@ class Namespace:
         return dict(line.split() for line in listed.splitlines())  # type: ignore[misc]
 
     def wait_ready(self, seconds: float = 900.0) -> None:
-        """Until everything serves. Raises: AssertionError."""
+        """Wait until all components are ready. Raises: AssertionError."""
         for what in SERVING:
             self.kubectl(
                 "rollout", "status", what, f"--timeout={seconds:.0f}s", seconds=seconds + 30
             )
 
     def secret(self, name: str) -> dict[str, str]:
-        """The values of a Secret, once it is there."""
+        """Wait for a Secret and return its values."""
         end = time.monotonic() + 300
         while True:
             try:
@@ -215,7 +217,7 @@ class Namespace:
                 time.sleep(1)
 
     def delete_pods(self, selector: str) -> None:
-        """Delete pods, and wait until they are gone; what owns them may make new ones."""
+        """Delete pods and wait until they are gone; their owners may create new ones."""
         self.kubectl(
             "delete",
             "pods",
@@ -227,7 +229,7 @@ class Namespace:
         )
 
     def evict_pods(self, selector: str) -> None:
-        """By the Eviction API, as `kubectl drain` does."""
+        """Evict pods with the Eviction API, as `kubectl drain` does."""
         for named in self.kubectl(
             "get", "pods", "-l", f"app=mimir-aip,{selector}", "-o", "name"
         ).split():
@@ -263,9 +265,9 @@ class Namespace:
             print(f"--- kubectl {' '.join(command)}\n{shown}", file=sys.stderr, flush=True)
 
     def remove(self) -> bool:
-        """Delete it and wait until it is gone.
+        """Delete the namespace and wait until it is gone.
 
-        Whether it is. Says how to delete it by hand when it is not.
+        Return whether it is gone; otherwise print how to delete it manually.
         """
         try:
             self.kubectl(

@@ -1,5 +1,5 @@
-"""The frontend on a port of this machine, through `kubectl port-forward`, started again when its
-pod goes away.
+"""Local port of the frontend, through `kubectl port-forward`, which is restarted when its pod is
+deleted.
 """
 
 import subprocess
@@ -14,9 +14,9 @@ from tests.e2e.cluster import Namespace
 
 
 class Forward:
-    """The way in, and a client that takes it.
+    """Tunnel to the frontend, with a client that uses it.
 
-    A request is repeated while the installation is on its feet again.
+    A request is repeated while the installation restarts.
     """
 
     def __init__(self, namespace: Namespace) -> None:
@@ -52,21 +52,21 @@ class Forward:
             self._process.wait()
 
     def wait(self, seconds: float = 120.0) -> None:
-        """Until somebody listens."""
+        """Wait until the local port is open."""
         end = time.monotonic() + seconds
         while not answers(self.port):
             assert time.monotonic() < end, "kubectl port-forward svc/frontend does not come up"
             time.sleep(0.5)
 
     def reopen(self) -> None:
-        """Drop the tunnel: kubectl does not notice that the pod behind it is another one."""
+        """Close the tunnel: kubectl does not notice that its pod was replaced."""
         if self._process is not None:
             self._process.kill()
 
     def call(
         self, method: str, path: str, seconds: float = 180.0, **arguments: Any
     ) -> httpx.Response:
-        """The answer. Raises: httpx.HTTPError when nobody answers for `seconds`."""
+        """Return the response. Raises: httpx.HTTPError if there is none for `seconds`."""
         end = time.monotonic() + seconds
         while True:
             try:

@@ -1,4 +1,4 @@
-"""The installation as a signed-in person sees it: the public API at the frontend."""
+"""Installation as seen by a signed-in user: the public API on the frontend."""
 
 import time
 import uuid
@@ -11,21 +11,21 @@ PROJECT, ENDED = "e2e", ("succeeded", "failed", "cancelled")
 
 
 class Installation:
-    """A signed-in person's view of it."""
+    """API of an installation for a signed-in user."""
 
     def __init__(self, namespace: Namespace, way: Forward, token: str) -> None:
         self.namespace, self.way = namespace, way
         way.client.headers["Authorization"] = f"Bearer {token}"
 
     def json(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
-        """Return an answer's body. Raises: AssertionError unless it is a success."""
+        """Return the body of a response. Raises: AssertionError unless it is a success."""
         answer = self.way.call(method, path, **arguments)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text[:1000]}"
         found: dict[str, Any] = answer.json() if answer.content else {}
         return found
 
     def submit(self, command: str, **fields: Any) -> str:
-        """A job that runs a shell command; its id."""
+        """Submit a job that runs a shell command, and return its id."""
         name = f"p{uuid.uuid4().hex[:8]}"
         steps = [{"id": "run", "uses": "command", "with": {"argv": ["sh", "-c", command]}}]
         self.json(
@@ -44,13 +44,13 @@ class Installation:
         )
 
     def job(self, job: str) -> dict[str, Any]:
-        """As it is now."""
+        """Return the current state of a job."""
         return self.json("GET", f"/api/v1/jobs/{job}/")
 
     def wait(self, job: str, *statuses: str, seconds: float = 600.0) -> dict[str, Any]:
-        """The job, once it stands in one of these.
+        """Wait until a job has one of these statuses, and return it.
 
-        Raises: AssertionError, when it ended otherwise or not in time.
+        Raises: AssertionError, if it ended with another status or not in time.
         """
         end = time.monotonic() + seconds
         while (shown := self.job(job))["status"] not in statuses:
@@ -64,9 +64,9 @@ class Installation:
         return shown
 
     def printed(self, job: str, text: bytes, seconds: float = 300.0) -> None:
-        """Wait until its log has a text.
+        """Wait until the log of a job has a text.
 
-        Raises: AssertionError, when it ends without, or does not in time.
+        Raises: AssertionError, if the job ends without it or does not print it in time.
         """
         end = time.monotonic() + seconds
         while True:
@@ -92,6 +92,6 @@ class Installation:
             time.sleep(1)
 
     def attempts(self, job: str) -> list[dict[str, Any]]:
-        """Its attempts."""
+        """Return the attempts of a job."""
         found: list[dict[str, Any]] = self.json("GET", f"/api/v1/jobs/{job}/attempts/")["results"]
         return found

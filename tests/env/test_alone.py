@@ -1,6 +1,6 @@
-"""A role's own requirements are enough for it.
+"""Each requirements file is sufficient for its role.
 
-The frontend and the worker, each in a virtual environment with nothing else in it.
+The frontend and the worker run in virtual environments with only their requirements.
 """
 
 import os
@@ -24,7 +24,10 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Makes an environment of one requirements file, by the hashes in it; its interpreter."""
+    """Function that creates an environment from one requirements file and returns its interpreter.
+
+    The hashes in the file are verified.
+    """
 
     def make(role: str) -> Path:
         folder = tmp_path_factory.mktemp(role) / "venv"
@@ -72,9 +75,9 @@ def frontend_python(alone: Callable[[str], Path]) -> Path:
 
 @pytest.fixture(scope="module")
 def frontend(frontend_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The frontend as its image runs it, before an orchestrator whose port nobody has.
+    """Start the frontend as in its image, without an orchestrator.
 
-    Its address.
+    Yields its URL.
     """
     port, api_port = free_port(), free_port()
     environment = {

@@ -1,6 +1,6 @@
-"""`/health` and `/ready` say which of database, migrations and Redis is missing.
+"""`/health` and `/ready` name the missing service: database, migrations or Redis.
 
-Log lines bear the ids of request and job.
+Log lines have the ids of request and job.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""The settings.
+"""Settings: sources, refused values, and errors.
 
-Where each is looked up, what is refused, and that every fault is said at once without a secret.
+All errors are reported at once, without secrets.
 """
 
 from dataclasses import fields
@@ -24,7 +24,7 @@ SAFE = {
     "REDIS_URL": "rediss://:p@redis/0",
     "DATABASE_URL": "postgresql://u:p@db/mimir?sslmode=verify-full",
 }
-# The issue's list: a name that is not read any more is a broken promise to who sets it.
+# Published names of settings: each must still be read.
 PROMISED = (
     "ENVIRONMENT LOG_LEVEL REDIS_URL DATABASE_URL API_URL ORCHESTRATOR_URL PUBLIC_URL "
     "TRUSTED_PROXIES JOB_TIMEOUT ARTIFACTS_URL "
@@ -205,7 +205,7 @@ def test_a_named_config_file_must_exist(tmp_path: Path) -> None:
 def test_the_default_config_file_is_where_the_cluster_mounts_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`/app/config/config.yaml`: read when it is there, not missed when it is not."""
+    """`/app/config/config.yaml` is read if it exists. A missing file is not an error."""
     mounted = tmp_path / "config.yaml"
     mounted.write_text("environment: staging\n")
     requested: list[str] = []
@@ -314,7 +314,7 @@ def test_crash_points_are_refused_by_the_frontend_too() -> None:
 
 
 def test_a_role_does_not_read_the_others_settings(tmp_path: Path) -> None:
-    """The frontend starts beside secrets that are wrong or not its own, and does not hold them."""
+    """The frontend ignores settings of other roles, even invalid ones, and does not load them."""
     foreign = {
         "DATABASE_URL": "nonsense",
         "REDIS_URL_FILE": str(tmp_path / "none"),

@@ -1,4 +1,4 @@
-"""Stand-ins for whole servers that tests talk to over the network.
+"""Network servers that stand in for real services in tests.
 
-A fake of one of our own protocols lives beside the real thing instead.
+The fake of one of our own protocols is kept beside its real implementation instead.
 """

@@ -1,6 +1,7 @@
-"""One fake for all tests of it, emptied before each.
+"""Fixtures for the fake Kubernetes API.
 
-And what the contract tests run against: that fake, or a real API server.
+All tests share one fake, which is reset before each test. The contract tests run against this fake
+or against a real API server.
 """
 
 import os
@@ -35,13 +36,13 @@ def _api(_fake_process: FakeKubernetes) -> Iterator[client.ApiClient]:
 
 @pytest.fixture
 def jobs(fake: FakeKubernetes, _api: client.ApiClient) -> Jobs:
-    """The official client, raw, on the emptied fake."""
+    """Return the official client, connected to the reset fake."""
     return Jobs(_api, fake.namespace)
 
 
 @pytest.fixture(scope="session")
 def _target() -> Iterator[Target]:
-    """With MIMIR_E2E=1 the cluster of KUBECONFIG, else a fake whose clock goes by itself."""
+    """Provide the cluster of KUBECONFIG with MIMIR_E2E=1, else a fake in real time."""
     if os.environ.get("MIMIR_E2E") == "1":
         api = config.new_client_from_config(os.environ["KUBECONFIG"])  # type: ignore[no-untyped-call]
         yield Target(api, None)
@@ -55,7 +56,7 @@ def _target() -> Iterator[Target]:
 
 @pytest.fixture
 def target(_target: Target) -> Iterator[Target]:
-    """In a namespace of its own, which goes with the test."""
+    """Provide a target in a separate namespace, which is deleted after the test."""
     _target.enter(f"mimir-contract-{secrets.token_hex(4)}")
     yield _target
     _target.leave()

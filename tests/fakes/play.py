@@ -1,4 +1,4 @@
-"""A fake cluster with one Job, without a process."""
+"""Fake cluster with one Job, in the process of the test."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ JOB = "/apis/batch/v1/namespaces/mimir-aip/jobs"
 
 
 class Play:
-    """One cluster with one Job, `one`."""
+    """Cluster with one Job, `one`."""
 
     def __init__(
         self, *, script: PodScript | None = None, nodes: tuple[str, ...] = ("node1",), **spec: Any
@@ -53,7 +53,7 @@ class Play:
 
     @property
     def runs(self) -> list[tuple[float, float | None, int | None]]:
-        """Return the runs: seconds from the beginning, exit code."""
+        """Return the runs as seconds since the start and exit code."""
         start = self.cluster.settings.now
         return [
             (run.started_at - start, run.ended_at and run.ended_at - start, run.exit_code)

@@ -1,11 +1,11 @@
-"""An S3 over HTTP in a process of its own (moto), with faults on order: `python -m tests.fakes.s3
+"""S3 server over HTTP in a separate process (moto), with injected faults: `python -m tests.fakes.s3
 PORT`.
 
 `POST /_faults` takes a list of {"method", "query", "kind", "times"}: the next `times` requests of
-that method whose query holds `query` get `kind`: a status with S3's code ("503 SlowDown"), `cut`
-(the connection breaks while the body is sent), `lost` (done, and the answer never comes) or `short`
-(half of the body, under the length of the whole). `GET /_faults` lists what came: [method, path,
-query].
+that method whose query contains `query` get the fault `kind`: a status with S3's code ("503
+SlowDown"), `cut` (the connection breaks while the body is sent), `lost` (the request is executed,
+but the response is lost) or `short` (half of the body, with the Content-Length of the whole). `GET
+/_faults` lists the received requests as [method, path, query].
 """
 
 import json
@@ -17,7 +17,7 @@ SHORT, CUT, LOST = "short", "cut", "lost"
 
 
 class Faulty:
-    """A WSGI application around moto's."""
+    """WSGI application that wraps the one of moto and injects faults."""
 
     def __init__(self, inner: Any) -> None:
         self._inner, self._lock = inner, threading.Lock()

@@ -1,6 +1,6 @@
 """Helpers for tests of a Kubernetes API.
 
-The product's Jobs, the official client, waits by watch.
+Contains the product's Jobs, the official client, and waits by watch.
 """
 
 import copy
@@ -26,7 +26,7 @@ IMAGE = os.environ.get("MIMIR_E2E_IMAGE", "busybox:1.36")
 def plain_job(
     name: str = "", *, command: tuple[str, ...] = ("sh", "-c", "sleep 600"), **spec: Any
 ) -> Json:
-    """A small Job that any cluster can run."""
+    """Return a small Job that any cluster can run."""
     container = {
         "name": "worker",
         "image": IMAGE,
@@ -67,7 +67,7 @@ def plain_job(
 
 
 def changed(job: Json, path: str, value: Any) -> Json:
-    """A copy with one field set; a number in the path is an index."""
+    """Return a copy with one field set; a number in the path is an index."""
     copied = copy.deepcopy(job)
     place: Any = copied
     *parents, last = path.split(".")
@@ -90,7 +90,7 @@ class Answer:
 
 
 class Jobs:
-    """The official client on one namespace; an answer of any status is returned, not raised."""
+    """Official client of one namespace; a response of any status is returned, not raised."""
 
     def __init__(self, api: client.ApiClient, namespace: str) -> None:
         self.api, self.namespace = api, namespace
@@ -160,7 +160,7 @@ class Jobs:
     def watch(
         self, plural: str, version: str, *, timeout: float = WAIT_SECONDS, **query: Any
     ) -> Generator[Json, None, None]:
-        """Events from a version on, until the stream ends or nothing comes for so long."""
+        """Yield events after a version, until the stream ends or is idle for the timeout."""
         url = self._url(self.path(plural), {"watch": "true", "resourceVersion": version, **query})
         answer = self._pool.request(
             "GET",
@@ -185,7 +185,7 @@ class Jobs:
 
 @dataclass
 class Target:
-    """Target of a contract test. `fares` scripts a fake; a real cluster does it by itself."""
+    """Target of a contract test. `fares` scripts a fake; a real cluster needs no script."""
 
     api: client.ApiClient
     fake: FakeKubernetes | None
@@ -219,10 +219,10 @@ class Target:
                 return found
             if time.monotonic() > end:
                 break
-        raise AssertionError("it did not come about")
+        raise AssertionError("the condition did not become true")
 
     def phase_of(self, job: str) -> str:
-        """Of its only pod, or empty."""
+        """Return the phase of the only pod, or an empty string."""
         pods = self.jobs.pods_of(job)
         return str(pods[0]["status"]["phase"]) if pods else ""
 

@@ -1,4 +1,4 @@
-"""Random acts on the fake's Jobs keep its invariants: one container per Job, nothing left."""
+"""Random acts on the fake's Jobs keep its invariants: one container per Job, no orphans."""
 
 import json
 import random
@@ -19,7 +19,7 @@ NODES = ("node1", "node2")
 
 
 class Chance:
-    """A cluster to which things happen by the dice."""
+    """Cluster with random acts."""
 
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)

@@ -1,4 +1,4 @@
-"""Contract of a Kubernetes API, by the official client: Jobs and refusals.
+"""Contract of a Kubernetes API, with the official client: Jobs and refusals.
 
 Runs against the fake; with MIMIR_E2E=1 against the cluster of KUBECONFIG.
 """
@@ -123,14 +123,14 @@ def test_an_unknown_field_is_dropped_with_a_warning_unless_strict(target: Target
     assert "templat" not in answer.json["spec"]
 
 
-def test_a_namespace_that_is_not_there_is_not_found(target: Target) -> None:
+def test_a_missing_namespace_is_not_found(target: Target) -> None:
     answer = target.jobs.call("POST", "/apis/batch/v1/namespaces/mimir-nowhere/jobs", plain_job())
 
     assert answer.status == 404
     assert answer.json["message"] == 'namespaces "mimir-nowhere" not found'
 
 
-def test_what_a_job_runs_cannot_be_changed(target: Target) -> None:
+def test_the_pod_template_of_a_job_cannot_be_changed(target: Target) -> None:
     job = plain_job()
     target.jobs.create(job)
     patch = {"spec": {"template": {"spec": {"restartPolicy": "OnFailure"}}}}
@@ -146,7 +146,7 @@ def test_what_a_job_runs_cannot_be_changed(target: Target) -> None:
     assert "field is immutable" in answer.json["message"]
 
 
-def test_a_job_of_another_uid_is_not_deleted(target: Target) -> None:
+def test_a_job_with_another_uid_is_not_deleted(target: Target) -> None:
     job = plain_job()
     target.jobs.create(job)
 
@@ -178,7 +178,7 @@ def test_a_quota_on_jobs_refuses_the_next_one(target: Target) -> None:
     ) in answer.json["message"]
 
 
-def test_without_its_token_nobody_is_let_in(target: Target) -> None:
+def test_requests_without_the_token_are_rejected(target: Target) -> None:
     at = target.jobs.api.configuration
     stranger = urllib3.PoolManager(ca_certs=at.ssl_ca_cert)
     answer = stranger.request(

@@ -20,7 +20,7 @@ from tests.fakes.support import Target, changed, name_of, plain_job
         ("attempt=3", set()),
     ],
 )
-def test_a_list_is_chosen_by_labels(target: Target, selector: str, found: set[str]) -> None:
+def test_a_list_is_filtered_by_labels(target: Target, selector: str, found: set[str]) -> None:
     for name, labels in {
         "a": {"attempt": "1", "kind": "x"},
         "b": {"attempt": "1", "kind": "y"},
@@ -39,7 +39,7 @@ def test_a_list_is_chosen_by_labels(target: Target, selector: str, found: set[st
     } == found
 
 
-def test_a_selector_that_cannot_be_read_is_refused(target: Target) -> None:
+def test_an_invalid_selector_is_rejected(target: Target) -> None:
     assert target.jobs.call("GET", target.jobs.path("jobs"), labelSelector="a in (").status == 400
     assert (
         target.jobs.call("GET", target.jobs.path("jobs"), fieldSelector="spec.nothing=1").status
@@ -90,7 +90,7 @@ def test_a_watch_continues_from_a_list_in_order(target: Target) -> None:
     assert versions[0] > int(version)
 
 
-def test_a_watch_without_a_version_begins_with_what_is_there(target: Target) -> None:
+def test_a_watch_without_a_version_starts_with_the_existing_objects(target: Target) -> None:
     for name in ("one", "two"):
         target.jobs.create(plain_job(name, suspend=True))
 
@@ -109,7 +109,7 @@ def test_a_watch_from_an_expired_version_gets_410(target: Target) -> None:
     assert (first["object"]["kind"], first["object"]["code"]) == ("Status", 410)
 
 
-def test_a_watch_ends_after_its_time(target: Target) -> None:
+def test_a_watch_ends_after_its_timeout(target: Target) -> None:
     version = target.jobs.list("jobs")["metadata"]["resourceVersion"]
 
     assert list(target.jobs.watch("jobs", version, timeoutSeconds=1)) == []

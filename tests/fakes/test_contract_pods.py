@@ -1,4 +1,4 @@
-"""Contract of a Kubernetes API: pods of a Job, their ends, logs and deletion."""
+"""Contract of a Kubernetes API: pods of a Job, their termination, logs and deletion."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def test_a_successful_worker_completes_its_job(target: Target) -> None:
     assert {"Scheduled", "Pulled", "Created", "Started"} <= reasons
 
 
-def test_a_worker_that_ends_badly_fails_its_job_without_a_second_pod(target: Target) -> None:
+def test_a_failed_worker_fails_its_job_without_a_second_pod(target: Target) -> None:
     job = plain_job(command=("sh", "-c", "exit 3"))
     target.fares(job, run_seconds=0.2, exit_code=3)
     target.jobs.create(job)
@@ -52,7 +52,7 @@ def test_a_worker_that_ends_badly_fails_its_job_without_a_second_pod(target: Tar
     assert pod["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 3
 
 
-def test_the_deadline_takes_the_pod_away(target: Target) -> None:
+def test_the_deadline_removes_the_pod(target: Target) -> None:
     job = plain_job(activeDeadlineSeconds=2)
     target.jobs.create(job)
 
@@ -72,7 +72,7 @@ def test_the_deadline_takes_the_pod_away(target: Target) -> None:
     target.until("pods", lambda: not target.jobs.pods_of(name_of(job)))
 
 
-def test_a_pod_that_no_node_takes_says_so(target: Target) -> None:
+def test_an_unschedulable_pod_reports_it(target: Target) -> None:
     job = changed(plain_job(), f"{POD}.nodeSelector", {"mimir-aip/nowhere": "true"})
     target.fares(job, start="no-node-matches")
     target.jobs.create(job)
@@ -91,7 +91,7 @@ def test_a_pod_that_no_node_takes_says_so(target: Target) -> None:
     assert "didn't match Pod's node affinity/selector" in condition["message"]
 
 
-def test_a_running_workers_log_can_be_read_by_its_end_and_by_its_length(target: Target) -> None:
+def test_the_log_of_a_running_worker_can_be_read_by_tail_and_by_byte_limit(target: Target) -> None:
     job = plain_job(command=("sh", "-c", "echo one; echo two; sleep 600"))
     target.jobs.create(job)
     target.until("pods", lambda: target.phase_of(name_of(job)) == "Running")

@@ -1,4 +1,4 @@
-"""Each fault the fake can make: what the client sees of it, and what was done all the same."""
+"""Each fault of the fake: what the client receives, and what the server does nevertheless."""
 
 import threading
 import time
@@ -65,7 +65,7 @@ def test_a_create_under_each_fault(fake: FakeKubernetes, jobs: Jobs, fault: Faul
 
 
 def test_every_fault_has_its_test() -> None:
-    """A new fault needs a row in a table here."""
+    """A new fault needs a row in a table of this file."""
     assert set(COMMITTED) | set(ON_WATCHES) | {
         Fault.LIST_STALE,
         Fault.LIST_GONE,
@@ -100,7 +100,7 @@ def test_latency_is_real_time(fake: FakeKubernetes, jobs: Jobs) -> None:
         Fault.FORBIDDEN,
     ],
 )
-def test_a_late_create_lands_when_its_time_has_come(
+def test_a_late_create_is_executed_after_its_delay(
     fake: FakeKubernetes, jobs: Jobs, answer: Fault
 ) -> None:
     fake.fault(Fault.LATE_COMMIT, verb="create", seconds=40, answer=answer)
@@ -117,7 +117,7 @@ def test_a_late_create_lands_when_its_time_has_come(
     assert [run.job for run in fake.ledger()] == ["late"]
 
 
-def test_a_late_create_of_a_name_that_is_taken_by_then_changes_nothing(
+def test_a_late_create_of_an_existing_name_changes_nothing(
     fake: FakeKubernetes, jobs: Jobs
 ) -> None:
     fake.fault(Fault.LATE_COMMIT, verb="create", seconds=40)
@@ -130,7 +130,9 @@ def test_a_late_create_of_a_name_that_is_taken_by_then_changes_nothing(
     assert len(fake.ledger()) == 1
 
 
-def test_a_late_delete_takes_what_is_there_by_then(fake: FakeKubernetes, jobs: Jobs) -> None:
+def test_a_late_delete_removes_the_object_that_exists_then(
+    fake: FakeKubernetes, jobs: Jobs
+) -> None:
     jobs.create(plain_job("one"))
     fake.fault(Fault.LATE_COMMIT, verb="delete", seconds=5)
 
@@ -142,7 +144,7 @@ def test_a_late_delete_takes_what_is_there_by_then(fake: FakeKubernetes, jobs: J
     assert fake.ledger(running=True) == []
 
 
-def test_a_fault_is_chosen_by_verb_resource_and_name_and_ends_with_its_count(
+def test_a_fault_matches_verb_resource_and_name_and_ends_with_its_count(
     fake: FakeKubernetes, jobs: Jobs
 ) -> None:
     fake.fault(Fault.FORBIDDEN, verb="create", resource="jobs", name="bad-*", count=2, skip=1)
@@ -154,7 +156,7 @@ def test_a_fault_is_chosen_by_verb_resource_and_name_and_ends_with_its_count(
     assert statuses == [201, 201, 403, 403, 201]
 
 
-def test_chance_is_by_the_seed(fake: FakeKubernetes, jobs: Jobs) -> None:
+def test_random_faults_are_determined_by_the_seed(fake: FakeKubernetes, jobs: Jobs) -> None:
     def statuses() -> list[int]:
         fake.reset(seed=7)
         fake.fault(Fault.ERROR_BEFORE_COMMIT, verb="list", probability=0.5, count=None)
@@ -166,7 +168,7 @@ def test_chance_is_by_the_seed(fake: FakeKubernetes, jobs: Jobs) -> None:
     assert statuses() == first
 
 
-def test_a_list_can_show_how_it_was(fake: FakeKubernetes, jobs: Jobs) -> None:
+def test_a_list_can_return_an_earlier_state(fake: FakeKubernetes, jobs: Jobs) -> None:
     jobs.create(plain_job("one", suspend=True))
     fake.advance(10)
     jobs.create(plain_job("two", suspend=True))
@@ -211,7 +213,7 @@ def test_a_list_with_an_expired_cursor_must_start_again(fake: FakeKubernetes, jo
 
 
 def _watched(fake: FakeKubernetes, jobs: Jobs, fault: Fault | None, **fields: Any) -> list[str]:
-    """Three creations, seen by a watch under a fault of the second; what the watch told."""
+    """Create three Jobs with a fault on the second and return the events of a watch."""
     version = jobs.list("jobs")["metadata"]["resourceVersion"]
     if fault:
         fake.fault(fault, resource="jobs", name="two", **fields)
@@ -247,9 +249,7 @@ def test_a_watch_under_each_fault(fake: FakeKubernetes, jobs: Jobs, fault: Fault
     assert names == (ON_WATCHES[fault] if fault else ["one", "two", "three"])
 
 
-def test_late_events_come_in_order_when_their_time_has_come(
-    fake: FakeKubernetes, jobs: Jobs
-) -> None:
+def test_late_events_arrive_in_order_after_their_delay(fake: FakeKubernetes, jobs: Jobs) -> None:
     version = jobs.list("jobs")["metadata"]["resourceVersion"]
     fake.fault(Fault.WATCH_LATE, name="one", seconds=30)
     stream = jobs.watch("jobs", version)
@@ -264,7 +264,7 @@ def test_late_events_come_in_order_when_their_time_has_come(
 
 
 def _next_of(stream: Any, fake: FakeKubernetes, seconds: float) -> str:
-    """The next event's name, after time has passed with the watch open."""
+    """Let time pass with an open watch and return the name in its next event."""
 
     def later() -> None:
         while fake.open_watches() != ["jobs"]:
@@ -305,7 +305,7 @@ def test_a_watch_from_before_the_kept_history_gets_an_error_event(
 @pytest.mark.parametrize(
     ("what", "names"), [("cut", "cut"), ("end", "end"), ("gone", "410"), ("silence", "end")]
 )
-def test_open_watches_can_be_ended_by_hand(
+def test_open_watches_can_be_ended_by_request(
     fake: FakeKubernetes, jobs: Jobs, what: str, names: str
 ) -> None:
     jobs.create(plain_job("one", suspend=True))
@@ -325,7 +325,7 @@ def test_open_watches_can_be_ended_by_hand(
     assert (outcome, still_open) == (names, ["jobs"] if what == "silence" else [])
 
 
-def test_bookmarks_come_with_time_and_at_the_end(fake: FakeKubernetes, jobs: Jobs) -> None:
+def test_bookmarks_are_sent_periodically_and_at_the_end(fake: FakeKubernetes, jobs: Jobs) -> None:
     jobs.create(plain_job("one", suspend=True))
     stream = jobs.watch("jobs", "", allowWatchBookmarks="true", timeoutSeconds=90)
     next(stream)
@@ -341,7 +341,7 @@ def test_bookmarks_come_with_time_and_at_the_end(fake: FakeKubernetes, jobs: Job
     assert bookmarks[0]["object"]["kind"] == "Job"
 
 
-def test_a_cluster_out_of_reach_answers_not_even_who_it_is(
+def test_an_unreachable_cluster_does_not_return_its_version(
     fake: FakeKubernetes, jobs: Jobs
 ) -> None:
     fake.fault(Fault.DROP_BEFORE_COMMIT, count=None)
@@ -355,12 +355,12 @@ def test_a_cluster_out_of_reach_answers_not_even_who_it_is(
     assert jobs.call("GET", "/version").json["minor"] == "34"
 
 
-def test_an_order_that_makes_no_sense_is_refused(fake: FakeKubernetes) -> None:
+def test_an_invalid_control_request_is_rejected(fake: FakeKubernetes) -> None:
     with pytest.raises(
         ControlError, match="unknown in a fault: verbs; known: answer, changes, count"
     ):
         fake.fault(Fault.QUOTA, verbs="create")
-    with pytest.raises(ControlError, match="answer has to be one of"):
+    with pytest.raises(ControlError, match="answer must be one of"):
         fake.fault(Fault.LATE_COMMIT, answer=Fault.QUOTA)
     with pytest.raises(ControlError, match="unknown in a script: runs"):
         fake.script("one", runs=3)

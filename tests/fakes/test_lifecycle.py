@@ -11,7 +11,7 @@ from tests.fakes.support import changed, plain_job
 DISRUPTED = [{"type": "DisruptionTarget", "status": "True"}]
 
 
-def test_a_pod_goes_its_way_by_the_clock_alone() -> None:
+def test_a_pod_completes_by_the_clock_alone() -> None:
     play = Play(
         script=PodScript(
             create_seconds=1, schedule_seconds=2, start_seconds=3, run_seconds=4, exit_code=3
@@ -69,7 +69,7 @@ def test_a_bad_command_never_runs() -> None:
     assert play.conditions()["Failed"] == "BackoffLimitExceeded"
 
 
-def test_refused_by_admission_no_pod_comes_about_and_it_is_tried_again() -> None:
+def test_a_pod_rejected_by_admission_is_not_created_and_is_retried() -> None:
     play = Play(script=PodScript(Start.WEBHOOK))
     play.cluster.advance(31)
 
@@ -88,7 +88,7 @@ def test_refused_by_admission_no_pod_comes_about_and_it_is_tried_again() -> None
         (Act.NODE_SHUTDOWN, "Terminated", "TerminationByKubelet", "PodFailurePolicy"),
     ],
 )
-def test_what_its_kubelet_does_to_a_pod_stays_to_be_read(
+def test_a_pod_stopped_by_its_kubelet_can_still_be_read(
     act: Act, reason: str | None, disruption: str, failed: str
 ) -> None:
     play = Play()
@@ -120,7 +120,7 @@ def test_a_removed_pod_leaves_only_the_condition_of_its_job(act: Act, failed: st
     assert [ended for _, ended, _ in play.runs] == [0.0]
 
 
-def test_a_worker_that_does_not_listen_is_killed_after_its_grace() -> None:
+def test_a_worker_that_ignores_sigterm_is_killed_after_the_grace_period() -> None:
     play = Play(script=PodScript(stop_seconds=None))
     play.cluster.act("one", Act.DELETE)
     assert play.pod["metadata"]["deletionGracePeriodSeconds"] == 2
@@ -132,7 +132,7 @@ def test_a_worker_that_does_not_listen_is_killed_after_its_grace() -> None:
     assert play.runs == [(0.0, 2.0, 137)]
 
 
-def test_with_ignore_a_second_pod_of_the_same_attempt_comes_silently() -> None:
+def test_with_ignore_a_second_pod_of_the_same_attempt_is_created_silently() -> None:
     play = Play(podFailurePolicy={"rules": [{"action": "Ignore", "onPodConditions": DISRUPTED}]})
     play.cluster.act("one", Act.EVICT_MEMORY)
     play.cluster.advance(10)
@@ -156,7 +156,7 @@ def test_a_backoff_limit_gives_a_second_pod_after_a_while() -> None:
     assert play.conditions()["Failed"] == "BackoffLimitExceeded"
 
 
-def test_a_finished_job_goes_after_its_time_with_its_pod() -> None:
+def test_a_finished_job_is_deleted_with_its_pod_after_its_ttl() -> None:
     play = Play(ttlSecondsAfterFinished=300)
     play.cluster.act("one", Act.EXIT)
     play.cluster.advance(299)
@@ -198,7 +198,7 @@ def test_a_job_can_be_deleted_and_created_again_under_its_name() -> None:
     assert [ended for _, ended, _ in play.runs] == [0.0, None]
 
 
-def test_the_pods_of_a_silent_node_run_on_and_die_when_it_is_back() -> None:
+def test_the_pods_of_a_silent_node_continue_and_are_killed_when_it_reconnects() -> None:
     play = Play()
     kubelets = play.cluster.kubelets
     kubelets.node_lost("node1")
@@ -224,7 +224,7 @@ def test_the_pods_of_a_silent_node_run_on_and_die_when_it_is_back() -> None:
     assert play.runs == [(0.0, 3900.0, 143)]
 
 
-def test_a_job_deleted_while_its_node_is_away_waits_for_the_node() -> None:
+def test_a_job_deleted_while_its_node_is_disconnected_waits_for_the_node() -> None:
     play = Play()
     play.cluster.kubelets.node_lost("node1")
     play.delete("Foreground")
@@ -239,7 +239,7 @@ def test_a_job_deleted_while_its_node_is_away_waits_for_the_node() -> None:
     assert play.runs == [(0.0, 1000.0, 143)]
 
 
-def test_a_pod_forced_away_from_a_silent_node_still_runs_there() -> None:
+def test_a_pod_force_deleted_on_a_silent_node_still_runs_there() -> None:
     play = Play()
     play.cluster.kubelets.node_lost("node1")
     play.delete("Background")
@@ -279,7 +279,7 @@ def test_a_removed_node_ends_its_pods() -> None:
     assert [ended for _, ended, _ in play.runs] == [0.0]
 
 
-def test_a_log_is_read_while_its_node_is_there_and_rotation_takes_its_head() -> None:
+def test_a_log_is_readable_while_its_node_exists_and_rotation_drops_its_start() -> None:
     play = Play()
     state = play.cluster.state_of("one")
     assert state
@@ -333,7 +333,7 @@ def test_the_same_seed_gives_the_same_names() -> None:
     assert Play().pod["metadata"]["name"] == Play().pod["metadata"]["name"]
 
 
-def test_a_pod_that_takes_its_time_can_be_forced() -> None:
+def test_a_slowly_terminating_pod_can_be_force_deleted() -> None:
     play = Play(script=PodScript(stop_seconds=None))
     play.cluster.act("one", Act.DELETE)
     play.cluster.advance(1)

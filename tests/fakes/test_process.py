@@ -1,4 +1,4 @@
-"""The fake as a process: how it begins and ends, and how it is reached."""
+"""Process of the fake: start, end and connections."""
 
 import json
 import signal
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[bytes]]:
-    """As anybody starts it; what its first line says has been read."""
+    """Start the process from the command line and read its first line."""
     argv = [sys.executable, "-m", "tests.fakes.kubernetes", "--port", "0"]
     with subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
@@ -43,7 +43,7 @@ def test_it_ends_on_sigterm(process: subprocess.Popen[bytes]) -> None:
     assert process.wait(10) == 0
 
 
-def test_with_tls_it_is_trusted_by_its_own_certificate_alone() -> None:
+def test_with_tls_only_its_own_certificate_is_trusted() -> None:
     with FakeKubernetes(tls=True) as fake:
         api = config.new_client_from_config(str(fake.kubeconfig), context=CONTEXT)  # type: ignore[no-untyped-call]
         jobs = Jobs(api, fake.namespace)
@@ -56,7 +56,9 @@ def test_with_tls_it_is_trusted_by_its_own_certificate_alone() -> None:
         stranger.clear()
 
 
-def test_its_kubeconfig_is_for_its_owner_and_names_the_namespace(fake: FakeKubernetes) -> None:
+def test_its_kubeconfig_is_readable_only_by_its_owner_and_names_the_namespace(
+    fake: FakeKubernetes,
+) -> None:
     assert fake.kubeconfig.stat().st_mode & 0o077 == 0
     contexts, active = config.list_kube_config_contexts(str(fake.kubeconfig))  # type: ignore[no-untyped-call]
 
@@ -64,7 +66,7 @@ def test_its_kubeconfig_is_for_its_owner_and_names_the_namespace(fake: FakeKuber
     assert active["context"]["namespace"] == "mimir-aip"
 
 
-def test_one_kubeconfig_can_be_for_several_clusters(fake: FakeKubernetes, tmp_path: Path) -> None:
+def test_one_kubeconfig_can_have_several_clusters(fake: FakeKubernetes, tmp_path: Path) -> None:
     with FakeKubernetes(context="east", namespace="workers") as east:
         path = write_kubeconfig(tmp_path / "kubeconfig", fake, east)
         east.reset(namespaces=["workers"])
@@ -79,7 +81,7 @@ def test_one_kubeconfig_can_be_for_several_clusters(fake: FakeKubernetes, tmp_pa
         ]
 
 
-def test_the_typed_client_understands_its_answers(fake: FakeKubernetes, jobs: Jobs) -> None:
+def test_the_typed_client_parses_its_responses(fake: FakeKubernetes, jobs: Jobs) -> None:
     batch: Any = client.BatchV1Api(jobs.api)
     core: Any = client.CoreV1Api(jobs.api)
     batch.create_namespaced_job(fake.namespace, plain_job("one"), field_validation="Strict")
@@ -95,7 +97,7 @@ def test_the_typed_client_understands_its_answers(fake: FakeKubernetes, jobs: Jo
     assert {event.reason for event in events} == {"Scheduled", "Pulled", "Created", "Started"}
 
 
-def test_a_list_can_be_of_metadata_alone(fake: FakeKubernetes, jobs: Jobs) -> None:
+def test_a_list_can_have_only_metadata(fake: FakeKubernetes, jobs: Jobs) -> None:
     jobs.create(plain_job("one", suspend=True))
     accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
     headers = {"Authorization": f"Bearer {fake.token}", "Accept": accept}
@@ -108,7 +110,7 @@ def test_a_list_can_be_of_metadata_alone(fake: FakeKubernetes, jobs: Jobs) -> No
     assert [list(item) for item in found["items"]] == [["metadata"]]
 
 
-def test_a_list_can_be_of_an_exact_version(fake: FakeKubernetes, jobs: Jobs) -> None:
+def test_a_list_can_have_an_exact_version(fake: FakeKubernetes, jobs: Jobs) -> None:
     version = jobs.create(plain_job("one", suspend=True)).json["metadata"]["resourceVersion"]
     jobs.create(plain_job("two", suspend=True))
 
@@ -120,7 +122,7 @@ def test_a_list_can_be_of_an_exact_version(fake: FakeKubernetes, jobs: Jobs) -> 
     assert (later.status, later.json["reason"]) == (504, "Timeout")
 
 
-def test_a_reset_forgets_everything_and_breaks_what_is_watched(
+def test_a_reset_removes_everything_and_breaks_the_watches(
     fake: FakeKubernetes, jobs: Jobs
 ) -> None:
     jobs.create(plain_job("one"))
@@ -141,7 +143,9 @@ def test_a_reset_forgets_everything_and_breaks_what_is_watched(
     assert jobs.create(plain_job("one")).status == 404
 
 
-def test_time_can_be_led_from_one_due_thing_to_the_next(fake: FakeKubernetes, jobs: Jobs) -> None:
+def test_time_can_be_advanced_from_one_due_change_to_the_next(
+    fake: FakeKubernetes, jobs: Jobs
+) -> None:
     fake.script("one", run_seconds=42)
     jobs.create(plain_job("one"))
     begun = fake.now

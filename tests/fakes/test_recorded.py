@@ -1,6 +1,6 @@
-"""The fake's objects beside those of a real 1.34 cluster.
+"""Comparison of the fake's objects with those of a real 1.34 cluster.
 
-Each recorded moment is played by script, and all but names, ids and times is the same.
+Each recorded moment is replayed by a script; everything except names, ids and times must be equal.
 """
 
 import json
@@ -25,7 +25,7 @@ NAMESPACE = "mimir-aip"
 
 @dataclass(frozen=True)
 class Played:
-    """How a recorded case is played: the script, and what happens before each moment."""
+    """Replay of a recorded case: the script and the acts before each moment."""
 
     script: PodScript = field(default_factory=PodScript)
     before: tuple[Callable[[Cluster, str], object], ...] = (lambda cluster, job: None,)
@@ -103,7 +103,7 @@ CASES = {
 
 
 def _as_created(job: dict[str, Any]) -> dict[str, Any]:
-    """The Job as it was sent: without what the server made."""
+    """Return the Job as it was sent, without the fields that the server added."""
     created = (
         "controller-uid",
         "job-name",
@@ -140,7 +140,7 @@ _SAME = (
     (re.compile(r"in [\d.]+s \([\d.]+s including"), "in <seconds> (<seconds> including"),
     (re.compile(r"default-scheduler-\w+"), "default-scheduler-<host>"),
 )
-RECORDED_TOO_EARLY = {  # an Event that came after the object had been read
+RECORDED_TOO_EARLY = {  # an Event that was created after the object was read
     ("bad-command", 0): "BackoffLimitExceeded",
     ("quota-exceeded", 2): "DeadlineExceeded",
     ("pvc-missing", 0): "SuccessfulCreate",
@@ -149,7 +149,7 @@ _NUMBERS = {"resourceVersion", "count", "deletionGracePeriodSeconds"}
 
 
 def _plain(value: Any) -> Any:
-    """Without names, ids, times and versions, which differ from run to run."""
+    """Remove names, ids, times and versions, which differ from run to run."""
     if isinstance(value, dict):
         return {
             name: "<number>" if name in _NUMBERS else _plain(each) for name, each in value.items()
@@ -163,7 +163,7 @@ def _plain(value: Any) -> Any:
 
 
 def _sorted_events(events: list[Any]) -> list[str]:
-    """Each sort of event once."""
+    """Return the distinct events, sorted."""
     return sorted({json.dumps(_plain(event), sort_keys=True) for event in events})
 
 
@@ -204,7 +204,7 @@ def _play(case: str, index: int) -> tuple[Cluster, Path]:
     return cluster, folder
 
 
-def test_every_recorded_case_is_played() -> None:
+def test_every_recorded_case_is_replayed() -> None:
     assert set(CASES) == {path.name for path in RECORDED.iterdir() if path.is_dir()}
     assert all(
         len(CASES[case].before) == sum(path.is_dir() for path in (RECORDED / case).iterdir())

@@ -1,4 +1,4 @@
-"""The product's own worker objects on the fake, which reads them as strictly as a real API server."""  # noqa: E501
+"""Worker objects of the product on the fake, which validates them like a real API server."""
 
 import uuid
 
@@ -12,7 +12,7 @@ from tests.fakes.support import Jobs
 
 @pytest.mark.parametrize("gpu_count", [0, 1])
 @pytest.mark.parametrize("shared_model_cache", [True, False])
-def test_a_workers_job_is_taken_without_a_warning_and_runs(
+def test_a_job_of_a_worker_is_accepted_without_a_warning_and_runs(
     fake: FakeKubernetes, jobs: Jobs, gpu_count: int, shared_model_cache: bool
 ) -> None:
     job_id, attempt_id, project_id = (str(uuid.uuid4()) for _ in range(3))

@@ -1,4 +1,4 @@
-"""An API that answers what a test puts into it: a real server, for pages of a real frontend."""
+"""API with responses set by the test: a real server, for the pages of a real frontend."""
 
 import json
 import threading
@@ -16,9 +16,10 @@ from tests.frontend.upstream import free_port, wait_for_port
 
 @dataclass
 class CannedApi:
-    """`answers`: body by path below `/api/v1/`, with its query where that decides.
+    """API with fixed responses.
 
-    What is not there is 404, with the body in `refused`.
+    `answers`: body by path below `/api/v1/`, with the query if it matters. Other paths get 404,
+    with the body in `refused`.
     """
 
     url: str = ""
@@ -57,7 +58,7 @@ class CannedApi:
 
 @contextmanager
 def running_canned() -> Iterator[CannedApi]:
-    """It, on a port of its own."""
+    """Run the API on a free port."""
     port = free_port()
     api = CannedApi(f"http://127.0.0.1:{port}")
     server = uvicorn.Server(

@@ -1,4 +1,4 @@
-"""A real frontend process in front of a small real upstream, once for all tests here."""
+"""A real frontend process in front of a small real upstream, shared by all tests of this folder."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,7 +13,7 @@ from tests.support.job_types import load_job_types
 
 @pytest.fixture(scope="session", autouse=True)
 def _job_types() -> None:
-    """Titles, icons and schemas as the API gives them."""
+    """Load titles, icons and schemas as the API returns them."""
     load_job_types()
 
 
@@ -25,7 +25,7 @@ def upstream() -> Iterator[Upstream]:
 
 @pytest.fixture(autouse=True)
 def _fresh_upstream(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Reset the upstream for each test that uses it, and release what waits at its end."""
+    """Reset the upstream for each test that uses it, and release blocked requests at the end."""
     if "upstream" not in request.fixturenames:
         yield
         return
@@ -46,7 +46,7 @@ def frontend(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture
 def start_frontend(tmp_path: Path) -> Iterator[Callable[..., Frontend]]:
-    """Start a frontend with settings of its own; it ends with the test."""
+    """Start a frontend with given settings; it ends with the test."""
     with ExitStack() as stack:
         yield lambda api_url, **settings: stack.enter_context(
             running_frontend(tmp_path, api_url, **settings)

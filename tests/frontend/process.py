@@ -1,6 +1,6 @@
-"""The frontend as a real process, with an environment of its own.
+"""The frontend as a real process with a separate environment.
 
-Neither PostgreSQL nor Redis is needed.
+Needs neither PostgreSQL nor Redis.
 """
 
 import datetime as dt
@@ -29,7 +29,7 @@ CSRF_SECRET = secrets.token_hex(16)
 
 @dataclass(frozen=True)
 class Frontend:
-    """A running frontend. `url` is its PUBLIC_URL too."""
+    """Running frontend. `url` is also its PUBLIC_URL."""
 
     url: str
     pid: int
@@ -44,7 +44,7 @@ class Frontend:
         return self.url.replace("http://", "ws://")
 
     def client(self, *, session: bool = False, **options: Any) -> httpx.Client:
-        """A client, with the cookies of somebody signed in if wanted."""
+        """Return a client, with the cookies of a signed-in user if `session` is set."""
         cookies = (
             {"mimir_session": session_cookie(), "mimir_csrf": CSRF_SECRET, "other": "x"}
             if session
@@ -55,7 +55,7 @@ class Frontend:
         )  # type: ignore[arg-type]
 
     def resident_peak_bytes(self) -> int:
-        """The most memory the process has had."""
+        """Return the peak resident memory of the process."""
         line = next(
             line
             for line in Path(f"/proc/{self.pid}/status").read_text().splitlines()
@@ -65,7 +65,7 @@ class Frontend:
 
 
 def session_cookie(token: str = "session-token", hours: float = 1, key: str = SECRET_KEY) -> str:
-    """The cookie that the frontend gives at sign-in."""
+    """Return the session cookie that the frontend sets at sign-in."""
     ends_at = dt.datetime.now(dt.UTC) + dt.timedelta(hours=hours)
     data = {"token": token, "username": "ada", "is_staff": False, "expires_at": ends_at.isoformat()}
     signer = TimestampSigner(
@@ -76,7 +76,7 @@ def session_cookie(token: str = "session-token", hours: float = 1, key: str = SE
 
 @contextmanager
 def running_frontend(folder: Path, api_url: str, **settings: str) -> Iterator[Frontend]:
-    """A frontend with exactly these settings in its environment."""
+    """Run a frontend with exactly these settings in its environment."""
     port, log = free_port(), folder / f"frontend-{secrets.token_hex(4)}.log"
     environ = {
         "PATH": os.environ["PATH"],
@@ -118,5 +118,5 @@ def running_frontend(folder: Path, api_url: str, **settings: str) -> Iterator[Fr
 
 
 def seen_headers(response: httpx.Response) -> dict[str, str]:
-    """The headers that reached the upstream."""
+    """Return the headers that reached the upstream."""
     return dict(json.loads(response.content)["headers"])

@@ -1,4 +1,4 @@
-"""Fields of a job type's form, with example offers."""
+"""Fields of a job type's form, with example choices."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Model versions, a profile and a lineage as the API answers them, made by hand."""
+"""Handwritten model versions, a profile and a lineage in the format of the API."""
 
 import random
 from typing import Any
@@ -10,7 +10,7 @@ CLASSES = ["drizzle", "fog", "rain", "snow", "sun"]
 
 
 def project(slug: str = "bikes", role: str = "maintainer") -> Any:
-    """A project as its own page gets it."""
+    """Return a project as its own page receives it."""
     return {
         "slug": slug,
         "name": "Seattle bikes",
@@ -47,7 +47,7 @@ def _regression_plots(number: int, error: float) -> Any:
 
 
 def regression(number: int, error: float = 1.0) -> Any:
-    """A version that predicts rides a day; `error` scales how far off it is."""
+    """Return a version that predicts rides per day; `error` scales the prediction errors."""
     values = {
         "temp_max": 0.52,
         "weekday": 0.31,
@@ -139,7 +139,7 @@ def _class_plots(number: int, names: list[str]) -> Any:
 
 
 def classification(number: int, classes: int = 5) -> Any:
-    """A version that tells the weather of a day."""
+    """Return a version that predicts the weather of a day."""
     names = (
         CLASSES[:classes]
         if classes <= len(CLASSES)
@@ -179,7 +179,7 @@ def classification(number: int, classes: int = 5) -> Any:
 
 
 def short(version: dict[str, Any]) -> Any:
-    """The same as lists show it."""
+    """Return a version in the short form of lists."""
     omitted = (
         "name",
         "hyperparameters",
@@ -193,9 +193,9 @@ def short(version: dict[str, Any]) -> Any:
 
 
 def lineage(of: str) -> Any:
-    """Two inputs, a pipeline, a dataset, a training, a model, a twin.
+    """Return a lineage: two inputs, a pipeline, a dataset, a training, a model and a twin.
 
-    Nothing else is known of them.
+    Each has only the fields of a lineage.
     """
 
     def node(kind: str, name: str, version: int | None = None, job_type: str | None = None) -> Any:
@@ -306,7 +306,7 @@ SCHEMA = [{"name": one["name"], "type": one["type"]} for one in profile()["colum
 
 
 def dataset_version(number: int) -> Any:
-    """A dataset's version."""
+    """Return a version of a dataset."""
     return {
         "number": number,
         "format": "parquet",
@@ -322,7 +322,7 @@ def dataset_version(number: int) -> Any:
 
 
 def rows() -> Any:
-    """Its first rows."""
+    """Return the first rows of the dataset version."""
     found = [
         [
             f"2012-01-{day:02d}",
@@ -337,7 +337,7 @@ def rows() -> Any:
 
 
 def answers() -> Any:
-    """A small project: a dataset, a model of each task."""
+    """Return the responses for a small project: a dataset, and a model for each task."""
     # Imports Django models: scripts that use the other samples run without settings.
     from tests.support.job_types import job_types_answer
 

@@ -1,4 +1,4 @@
-"""A few pages for tests of what all pages stand on, as a URLconf.
+"""URLconf with a few pages, for tests of what all pages have in common.
 
 `small_settings` starts the frontend with it.
 """

@@ -1,4 +1,4 @@
-"""The frontend's settings with the tests' own few pages and static file."""
+"""Settings of the frontend with a few pages and a static file for tests."""
 
 from pathlib import Path
 

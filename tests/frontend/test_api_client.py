@@ -1,4 +1,4 @@
-"""The API client of the pages, against a real server."""
+"""API client of the pages, against a real server."""
 
 import io
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ from tests.frontend.upstream import Upstream, free_port
 
 @pytest.fixture
 def api(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    """The client with connections to the tests' upstream instead of to API_URL."""
+    """Return the client, connected to the tests' upstream instead of API_URL."""
     upstream.tokens.add("known")
     with httpx.Client(base_url=upstream.url, trust_env=False, timeout=5) as connections:
         monkeypatch.setattr(api_client, "_client", lambda: connections)
         yield Api("known", {"X-Request-ID": "an-id-of-a-request", "X-Forwarded-For": "203.0.113.7"})
 
 
-def test_a_request_says_who_and_which(api: Api) -> None:
+def test_a_request_names_the_user_and_the_request_id(api: Api) -> None:
     headers = dict(
         api.get("echo/", {"q": "a b", "status": ["queued", "running"], "none": None})["headers"]
     )
@@ -29,7 +29,7 @@ def test_a_request_says_who_and_which(api: Api) -> None:
     assert headers["x-forwarded-for"] == "203.0.113.7"
 
 
-def test_parameters_that_are_none_are_omitted(api: Api) -> None:
+def test_none_parameters_are_omitted(api: Api) -> None:
     answer = api.get("echo/", {"q": "a b", "status": ["queued", "running"], "none": None})
     assert answer["target"] == "/api/v1/echo/?q=a+b&status=queued&status=running"
     assert api.get("/api/v1/echo/?cursor=7")["target"] == "/api/v1/echo/?cursor=7", (
@@ -49,7 +49,7 @@ def test_parameters_that_are_none_are_omitted(api: Api) -> None:
         "a\\b",
     ],
 )
-def test_a_path_cannot_lead_elsewhere(api: Api, path: str) -> None:
+def test_a_path_cannot_leave_the_api(api: Api, path: str) -> None:
     with pytest.raises(ApiError) as refused:
         api.get(path)
     assert refused.value.status == 404
@@ -74,11 +74,11 @@ def test_errors_have_their_types(api: Api) -> None:
         api.get("content/")
 
 
-def test_an_etag_comes_along(api: Api) -> None:
+def test_the_etag_is_returned(api: Api) -> None:
     assert api.get_with_etag("projects/")[1] == '"7"'
 
 
-def test_a_get_is_tried_again_and_a_post_is_not(api: Api, upstream: Upstream) -> None:
+def test_a_get_is_retried_and_a_post_is_not(api: Api, upstream: Upstream) -> None:
     upstream.flaky = 0
     assert api.get("flaky/") == {"tries": 2}
     with pytest.raises(Unavailable):
@@ -99,7 +99,7 @@ def test_a_file_is_sent_as_a_form(api: Api) -> None:
     assert dict(answer["headers"])["content-type"].startswith("multipart/form-data; boundary=")
 
 
-def test_nobody_there_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_connection_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     with httpx.Client(base_url=f"http://127.0.0.1:{free_port()}", trust_env=False) as connections:
         monkeypatch.setattr(api_client, "_client", lambda: connections)
         with pytest.raises(Unavailable) as away:

@@ -1,4 +1,4 @@
-"""The shapes that the frontend expects of the API are those of the OpenAPI document."""
+"""The types that the frontend expects of the API match the OpenAPI document."""
 
 import importlib
 import pkgutil

@@ -1,4 +1,4 @@
-"""Clusters in words, and a typed form as a request: what goes in comes out again."""
+"""Cluster texts, and the conversion of a form to a request and back."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ _SENT = (
 )
 
 
-def test_an_untouched_form_sends_what_there_is() -> None:
+def test_an_unchanged_form_sends_the_stored_values() -> None:
     form = Form.posted(form_of(ROW, '"1"').values, *FIELDS)
     assert body_of(form, kubernetes=True) == {name: ROW[name] for name in _SENT} | {
         "capacity": ROW["capacity"]
@@ -90,7 +90,7 @@ def _places(*rows: tuple[str, str, bool]) -> Any:
     return {"places": {"results": results, "next": None}, "pipeline": {"results": [], "next": None}}
 
 
-def test_a_form_offers_a_place_only_where_there_is_one_to_choose() -> None:
+def test_a_form_offers_a_location_only_if_there_is_a_choice() -> None:
     schema = {
         "type": "object",
         "properties": {
@@ -121,7 +121,7 @@ def test_a_form_offers_a_place_only_where_there_is_one_to_choose() -> None:
     assert [choice.value for choice in names["region"]] == ["eu"]
 
 
-def test_a_next_step_that_frees_the_place_empties_the_field_and_marks_it() -> None:
+def test_a_next_step_that_clears_the_location_empties_the_field_and_marks_it() -> None:
     texts = {"cluster": ["eu-1"], "name": ["n"]}
     after, changed = request_schema.patched(
         "pipeline_execution", texts, '{"cluster": null, "region": null}'

@@ -1,6 +1,6 @@
-"""Cells and heads of columns as people read them.
+"""Formatting of cells and column headers.
 
-Sensible digits, dates without a clock, no bars for identifiers.
+Sensible digits, dates without a time, no bars for identifiers.
 """
 
 from typing import Any
@@ -37,7 +37,7 @@ def _shown(kind: str, *values: Any) -> list[tuple[str, str]]:
         (123456789012345678, "123456789012345678", ""),
     ],
 )
-def test_a_number_has_the_digits_people_read_and_all_of_them_on_hover(
+def test_a_number_has_few_digits_and_all_of_them_on_hover(
     value: Any, shown: str, whole: str
 ) -> None:
     assert _shown("DOUBLE", value) == [(shown, whole)]

@@ -1,4 +1,4 @@
-"""Plots as coordinates and sentences: by table, and for whatever a worker may have sent."""
+"""Plots as coordinates and texts: by table, and for any data that a worker may send."""
 
 from itertools import pairwise
 from typing import Any
@@ -37,7 +37,7 @@ FLOOR = 216
         (10**400, "beyond 1e+150"),
     ],
 )
-def test_a_measured_value_has_three_digits_that_count(value: object, description: str) -> None:
+def test_a_measured_value_has_three_significant_digits(value: object, description: str) -> None:
     assert figure(value) == description
 
 
@@ -80,7 +80,7 @@ def test_a_tick_of_a_fine_step_keeps_its_digits() -> None:
     assert label(-2.5, 2.5) == "−2.5"
 
 
-def test_predicted_against_actual_puts_what_is_right_on_the_diagonal() -> None:
+def test_predicted_against_actual_puts_correct_predictions_on_the_diagonal() -> None:
     chart = regression.predicted_actual(
         [("", {"predicted_actual": {"actual": [0, 50, 100], "predicted": [0, 50, 100]}})]
     )
@@ -109,7 +109,7 @@ def test_two_versions_differ_by_marks_and_names() -> None:
     assert "version 2: predicted against actual" in chart.description
 
 
-def test_a_bar_is_as_high_as_its_bin_is_full() -> None:
+def test_the_height_of_a_bar_is_the_count_of_its_bin() -> None:
     chart = regression.residuals([("", {"residuals": {"edges": [-2, 0, 2], "counts": [10, 20]}})])
     assert chart
     low, high = chart.bars
@@ -122,7 +122,7 @@ def test_a_bar_is_as_high_as_its_bin_is_full() -> None:
     )
 
 
-def test_errors_of_two_versions_compare_though_their_bins_differ() -> None:
+def test_errors_of_two_versions_are_comparable_despite_different_bins() -> None:
     same = [
         ("a", {"residuals": {"edges": [0, 2, 4], "counts": [10, 10]}}),
         ("b", {"residuals": {"edges": [0, 1, 2, 3, 4], "counts": [7, 7, 7, 7]}}),
@@ -131,7 +131,7 @@ def test_errors_of_two_versions_compare_though_their_bins_differ() -> None:
     assert chart
     one, two = (line.path for line in chart.lines)
     tops = [{point.split()[1] for point in path[1:].split("L")} for path in (one, two)]
-    assert tops[0] == tops[1]  # a quarter of the rows for each unit, however fine the bins
+    assert tops[0] == tops[1]  # a quarter of the rows per unit, whatever the bin width
 
 
 BAD_PLOTS: list[Any] = [
@@ -176,7 +176,7 @@ def test_data_that_cannot_be_drawn_is_omitted(plot: object) -> None:
     assert profiles.head({"top": plot}, 3).bars == []
 
 
-def test_the_confusion_says_what_is_right_and_what_is_mistaken_most() -> None:
+def test_the_confusion_matrix_names_the_correct_share_and_the_most_frequent_mistake() -> None:
     found = classification.confusion(
         {"confusion": {"classes": ["rain", "sun"], "counts": [[40, 10], [0, 50]]}}
     )
@@ -193,7 +193,7 @@ def test_the_confusion_says_what_is_right_and_what_is_mistaken_most() -> None:
     assert [right for _, _, right in found.rows] == ["80 %", "100 %"]
 
 
-def test_of_many_classes_the_rare_ones_are_counted_together() -> None:
+def test_rare_classes_of_many_are_grouped() -> None:
     counts = [
         [100 + row if row == column else row % 2 for column in range(30)] for row in range(30)
     ]
@@ -204,7 +204,7 @@ def test_of_many_classes_the_rare_ones_are_counted_together() -> None:
     assert sum(cell.count for _, cells, _ in found.rows for cell in cells) == sum(map(sum, counts))
 
 
-def test_a_perfect_model_has_no_mistake_to_tell() -> None:
+def test_a_perfect_model_has_no_most_frequent_mistake() -> None:
     found = classification.confusion(
         {"confusion": {"classes": ["a", "b"], "counts": [[4, 0], [0, 2]]}}
     )
@@ -226,7 +226,7 @@ def test_curves_are_drawn_for_the_four_most_frequent_classes() -> None:
     assert all(line.path.startswith(f"M{float(chart.left)} {float(FLOOR)}") for line in chart.lines)
 
 
-def test_a_calibration_curve_says_where_it_is_farthest_off() -> None:
+def test_a_calibration_curve_names_its_largest_deviation() -> None:
     chart = classification.calibration(
         [("rain", {"predicted": [0.1, 0.5, 0.9], "observed": [0.1, 0.7, 0.95]})]
     )
@@ -236,7 +236,7 @@ def test_a_calibration_curve_says_where_it_is_farthest_off() -> None:
     assert chart.ideal
 
 
-def test_names_at_the_ends_of_lines_do_not_lie_over_each_other() -> None:
+def test_names_at_the_ends_of_lines_do_not_overlap() -> None:
     place = frame(["0"], ["one", "two", "three", "four"])
     drawn = labels(["one", "two", "three", "four"], [FLOOR, FLOOR, 30, 31], place)
     heights = sorted(one.y for one in drawn)
@@ -258,7 +258,7 @@ def _inside(chart: Chart) -> None:
     assert all(bar.x >= chart.left and bar.x + bar.width <= chart.right + 0.2 for bar in chart.bars)
 
 
-def test_every_plot_of_a_version_lies_in_its_frame() -> None:
+def test_every_plot_of_a_version_stays_inside_its_frame() -> None:
     one, two = regressed(1)["plots"], regressed(2, 1.3)["plots"]
     for versions in ([("", one)], [("version 1", one), ("version 2", two)]):
         for draw in (regression.predicted_actual, regression.residuals):
@@ -318,7 +318,7 @@ def test_importance_is_ordered_and_nothing_negative_has_a_bar() -> None:
     assert drawn.description == "Importance of the features: a 0.4, b 0.1, c −0.2."
 
 
-def test_of_many_features_the_numbers_have_all() -> None:
+def test_the_table_has_all_of_many_features() -> None:
     drawn = importance.importance(
         [("", [{"feature": f"f{number}", "value": 1 / (number + 1)} for number in range(40)])]
     )
@@ -326,7 +326,7 @@ def test_of_many_features_the_numbers_have_all() -> None:
     assert (len(drawn.features), drawn.omitted, len(drawn.numbers.rows)) == (12, 28, 40)
 
 
-def test_a_feature_that_only_one_version_has_says_so() -> None:
+def test_a_feature_of_only_one_version_is_marked() -> None:
     drawn = importance.importance(
         [
             ("version 1", [{"feature": "old", "value": 1}]),

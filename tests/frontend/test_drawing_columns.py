@@ -1,4 +1,4 @@
-"""Pictures of columns: histograms, ranges, missing cells and shares."""
+"""Plots of columns: histograms, ranges, missing cells and shares."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ HEADS: list[tuple[Any, list[str], str]] = [
 
 
 @pytest.mark.parametrize(("column", "lines", "missing"), HEADS)
-def test_the_head_of_a_column_says_range_and_what_is_missing(
+def test_the_header_of_a_column_has_its_range_and_missing_count(
     column: Any, lines: list[str], missing: str
 ) -> None:
     head = profiles.head(column, 100)
@@ -83,9 +83,9 @@ def test_a_column_of_one_value_is_one_full_bar() -> None:
     ).bars == [(0.5, 1.0, 131.0, 33.0)]
 
 
-def test_the_picture_of_a_column_is_as_wide_as_its_place() -> None:
+def test_the_plot_of_a_column_fills_its_width() -> None:
     head = profiles.head({"histogram": {"edges": [0, 1, 2, 3], "counts": [1000, 0, 1]}}, 1001)
-    assert [height for *_, height in head.bars] == [33, 0, 1]  # one row among many can be seen
+    assert [height for *_, height in head.bars] == [33, 0, 1]  # one row among many is visible
     assert head.bars[-1][0] + head.bars[-1][2] <= profiles.WIDTH
     top = profiles.head(
         {"top": [{"value": str(number), "count": 9 - number} for number in range(9)]}, 45

@@ -1,4 +1,4 @@
-"""Error pages of a real frontend: 404 of its own and of the API, and an overloaded API."""
+"""Error pages of a real frontend: its own 404, the API's 404, and an overloaded API."""
 
 import html
 import re

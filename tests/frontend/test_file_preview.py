@@ -1,6 +1,7 @@
-"""Files that jobs leave are hostile.
+"""Preview of hostile files from jobs.
 
-Each kind is recognised by its content, shown within bounds, and nothing in it becomes markup.
+Each kind is recognised by its content and displayed within limits, and nothing in it becomes
+markup.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""A project's home.
+"""Home page of a project.
 
-Bars per hour, runs of what is kept up to date, and what to do about a failure.
+Bars per hour, runs behind the latest results, and the next step after a failure.
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ def _hour(succeeded: int = 0, failed: int = 0, cancelled: int = 0) -> Any:
     }
 
 
-def test_an_hour_is_a_bar_with_what_failed_on_top_under_a_cross() -> None:
+def test_an_hour_is_a_bar_with_failures_on_top_under_a_cross() -> None:
     shown = hour_bars([_hour()] * 22 + [_hour(4), _hour(2, 1, 1)])
     assert [(bar["tone"], bar["y"], bar["height"]) for bar in shown["bars"]] == [
         ("ok", 14.0, 60.0),
@@ -97,7 +97,7 @@ def test_runs_show_their_status_by_shape_and_text() -> None:
         ),
     ],
 )
-def test_the_best_action_of_a_failure_does_it_or_opens_where_it_is_done(
+def test_the_best_action_for_a_failure_performs_it_or_opens_its_page(
     steps: list[Any], retry: bool, url: str, label: str
 ) -> None:
     row = attention_row(

@@ -1,6 +1,6 @@
 """TLS of the site.
 
-HSTS and a redirect where PUBLIC_URL is https; a Permissions-Policy on every answer.
+HSTS and a redirect if PUBLIC_URL is https; a Permissions-Policy on every response.
 """
 
 import json
@@ -28,7 +28,7 @@ def secure(upstream: Upstream, start_frontend: Callable[..., Frontend]) -> Itera
         yield client
 
 
-def test_a_request_by_http_goes_to_https(secure: httpx.Client) -> None:
+def test_a_request_over_http_is_redirected_to_https(secure: httpx.Client) -> None:
     for headers in ({}, {"X-Forwarded-Proto": "http"}, {"X-Forwarded-Proto": "https, http"}):
         for path in ("/signin/?next=%2Fa%3Fb", "/api/v1/echo/?q=%C3%A9", "/admin/"):
             answer = secure.get(path, headers=headers)
@@ -44,7 +44,7 @@ def test_a_request_by_http_goes_to_https(secure: httpx.Client) -> None:
         ("GET", {"Authorization": "Bearer t"}),
     ],
 )
-def test_a_body_or_credentials_by_http_are_refused(
+def test_a_body_or_credentials_over_http_are_rejected(
     secure: httpx.Client, method: str, headers: dict[str, str]
 ) -> None:
     refused = secure.request(method, "/api/v1/echo/", headers=headers)
@@ -56,7 +56,7 @@ def test_a_body_or_credentials_by_http_are_refused(
     assert ("replace it" in refused.json()["message"]) == bool(headers)
 
 
-def test_a_request_by_tls_is_answered_with_hsts(secure: httpx.Client) -> None:
+def test_a_response_over_tls_has_hsts(secure: httpx.Client) -> None:
     for path in ("/signin/", "/api/v1/echo/", "/static/css/mimir.css", "/nowhere/"):
         answer = secure.get(path, headers=BY_TLS)
         assert answer.status_code in (200, 404), path
@@ -64,7 +64,7 @@ def test_a_request_by_tls_is_answered_with_hsts(secure: httpx.Client) -> None:
         assert "camera=()" in answer.headers["Permissions-Policy"]
 
 
-def test_probes_come_by_http(secure: httpx.Client) -> None:
+def test_probes_can_use_http(secure: httpx.Client) -> None:
     for path in ("/health", "/ready"):
         assert secure.get(path, headers={"Host": "10.0.0.1"}).status_code == 200
 
@@ -78,7 +78,7 @@ def test_the_redirect_can_be_switched_off(
     assert answer.headers["Strict-Transport-Security"]
 
 
-def test_a_site_without_tls_has_neither(frontend: Frontend) -> None:
+def test_a_site_without_tls_has_neither_redirect_nor_hsts(frontend: Frontend) -> None:
     with frontend.client() as client:
         answer: Any = client.get("/signin/")
     assert answer.status_code == 200
@@ -87,7 +87,7 @@ def test_a_site_without_tls_has_neither(frontend: Frontend) -> None:
 
 
 def _open_socket(port: int, headers: dict[str, str]) -> ClientConnection:
-    """A WebSocket to SITE's host, over whatever `headers` say."""
+    """Open a WebSocket to the host of SITE, whatever `headers` say."""
     options: dict[str, Any] = {"proxy": None, "sock": socket.create_connection(("127.0.0.1", port))}
     connection: ClientConnection = connect(
         "ws://mimir.example/ws/echo/", additional_headers=headers, **options

@@ -1,6 +1,6 @@
-"""The import form.
+"""Import form.
 
-Its fields give the options of the API, and an answer of the API gives its fields.
+Its fields are converted to options of the API, and a response of the API to its fields.
 """
 
 from typing import Any
@@ -49,7 +49,7 @@ def chosen(field: Any) -> tuple[str, str]:
     return next((value, label) for value, label, selected in field.options if selected)
 
 
-def test_what_is_detected_stands_in_the_automatic_choice() -> None:
+def test_the_detected_value_is_shown_in_the_automatic_choice() -> None:
     form = form_of(upload(), {})
     fields = {one.name: one for one in form.fields}
     assert chosen(form.format) == ("", "CSV")
@@ -64,7 +64,7 @@ def test_what_is_detected_stands_in_the_automatic_choice() -> None:
     assert [[cell["raw"] for cell in row] for row in form.rows] == [[None, "1,5"], [None, "ERR"]]
 
 
-def test_what_was_chosen_is_selected_also_when_it_is_no_usual_choice() -> None:
+def test_an_unusual_chosen_value_is_still_selected() -> None:
     form = form_of(
         upload(options={"delimiter": "^", "types": {"n": "VARCHAR", "gone": "SKIP"}}),
         {"delimiter": "wrong"},
@@ -92,7 +92,7 @@ def test_the_fields_of_a_format_give_its_options_alone() -> None:
     }
 
 
-def test_chosen_types_are_kept_until_the_columns_may_be_others() -> None:
+def test_chosen_types_are_kept_until_the_columns_can_change() -> None:
     posted = {"detected_format": "csv", "delimiter": ";"}
     assert options_of(posted, ["a", "b"], ["", "text"], {"delimiter": ";"})["types"] == {
         "b": "text"
@@ -100,8 +100,8 @@ def test_chosen_types_are_kept_until_the_columns_may_be_others() -> None:
     assert "types" not in options_of(posted, ["a", "b"], ["", "text"], {"delimiter": ","})
 
 
-def test_a_slower_reading_with_earlier_options_drops_no_chosen_type() -> None:
-    """A second reading of the file ends after the form was shown, with the options before it."""
+def test_a_slower_analysis_with_earlier_options_drops_no_chosen_type() -> None:
+    """A second analysis of the file, with the earlier options, ends after the form was rendered."""
     shown = structure_of({"delimiter": ";"})
     posted = {"detected_format": "csv", "delimiter": ";", "structure": shown}
     assert options_of(posted, ["a", "b"], ["", "text"], {"delimiter": ","})["types"] == {
@@ -159,7 +159,7 @@ def test_possible_unix_times_can_be_read_as_times() -> None:
     ]
 
 
-def test_a_file_that_cannot_be_read_has_its_options_still() -> None:
+def test_an_unreadable_file_still_has_its_options() -> None:
     form = form_of(upload(options={"format": "csv"}, reading=None, fault="Line 3 has 3 cells."), {})
     assert (form.columns, form.rows) == ([], [])
     assert "delimiter" in [one.name for one in form.fields]
@@ -212,7 +212,7 @@ def test_every_option_that_a_sentence_can_name_has_a_label_on_the_page() -> None
     assert all("_" not in with_labels(f"Choose {name}.") for name in unlabelled)
 
 
-def test_no_row_is_skipped_where_the_user_says_zero() -> None:
+def test_no_row_is_skipped_if_the_user_sets_zero() -> None:
     assert options_of({"format": "csv", "skip_rows": "0"}, [], [], {}) == {
         "format": "csv",
         "skip_rows": 0,

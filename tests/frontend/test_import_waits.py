@@ -1,4 +1,4 @@
-"""The import page waits for the API as long as the API may read a file."""
+"""Timeouts of the import page: as long as the API may need to read a file."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ PATH = "projects/demo/uploads/1/"
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
-    """The seconds that each request waits for its answer, by method and last part of the path."""
+    """Record the timeout of each request in seconds, by method and last part of the path."""
     found: dict[str, float] = {}
 
     def answer(request: httpx.Request) -> httpx.Response:

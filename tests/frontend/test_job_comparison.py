@@ -44,7 +44,7 @@ def test_every_group_has_a_title() -> None:
         ),
         (
             _row("request", "resources.memory_max", "8Gi", None),
-            ("Retried with up to", ["8Gi", ""], ""),
+            ("Retried with up to", ["8 GiB", ""], ""),
         ),
         (
             _row("run", "peak_memory_bytes", 2**30, 2**29, "bytes"),
@@ -82,7 +82,7 @@ def test_a_difference(row: Any, expected: Any) -> None:
     assert _cells(row) == expected
 
 
-def test_equal_values_are_apart() -> None:
+def test_equal_values_are_listed_separately() -> None:
     shown = _compared(
         _row("run", "status", "failed", "succeeded"), _row("request", "priority", "low", "low")
     )

@@ -22,7 +22,7 @@ def _steps(row: Any) -> list[Any]:
     return steps
 
 
-def test_a_step_of_nobody_is_not_shown() -> None:
+def test_a_step_without_a_person_to_act_is_not_shown() -> None:
     assert (
         _steps(
             _row("starting", {"label": "No action needed: wait", "patch": None, "actor": "nobody"})

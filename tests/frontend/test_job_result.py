@@ -92,7 +92,7 @@ def test_the_outputs_of_a_job(job: Any, title: str, links: list[str]) -> None:
     )
 
 
-def test_the_metrics_stand_beside_the_baseline_with_a_word_for_which_is_better() -> None:
+def test_the_metrics_are_compared_with_the_baseline_in_words() -> None:
     shown = [
         (row["title"], row["value"], row["baseline"], row["word"])
         for row in result.figures(TRAINED)
@@ -138,7 +138,7 @@ def _metric(attempt: int = 1, **data: Any) -> Any:
     return {"kind": "metric", "attempt": attempt, "data": data}
 
 
-def test_reported_figures_become_a_line_each() -> None:
+def test_each_reported_metric_becomes_a_line() -> None:
     events = [
         _metric(name="log_loss", value=2.0, step=10),
         _metric(name="log_loss", value=1.0, step=20),
@@ -162,7 +162,7 @@ def test_reported_figures_become_a_line_each() -> None:
     assert metric_plot.curves([_metric(name="rows", value=5)], 1)[0].path == ""
 
 
-def test_a_long_course_is_thinned_and_keeps_its_end() -> None:
+def test_a_long_series_is_thinned_and_keeps_its_end() -> None:
     many = [_metric(name="log_loss", value=float(number), step=number) for number in range(5000)]
     (curve,) = metric_plot.curves(many, 1)
     assert curve.path.count("L") <= metric_plot.POINTS_MAX

@@ -1,4 +1,4 @@
-"""The cache of job types: one request a minute, and pages without an answer."""
+"""The cache of job types: one request per minute, and pages without a response of the API."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ from tests.support.job_types import job_types_answer
 
 
 class FakeApi:
-    """Answers or fails, and counts the requests."""
+    """API that responds or fails, and counts the requests."""
 
     def __init__(self) -> None:
         self.answer: Mapping[str, Any] | None = job_types_answer()
@@ -32,7 +32,7 @@ class FakeApi:
 
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The cache's clock."""
+    """Return the time of the cache's clock."""
     clock = [time.monotonic()]
     monkeypatch.setattr("mimir.frontend.job_types.time.monotonic", lambda: clock[0])
     return clock

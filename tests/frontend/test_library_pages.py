@@ -1,4 +1,4 @@
-"""Pages of models and datasets by a real frontend, in front of an API that answers by hand."""
+"""Pages of models and datasets by a real frontend, with fixed responses of the API."""
 
 import re
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ def test_an_empty_list_leads_to_the_training_form(pages: httpx.Client, canned: C
     assert f'href="{P}/jobs/new/?type=ml_training">Train a model' in answer.text
 
 
-def test_a_version_leads_to_what_one_does_with_it(pages: httpx.Client) -> None:
+def test_a_version_links_to_its_next_actions(pages: httpx.Client) -> None:
     answer = pages.get(f"{P}/models/demand-forecast/?version=1")
     assert (
         f'href="{P}/jobs/new/?type=ml_inference&amp;model=demand-forecast&amp;version=1"'
@@ -91,7 +91,9 @@ def test_a_page_asks_the_api_at_most_six_times(pages: httpx.Client, canned: Cann
         assert len(canned.asked) <= 6, canned.asked
 
 
-def test_hostile_names_are_shown_and_never_obeyed(pages: httpx.Client, canned: CannedApi) -> None:
+def test_hostile_names_are_displayed_and_never_interpreted(
+    pages: httpx.Client, canned: CannedApi
+) -> None:
     version = shelf.regression(2)
     evil = "</text><script>alert(1)</script>\u202e"
     version["importance"] = [{"feature": evil, "value": 1.0}]
@@ -105,9 +107,7 @@ def test_hostile_names_are_shown_and_never_obeyed(pages: httpx.Client, canned: C
     assert "⟨U+202E⟩" in answer.text
 
 
-def test_plots_that_are_not_there_leave_the_page_whole(
-    pages: httpx.Client, canned: CannedApi
-) -> None:
+def test_missing_plots_do_not_break_the_page(pages: httpx.Client, canned: CannedApi) -> None:
     version = {
         **shelf.regression(2),
         "plots": {},
@@ -126,7 +126,7 @@ def test_plots_that_are_not_there_leave_the_page_whole(
 @pytest.mark.parametrize(
     "query", ["?version=99", "?version=-1", "?version=1.5", "?version=x", "?version=%00"]
 )
-def test_a_version_that_is_none_is_not_here(pages: httpx.Client, query: str) -> None:
+def test_an_invalid_version_number_is_not_found(pages: httpx.Client, query: str) -> None:
     assert pages.get(f"{P}/models/demand-forecast/{query}").status_code == 404
 
 
@@ -144,9 +144,8 @@ def test_two_versions_stand_side_by_side_with_what_differs_first(pages: httpx.Cl
         < shown.index("Seed")
     )
     assert "412 better" in shown
-    assert (
-        "version 2: predicted against actual" not in shown
-    )  # that sentence is for those who do not see the plot
+    # that sentence is for users who cannot see the plot
+    assert "version 2: predicted against actual" not in shown
     assert "Choose two different versions" in _text(
         pages.get(f"{P}/models/demand-forecast/compare/?a=2&b=2")
     )
@@ -163,7 +162,7 @@ def test_a_dataset_shows_its_profile_when_it_is_there(pages: httpx.Client) -> No
     assert "2 rides bigint none 1,311 212 5,871 3,127 900" in columns
 
 
-def test_a_profile_that_nobody_computed_yet_does_not_hold_the_page(
+def test_a_profile_that_is_not_computed_yet_does_not_block_the_page(
     pages: httpx.Client, canned: CannedApi
 ) -> None:
     stored = "projects/bikes/datasets/daily_demand/versions/41/profile/?stored=true"

@@ -1,4 +1,4 @@
-"""Where a thing comes from and who uses it, as a page shows it."""
+"""Lineage on a page: origin and uses of an object."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def test_the_lineage_of_the_last_version_is_nearest_first() -> None:
     assert found["outputs"]["items"] == []
 
 
-def test_every_kind_leads_to_its_own_page() -> None:
+def test_every_kind_links_to_its_own_page() -> None:
     found = lineage_of(lineage("twin:stations@318"), "bikes")
     assert found
     assert found["here"]["url"] == "/projects/bikes/twins/stations/revisions/318/"
@@ -51,7 +51,7 @@ def test_every_kind_leads_to_its_own_page() -> None:
     assert named["trips-by-weather"] == "/projects/bikes/pipelines/trips-by-weather/?version=12"
 
 
-def test_a_name_cannot_lead_elsewhere() -> None:
+def test_a_name_cannot_change_the_link_target() -> None:
     node: Any = {
         "id": "dataset:../x?y@1",
         "kind": "dataset",

@@ -1,4 +1,4 @@
-"""The last lines of a log beside the reason of a failure."""
+"""Last lines of a log, displayed with the reason of a failure."""
 
 from mimir.frontend.pages.job.log_tail import last_lines, plain
 
@@ -9,7 +9,7 @@ def _stored(*lines: bytes) -> bytes:
     return b"".join(TIME + line + b"\n" for line in lines)
 
 
-def test_the_last_lines_that_say_something_come_with_their_numbers() -> None:
+def test_the_last_nonempty_lines_have_their_numbers() -> None:
     stored = _stored(
         *(b"stdout F line %d" % number for number in range(1, 8)), b"stdout F ", b"stderr F the end"
     )
@@ -18,7 +18,7 @@ def test_the_last_lines_that_say_something_come_with_their_numbers() -> None:
     assert found[-1] == {"number": 9, "text": "the end", "stderr": True}
 
 
-def test_a_part_that_begins_inside_a_line_leaves_that_line_out() -> None:
+def test_a_part_that_starts_inside_a_line_omits_that_line() -> None:
     stored = b"stdout F the rest of a line that began before\n" + _stored(b"stdout F whole")
     assert last_lines(stored, 41, whole=False) == [{"number": 42, "text": "whole", "stderr": False}]
 

@@ -1,4 +1,4 @@
-"""A job that has waited for long: many attempts, more events than a page takes."""
+"""A job that has waited for a long time: many attempts, and more events than one page displays."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ JOB = "11111111-1111-1111-1111-111111111111"
 
 
 class _Client:
-    """An API with so many rows, as pages of at most `limit`."""
+    """API client with this number of rows, in pages of at most `limit`."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -36,7 +36,7 @@ def test_every_attempt_is_read() -> None:
     assert len(client.asked) == 4
 
 
-def test_of_very_many_events_the_last_are_read() -> None:
+def test_the_last_of_very_many_events_are_read() -> None:
     assert _events(JOB, _Client(12_345))["results"] == list(range(7_345, 12_345))  # type: ignore[arg-type]
     assert _events(JOB, _Client(7))["results"] == list(range(7))  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""Metrics in words: against the baseline, the version before, and side by side."""
+"""Texts of metrics: against the baseline, against the previous version, and side by side."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ def test_a_metric_against_the_baseline(
         ("r2", float("nan"), 0.0),
     ],
 )
-def test_nothing_is_said_where_nothing_can_be_said(
+def test_no_comparison_is_shown_without_a_baseline(
     name: str, value: object, baseline: object
 ) -> None:
     assert against_baseline(name, value, baseline) is None
@@ -89,7 +89,7 @@ def test_a_metric_against_the_version_before(
         ("x", [1, 2], None),
     ],
 )
-def test_the_best_of_two_is_marked_where_there_is_one(
+def test_the_better_of_two_is_marked_if_one_is_better(
     name: str, values: list[object], place: int | None
 ) -> None:
     assert best_of(name, values) == place
@@ -107,7 +107,7 @@ def test_known_metrics_come_first_and_unknown_ones_are_not_lost() -> None:
     assert (main_of(known), main_of(unknown)) == ("r2", "")
 
 
-def test_versions_of_another_target_do_not_compare() -> None:
+def test_versions_with_another_target_are_not_compared() -> None:
     one, two = regression(1), regression(2) | {"target": "trips"}
     assert [row["before"] for row in figures(two, one)] == ["", "", ""]
     rows = version_rows([short(two), short(one)], 2)
@@ -115,7 +115,7 @@ def test_versions_of_another_target_do_not_compare() -> None:
     assert all(row["best"] is None for row in compared(one, two))
 
 
-def test_a_version_says_how_it_stands_to_the_baseline_and_to_the_one_before() -> None:
+def test_a_version_is_compared_with_the_baseline_and_the_previous_version() -> None:
     two, one = regression(2), regression(1, 1.085)
     rows = figures(two, one)
     assert [(row["title"], row["value"], row["baseline"], row["before"]) for row in rows] == [
@@ -135,7 +135,7 @@ def test_a_model_without_a_metric_we_know_still_has_its_row() -> None:
     assert (row["metric"], row["value"], row["verdict"]) == ("", "", None)
 
 
-def test_what_differs_between_two_versions_stands_first() -> None:
+def test_differences_between_two_versions_are_listed_first() -> None:
     rows = compared(regression(1, 1.085), regression(2))
     differing = [row["title"] for row in rows if row["differs"]]
     assert [row["title"] for row in rows[: len(differing)]] == differing

@@ -1,4 +1,4 @@
-"""Credentials of proxied requests: cookies stop here, tokens pass, sessions only from our pages."""
+"""Credentials of proxied requests: cookies dropped, tokens forwarded, sessions from our pages."""
 
 import datetime as dt
 import json
@@ -37,7 +37,7 @@ def test_authorization_wins_over_a_session(frontend: Frontend) -> None:
     ],
     ids=["empty", "rubbish", "another key", "ended", "cut"],
 )
-def test_a_session_that_does_not_hold_is_nobody(frontend: Frontend, cookie: str) -> None:
+def test_an_invalid_session_is_anonymous(frontend: Frontend, cookie: str) -> None:
     with frontend.client() as client:
         answer = client.get(ECHO, headers={"Cookie": f"mimir_session={cookie}"})
     assert answer.status_code == 200
@@ -87,7 +87,7 @@ def test_a_session_cannot_act_from_another_origin(frontend: Frontend, method: st
     )
 
 
-def test_signing_in_by_the_api_needs_no_csrf_token(frontend: Frontend) -> None:
+def test_signing_in_through_the_api_needs_no_csrf_token(frontend: Frontend) -> None:
     with frontend.client() as client:
         assert (
             client.post(
@@ -125,7 +125,7 @@ def test_headers_of_one_connection_stay_on_it(frontend: Frontend) -> None:
     assert len(answer.headers.get_list("date")) == len(answer.headers.get_list("server")) == 1
 
 
-def test_an_id_goes_through_and_comes_back(frontend: Frontend) -> None:
+def test_a_request_id_is_forwarded_and_returned(frontend: Frontend) -> None:
     with frontend.client() as client:
         answer = client.get(ECHO, headers={"X-Request-ID": "given-by-the-client"})
         created = client.get(ECHO, headers={"X-Request-ID": "no good\tid"})

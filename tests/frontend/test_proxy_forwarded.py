@@ -1,4 +1,4 @@
-"""X-Forwarded-*: believed from named proxies, made up by everybody else."""
+"""X-Forwarded-*: accepted from configured proxies only, replaced for all other clients."""
 
 import ipaddress
 import time
@@ -22,7 +22,7 @@ MADE_UP = {
 }
 
 
-def test_a_client_cannot_make_up_its_address(frontend: Frontend) -> None:
+def test_a_client_cannot_forge_its_address(frontend: Frontend) -> None:
     # The server runs with its own defaults: uvicorn itself would believe loopback.
     with frontend.client() as client:
         headers = seen_headers(client.get(ECHO, headers=MADE_UP))
@@ -32,7 +32,7 @@ def test_a_client_cannot_make_up_its_address(frontend: Frontend) -> None:
     assert not {"forwarded", "x-real-ip", "x-forwarded-port"} & set(headers)
 
 
-def test_a_named_proxy_is_believed(
+def test_a_configured_proxy_is_trusted(
     upstream: Upstream, start_frontend: Callable[..., Frontend]
 ) -> None:
     started = start_frontend(
@@ -99,10 +99,10 @@ def test_the_nearest_address_that_is_not_a_proxy_is_the_client(
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_what_is_passed_on_bears_a_proof_of_its_own(
+def test_a_forwarded_request_has_a_new_proof(
     frontend: Frontend, method: str, path: str, query: str
 ) -> None:
-    """Also where the client sends one: what it sent is dropped."""
+    """A proof sent by the client is replaced."""
     target = f"{path}?{query}" if query else path
     with frontend.client() as client:
         headers = seen_headers(

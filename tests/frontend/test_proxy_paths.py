@@ -1,4 +1,4 @@
-"""Paths that the proxy forwards: three prefixes, read alike by every server."""
+"""Paths that the proxy forwards: three prefixes, parsed alike by every server."""
 
 import json
 import socket
@@ -63,25 +63,25 @@ _TABLE = {
 
 
 @pytest.mark.parametrize(("path", "expected"), _TABLE.items())
-def test_a_path_leads_where_it_says(path: str, expected: Target) -> None:
+def test_a_forwarded_path_keeps_its_meaning(path: str, expected: Target) -> None:
     assert target(path.encode()) is expected
 
 
 @given(st.text(alphabet="aw/.%2efFcC5\\;", max_size=40))
-def test_what_passes_has_no_other_reading(tail: str) -> None:
+def test_a_forwarded_path_is_unambiguous(tail: str) -> None:
     path = f"/api/{tail}".encode()
     if target(path) is Target.API:
         once = unquote_to_bytes(path)
         for reading in (path, once, unquote_to_bytes(once)):
             parts = reading.split(b"/")
-            assert len(parts) == len(path.split(b"/")), "a slash that was hidden"
+            assert len(parts) == len(path.split(b"/")), "an encoded slash was decoded"
             assert b"\\" not in reading
             assert not {b"", b".", b".."}.intersection(parts[1:-1])
             assert parts[-1] not in (b".", b"..")
 
 
 def _raw(frontend: Frontend, request_line: str) -> tuple[int, bytes]:
-    """The answer to a request line that no HTTP client would send."""
+    """Return the response to a request line that no HTTP client can send."""
     host, port = frontend.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), 10) as connection:
         connection.sendall(
@@ -103,7 +103,7 @@ def _raw(frontend: Frontend, request_line: str) -> tuple[int, bytes]:
         "/ws/../admin/",
     ],
 )
-def test_a_path_that_leads_elsewhere_is_not_found(frontend: Frontend, path: str) -> None:
+def test_a_path_outside_the_prefixes_is_not_found(frontend: Frontend, path: str) -> None:
     status, body = _raw(frontend, f"GET {path}")
     assert status == 404
     assert json.loads(body)["code"] == "not_found"

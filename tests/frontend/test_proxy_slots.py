@@ -1,4 +1,4 @@
-"""Proxy slots: slow and anonymous clients cannot take those of signed-in users."""
+"""Proxy slots: slow and anonymous clients cannot use those of signed-in users."""
 
 import socket
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def test_lower_ranks_leave_slots_for_those_who_are_signed_in(rank: Rank) -> None
         pass
 
 
-def test_users_who_are_signed_in_may_take_all_and_strangers_then_get_none() -> None:
+def test_signed_in_users_can_use_all_slots_and_anonymous_users_then_get_none() -> None:
     slots = Slots(per_client=10_000)
     with ExitStack() as held:
         for _ in range(TOTAL):
@@ -41,7 +41,7 @@ def test_users_who_are_signed_in_may_take_all_and_strangers_then_get_none() -> N
                 pass
 
 
-def test_one_client_has_so_many_and_others_are_not_concerned() -> None:
+def test_one_client_has_a_limit_and_others_are_not_affected() -> None:
     limit = PerClient("requests at once", 2)
     with limit.taken("a"), limit.taken("a"):
         with pytest.raises(TooMany) as caught, limit.taken("a"):
@@ -84,16 +84,15 @@ def _begun(frontend: Frontend, headers: str, body: bytes) -> socket.socket:
         "Authorization: Bearer x\r\nContent-Length: 60000",
     ],
 )
-def test_slow_small_bodies_hold_nothing_upstream(
+def test_slow_small_bodies_occupy_nothing_upstream(
     frontend: Frontend, upstream: Upstream, headers: str
 ) -> None:
     body = b"5\r\nhello\r\n" if "chunked" in headers else b"hello"
     held = [_begun(frontend, headers, body) for _ in range(50)]
     with frontend.client() as client:
         assert client.get("/api/v1/echo/").status_code == 200
-    wait_until(
-        lambda: upstream.at_once == 0
-    )  # the answered request may still be counted; those that are held would be for good
+    # the answered request may still be counted; blocked ones would stay counted
+    wait_until(lambda: upstream.at_once == 0)
     for connection in held:
         connection.close()
 

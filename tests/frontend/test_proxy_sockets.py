@@ -26,7 +26,7 @@ def _open(
     origin: str | None = "",
     **headers: str,
 ) -> ClientConnection:
-    """A socket as a browser opens it.
+    """Open a WebSocket as a browser does.
 
     With cookies and, unless None, an Origin (default: that of our own pages).
     """
@@ -43,7 +43,7 @@ def _open(
 
 
 def _code(connection: ClientConnection) -> int:
-    """The code it was closed with; 0 when it stays open."""
+    """Return the close code, or 0 if the socket stays open."""
     try:
         while True:
             connection.recv(2)
@@ -85,7 +85,7 @@ def test_a_foreign_origin_is_refused(frontend: Frontend, origin: str | None) -> 
         assert _code(connection) == 4403
 
 
-def test_loopback_may_be_spelled_otherwise(frontend: Frontend) -> None:
+def test_loopback_can_have_another_spelling(frontend: Frontend) -> None:
     with closing(
         _open(frontend, origin=frontend.origin.replace("localhost", "127.0.0.1"))
     ) as connection:
@@ -106,7 +106,7 @@ def test_a_token_needs_no_origin_and_wins(frontend: Frontend) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/", "/ws/..%2fadmin/", "/other/", "/ws//echo/"])
-def test_a_socket_elsewhere_is_refused(frontend: Frontend, path: str) -> None:
+def test_a_socket_with_another_path_is_rejected(frontend: Frontend, path: str) -> None:
     with pytest.raises(InvalidStatus) as refused:
         _open(frontend, path)
     assert refused.value.response.status_code == 403
@@ -134,7 +134,7 @@ def test_the_clients_code_reaches_the_orchestrator(
     assert upstream.socket_codes == [code]
 
 
-def test_a_client_that_vanishes_ends_the_socket_upstream(
+def test_a_disconnected_client_ends_the_socket_upstream(
     frontend: Frontend, upstream: Upstream
 ) -> None:
     connection = _open(frontend)
@@ -148,7 +148,7 @@ def test_a_refusal_of_the_orchestrator_closes_with_a_code(frontend: Frontend) ->
         assert _code(connection) == 4403
 
 
-def test_a_client_that_does_not_read_holds_the_orchestrator_back(
+def test_a_client_that_does_not_read_slows_the_orchestrator(
     frontend: Frontend, upstream: Upstream
 ) -> None:
     host, port = frontend.url.removeprefix("http://").split(":")
@@ -169,11 +169,11 @@ def test_a_client_that_does_not_read_holds_the_orchestrator_back(
         connection.sendall(handshake.encode())
         assert connection.recv(1024).startswith(b"HTTP/1.1 101 ")
         assert not upstream.gone.wait(PING_SECONDS + PONG_SECONDS + 1.5)
-        assert upstream.flooded < 64, "it went on sending"
+        assert upstream.flooded < 64, "it continued to send"
         assert frontend.resident_peak_bytes() - before < 48 * MIB
 
 
-def test_an_orchestrator_that_is_away_means_come_again(
+def test_an_unreachable_orchestrator_closes_the_socket_with_a_retry_code(
     start_frontend: Callable[..., Frontend],
 ) -> None:
     port = free_port()

@@ -1,4 +1,4 @@
-"""Streaming through the proxy: no buffering, no work for gone clients, visible errors."""
+"""Streaming through the proxy: no buffering, no work for disconnected clients, visible errors."""
 
 import asyncio
 import hashlib
@@ -21,14 +21,14 @@ ECHO = "/api/v1/echo/"
 MIB = 1024 * 1024
 TOKEN = {
     "Authorization": "Bearer any"
-}  # looked up by the orchestrator: the frontend only wants to see one
+}  # checked by the orchestrator: the frontend only requires one
 
 
 def _pieces(count: int) -> Iterator[bytes]:
     yield from (bytes([number % 256]) * MIB for number in range(count))
 
 
-def test_an_upload_flows_through_whole_and_little_of_it_is_ever_here(frontend: Frontend) -> None:
+def test_an_upload_is_streamed_completely_with_little_memory(frontend: Frontend) -> None:
     expected = hashlib.sha256()
     for piece in _pieces(192):
         expected.update(piece)
@@ -46,7 +46,7 @@ def test_an_upload_flows_through_whole_and_little_of_it_is_ever_here(frontend: F
 
 
 def _kernel_buffers_bytes() -> int:
-    """The most that the sockets of the two connections hold, by this machine's settings."""
+    """Return the maximum size of the socket buffers of both connections, from kernel settings."""
     limits = [
         Path(f"/proc/sys/net/ipv4/{name}").read_text().split()[-1]
         for name in ("tcp_rmem", "tcp_wmem")
@@ -54,7 +54,7 @@ def _kernel_buffers_bytes() -> int:
     return 2 * sum(map(int, limits))
 
 
-def test_an_upstream_that_does_not_read_holds_the_client_back(
+def test_an_upstream_that_does_not_read_slows_the_client(
     frontend: Frontend, upstream: Upstream
 ) -> None:
     host, port = frontend.url.removeprefix("http://").split(":")
@@ -107,7 +107,7 @@ def test_an_answer_before_the_body_was_read_arrives(frontend: Frontend) -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
 
 
-def test_an_answer_comes_piece_by_piece(frontend: Frontend, upstream: Upstream) -> None:
+def test_a_response_is_streamed_in_chunks(frontend: Frontend, upstream: Upstream) -> None:
     with frontend.client() as client, client.stream("GET", "/api/v1/dripping/") as answer:
         pieces = answer.iter_raw()
         assert next(pieces) == b"first"
@@ -115,17 +115,15 @@ def test_an_answer_comes_piece_by_piece(frontend: Frontend, upstream: Upstream) 
         assert b"".join(pieces) == b"second"
 
 
-def test_a_long_answer_that_nobody_reads_stays_upstream(
-    frontend: Frontend, upstream: Upstream
-) -> None:
+def test_a_long_unread_response_stays_upstream(frontend: Frontend, upstream: Upstream) -> None:
     with frontend.client() as client:
         client.get(ECHO)
         before = frontend.resident_peak_bytes()
         with client.stream("GET", "/api/v1/endless/") as answer:
-            pieces = answer.iter_raw()  # kept: without it httpx hangs up
+            pieces = answer.iter_raw()  # a reference: without it httpx closes the connection
             next(pieces)
             assert not upstream.gone.wait(1.5)
-    assert upstream.gone.wait(5), "the client has hung up: the upstream has to know"
+    assert upstream.gone.wait(5), "the upstream must notice that the client disconnected"
     assert frontend.resident_peak_bytes() - before < 16 * MIB
 
 
@@ -147,7 +145,7 @@ def test_a_client_that_hangs_up_amid_its_body_ends_the_request_upstream(
             "any\r\nContent-Length: 1000000\r\n\r\n"
         )
         connection.sendall(head.encode() + b"half")
-        assert upstream.asked.wait(5), "a large body is passed on while it comes"
+        assert upstream.asked.wait(5), "a large body must be forwarded while it arrives"
     assert upstream.gone.wait(5)
 
 
@@ -172,13 +170,13 @@ def test_head_and_ranges_pass(frontend: Frontend) -> None:
     )
 
 
-def test_a_redirect_is_the_clients_to_follow(frontend: Frontend) -> None:
+def test_a_redirect_is_left_to_the_client(frontend: Frontend) -> None:
     with frontend.client() as client:
         answer = client.get("/admin/redirect/")
     assert (answer.status_code, answer.headers["location"]) == (302, "/admin/login/")
 
 
-def test_an_orchestrator_that_is_away_is_said_to_be_so_soon(
+def test_an_unreachable_orchestrator_is_reported_soon(
     start_frontend: Callable[..., Frontend],
 ) -> None:
     port = free_port()
@@ -193,7 +191,9 @@ def test_an_orchestrator_that_is_away_is_said_to_be_so_soon(
             "2",
         )
         with running_upstream(port):
-            assert client.get(ECHO).status_code == 200, "it is asked again when it is back"
+            assert client.get(ECHO).status_code == 200, (
+                "the request must be repeated after the recovery"
+            )
         assert client.get(ECHO).status_code == 503
         with running_upstream(port):
             assert client.get(ECHO).status_code == 200, (
@@ -201,7 +201,7 @@ def test_an_orchestrator_that_is_away_is_said_to_be_so_soon(
             )
 
 
-def test_an_orchestrator_that_is_too_slow_is_not_waited_for(upstream: Upstream) -> None:
+def test_a_request_to_a_slow_orchestrator_times_out(upstream: Upstream) -> None:
     sent: list[Any] = []
 
     async def send(message: Any) -> None:

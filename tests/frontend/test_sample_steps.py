@@ -1,7 +1,7 @@
-"""The sample's steps.
+"""Steps of the sample project.
 
-Ticked off by what jobs made, the first open one is next, its form is filled in; nothing once all
-are done.
+Steps are completed by results of jobs, the first open step is next, and its form is prefilled. No
+steps are shown after the last.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ EXISTING = [
 ]
 
 
-def test_each_step_is_ticked_off_and_the_next_one_offered_with_its_form_filled_in() -> None:
+def test_each_step_is_marked_as_done_and_the_next_one_is_offered_with_its_form_prefilled() -> None:
     for done in range(4):
         producers: Any = [{"kind": kind, "name": name} for kind, name in EXISTING[:done]]
         steps = sample_steps("x", producers)

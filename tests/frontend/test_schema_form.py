@@ -78,7 +78,7 @@ def test_the_fields_of_a_training() -> None:
     ]
 
 
-def test_a_list_that_may_be_empty_can_be_said_to_be() -> None:
+def test_a_list_can_be_set_to_empty_if_that_is_allowed() -> None:
     choices = fields_of("ml_inference", {"parameters.keys": [""]})["parameters.keys"].choices
     assert [(one.value, one.chosen) for one in choices] == [
         ("", True),
@@ -93,7 +93,7 @@ def test_a_list_that_may_be_empty_can_be_said_to_be() -> None:
     ]
 
 
-def test_what_was_given_and_is_not_on_offer_stays_chosen() -> None:
+def test_a_given_value_that_is_not_offered_stays_selected() -> None:
     texts = {
         "parameters.dataset": ["gone"],
         "parameters.features": ["hour", "lost"],
@@ -113,9 +113,7 @@ def test_what_was_given_and_is_not_on_offer_stays_chosen() -> None:
     ]
 
 
-def test_where_nothing_is_known_names_are_typed_and_where_nothing_is_there_the_field_says_so() -> (
-    None
-):
+def test_names_are_typed_if_choices_are_unknown_and_an_empty_choice_is_reported() -> None:
     unknown = Offers({}, {}, columns=None, types=None, properties=None)
     fields = fields_of("ml_training", {"parameters.features": ["a", "b"]}, unknown)
     assert fields["parameters.dataset"].kind is Kind.TEXT
@@ -135,7 +133,7 @@ def test_where_nothing_is_known_names_are_typed_and_where_nothing_is_there_the_f
     ] == ["Choose the dataset first"]
 
 
-def test_more_columns_than_one_can_tick_are_written() -> None:
+def test_too_many_columns_for_checkboxes_are_typed() -> None:
     many = Offers(
         {},
         {},
@@ -146,7 +144,7 @@ def test_more_columns_than_one_can_tick_are_written() -> None:
     assert fields_of("ml_training", {}, many)["parameters.features.lines"].kind is Kind.AREA
 
 
-def test_a_message_stands_at_the_field_of_its_path_or_the_nearest_above() -> None:
+def test_a_message_is_shown_at_the_field_of_its_path_or_the_nearest_parent() -> None:
     names = [
         "parameters",
         "parameters.features",
@@ -176,7 +174,7 @@ def test_a_message_stands_at_the_field_of_its_path_or_the_nearest_above() -> Non
     assert schema_form.field_at("Idempotency-Key", names) is None
 
 
-def test_a_fold_says_what_it_hides() -> None:
+def test_a_collapsed_group_names_its_content() -> None:
     texts = {
         "parameters.algorithm": ["random_forest"],
         "parameters.hyperparameters.n_estimators": ["800"],
@@ -198,7 +196,7 @@ def test_a_fold_says_what_it_hides() -> None:
     )
 
 
-def test_the_automatic_choice_is_called_so_and_a_default_is_shown() -> None:
+def test_the_automatic_choice_is_labelled_and_a_default_is_shown() -> None:
     fields = fields_of("ml_training", {"parameters.algorithm": ["random_forest"]})
     chosen = {
         name: next(one.label for one in fields[f"parameters.{name}"].choices if one.chosen)
@@ -212,7 +210,7 @@ def test_the_automatic_choice_is_called_so_and_a_default_is_shown() -> None:
     )
 
 
-def test_columns_can_be_excluded_but_for_the_target() -> None:
+def test_columns_except_the_target_can_be_excluded() -> None:
     choices = fields_of(
         "ml_training", {"parameters.target": ["rides"], "parameters.exclude": ["photo"]}
     )["parameters.exclude"].choices

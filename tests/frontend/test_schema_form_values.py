@@ -1,4 +1,4 @@
-"""Values of a form: texts are read by the schema, and a request survives the form."""
+"""Values of a form: texts are parsed by the schema, and a request is preserved by the form."""
 
 from typing import Any
 
@@ -84,7 +84,7 @@ READ: dict[str, tuple[dict[str, Any], dict[str, list[str]], Any]] = {
 
 
 @pytest.mark.parametrize("word", READ)
-def test_what_was_typed_is_read_by_the_schema(word: str) -> None:
+def test_typed_values_are_parsed_by_the_schema(word: str) -> None:
     schema, texts, expected = READ[word]
     found = schema_form.read(schema, texts, "p")
     assert (found, type(found)) == (expected, type(expected))
@@ -142,7 +142,7 @@ REQUESTS: list[dict[str, Any]] = [
 @pytest.mark.parametrize(
     "request_", REQUESTS, ids=lambda one: f"{one['type']}-{len(one['parameters'])}"
 )
-def test_a_request_put_into_the_form_and_read_back_is_the_same_but_for_defaults(
+def test_a_request_survives_the_form_except_for_defaults(
     request_: dict[str, Any],
 ) -> None:
     texts = request_schema.texts_of_request(request_["type"], request_)

@@ -1,4 +1,4 @@
-"""Signing in and out, and what a page answers when the API does not give what it asked for."""
+"""Sign-in and sign-out, and the response of a page if the API returns an error."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -61,7 +61,7 @@ def test_a_session_begins_and_ends(browser: httpx.Client, upstream: Upstream) ->
     assert browser.get("/projects/").headers["location"] == "/signin/?next=%2Fprojects%2F"
 
 
-def test_a_wrong_password_is_said_on_the_page(browser: httpx.Client) -> None:
+def test_a_wrong_password_is_reported_on_the_page(browser: httpx.Client) -> None:
     answer = _sign_in(browser, "wrong")
     assert (answer.status_code, answer.text) == (400, "The user name or the password is wrong.")
     assert "mimir_session" not in browser.cookies
@@ -89,7 +89,7 @@ def test_signing_in_leads_back_to_our_own_pages_only(
 def test_a_script_that_posts_without_session_gets_401_and_no_cookie(
     browser: httpx.Client, upstream: Upstream, ended_by: str
 ) -> None:
-    """The answer may arrive after the user has signed in again: a cookie in it would undo that."""
+    """The response may arrive after a new sign-in: a cookie in it would undo the sign-in."""
     _sign_in(browser)
     token = browser.get("/").json()["csrf"]
     if ended_by == "the API":
@@ -140,14 +140,14 @@ def test_an_error_of_the_api_is_a_page(
     assert "ada" in answer.text
 
 
-def test_an_orchestrator_that_cannot_work_says_when_to_come_again(browser: httpx.Client) -> None:
+def test_an_overloaded_orchestrator_returns_a_retry_time(browser: httpx.Client) -> None:
     _sign_in(browser)
     answer = browser.get("/projects/?status=503")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
     assert "<p>7</p>" in answer.text
 
 
-def test_an_orchestrator_that_is_away_leaves_the_pages_up(
+def test_pages_work_while_the_orchestrator_is_unreachable(
     start_frontend: Callable[..., Frontend],
 ) -> None:
     started = start_frontend(f"http://127.0.0.1:{free_port()}", **SETTINGS)
@@ -171,7 +171,7 @@ def test_unknown_and_broken_pages_are_pages_too(browser: httpx.Client) -> None:
     assert "ZeroDivisionError" not in broken.text
 
 
-def test_a_form_from_elsewhere_is_refused(browser: httpx.Client) -> None:
+def test_a_form_from_another_site_is_rejected(browser: httpx.Client) -> None:
     token = browser.get("/").json()["csrf"]
     answers = [
         browser.post("/signin/", data={"username": "ada", "password": "right"}),
@@ -218,14 +218,14 @@ def test_a_static_file_is_served_once(browser: httpx.Client, pages: Frontend) ->
     assert "Warning" not in pages.log.read_text()
 
 
-def test_a_page_believes_no_forwarded_header(browser: httpx.Client) -> None:
+def test_a_page_trusts_no_forwarded_header(browser: httpx.Client) -> None:
     answer = browser.get(
         "/", headers={"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "https"}
     ).json()
     assert (answer["address"], answer["secure"]) == ("127.0.0.1", False)
 
 
-def test_a_cookie_is_secure_where_the_site_is(
+def test_a_cookie_is_secure_if_the_site_uses_https(
     upstream: Upstream, start_frontend: Callable[..., Frontend]
 ) -> None:
     started = start_frontend(

@@ -1,4 +1,4 @@
-"""The sheets of a workbook in the form of an import, and the facts below the types of its columns."""  # noqa: E501
+"""The sheets of a workbook in the import form, and the facts below its column types."""
 
 from typing import Any
 
@@ -66,7 +66,7 @@ def test_each_sheet_has_a_dataset_name_of_its_own() -> None:
     assert [target.sheet for target in sheets.targets if target.current] == [NAMES[2]]
 
 
-def test_what_the_options_say_is_shown_also_where_nothing_can_be_read() -> None:
+def test_the_options_are_shown_even_for_an_unreadable_file() -> None:
     sheets = sheets_of(upload({"sheets": [NAMES[2], NAMES[0]]}, read=""))
     assert (sheets.chosen, sheets.options(), sheets.each) == (
         [2, 0],

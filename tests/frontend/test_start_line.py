@@ -32,39 +32,45 @@ def _alternative(request: dict[str, Any], seconds: float | None) -> dict[str, An
 
 
 def test_it_says_when_a_job_would_start_or_why_it_would_wait() -> None:
-    waits = start_line(_start(), lacks=False)
+    waits = start_line(_start())
     assert waits["state"] == "waits"
     assert waits["text"] == "Would wait: 3rd in the queue. Starts when a job ends."
     assert waits["estimate"] == "About 2 min."
-    assert start_line(_start(estimate_seconds=None), lacks=False)["estimate"] == ""
+    assert start_line(_start(estimate_seconds=None))["estimate"] == ""
     detail = "Would start now on local."
-    now = start_line(_start(starts_now=True, detail=detail, estimate_seconds=0.0), lacks=False)
+    now = start_line(_start(starts_now=True, detail=detail, estimate_seconds=0.0))
     assert (now["state"], now["text"], now["estimate"]) == ("now", detail, "")
     detail = "Cannot start: requests more than any cluster has."
-    never = start_line(
-        _start(blocked_by="never_fits", detail=detail, estimate_seconds=None), lacks=False
-    )
+    never = start_line(_start(blocked_by="never_fits", detail=detail, estimate_seconds=None))
     assert (never["state"], never["text"]) == ("never", detail)
 
 
-@pytest.mark.parametrize("found", [{}, {"refused": object()}, {"answer": {"start": None}}])
-def test_without_an_answer_it_says_what_is_missing(found: dict[str, Any]) -> None:
-    lacks, other = (start_line(found, lacks=lacks) for lacks in (True, False))
-    assert {lacks["state"], other["state"]} == {"unknown"}
-    assert lacks["text"] == "Fill in the required fields to see when it would start."
-    assert "required" not in other["text"]
-    assert lacks["options"] == []
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        ({"lacks": True}, "Fill in the required fields to see when it would start."),
+        ({"invalid": True}, "Fix the request to see when it would start."),
+        ({"refused": object(), "invalid": False}, ""),
+        ({"answer": {"start": None}}, ""),
+        ({}, ""),
+    ],
+)
+def test_without_an_answer_it_says_what_is_missing_and_nothing_else(
+    found: dict[str, Any], text: str
+) -> None:
+    line = start_line(found)
+    assert (line["state"], line["text"], line["options"]) == ("unknown", text, [])
 
 
 def test_it_says_which_retries_no_cluster_can_hold() -> None:
-    line = start_line(_start(retry_memory_limit="16Gi"), lacks=False)
+    line = start_line(_start(retry_memory_limit="16Gi"))
     assert line["note"] == "Retries with more than 16 GiB fail: no cluster can hold them."
-    assert start_line(_start(retry_memory_limit=None), lacks=False)["note"] == ""
-    assert start_line(_start(), lacks=False)["note"] == ""
+    assert start_line(_start(retry_memory_limit=None))["note"] == ""
+    assert start_line(_start())["note"] == ""
 
 
 class Orchestrator:
-    """Answers an explained request with an error, and a dry run without a start."""
+    """Orchestrator that fails an explained request, and returns a dry run without a start time."""
 
     def __init__(self, error: ApiError) -> None:
         self._error, self.queries = error, list[str]()
@@ -92,16 +98,27 @@ def test_a_request_that_is_not_explained_is_checked_and_shown_without_its_start(
     found = _dry_run(orchestrator, "demo", {})
     assert orchestrator.queries == ["explain=1", "dry_run=1"]
     assert found["answer"] == {"start": None}
-    line = start_line(found, lacks=False)
+    line = start_line(found)
     assert (line["text"], line["retry_seconds"], line["options"]) == (text, seconds, [])
 
 
 def test_other_refusals_are_shown() -> None:
     orchestrator: Any = Orchestrator(FULL)
-    assert _dry_run(orchestrator, "demo", {}) == {"refused": FULL}
+    assert _dry_run(orchestrator, "demo", {}) == {"refused": FULL, "invalid": False}
     assert orchestrator.queries == ["explain=1"]
+    wrong = ApiError(400, "invalid", "Not valid.", {"parameters.target": "is missing."})
+    orchestrator = Orchestrator(wrong)
+    assert _dry_run(orchestrator, "demo", {}) == {"refused": wrong, "invalid": True}
     with pytest.raises(Unavailable):
         _dry_run(cast("Any", Orchestrator(Unavailable())), "demo", {})
+
+
+@pytest.mark.parametrize("status", [403, 409])
+def test_a_request_that_was_not_checked_gets_no_reason(status: int) -> None:
+    orchestrator: Any = Orchestrator(ApiError(status, "refused", "Not now.", {}))
+    found = _dry_run(orchestrator, "demo", {})
+    assert found == {}
+    assert start_line(found)["text"] == ""
 
 
 @pytest.mark.parametrize(
@@ -110,7 +127,7 @@ def test_other_refusals_are_shown() -> None:
         ({"resources": {"memory": "4Gi"}}, 0.0, "4 GiB: starts now", "resources.memory", "4Gi"),
         ({"resources": {"cpu": "500m"}}, 40.0, "500m CPU: in about 40 s", "resources.cpu", "500m"),
         ({"resources": {"gpu": 0}}, 0.0, "No GPU: starts now", "resources.gpu", "0"),
-        ({"resources": {"gpu": 2}}, None, "2 GPUs: can start, time unknown", "resources.gpu", "2"),
+        ({"resources": {"gpu": 2}}, None, "2 GPUs: start time unknown", "resources.gpu", "2"),
         (
             {"resources": {"memory": "16Gi", "gpu": 0}},
             0.0,
@@ -125,7 +142,7 @@ def test_other_refusals_are_shown() -> None:
 def test_a_button_names_a_change_and_its_patch_fills_the_field(
     request_: dict[str, Any], seconds: float | None, label: str, field: str, value: str
 ) -> None:
-    line = start_line(_start(alternatives=[_alternative(request_, seconds)]), lacks=False)
+    line = start_line(_start(alternatives=[_alternative(request_, seconds)]))
     [option] = line["options"]
     assert (option["label"], option["field"]) == (label, field)
     assert json.loads(option["patch"]) == request_

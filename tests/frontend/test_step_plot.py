@@ -28,7 +28,7 @@ def test_a_value_is_level_until_the_next_and_the_last_until_now() -> None:
     assert [label for _, label in plot.times] == ["10 h ago", "5 h ago", "now"]
 
 
-def test_where_there_is_no_value_there_is_no_line() -> None:
+def test_a_missing_value_interrupts_the_line() -> None:
     plot = draw({"edited": [(_at(0), 5.0), (_at(2), None), (_at(6), 7.0), (_at(8), None)]}, _at(10))
     assert plot is not None
     parts = re.findall(r"M[^M]*", plot.lines[0].path)
@@ -74,7 +74,7 @@ _numbers = (
     st.lists(st.tuples(st.floats(0, 1e6), _numbers), min_size=1, max_size=20),
     st.sampled_from([WIDE, PHONE]),
 )
-def test_whatever_the_numbers_everything_is_inside_the_box(
+def test_all_points_are_inside_the_box_for_any_numbers(
     places: list[tuple[float, Any]], width: int
 ) -> None:
     course = [

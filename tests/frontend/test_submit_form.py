@@ -40,7 +40,7 @@ def test_a_patch_changes_the_form_and_marks_what_differs() -> None:
         ]
 
 
-def test_the_largest_memory_of_a_retry_is_taken_over_and_raised_by_a_patch() -> None:
+def test_the_maximum_memory_of_a_retry_is_kept_and_raised_by_a_patch() -> None:
     job: dict[str, Any] = {
         "type": "pipeline_execution",
         "name": "",
@@ -78,7 +78,7 @@ def test_the_request_as_curl_can_be_pasted_into_a_shell() -> None:
     assert shown.endswith("""-d '{\n  "name": "it'\\''s \\u202e mine"\n}'""")
 
 
-def test_each_message_of_a_refusal_stands_at_its_field() -> None:
+def test_each_error_message_is_shown_at_its_field() -> None:
     detail = {
         "parameters.model": "must be a name",
         "parameters.test_size": "must be less",

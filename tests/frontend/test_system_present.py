@@ -1,4 +1,4 @@
-"""The state of the installation in words and bars."""
+"""Texts and bars of the state of the installation."""
 
 from typing import Any
 
@@ -67,7 +67,7 @@ CLUSTER = {
         (5 * 2**30, BAR_WIDTH, 125, "failed"),
     ],
 )
-def test_a_bar_never_grows_over_its_track_and_warns_before_the_limit(
+def test_a_bar_stays_inside_its_track_and_warns_before_the_limit(
     memory: float, filled: float, percent: int, tone: str
 ) -> None:
     bar = page_context(
@@ -76,7 +76,7 @@ def test_a_bar_never_grows_over_its_track_and_warns_before_the_limit(
     assert (bar["filled"], bar["percent"], bar["tone"]) == (filled, percent, tone)
 
 
-def test_what_is_not_measured_has_no_bar() -> None:
+def test_an_unmeasured_value_has_no_bar() -> None:
     worker = page_context(
         SYSTEM
         | {
@@ -88,7 +88,7 @@ def test_what_is_not_measured_has_no_bar() -> None:
     assert page_context(SYSTEM)["storage_bar"] is None
 
 
-def test_a_worker_is_named_by_its_job_or_by_what_it_does() -> None:
+def test_a_worker_is_named_by_its_job_or_its_role() -> None:
     named = page_context(
         SYSTEM | {"workers": [WORKER, (WORKER | {"name": "Nightly"})], "workers_total": 30}
     )
@@ -136,7 +136,7 @@ def test_capacity_shows_requested_and_total() -> None:
         ("project", "demo", "Project demo"),
     ],
 )
-def test_a_limit_says_of_what(scope: str, key: str, word: str) -> None:
+def test_a_limit_names_its_resource(scope: str, key: str, word: str) -> None:
     row = {"scope": scope, "key": key, "max_jobs": None, "paused": True, "running": 0}
     assert page_context(SYSTEM | {"limits": [row]})["limits"][0]["word"] == word
 

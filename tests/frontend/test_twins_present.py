@@ -88,7 +88,7 @@ def test_values_are_shown_by_their_type(value: Any, kind: str, shown: str) -> No
     assert value_shown(value, kind)["text"] == shown
 
 
-def test_what_a_cell_leaves_away_stands_in_its_title() -> None:
+def test_the_omitted_text_of_a_cell_is_in_its_title() -> None:
     assert value_shown(47.61431512345678)["whole"] == "47.61431512345678"
     assert value_shown(1.5)["whole"] == ""
     long = value_shown("x" * 500, "string")
@@ -101,7 +101,7 @@ def test_no_value_differs_from_an_empty_one() -> None:
     assert value_shown(0, "number", "°C") == {"text": "0", "unit": "°C", "null": False, "whole": ""}
 
 
-def test_a_key_may_hold_any_character_and_still_lead_to_its_entity() -> None:
+def test_a_key_with_any_character_links_to_its_entity() -> None:
     url = entity_url("demo", "stations", "station", "a/b?c=d&e#f ü")
     assert (
         url == "/projects/demo/twins/stations/entity/?type=station&key=a%2Fb%3Fc%3Dd%26e%23f+%C3%BC"
@@ -137,7 +137,7 @@ def test_an_edited_cell_is_marked_and_a_relation_is_a_link() -> None:
     assert cells[2]["url"] == "/projects/demo/twins/stations/entity/?type=city&key=Oslo"
 
 
-def test_in_an_older_state_edits_stand_over_what_was_reported() -> None:
+def test_in_an_older_state_edits_override_reported_values() -> None:
     row = state_row(
         {
             "type": "station",
@@ -150,7 +150,7 @@ def test_in_an_older_state_edits_stand_over_what_was_reported() -> None:
     assert (row["values"], row["overlay"]) == ({"temperature": 1.5, "open": False}, ["open"])
 
 
-def test_an_edited_value_names_who_and_why_and_what_is_reported_below() -> None:
+def test_an_edited_value_names_its_user_reason_and_reported_value() -> None:
     value: Any = {
         "property": "open",
         "title": "",
@@ -195,7 +195,7 @@ def test_a_revision_names_its_source_and_its_changes(
     assert (shown["word"], shown["counts"]) == (word, text)
 
 
-def test_a_diff_tells_old_and_new_with_the_type_of_the_property() -> None:
+def test_a_diff_has_old_and_new_values_with_the_type_of_the_property() -> None:
     fields: Any = [
         {"layer": "reported", "property": "open", "old": None, "new": True},
         {"layer": "overlay", "property": "temperature", "old": 2.5, "new": None},
@@ -237,7 +237,7 @@ def test_revisions_of_an_entity_hold_the_value_before() -> None:
     ]
 
 
-def test_a_cut_history_does_not_say_that_there_was_no_value_before() -> None:
+def test_a_truncated_history_does_not_claim_that_there_was_no_earlier_value() -> None:
     history = [_change(8, "temperature", 3.0), _change(7, "temperature", 2.0)]
     text = touched(history, [], complete=False)
     assert [one["fields"][0]["known"] for one in text] == [True, False]
@@ -263,7 +263,7 @@ def test_a_cut_history_does_not_say_that_there_was_no_value_before() -> None:
         ("2026-03-31", "date", "2026-03-31"),
     ],
 )
-def test_what_was_typed_becomes_a_value_of_its_type_or_stays_for_the_api_to_refuse(
+def test_typed_text_becomes_a_value_of_its_type_or_is_left_for_the_api_to_reject(
     text: str, kind: str, given: Any
 ) -> None:
     columns = _given(text, kind)

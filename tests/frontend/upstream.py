@@ -1,6 +1,6 @@
-"""A small orchestrator of our own for tests.
+"""Small orchestrator for tests.
 
-A real ASGI server that says what reached it, and misbehaves when asked.
+A real ASGI server that reports the received requests, and fails on request.
 """
 
 import asyncio
@@ -90,7 +90,7 @@ class Upstream:
         await _answer(send, 200, json.dumps(request_data).encode(), own)
 
     async def http_content(self, scope: Any, receive: Receive, send: Send) -> None:
-        """A file that knows HEAD and one kind of Range."""
+        """Serve a file, with support for HEAD and one kind of Range."""
         wanted = dict(scope["headers"]).get(b"range", b"").decode()
         if wanted:
             first, last = (int(part) for part in wanted.removeprefix("bytes=").split("-"))
@@ -100,14 +100,14 @@ class Upstream:
             await _answer(send, 200, CONTENT, [(b"content-encoding", b"identity")])
 
     async def http_dripping(self, scope: Any, receive: Receive, send: Send) -> None:
-        """The first piece at once, the second when the test says so."""
+        """Send the first chunk at once, and the second when the test releases it."""
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"first", "more_body": True})
         await asyncio.to_thread(self.go_on.wait, 10)
         await send({"type": "http.response.body", "body": b"second"})
 
     async def http_endless(self, scope: Any, receive: Receive, send: Send) -> None:
-        """Pieces until the client hangs up."""
+        """Send chunks until the client disconnects."""
         await send({"type": "http.response.start", "status": 200, "headers": []})
         watch = asyncio.create_task(self._until_gone(receive))
         while not watch.done():
@@ -115,11 +115,11 @@ class Upstream:
             await asyncio.sleep(0)
 
     async def http_silent(self, scope: Any, receive: Receive, send: Send) -> None:
-        """No answer at all."""
+        """Send no response."""
         await self._until_gone(receive)
 
     async def http_refusing(self, scope: Any, receive: Receive, send: Send) -> None:
-        """An answer before the body has been read."""
+        """Respond before the body has been read."""
         await _answer(
             send,
             400,
@@ -128,14 +128,14 @@ class Upstream:
         )
 
     async def http_broken(self, scope: Any, receive: Receive, send: Send) -> None:
-        """A body that ends before its length."""
+        """Send a body that is shorter than its Content-Length."""
         await send(
             {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]}
         )
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
 
     async def http_session(self, scope: Any, receive: Receive, send: Send) -> None:
-        """Signing in: anybody whose password is `right`."""
+        """Sign in any user with the password `right`."""
         if scope["method"] == "POST":
             given = json.loads(await _read(receive))
             if given.get("password") != "right":
@@ -163,7 +163,7 @@ class Upstream:
             )
 
     async def http_projects(self, scope: Any, receive: Receive, send: Send) -> None:
-        """Projects of a signed-in user; `?status=` selects an error answer."""
+        """Projects of a signed-in user; `?status=` selects an error response."""
         status = int(dict(parse_qsl(scope["query_string"].decode())).get("status", "200"))
         if _token(scope) not in self.tokens:
             await _refuse(send, 401, "not_authenticated", "Sign in again.")
@@ -175,7 +175,7 @@ class Upstream:
             )
 
     async def http_flaky(self, scope: Any, receive: Receive, send: Send) -> None:
-        """Hangs up on every first request."""
+        """Close the connection on every first request."""
         self.flaky += 1
         if self.flaky % 2:
             receive.__self__.transport.abort()  # type: ignore[attr-defined]
@@ -186,7 +186,7 @@ class Upstream:
         await _answer(send, 302, b"", [(b"location", b"/admin/login/")])
 
     async def http_slow_reader(self, scope: Any, receive: Receive, send: Send) -> None:
-        """Reads nothing until the test says so."""
+        """Read nothing until the test releases it."""
         await asyncio.to_thread(self.go_on.wait, 20)
         await self.http_echo(scope, receive, send)
 
@@ -196,7 +196,9 @@ class Upstream:
         self.gone.set()
 
     async def ws_echo(self, scope: Any, receive: Receive, send: Send) -> None:
-        """Says what the handshake had, then repeats; the message `close <code>` closes."""
+        """Send the headers of the handshake, then echo; the message `close <code>` closes the
+        socket.
+        """
         await send(
             {"type": "websocket.accept", "subprotocol": next(iter(scope["subprotocols"]), None)}
         )
@@ -234,7 +236,7 @@ class Upstream:
         await send({"type": "websocket.close"})
 
     async def ws_flood(self, scope: Any, receive: Receive, send: Send) -> None:
-        """More than anybody should keep in memory; counts what went out."""
+        """Send more than a proxy should hold in memory, and count the sent bytes."""
         await send({"type": "websocket.accept"})
         self.flooded = 0
         with contextlib.suppress(Exception):
@@ -290,14 +292,16 @@ async def _answer(send: Send, status: int, body: bytes, headers: list[tuple[byte
 
 
 def free_port() -> int:
-    """A port of loopback that nobody has now."""
+    """Return a free port of loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def wait_for_port(port: int, alive: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Until something listens there. Raises: RuntimeError when it ends first, or is too slow."""
+    """Wait until a process listens on the port. Raises: RuntimeError if it ends first or is too
+    slow.
+    """
     end = time.monotonic() + seconds
     while time.monotonic() < end and alive():
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
@@ -308,7 +312,7 @@ def wait_for_port(port: int, alive: Callable[[], bool], seconds: float = 30.0) -
 
 @contextlib.contextmanager
 def running_upstream(port: int | None = None) -> Iterator[Upstream]:
-    """The server in a thread of this process."""
+    """Run the server in a thread of this process."""
     port = port or free_port()
     upstream = Upstream(f"http://127.0.0.1:{port}")
     config = uvicorn.Config(

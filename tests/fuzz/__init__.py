@@ -3,5 +3,5 @@ administrator.
 
 `make fuzz` starts an installation on loopback, fills it (`content`), runs schemathesis once for
 each role (`run`) with the rules of `schemathesis.toml` and `hooks.py`, and prints a table. With URL
-and TOKEN it runs once against an installation that is there already.
+and TOKEN it runs once against an existing installation.
 """

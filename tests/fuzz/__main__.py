@@ -1,7 +1,7 @@
-"""`make fuzz`: schemathesis as each role against an installation of its own, or with URL and TOKEN
-against a running one.
+"""`make fuzz`: schemathesis as each role against a new installation, or with URL and TOKEN against
+a running one.
 
-Exit code 1 when something was found.
+Exit code 1 when a fault was found.
 """
 
 import os
@@ -17,7 +17,7 @@ from tests.fuzz.run import Row, fuzzed, table
 from tests.support.stack import running
 
 SECONDS = 300
-# With the one token that is given, these would end it.
+# With only one token, these would revoke it.
 _ENDS_ITS_TOKEN = ("session_delete", "sessions_delete", "sessions_end", "tokens_delete")
 
 
@@ -42,7 +42,7 @@ def main(more: list[str]) -> int:
 
 
 def _own(seconds: int, folder: Path, more: list[str]) -> list[Row]:
-    """Each role against an installation of its own."""
+    """Run as each role against a new installation."""
     rows: list[Row] = []
     for stack in running(folder / "installation", CAPACITY_JOBS="1"):
         content = prepare(stack)
@@ -58,7 +58,7 @@ def _own(seconds: int, folder: Path, more: list[str]) -> list[Row]:
 
 
 def _there(url: str, token: str, seconds: int, folder: Path, more: list[str]) -> list[Row]:
-    """One run against a running installation."""
+    """Run once against a running installation."""
     with httpx.Client(
         base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False
     ) as client:

@@ -29,7 +29,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Content:
-    """The accounts, and the ids that paths may name."""
+    """The accounts, and ids for the path parameters."""
 
     accounts: tuple[Account, ...]
     job_ids: tuple[str, ...]
@@ -54,7 +54,7 @@ def prepare(stack: Stack) -> Content:
         _sent(
             stack.client, "POST", f"{project}members/", json={"username": users[role], "role": role}
         )
-    # The only maintainer left cannot give up the role, so that the run keeps its access.
+    # The last maintainer cannot give up the role, which preserves the access of the run.
     _sent(stack.client, "DELETE", f"{project}members/{stack.described['username']}/")
     listed = _sent(stack.client, "GET", f"{project}jobs/").json()["results"]
     return Content(tuple(accounts), tuple(job["id"] for job in listed))

@@ -1,11 +1,11 @@
-"""Hooks that schemathesis loads, in its own environment: nothing of ours can be imported here."""
+"""Hooks for schemathesis, which runs in a separate environment without our packages."""
 
 import urllib.parse
 
 import requests
 import schemathesis
 
-_cursors: dict[str, list[str]] = {}  # by operation: from `next` of earlier answers
+_cursors: dict[str, list[str]] = {}  # by operation: from `next` of earlier responses
 _CURSORS_MAX = 20
 
 
@@ -34,7 +34,7 @@ def before_call(context, case, kwargs):  # type: ignore[no-untyped-def] # noqa: 
 def after_call(context, case, response):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
     """Keep cursors.
 
-    Make a project active again that was archived, since an archived one refuses every change.
+    Reactivate a project that was archived, because an archived project rejects every change.
     """
     if response.status_code != 200 or not response.headers.get("content-type", [""])[0].startswith(
         "application/json"
@@ -58,9 +58,9 @@ def after_call(context, case, response):  # type: ignore[no-untyped-def] # noqa:
 
 @schemathesis.hook
 def filter_body(context, body):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
-    """A form cannot send null, which arrives as a text, nor an empty list or object.
+    """Remove null values, empty lists and empty objects, which a form cannot send.
 
-    It sends no field, which is valid.
+    The form then sends no such field, which is valid.
     """
     forms = any(one.media_type == "multipart/form-data" for one in context.operation.body)
     return not (

@@ -1,4 +1,4 @@
-"""Runs schemathesis with one account and reads its report."""
+"""Run schemathesis with one account and read its report."""
 
 import json
 import os
@@ -17,13 +17,13 @@ from tests.fuzz.content import Account
 
 HERE = Path(__file__).parent
 SCHEMATHESIS = ROOT / ".venv/schemathesis/bin/schemathesis"
-SPARE_SECONDS = 180  # beyond its own limit: a phase that has begun is finished
+SPARE_SECONDS = 180  # added to the limit, because a started phase is completed
 _SERVER_ERROR = "ServerError"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One run: `cases` that were sent and judged, and `violations` by their kind."""
+    """One run: the number of tested `cases`, and the `violations` by kind."""
 
     role: str
     cases: int
@@ -34,7 +34,7 @@ class Row:
 
     @property
     def is_good(self) -> bool:
-        """Whether it ran to its end and found nothing."""
+        """Whether the run completed without findings."""
         return self.is_whole and self.cases > 0 and not self.violations and not self.server_errors
 
 
@@ -47,7 +47,7 @@ def fuzzed(
     folder: Path,
     more: Sequence[str] = (),
 ) -> Row:
-    """Run all phases for about `seconds`; what was found is printed by schemathesis itself."""
+    """Run all phases for about `seconds`; schemathesis prints its findings."""
     folder.mkdir()
     for name in ("schemathesis.toml", "hooks.py"):
         shutil.copy(HERE / name, folder)
@@ -84,7 +84,7 @@ def fuzzed(
 
 
 def row_of(role: str, report: dict[str, Any], returncode: int) -> Row:
-    """A run by schemathesis's report, empty where it wrote none."""
+    """Return the row of a run from schemathesis's report; empty if there is none."""
     found = {failure["title"]: int(failure["count"]) for failure in report.get("failures", [])}
     if report.get("errors"):
         found["errors of schemathesis"] = len(report["errors"])
@@ -107,7 +107,7 @@ def row_of(role: str, report: dict[str, Any], returncode: int) -> Row:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Text for a terminal."""
+    """Return the rows as text for a terminal."""
     lines = [f"{'role':12}{'cases':>8}{'5xx':>6}{'violations':>12}{'seconds':>9}  kinds"]
     for row in rows:
         kinds = "; ".join(f"{count} x {kind}" for kind, count in row.violations.items()) or (

@@ -1,4 +1,4 @@
-"""The rules of the fuzzer name operations that exist, and its table hides nothing."""
+"""The rules of the fuzzer name existing operations, and its table omits nothing."""
 
 import tomllib
 from typing import Any
@@ -48,14 +48,14 @@ _FAILURE = {"type": "ServerError", "title": "Server error", "count": 2}
         ({}, 2, {"exit code 2": 1}, False),
     ],
 )
-def test_a_run_is_good_only_when_it_ended_and_found_nothing(
+def test_a_run_is_good_only_if_it_completed_without_findings(
     report: dict[str, Any], returncode: int, violations: dict[str, int], is_good: bool
 ) -> None:
     row = row_of("viewer", report, returncode)
     assert (row.violations, row.is_good) == (violations, is_good)
 
 
-def test_the_table_adds_the_roles_up() -> None:
+def test_the_table_has_the_total_of_the_roles() -> None:
     lines = table(
         [
             Row("viewer", 10, 0, {}, 1.0, True),

@@ -1,4 +1,4 @@
-"""Second by second simulation of admission: what a forecast must say, computed in another way."""
+"""Simulation of admission in steps of one second, as an independent check of forecasts."""
 
 from dataclasses import replace
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Choice of the cluster: requested cluster or region, capacity, health, reservations."""
+"""Choice of the cluster by requested cluster or region, capacity, health and reservations."""
 
 import uuid
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A pass over the heads of a queue admits what a pass over the whole queue admits."""
+"""Admission over the heads of a queue gives the same result as over the whole queue."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from jobs.contract import PRIORITIES, Priority
 from tests.jobs.admission_examples import CAPACITY, allocation, job, names, snap
 from tests.jobs.listed_queue import ListedQueue
 
-EXAMPLES = 4 * settings().max_examples  # queues differ in many ways
+EXAMPLES = 4 * settings().max_examples  # many examples, since queues vary in many ways
 NOW, AGEING, RESERVE_AFTER = 1000.0, 150.0, 200.0
 PROJECTS, TYPES = "abcz", ("pipeline_execution", "ml_training")  # z is archived
 KEYS = ("", "", "", "twin:1", "twin:2")
@@ -160,7 +160,7 @@ def test_the_heads_give_the_same_admissions_as_the_whole_queue(
 
 @contextmanager
 def _lines_of(first: int, further: int) -> Iterator[None]:
-    """Read lines in these parts, whatever the number of groups."""
+    """Set how many jobs of a line are read first and afterwards, for any number of groups."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(candidates, "GROUPS_MAX", 0)
         patch.setattr(lines, "FIRST_DEPTH", first)
@@ -201,7 +201,7 @@ def test_a_job_beside_the_heads_is_explained_as_in_the_whole_queue(view: Snapsho
 
 
 def _assert_explained_alike(view: Snapshot, heads: Sequence[Candidate]) -> None:
-    """Check that each job is explained beside the heads as among all jobs."""
+    """Check that each job gets the same explanation from the heads as from all jobs."""
     whole = admit(view, explain=[each.job_id for each in view.waiting])
     for each in view.waiting:
         beside = {head.job_id: head for head in heads} | {each.job_id: each}
@@ -266,7 +266,7 @@ def test_a_key_that_another_group_takes_does_not_block_the_rest_of_a_group() -> 
 
 
 def test_the_oldest_retry_that_may_reserve_does_so_behind_one_that_may_not() -> None:
-    """Both are alike but for the ends of their back-offs: two lines."""
+    """The retries differ only in the ends of their back-offs, which puts them in two lines."""
     fields = {"cpu_millicores": 3000, "priority": Priority.HIGH}
     first = job(1, not_before=999.0, **fields)
     second = job(2, not_before=100.0, **fields)
@@ -290,7 +290,7 @@ def test_with_too_many_groups_a_pass_reads_the_first_jobs_of_each_project() -> N
 
 
 def test_with_too_many_groups_jobs_that_do_not_fit_are_not_read() -> None:
-    """The capacity is short, and not the slots: no job takes the last one."""
+    """The capacity is too small, but there are enough slots: no job takes the last one."""
     waiting = [job(number, memory_bytes=1000 + number) for number in range(1, 2001)]
     small = job(3000, memory_bytes=10)
     capacities = (replace(CAPACITY, jobs=1000, memory_bytes=1002),)

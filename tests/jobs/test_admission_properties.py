@@ -69,7 +69,7 @@ def test_no_pass_gives_away_more_than_there_is(
     assert decided == set(by_id) == set(decision.order)
 
 
-# Few sizes, so that jobs ask alike, and times on both sides of a back-off and of a reservation.
+# Few sizes, for equal requests, and times before and after a back-off and a reservation.
 _alike = st.builds(
     lambda number, project, size, key, before, placement: job(
         number,

@@ -1,22 +1,25 @@
-"""Admission: one decision at a time, over what is committed."""
+"""Admission: passes run one at a time and decide over committed rows."""
 
 import threading
+from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
 from django.db import OperationalError, connection, connections, transaction
 
+from jobs.admission import admit
 from jobs.admission.admit import admit_once
 from jobs.admission.limits import limit_set
 from jobs.admission.waiting import job_waiting
 from jobs.clusters.rows import cluster_ensure
-from jobs.contract import JobStatus, Priority, WaitRule
+from jobs.contract import EventKind, JobStatus, Priority, WaitRule
 from jobs.core import queue
 from jobs.core.locks import ADMISSION_LOCK
 from jobs.dispatch import dispatcher
 from jobs.dispatch.launch import attempts_launch
+from jobs.lifecycle.cancel import job_cancel
 from jobs.liveness.beats import beat_record
-from jobs.models import Attempt, Cluster, Job, Limit
+from jobs.models import Attempt, Cluster, Job, JobEvent, Limit
 from tests.support import make
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,7 +43,7 @@ def _in_thread(target: object) -> threading.Thread:
 
 
 def _wait_for_lock_waiter() -> None:
-    """Until another session waits for the admission lock."""
+    """Wait until another session waits for the admission lock."""
     for _ in range(500):
         with connection.cursor() as cursor:
             cursor.execute(
@@ -194,8 +197,9 @@ def test_a_job_that_no_cluster_can_hold_fails_and_says_what_to_do() -> None:
 
 
 def test_a_pass_locks_all_jobs_it_moves_in_the_order_of_their_ids() -> None:
-    """Somebody holds the job that never fits and then wants the one that is admitted, as a cancel
-    of many jobs does: no deadlock.
+    """No deadlock occurs with a session that cancels several jobs.
+
+    It holds the job that never fits and then locks the one that is admitted.
     """
     make.project()
     _slots(5)
@@ -225,3 +229,33 @@ def _wait_for_row_waiter() -> None:
                 return
         threading.Event().wait(0.01)
     raise TimeoutError("nobody waits for a row")
+
+
+def test_a_pass_whose_jobs_were_all_cancelled_since_its_snapshot_admits_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make.project()
+    _slots(2)
+    job = make.job()
+    locked = admit._locked
+
+    def after_a_cancel(*ids: Sequence[UUID]) -> dict[UUID, Job]:
+        _in_thread(lambda: job_cancel(job_id=job.id, actor="user:ada")).join()
+        return locked(*ids)
+
+    monkeypatch.setattr(admit, "_locked", after_a_cancel)
+    assert admit_once() == []
+    assert not Attempt.objects.exists()
+    assert Job.objects.get().status == JobStatus.CANCELLED
+
+
+def test_a_move_of_many_jobs_of_which_one_has_moved_changes_nothing() -> None:
+    make.project()
+    cluster_ensure()
+    jobs = [make.job(), make.job()]
+    Job.objects.filter(id=jobs[1].id).update(status=JobStatus.LAUNCHING)
+    with pytest.raises(ValueError, match="another status"), transaction.atomic():
+        admit._admit([(job.id, "local") for job in jobs], {job.id: job for job in jobs})
+    assert Job.objects.get(id=jobs[0].id).status == JobStatus.QUEUED
+    assert not Attempt.objects.exists()
+    assert not JobEvent.objects.filter(kind=EventKind.ADMITTED).exists()

@@ -1,4 +1,4 @@
-"""Automatic resources: a job without resources gets limits from earlier runs, and says so."""
+"""Automatic resources: a job without resources gets limits from earlier runs, and shows that."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""Giving up a worker whose cluster is away.
+"""Lost workers of unreachable clusters.
 
-By the rows as they stand under their locks, and once.
+The decision uses the rows under their locks, and is applied once.
 """
 
 import datetime as dt
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def _silent(attempt: Attempt, seconds: float = 700.0) -> None:
-    """Its cluster has been away, and the worker silent, for so long."""
+    """Make the cluster unreachable and the worker silent for `seconds`."""
     heard_at = utc_now() - dt.timedelta(seconds=seconds)
     Attempt.objects.filter(id=attempt.id).update(
         heartbeat_at=heard_at, unheard_heartbeat_at=heard_at, unheard_from_seconds=0.0
@@ -58,9 +58,9 @@ def _due() -> list[Any]:
 
 
 class _While:
-    """Runs `act` on a thread of its own, with its own connection.
+    """Thread with its own connection that runs `act`.
 
-    It waits for a lock that this thread holds.
+    `act` waits for a lock that the test's thread holds.
     """
 
     def __init__(self, act: Callable[[], Any]) -> None:
@@ -78,7 +78,7 @@ class _While:
             connection.close()
 
     def waits(self) -> None:
-        """Until it stands before a lock."""
+        """Wait until the thread waits for a lock."""
         with connection.cursor() as cursor:
             for _ in range(1000):
                 cursor.execute("SELECT count(*), pg_sleep(0.01) FROM pg_locks WHERE NOT granted")
@@ -135,7 +135,7 @@ def test_a_heartbeat_between_the_read_and_the_step_keeps_it() -> None:
 
 
 def test_a_concurrent_heartbeat_is_counted_or_refused() -> None:
-    """The first to lock the row wins: here the heartbeat, not committed when the step runs."""
+    """The first to lock the row wins: here the heartbeat, uncommitted when the step runs."""
     attempt = make.claimed()
     _silent(attempt)
     with transaction.atomic():

@@ -1,5 +1,6 @@
-"""Cancel: at once while waiting, asked while running, and a success that comes too late changes
-nothing.
+"""Cancellation: immediate for waiting jobs, requested for running ones.
+
+A success that is reported after it changes nothing.
 """
 
 from uuid import UUID
@@ -63,7 +64,7 @@ def test_a_worker_lost_in_cancelling_is_cancelled_and_not_tried_again() -> None:
     assert Attempt.objects.filter(job_id=attempt.job_id).count() == 1
 
 
-def test_a_worker_that_does_not_heed_is_ended_after_the_grace(settings: object) -> None:
+def test_a_worker_that_ignores_a_cancel_is_ended_after_the_grace_period(settings: object) -> None:
     attempt = make.claimed()
     job_cancel(job_id=attempt.job_id, actor="test")
     Job.objects.filter(id=attempt.job_id).update(cancel_requested_at="2020-01-01T00:00:00Z")
@@ -88,7 +89,7 @@ def test_cancel_before_the_launch_lets_nothing_start() -> None:
     assert _status(attempt.job_id) == JobStatus.CANCELLED
 
 
-def test_cancel_is_harmless_the_second_time() -> None:
+def test_cancel_is_idempotent() -> None:
     job = make.job()
     for _ in range(2):
         job_cancel(job_id=job.id, actor="test")

@@ -1,4 +1,4 @@
-"""A claim: once, repeatable by its own worker, and never of a fenced attempt."""
+"""Claims: accepted once, repeatable by the same worker, refused for fenced attempts."""
 
 from contextlib import suppress
 from uuid import uuid4

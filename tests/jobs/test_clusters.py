@@ -1,6 +1,6 @@
-"""The default cluster's row.
+"""Row of the default cluster.
 
-What the environment sets wins at a start, what an administrator edits until the next one.
+Values from the environment are written at each start and replace earlier edits.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ def test_the_environments_capacity_wins_at_a_start_and_an_edit_until_the_next(
     assert cluster_ensure().capacity_jobs == 3
 
 
-def test_without_a_word_of_the_environment_an_edit_stays(settings: Any) -> None:
+def test_an_edit_stays_if_the_environment_sets_no_value(settings: Any) -> None:
     settings.ENV = dataclasses.replace(settings.ENV, capacity_jobs=0)
     cluster_configure()
     Cluster.objects.filter(name=DEFAULT).update(capacity_jobs=7)

@@ -1,4 +1,4 @@
-"""Comparison of two jobs: values by path, the rule of measured values, and access."""
+"""Comparison of two jobs: values by path, significance of measured values, and access."""
 
 from typing import Any
 
@@ -90,7 +90,7 @@ def test_a_job_differs_from_itself_in_nothing(parameters: Any) -> None:
 
 
 def _count(value: Any) -> int:
-    """Return the number of leaves."""
+    """Return the number of leaves of a structure."""
     if isinstance(value, dict) and value:
         return sum(map(_count, value.values()))
     if isinstance(value, list) and any(isinstance(each, dict | list) for each in value):

@@ -1,4 +1,4 @@
-"""Queries of admission that are compiled once return what Django returns."""
+"""Compiled admission queries return the same rows as Django's queries."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -6,14 +6,19 @@ from typing import Any
 
 import pytest
 from django.db.models import QuerySet
+from django.forms.models import model_to_dict
 
-from jobs.admission import snapshot
+from jobs.admission import cluster_rows, snapshot
 from jobs.admission.admit import admit_once
+from jobs.admission.cluster_rows import clusters_with_windows
+from jobs.admission.snapshot import clusters_with_limits
+from jobs.admission.starts import has_waiting_jobs
 from jobs.clusters.rows import cluster_ensure
 from jobs.core.compiled_query import CompiledQuery
-from jobs.models import Attempt, Cluster, Job
+from jobs.models import Attempt, Cluster, Job, Limit, StartWindow
 from mimir.lib.clock import utc_now
 from tests.support import make
+from tests.support.costs import counted
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,6 +56,43 @@ def test_a_compiled_query_reads_the_rows_as_they_are_now() -> None:
     assert [each.workers for each in snapshot.allocations_summed()] == [1]
     Attempt.objects.update(gone_at=utc_now())
     assert snapshot.allocations_summed() == ()
+
+
+def test_clusters_of_a_pass_equal_those_of_django() -> None:
+    Cluster.objects.create(
+        name="other",
+        capacity_jobs=3,
+        capacity_cpu_millicores=4000,
+        capacity_memory_bytes=0,
+        region="eu",
+        enabled=False,
+        unreachable_since=utc_now(),
+    )
+    make.job()
+    admit_once(hint=False)
+    StartWindow.objects.filter(cluster="other").delete()
+    Limit.objects.create(scope=Limit.Scope.TYPE, key="ml_training", max_jobs=2)
+    expected = list(clusters_with_limits().select_related("start_window"))
+    found = clusters_with_windows()
+    assert [each.name for each in found] == ["local", "other"]
+    for mine, django in zip(found, expected, strict=True):
+        for name in (*cluster_rows._COLUMNS, "limits", "start_size"):
+            assert getattr(mine, name) == getattr(django, name), name
+        assert _stored_window(mine) == _stored_window(django)
+    assert [_stored_window(each) is None for each in found] == [False, True]
+
+
+def _stored_window(cluster: Cluster) -> dict[str, object] | None:
+    stored = getattr(cluster, "start_window", None)
+    return None if stored is None else model_to_dict(stored)
+
+
+def test_a_pass_reads_its_clusters_with_one_statement() -> None:
+    with counted() as cost:
+        for each in clusters_with_windows():
+            has_waiting_jobs(each)
+            snapshot._capacity(each)
+    assert cost.statements == 1
 
 
 def test_a_query_is_built_once() -> None:

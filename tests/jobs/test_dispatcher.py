@@ -1,4 +1,4 @@
-"""The dispatcher's sweep: what a cluster that hangs does not hold up."""
+"""Sweep of the dispatcher: an unresponsive cluster does not delay others."""
 
 import threading
 from collections.abc import Sequence

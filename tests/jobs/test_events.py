@@ -1,4 +1,4 @@
-"""The seq of events has no gaps and follows the order of commits; the order of locks."""
+"""Events have a seq without gaps in commit order. A job is locked before its attempt."""
 
 import threading
 
@@ -36,9 +36,7 @@ def test_a_later_event_is_not_visible_before_an_earlier_one() -> None:
         event_add(job=Job.objects.get(id=job.id), attempt=1, kind=EventKind.NOTICE, actor="first")
         thread = threading.Thread(target=second)
         thread.start()
-        second_done.wait(
-            1.0
-        )  # with a sequence of the database the second would have committed by now
+        second_done.wait(1.0)  # with a database sequence, the second would have committed by now
         early = list(reader_saw)
     thread.join()
     assert early == [], f"a reader saw {early} while an earlier event was not committed"

@@ -1,4 +1,4 @@
-"""Turns of explanations: one at a time, few that wait, and requests of workers beside them."""
+"""Queue of explanations: one at a time, a limited number waiting, and worker requests meanwhile."""
 
 import threading
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ LONG = 60.0
 
 @pytest.fixture(autouse=True)
 def released(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Threads that returned their connection and their slot before they waited."""
+    """Return the threads that released their connection and slot before waiting."""
     found: list[int] = []
     monkeypatch.setattr(
         explain_turns, "connection_release", lambda: found.append(threading.get_ident())
@@ -23,7 +23,7 @@ def released(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 class Explaining:
-    """Requests in threads. Each explains until `go` is set."""
+    """Explanation requests in threads. Each one runs until `go` is set."""
 
     def __init__(self) -> None:
         self.turns = ExplainTurns()
@@ -34,7 +34,7 @@ class Explaining:
         self._threads: list[threading.Thread] = []
 
     def ask(self, user: str, name: str = "", wait_seconds: float = LONG) -> None:
-        """Ask in a thread, and return when it runs, waits or is refused."""
+        """Send a request in a thread. Return once it runs, waits or is refused."""
         waiting, decided = len(self.turns._waiting), threading.Event()
 
         def run() -> None:
@@ -59,7 +59,7 @@ class Explaining:
         )
 
     def end(self) -> None:
-        """Let all end."""
+        """Let all requests end."""
         self.go.set()
         for thread in self._threads:
             thread.join(LONG)
@@ -108,7 +108,7 @@ def test_a_request_waits_for_a_bounded_time(explaining: Explaining) -> None:
     assert not explaining.turns._waiting
 
 
-def test_the_turn_is_free_after_an_error(explaining: Explaining) -> None:
+def test_the_next_request_runs_after_an_error(explaining: Explaining) -> None:
     with pytest.raises(ValueError, match="no"), explaining.turns.held("ada"):
         raise ValueError("no")
     with explaining.turns.held("ben"):

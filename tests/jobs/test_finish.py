@@ -1,4 +1,4 @@
-"""Finish: once, whole, and in one transaction with what it does to the project."""
+"""Finish of an attempt: applied once and completely, with its results in one transaction."""
 
 from dataclasses import replace
 from typing import Any
@@ -258,8 +258,8 @@ def test_a_fenced_attempt_stores_no_event_with_its_finish() -> None:
     assert _notices(attempt) == []
 
 
-def test_an_incomplete_log_keeps_the_events_of_a_finish_out() -> None:
-    """The worker sends the log and then the same finish again."""
+def test_a_finish_with_an_incomplete_log_stores_no_events() -> None:
+    """The worker then sends the rest of the log and repeats the finish."""
     attempt = make.claimed()
     with pytest.raises(Conflict):
         make.finish(attempt, events=[_event(1)], log_end=5)

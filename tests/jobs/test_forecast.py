@@ -1,4 +1,4 @@
-"""Forecast of starts: examples, its agreement with a simulation, bounds and cost."""
+"""Forecast of starts: examples, agreement with a simulation, limits and cost."""
 
 import uuid
 from dataclasses import replace
@@ -164,7 +164,7 @@ def _of_many_groups(view: Snapshot) -> tuple[QueueHead, Snapshot]:
 
 
 def test_among_many_different_requests_a_job_starts_after_those_before_it() -> None:
-    """A group for each job. The rate of the queue would ignore the sizes."""
+    """Each job has its own group. An estimate from the queue rate would ignore their sizes."""
     capacity = ClusterCapacity("local", 2, None, 1000 * GIB, 0)
     jobs = [
         job(number, memory_bytes=GIB + number, queued_at=number / 1000) for number in range(1, 400)
@@ -183,7 +183,7 @@ def test_among_many_different_requests_a_job_starts_after_those_before_it() -> N
 
 
 def test_a_job_behind_others_that_were_not_read_is_not_forecast() -> None:
-    """One that is small could start now, but so could those before it."""
+    """A small job could start now, but so could the jobs before it."""
     jobs = [
         job(number, memory_bytes=GIB + number, queued_at=number / 1000) for number in range(1, 400)
     ]  # noqa: E501
@@ -299,7 +299,7 @@ def test_a_smaller_last_job_of_one_line_never_starts_later(
     large: tuple[int, int],
     less: tuple[int, int],
 ) -> None:
-    """It holds for the last job of one class and project: no job waits behind it."""
+    """This holds for the last job of one class and project, because no job waits behind it."""
     waiting = [
         job(number, cpu_millicores=cpu, memory_bytes=memory)
         for number, (cpu, memory) in enumerate(queue, 1)

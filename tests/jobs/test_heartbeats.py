@@ -1,4 +1,4 @@
-"""Heartbeats of workers: one statement each, and slower with very many workers."""
+"""Heartbeats of workers: one statement each, and a longer interval with very many workers."""
 
 import pytest
 from django.db import connection

@@ -1,4 +1,4 @@
-"""Heartbeats of many workers in one statement: the same checks as for a single one."""
+"""Heartbeats of many workers in one statement, with the same checks as a single heartbeat."""
 
 from dataclasses import replace
 from uuid import uuid4

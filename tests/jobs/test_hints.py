@@ -1,6 +1,6 @@
-"""Redis carries hints and nothing else.
+"""Hints over Redis.
 
-A message that none of our processes signed runs nothing and stops nothing.
+A message without a valid signature of ours starts and stops nothing.
 """
 
 import json
@@ -44,7 +44,7 @@ def ran() -> list[tuple[Any, ...]]:
 
 
 def _work(ran: list[tuple[Any, ...]]) -> queue.HintWorker:
-    """A worker that has taken all there is."""
+    """Process all queued messages and return the worker."""
     operations = {
         Operation.WAKE: lambda *a: ran.append(("wake", *a)),
         Operation.LAUNCH: lambda *a: ran.append(("launch", *a)),

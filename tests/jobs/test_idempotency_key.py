@@ -1,4 +1,4 @@
-"""A key belongs to one job for every user, and users with keys can be deleted."""
+"""An idempotency key belongs to one job for every user. Users with keys can be deleted."""
 
 from importlib import import_module
 from typing import Any
@@ -45,7 +45,7 @@ def test_two_submissions_without_a_user_are_one_job() -> None:
     ],
 )  # fmt: skip
 def test_a_digest_that_version_0_1_0_stored_still_matches(fields: Any, digest: str) -> None:
-    """The digests were computed by that release."""
+    """That release computed the digests in this test."""
     assert is_same_request(digest, fields)
     assert not is_same_request(digest, {**fields, "name": "other"})
     project = make.project()

@@ -1,4 +1,4 @@
-"""Inputs of a job are resolved and checked at submit."""
+"""Inputs of a job are resolved and checked when it is submitted."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ UPDATE = {"twin": "town", "dataset": "weather", "type": "day", "key": "id"}
 
 @pytest.fixture
 def project() -> Project:
-    """With a dataset in two versions, a model and a twin."""
+    """A project with a dataset in two versions, a model and a twin."""
     created = make.project()
     dataset = Dataset.objects.create(project=created, name="weather", latest_number=2)
     for number in (1, 2):

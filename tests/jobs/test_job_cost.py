@@ -1,7 +1,7 @@
-"""Cost of one job without work in each process: none of the counts may grow.
+"""Cost of one job without work in each process. None of the counts may increase.
 
-Each statement is a round trip to PostgreSQL, each commit a write to its disk, and each message
-work for Redis and its receivers.
+Each statement is a round trip to PostgreSQL, each commit a write to its disk, and each message work
+for Redis and its receivers.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from jobs.lifecycle.claim import attempt_claim
 from jobs.lifecycle.finish import attempt_finish
 from jobs.lifecycle.report import events_record
 from jobs.lifecycle.values import WorkerEvent
-from jobs.models import Attempt
+from jobs.models import Attempt, Cluster
 from jobs.reconcile.known_state import KnownState
 from jobs.reconcile.once import reconcile_workers
 from mimir.lib.clock import utc_now
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The messages to Redis: the operation of each hint, and the group of each live update."""
+    """Messages to Redis: the operation of each hint, and the group of each live update."""
     messages: list[str] = []
 
     def hint(_priority: str, operation: Any, _arguments: object) -> None:
@@ -63,7 +63,8 @@ def test_admission_and_launch(sent: list[str]) -> None:
     admission = _cost(lambda: admit_once(hint=False))
     ids = list(Attempt.objects.values_list("id", flat=True))
     launch = _cost(lambda: attempts_launch(ids))
-    _assert_at_most(admission, statements=13, commits=1)
+    # The first statement is a read outside the transaction.
+    _assert_at_most(admission, statements=10, commits=2)
     _assert_at_most(launch, statements=5, commits=4)
     assert sorted(sent) == ["project", "project"]
 
@@ -72,25 +73,42 @@ def test_a_wake_without_a_waiting_job(sent: list[str]) -> None:
     make.claimed()
     sent.clear()
     admission = _cost(admit_once)
-    _assert_at_most(admission, statements=2, commits=1)
+    _assert_at_most(admission, statements=1, commits=1)
     assert sent == []
 
 
-def test_the_end_of_a_worker(sent: list[str]) -> None:
+def test_the_end_of_a_worker_without_a_waiting_job(sent: list[str]) -> None:
+    cost = _end_of_a_worker(sent)
+    _assert_at_most(cost, statements=5, commits=3)
+    assert sent == ["project"]
+
+
+def test_the_end_of_a_worker_with_waiting_jobs(sent: list[str]) -> None:
+    make.project()
+    cluster_ensure()
+    Cluster.objects.update(capacity_jobs=1)
+    cost = _end_of_a_worker(sent, waiting=2)
+    _assert_at_most(cost, statements=5, commits=3)
+    assert sorted(sent) == ["project", "wake"]
+
+
+def _end_of_a_worker(sent: list[str], waiting: int = 0) -> Cost:
+    """Return the cost of the pass that finds the worker of a finished job gone."""
     attempt = make.claimed()
     make.finish(attempt)
     make.launcher().end(attempt.name)
+    for _ in range(waiting):
+        make.job()
     cluster, known = cluster_ensure(), KnownState()
     launcher = launcher_of(cluster)
     sent.clear()
     end = _cost(lambda: reconcile_workers(cluster, launcher, known, names={attempt.name}))
     assert Attempt.objects.get().gone_at is not None
-    _assert_at_most(end, statements=4, commits=2)
-    assert sorted(sent) == ["project", "wake"]
+    return end
 
 
 def test_the_requests_of_a_worker(sent: list[str]) -> None:
-    """A claim, a report with two events and progress, and a finish without an output."""
+    """Claim, report two events and progress, and finish without an output."""
     attempt = make.launched()
     sent.clear()
     claim = _cost(lambda: attempt_claim(attempt_id=attempt.id, claim_id=uuid4(), host="node"))
@@ -107,7 +125,7 @@ def test_the_requests_of_a_worker(sent: list[str]) -> None:
 
 
 def test_a_finish_wakes_no_dispatcher(sent: list[str]) -> None:
-    """Its worker holds the capacity until it is gone."""
+    """The worker still holds its capacity until it is gone."""
     attempt = make.claimed()
     sent.clear()
     make.finish(attempt)

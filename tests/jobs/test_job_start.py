@@ -1,4 +1,4 @@
-"""When a job would start that is not submitted: now, after others, elsewhere, or not at all."""
+"""Forecast for a job before its submission: it starts now, later, elsewhere or never."""
 
 import datetime as dt
 from typing import Any
@@ -209,7 +209,7 @@ def test_the_amounts_of_the_cluster_with_the_fewest_changes_are_offered() -> Non
     ]
 
 
-def test_a_change_that_fits_is_offered_although_nobody_knows_when_it_would_start() -> None:
+def test_a_change_that_fits_is_offered_even_if_its_start_is_unknown() -> None:
     Cluster.objects.update(capacity_jobs=1)
     _running(20)
     start = _start(resources={"gpu": 8})

@@ -1,4 +1,4 @@
-"""Each job type is complete: its packages, texts and schema, and the API lists it."""
+"""Each job type has its packages, texts and schema, and the API lists it."""
 
 import re
 from importlib import import_module
@@ -45,7 +45,9 @@ def test_a_type_has_inputs_an_outcome_and_a_worker(name: str) -> None:
     outcome = import_module(f"jobs.types.{name}.outcome")
     assert callable(outcome.prepare)
     assert callable(outcome.apply)
+    assert outcome.RESULT().fields, "a result has at least one field: the API document needs one"
     assert find_spec(f"jobs.worker.{name}.run") is not None
+    assert outcome in OUTCOMES, "OUTCOMES in this file needs the outcome of each job type"
 
 
 @pytest.mark.parametrize("name", job_type_names())

@@ -1,4 +1,4 @@
-"""Launch time limit: a worker is not ended because web, or its own node, was too slow for it."""
+"""Launch timeout: time in which web or the node was slow does not count against a worker."""
 
 import dataclasses
 import datetime as dt
@@ -68,9 +68,9 @@ def test_pauses_that_overlap_count_once_and_earlier_ones_not_at_all() -> None:
 
 
 def test_a_pause_without_end_prolongs_a_start_only_so_far() -> None:
-    for_ever = ((0.0, 10**6),)
-    assert _decide(seconds=300 + EXCUSED_SECONDS_MAX - 1, pauses=for_ever).verb is Verb.NOTHING
-    assert _decide(seconds=300 + EXCUSED_SECONDS_MAX + 1, pauses=for_ever).verb is Verb.END
+    always = ((0.0, 10**6),)
+    assert _decide(seconds=300 + EXCUSED_SECONDS_MAX - 1, pauses=always).verb is Verb.NOTHING
+    assert _decide(seconds=300 + EXCUSED_SECONDS_MAX + 1, pauses=always).verb is Verb.END
 
 
 def test_a_worker_that_calls_and_is_refused_is_not_ended() -> None:
@@ -85,7 +85,7 @@ def test_time_without_a_cpu_does_not_count() -> None:
 
 
 def test_a_container_has_the_whole_time_from_its_start() -> None:
-    """Image and sandbox took 250 s of a busy node."""
+    """Pulling the image and creating the sandbox took 250 s on a busy node."""
     assert _decide(NEVER_CALLED, seconds=549).verb is Verb.NOTHING
     ended = _decide(NEVER_CALLED, seconds=551)
     assert ended.reason is FailureReason.NEVER_CLAIMED
@@ -107,7 +107,7 @@ def test_a_wait_for_capacity_is_not_prolonged_by_web() -> None:
 
 @pytest.mark.django_db(transaction=True)
 class TestStored:
-    """The same from the rows, as a pass reads them."""
+    """Launch timeout computed from stored rows, as in a pass of the reconciler."""
 
     def _late(self) -> Attempt:
         attempt = make.launched()
@@ -141,7 +141,7 @@ class TestStored:
         assert self._status(attempt) == JobStatus.LAUNCHING
 
     def test_while_web_is_down_nobody_is_late(self) -> None:
-        """No process has recorded the pause yet: web's last heartbeat shows it."""
+        """No process has recorded the pause yet. The last heartbeat of web shows it."""
         attempt = self._late()
         web_beat()
         since = utc_now() - dt.timedelta(seconds=GAP_SECONDS + 30)

@@ -1,4 +1,4 @@
-"""The lease uses the database's clock; a wrong local clock neither keeps nor takes it."""
+"""The lease uses the database's clock. A wrong local clock neither extends nor steals it."""
 
 import datetime as dt
 
@@ -22,14 +22,14 @@ def test_one_holds_it_and_the_other_does_not() -> None:
     assert (_take("a"), _take("b"), _take("a")) == (True, False, True)
 
 
-def test_it_passes_on_when_it_has_expired() -> None:
+def test_an_expired_lease_passes_to_another_holder() -> None:
     assert _take("a", seconds=0.01)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_sleep(0.05)")
     assert _take("b")
 
 
-def test_it_passes_on_at_once_when_it_is_let_go() -> None:
+def test_a_released_lease_passes_on_at_once() -> None:
     _take("a")
     lease_release(name="test", holder="a")
     assert _take("b")
@@ -44,7 +44,7 @@ def test_a_clock_that_is_an_hour_ahead_takes_nothing_early(monkeypatch: pytest.M
 
 
 def _other_session() -> psycopg.Connection[tuple[int]]:
-    """Open another session of the same database, as the process of another holder has it."""
+    """Open a second session of the database, like the process of another holder."""
     parameters = connection.get_connection_params()
     names = ("host", "port", "user", "password", "dbname")
     return psycopg.connect(**{name: parameters[name] for name in names if name in parameters})
@@ -64,6 +64,6 @@ def test_it_passes_on_at_once_when_the_session_of_its_holder_has_ended() -> None
     assert not _take("a")
 
 
-def test_it_does_not_pass_on_early_when_its_holder_has_an_earlier_release() -> None:
+def test_it_does_not_pass_on_early_when_its_holder_runs_an_earlier_release() -> None:
     _held_by(None)
     assert not _take("b")

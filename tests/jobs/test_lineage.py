@@ -1,4 +1,4 @@
-"""Lineage: every version and job between, both ways, nobody else's, bounded."""
+"""Lineage: all versions and jobs in both directions, limited, and only of visible projects."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def _job(
     reads: tuple[Any, ...] = (),
     makes: tuple[Any, ...] = (),
 ) -> Job:
-    """A job with rows for what it reads and makes, as submit and outcome write them."""
+    """Create a job with rows for its inputs and outputs, as submit and outcome write them."""
     job = make.job(project)
     Job.objects.filter(id=job.id).update(type=kind)
     JobInput.objects.filter(job=job).delete()
@@ -78,7 +78,10 @@ def _edges(shown: Any) -> set[tuple[str, str]]:
 
 
 def _chain(project: Project) -> dict[str, Any]:
-    """Pipeline, training, inference, update, each using what the one before made."""
+    """Create a pipeline run, a training, an inference and a twin update.
+
+    Each reads the result of the previous one.
+    """
     raw, pipeline = (
         make.dataset_version(project, "raw"),
         PipelineVersion.objects.get(pipeline__project=project),
@@ -98,7 +101,7 @@ def _chain(project: Project) -> dict[str, Any]:
     }
 
 
-def test_the_newest_result_names_everything_it_came_from(project: Project, caller: Caller) -> None:
+def test_the_lineage_of_a_result_lists_all_its_sources(project: Project, caller: Caller) -> None:
     jobs = {name: f"job:{job.id}" for name, job in _chain(project).items()}
     shown = _lineage(caller, "twin:town@latest")
     assert (shown["of"], shown["truncated"]) == ("twin:town@1", False)
@@ -134,7 +137,7 @@ def test_the_newest_result_names_everything_it_came_from(project: Project, calle
     )
 
 
-def test_the_first_input_names_everything_that_became_of_it(
+def test_the_lineage_of_an_input_lists_everything_derived_from_it(
     project: Project, caller: Caller
 ) -> None:
     jobs = _chain(project)
@@ -174,7 +177,7 @@ def test_a_job_that_used_a_version_is_listed_even_without_results(
     assert shown["nodes"][1]["status"] == "queued"
 
 
-def test_a_version_that_nothing_touched_stands_alone(project: Project, caller: Caller) -> None:
+def test_the_lineage_of_an_unused_version_has_no_edges(project: Project, caller: Caller) -> None:
     make.dataset_version(project)
     make.dataset_version(project)
     shown = _lineage(caller, "dataset:weather@latest")
@@ -251,7 +254,7 @@ def test_it_ends_at_its_bound_and_says_so(project: Project, caller: Caller) -> N
 def test_the_number_of_queries_grows_with_the_steps_and_not_with_the_rows(
     project: Project, caller: Caller
 ) -> None:
-    caller.get("projects/")  # the first use of a token is written down
+    caller.get("projects/")  # the first use of a token is recorded
     counts = []
     for number in (1, 9):
         middle = make.dataset_version(project, "middle")

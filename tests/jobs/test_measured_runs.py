@@ -1,4 +1,4 @@
-"""Measured use of a producer's last runs: which count, one indexed query, sustained CPU."""
+"""Measured usage of the last runs of a producer: selection, one indexed query, sustained CPU."""
 
 import datetime as dt
 from typing import Any
@@ -94,7 +94,7 @@ def test_a_run_that_ran_out_of_memory_counts_with_its_limit(project: Project) ->
 
 
 def test_a_worker_cannot_report_more_than_its_limits(project: Project) -> None:
-    """Its code could forge a report, and raise the limits of every later run."""
+    """Code in the worker could forge a report to raise the limits of all later runs."""
     for _ in range(3):
         measured_run(project, 2**50, cpu=2**30)
     basis = _sizing(project).basis

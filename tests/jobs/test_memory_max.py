@@ -1,4 +1,4 @@
-"""End of an attempt out of memory, of a job with `memory_max`."""
+"""Out-of-memory ends of attempts whose job has `memory_max`."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ GROWS = {"memory": "1Gi", "memory_max": "3Gi"}
 
 
 def _out_of_memory(attempt: Attempt, **facts: Any) -> str:
-    """Finish as a worker that ran out of memory."""
+    """Finish the attempt like a worker that ran out of memory."""
     return make.finish(
         attempt, FinishStatus.FAILED, reason=FailureReason.OUT_OF_MEMORY, detail=facts
     )
@@ -130,7 +130,7 @@ def test_another_failure_raises_nothing() -> None:
 
 
 def test_a_killed_container_raises_the_memory_too() -> None:
-    """The cluster reports the end, because the worker was killed with it."""
+    """The worker was killed with its command, so the cluster reports the end."""
     attempt = make.claimed(resources=GROWS)
     make.launcher().end(
         attempt.name, exit_code=137, reason=FailureReason.OUT_OF_MEMORY, message="OOMKilled"
@@ -227,7 +227,7 @@ def test_a_raised_request_that_no_cluster_can_hold_ends_the_job_and_names_the_at
 
 
 def test_a_job_of_an_unknown_type_is_raised_without_defaults() -> None:
-    """A type of a newer release: the request stays what it was, at least."""
+    """The type belongs to a newer release, so its default limits are unknown."""
     attempt = make.claimed(resources=GROWS)
     Job.objects.filter(id=attempt.job_id).update(type="of_tomorrow")
     assert _out_of_memory(attempt) == JobStatus.QUEUED

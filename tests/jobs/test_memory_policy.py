@@ -1,4 +1,4 @@
-"""Policy for the memory after an out-of-memory end: its bounds and the end of the doubling."""
+"""Memory after an out-of-memory end: limits, and the end of the doubling."""
 
 from hypothesis import given
 from hypothesis import strategies as st

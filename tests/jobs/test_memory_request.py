@@ -22,7 +22,7 @@ USUAL = 4 * GIB  # of a pipeline
 
 
 def _ended(*, status: JobStatus = JobStatus.SUCCEEDED, **columns: Any) -> Job:
-    """A job of the pipeline `echo` whose memory was raised to 8 GiB, as it ended."""
+    """Create an ended job of the pipeline `echo` whose memory was raised to 8 GiB."""
     attempt = make.claimed(resources={"memory_max": "16Gi"})
     make.finish(attempt)
     job = Job.objects.get(id=attempt.job_id)
@@ -148,7 +148,7 @@ def test_the_memory_of_another_producer_is_not_taken() -> None:
 
 
 def test_a_run_whose_memory_was_raised_until_it_succeeded_is_remembered() -> None:
-    """Through the services: out of memory, the next attempt succeeds, the next job starts there."""
+    """Run out of memory, succeed in the next attempt, and start the next job with that memory."""
     first = make.claimed(resources={"memory_max": "16Gi"})
     make.finish(first, FinishStatus.FAILED, reason=FailureReason.OUT_OF_MEMORY)
     second = make.next_claimed(first)

@@ -22,7 +22,7 @@ from jobs.admission.positions import queue_positions
 from jobs.admission.queue_rows import QueueRows
 from jobs.admission.queue_state import places_of
 from jobs.admission.shapes import WaitingBody
-from jobs.admission.snapshot import has_free_slot, snapshot
+from jobs.admission.snapshot import snapshot, waiting_and_free_slot
 from jobs.admission.snapshot_types import Snapshot
 from jobs.admission.starts import full_windows
 from jobs.admission.waiting import job_waiting
@@ -282,15 +282,24 @@ def test_a_free_slot_is_found_without_reading_the_attempts() -> None:
     _clusters()
     Cluster.objects.exclude(name="local").update(enabled=False)
     job = make.job()
-    assert has_free_slot()
+    assert waiting_and_free_slot(5) == (1, True)
     Attempt.objects.bulk_create(_attempt(job.id, number) for number in range(1, 7))
-    assert not has_free_slot(), "all six slots are in use"
+    assert waiting_and_free_slot(5) == (1, False), "all six slots are in use"
     Cluster.objects.filter(name="eu-1").update(enabled=True)
-    assert has_free_slot()
+    assert waiting_and_free_slot(5) == (1, True)
     Cluster.objects.filter(name="eu-1").update(unreachable_since=utc_now())
-    assert not has_free_slot()
+    assert waiting_and_free_slot(5) == (1, False)
     Attempt.objects.filter(number=1).update(gone_at=utc_now())
-    assert has_free_slot()
+    assert waiting_and_free_slot(5) == (1, True)
+
+
+def test_waiting_jobs_are_counted_up_to_a_limit_and_no_slot_is_free_for_none() -> None:
+    make.project()
+    _clusters()
+    assert waiting_and_free_slot(2) == (0, False)
+    for expected in (1, 2, 2):
+        make.job()
+        assert waiting_and_free_slot(2) == (expected, True)
 
 
 def test_jobs_of_a_long_queue_that_no_cluster_can_hold_all_fail(

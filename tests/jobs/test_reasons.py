@@ -15,7 +15,7 @@ from jobs.reasons import (
     remedy,
 )
 
-# Written out on purpose: a reason that changes its policy changes what happens to jobs.
+# Literal values on purpose: a different policy of a reason changes what happens to jobs.
 CLUSTER = """
     admission_denied admission_unavailable bad_command cluster_forbidden cluster_unreachable
     deleted_by_hand evicted evicted_by_request evicted_disk evicted_disk_limit
@@ -89,7 +89,10 @@ def test_a_reason_of_another_release_has_a_general_remedy() -> None:
     ids=["cluster", "final", "shortage", "counts", "user", "not-administrator", "retry-launch"],
 )
 def test_the_derived_sets_hold_these_reasons(derived: set[FailureReason], names: str) -> None:
-    assert {reason.value for reason in derived} == set(names.split())
+    listed = set(names.split())
+    missing = {reason.value for reason in derived} - listed
+    assert not missing, "add these reasons to their list at the top of this file, or change a row"
+    assert not listed - {reason.value for reason in derived}, "these are listed and do not belong"
 
 
 def test_a_shortage_is_a_wait_that_does_not_count() -> None:

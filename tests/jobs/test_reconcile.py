@@ -1,6 +1,6 @@
-"""The reconciler over the shipped fake.
+"""Reconciler with the shipped fake launcher.
 
-What is lost is found, what is new is left alone, nothing runs twice.
+Lost workers are found, new ones are kept, and no attempt runs twice.
 """
 
 import datetime as dt
@@ -14,7 +14,8 @@ from jobs.admission.admit import admit_once
 from jobs.clusters.launchers.base import Launcher, LaunchRefused, LaunchUncertain, Observation
 from jobs.clusters.rows import cluster_ensure
 from jobs.contract import FailureReason, JobStatus
-from jobs.dispatch.launch import attempts_launch, attempts_to_launch
+from jobs.dispatch.launch import attempts_launch
+from jobs.dispatch.launch_rows import attempts_to_launch
 from jobs.lifecycle.cancel import job_cancel
 from jobs.logs.append import log_append
 from jobs.models import Attempt, Cluster, Job
@@ -85,14 +86,14 @@ both_passes = pytest.mark.parametrize("reconcile", [reconcile_once, _workers_pas
 def test_a_worker_that_claims_during_the_listing_is_kept(
     reconcile: Callable[[Cluster, Launcher], int],
 ) -> None:
-    """The list may be older than the row: what it does not show is not lost."""
+    """The list may be older than the row, so a worker missing from it is not lost."""
     attempt = make.admitted()
     attempts_launch([attempt.id])
     attempt.refresh_from_db()
     launcher = make.launcher()
 
     class Slow:
-        """Lists first, and shows the list after the worker has claimed."""
+        """Launcher whose list was made before the worker claimed."""
 
         def observe(self, _names: object = None) -> list[Observation]:
             make.claim(attempt)
@@ -114,7 +115,7 @@ def test_a_worker_launched_after_the_list_began_is_not_missing(
     launcher = make.launcher()
 
     class Early:
-        """Its list was made before the launch.
+        """Launcher whose list was made before the launch.
 
         The launch is committed before the rows are read again.
         """
@@ -136,12 +137,12 @@ def test_a_worker_launched_after_the_list_began_is_not_missing(
 def test_gone_counts_only_in_a_list_begun_after_the_fence(
     reconcile: Callable[[Cluster, Launcher], int],
 ) -> None:
-    """A list begun before the fence may have missed a worker that was just being made."""
+    """A list that began before the fence can miss a worker that was being created."""
     attempt = make.admitted()
     launcher = make.launcher()
 
     class Early:
-        """Its list was made before the launch and the cancel.
+        """Launcher whose list was made before the launch and the cancellation.
 
         Both are committed before the rows are read again.
         """
@@ -171,7 +172,7 @@ def test_a_worker_that_a_late_list_does_not_show_is_not_gone(
     launcher = make.launcher()
 
     class Late:
-        """Its list does not show the worker, which was launched long before."""
+        """Launcher whose list misses the worker, which was launched long before."""
 
         def observe(self, _names: object = None) -> list[Observation]:
             return []
@@ -184,7 +185,7 @@ def test_a_worker_that_a_late_list_does_not_show_is_not_gone(
     assert (attempt.gone_at, _job(attempt).status) == (None, JobStatus.CANCELLING)
 
 
-def test_a_server_whose_clock_is_ahead_makes_nobody_wait() -> None:
+def test_an_end_in_the_future_of_our_clock_holds_no_capacity() -> None:
     attempt = make.claimed()
     make.finish(attempt)
     Attempt.objects.filter(id=attempt.id).update(
@@ -193,13 +194,11 @@ def test_a_server_whose_clock_is_ahead_makes_nobody_wait() -> None:
     make.launcher().end(attempt.name)
     make.settle()
     attempt.refresh_from_db()
-    assert attempt.gone_at, "its room is held until another machine's clock has come so far"
+    assert attempt.gone_at, "its capacity is held until another machine's clock reaches that time"
 
 
 def test_the_rest_of_a_log_follows_on_what_a_late_request_has_stored() -> None:
-    """A lost worker's last request is still in web's hands while the reconciler takes over its
-    spool.
-    """
+    """The last request of a lost worker is still processed while its spool is read."""
     attempt = make.claimed()
     lines = [make.LINE + text + b"\n" for text in (b"one", b"two", b"three")]
     spool = b"".join(lines)
@@ -250,7 +249,7 @@ def test_silence_of_a_worker_that_is_observed_alive_fails_nothing() -> None:
     assert _job(attempt).status == JobStatus.RUNNING
 
 
-def test_a_launch_without_a_sure_answer_is_repeated_and_meets_itself() -> None:
+def test_a_launch_with_an_unknown_result_is_repeated_and_adopts_its_worker() -> None:
     attempt = make.admitted()
     launcher = make.launcher()
     launcher.fail_next(LaunchUncertain("the answer was lost"), created_though=True)
@@ -347,7 +346,7 @@ def test_a_pass_over_named_workers_moves_only_them() -> None:
 
 
 def test_both_reads_of_a_pass_compare_the_same_values() -> None:
-    """A pass would otherwise leave every attempt to the next one, forever."""
+    """Otherwise a pass would leave every attempt to the next pass, without end."""
     cluster = cluster_ensure()
     Cluster.objects.update(capacity_jobs=9)
     attempts = [make.claimed(), make.launched(), make.admitted()]

@@ -1,4 +1,4 @@
-"""The reconciler's loop: the end of a worker frees its slot at once, other changes share passes."""
+"""Loop of the reconciler: an ended worker frees its slot at once, other changes share passes."""
 
 import threading
 import time
@@ -52,7 +52,7 @@ def _following(settings: Any, reconcile_seconds: float) -> Iterator[loop.Followe
 
 @pytest.fixture
 def followed(settings: Any, transactional_db: None) -> Iterator[loop.Followed]:
-    """A thread that does a complete pass only once in 60 s."""
+    """A running thread of the reconciler with a complete pass only once in 60 s."""
     with _following(settings, 60.0) as followed:
         yield followed
 

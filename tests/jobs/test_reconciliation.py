@@ -1,4 +1,4 @@
-"""Decisions of the reconciler about one attempt, from its row and observation."""
+"""Decisions of the reconciler about one attempt, from its row and its observation."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Workers whose claims were refused because of overload, recorded by a heartbeat of web."""
+"""Workers with claims that were refused for overload, recorded by a heartbeat of web."""
 
 import asyncio
 import threading

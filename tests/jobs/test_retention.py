@@ -1,4 +1,4 @@
-"""Retention deletes expired jobs and keeps everything still in use."""
+"""Retention deletes expired jobs and keeps all data that is still in use."""
 
 import dataclasses
 import datetime as dt
@@ -28,7 +28,7 @@ def _retention(settings: Any) -> None:
 
 
 def _ended(days: float = DAYS + 1, *, cleaned: bool = True) -> Attempt:
-    """The attempt of a job that ended so long ago; its log is sealed."""
+    """Create an attempt of a job that ended `days` ago, with a sealed log."""
     attempt = make.claimed()
     make.log(attempt, b"hello")
     make.finish(attempt, FinishStatus.SUCCEEDED)
@@ -98,7 +98,7 @@ def test_events_go_before_their_job(settings: Any) -> None:
 
 
 def test_one_protected_job_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Protected by an unknown table. With a batch of one, it is a batch of its own."""
+    """The job is protected by an unknown table. With batches of one, it has its own batch."""
     monkeypatch.setattr(retention, "BATCH", 1)
     protected, other = _ended(DAYS + 9), _ended(DAYS + 2)
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Writes of the rows of a job: what changes in place has no index, and no index is redundant."""
+"""Row updates of a job: columns updated in place have no index, and no index is redundant."""
 
 import pytest
 from django.db import connection
@@ -54,7 +54,7 @@ def _indexed(table: str) -> set[str]:
 
 
 def _updates(table: str) -> int:
-    """The updates of rows in the transaction of the test."""
+    """Return the number of row updates in the transaction of the test."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_get_xact_tuples_updated(%s::regclass)", [table])
         return int(cursor.fetchone()[0])
@@ -80,7 +80,7 @@ def test_the_indexes_of_jobs_change_with_status_and_attempt_only() -> None:
     assert _indexed("jobs_job") == changed | written_once
 
 
-def test_the_indexes_of_attempts_change_when_the_worker_is_gone_removed_or_its_log_sealed() -> None:
+def test_attempt_indexes_change_when_the_worker_is_gone_or_removed_or_its_log_is_sealed() -> None:
     changed = {"gone_at", "cleaned_up_at", "log_object"}
     written_once = {"id", "job_id", "number", "cluster_id", "name", "created_at"}
     assert _indexed("jobs_attempt") == changed | written_once
@@ -113,7 +113,7 @@ def test_the_event_of_the_closed_log_precedes_the_end() -> None:
     assert kinds[-2:] == (EventKind.LOG_CLOSED, EventKind.SUCCEEDED)
 
 
-def test_only_a_success_forgets_what_its_cluster_showed() -> None:
+def test_only_a_success_removes_its_stored_pods() -> None:
     good, bad = make.claimed(), make.claimed()
     make.finish(good)
     make.finish(bad, FinishStatus.FAILED, reason=FailureReason.EXIT_CODE)

@@ -1,6 +1,6 @@
-"""A search finds what the lists show.
+"""Search of jobs by the fields that lists show.
 
-The given name, the title derived without one, and the type.
+These are the name, the title derived for a job without one, and the type.
 """
 
 from dataclasses import replace

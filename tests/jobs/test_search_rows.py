@@ -1,4 +1,4 @@
-"""Search rows: one for each job, with the same answers as a search in the table of jobs."""
+"""Search rows: one per job, with the same results as a search in the jobs table."""
 
 import random
 from importlib import import_module
@@ -16,7 +16,7 @@ from tests.support.job_types import load_job_types
 pytestmark = pytest.mark.django_db(transaction=True)
 JOBS, SEARCHES = 200, 300
 ALPHABET = "aAbB ß%_\\éÉİi1-\nπΠ"
-# The search of release 0.1.0, which read the jobs themselves.
+# The search of release 0.1.0, which read the jobs table.
 BY_JOBS = """
 SELECT id FROM jobs_job WHERE project_id = %(project)s
 AND jobs_search_text(name, type, parameters) ILIKE %(pattern)s
@@ -50,7 +50,7 @@ def test_a_change_of_a_name_or_label_changes_the_search_row() -> None:
     assert _rows()[job.id] == ("Weekly\nPipeline echo", None)
 
 
-def test_a_run_of_a_job_does_not_write_its_search_row() -> None:
+def test_running_a_job_does_not_write_its_search_row() -> None:
     attempt = make.claimed(name="Nightly")
     with connection.cursor() as cursor:
         cursor.execute("SELECT xmin::text, ctid::text FROM jobs_jobsearch")
@@ -72,7 +72,7 @@ def test_a_release_without_search_rows_can_delete_jobs() -> None:
 def test_the_migration_copies_existing_jobs_and_keeps_no_row_of_a_deleted_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The constraint is added at the end: a job may be deleted after its row was copied."""
+    """The constraint is added at the end, because a job may be deleted after its row was copied."""
     migration = import_module("jobs.migrations.0025_job_search_rows")
     monkeypatch.setattr(migration, "BATCH", 2)
     jobs = [make.job(name=f"Job {number}", labels={"n": str(number)}) for number in range(5)]

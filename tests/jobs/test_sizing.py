@@ -29,7 +29,7 @@ def _success(peak: int | None, limit: int = 4 * GIB, cpu: int | None = None) -> 
 
 
 def _short(limit: int) -> MeasuredRun:
-    """A run that ran out of memory."""
+    """Return a run that ran out of memory."""
     return MeasuredRun(Amounts(2000, limit), out_of_memory=True, memory_peak_bytes=limit)
 
 
@@ -135,7 +135,7 @@ def test_a_limit_is_recommended_only_if_it_differs_clearly(
 
 
 def test_an_automatic_limit_is_not_raised_without_end() -> None:
-    """Each run that ran out of memory would double the next one: a leak would take a cluster."""
+    """Doubling the limit after each out-of-memory run would let a leak fill a cluster."""
     limit = 4 * GIB
     for _ in range(10):
         change = automatic_change(sizing_of([_short(limit)] * 3), DEFAULT)

@@ -1,4 +1,4 @@
-"""Start window: bounds, growth, one cut for each overload, and no collapse of a starved node."""
+"""Start window: limits, growth, one reduction per overload, and recovery of a starved node."""
 
 from dataclasses import dataclass, field
 
@@ -88,7 +88,7 @@ def test_a_few_slow_starts_among_quick_ones_change_nothing() -> None:
 
 
 def test_slow_starts_at_the_smallest_window_become_the_usual_ones() -> None:
-    """A slow disk must not limit a cluster to few starts permanently."""
+    """A slow disk must not limit a cluster to a few starts permanently."""
     window, now = StartWindow(BOUNDS.first, usual_seconds=1.0), 0.0
     for _ in range(40):
         found = [Start(now + 0.001, now + 0.001) for _ in range(window.workers)]
@@ -109,7 +109,7 @@ def test_a_clock_of_web_that_is_behind_loses_no_claim() -> None:
 
 @dataclass(slots=True)
 class StarvedNode:
-    """Two cores that share their time among starting workers, and lose more to every one more.
+    """Node with two cores that starting workers share, with a loss that grows with their number.
 
     A start needs `work` CPU-seconds. With more than ten at once a part of the time is lost to
     switching, as measured on a real node: 100 take 43 s, 200 take 152 s.
@@ -120,7 +120,7 @@ class StarvedNode:
     left: dict[int, float] = field(default_factory=dict)
 
     def run(self, seconds: float) -> list[int]:
-        """Let time pass; return the numbers of those that have started."""
+        """Advance the time; return the numbers of the workers that have started."""
         if not self.left:
             return []
         count = len(self.left)
@@ -191,7 +191,7 @@ def test_a_burst_that_starts_at_once_collapses_and_one_in_a_window_does_not() ->
 
 
 def test_ten_times_the_load_then_the_usual_load_recovers_within_a_minute() -> None:
-    """Two starts a second are possible; twenty arrive for a minute, then two in three seconds."""
+    """The node can do two starts a second. Twenty a second arrive for a minute, then two in 3 s."""
     cluster = _cluster()
     for _ in range(round(60 / TICK)):
         cluster.queue += 5

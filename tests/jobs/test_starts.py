@@ -1,4 +1,4 @@
-"""Start window in admission: decided, stored, explained, and woken by a claim."""
+"""Start window in admission: its decision, storage and explanation, and the wake-up by a claim."""
 
 import dataclasses
 import datetime as dt
@@ -54,7 +54,7 @@ def test_another_cluster_whose_window_has_space_is_used() -> None:
 
 
 def test_a_full_window_reserves_nothing_for_a_job_that_waits_for_it() -> None:
-    """The cluster has free capacity: the next job that fits the window starts."""
+    """The cluster has free capacity, so the next job that fits the window starts."""
     starting = tuple(allocation(number, is_starting=True) for number in range(2))
     old = job(1, cluster="local", queued_at=-1000.0)
     decision = admit(snap(old, job(2), capacities=(SMALL, OTHER), allocations=starting))

@@ -1,4 +1,4 @@
-"""The table of moves."""
+"""State machine of jobs: allowed and forbidden transitions."""
 
 import pytest
 from hypothesis import given
@@ -24,7 +24,7 @@ def test_every_status_is_in_the_table_and_the_terminal_ones_lead_nowhere() -> No
         (JobStatus.LAUNCHING, JobStatus.SUCCEEDED),
     ],
 )
-def test_moves_that_would_lie_are_not_in_the_table(source: JobStatus, target: JobStatus) -> None:
+def test_wrong_transitions_are_not_in_the_table(source: JobStatus, target: JobStatus) -> None:
     assert not may_move(source, target)
 
 

@@ -1,4 +1,4 @@
-"""The status label and the status sentence of a job."""
+"""Status label and status sentence of a job."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Submit: checked whole, one row, and an answer whatever Redis does."""
+"""Submission: complete validation, one row, and a response without Redis."""
 
 import json
 from typing import Any
@@ -23,7 +23,7 @@ from tests.support import make
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_submitted_job_is_in_the_line_with_its_first_event() -> None:
+def test_a_submitted_job_is_queued_with_its_first_event() -> None:
     job = make.job(name="Nightly", labels={"team": "a"})
     assert (job.status, job.attempt, job.event_seq) == ("queued", 1, 1)
     event = JobEvent.objects.get(job=job)
@@ -33,7 +33,7 @@ def test_a_submitted_job_is_in_the_line_with_its_first_event() -> None:
 def test_the_dispatcher_is_woken_after_the_commit_and_not_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A message that overtakes its row wakes a dispatcher that sees nothing."""
+    """A message before the commit would wake a dispatcher that does not see the row."""
     in_transaction: list[bool] = []
     monkeypatch.setattr(
         queue, "wake", lambda priority: in_transaction.append(connection.in_atomic_block)
@@ -71,7 +71,7 @@ def test_the_same_key_and_body_give_the_same_job() -> None:
 
 
 def test_no_place_is_the_same_body_as_an_empty_one_and_a_place_is_another() -> None:
-    """A client that repeats a request over an update sends what an older release digested."""
+    """A client that retries after an update sends a body that an older release digested."""
     project, cluster = make.project(), cluster_ensure()
     submitted: dict[str, Any] = {
         "project": project,
@@ -158,13 +158,13 @@ def test_every_wrong_field_is_named() -> None:
     assert Job.objects.count() == 0
 
 
-def test_a_pipeline_that_is_not_there_is_said_at_its_field() -> None:
+def test_a_missing_pipeline_is_reported_at_its_field() -> None:
     with pytest.raises(Invalid) as caught:
         make.job(parameters={"pipeline": "nope"})
     assert caught.value.detail == {"parameters.pipeline": "there is no pipeline nope here"}
 
 
-def test_a_dataset_that_is_not_there_is_said_with_its_step() -> None:
+def test_a_missing_dataset_is_reported_with_its_step() -> None:
     project = make.project()
     definition = {"steps": [{"id": "t", "uses": "read", "with": {"dataset": "nope"}}]}
     pipeline_save(project=project, name="reads", definition=definition, user=project.created_by)

@@ -1,7 +1,4 @@
-"""The summary of a project.
-
-What needs a person, what the last day brought, what is kept up to date.
-"""
+"""Summary of a project: jobs that need attention, the last day, and the latest results."""
 
 import datetime as dt
 from typing import Any
@@ -48,7 +45,7 @@ def _ended(
     created: Any = None,
     **fields: Any,
 ) -> Job:
-    """A job that was submitted `hours` ago, ran for `seconds` and made a version."""
+    """Create a job that was submitted `hours` ago, ran for `seconds` and created a version."""
     job, began = make.job(project), utc_now() - dt.timedelta(hours=hours)
     times = {
         "created_at": began,
@@ -186,7 +183,7 @@ def test_new_results_name_the_version_and_its_job(project: Project, caller: Call
     data = make.dataset_version(project, "clean")
     model = make.model_version(data)
     first, second = _ended(project, created=[data]), _ended(project, created=[model])
-    _ended(project)  # made nothing
+    _ended(project)  # created no version
     shown = [
         (row["kind"], row["name"], row["version"], row["job"])
         for row in _summary(caller)["results"]

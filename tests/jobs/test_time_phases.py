@@ -1,4 +1,4 @@
-"""Phases of a job's time: they cover it exactly, and each cause is one that was recorded."""
+"""Phases of a job's time cover it exactly, and each has a recorded cause."""
 
 import datetime as dt
 from pathlib import Path

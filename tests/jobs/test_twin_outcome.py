@@ -1,4 +1,4 @@
-"""Outcome of a twin update: one revision with its job, or none."""
+"""Outcome of a twin update: one revision that names its job, or none."""
 
 import hashlib
 import json
@@ -48,7 +48,7 @@ UPDATE = {
 
 @pytest.fixture
 def twin() -> Twin:
-    """One without any entity, in a project with a dataset."""
+    """A twin without entities, in a project with a dataset."""
     project = make.project()
     make.dataset_version(project)
     assert project.created_by is not None
@@ -62,7 +62,7 @@ def _claimed() -> Attempt:
 
 
 def _deliver(attempt: Attempt, *lines: Any, base: Any = 0) -> dict[str, Any]:
-    """The result of a worker that delivered these changes."""
+    """Apply the result of a worker that delivered these changes."""
     data = b"".join(
         line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n" for line in lines
     )
@@ -122,7 +122,7 @@ def test_no_difference_makes_no_revision_and_names_the_newest(twin: Twin) -> Non
     assert _updated(base=1).result == job.result, "an empty file is no difference"
 
 
-def test_what_is_gone_is_marked_or_removed(twin: Twin) -> None:
+def test_absent_entities_are_marked_or_removed(twin: Twin) -> None:
     _updated(*({"key": key, "set": {"wind": 1}} for key in "abc"))
     job = _updated({"key": "a", "status": "missing"}, {"key": "b", "status": "removed"}, base=1)
     assert job.result == {"twin": "plant", "revision": 2, "created": 0, "changed": 1, "removed": 1}

@@ -1,4 +1,4 @@
-"""Workers that passes between two complete ones read although nothing changed on their cluster."""
+"""Workers that are read between two complete passes without a change on the cluster."""
 
 import datetime as dt
 from typing import Any
@@ -68,7 +68,7 @@ def test_a_pass_over_unsettled_workers_ends_a_job_at_its_time_limit() -> None:
 
 
 class _Unreachable:
-    """Launcher whose direct requests fail; everything else is as in the fake."""
+    """Launcher whose direct requests fail; otherwise like the fake."""
 
     def __init__(self, launcher: Launcher) -> None:
         self._launcher = launcher

@@ -1,4 +1,4 @@
-"""Uptime of web: a counter that only grows, with several processes and clock changes."""
+"""Uptime of web: a counter that never decreases, with several processes and clock changes."""
 
 from collections.abc import Iterator
 
@@ -69,7 +69,7 @@ def test_a_step_of_the_clock_counts_nothing(clock: VirtualClock, step: float) ->
 
 
 def test_two_concurrent_heartbeats_are_not_a_clock_step(clock: VirtualClock) -> None:
-    """The later of two beats may have read the clock first."""
+    """The heartbeat that is stored last may have read the clock first."""
     _beats(clock, 10)
     _beats(clock, 1, -0.3)
     _beats(clock, 1, 2.3)

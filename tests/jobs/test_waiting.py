@@ -1,4 +1,4 @@
-"""Queue position, reason and estimate of a waiting job."""
+"""Queue position, reason and estimated start of a waiting job."""
 
 import datetime as dt
 from typing import Any
@@ -76,7 +76,7 @@ def _said(job: Job) -> tuple[str, str]:
 
 
 def test_a_job_pinned_to_a_cluster_waits_for_that_one() -> None:
-    """Disabled, unreachable, full, deleted: each named, whatever the state of other clusters."""
+    """The reason names a disabled, unreachable, full or deleted cluster, whatever the others do."""
     Cluster.objects.create(
         name="eu-1",
         region="eu",
@@ -150,7 +150,7 @@ def test_a_job_that_fits_nowhere_it_may_run_fails_with_the_way_out() -> None:
         ).created
 
 
-def test_a_job_goes_round_a_cluster_whose_launches_fail_and_the_one_that_lost_its_worker() -> None:
+def test_a_job_avoids_clusters_whose_launches_fail_and_the_one_that_lost_its_worker() -> None:
     Cluster.objects.create(
         name="eu-1",
         launcher="memory",

@@ -85,7 +85,7 @@ def test_a_long_overload_is_one_pause(clock: VirtualClock) -> None:
 
 @rows
 def test_an_overload_of_one_of_two_webs_is_recorded(clock: VirtualClock) -> None:
-    """Heartbeats of the other web process arrive shortly before and after."""
+    """The other web process sends heartbeats shortly before and after it."""
     _beat(clock, 1.9)
     _beat(clock, 0.1, 2.0)
     _beat(clock, 1.9)
@@ -134,7 +134,7 @@ _intervals = st.lists(st.tuples(_seconds, st.integers(0, 40)), max_size=8)
 def test_paused_seconds_counts_each_second_once(
     intervals: list[tuple[int, int]], since: int, length: int
 ) -> None:
-    """Against a count of whole seconds, one by one."""
+    """Compare the sum with a count of single seconds."""
     until = since + length
     pauses = [Pause(_at(begin), _at(begin + seconds)) for begin, seconds in intervals]
     expected = sum(

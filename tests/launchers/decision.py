@@ -117,7 +117,7 @@ def decision(
 ) -> str:
     """Return the consequence for the job when the attempt ends.
 
-    While the worker waits, the consequence of its end at the launch timeout.
+    While the worker waits, it is the consequence of a launch timeout.
     """
     action, _state = decided(job, pods, events, nodes, claimed=claimed)
     if action.verb is Verb.NOTHING and not claimed:

@@ -1,4 +1,4 @@
-"""Workers of the process launcher for tests: a stand-in for the supervisor, which only sleeps."""
+"""Workers of the process launcher for tests: a fake supervisor that only sleeps."""
 
 import sys
 from collections.abc import Iterator

@@ -182,7 +182,7 @@ def test_a_time_limit_is_raised_from_the_jobs_own_and_not_from_the_last_resort()
     ],
     ids=["runs", "succeeded", "newest-runs", "kept-success"],
 )
-def test_a_worker_that_runs_or_succeeded_has_nothing_to_tell(
+def test_a_running_or_succeeded_worker_has_no_diagnosis(
     pods: list[dict[str, object]], kept: list[dict[str, object]]
 ) -> None:
     assert (

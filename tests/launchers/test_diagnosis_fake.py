@@ -97,7 +97,7 @@ ACTS: dict[Act, R | None] = {
 }
 
 
-def test_all_that_the_fake_can_do_is_looked_at() -> None:
+def test_every_action_of_the_fake_is_covered() -> None:
     assert set(STARTS) == set(Start)
     assert set(ACTS) | {Act.START} == set(Act)
 
@@ -165,7 +165,7 @@ def test_each_stage_of_a_silent_node_is_reported() -> None:
     assert watched.category() is R.NODE_LOST
 
 
-def test_a_node_that_comes_back_in_time_has_nothing_to_tell() -> None:
+def test_a_node_that_returns_in_time_is_not_reported() -> None:
     watched = Watched(PodScript())
     watched.cluster.kubelets.node_lost("node1")
     watched.cluster.advance(60)

@@ -33,7 +33,7 @@ TOLERATE, TRUST = "toleration", "Install the registry's certificate authority"
 class Expected:
     """Expected words in summary, detail and steps (`says`), and forbidden ones (`never`).
 
-    `moment`: the last one counts.
+    `moment`: the last one decides.
     """
 
     category: R
@@ -223,7 +223,7 @@ def test_another_wording_is_decided_as_its_kind(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", OWN, ids=[case.name for case in OWN])
-def test_what_ends_before_the_claim_is_never_counted(case: Case) -> None:
+def test_an_end_before_the_claim_is_never_counted(case: Case) -> None:
     assert decision(case.job, case.pods, case.events, case.nodes, claimed=False) != COUNTED
 
 

@@ -1,4 +1,4 @@
-"""Fork server of the process launcher: a worker is started exactly once, whatever dies or hangs."""
+"""Fork server of the process launcher: each worker is started once, despite crashes and hangs."""
 
 import contextlib
 import os
@@ -48,7 +48,7 @@ sys.exit(main())
 
 
 class Place:
-    """A launcher, the orchestrator of its workers, and a file in which each run leaves a line."""
+    """A launcher, the orchestrator of its workers, and a file to which each run appends a line."""
 
     def __init__(self, folder: Path) -> None:
         self.ran = folder / "ran"
@@ -119,7 +119,7 @@ def test_a_worker_is_a_fork_of_the_server(place: Place) -> None:
 
 
 def test_the_server_imports_the_query_engine_after_its_first_worker(place: Place) -> None:
-    """A machine without jobs has no memory for it, and workers after the first do not import it."""
+    """A machine without jobs uses no memory for it, and later workers do not import it."""
     found = place.ran.with_name("found")
     count = f"grep -c duckdb /proc/$PPID/maps >> {found}; echo $ATTEMPT_ID >> {place.ran}"
     step = {"id": "run", "uses": "command", "with": {"argv": ["sh", "-c", count]}}

@@ -1,4 +1,4 @@
-"""The report of the guardian shows a worker as gone; without it processes are searched."""
+"""The report of the guardian shows that a worker is gone. Without it, processes are searched."""
 
 import os
 import signal
@@ -89,7 +89,7 @@ def test_a_worker_whose_guardian_was_killed_is_gone_only_without_processes(
 
 
 def test_a_start_never_leaves_the_report_of_the_one_before_it(launcher: ProcessLauncher) -> None:
-    """The report is of another guardian: this one can be killed."""
+    """The report is that of an earlier guardian. The present one can be killed."""
     spec = process_spec()
     folder = launcher._root / spec.name
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""Kubernetes launcher against an API server over HTTP: create once, adopt, refuse, remove."""
+"""Kubernetes launcher with an API server over HTTP: create once, adopt, refuse, remove."""
 
 from dataclasses import replace
 from uuid import uuid4
@@ -165,7 +165,7 @@ def test_a_cluster_that_is_away_says_so(fake: FakeKubernetes) -> None:
         ('"server": "http:', '"insecure-skip-tls-verify": true, "server": "https:'),
     ],
 )
-def test_nobody_is_talked_to_without_tls_checks(fake: FakeKubernetes, old: str, new: str) -> None:
+def test_every_connection_verifies_tls(fake: FakeKubernetes, old: str, new: str) -> None:
     unsafe = fake.kubeconfig.with_name("unsafe")
     unsafe.write_text(fake.kubeconfig.read_text().replace(old, new))
     with pytest.raises(Unconfigured):

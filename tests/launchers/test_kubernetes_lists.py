@@ -1,4 +1,4 @@
-"""Lists of very many workers: pages that are requested ahead, repeated observations, and hints."""
+"""Lists of thousands of workers: prefetched pages, reused observations, and hints."""
 
 import datetime as dt
 import json

@@ -75,7 +75,7 @@ def test_events_of_the_volume_claim_reach_its_workers(fake: FakeKubernetes) -> N
 def test_a_worker_is_gone_when_its_own_container_has_ended(
     fake: FakeKubernetes, launcher: KubernetesLauncher
 ) -> None:
-    """An injected sidecar that keeps running holds no slot, and is removed with its Job."""
+    """An injected sidecar that still runs holds no slot, and is deleted with the Job."""
     spec = spec_of()
     fake.script(sidecar=True)
     launch(launcher, spec)
@@ -210,7 +210,7 @@ def test_the_rest_of_a_log_comes_from_the_pod(
 
 
 @pytest.mark.parametrize("body", [b"<html>a proxy's page</html>", b"{}", b"[]"])
-def test_an_answer_that_is_none_of_kubernetes_says_nothing(
+def test_a_response_that_is_not_from_kubernetes_is_ignored(
     launcher: KubernetesLauncher, monkeypatch: pytest.MonkeyPatch, body: bytes
 ) -> None:
     """A proxy that answers 200 to every request must not make workers look gone."""

@@ -1,4 +1,4 @@
-"""Process launcher: one worker per name, alive by its lock, gone when no process is left."""
+"""Process launcher: one worker per name, alive while its lock is held, gone without processes."""
 
 import json
 import os
@@ -125,7 +125,7 @@ def test_terminate_without_grace_ends_the_whole_tree(launcher: ProcessLauncher) 
 def test_a_starter_that_holds_the_lock_is_not_gone_before_it_has_named_its_worker(
     launcher: ProcessLauncher,
 ) -> None:
-    """The starter is about to start the worker: released capacity would allow a second one."""
+    """The starter is about to start the worker. Released capacity would allow a second one."""
     spec = process_spec()
     during: list[bool] = []
 
@@ -138,7 +138,7 @@ def test_a_starter_that_holds_the_lock_is_not_gone_before_it_has_named_its_worke
 
 
 def test_a_start_never_leaves_the_pid_of_the_one_before_it(launcher: ProcessLauncher) -> None:
-    """The pid may belong to another process: between lock and fork no signal may be sent to it."""
+    """The pid may belong to another process, which must not receive a signal before the fork."""
     spec = process_spec()
     bystander = subprocess.Popen(["sleep", "600"])
     folder = launcher._root / spec.name

@@ -1,4 +1,4 @@
-"""Equal parts of objects are kept once, and the objects stay equal."""
+"""Equal parts of objects are stored once, and the objects stay equal."""
 
 from typing import Any
 

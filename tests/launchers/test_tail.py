@@ -1,4 +1,4 @@
-"""Joining of a pod's log to the stored log: no duplicate, no avoidable loss, a marker for a gap."""
+"""Joining a pod's log with the stored log: no duplicates, no avoidable loss, gaps are marked."""
 
 from collections.abc import Iterator
 
@@ -31,7 +31,7 @@ def _rest(printed: list[bytes], stored: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("delivered", [0, 1, 7, 20])
-def test_what_was_not_delivered_follows(delivered: int) -> None:
+def test_missing_lines_are_appended(delivered: int) -> None:
     lines = [_line(number) for number in range(20)]
     assert _rest(lines, b"".join(lines[:delivered])) == b"".join(lines[delivered:])
 
@@ -40,7 +40,7 @@ def test_what_was_not_delivered_follows(delivered: int) -> None:
 def test_lines_that_are_all_alike_are_joined_by_the_offset(
     texts: list[bytes], delivered: int
 ) -> None:
-    """A loop prints the same line many times within one read: all lines have the same time."""
+    """A loop prints the same line many times within one read, so all lines have the same time."""
     lines = [_line(0, text) for text in texts]
     assert _rest(lines, b"".join(lines[:delivered])) == b"".join(lines[delivered:])
 

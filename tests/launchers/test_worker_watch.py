@@ -30,7 +30,7 @@ def _no_pidfds(_pid: int) -> int:
 def watch(
     launcher: ProcessLauncher, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[float], frozenset[str]]:
-    """The wait of a launcher, on a kernel with and without pidfds."""
+    """The `wait` of a launcher, on a kernel with and without pidfds."""
     if request.param == "lock":
         monkeypatch.setattr(os, "pidfd_open", _no_pidfds)
     return lambda seconds: launcher.wait_for_changes(seconds).ended
@@ -69,7 +69,7 @@ def test_each_end_is_reported_once_and_at_once(
 def test_a_worker_of_another_launcher_is_reported(
     launcher: ProcessLauncher, watch: Callable[[float], frozenset[str]], tmp_path: Path
 ) -> None:
-    """Dispatchers launch, and the reconciler waits, in processes of their own."""
+    """The dispatcher launches and the reconciler waits, each in its own process."""
     assert watch(0) == frozenset()
     other = next(launcher_in(tmp_path))
     spec = process_spec()
@@ -95,7 +95,7 @@ def test_a_worker_that_began_and_ended_between_two_waits_is_reported(
 def test_the_end_of_a_supervisor_whose_parent_was_killed_is_reported(
     launcher: ProcessLauncher, watch: Callable[[float], frozenset[str]]
 ) -> None:
-    """The lock is free only after both; the second end has no process that is watched."""
+    """The lock is free after both have ended. No watched process belongs to the second end."""
     spec = process_spec(holds_twice=True)
     launcher.launch(spec, still_wanted=lambda: True)
     assert watch(0) == frozenset()
@@ -129,7 +129,7 @@ def test_a_removed_worker_is_forgotten(
 def test_a_worker_that_is_named_long_after_its_folder_is_reported(
     launcher: ProcessLauncher, watch: Callable[[float], frozenset[str]]
 ) -> None:
-    """Its starter waits for the disk: the time of the parent folder no longer shows a change."""
+    """The starter waits for the disk, so the time of the parent folder no longer shows a change."""
     spec = process_spec()
     (launcher._root / spec.name).mkdir()
     old = time.time() - 60

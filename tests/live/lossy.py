@@ -33,9 +33,8 @@ class LossyLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
         """Send the message zero, one or two times, at random."""
         chance = self._chance.random()
         times = 0 if chance < LOST else 2 if chance > 1 - DOUBLED else 1
-        with Path(os.environ["VAR_DIR"], SENT).open(
-            "a"
-        ) as sent:  # one digit for each message: how often it was sent
+        # one digit per message: how often it was sent
+        with Path(os.environ["VAR_DIR"], SENT).open("a") as sent:
             sent.write(str(times))
         for _ in range(times):
             await self._get_layer().group_send(group, message)

@@ -1,6 +1,6 @@
-"""A follower that receives no hints.
+"""Followers that receive no hints.
 
-It polls the database, because no later message reveals the loss of the last one.
+They poll the database, because no later message reveals the loss of the last one.
 """
 
 import asyncio

@@ -9,7 +9,7 @@ from jobs.core import feed
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """The time of the sender, which does not run by itself."""
+    """Return the time of the sender, which advances only by the test."""
     clock = SimpleNamespace(now=1000.0)
     monkeypatch.setattr(feed, "time", SimpleNamespace(monotonic=lambda: clock.now))
     monkeypatch.setattr(feed._Sender, "_run", lambda _self: None)

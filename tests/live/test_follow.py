@@ -49,7 +49,9 @@ def _assert_whole(stack: Stack, job: str, got: Followed) -> None:
         )
 
 
-async def test_a_client_that_disconnects_twenty_times_has_all_of_it_once(stack: Stack) -> None:
+async def test_a_client_that_disconnects_twenty_times_receives_everything_once(
+    stack: Stack,
+) -> None:
     job = await asyncio.to_thread(
         stack.submit, "for i in $(seq 1 300); do echo line $i; sleep 0.02; done"
     )
@@ -84,7 +86,7 @@ async def test_the_end_arrives_within_six_seconds_over_a_lossy_connection(
                     return (
                         dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(got.job["finished_at"])
                     ).total_seconds()
-        raise AssertionError("the socket closed before the end was told")
+        raise AssertionError("the socket closed before the end message")
 
     delays = await asyncio.gather(*(late(job) for job in jobs))
     assert max(delays) <= 6.0, delays
@@ -195,7 +197,7 @@ async def test_a_projects_socket_gives_a_snapshot_and_then_what_changes(stack: S
                 break
 
 
-async def test_an_idle_socket_still_hears_of_the_next_change(stack: Stack) -> None:
+async def test_an_idle_socket_still_receives_the_next_change(stack: Stack) -> None:
     """Regression of redis-py 8: an idle subscription timed out after five seconds."""
     await asyncio.to_thread(stack.project)
     headers = {"Authorization": f"Bearer {_token(stack)}"}
@@ -211,7 +213,7 @@ async def test_an_idle_socket_still_hears_of_the_next_change(stack: Stack) -> No
                 return
 
 
-async def test_two_hundred_followers_hear_of_a_change(stack: Stack) -> None:
+async def test_two_hundred_followers_receive_a_change(stack: Stack) -> None:
     """A connection pool of 100 with one connection per subscription would fail here."""
     await asyncio.to_thread(stack.project)
     headers = {"Authorization": f"Bearer {_token(stack)}"}

@@ -47,7 +47,7 @@ async def _followed() -> tuple[Any, WebsocketCommunicator]:
     return job, socket
 
 
-async def test_a_message_that_was_not_sealed_by_us_changes_nothing() -> None:
+async def test_a_message_without_our_signature_changes_nothing() -> None:
     job, socket = await _followed()
     channel = f"mimir__group__{feed.project_group(job.project_id)}"
     redis = Redis.from_url(settings.ENV.redis_url)

@@ -1,6 +1,6 @@
-"""Bytes are stored once.
+"""Each byte is stored once.
 
-Only at the present end, only while the log is open, and read back as they came.
+Only at the current end, only while the log is open, and returned unchanged.
 """
 
 import pytest
@@ -27,7 +27,7 @@ def test_chunks_follow_one_another() -> None:
     assert _all(attempt) == ONE + TWO
 
 
-def test_a_chunk_that_comes_twice_is_stored_once() -> None:
+def test_a_repeated_chunk_is_stored_once() -> None:
     attempt = make.claimed()
     log_append(attempt_id=attempt.id, offset=0, data=ONE)
     refused = None
@@ -50,7 +50,7 @@ def test_a_chunk_past_the_end_is_refused() -> None:
     assert LogChunk.objects.count() == 0
 
 
-def test_a_closed_log_takes_nothing() -> None:
+def test_a_closed_log_accepts_nothing() -> None:
     attempt = make.claimed()
     end = make.log(attempt, b"one")
     make.finish(attempt)
@@ -105,7 +105,7 @@ def test_a_lost_worker_leaves_a_marker_and_no_silence() -> None:
     assert b"stderr F mimir: The worker ended without delivering its log" in text
 
 
-def test_what_a_dead_worker_left_in_its_spool_is_appended() -> None:
+def test_the_spool_of_a_dead_worker_is_appended() -> None:
     attempt = make.claimed()
     make.log(attempt, b"one")
     worker = make.launcher().workers[attempt.name]

@@ -1,6 +1,6 @@
-"""60 MB of log with all that logs hold.
+"""A log of 60 MB with every kind of content.
 
-Read back byte for byte, in memory that does not grow with it.
+It is returned byte for byte, with memory that does not grow with the log.
 """
 
 import asyncio
@@ -29,8 +29,8 @@ LONG_LINE = {SMALL: 500_000, LARGE: 15_000_000}
 GROWTH_KIB = 24 * 1024
 RECEIVE_BUFFER_BYTES = 4096
 
-# Writes about so many bytes to stdout, leaves their checksum as an artifact; stderr, a child and a
-# daemon write too.
+# Writes about this number of bytes to stdout and their checksum to an artifact. stderr, a child and
+# a daemon write as well.
 PROGRAM = r"""
 import hashlib, os, subprocess, sys, time
 total, long_line = int(sys.argv[1]), int(sys.argv[2])
@@ -75,9 +75,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 class Peaks(threading.Thread):
-    """The peak memory (VmHWM, KiB) of each process of ours, by name.
+    """Peak memory (VmHWM, KiB) of each of our processes, by name.
 
-    Of processes that come and go too.
+    Includes short-lived processes.
     """
 
     def __init__(self, stack: Stack, job: str) -> None:
@@ -126,7 +126,7 @@ def _submit(stack: Stack, total: int, hold_seconds: float) -> str:
 
 
 class Follower(threading.Thread):
-    """Follows the job's socket to its end; keeps the place it is at, not the text."""
+    """Follows the WebSocket of a job to its end; keeps the offset but not the text."""
 
     def __init__(self, stack: Stack, job: str) -> None:
         super().__init__(name="follower", daemon=True)
@@ -157,7 +157,7 @@ def _socket(stack: Stack, job: str) -> str:
 
 @contextlib.contextmanager
 def _slow_reader(stack: Stack, job: str) -> Iterator[None]:
-    """A socket and a download of somebody who takes almost nothing of what is sent."""
+    """Read a WebSocket and a download of the log very slowly during the block."""
     done = threading.Event()
 
     async def read() -> None:
@@ -196,7 +196,7 @@ def _slow_reader(stack: Stack, job: str) -> Iterator[None]:
 
 
 def _raw_sha256(stack: Stack, job: str) -> tuple[str, int, str]:
-    """Checksum and size of stdout as the API gives it, and Log-Complete."""
+    """Return the checksum and size of stdout from the API, and the header Log-Complete."""
     digest, size = hashlib.sha256(), 0
     with stack.client.stream(
         "GET", f"/api/v1/jobs/{job}/logs/", params={"format": "raw", "stream": "stdout"}
@@ -208,7 +208,7 @@ def _raw_sha256(stack: Stack, job: str) -> tuple[str, int, str]:
 
 
 def _download(stack: Stack, job: str) -> None:
-    """The whole log as it is stored; every line within its limit."""
+    """Download the whole stored log; every line must be within its limit."""
     rest, longest = b"", 0
     with stack.client.stream("GET", f"/api/v1/jobs/{job}/logs/") as answer:
         for piece in answer.iter_bytes():
@@ -225,7 +225,7 @@ def _written_sha256(stack: Stack, job: str) -> str:
 
 
 def _run(stack: Stack, total: int, *, slow: bool) -> tuple[dict[str, int], dict[str, Any]]:
-    """One job with its readers; the peaks, and what was seen."""
+    """Run one job with its readers; return the peaks and the received data."""
     job = _submit(stack, total, 1.0)
     stack.wait_status(job, "running", "succeeded")
     peaks, follower = Peaks(stack, job), Follower(stack, job)
@@ -256,7 +256,7 @@ def _run(stack: Stack, total: int, *, slow: bool) -> tuple[dict[str, int], dict[
 def test_60_mb_read_back_as_they_were_written_in_memory_that_does_not_grow(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _run(stack, SMALL, slow=False)  # what a process needs once, whatever the size
+    _run(stack, SMALL, slow=False)  # fixed need of a process, whatever the size of the log
     small, small_seen = _run(stack, SMALL, slow=False)
     began = time.monotonic()
     large, large_seen = _run(stack, LARGE, slow=True)

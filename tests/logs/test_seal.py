@@ -39,7 +39,7 @@ def test_a_sealed_log_reads_as_before_at_any_offset() -> None:
 
 
 def test_an_empty_log_is_sealed_when_it_is_closed() -> None:
-    """It needs no object, and the sealer has nothing to do."""
+    """An empty log needs no object, and the sealer skips it."""
     attempt, text = _closed(0)
     assert text == b""
     assert (attempt.log_object, attempt.log_index) == (NO_OBJECT, EMPTY_INDEX)
@@ -56,8 +56,10 @@ def test_an_open_log_is_not_sealed() -> None:
     assert LogChunk.objects.count() == 1
 
 
-def test_rows_stay_until_the_object_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The disk is full, or the process dies while it writes: the log is whole in its rows."""
+def test_rows_stay_until_the_object_exists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full, or the process is killed while it writes: the rows still have the whole
+    log.
+    """
     attempt, text = _closed()
 
     def broken(*_: object) -> None:
@@ -89,9 +91,9 @@ def test_rows_are_deleted_after_the_object_is_written(monkeypatch: pytest.Monkey
 
 
 def test_two_sealers_at_once_leave_one_whole_object(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both write before either points.
+    """Both write before either updates the pointer.
 
-    Under one name the loser's clean-up would remove what the winner points to.
+    With one object name, the cleanup of the second would remove the object of the first.
     """
     attempt, text = _closed()
     both = threading.Barrier(2, timeout=10)
@@ -159,7 +161,7 @@ def test_a_second_sealer_after_the_first_does_nothing() -> None:
     assert (log_seal(attempt_id=attempt.id), log_seal(attempt_id=attempt.id)) == (True, False)
 
 
-def test_an_object_that_nobody_points_to_is_swept_and_no_other() -> None:
+def test_only_an_unreferenced_object_is_swept() -> None:
     attempt, text = _closed()
     log_seal(attempt_id=attempt.id)
     stray = sealing._object_name(attempt.id)
@@ -172,7 +174,7 @@ def test_an_object_that_nobody_points_to_is_swept_and_no_other() -> None:
     assert b"".join(log_read(attempt=attempt).chunks) == text
 
 
-def test_a_reader_that_the_sealer_overtakes_reads_on() -> None:
+def test_a_reader_continues_when_the_log_is_sealed_meanwhile() -> None:
     attempt, text = _closed(5)
     part = log_read(attempt=attempt)
     log_seal(attempt_id=attempt.id)

@@ -1,6 +1,6 @@
-"""The admin at 100,000 jobs.
+"""The admin with 100,000 jobs.
 
-No count over a table, no scan of one; and nothing in it that goes round a service.
+No count or scan of a whole table, and no change that bypasses a service.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from tests.support import make, many
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(120)]
 JOBS = 100_000
-QUERIES_MAX = 9  # two of them are the session's and the user's
+QUERIES_MAX = 9  # two of them are for the session and the user
 LARGE = (
     "jobs_job",
     "jobs_jobsearch",
@@ -34,7 +34,9 @@ LARGE = (
 
 @pytest.fixture(scope="module", autouse=True)
 def _many(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """Each job with an attempt, two events and an artifact, written once for all tests here."""
+    """Insert jobs with an attempt, two events and an artifact each, once for all tests of this
+    file.
+    """
     with django_db_blocker.unblock():
         cluster_ensure()
         attempt = make.claimed()

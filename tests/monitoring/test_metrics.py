@@ -1,7 +1,7 @@
 """`/metrics`.
 
-Counters agree with the rows under concurrent writes and folds, and a scrape is
-answered while servers are unavailable.
+Counters agree with the rows during concurrent writes and folds, and a scrape is answered while
+servers are unavailable.
 """
 
 import os
@@ -35,8 +35,8 @@ def _scrape() -> Samples:
 
 
 def _some_of_everything() -> None:
-    """Jobs that wait, run, succeeded after a second try, failed, were cancelled before and after a
-    claim.
+    """Create jobs that wait, run, succeeded in a second attempt, failed, or were cancelled before
+    and after a claim.
     """
     cluster_ensure()
     Cluster.objects.update(capacity_jobs=20)
@@ -71,7 +71,7 @@ def test_counters_agree_with_the_rows_before_and_after_a_fold() -> None:
     assert disagreements(_scrape(), connection) == []
 
 
-def test_every_metric_of_the_domain_is_there_with_its_labels() -> None:
+def test_every_metric_of_the_domain_is_exported_with_its_labels() -> None:
     _some_of_everything()
     found = _scrape()
     kind = {"type": "pipeline_execution"}
@@ -92,7 +92,7 @@ def test_every_metric_of_the_domain_is_there_with_its_labels() -> None:
     assert "django_http_requests_before_middlewares_total" in names, "HTTP's own metrics stay"
 
 
-def test_what_is_rolled_back_is_not_counted() -> None:
+def test_a_rolled_back_change_is_not_counted() -> None:
     make.project()
     with pytest.raises(RuntimeError), transaction.atomic():
         make.job()
@@ -129,7 +129,7 @@ def test_a_scrape_without_the_database_is_answered_and_says_so(
     )
 
 
-def test_bounds_of_an_earlier_release_stay_beside_those_of_this_one() -> None:
+def test_buckets_of_an_earlier_release_stay_beside_those_of_this_one() -> None:
     MetricTotal.objects.create(
         metric=Metric.LAUNCH, type="ml_training", label="7.5", count=2, amount=14_000_000
     )
@@ -191,10 +191,8 @@ def _process(program: str) -> "subprocess.Popen[bytes]":
     )
 
 
-def test_no_count_is_lost_doubled_or_taken_back_while_processes_write_and_two_leaders_fold() -> (
-    None
-):
-    """Each scrape is one moment: what was submitted is what ended and what has not."""
+def test_no_count_is_lost_doubled_or_decreased_while_processes_write_and_two_leaders_fold() -> None:
+    """Each scrape is consistent: submitted jobs are the sum of ended and unended jobs."""
     make.project()
     writers, leaders = [_process(_WRITER) for _ in range(2)], [_process(_FOLDER) for _ in range(2)]
     faults: list[str] = []
@@ -226,7 +224,7 @@ def test_no_count_is_lost_doubled_or_taken_back_while_processes_write_and_two_le
         )
         == 40
     )
-    assert len(values) > 1, "it was looked at while they wrote"
+    assert len(values) > 1, "no scrape happened during the writes"
 
 
 def test_the_migration_counts_what_happened_before_it() -> None:

@@ -1,4 +1,4 @@
-"""GET /api/v1/system/: what it says of an installation, to whom, and at what price."""
+"""GET /api/v1/system/: content, permissions and cost."""
 
 import dataclasses
 import datetime as dt
@@ -31,8 +31,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def boss(monkeypatch: pytest.MonkeyPatch) -> Caller:
-    """A site administrator of an installation that works, on a disk of whatever fullness this
-    machine has.
+    """Sign in as a site administrator of a healthy installation, whatever the disk usage of this
+    machine.
     """
     monkeypatch.setattr(headlines, "STORAGE_FREE_SHARE_LEAST", 0.0)
     stored._kept = None
@@ -136,7 +136,7 @@ def test_failures_of_a_day_are_counted_by_reason_with_the_last_job_and_the_remed
     assert system[1]["remedy"] == remedy(FailureReason.OUT_OF_MEMORY)
 
 
-def test_a_reason_of_another_release_is_shown_and_does_not_take_the_view_away(boss: Caller) -> None:
+def test_a_reason_of_another_release_is_shown_and_does_not_break_the_view(boss: Caller) -> None:
     attempt = make.claimed()
     make.finish(attempt, FinishStatus.FAILED, reason=FailureReason.EXIT_CODE, message="x")
     Job.objects.update(reason="eaten_by_wolves")
@@ -154,7 +154,7 @@ def _age(component: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "state"), [(1, "alive"), (8, "late"), (20, "away")])
-def test_a_loop_is_alive_late_or_away_by_its_last_beat(
+def test_a_loop_is_alive_late_or_away_by_its_last_heartbeat(
     boss: Caller, seconds: float, state: str
 ) -> None:
     _age("dispatcher", seconds)
@@ -214,7 +214,7 @@ def test_unreachable_redis_is_reported_and_the_response_still_arrives(
     assert not system["versions"].keys() & {"redis", "valkey"}
 
 
-def test_too_few_connections_are_reported_with_what_fits(
+def test_too_few_connections_are_reported_with_a_fitting_number(
     boss: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     budget = ConnectionBudget(
@@ -255,7 +255,7 @@ def test_an_unreachable_cluster_and_a_pause_are_reported(boss: Caller) -> None:
     assert system["capacity"][0]["unreachable_message"] == "connection refused"
 
 
-def test_the_statements_do_not_grow_with_what_runs(boss: Caller) -> None:
+def test_the_number_of_statements_does_not_grow_with_running_jobs(boss: Caller) -> None:
     def count() -> int:
         stored._kept = None
         with CaptureQueriesContext(connection) as queries:

@@ -1,4 +1,4 @@
-"""Each guarantee broken on purpose.
+"""Mutants: deliberate violations of guarantees.
 
-The named test has to fail by an assertion. `make mutants`, or `make mutants ARGS=<part of a name>`.
+The named test must fail with an assertion. `make mutants`, or `make mutants ARGS=<part of a name>`.
 """

@@ -1,17 +1,19 @@
-"""Runs the table: a copy of the tree for each mutant, its test, and a look at how it failed. Prints
-one line each; exit 1 if one survives.
+"""Run the table: for each mutant, copy the tree, run its test, and check how it fails.
 
-The tests have to pass in an unbroken copy first: one that always fails would seem to notice
-everything.
+Prints one line each; exits with 1 if a mutant survives. The tests must first pass in an unchanged
+copy: a test that always fails would kill every mutant.
 """
 
+import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from mimir.dev.paths import ROOT
@@ -29,28 +31,35 @@ PARTS = (
     "manage.py",
     "pyproject.toml",
 )
+PROCESSES = int(os.environ.get("PROCESSES") or 2)  # number of concurrent mutants
 SECONDS_MAX = 180  # of one test
 UNBROKEN_SECONDS_MAX = 900  # of all tests together
+END_SECONDS = 10  # limit for a test run to stop its servers
+_running: set["subprocess.Popen[str]"] = set()
 
 
 def main(wanted: str) -> int:
-    """The number of mutants that nobody noticed, as an exit code."""
+    """Return 1 if a mutant survived or a test fails without any, as an exit code."""
     chosen = [each for each in TABLE if wanted in each.name]
     broken = _fail_unbroken(chosen)
     if broken:
         print(f"these tests fail without any mutant:\n{broken}")
         return 1
     survivors = []
-    for mutant in chosen:
-        began = time.monotonic()
-        verdict = _verdict(mutant)
-        print(
-            f"{'killed  ' if verdict == '' else 'SURVIVED'}  {mutant.name}  "
-            f"({time.monotonic() - began:.0f} s) {verdict}",
-            flush=True,
-        )
-        if verdict:
-            survivors.append(mutant.name)
+    pool = ThreadPoolExecutor(PROCESSES)
+    try:
+        for done in as_completed(pool.submit(_timed_verdict, mutant) for mutant in chosen):
+            name, verdict, seconds = done.result()
+            print(
+                f"{'SURVIVED' if verdict else 'killed  '}  {name}  ({seconds:.0f} s) {verdict}",
+                flush=True,
+            )
+            if verdict:
+                survivors.append(name)
+    finally:  # on Ctrl-C and SIGTERM, too: end all tests
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in list(_running):
+            _end(process)
     print(
         f"{len(survivors)} of {len(chosen)} survived" if survivors else f"all {len(chosen)} killed"
     )
@@ -62,7 +71,9 @@ def _fail_unbroken(chosen: list[Mutant]) -> str:
     with tempfile.TemporaryDirectory(prefix="mimir-mutant-") as folder:
         _copy(Path(folder))
         tests = sorted({mutant.test for mutant in chosen})
-        code, output = _run(Path(folder), *tests, seconds_max=UNBROKEN_SECONDS_MAX)
+        code, output = _run(
+            Path(folder), "-n", str(PROCESSES), *tests, seconds_max=UNBROKEN_SECONDS_MAX
+        )
     return output[-3000:] if code else ""
 
 
@@ -75,8 +86,14 @@ def _copy(tree: Path) -> None:
             shutil.copy(source, tree / part)
 
 
+def _timed_verdict(mutant: Mutant) -> tuple[str, str, float]:
+    """Return the mutant's name, its verdict and the seconds that it took."""
+    began = time.monotonic()
+    return mutant.name, _verdict(mutant), time.monotonic() - began
+
+
 def _verdict(mutant: Mutant) -> str:
-    """Why it counts as survived; empty when its test failed by an assertion."""
+    """Return why the mutant survived; empty if its test failed with an assertion."""
     with tempfile.TemporaryDirectory(prefix="mimir-mutant-") as folder:
         tree = Path(folder)
         _copy(tree)
@@ -95,30 +112,54 @@ def _verdict(mutant: Mutant) -> str:
 
 
 def _by_assertion(test: str, output: str) -> bool:
-    """Whether the summary says that this test itself failed by an assertion.
+    """Return whether the summary reports an assertion of this test itself.
 
-    No import error, no time-out, no fixture's error.
+    Import errors, timeouts and errors of fixtures do not count.
     """
     line = rf"^FAILED {re.escape(test)}(\[.*\])? - (assert |AssertionError|Failed: DID NOT RAISE)"
     return re.search(line, output, re.MULTILINE) is not None
 
 
-def _run(tree: Path, *tests: str, seconds_max: float = SECONDS_MAX) -> tuple[int, str]:
+def _run(tree: Path, *arguments: str, seconds_max: float = SECONDS_MAX) -> tuple[int, str]:
+    """Run pytest in a tree; return its exit code and output."""
     environment = {
         **os.environ,
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": str(tree),
         "COLUMNS": "400",
     }
-    argv = [sys.executable, "-m", "pytest", *tests, "-q", "-x", "--no-header"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", *arguments, "-q", "-x", "--no-header"],
+        cwd=tree,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    _running.add(process)
     try:
-        done = subprocess.run(
-            argv, cwd=tree, env=environment, capture_output=True, text=True, timeout=seconds_max
-        )
+        output, _ = process.communicate(timeout=seconds_max)
     except subprocess.TimeoutExpired:
         return 1, f"no end within {seconds_max:.0f} s"
-    return done.returncode, done.stdout + done.stderr
+    finally:
+        _end(process)
+        _running.discard(process)
+    return process.returncode, output
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """End a test run and the servers that it started, which are in its process group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else ""))

@@ -1,10 +1,10 @@
-"""Mutants of what gives up a worker whose cluster stays away."""
+"""Mutants of the end of attempts whose cluster stays unreachable."""
 
 from tests.mutants.mutant import Mutant
 
 AWAY = (
     Mutant(
-        "a worker that is heard of is given up with its cluster",
+        "a worker with heartbeats is lost with its cluster",
         "jobs/reconcile/decide.py",
         """        return min(self.cluster_seconds, self.worker_seconds) >= self.grace_seconds
 """,
@@ -13,7 +13,7 @@ AWAY = (
         "tests/scenarios/test_away.py::test_with_heartbeats_but_no_api_server_it_runs_to_its_own_timeout",
     ),
     Mutant(
-        "a heartbeat in the moment of the end is overlooked",
+        "a heartbeat concurrent with the end is ignored",
         "jobs/reconcile/silence.py",
         """    worker_seconds = (
         web_seconds - marked_from
@@ -26,7 +26,7 @@ AWAY = (
         "tests/jobs/test_away.py::test_a_concurrent_heartbeat_is_counted_or_refused",
     ),
     Mutant(
-        "an absence that nobody looked at counts",
+        "an unobserved absence counts",
         "jobs/clusters/rows.py",
         """        WHEN web.counted - away_web_seconds BETWEEN 0 AND %(gap)s
         THEN web.counted - away_web_seconds ELSE 0 END
@@ -36,7 +36,7 @@ AWAY = (
         "tests/jobs/test_away.py::test_a_cluster_counts_as_away_while_web_is_up_and_somebody_asks_it",
     ),
     Mutant(
-        "time in which web was down is silence",
+        "downtime of web counts as silence",
         "jobs/liveness/uptime.py",
         """            AND web.beat_at >= web.up_since + make_interval(secs => %(settle)s)
         THEN extract(epoch FROM excluded.beat_at - web.beat_at) ELSE 0 END
@@ -49,7 +49,7 @@ AWAY = (
         "tests/scenarios/test_away.py::test_web_down_for_longer_than_the_grace_period_loses_no_worker",
     ),
     Mutant(
-        "a cancel waits for a cluster that never comes back",
+        "a cancel waits for a cluster that never returns",
         "jobs/reconcile/decide.py",
         """        return Action(Verb.GONE) if gone else NOTHING
     if row.job_status in TERMINAL or row.job_attempt != row.number:
@@ -64,7 +64,7 @@ AWAY = (
         "tests/scenarios/test_away.py::test_unreachable_and_cancelled_it_ends_after_the_grace_period",
     ),
     Mutant(
-        "a worker that was given up is left alone when its cluster is back",
+        "a lost worker is not terminated when its cluster returns",
         "jobs/reconcile/decide.py",
         """        if state is not None and not state.gone:
             return Action(Verb.TERMINATE)  # its cluster was away, and the attempt was ended

@@ -4,14 +4,14 @@ from tests.mutants.mutant import Mutant
 
 COUNTERS = (
     Mutant(
-        "a scrape reads at several moments",
+        "a scrape reads several snapshots",
         "monitoring/selectors/metrics.py",
         "        connection.isolation_level = IsolationLevel.REPEATABLE_READ\n",
         "",
         "tests/monitoring/test_metrics.py::test_a_job_submitted_while_a_scrape_reads_is_in_all_its_figures_or_in_none",
     ),
     Mutant(
-        "a fold that leaves what it has added",
+        "a fold keeps the rows that it added",
         "jobs/core/metrics.py",
         """    DELETE FROM jobs_metricdelta WHERE id IN (
         SELECT id FROM jobs_metricdelta ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED

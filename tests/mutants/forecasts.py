@@ -18,7 +18,7 @@ FORECASTS = (
         "tests/jobs/test_forecast.py::test_of_equal_jobs_as_many_as_slots_start_before_a_younger_one",
     ),
     Mutant(
-        "a forecast goes on behind jobs that it has not read",
+        "a forecast continues behind jobs that it has not read",
         "jobs/admission/forecast.py",
         "            if job_id in self._last_read:\n",
         "            if job_id in ():\n",
@@ -32,7 +32,7 @@ FORECASTS = (
         "tests/jobs/test_job_start.py::test_an_explanation_cannot_write",
     ),
     Mutant(
-        "a request to explain and to submit is taken for an explanation",
+        "a request to explain and submit is only explained",
         "jobs/api/jobs.py",
         '            if self.query.get("dry_run") is False:\n',
         "            if False:\n",
@@ -51,13 +51,27 @@ FORECASTS = (
         "                never_fits and _fits(each, state),\n",
         "                never_fits,\n",
         "tests/jobs/test_job_start.py"
-        "::test_a_change_that_fits_is_offered_although_nobody_knows_when_it_would_start",
+        "::test_a_change_that_fits_is_offered_even_if_its_start_is_unknown",
     ),
     Mutant(
-        "a job starts before those of its line that were not read",
+        "a job starts before unread jobs of its queue",
         "jobs/admission/forecast.py",
         "    known = {job.job_id for job in head.jobs if not head.is_behind(job)}\n",
         "    known = {job.job_id for job in head.jobs}\n",
         "tests/jobs/test_forecast.py::test_a_job_behind_others_that_were_not_read_is_not_forecast",
+    ),
+    Mutant(
+        "the submit form is run dry without the values that it preselects",
+        "mimir/frontend/pages/submit/views.py",
+        "    elif shown != texts:\n",
+        "    elif False:\n",
+        "tests/frontend/test_submit_dry_run.py::test_the_dry_run_uses_the_preselected_key",
+    ),
+    Mutant(
+        "a request that was not checked is called invalid",
+        "mimir/frontend/pages/submit/start_line.py",
+        """if found.get("invalid") else ""\n""",
+        """if True else ""\n""",
+        "tests/frontend/test_start_line.py::test_a_request_that_was_not_checked_gets_no_reason",
     ),
 )

@@ -4,7 +4,7 @@ from tests.mutants.mutant import Mutant
 
 JOB_RECORDS = (
     Mutant(
-        "a phase that goes on after the end of the job",
+        "a phase that continues after the end of the job",
         "jobs/queries/time_phases.py",
         "        at = min(max(at, self._marks[-1][0]), self._end)\n",
         "        at = max(at, self._marks[-1][0])\n",
@@ -25,7 +25,7 @@ JOB_RECORDS = (
         "tests/jobs/test_time_phases.py::test_a_worker_that_reports_its_end_late_was_not_silent",
     ),
     Mutant(
-        "a wait of a launch without an end",
+        "a launch wait without an end",
         "jobs/reconcile/apply.py",
         '    if before is None or before["category"] == FailureReason.STARTING:\n        return None\n',
         "    return None\n",

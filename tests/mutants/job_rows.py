@@ -1,4 +1,4 @@
-"""Mutants of the rows of jobs: search rows, events of a move, retention."""
+"""Mutants of job rows: search rows, events of a transition, retention."""
 
 from tests.mutants.mutant import Mutant
 
@@ -18,18 +18,18 @@ JOB_ROWS = (
         "tests/jobs/test_search_rows.py::test_the_migration_copies_existing_jobs_and_keeps_no_row_of_a_deleted_one",
     ),
     Mutant(
-        "an event before a move follows it",
+        "an event of a transition is recorded after it",
         "jobs/core/transition.py",
         "    events = [*((each, at, facts) for each, facts in earlier), (kind, at, data or {})]\n",
         "    events = [(kind, at, data or {}), *((each, at, facts) for each, facts in earlier)]\n",
         "tests/jobs/test_row_writes.py::test_the_event_of_the_closed_log_precedes_the_end",
     ),
     Mutant(
-        "the pods of a failure are forgotten",
+        "the pods of a failure are not recorded",
         "jobs/reconcile/apply.py",
         "CASE WHEN reason = '' THEN '[]' ELSE pods_seen END",
         "'[]'",
-        "tests/jobs/test_row_writes.py::test_only_a_success_forgets_what_its_cluster_showed",
+        "tests/jobs/test_row_writes.py::test_only_a_success_removes_its_stored_pods",
     ),
     Mutant(
         "retention skips a job that ended with another one",

@@ -1,4 +1,4 @@
-"""Mutants of the Kubernetes launcher and of what the reconciler makes of it."""
+"""Mutants of the Kubernetes launcher and of the reconciler's handling of its observations."""
 
 from tests.mutants.mutant import Mutant
 
@@ -29,7 +29,7 @@ KUBERNETES = (
         "tests/jobs/test_compiled_query.py::test_a_compiled_query_takes_the_value_of_each_call",
     ),
     Mutant(
-        "what a late look does not show is gone",
+        "a worker missing from a late list is gone",
         "jobs/clusters/launchers/kubernetes/launcher.py",
         """        jobs, pods = self._fetched(name, attempt_id)
         return observation.has_ended(jobs, pods, lost_before=lost_before)
@@ -39,7 +39,7 @@ KUBERNETES = (
         "tests/launchers/test_kubernetes_observe.py::test_a_job_missing_from_a_stale_watch_is_read_directly",
     ),
     Mutant(
-        "a 403 is believed without a look",
+        "a 403 is accepted without a read",
         "jobs/clusters/launchers/kubernetes/launcher.py",
         """        found = self._adopted(spec)
         if found is not None:
@@ -51,7 +51,7 @@ KUBERNETES = (
         "tests/scenarios/test_named.py::test_403_while_the_object_exists",
     ),
     Mutant(
-        "any Job of the name is adopted",
+        "any Job with the name is adopted",
         "jobs/clusters/launchers/kubernetes/launcher.py",
         """        if observation.attempt_id(job) != spec.attempt_id:
 """,
@@ -60,14 +60,14 @@ KUBERNETES = (
         "tests/launchers/test_kubernetes.py::test_a_name_that_another_attempt_has_is_refused",
     ),
     Mutant(
-        "orphans are left",
+        "orphans are not removed",
         "jobs/reconcile/once.py",
         "    orphans = [each for each in observed if _attempt_id(each.attempt_id) not in owned]\n",
         "    orphans: list[Observation] = []\n",
         "tests/scenarios/test_named.py::test_a_create_that_lands_after_the_job_ended_and_after_clean_up",
     ),
     Mutant(
-        "a node away holds its room for ever",
+        "a disconnected node holds its capacity without limit",
         "jobs/clusters/launchers/kubernetes/observation.py",
         """    return due is not None and due < lost_before
 """,
@@ -76,7 +76,7 @@ KUBERNETES = (
         "tests/scenarios/test_named_nodes.py::test_cancel_on_a_node_that_never_returns",
     ),
     Mutant(
-        "a pod's log is appended without its joint",
+        "a pod's log is appended without its marker",
         "jobs/clusters/launchers/kubernetes/tail.py",
         """    if place is None:
         yield from _newer(read(), _stamp(last[-1]))
@@ -89,7 +89,7 @@ KUBERNETES = (
         "tests/launchers/test_tail.py::test_where_the_joint_is_thrown_away_a_marker_says_so",
     ),
     Mutant(
-        "a watch that breaks is not made good by a list",
+        "a broken watch is not followed by a list",
         "jobs/clusters/launchers/kubernetes/mirror.py",
         """                    "watch broke: listing again", resource=self.resource, error=str(error)[:300]
                 )
@@ -102,7 +102,7 @@ KUBERNETES = (
         "tests/launchers/test_kubernetes_observe.py::test_an_interrupted_watch_continues",
     ),
     Mutant(
-        "who waits for room is launched anew as often as who does not start",
+        "a pod waiting for capacity is relaunched like one that does not start",
         "jobs/reconcile/decide.py",
         """    if reason in SHORTAGE_REASONS:
         limit = capacity_wait(row.number, limit)
@@ -113,7 +113,7 @@ KUBERNETES = (
         "tests/scenarios/test_named.py::test_a_launch_without_capacity_is_retried_with_backoff_and_starts_at_last",
     ),
     Mutant(
-        "who had room at last is ended for the time it waited",
+        "a pod with capacity is ended because of its earlier wait",
         "jobs/reconcile/observe.py",
         """    state = _placed(state, evidence)
 """,
@@ -130,7 +130,7 @@ KUBERNETES = (
         "tests/scenarios/test_named.py::test_a_403_of_every_launch_fails_no_job_however_long_that_lasts",
     ),
     Mutant(
-        "a launch that hangs holds up the sweep",
+        "a hanging launch blocks the sweep",
         "jobs/dispatch/dispatcher.py",
         """            thread.start()
 """,

@@ -1,17 +1,17 @@
-"""Mutants of the workers of one machine: their forks, their pids and their ends."""
+"""Mutants of local workers: their forks, their pids and their termination."""
 
 from tests.mutants.mutant import Mutant
 
 MACHINE_WORKERS = (
     Mutant(
-        "a forked worker that runs although its launcher gave up",
+        "a forked worker runs after its launcher timed out",
         "jobs/worker/fork_server.py",
         "            os._exit(EXIT_REFUSED)\n",
         "            return\n",
         "tests/launchers/test_fork_server.py::test_a_process_that_answers_too_late_does_not_become_a_second_worker",
     ),
     Mutant(
-        "a forked service that runs although its supervisor gave up",
+        "a forked service runs after its supervisor timed out",
         "mimir/dev/service_fork_server.py",
         """            answer(stream)
         except OSError:
@@ -52,7 +52,7 @@ MACHINE_WORKERS = (
         "tests/launchers/test_process.py::test_a_start_never_leaves_the_pid_of_the_one_before_it",
     ),
     Mutant(
-        "gone assumed before it was seen",
+        "gone is assumed before it is observed",
         "jobs/reconcile/once.py",
         """    if not launcher.is_gone(row.name, str(row.id)):
         return False

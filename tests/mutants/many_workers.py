@@ -1,4 +1,4 @@
-"""Guarantees of thousands of live workers: heartbeats together, and passes between complete ones."""
+"""Mutants for thousands of workers: shared heartbeat statements, passes between complete ones."""
 
 from tests.mutants.mutant import Mutant
 
@@ -29,14 +29,14 @@ MANY_WORKERS = (
         "jobs/api/heartbeats.py",
         "    if not is_token_of_claim(attempt_id, claim_id, token.strip()):\n",
         "    if False:\n",
-        "tests/api/test_heartbeats_application.py::test_any_other_request_goes_on",
+        "tests/api/test_heartbeats_application.py::test_any_other_request_is_passed_to_django",
     ),
     Mutant(
         "a heartbeat that was not stored is answered",
         "jobs/api/heartbeats.py",
         "        if response is None:\n            await self._application(scope, receive, send)\n            return\n",
         "        if response is None and heartbeat is None:\n            await self._application(scope, receive, send)\n            return\n",
-        "tests/api/test_heartbeats_application.py::test_a_heartbeat_that_was_not_stored_goes_on_to_django_and_its_claim_is_forgotten",
+        "tests/api/test_heartbeats_application.py::test_a_heartbeat_that_was_not_stored_is_passed_to_django_and_its_claim_is_removed",
     ),
     Mutant(
         "a step that failed waits for a complete pass",

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One change of one file, and the test whose assertion has to fail with it."""
+    """One change of one file, and the test that must fail with an assertion."""
 
     name: str
     path: str
     old: str
     new: str
     test: str
-    more: tuple[
-        tuple[str, str, str], ...
-    ] = ()  # further (path, old, new): a guarantee that stands on two legs
+    # further (path, old, new), for a guarantee with two implementations
+    more: tuple[tuple[str, str, str], ...] = ()

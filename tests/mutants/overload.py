@@ -35,7 +35,7 @@ OVERLOAD = (
         "tests/jobs/test_start_window.py::test_many_slow_starts_of_one_burst_shrink_the_window_once",
     ),
     Mutant(
-        "a claim wakes nobody that waits for the start window",
+        "a claim wakes no job that waits for the start window",
         "jobs/lifecycle/claim.py",
         "    if has_waiting_jobs(attempt.cluster):\n",
         "    if False:\n",
@@ -56,14 +56,14 @@ OVERLOAD = (
         "tests/jobs/test_launch_clock.py::test_a_worker_that_calls_and_is_refused_is_not_ended",
     ),
     Mutant(
-        "a job that may reserve a cluster is in no line",
+        "a job that may reserve a cluster is in no queue",
         "jobs/admission/line_rows.py",
         " AND ({fits} OR ({reserves}))",
         " AND {fits}",
         "tests/jobs/test_queue_rows.py::test_the_database_returns_the_lines_that_a_list_has",
     ),
     Mutant(
-        "a line ends with its first read",
+        "a queue ends with its first read",
         "jobs/admission/lines.py",
         "        if not line and not complete[number] and not ledger.is_exhausted:\n",
         "        if False:\n",

@@ -12,11 +12,12 @@ from tests.mutants.memory import MEMORY
 from tests.mutants.mutant import Mutant
 from tests.mutants.overload import OVERLOAD
 from tests.mutants.sizing import SIZING
+from tests.mutants.wakes import WAKES
 from tests.mutants.worker_requests import WORKER_REQUESTS
 
 TABLE = (
     Mutant(
-        "a stale base is taken",
+        "a stale base is accepted",
         "projects/twins/updates.py",
         """    if twin.base_revision != base_revision:
         raise StaleBase""",
@@ -35,7 +36,7 @@ TABLE = (
         "tests/jobs/test_twin_outcome.py::test_an_edit_leaves_a_running_update_its_base_and_outlives_it",
     ),
     Mutant(
-        "a job runs where it did not ask to",
+        "a job runs on a cluster that it did not request",
         "jobs/admission/ledger.py",
         """            if capacity.open
             and can_use(capacity, job)
@@ -49,7 +50,7 @@ TABLE = (
         "tests/jobs/test_admission_clusters.py::test_a_job_runs_only_where_it_asks_to",
     ),
     Mutant(
-        "jobs that ask for different clusters fail as one",
+        "jobs that request different clusters fail together",
         "jobs/admission/decide.py",
         """    size, place = (job.cpu_millicores, job.memory_bytes, job.gpus), (job.cluster, job.region)
 """,
@@ -58,7 +59,7 @@ TABLE = (
         "tests/jobs/test_admission_clusters.py::test_a_cluster_that_is_switched_off_and_one_that_is_away_are_two_reasons",
     ),
     Mutant(
-        "a cluster goes under a pass that places work on it",
+        "a cluster is deleted during a pass that places work on it",
         "jobs/clusters/edit.py",
         """        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
 """,
@@ -67,7 +68,7 @@ TABLE = (
         "tests/api/test_clusters.py::test_a_cluster_is_not_removed_during_an_admission_pass",
     ),
     Mutant(
-        "workers are moved away under their attempts",
+        "workers are moved while their attempts run",
         "jobs/clusters/edit.py",
         """        if moved and Attempt.objects.filter(cluster=row, cleaned_up_at__isnull=True).exists():
 """,
@@ -96,7 +97,7 @@ TABLE = (
         ),
     ),
     Mutant(
-        "no adopt on AlreadyExists",
+        "no adoption on AlreadyExists",
         "jobs/clusters/launchers/process.py",
         """        with worker_folder.lock(folder) as descriptor:
             if descriptor is None:
@@ -185,7 +186,7 @@ TABLE = (
         "tests/jobs/test_submit.py::test_a_wake_that_fails_does_not_fail_the_submit",
     ),
     Mutant(
-        "vanished before the list is newer than the row",
+        "vanished although the list is older than the row",
         "jobs/reconcile/once.py",
         "        if before.get(attempt_id) != row.fence():\n",
         "        if False:\n",
@@ -199,14 +200,14 @@ TABLE = (
         ),
     ),
     Mutant(
-        "attempt + 1 before the old is gone",
+        "attempt + 1 before the previous one is gone",
         "jobs/admission/decide.py",
         "    yield Check(WaitRule.PREVIOUS_ATTEMPT, not job.previous_alive)\n",
         "    yield Check(WaitRule.PREVIOUS_ATTEMPT, True)\n",
         "tests/jobs/test_reconcile.py::test_the_next_attempt_waits_until_the_previous_one_is_observed_gone",
     ),
     Mutant(
-        "finish accepted before the log is whole",
+        "finish accepted before the log is complete",
         "jobs/lifecycle/finish.py",
         "        if attempt.log_end < report.log_end:\n",
         "        if False:\n",
@@ -239,7 +240,7 @@ TABLE = (
         LogChunk.objects.filter(attempt_id=attempt_id).delete()
         _write_durably(name, iter(made))
 """,
-        "tests/logs/test_seal.py::test_rows_stay_until_the_object_is_there",
+        "tests/logs/test_seal.py::test_rows_stay_until_the_object_exists",
     ),
     Mutant(
         "two sealers, one object name",
@@ -253,18 +254,14 @@ TABLE = (
         "jobs/admission/admit.py",
         """        with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
-        waiting = queued_up_to(SHORT_QUEUE + 1)
-        if not waiting or not (follows or has_free_slot()):
-            return [], False
         crash_point("admit.inside_transaction")
-        clusters = list(clusters_with_limits().select_related("start_window"))
+        clusters = clusters_with_windows()
         windows = windows_judge(clusters)
         view = snapshot(clusters, waiting=(), summed=True)
 """,
-        """        clusters = list(clusters_with_limits().select_related("start_window"))
+        """        clusters = clusters_with_windows()
         windows = windows_judge(clusters)
         view = snapshot(clusters, waiting=(), summed=True)
-        waiting = 1
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
         crash_point("admit.inside_transaction")
@@ -272,7 +269,7 @@ TABLE = (
         "tests/jobs/test_admit.py::test_a_pass_decides_over_what_the_pass_before_it_committed",
     ),
     Mutant(
-        "room freed when the job ends",
+        "capacity freed when the job ends",
         "jobs/admission/snapshot.py",
         "with_starting(Attempt.objects.filter(gone_at__isnull=True))",
         "with_starting(Attempt.objects.filter(gone_at__isnull=True, ended_at__isnull=True))",
@@ -286,14 +283,14 @@ TABLE = (
         ),
     ),
     Mutant(
-        "a head counts as enough when all of it starts",
+        "a head counts as complete when all of its jobs start",
         "jobs/admission/candidates.py",
         "        if not any(check is not None and check.rule not in OF_ONE_JOB for check in checks):\n",
         "        if not jobs:\n",
         "tests/jobs/test_admission_heads.py::test_the_heads_give_the_same_admissions_as_the_whole_queue",
     ),
     Mutant(
-        "retries that may reserve share a line with others",
+        "retries that may reserve share a queue with others",
         "jobs/admission/queue_rows.py",
         "            SELECT id, queued_at, exclusive_key, not_before IS NOT NULL\n",
         "            SELECT id, queued_at, exclusive_key, not_before IS NULL\n",
@@ -346,13 +343,13 @@ TABLE = (
         "tests/frontend/test_proxy_sockets.py::test_a_foreign_origin_is_refused",
     ),
     Mutant(
-        "a consumer that never compares itself with the store",
+        "a consumer never compares its state with the store",
         "jobs/live/consumers.py",
         "COMPARE_SECONDS = 5.0\n",
         "COMPARE_SECONDS = 3600.0\n",
         "tests/live/test_compare.py::test_the_end_is_found_within_six_seconds_without_any_message",
     ),
-    # Beyond the list of the issue: what chaos tests found.
+    # Found by chaos tests.
     Mutant(
         "a starter that holds the lock counts as gone",
         "jobs/clusters/launchers/process.py",
@@ -367,7 +364,7 @@ TABLE = (
         "tests/launchers/test_process.py::test_a_starter_that_holds_the_lock_is_not_gone_before_it_has_named_its_worker",
     ),
     Mutant(
-        "the rest of a lost log is given up when somebody else appends",
+        "the rest of a lost log is dropped when another process appends",
         "jobs/reconcile/apply.py",
         "        except WrongOffset as moved:\n            end = moved.end\n",
         "",
@@ -384,5 +381,6 @@ TABLE = (
     *SIZING,
     *MEMORY,
     *WORKER_REQUESTS,
+    *WAKES,
     *MANY_WORKERS,
 )

@@ -1,4 +1,4 @@
-"""Mutants of the requests of workers: order of events and locks, and the events of a finish."""
+"""Mutants of worker requests: order of events and locks, and the events of a finish."""
 
 from tests.mutants.mutant import Mutant
 

@@ -1,6 +1,6 @@
-"""The one access function.
+"""The access function of projects.
 
-One query, one 404 for missing and for not theirs, 403 for a lesser role.
+One query, the same 404 for missing and for inaccessible projects, 403 for a lesser role.
 """
 
 from typing import Any
@@ -91,7 +91,7 @@ def test_a_right_ends_with_the_membership_and_a_token_with_its_user(project: Pro
 
 @pytest.fixture
 def listed() -> Caller:
-    """Somebody with two projects and two rows of everything in the first."""
+    """A user with two projects, the first of which has two objects of each kind."""
     project = make.project()
     owner = project.created_by
     assert owner is not None

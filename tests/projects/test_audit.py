@@ -16,9 +16,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """The lines of the audit log.
+    """Lines of the audit log.
 
-    Its logger may be cached, so structlog's own capture would miss it.
+    Its logger may be cached, so structlog's own capture would miss them.
     """
     found: list[dict[str, Any]] = []
 

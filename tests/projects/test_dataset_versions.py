@@ -1,6 +1,6 @@
-"""A wrong upload can be undone.
+"""Correction of a wrong upload.
 
-The current version, deletion of what nothing needs, and the columns that differ.
+The current version, deletion of unused versions, and differences of columns.
 """
 
 import threading
@@ -102,7 +102,7 @@ def test_a_release_that_does_not_know_the_choice_still_adds_a_current_version(
     upload(caller, b"a\n1\n")
     upload(caller, b"a\n2\n")
     caller.send("PATCH", f"{BASE}t/", {"current_version": 1})
-    make.dataset_version(project, "t")  # writes latest_number alone
+    make.dataset_version(project, "t")  # writes only latest_number
     assert caller.get(f"{BASE}t/").json()["current_version"] == 3
 
 

@@ -1,6 +1,6 @@
-"""SQL of definitions is parsed in a bounded child.
+"""SQL of definitions is parsed in a limited child process.
 
-Hostile text costs that child and its budget, never the server's memory or life.
+Hostile SQL can use up the budget of the child, but not the memory of the server.
 """
 
 import time
@@ -78,7 +78,7 @@ HOSTILE = {
 def test_hostile_sql_is_refused_at_its_step_and_costs_the_server_nothing(
     query: str, tmp_path: Path
 ) -> None:
-    """Also the wall time: the child's budget is 5 seconds of CPU time."""
+    """The wall time is limited, too: the child has a budget of 5 seconds of CPU time."""
     me = psutil.Process()
     before, began = me.memory_info().rss, time.monotonic()
     found = definition_check.check(_definition("SELECT 1", query), scratch_dir=str(tmp_path))
@@ -91,7 +91,7 @@ def test_hostile_sql_is_refused_at_its_step_and_costs_the_server_nothing(
 
 
 def test_all_steps_of_a_definition_share_one_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    """200 steps that take a tenth of a second each; the budget is 5 seconds (here 2)."""
+    """200 steps take 0.1 s each, more than the budget of 5 s (2 s in this test)."""
     monkeypatch.setattr(
         definition_check,
         "LIMITS",
@@ -141,7 +141,7 @@ def test_honest_sql_passes() -> None:
 
 
 def test_both_endpoints_answer_hostile_sql(caller: Caller) -> None:
-    """One that the guard stops, one that the child stops."""
+    """One query is refused by the guard, the other by the child."""
     for query in (HOSTILE["at signs"], HOSTILE["with, 10 levels"]):
         checked = caller.post(VALIDATE, {"definition": _definition(query)})
         assert (checked.status_code, checked.json()["valid"], len(checked.json()["errors"])) == (

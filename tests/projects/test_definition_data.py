@@ -1,5 +1,6 @@
-"""A check binds each step's SQL to the columns that its tables have now, names the place of an
-error, and says what it did not check.
+"""Binding of the SQL of each step to the current columns of its tables.
+
+Errors name their place, and the result lists the parts that were not checked.
 """
 
 from typing import Any
@@ -95,7 +96,7 @@ def _check(caller: Caller, *steps: dict[str, Any]) -> dict[str, Any]:
 def test_sql_that_does_not_fit_its_tables_is_an_error_at_its_step(
     query: str, said: list[str]
 ) -> None:
-    """As the child binds it."""
+    """Bind the SQL as the child does."""
     definition: Any = {"steps": [READ, _sql(query)]}
     assert check_definition(definition) == []
     reads: Any = {"weather": {"dataset": "weather", "version": 1, "columns": WEATHER}}
@@ -275,7 +276,7 @@ _KINDS = [
 
 @pytest.mark.parametrize("kind", _KINDS)
 def test_a_type_becomes_what_a_table_between_steps_has(kind: str, tmp_path: Any) -> None:
-    """As the worker writes and reads it."""
+    """Write and read the table as the worker does."""
     import duckdb
 
     path = tmp_path / "x.parquet"

@@ -1,4 +1,4 @@
-"""Members come, change and go; a project keeps a maintainer."""
+"""Adding, changing and removing members. A project keeps at least one maintainer."""
 
 import threading
 from typing import Any
@@ -20,7 +20,7 @@ MEMBERS = "projects/demo/members/"
 
 @pytest.fixture
 def project() -> Project:
-    """Its only maintainer is ada."""
+    """A project whose only maintainer is ada."""
     return make.project()
 
 
@@ -97,7 +97,7 @@ def test_the_last_maintainer_stays_one_unless_a_site_administrator_says_otherwis
     assert _roles(project).get("ada") == (body or {}).get("role")
 
 
-def test_a_maintainer_may_go_when_another_one_is_there(project: Project, ada: Caller) -> None:
+def test_a_maintainer_can_leave_if_another_one_exists(project: Project, ada: Caller) -> None:
     make.member(project, "bob", Role.MAINTAINER)
     assert ada.send("DELETE", f"{MEMBERS}ada/").status_code == 204
     assert _roles(project) == {"bob": "maintainer"}

@@ -1,5 +1,6 @@
-"""Three heavy descriptions of one viewer block nobody else, and what was too much once is not tried
-again.
+"""Slots of parsing children: heavy requests of one user do not block others.
+
+A file that exceeded its limits is not parsed again.
 """
 
 import contextlib
@@ -98,7 +99,7 @@ def test_three_heavy_requests_do_not_block_others(
 
 
 def _heavy() -> bytes:
-    """Small on the disk: one long value, many rows."""
+    """Return a file that is small on disk: one long value, repeated in many rows."""
     value = pyarrow.array(["x" * 50_000])
     indices = pyarrow.array([0] * 2_000_000, type=pyarrow.int32())
     buffer = io.BytesIO()
@@ -184,7 +185,7 @@ def test_a_file_that_was_refused_is_not_read_again(
 def test_every_operation_has_a_limit_of_address_space(
     operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Far too little: the child ends, the server says so."""
+    """With far too little memory, the child ends and the server reports the reason."""
     monkeypatch.setattr(runner, "ADDRESS_BYTES_MAX", 100 * 1024**2)
     path = tmp_path / "t.csv"
     path.write_text(f"{operation}\n1\n")

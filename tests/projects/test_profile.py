@@ -266,7 +266,7 @@ def test_two_that_ask_at_once_get_one_answer(
 
     def overtaken(*arguments: Any, **named: Any) -> runner.Profile:
         monkeypatch.setattr(runner, "profile", computed)
-        dataset_profile(version=version)  # the other one is done before us
+        dataset_profile(version=version)  # the other request finishes first
         return runner.Profile(columns=[], fault="ours")
 
     monkeypatch.setattr(runner, "profile", overtaken)
@@ -299,7 +299,7 @@ def test_a_temporary_error_is_not_cached(caller: Caller, monkeypatch: pytest.Mon
         assert (answer.status_code, answer.json()["code"]) == (429, "busy")
         assert answer["Retry-After"]
     assert not DatasetProfile.objects.exists()
-    runner._interruptions.clear()  # as after the minutes for which an interruption is remembered
+    runner._interruptions.clear()  # as after the minutes for which an interruption is cached
     assert _profile(caller)["fault"] == ""
 
 

@@ -1,6 +1,6 @@
-"""One user or project cannot take the whole installation.
+"""Quotas: one user or project cannot use up the installation.
 
-Each refusal says what to do, and the API shows the figures.
+Each refusal states the remedy, and the API shows the usage.
 """
 
 import dataclasses

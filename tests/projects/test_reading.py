@@ -132,5 +132,5 @@ def test_a_chosen_type_refuses_or_drops_the_cells_that_do_not_fit(tmp_path: Path
 
 
 def test_every_pattern_is_the_same_in_python_and_in_the_engine() -> None:
-    """A first look uses Python's expressions; a rule it drops wrongly would never be asked."""
+    """Python's expressions select the rules that the engine checks, so both must agree."""
     assert all(rule.pattern for rule in rules.TEXT_RULES)

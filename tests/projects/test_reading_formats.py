@@ -77,7 +77,7 @@ _SHEET = """<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/20
 
 
 def _xlsx(*rows: list[Any]) -> bytes:
-    """A workbook with one sheet: text inline, dates by style 1, errors as Excel writes them."""
+    """Return a workbook with one sheet: inline text, dates in style 1, errors as in Excel."""
     listed = []
     for number, row in enumerate(rows, start=1):
         cells = []

@@ -1,6 +1,6 @@
-"""JSON that is nearly right.
+"""Slightly invalid JSON.
 
-Read where nothing is lost, otherwise refused with the place and what to do.
+It is read if no data is lost, otherwise refused with the place and the remedy.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""Generated JSON.
+"""Generated JSON is read without loss.
 
-What is read equals `json.loads` of the same text, or a warning names the column; lists as rows lose
-no item.
+The rows equal `json.loads` of the same text, or a warning names the column. Lists that become rows
+keep all items.
 """
 
 import json
@@ -76,7 +76,7 @@ def _shown(column: ColumnInfo) -> str:
 
 
 def _same(value: Any, read: Any, kind: str) -> bool:
-    """Whether a stored value is the one in the file."""
+    """Return whether a stored value equals the value in the file."""
     if isinstance(value, list | dict):
         return isinstance(read, str) and _plain(json.loads(read)) == _plain(value)
     if value is None or read is None:
@@ -93,7 +93,7 @@ def _same(value: Any, read: Any, kind: str) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Missing fields of a structure are null; numbers compare as such."""
+    """Return the value without null and empty fields of structures."""
     if isinstance(value, dict):
         return {
             key: _plain(inner)

@@ -1,6 +1,4 @@
-"""JSON that would need more than a parsing child may use is refused with a sentence, by the real
-child.
-"""
+"""JSON that exceeds the memory of a parsing child is refused by the real child with a message."""
 
 import json
 from pathlib import Path
@@ -23,9 +21,9 @@ def _refusal(folder: Path, content: str, **options: Unpack[ReadOptionsBody]) -> 
 def test_a_list_of_small_lists_that_python_cannot_hold_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The layouts are read by Python's parser.
+    """Python's parser reads these layouts.
 
-    A MemoryError there must end as the usual refusal, without the child being killed.
+    A MemoryError there must result in the usual refusal, without the child being killed.
     """
     monkeypatch.setattr(runner, "ADDRESS_BYTES_MAX", 400 * 1024**2)
     outcomes: list[child_process.Outcome] = []

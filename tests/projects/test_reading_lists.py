@@ -1,6 +1,6 @@
 """Lists and objects in the rows of a JSON file.
 
-Kept, as text, the first item, or one row for each item.
+They are kept, read as text, reduced to the first item, or expanded to one row per item.
 """
 
 import json
@@ -216,3 +216,21 @@ def test_a_complaint_that_the_engine_cuts_inside_a_character_is_one(tmp_path: Pa
     ]
     found = read_bytes(tmp_path, json.dumps(rows).encode())
     assert "nested_text" in codes_of(found)
+
+
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [
+        ({"types": [{"id": 1}]}, "also has the list data.types. Choose records_path to read it."),
+        (
+            {"types": [{"id": 1}], "units": [{"id": 1}]},
+            "also has the lists data.types, data.units. Choose records_path to read another one.",
+        ),
+    ],
+)
+def test_other_lists_in_the_file_are_named(
+    tmp_path: Path, others: dict[str, Any], message: str
+) -> None:
+    rows = [{"a": 1}, {"a": 2}, {"a": 3}]
+    found = read_bytes(tmp_path, json.dumps({"data": {"rows": rows} | others}).encode())
+    assert [one["message"] for one in found.warnings if message in one["message"]]

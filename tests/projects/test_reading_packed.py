@@ -1,4 +1,4 @@
-"""Workbooks and packed files, read in the parsing child as an upload is."""
+"""Workbooks and compressed files, read by the parsing child like an upload."""
 
 import datetime as dt
 import gzip
@@ -119,7 +119,7 @@ def test_an_archive_that_is_not_one_table_is_refused_with_what_it_is(tmp_path: P
 
 
 @pytest.mark.parametrize("make", [xls, ods])
-def test_a_workbook_that_is_damaged_is_said_to_be(tmp_path: Path, make: Any) -> None:
+def test_a_damaged_workbook_is_reported(tmp_path: Path, make: Any) -> None:
     content = make(*SHEET)
     found = _read(tmp_path, {"cut": content[: len(content) // 2]})["cut"]
     assert isinstance(found, str)

@@ -1,4 +1,4 @@
-"""Where a table begins: lines before it are skipped and quoted, and no row is lost."""
+"""Detection of the first row: earlier lines are skipped and quoted, and no row is lost."""
 
 from dataclasses import fields
 from pathlib import Path

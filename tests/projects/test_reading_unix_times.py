@@ -1,6 +1,7 @@
-"""Numbers since 1970.
+"""Unix times.
 
-Times where the user chose a type of time, and a warning where a name and all values say time.
+They are read as times if the user selects a time type. A warning appears if the name and all values
+suggest times.
 """
 
 import json
@@ -121,7 +122,7 @@ def test_a_type_of_time_without_its_format_names_the_format(tmp_path: Path) -> N
         ("created_at", [1700000000, 999999999], ""),  # one value before 2001-09-09
         ("created_at", [4102444800], ""),  # 2100
         ("created_at", [1700000000, 1700000000000], ""),
-        ("created_at", [1700000000.5], ""),  # told for whole numbers alone
+        ("created_at", [1700000000.5], ""),  # the warning is only for whole numbers
         ("created_at", ["1700000000"], ""),  # a JSON string is not a number
         ("id", [1700000000], ""),
         ("time_spent", [1700000000], ""),

@@ -11,8 +11,9 @@ from tests.support.reading import read_bytes, rows_of, types_of
 
 
 def test_a_wide_table_is_read_within_the_limits_of_the_child(tmp_path: Path) -> None:
-    """As many columns as are accepted, within 512 MB of memory, and far from the 50 seconds of CPU
-    time that a child may take.
+    """Read the maximum number of columns in 512 MB of memory.
+
+    The CPU time must be far below the child's limit of 50 seconds.
     """
     count = 2000
     header = ",".join(f"c{number}" for number in range(count))
@@ -29,8 +30,9 @@ def test_a_wide_table_is_read_within_the_limits_of_the_child(tmp_path: Path) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", ["lines", "array"])
 def test_wide_json_is_read_within_the_limits_of_the_child(tmp_path: Path, layout: str) -> None:
-    """The most columns that are accepted take a small part of the 50 seconds of CPU time that a
-    child may take; values are as in narrow files.
+    """Read the maximum number of columns in a small part of the child's 50 s of CPU time.
+
+    The values are the same as in narrow files.
     """
     values = [
         "1",
@@ -105,7 +107,7 @@ def test_many_columns_are_typed_as_each_would_be_alone(tmp_path: Path) -> None:
 
 
 def _said(found: Reading, column: str) -> list[Any]:
-    """The warnings about one column, without its name."""
+    """Return the warnings about one column, without its name."""
     return [
         (warning["code"], {**warning["params"], "column": ""})
         for warning in found.warnings

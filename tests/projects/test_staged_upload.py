@@ -1,6 +1,7 @@
 """Staged uploads.
 
-A file is sent once, its reading is changed, and it becomes a version; nobody else sees it.
+A file is sent once, read again with other options, and accepted as a version. Only its user sees
+it.
 """
 
 import contextlib
@@ -322,7 +323,7 @@ def test_rows_that_do_not_fit_are_refused_and_nothing_is_changed(
     )
     assert (
         _accepted(caller, b"a,b\n2,y\n", append_to=1).status_code == 201
-    )  # nothing is left that stands in the way
+    )  # no remaining rows prevent the deletion
 
 
 def test_rows_are_added_to_a_dataset_that_is_there(caller: Caller) -> None:
@@ -333,7 +334,7 @@ def test_rows_are_added_to_a_dataset_that_is_there(caller: Caller) -> None:
     )
 
 
-def test_a_version_that_came_meanwhile_is_not_passed_over(
+def test_a_version_created_meanwhile_is_a_conflict(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _accepted(caller, b"n\n1\n")

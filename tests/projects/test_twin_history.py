@@ -1,9 +1,8 @@
-"""A twin's history under any sequence of updates, edits and new definitions, with stale bases,
-wrong ETags and too many entities between them.
+"""History of a twin under random updates, edits and definitions, stale and invalid ones included.
 
-Revision N never changes; the difference of N and M applied to N is M, both ways, for all pairs; an
-operator's edit survives every update; keys stay unique; what stands on the entities is the newest
-state. Each is held against a model that knows nothing of revisions.
+Revisions are immutable. The difference of revisions N and M applied to N gives M, for all pairs and
+in both directions. Edits of operators survive every update. Keys stay unique. The state stored on
+the entities is the newest one. A model without revisions checks each of these.
 """
 
 import copy
@@ -89,9 +88,9 @@ definitions = st.dictionaries(
 
 
 class History(RuleBasedStateMachine):
-    """One twin, and what it ought to be.
+    """A twin and its expected state.
 
-    `entities` also holds removed ones, with the edits that wait for them to come again.
+    `entities` also holds removed ones, whose manual values apply again when they return.
     """
 
     def __init__(self) -> None:
@@ -116,7 +115,7 @@ class History(RuleBasedStateMachine):
     def update(
         self, type: str, drawn: dict[str, dict[str, int]], gone: EntityStatus | None
     ) -> None:
-        """Update from the newest base; `gone` is the fate of entities without a row."""
+        """Update from the newest base; `gone` is the status of entities without a row."""
         if entity_type(self.definition, type) is None:
             return
         reports, expected = self._reports(type, drawn, gone)
@@ -159,7 +158,7 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: len(self.bases) > 1)
     @rule(type=st.sampled_from(TYPES), drawn=rows, back=st.integers(1, 5))
     def stale_update(self, type: str, drawn: dict[str, dict[str, int]], back: int) -> None:
-        """From a base that another update or a definition has left behind."""
+        """Update from a base that another update or a definition has made stale."""
         reports, _ = self._reports(type, drawn, EntityStatus.REMOVED)
         self._refused(StaleBase, type, self.bases[-1 - min(back, len(self.bases) - 1)], reports)
 
@@ -193,7 +192,7 @@ class History(RuleBasedStateMachine):
 
     @rule(drawn=definitions, seen=st.sampled_from([True, True, True, False]))
     def define(self, drawn: dict[str, tuple[dict[str, str], bool]], seen: bool) -> None:
-        """`seen`: whether the person who saves it has seen the newest one."""
+        """Save a definition. `seen`: whether the ETag is that of the newest one."""
         definition = definition_of(drawn)
         etags = Preconditions(frozenset({twin_etag(self.twin.definition_number - (not seen))}))
         if not seen:
@@ -279,8 +278,9 @@ class History(RuleBasedStateMachine):
         assert current_state(self.twin) == self.recorded[before]
 
     def _record(self, kind: RevisionKind, always: bool = False) -> None:
-        """The twin is what it ought to be, at one more revision if anything differs from the one
-        before.
+        """Check the state of the twin.
+
+        Any difference from the previous revision must have created exactly one revision.
         """
         expected = {
             name: copy.deepcopy(entity)
@@ -349,5 +349,5 @@ def test_any_history_keeps_every_revision_and_every_edit(settings_of_twins: None
 
 @pytest.fixture
 def settings_of_twins(settings: Any) -> None:
-    """So few entities that an update may well bring too many."""
+    """Lower the limit of entities to a number that an update can exceed."""
     settings.ENV = replace(django_settings.ENV, twin_entities_max=ENTITIES_MAX)

@@ -1,7 +1,4 @@
-"""Twins through their services, where one thing at a time is looked at.
-
-Two at once, a large one, names and limits.
-"""
+"""Services of twins in single cases: concurrent updates, a large update, names and limits."""
 
 import threading
 from dataclasses import replace
@@ -31,7 +28,7 @@ DEFINITION: dict[str, Any] = {
 
 @pytest.fixture
 def twin() -> Twin:
-    """One without any entity."""
+    """A twin without entities."""
     project = make.project()
     make.dataset_version(project)
     assert project.created_by is not None
@@ -60,7 +57,7 @@ def _edit(twin: Twin, key: str, **values: Any) -> Entity:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_updates_with_one_base_exactly_one_is_taken(twin: Twin) -> None:
-    """Over two connections, both at the door before either is in."""
+    """The updates use two connections and start at the same time."""
     ready, ends = threading.Barrier(2), []
 
     def run(value: int) -> None:
@@ -118,7 +115,7 @@ def test_edits_of_many_at_once_are_all_kept_one_after_another(twin: Twin) -> Non
 def test_a_large_update_takes_a_few_statements(
     twin: Twin, django_assert_max_num_queries: Any
 ) -> None:
-    """A statement for each entity, let alone each value, would take minutes under the twin's lock."""  # noqa: E501
+    """One statement per entity or value would hold the twin's lock for minutes."""
     count = 3000
     for base in (0, 1):
         reports = [

@@ -1,6 +1,6 @@
-"""Uploads: every kind of table people have, every kind of file that is none, within bounds.
+"""Uploads: tables in every supported format, files without a table, and limits.
 
-The content decides, never the name.
+The content decides the format, not the file name.
 """
 
 import bz2
@@ -212,9 +212,9 @@ def test_a_file_over_the_limit_is_too_large(caller: Caller, settings: Any) -> No
 def test_a_csv_that_unfolds_without_end_is_stopped_and_leaves_nothing(
     caller: Caller, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
 ) -> None:
-    """Two thousand columns a line, most of them empty.
+    """Upload a CSV with 2,000 mostly empty columns: small on disk, large in memory.
 
-    Small on the disk, large in memory. A second stands for the sixty.
+    The time limit is one second here instead of sixty.
     """
     settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
     monkeypatch.setattr(runner, "SECONDS_MAX", 1)
@@ -285,7 +285,7 @@ def test_the_same_content_again_is_a_version_again(caller: Caller) -> None:
     assert [_upload(caller, b"a\n1\n").json()["version"]["number"] for _ in range(2)] == [1, 2]
 
 
-def test_a_file_whose_object_is_gone_is_said_to_be(caller: Caller) -> None:
+def test_a_file_whose_object_is_missing_is_reported(caller: Caller) -> None:
     _upload(caller, b"a\n1\n")
     version = DatasetVersion.objects.get()
     artifacts.delete(version.storage_key)

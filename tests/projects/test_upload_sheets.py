@@ -1,6 +1,6 @@
-"""A staged workbook.
+"""Sheets of a staged workbook become one dataset, or one dataset each.
 
-Several sheets become one dataset, or one dataset each, all or none; each version owns its file.
+All versions are created or none, and each one owns a copy of the file.
 """
 
 import contextlib

@@ -77,9 +77,9 @@ def difference_between(
 def apply_difference(
     state: State, difference: dict[Name, tuple[EntityState | None, EntityState | None]]
 ) -> State:
-    """`state` with each field that differs set to its new value.
+    """Return `state` with the new value of each field that differs.
 
-    An entity without a status is not there.
+    An entity without a status is absent.
     """
     state = copy.deepcopy(state)
     for name, pair in difference.items():

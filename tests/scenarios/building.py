@@ -1,4 +1,4 @@
-"""Building of a world: the installation, the cluster, and a job for each scenario."""
+"""Creation of a world: an installation, a cluster, and a job for each scenario."""
 
 import random
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ MEMORY: tuple[tuple[str | None, int], ...] = (
 def world(
     fake: FakeKubernetes, scenarios: list[Scenario], *, seed: int, follow: bool = False
 ) -> Iterator[World]:
-    """A new installation beside a new cluster, with one job for each of `scenarios`."""
+    """Create an installation and a cluster, with one job for each of `scenarios`."""
     dice, clock = random.Random(seed), VirtualClock(BEGAN)  # noqa: S311 - the same dice for the same seed
     fake.reset(seed=seed, now=BEGAN)
     env = replace(
@@ -72,14 +72,14 @@ def world(
             "jobs.liveness.uptime.GAP_SECONDS",
             "jobs.clusters.rows.OBSERVATION_GAP_SECONDS",
         ):
-            stack.enter_context(mock.patch(gap, 2 * PACE[-1]))  # so far apart are rounds
+            stack.enter_context(mock.patch(gap, 2 * PACE[-1]))  # seconds between rounds
         stack.enter_context(mock.patch("jobs.dispatch.launch.record_launched", _forgetful(created)))
         _submit(created)
         yield created
 
 
 def _submit(created: World) -> None:
-    """The jobs; what loses its node runs on one of its own."""
+    """Submit the jobs. A job that loses its node runs on a separate one."""
     succeeds: dict[UUID, bool] = {}
     needs: dict[UUID, int] = {}
     for index, scenario in enumerate(created.scenarios):
@@ -108,8 +108,9 @@ def _submit(created: World) -> None:
 
 
 def _forgetful(created: World) -> Any:
-    """The record of launches, without those whose dispatcher dies between the answer and the
-    record: each once.
+    """Return a record of launches that skips some attempts, each once.
+
+    Their dispatcher dies between the response and the record.
     """
     real = launch_outcome.record_launched
 

@@ -1,4 +1,4 @@
-"""One virtual time for Python and PostgreSQL."""
+"""Virtual time that Python and PostgreSQL share."""
 
 import datetime as dt
 import sys
@@ -21,18 +21,18 @@ class VirtualClock:
         self.now = now
 
     def utc_now(self) -> dt.datetime:
-        """Stands in for every `utc_now`."""
+        """Return the virtual time. Replaces every `utc_now`."""
         return dt.datetime.fromtimestamp(self.now, dt.UTC)
 
     def advance_to(self, now: float) -> None:
-        """Let it be `now`, here and in the database."""
+        """Set the time to `now`, here and in the database."""
         self.now = now
         self.apply()
 
     def apply(self, **_signal: object) -> None:
         """Set the time, and the functions that return it, for this session.
 
-        The product may open a new one at any time.
+        The product may open a new session at any time.
         """
         with connection.cursor() as cursor:
             cursor.execute("SET search_path = virtual, public, pg_catalog")
@@ -41,9 +41,7 @@ class VirtualClock:
 
 @contextmanager
 def virtual_time(clock: VirtualClock) -> Iterator[None]:
-    """Every `utc_now` of the product, Django's own `now` and this session's clock functions tell
-    `clock`'s time.
-    """
+    """Replace `utc_now`, Django's `now` and the clock functions of the session by `clock`."""
     real, django_real = mimir.lib.clock.utc_now, timezone.now
     patched = [
         module for module in list(sys.modules.values()) if getattr(module, "utc_now", None) is real

@@ -18,6 +18,6 @@ def cluster() -> Iterator[FakeKubernetes]:
 
 @pytest.fixture
 def run(cluster: FakeKubernetes) -> Iterator[World]:
-    """One job, and nothing that goes wrong but what the test says."""
+    """A world with one job and no trouble except that of the test."""
     with world(cluster, [Scenario(None, Phase.RUNNING)], seed=1) as created:
         yield created

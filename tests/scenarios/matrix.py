@@ -1,4 +1,4 @@
-"""Worlds of many scenarios, and the table of what went wrong when."""
+"""Worlds of many scenarios, and a table of troubles by phase."""
 
 import itertools
 import random
@@ -34,7 +34,7 @@ class Result:
     seconds: float = 0.0
 
     def missed(self) -> list[Cell]:
-        """Return the troubles and phases that the worlds planned and that never began."""
+        """Return the planned troubles and phases that never occurred."""
         return [cell for cell in ALL if cell in self.planned and not self.begun[cell]]
 
     def unplanned(self) -> list[Cell]:
@@ -62,9 +62,9 @@ class Result:
 
 
 def scenarios(number: int) -> tuple[list[Scenario], bool]:
-    """Those of world `number`.
+    """Return the scenarios of world `number`, and whether it uses watches.
 
-    Each second world follows by watches, where the troubles of watches belong.
+    Every second world uses watches, in which the troubles of watches occur.
     """
     dice = random.Random(number)  # noqa: S311 - the same dice for the same world
     follows = bool(number % 2)
@@ -72,9 +72,7 @@ def scenarios(number: int) -> tuple[list[Scenario], bool]:
     chosen = [cells[(number // 2 * A_WORLD + index) % len(cells)] for index in range(A_WORLD)]
     made = []
     for trouble, phase in chosen:
-        later = PHASES[
-            PHASES.index(phase) :
-        ]  # a cancel before its trouble would keep that from coming
+        later = PHASES[PHASES.index(phase) :]  # a cancel before the trouble would prevent it
         cancel_in = dice.choice(later) if dice.random() < 0.4 else None
         made.append(Scenario(trouble, phase, succeeds=dice.random() < 0.7, cancel_in=cancel_in))
     return made, follows
@@ -83,7 +81,7 @@ def scenarios(number: int) -> tuple[list[Scenario], bool]:
 def run_world(fake: FakeKubernetes, number: int, result: Result) -> list[str]:
     """Run world `number` on an empty database and count it in `result`.
 
-    Return the broken promises.
+    Return the violated invariants.
     """
     began = time.monotonic()
     made, follows = scenarios(number)

@@ -10,7 +10,7 @@ from tests.scenarios.world import World
 
 
 def lose_create_answer(run: World) -> None:
-    """Create the Job, but lose the answer and refuse reads until the faults are cleared.
+    """Create the Job, lose the response, and refuse reads until the faults are cleared.
 
     No worker has claimed yet.
     """
@@ -32,7 +32,7 @@ def check_end(run: World, status: JobStatus, reason: str = "") -> None:
 
 
 def report_interrupted(run: World) -> JobStatus:
-    """Report as the worker that it is being stopped."""
+    """Report, as the worker does, that it is being stopped."""
     attempt = run.attempt()
     report = FinishReport(
         status=FinishStatus.FAILED,

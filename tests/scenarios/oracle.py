@@ -21,14 +21,14 @@ ENDS = (EventKind.SUCCEEDED, EventKind.FAILED, EventKind.CANCELLED)
 
 
 def one_valid_session() -> None:
-    """No job has two attempts whose worker may change it."""
+    """Check that no job has two attempts whose workers can both change it."""
     valid = Attempt.objects.filter(claim_id__isnull=False, fenced_at=None, ended_at=None)
     twice = list(valid.values("job_id").annotate(many=Count("id")).filter(many__gt=1))
     assert not twice, f"two valid sessions: {twice}"
 
 
 def judge(world: "World") -> list[str]:
-    """Everything that is wrong at the end; empty when every promise was kept."""
+    """Return all violated invariants at the end of a run."""
     runs: dict[UUID, list[Any]] = {}
     for run in world.fake.ledger():
         runs.setdefault(UUID(run.attempt_id), []).append(run)
@@ -46,7 +46,7 @@ def judge(world: "World") -> list[str]:
         ]
         faults += told
     for row in [each for rows in attempts.values() for each in rows]:
-        lost = row.cluster_id in world.lost_for_ever()
+        lost = row.cluster_id in world.lost_clusters()
         faults += [
             f"{row.name}: {fault}" for fault in _of_attempt(row, runs.get(row.id, []), lost=lost)
         ]

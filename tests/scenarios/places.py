@@ -19,7 +19,7 @@ _NOBODY = "http://127.0.0.1:9"  # the port of discard: nothing listens there
 
 @dataclass(slots=True)
 class Place:
-    """A cluster of its own. `silent`: its workers do not reach us either."""
+    """A cluster of one job. `silent`: its workers cannot reach the orchestrator either."""
 
     cluster: Cluster
     launcher: KubernetesLauncher
@@ -30,22 +30,22 @@ class Place:
     silent: bool = False
 
     def cut_off(self, *, silent: bool) -> None:
-        """From now on its API server cannot be reached."""
+        """Make the API server unreachable."""
         self.away, self.silent = True, silent
         self.launcher.close()
         self.launcher = launcher_at(self.fake, self.cluster, self.clock, away=True)
 
     def back(self) -> None:
-        """It can again."""
+        """Make the API server reachable again."""
         self.away = self.silent = False
         self.launcher = launcher_at(self.fake, self.cluster, self.clock)
 
     def reconcile(self) -> int:
-        """One pass. Raises: OSError while it is away."""
+        """Run one pass of the reconciler. Raises: OSError while the cluster is unreachable."""
         return reconcile(self.cluster, self.launcher, self.known)
 
     def silenced(self) -> set[UUID]:
-        """Attempts whose workers are silent."""
+        """Return the attempts whose workers are silent."""
         return (
             set(Attempt.objects.filter(cluster=self.cluster).values_list("id", flat=True))
             if self.silent
@@ -61,7 +61,7 @@ def launcher_at(
     away: bool = False,
     follow: bool = False,
 ) -> KubernetesLauncher:
-    """A launcher of `cluster` by the fake; with `away` by an address where nobody is."""
+    """Return a launcher of `cluster`; with `away`, its API server cannot be reached."""
     config = fake.kubeconfig.with_name("nobody") if away else fake.kubeconfig
     if away and not config.exists():
         _write_away(config, fake.kubeconfig)
@@ -83,8 +83,8 @@ def _write_away(config: Path, like: Path) -> None:
 
 def place_of(fake: FakeKubernetes, clock: VirtualClock, name: str) -> Place:
     """Create a cluster with capacity for one worker."""
-    room = {"capacity_jobs": 1, "capacity_cpu_millicores": 0, "capacity_memory_bytes": 0}
+    capacity = {"capacity_jobs": 1, "capacity_cpu_millicores": 0, "capacity_memory_bytes": 0}
     cluster = Cluster.objects.create(
-        name=name, launcher="kubernetes", reached_at=clock.utc_now(), **room
+        name=name, launcher="kubernetes", reached_at=clock.utc_now(), **capacity
     )
     return Place(cluster, launcher_at(fake, cluster, clock), clock, fake)

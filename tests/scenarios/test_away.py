@@ -28,15 +28,15 @@ def fake() -> Iterator[FakeKubernetes]:
 
 @pytest.fixture
 def run(fake: FakeKubernetes) -> Iterator[World]:
-    """One job that begins on a cluster of its own, which goes away when the test says so.
+    """A world with one job on a cluster that becomes unreachable when the test requests it.
 
-    `local` stands beside it.
+    The cluster `local` stays reachable.
     """
     scenario = Scenario(Deed.CLUSTER_BACK, Phase.CLEANING)
     with world(fake, [scenario], seed=1) as created:
         scenario.order = Order(
             Deed.CLUSTER_BACK, "", "", created.clock.now, over=True
-        )  # by the test, and not by itself
+        )  # the test ends the trouble
         for _ in range(5):
             created.advance(20)  # web has settled
         created.rounds_of(1, workers_act=False)
@@ -45,7 +45,7 @@ def run(fake: FakeKubernetes) -> Iterator[World]:
 
 @pytest.fixture
 def running(run: World) -> World:
-    """Its worker has claimed, and has much to do."""
+    """A world whose worker has claimed and runs for a long time."""
     run.rounds_of(2)
     assert (run.job.status, run.attempt().cluster_id) == (JobStatus.RUNNING, "c0")
     _worker(run).rounds_to_run = 1000
@@ -67,7 +67,7 @@ def _away(run: World) -> Mapping[str, Any] | None:
 
 
 def _over(run: World) -> None:
-    """The cluster never returns: objects left there do not count."""
+    """Run to the end. The cluster never returns, so objects left there do not count."""
     assert run.scenarios[0].order is not None
     run.scenarios[0].order.trouble = Deed.CLUSTER_AWAY
     run.run()
@@ -128,7 +128,7 @@ def test_unreachable_while_running_it_is_lost_after_the_grace_period(running: Wo
     assert running.attempt().log_complete is False
 
 
-def test_a_grace_of_its_own(running: World) -> None:
+def test_a_cluster_can_have_its_own_grace_period(running: World) -> None:
     Cluster.objects.filter(name="c0").update(away_grace_seconds=3600)
     _place(running).cut_off(silent=True)
     running.rounds_of(10, seconds=300)
@@ -178,9 +178,9 @@ def test_unreachable_and_cancelled_before_the_claim_it_ends_at_once(run: World) 
 
 
 def test_back_after_the_grace_the_old_worker_is_refused_and_removed(running: World) -> None:
-    """It runs on all the time.
+    """The old worker runs all the time.
 
-    Whatever it says after its cluster is back is answered 410, and the outcome is applied once.
+    Its requests are answered with 410 once its cluster is back, and the outcome is applied once.
     """
     _place(running).cut_off(silent=True)
     running.rounds_of(12, seconds=60)
@@ -216,9 +216,9 @@ def test_back_after_the_grace_the_old_worker_is_refused_and_removed(running: Wor
 
 
 def test_web_down_for_longer_than_the_grace_period_loses_no_worker(running: World) -> None:
-    """No worker gets through and no cluster answers, but nobody was there to hear them.
+    """Web is down, so silence of workers and cluster does not count.
 
-    Then they have the time to come back.
+    Both have the whole grace period once web is back.
     """
     with mock.patch("jobs.liveness.uptime.GAP_SECONDS", 100):
         _place(running).cut_off(silent=True)
@@ -236,7 +236,7 @@ def test_web_down_for_longer_than_the_grace_period_loses_no_worker(running: Worl
 
 
 def test_an_intermittent_web_loses_no_worker(running: World) -> None:
-    """It is never up for long enough to be reached."""
+    """Web is never up for long enough to receive a heartbeat."""
     _place(running).cut_off(silent=True)
     for _ in range(40):
         running.web_is_up = True

@@ -1,6 +1,6 @@
 """Two clusters.
 
-One that is away gets no new work, and what runs there is not declared dead for that.
+An unreachable one gets no new work, and its workers are not declared lost.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 
 
 class Two:
-    """`run` has the cluster `local`; beside it stands `eu` with an API server of its own."""
+    """The cluster `local` of `run`, and a cluster `eu` with another API server."""
 
     def __init__(self, run: World, other: FakeKubernetes) -> None:
         other.reset(now=run.clock.now)
@@ -52,7 +52,7 @@ class Two:
         self.workers = Workers(other, run.dice, {})
 
     def rounds(self, count: int, *, seconds: float = 30.0, workers_act: bool = True) -> None:
-        """So many rounds of both."""
+        """Run `count` rounds on both clusters."""
         for _ in range(count):
             self.run.advance(seconds)
             self.other.advance_to(self.run.clock.now)
@@ -99,7 +99,8 @@ def test_what_runs_on_a_cluster_that_is_away_is_not_declared_dead(two: Two) -> N
         Job.objects.filter(id__in=[silent.id, busy.id]).values_list("status", flat=True)
     ) == {JobStatus.RUNNING}
     two.other.fault(Fault.DROP_BEFORE_COMMIT, count=None)
-    two.rounds(1, seconds=2, workers_act=False)  # now it is known
+    # the cluster is known to be unreachable from here on
+    two.rounds(1, seconds=2, workers_act=False)
     waits, goes = make.job(cluster="eu"), make.job()
     held = {each.id for each in Attempt.objects.filter(job=silent)}
     for _ in range(15):

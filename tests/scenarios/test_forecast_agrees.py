@@ -1,4 +1,4 @@
-"""A forecast of starts agrees with what admission then does, in virtual time."""
+"""A forecast of starts agrees with the later decisions of admission, in virtual time."""
 
 import datetime as dt
 import random
@@ -52,7 +52,7 @@ def _installation() -> list[Project]:
 
 
 def _tick(clock: VirtualClock) -> None:
-    """End the jobs that took their usual duration, admit others, and let their workers claim."""
+    """End the jobs that reached their usual duration, admit others, and let their workers claim."""
     clock.advance_to(clock.now + TICK_SECONDS)
     beat_record(component="dispatcher")
     now = utc_now()

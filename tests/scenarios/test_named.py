@@ -1,4 +1,4 @@
-"""Scenarios of launches: lost answers, late creates, refusals and full clusters."""
+"""Scenarios of launches: lost responses, late creates, refusals and full clusters."""
 
 from unittest import mock
 from uuid import UUID
@@ -43,9 +43,9 @@ def test_created_but_the_answer_lost_until_the_launch_time_limit(run: World) -> 
 
 @pytest.mark.parametrize("how", ["TTL", "deleted by hand"])
 def test_created_but_the_answer_lost_and_the_object_gone(run: World, how: str) -> None:
-    """The same number is launched again.
+    """The same attempt is launched again.
 
-    Nobody had claimed it, no answer of its launch is known.
+    No worker had claimed it, and no response to its launch was recorded.
     """
     lose_create_answer(run)
     name = run.attempt().name
@@ -65,7 +65,7 @@ def test_created_but_the_answer_lost_and_the_object_gone(run: World, how: str) -
 
 
 def test_a_create_that_lands_after_the_job_ended_and_after_clean_up(run: World) -> None:
-    """Its worker is refused, and its object is removed: no open attempt owns it."""
+    """The worker is refused and its object deleted, because no open attempt owns it."""
     run.fake.fault(
         Fault.LATE_COMMIT,
         verb="create",
@@ -86,8 +86,9 @@ def test_a_create_that_lands_after_the_job_ended_and_after_clean_up(run: World) 
 
 
 def test_the_uid_of_a_deleted_twin_recorded_late(run: World) -> None:
-    """The first object was deleted and the attempt launched again, when the first answer is
-    recorded: presence is judged by the attempt.
+    """The first response is recorded after the first object was deleted and launched again.
+
+    The presence of a worker is decided by its attempt, not by the recorded uid.
     """
     answers: list[dict[UUID, Launched]] = []
     with mock.patch("jobs.dispatch.launch.record_launched", answers.append):

@@ -26,9 +26,9 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
 def test_a_stopping_worker_ends_with_the_state_of_the_cluster(
     run: World, act: Act | None, reason: FailureReason
 ) -> None:
-    """Its own word comes first, and does not say who asked.
+    """The report of the worker arrives first and does not name the cause.
 
-    With no other trace, and when it never goes, that word holds.
+    It is used if the cluster shows no other cause and the worker never ends.
     """
     run.rounds_of(2)
     for _repeated in range(2):
@@ -59,7 +59,7 @@ def test_a_stopping_worker_can_be_cancelled(run: World) -> None:
 def test_a_sidecar_that_does_not_end_holds_no_capacity(run: World, succeeds: bool) -> None:
     """The worker is gone when its own container has ended.
 
-    Its Job goes with the sidecar once the log is sealed.
+    The Job is deleted with the sidecar once the log is sealed.
     """
     run.fake.script(sidecar=True)
     run.workers.succeeds[run.job.id] = succeeds

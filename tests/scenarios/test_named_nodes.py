@@ -1,4 +1,4 @@
-"""Scenarios of nodes that are lost, silent or back."""
+"""Scenarios of nodes that are lost, silent or return."""
 
 import pytest
 
@@ -58,7 +58,7 @@ def test_a_worker_on_a_silent_node_says_so_while_it_waits(run: World) -> None:
 
 
 def test_a_pod_that_tolerates_a_node_that_never_returns(run: World) -> None:
-    """The cluster never takes the pod away, and shows it as running.
+    """The cluster never deletes the pod, and shows it as running.
 
     Its node is silent, and so is the worker.
     """

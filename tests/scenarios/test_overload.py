@@ -1,6 +1,6 @@
-"""Overload: bursts on a node that has too little CPU to start them at once, in virtual time.
+"""Overload: bursts that exceed the CPU of a node, in virtual time.
 
-No attempt may end because something was slow, and the usual pace returns by itself.
+No attempt may end because of a slow component, and the usual rate returns by itself.
 """
 
 from collections.abc import Iterator
@@ -30,9 +30,9 @@ UNLIMITED = 10_000
 
 
 class StarvedWorkers(Workers):
-    """Workers that claim once they have got the CPU time of a start from their node.
+    """Workers that claim after their node has given them the CPU time of a start.
 
-    The node divides its cores among the starting ones, and loses a part to switching among many.
+    The node divides its cores among the starting workers, and loses a part to switching among many.
     While web is down, or with the probability `lost`, a claim does not arrive.
     """
 
@@ -101,7 +101,7 @@ def fake() -> Iterator[FakeKubernetes]:
 
 
 def test_without_a_window_the_same_burst_collapses(fake: FakeKubernetes) -> None:
-    """The control: the node of these tests is slow enough to prove something."""
+    """Control: the node of these tests is slow enough to show the effect of the window."""
     with _burst(fake, 60, first=UNLIMITED) as run:
         run.rounds_of(50)
         assert Attempt.objects.filter(reason="never_claimed").count() > 20
@@ -134,7 +134,7 @@ def test_claims_that_are_lost_end_no_attempt(fake: FakeKubernetes) -> None:
 
 
 def test_after_ten_times_the_load_jobs_start_at_once_again(fake: FakeKubernetes) -> None:
-    """Two jobs in three seconds are possible; 60 arrive at once, then one every four seconds."""
+    """The node can start two jobs in 3 s. 60 arrive at once, then one every 4 s."""
     with _burst(fake, 0) as run:
         for _ in range(3):
             for _ in range(20):

@@ -1,4 +1,4 @@
-"""Possible troubles and their times.
+"""Troubles of scenarios, and the phases in which they begin.
 
 `test_scenarios` checks that all faults of the fake are here.
 """
@@ -13,7 +13,7 @@ from tests.fakes.kubernetes.scripts import Act
 
 
 class Phase(StrEnum):
-    """Where an attempt stands when its trouble begins."""
+    """Phase of an attempt in which its trouble begins."""
 
     BEFORE_CREATE = "before create"
     UNRECORDED = "created but unrecorded"
@@ -27,7 +27,7 @@ class Phase(StrEnum):
 class Deed(StrEnum):
     """Event in a cluster other than a request fault or a container's end."""
 
-    NODE_LOST = "node lost for ever"
+    NODE_LOST = "node lost"
     NODE_BACK = "node lost and back"
     NODE_GONE = "node gone"
     DELETE_JOB = "job deleted by hand"
@@ -38,9 +38,9 @@ class Deed(StrEnum):
     WATCHES_END = "watches ended"
     WATCHES_GONE = "watches gone"
     WATCHES_SILENT = "watches silent"
-    CLUSTER_AWAY = "cluster away for ever, unheard"
-    CLUSTER_BACK = "cluster away and back, unheard"
-    API_AWAY = "API server away for ever, heard"
+    CLUSTER_AWAY = "cluster lost, workers silent"
+    CLUSTER_BACK = "cluster lost and back, silent"
+    API_AWAY = "API server lost, workers heard"
 
 
 Trouble = Fault | Act | Deed
@@ -59,8 +59,8 @@ OF_WATCHES = frozenset(
 OF_NODES = frozenset({Deed.NODE_LOST, Deed.NODE_BACK, Deed.NODE_GONE})
 OF_CLUSTERS = frozenset(
     {Deed.CLUSTER_AWAY, Deed.CLUSTER_BACK, Deed.API_AWAY}
-)  # of a cluster of the job's own
-FOR_EVER = frozenset({Deed.CLUSTER_AWAY, Deed.API_AWAY})
+)  # each such job has its own cluster
+PERMANENT = frozenset({Deed.CLUSTER_AWAY, Deed.API_AWAY})
 _WATCHES = {
     Deed.WATCHES_CUT: "cut",
     Deed.WATCHES_END: "end",
@@ -72,13 +72,13 @@ _DELETIONS = {
     Deed.DELETE_JOB_FOREGROUND: "Foreground",
     Deed.DELETE_JOB_ORPHAN: "Orphan",
 }
-LOST_SECONDS = 900.0  # of a node that comes back
-AWAY_SECONDS = 3000.0  # of a cluster that comes back: long after its grace
+LOST_SECONDS = 900.0  # until a node returns
+AWAY_SECONDS = 3000.0  # until a cluster returns, long after the grace period
 
 
 @dataclass(slots=True)
 class Order:
-    """A trouble that was begun for one worker."""
+    """A trouble that has begun for one worker."""
 
     trouble: Trouble
     worker: str
@@ -88,7 +88,7 @@ class Order:
 
 
 def begin(fake: FakeKubernetes, order: Order, phase: Phase, dice: random.Random) -> None:
-    """Let it happen."""
+    """Start the trouble."""
     trouble = order.trouble
     if isinstance(trouble, Fault):
         _fault(fake, trouble, order.worker, phase, dice)
@@ -109,7 +109,7 @@ def begin(fake: FakeKubernetes, order: Order, phase: Phase, dice: random.Random)
 
 
 def go_on(fake: FakeKubernetes, order: Order) -> None:
-    """Apply its later effect."""
+    """Apply the later effect of a trouble."""
     if order.trouble is Deed.NODE_BACK and not order.over and fake.now - order.at > LOST_SECONDS:
         order.over = True
         fake.node_back(order.node)
@@ -125,9 +125,9 @@ def _node(fake: FakeKubernetes, trouble: Trouble, node: str, dice: random.Random
 def _fault(
     fake: FakeKubernetes, fault: Fault, worker: str, phase: Phase, dice: random.Random
 ) -> None:
-    """Aimed at the next requests about this worker, or at those that everything depends on.
+    """Apply the fault to the next requests about this worker, or to requests of the whole cluster.
 
-    A create before it, then lists and deletes.
+    Before the create it affects the create, later lists and deletes.
     """
     seconds = (
         0.01

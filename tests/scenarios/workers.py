@@ -24,7 +24,7 @@ from tests.support.make import LINE
 
 
 class Step(StrEnum):
-    """Last step of a worker."""
+    """The last step that a worker took."""
 
     STARTED = "started"
     CLAIMED = "claimed"
@@ -36,7 +36,7 @@ class Step(StrEnum):
 
 @dataclass(slots=True)
 class Worker:
-    """One container."""
+    """A simulated container."""
 
     attempt_id: UUID
     pod: str
@@ -49,12 +49,12 @@ class Worker:
 
 
 class Workers:
-    """All containers that the ledger shows, each with its own mind."""
+    """Workers in all containers of the ledger. Each acts independently."""
 
     def __init__(
         self, fake: FakeKubernetes, dice: random.Random, succeeds: dict[UUID, bool]
     ) -> None:
-        """`succeeds`: by job."""
+        """Create the workers. `succeeds`: whether each job succeeds."""
         self._fake, self._dice, self.succeeds = fake, dice, succeeds
         self.needs_bytes: dict[UUID, int] = {}  # memory that the work of a job needs
         self.by_pod: dict[str, Worker] = {}
@@ -63,7 +63,7 @@ class Workers:
         ] = []  # attempts whose success was accepted and made its job succeed
 
     def act(self, running: list[Run], held: set[UUID]) -> None:
-        """One step of each that runs; those of `held` attempts wait."""
+        """Let each running worker take one step, except those of `held` attempts."""
         for run in running:
             attempt_id = UUID(run.attempt_id)
             worker = self.by_pod.get(run.pod_uid)
@@ -109,7 +109,7 @@ class Workers:
         end = Attempt.objects.values_list("log_end", flat=True).get(id=worker.attempt_id)
         line = LINE + b"a line\n"
         self._fake.append_log(worker.pod, line)
-        if self._dice.random() < 0.8:  # else it dies, or finishes, before it has delivered
+        if self._dice.random() < 0.8:  # otherwise it ends before it has delivered
             log_append(attempt_id=worker.attempt_id, offset=end, data=line)
         worker.rounds_to_run -= 1
         if worker.rounds_to_run <= 0:
@@ -131,7 +131,7 @@ class Workers:
         worker.step = Step.FINISHED
 
     def _run_out_of_memory(self, worker: Worker) -> None:
-        """Report it, be killed by the kernel, or both: each third worker in the same way."""
+        """Report the end, be killed by the kernel, or do both, depending on the worker."""
         way = len(self.by_pod) % 3
         if way:
             attempt = Attempt.objects.get(id=worker.attempt_id)

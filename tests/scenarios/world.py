@@ -11,7 +11,8 @@ from uuid import UUID
 from jobs.admission.admit import admit_once
 from jobs.clusters.launchers.kubernetes.launcher import KubernetesLauncher
 from jobs.contract import TERMINAL
-from jobs.dispatch.launch import attempts_launch, attempts_to_launch
+from jobs.dispatch.launch import attempts_launch
+from jobs.dispatch.launch_rows import attempts_to_launch
 from jobs.lifecycle.cancel import job_cancel
 from jobs.liveness.uptime import web_beat
 from jobs.models import Attempt, Cluster, Job
@@ -23,8 +24,8 @@ from tests.scenarios.oracle import one_valid_session
 from tests.scenarios.places import Place
 from tests.scenarios.troubles import (
     AWAY_SECONDS,
-    FOR_EVER,
     OF_NODES,
+    PERMANENT,
     Deed,
     Order,
     Phase,
@@ -45,13 +46,13 @@ PACE = (
     600.0,
     600.0,
     3600.0,
-)  # how far time goes after so many rounds in which nothing changed
+)  # seconds per round, by the number of rounds without a change
 ROUNDS_MAX = 600
 
 
 @dataclass(slots=True)
 class Scenario:
-    """One job with what happens to it. `cancel_in`: the phase in which somebody cancels it."""
+    """A job and the trouble that happens to it. `cancel_in`: the phase in which it is cancelled."""
 
     trouble: Trouble | None
     phase: Phase
@@ -60,12 +61,12 @@ class Scenario:
     job_id: UUID | None = None
     order: Order | None = None
     cancelled: bool = False
-    place: str = ""  # the cluster of its own; empty: the common one
+    place: str = ""  # cluster of this job alone; empty: the shared cluster
 
 
 @dataclass(slots=True)
 class World:
-    """Everything one run needs. `rounds` counts the steps that were made."""
+    """State of a run in virtual time. `rounds` counts the rounds so far."""
 
     fake: FakeKubernetes
     clock: VirtualClock
@@ -79,12 +80,12 @@ class World:
     unrecorded: set[UUID] = field(
         default_factory=set
     )  # attempts whose launch was not recorded, once
-    away: Counter[str] = field(default_factory=Counter)  # passes that the cluster did not answer
+    away: Counter[str] = field(default_factory=Counter)  # failed passes by type of error
     places: dict[str, Place] = field(default_factory=dict)  # clusters of one job each, by name
     web_is_up: bool = True
 
     def run(self) -> None:
-        """Rounds until everything has ended. Raises: AssertionError when it does not."""
+        """Run rounds until everything has ended. Raises: AssertionError after ROUNDS_MAX."""
         last, quiet = None, 0
         while not self.settled():
             assert self.rounds < ROUNDS_MAX, f"not settled: {self.open()}"
@@ -94,14 +95,14 @@ class World:
             last, quiet = now, quiet + 1 if now == last else 0
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, here and there."""
+        """Advance the time of this process, the database and the cluster."""
         self.clock.advance_to(self.clock.now + seconds)
         self.fake.advance_to(self.clock.now)
         if self.web_is_up:
             web_beat()
 
     def round(self, *, workers_act: bool = True) -> None:
-        """Admit, launch, let containers and troubles act, reconcile."""
+        """Run one round: admit, launch, let containers and troubles act, reconcile."""
         self.rounds += 1
         admit_once(hint=False)
         self._free()
@@ -127,13 +128,13 @@ class World:
         one_valid_session()
 
     def rounds_of(self, count: int, *, workers_act: bool = True, seconds: float = 2.0) -> None:
-        """So many rounds, so far apart."""
+        """Run `count` rounds, `seconds` apart."""
         for _ in range(count):
             self.advance(seconds)
             self.round(workers_act=workers_act)
 
     def run_until(self, true: Callable[[], bool]) -> None:
-        """Rounds until it is."""
+        """Run rounds until the condition is true."""
         for _ in range(ROUNDS_MAX):
             if true():
                 return
@@ -142,15 +143,15 @@ class World:
 
     @property
     def job(self) -> Job:
-        """The only job, as it is now."""
+        """The only job, read from the database."""
         return Job.objects.get()
 
     def attempt(self, number: int = 1) -> Attempt:
-        """One of its attempts, as it is now."""
+        """Return an attempt of the only job, read from the database."""
         return Attempt.objects.get(number=number)
 
     def reconcile(self) -> None:
-        """One pass over each cluster; one that does not answer is tried again in the next round."""
+        """Run one pass over each cluster. An unreachable one is retried in the next round."""
         passes: list[Callable[[], object]] = [
             partial(reconcile, self.cluster, self.launcher, self.known),
             *(place.reconcile for place in self.places.values()),
@@ -162,19 +163,19 @@ class World:
                 self.away[type(error).__name__] += 1
 
     def launcher_of(self, cluster: Cluster) -> KubernetesLauncher:
-        """Stands in for the product's."""
+        """Return the launcher of a cluster. Replaces the function of the product."""
         place = self.places.get(cluster.name)
         return place.launcher if place is not None else self.launcher
 
     def settled(self) -> bool:
-        """Whether every job has ended, and every attempt and object is cleaned up.
+        """Return whether every job has ended and every attempt and object is cleaned up.
 
-        On a cluster that never comes back, given up.
+        On a cluster that never returns, attempts only need to be gone.
         """
         unclean = Attempt.objects.filter(cleaned_up_at=None).exclude(
-            cluster__in=self.lost_for_ever()
+            cluster__in=self.lost_clusters()
         )
-        held = Attempt.objects.filter(gone_at=None, cluster__in=self.lost_for_ever())
+        held = Attempt.objects.filter(gone_at=None, cluster__in=self.lost_clusters())
         if Job.objects.exclude(status__in=TERMINAL).exists() or unclean.exists() or held.exists():
             return False
         if Attempt.objects.filter(log_object=None).exists():
@@ -182,15 +183,16 @@ class World:
         return self.rounds > 0 and not any(self.left().values())
 
     def left(self) -> dict[str, int]:
-        """Jobs and pods of the clusters but for those that wait for a node, or a cluster, that
-        never comes back.
+        """Return the number of remaining jobs and pods.
+
+        Those on a node or cluster that never returns are not counted.
         """
         lost = {
             each.order.worker
             for each in self.scenarios
             if each.order is not None and each.order.trouble in OF_NODES
         }
-        if not lost and not self.lost_for_ever():
+        if not lost and not self.lost_clusters():
             return self.fake.counts()
         launchers = [
             self.launcher,
@@ -199,12 +201,12 @@ class World:
         observed = {seen.name for launcher in launchers for seen in launcher.observe()}
         return {"jobs": len(observed - lost), "pods": 0}
 
-    def lost_for_ever(self) -> set[str]:
-        """Clusters that are away and do not come back."""
+    def lost_clusters(self) -> set[str]:
+        """Return the names of clusters that never become reachable again."""
         return {
             each.place
             for each in self.scenarios
-            if each.order is not None and each.order.trouble in FOR_EVER
+            if each.order is not None and each.order.trouble in PERMANENT
         }
 
     def open(self) -> list[Any]:
@@ -224,12 +226,12 @@ class World:
         return [list(jobs), list(attempts), mine, self.fake.counts(), self.away]
 
     def _free(self) -> None:
-        """A job asks for the cluster of its own for its first attempt alone."""
+        """Remove the cluster request of launched jobs, which then retry on any cluster."""
         if self.places:
             Job.objects.filter(status="launching", attempt=1).exclude(cluster="").update(cluster="")
 
     def _rows(self) -> dict[UUID, dict[str, Any]]:
-        """The latest attempt of each job."""
+        """Return the latest attempt of each job."""
         names = (
             "id",
             "job_id",
@@ -294,7 +296,7 @@ class World:
         go_on(self.fake, order)
 
     def cancel(self, scenario: Scenario) -> None:
-        """Somebody asks for it; refused once it has ended."""
+        """Cancel the job of a scenario, unless it has ended."""
         assert scenario.job_id is not None
         scenario.cancelled = True
         try:
@@ -304,7 +306,7 @@ class World:
             scenario.cancel_in = None
 
     def node_of(self, scenario: Scenario) -> str:
-        """A node of its own for who loses it."""
+        """Return the node of a scenario: a separate one if the trouble loses the node."""
         return f"node-{self.scenarios.index(scenario)}" if scenario.trouble in OF_NODES else "node1"
 
     def _fingerprint(self) -> object:

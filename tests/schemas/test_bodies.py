@@ -44,7 +44,7 @@ _PLAIN: dict[type[serializers.Field[Any, Any, Any, Any]], tuple[Any, ...]] = {
 
 
 def _pairs() -> list[Any]:
-    """Every TypedDict `XBody` of a module with the serializer `X` or `XShape` beside it."""
+    """Return every TypedDict `XBody` of a module with its serializer `X` or `XShape`."""
     found = []
     for bodies, shapes in _PLACES:
         for name, body in vars(bodies).items():
@@ -67,7 +67,7 @@ def test_a_body_has_the_fields_of_its_serializer(body: Any, serializer: Any) -> 
 
 
 def _fault(hint: Any, field: Any, *, required: bool) -> str:
-    """The difference of a type and a field, or an empty text."""
+    """Return the difference of a type and a field, or an empty text."""
     if get_origin(hint) in (NotRequired, Required):
         hint = get_args(hint)[0]
     if required is False and field.required:

@@ -1,4 +1,4 @@
-"""Parameter schemas of each type: every fault at its field, with the allowed values."""
+"""Parameter schemas of each type: every fault is reported at its field, with the allowed values."""
 
 from typing import Any
 
@@ -111,7 +111,7 @@ BAD: list[tuple[str, Any, str, str]] = [
         "ml_training",
         {**TRAINING, "algorithm": "random_forest", "hyperparameters": {"n_estimators": 0}},
         "parameters.hyperparameters.n_estimators",
-        "from 1 to 5000: 0 is not",
+        "from 1 to 5000, not 0",
     ),
     (
         "ml_training",
@@ -143,12 +143,12 @@ BAD: list[tuple[str, Any, str, str]] = [
 
 
 @pytest.mark.parametrize(("job_type", "parameters"), GOOD)
-def test_good_parameters_have_no_fault(job_type: str, parameters: dict[str, Any]) -> None:
+def test_valid_parameters_have_no_fault(job_type: str, parameters: dict[str, Any]) -> None:
     assert check_parameters(job_type, parameters) == []
 
 
 @pytest.mark.parametrize(("job_type", "parameters", "path", "text"), BAD)
-def test_a_bad_parameter_is_named_with_what_it_may_be(
+def test_an_invalid_parameter_is_named_with_the_allowed_values(
     job_type: str, parameters: Any, path: str, text: str
 ) -> None:
     faults = {fault.path: fault.message for fault in check_parameters(job_type, parameters)}

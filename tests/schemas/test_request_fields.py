@@ -1,4 +1,4 @@
-"""The types of checked request bodies have the fields of their serializers."""
+"""The types of validated request bodies have the fields of their serializers."""
 
 from typing import Any
 

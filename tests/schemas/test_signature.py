@@ -35,7 +35,7 @@ def _schema(columns: list[tuple[str, str]]) -> list[ColumnType]:
     return [{"name": name, "type": kind} for name, kind in columns]
 
 
-def test_other_columns_another_order_and_other_number_types_fit() -> None:
+def test_other_columns_another_order_and_other_number_types_are_accepted() -> None:
     assert signature_faults(SIGNATURE, _schema(FITS)) == []
 
 
@@ -51,7 +51,7 @@ def test_other_columns_another_order_and_other_number_types_fit() -> None:
                 "column sky is INTERVAL, and the model was trained on text (VARCHAR)",
             ],
         ),
-        ([*FITS[:3], ("wind", "VARCHAR")], []),  # its values decide
+        ([*FITS[:3], ("wind", "VARCHAR")], []),  # depends on its values
         ([("sky", "BIGINT"), ("wind", "JSON"), ("at", '"NULL"'), ("dry", "TIMESTAMPTZ_NS")], []),
     ],
 )
@@ -59,7 +59,7 @@ def test_each_difference_is_a_sentence(columns: list[tuple[str, str]], faults: l
     assert signature_faults(SIGNATURE, _schema(columns)) == faults
 
 
-def test_columns_known_to_be_empty_fit_and_absent_ones_where_that_is_allowed() -> None:
+def test_columns_known_to_be_empty_are_accepted_and_absent_ones_if_allowed() -> None:
     columns = _schema([("wind", "INTEGER[]"), ("sky", "VARCHAR")])
     assert signature_faults(SIGNATURE, columns, empty=["wind"], absent_is_empty=True) == []
     assert signature_faults(SIGNATURE, columns, absent_is_empty=True) == [
@@ -83,7 +83,7 @@ def test_columns_known_to_be_empty_fit_and_absent_ones_where_that_is_allowed() -
         ("refuse", "jsonl", False),
     ],
 )
-def test_columns_may_be_absent_in_json_or_where_the_job_says_so(
+def test_columns_can_be_absent_in_json_or_if_the_job_allows_it(
     missing_columns: str | None, format_name: str, allowed: bool
 ) -> None:  # noqa: FBT001
     assert may_lack_columns(missing_columns, format_name) is allowed

@@ -82,7 +82,7 @@ BAD: list[tuple[Any, str, str]] = [
 ]
 
 
-def test_a_good_definition_has_no_fault_and_its_fields_are_in_order() -> None:
+def test_a_valid_definition_has_no_fault_and_its_fields_are_in_order() -> None:
     assert check_twin_definition(GOOD) == []
     station = entity_type(GOOD, "station")
     assert station is not None
@@ -114,7 +114,7 @@ def test_a_fault_of_a_definition_is_named(definition: Any, path: str, text: str)
         ("relation", 17, "17"),
     ],
 )
-def test_a_value_becomes_what_the_twin_keeps(kind: str, given: Any, kept: Any) -> None:
+def test_a_value_is_converted_to_the_type_of_the_twin(kind: str, given: Any, kept: Any) -> None:
     found = checked_value(Field("x", kind), given)
     assert (found, type(found)) == (kept, type(kept))
 
@@ -142,7 +142,9 @@ def test_a_value_becomes_what_the_twin_keeps(kind: str, given: Any, kept: Any) -
         ("relation", "", "1 to 500"),
     ],
 )
-def test_a_value_that_does_not_fit_says_what_does(kind: str, given: Any, text: str) -> None:
+def test_an_invalid_value_is_reported_with_the_allowed_values(
+    kind: str, given: Any, text: str
+) -> None:
     with pytest.raises(BadValue, match=text.replace("(", r"\(")):
         checked_value(Field("x", kind), given)
 

@@ -1,7 +1,7 @@
-"""`make screenshots`: every page, light and dark, wide and phone, into var/screenshots; a word as
-argument takes only the pages that bear it.
+"""`make screenshots`: every page, light and dark, wide and phone, into var/screenshots. An argument
+selects the pages whose name contains it.
 
-`python -m tests.screenshots readme` takes the README's pictures, into docs/images.
+`python -m tests.screenshots readme` takes the pictures of the README, into docs/images.
 """
 
 import shutil
@@ -33,7 +33,7 @@ README = (  # name, page, theme, window, height in CSS pixels
     ("pipeline-fault-light", "pipeline-errors", "light", WIDE, 920),
     ("twin-entity-dark", "twin-entity", "dark", WIDE, 900),
 )
-TALLEST = 2400  # CSS pixels of an endless page
+TALLEST = 2400  # height limit of an endless page, in CSS pixels
 BETWEEN = [
     {"width": width, "height": 900} for width in (320, 860, 1180)
 ]  # where the layout changes: light, and these pages only
@@ -51,7 +51,7 @@ AT_BETWEEN = (
 )
 
 Act = Callable[[Page], None]
-Shot = tuple[str, Act | None]  # a path, and what to do there first
+Shot = tuple[str, Act | None]  # a path, and the action before the screenshot
 
 
 def shots(showcase: Showcase) -> dict[str, Shot]:
@@ -221,7 +221,7 @@ def _system_shots() -> dict[str, Shot]:
 
 
 def take(page: Page, shot: Shot, file: Path, height_max: int = TALLEST) -> None:
-    """One page, down to `height_max`. Raises: AssertionError for a page that scrolls sideways."""
+    """Take one page, down to `height_max`. Raises: AssertionError if the page scrolls sideways."""
     path, act = shot
     page.goto(path)
     if act:
@@ -246,7 +246,7 @@ def take(page: Page, shot: Shot, file: Path, height_max: int = TALLEST) -> None:
 def take_all(
     stack: Stack, showcase: Showcase, context: BrowserContext, end: str, wanted: str
 ) -> None:
-    """All pages of one visitor."""
+    """Take all pages of one visitor."""
     page = context.new_page()
     between = page.viewport_size in BETWEEN
     for word, act in (("signin", None), ("signin-error", acts.wrong_password)):
@@ -265,7 +265,7 @@ def take_all(
 
 
 def take_readme(stack: Stack, showcase: Showcase, opened: Browser) -> None:
-    """The pictures of README.md."""
+    """Take the pictures of README.md."""
     every = shots(showcase)
     for name, word, theme, size, height in README:
         context = context_of(
@@ -282,7 +282,7 @@ def take_readme(stack: Stack, showcase: Showcase, opened: Browser) -> None:
 
 
 def main(stack: Stack, wanted: str) -> None:
-    """Take them all."""
+    """Take all screenshots."""
     showcase = Showcase(stack)
     showcase.make(more=True)
     if wanted == "readme":
@@ -312,7 +312,7 @@ _SLOW = {
     "RETRY_BACK_OFF": "3000",
     "RETRY_BACK_OFF_MAX": "3000",
     "LAUNCH_TIMEOUT": "3000",
-}  # states that pass stay for their pictures
+}  # holds transient states for their screenshots
 
 with tempfile.TemporaryDirectory(prefix="mimir-screenshots-") as folder:
     for started in running(Path(folder), **_SLOW):

@@ -12,7 +12,7 @@ _FAULTY = """{
 
 
 def wrong_password(page: Page) -> None:
-    """Refused under the fields."""
+    """Show the message of a wrong password."""
     page.get_by_label("User name").fill("ines")
     page.get_by_label("Password").fill("not-the-password")
     page.get_by_role("button", name="Sign in").click()
@@ -20,7 +20,7 @@ def wrong_password(page: Page) -> None:
 
 
 def wrong_request(page: Page) -> None:
-    """Run a job with values that do not fit."""
+    """Run a job with invalid values."""
     page.get_by_role("textbox", name="Version").fill("newest")
     page.locator("[name='resources.memory']").fill("plenty")
     page.get_by_role("button", name="Run pipeline").click()
@@ -28,13 +28,13 @@ def wrong_request(page: Page) -> None:
 
 
 def too_many_gpus(page: Page) -> None:
-    """A job that no cluster can hold, and the changes that would start it."""
+    """Request more GPUs than any cluster has, to show the changes that would start the job."""
     page.locator("[name='resources.gpu']").fill("8")
     page.get_by_role("status").filter(has_text="Cannot start").wait_for()
 
 
 def wrong_training(page: Page) -> None:
-    """A training whose values do not fit."""
+    """Run a training with invalid values."""
     page.get_by_role("textbox", name="Model", exact=True).fill("demand forecast")
     page.locator("#folded > summary").click()
     page.get_by_label("Held-out fraction").fill("1.2")
@@ -43,7 +43,7 @@ def wrong_training(page: Page) -> None:
 
 
 def wrong_project(page: Page) -> None:
-    """A new project at an address that is none."""
+    """Create a project with an invalid address."""
     page.get_by_label("Name").fill("Seattle bikes")
     page.get_by_label("Address").fill("Seattle Bikes!")
     page.get_by_role("button", name="Create project").click()
@@ -51,14 +51,14 @@ def wrong_project(page: Page) -> None:
 
 
 def wrong_definition(page: Page) -> None:
-    """A definition with a fault in each step, checked."""
+    """Check a definition with a fault in each step."""
     page.get_by_role("textbox", name="Steps", exact=True).fill(_FAULTY)
     page.get_by_role("button", name="Check").click()
     page.locator("[data-faults] li").first.wait_for()
 
 
 def wrong_twin(page: Page) -> None:
-    """A definition of a twin with two faults, checked."""
+    """Check a twin definition with two faults."""
     editor = page.get_by_role("textbox", name="Entity types", exact=True)
     editor.fill(
         editor.input_value()
@@ -70,14 +70,14 @@ def wrong_twin(page: Page) -> None:
 
 
 def wrong_value(page: Page) -> None:
-    """A value that its property cannot hold."""
+    """Set a value that the type of the property rejects."""
     page.get_by_role("textbox", name="Temperature").fill("warm")
     page.get_by_role("button", name="Save values").click()
     page.locator(".errbox").wait_for()
 
 
 def shown_numbers(page: Page) -> None:
-    """The numbers behind a plot."""
+    """Show the numbers of a plot."""
     page.locator("details.numbers summary").click()
 
 
@@ -89,52 +89,52 @@ def no_such_user(page: Page) -> None:
 
 
 def new_token(page: Page) -> None:
-    """A token, shown once."""
+    """Create a token, which is displayed once."""
     page.get_by_label("Name").fill("nightly-upload")
     page.get_by_role("button", name="Create token").click()
     page.locator("#token").wait_for()
 
 
 def as_in_the_file(page: Page) -> None:
-    """The preview of an import with the cells of the file."""
+    """Show the preview of an import with the cells of the file."""
     page.get_by_text("As in the file").click()
 
 
 def two_sheets(page: Page) -> None:
-    """An import of two sheets of a workbook as a dataset each."""
+    """Import two sheets of a workbook, each as a dataset."""
     page.get_by_label("Stations").check()
     page.get_by_role("button", name="Import 2 sheets").wait_for()
 
 
 def added_rows(page: Page) -> None:
-    """An import whose rows are added to the current version."""
+    """Import rows that are added to the current version."""
     page.get_by_label("Add to the").check()
     page.get_by_role("button", name="Add 2 rows").wait_for()
 
 
 def searched_log(page: Page) -> None:
-    """A search in the log, at its first hit."""
+    """Search in the log and show the first hit."""
     page.get_by_label("Search the log").fill("skipped")
     page.keyboard.press("Enter")
     page.locator(".ln mark").first.wait_for()
 
 
 def asked_to_confirm(page: Page) -> None:
-    """The question before a running job is cancelled."""
+    """Show the dialog before a running job is cancelled."""
     page.get_by_role("button", name="Cancel job").click()
     page.locator("dialog").wait_for()
 
 
 def open_lineage(page: Page) -> None:
-    """The full lineage."""
+    """Open the full lineage."""
     page.get_by_text("Full lineage").click()
 
 
 def open_numbers(page: Page) -> None:
-    """The numbers behind a plot."""
+    """Open the numbers of a plot."""
     page.get_by_text("Show numbers").first.click()
 
 
 def open_menu(page: Page) -> None:
-    """The navigation of a phone."""
+    """Open the navigation menu on a phone."""
     page.get_by_role("button", name="Menu").click()

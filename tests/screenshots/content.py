@@ -1,4 +1,4 @@
-"""Programs, tables, workbooks and definitions that the pictures show."""
+"""Programs, tables, workbooks and definitions that the screenshots show."""
 
 from typing import Any
 

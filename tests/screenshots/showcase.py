@@ -43,7 +43,7 @@ def _command(step: str, program: str, *needs: str) -> dict[str, Any]:
 
 
 class Showcase:
-    """Jobs and staged uploads that pages show, by a short name."""
+    """Jobs and staged uploads that pages show, by short name."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
@@ -74,7 +74,7 @@ class Showcase:
         self._unfinished(more=more)
 
     def _ended_badly(self) -> None:
-        """A failed job, one out of memory and a cancelled one."""
+        """Create a failed job, one that ran out of memory and a cancelled one."""
         self.jobs["failed"] = self._run(
             "check-shares",
             [READ, DAILY, _command("check", REFUSED, "daily")],
@@ -93,7 +93,7 @@ class Showcase:
         self.stack.call("POST", f"/api/v1/jobs/{self.jobs['cancelled']}/cancel/")
 
     def _unfinished(self, *, more: bool) -> None:
-        """A running job with a moving log, and jobs that wait because all capacity is used."""
+        """Create a running job with a growing log, and jobs that wait for free capacity."""
         save = {"id": "save", "uses": "write", "with": {"dataset": "daily-trips", "from": "daily"}}
         steps = [
             READ,
@@ -126,13 +126,13 @@ class Showcase:
         )
 
     def end(self) -> None:
-        """Release blocked processes, to stop them with the rest."""
+        """Release blocked processes, so they can stop."""
         os.kill(self._held, signal.SIGCONT)
 
     def _models(self, *, trained: bool) -> None:
-        """A model of each task, with plots that have something to show.
+        """Create a model for each task, with useful plots.
 
-        `trained`: the classes by real jobs.
+        `trained`: also train the classifiers with real jobs.
         """
         rides = [shelf.regression(1, 1.085), shelf.regression(2)]
         write_versions(
@@ -168,7 +168,7 @@ class Showcase:
         return str(made.json()["id"])
 
     def _extremes(self) -> None:
-        """Unusually long, wide and numerous content, and an empty project."""
+        """Create unusually long, wide and numerous content, and an empty project."""
         self.jobs["long"] = self._run("long-lines", [_command("print", LONG_LINES)], LONG_NAME)
         chain = [READ] + [
             {
@@ -218,14 +218,14 @@ class Showcase:
         assert made.status_code == 201, made.text
 
     def _between_states(self) -> None:
-        """A job whose worker is being started, and one that waits for its next try."""
+        """Create a job whose worker is being started, and one that waits for its next attempt."""
         self.stack.arm("worker.before_claim", "hold")
         self.jobs["starting"] = self._run(
             "hourly", [_command("wait", "import time; time.sleep(600)")], "Hour 0"
         )
         self.stack.wait_hit("worker.before_claim")
         self._held = self.stack.worker_pid(self.jobs["starting"])
-        os.kill(self._held, signal.SIGSTOP)  # a crash point holds for a minute only
+        os.kill(self._held, signal.SIGSTOP)  # a crash point blocks for only a minute
         flaky = "import sys; print('the source answered 503', file=sys.stderr); sys.exit(1)"
         self.jobs["retrying"] = self._run(
             "flaky-source", [_command("fetch", flaky)], "Hourly station status", max_attempts=3
@@ -233,8 +233,8 @@ class Showcase:
         wait_for(lambda: self.stack.job(self.jobs["retrying"])["attempt"] == 2, "it tries again")
 
     def _twin(self) -> None:
-        """Twelve stations in two districts, three updates of which the last one leaves one out, and
-        two edits.
+        """Create twelve stations in two districts, with two edits and three updates. The last
+        update omits one station.
         """
         make_twin(self.stack, PROJECT, STATIONS, TWIN_DEFINITION)
         update_twin(
@@ -308,7 +308,7 @@ class Showcase:
         saved = self.stack.call(
             "POST", f"{base}pipelines/", json={"name": pipeline, "definition": {"steps": steps}}
         )
-        assert saved.status_code in (200, 201), saved.text  # 200: it is defined so already
+        assert saved.status_code in (200, 201), saved.text  # 200: it already has this definition
         body = {
             "type": "pipeline_execution",
             "name": name,

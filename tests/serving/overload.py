@@ -1,4 +1,4 @@
-"""A web process with far more requests than it can serve, and claims that arrive meanwhile."""
+"""A web process with far more requests than it can serve, and concurrent claims."""
 
 import asyncio
 import json
@@ -28,12 +28,13 @@ from tests.support import make
 from tests.support.served import served
 
 SLOW_LIST = "/api/v1/projects/demo/jobs/?limit=200"
-PAUSE_SECONDS = 0.2  # of a client after an error: without it, refusals would keep the CPUs busy
+# delay of a client after an error; without it, refusals would keep the CPUs busy
+PAUSE_SECONDS = 0.2
 
 
 @dataclass
 class Figures:
-    """Seconds of each claim, and statuses of all requests. 0: no response."""
+    """Seconds of each claim, and statuses of all requests. The status 0 means no response."""
 
     claims: list[float] = field(default_factory=list)
     claim_statuses: Counter[int] = field(default_factory=Counter)
@@ -41,7 +42,7 @@ class Figures:
     retry_after: set[str] = field(default_factory=set)
 
     def claim_percentile(self, share: float) -> float:
-        """Return the seconds that this share of the claims did not exceed."""
+        """Return the duration in seconds that the given share of claims does not exceed."""
         return sorted(self.claims)[max(0, round(share * len(self.claims)) - 1)]
 
 
@@ -69,7 +70,7 @@ def token() -> str:
 
 @contextmanager
 def web(log: Path, source: Path = ROOT) -> Iterator[str]:
-    """Serve the test database by the code in `source`; yield the URL."""
+    """Serve the test database with the code in `source`; yield the URL."""
     facts = connection.settings_dict
     environment = {
         **os.environ,
@@ -84,7 +85,7 @@ def web(log: Path, source: Path = ROOT) -> Iterator[str]:
 def overload(
     url: str, bearer: str, attempts: Sequence[UUID], *, clients: int, seconds: float
 ) -> Figures:
-    """Send slow lists by `clients` at once, and the claims evenly over `seconds`."""
+    """Send slow list requests from `clients` clients, and claims evenly over `seconds`."""
     figures, ended = Figures(), threading.Event()
     thread = threading.Thread(
         target=lambda: asyncio.run(_lists(url, bearer, clients, figures, ended))

@@ -1,6 +1,6 @@
-"""A real server in this process.
+"""A real HTTP server in this process, with short time limits.
 
-Our connections and limits around a small application, with short times.
+It uses the connections and limits of the product around a small application.
 """
 
 import asyncio
@@ -21,21 +21,22 @@ from mimir.lib.bodies import Body, Budget, Intake, Rule
 from mimir.serve import OPTIONS
 
 MIB = 1024 * 1024
-MARK = contextvars.ContextVar("mark", default="")  # what a request leaves in its context
+MARK = contextvars.ContextVar("mark", default="")  # a mark that each request leaves in its context
 
 
 @dataclass
 class Reader:
-    """Answers with the number of bytes that it read, in a thread as Django does.
+    """Application that responds with the number of bytes that it read, in a thread like Django.
 
-    `/unread/` reads nothing, `/large/` answers much.
+    `/unread/` reads nothing, `/large/` returns a large body.
     """
 
     requests: int = 0
     at_once: int = 0
     threads: int = 0
     paths: list[str] = field(default_factory=list)
-    marks: list[str] = field(default_factory=list)  # what each request found in its context
+    # the mark that each request found in its context
+    marks: list[str] = field(default_factory=list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert isinstance(receive, Body)
@@ -75,7 +76,7 @@ class Reader:
 
 @dataclass
 class Server:
-    """Where it listens, and its application."""
+    """A running server with its port and its application."""
 
     port: int
     reader: Reader
@@ -83,7 +84,7 @@ class Server:
     budget: Budget
 
     def connect(self, data: bytes = b"", *, source: str = "127.0.0.1") -> socket.socket:
-        """A connection that has sent `data`."""
+        """Open a connection and send `data`."""
         connection = socket.create_connection(
             ("127.0.0.1", self.port), 20, source_address=(source, 0)
         )
@@ -91,13 +92,13 @@ class Server:
         return connection
 
     def ask(self, data: bytes, *, source: str = "127.0.0.1") -> bytes:
-        """The whole answer to what is sent on a connection of its own."""
+        """Send `data` on a new connection; return the whole response."""
         with self.connect(data, source=source) as connection:
             return answer_of(connection)
 
 
 def answer_of(connection: socket.socket) -> bytes:
-    """The next answer, to the end of its body."""
+    """Read one response from the connection, including its whole body."""
     found = b""
     while True:
         head, end, body = found.partition(b"\r\n\r\n")
@@ -111,7 +112,7 @@ def answer_of(connection: socket.socket) -> bytes:
 
 
 def closed_after(connection: socket.socket, seconds: float = 5.0) -> float | None:
-    """How long the server took to close the connection; None when it did not within `seconds`."""
+    """Return the seconds until the server closes the connection, or None after `seconds`."""
     began = time.monotonic()
     connection.settimeout(seconds)
     with contextlib.suppress(ConnectionResetError):
@@ -124,7 +125,7 @@ def closed_after(connection: socket.socket, seconds: float = 5.0) -> float | Non
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 5.0) -> None:
-    """Raises: TimeoutError."""
+    """Wait until the condition is true. Raises: TimeoutError."""
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:
@@ -136,7 +137,7 @@ def wait_until(true: Callable[[], bool], seconds: float = 5.0) -> None:
 def serving(
     *, per_client: int = 1000, budget_bytes: int = 4 * MIB, stranger: bool = False
 ) -> Iterator[Server]:
-    """A server with these limits. stranger: every request has no credentials."""
+    """Run a server with these limits. `stranger`: requests have no credentials."""
     reader, budget = Reader(), Budget("large requests", budget_bytes, wait_seconds=0.5)
     refusal = bodies.too_large(bodies.STRANGER_BYTES_MAX) if stranger else None
     application = Intake(reader, lambda _scope: Rule(8 * MIB, budget, refusal))

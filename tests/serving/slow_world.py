@@ -1,6 +1,6 @@
 """Web, dispatcher, reconciler and workers as processes, behind proxies that a test controls.
 
-The database is that of the test: the test reads it directly, the processes through a proxy.
+All use the database of the test: the test directly, the processes through a proxy.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ SLOTS = 6
 
 @dataclass
 class World:
-    """The processes, what is between them, and a file in which each job records that it ran."""
+    """The processes, the proxies between them, and a file in which each job records its run."""
 
     database: Proxy
     calls: WorkerCalls
@@ -51,11 +51,11 @@ class World:
             make.job(self.project, parameters={"pipeline": name})
 
     def runs(self) -> Counter[str]:
-        """Return how often each job ran."""
+        """Return how often each job was run."""
         return Counter(self.ran.read_text().split())
 
     def pass_seconds(self, name: str, seconds: float) -> "Phase":
-        """Let time pass; return what the workers called meanwhile."""
+        """Wait; return the calls of workers in that time."""
         self.calls.taken()
         before, began = _succeeded(), time.monotonic()
         time.sleep(seconds)
@@ -64,13 +64,13 @@ class World:
         return phase
 
     def wait_succeeded(self, count: int, seconds: float) -> None:
-        """Wait until so many jobs have succeeded; print the time that it took."""
+        """Wait until `count` jobs have succeeded; print the duration."""
         began = time.monotonic()
         wait_for(lambda: _succeeded() >= count, f"{count} jobs have succeeded", seconds)
         print(f"{count} jobs have succeeded, the last after {time.monotonic() - began:.1f} s")
 
     def wait_running(self, count: int) -> None:
-        """Wait until so many jobs run."""
+        """Wait until `count` jobs run."""
         wait_for(
             lambda: Job.objects.filter(status="running").count() >= count, f"{count} jobs run", 30
         )
@@ -78,7 +78,7 @@ class World:
 
 @dataclass(frozen=True)
 class Phase:
-    """Calls of workers within some seconds, by attempt and call."""
+    """Calls of workers during a period, by attempt and call."""
 
     seconds: float
     calls: Counter[tuple[str, str]]

@@ -1,4 +1,4 @@
-"""Requests on one connection know nothing of each other."""
+"""Requests on one connection do not share context variables."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def _post(path: str, size_bytes: int) -> bytes:
 def test_no_context_variable_of_an_upload_reaches_the_next_request_on_its_connection() -> None:
     """While an upload is read, uvicorn pauses and resumes the connection.
 
-    Asyncio then keeps the context of who resumed it.
+    Asyncio then keeps the context of the code that resumed it.
     """
     with serving() as server:
         with server.connect() as connection:

@@ -1,4 +1,4 @@
-"""Django's handler: one thread for a request, and streams that end with their client."""
+"""Django's handler: one thread per request, and streams that end when their client disconnects."""
 
 import asyncio
 import threading
@@ -14,12 +14,12 @@ from mimir.handler import Handler
 from mimir.lib.asgi import Message
 
 pytestmark = pytest.mark.timeout(30)
-seen: list[int] = []  # the thread of each step of a request
+seen: list[int] = []  # thread of each step of a request
 closed = threading.Event()
 
 
 def mark(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:
-    """Middleware with each hook that Django has."""
+    """Middleware with each hook that Django supports."""
 
     class Mark:
         async_capable = sync_capable = True

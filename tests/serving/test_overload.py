@@ -1,4 +1,4 @@
-"""A real web process under ten times the load it can serve."""
+"""Claims reach a real web process with ten times the load that it can serve."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +19,8 @@ pytestmark = [
 ]
 CLAIMS = 40
 CLAIM_SECONDS_MAX = 5.0  # a worker waits for 30 s
-CLIENTS = 100  # one request at a time is as much as one interpreter can serve
-WAITS, WAIT_SECONDS = 24, 8  # more than the pool has connections; longer than a request waits
+CLIENTS = 100  # one interpreter serves one request at a time
+WAITS, WAIT_SECONDS = 24, 8  # more than the connections of the pool; longer than a request waits
 
 
 def test_claims_are_served_under_overload_and_all_is_well_after_it(tmp_path: Path) -> None:

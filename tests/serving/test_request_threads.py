@@ -1,4 +1,4 @@
-"""Threads of requests are reused, share no context, and end after a burst."""
+"""Request threads are reused, share no context, and end after a burst."""
 
 import asyncio
 import threading
@@ -14,7 +14,7 @@ MARK = ContextVar("mark", default="")
 
 
 def _marked(text: str) -> tuple[str, str]:
-    """Return the thread's name and the mark that the call found, and leave another mark."""
+    """Return the name of the thread and the previous mark, and set a new mark."""
     found = MARK.get()
     MARK.set(text)
     return threading.current_thread().name, found
@@ -38,7 +38,7 @@ def test_a_call_sees_the_context_of_its_caller() -> None:
     assert asyncio.run(call())[1] == "caller"
 
 
-def test_the_error_of_a_call_is_raised_to_its_caller() -> None:
+def test_the_error_of_a_call_is_raised_in_its_caller() -> None:
     async def call() -> None:
         await RequestThreads().run(lambda: int("no number"))
 

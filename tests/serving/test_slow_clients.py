@@ -1,6 +1,6 @@
 """Clients that are slow on purpose.
 
-Each has a time limit at every place where it can stop, and holds little until then.
+Each has a time limit at every step at which it can stop, and uses little memory until then.
 """
 
 import contextlib
@@ -62,7 +62,7 @@ def test_half_a_header_is_closed(server: Server, sent: bytes) -> None:
     wait_until(lambda: server.table.open == 0)
 
 
-def test_a_header_that_drips_is_closed_all_the_same(server: Server) -> None:
+def test_a_connection_with_a_slow_header_is_closed(server: Server) -> None:
     began = time.monotonic()
     with server.connect(HEAD) as connection, contextlib.suppress(ConnectionError):
         while time.monotonic() - began < 5:
@@ -100,7 +100,7 @@ def test_half_a_small_body_holds_no_thread(server: Server) -> None:
         connection.close()
 
 
-def test_a_body_that_drips_is_ended(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_body_is_aborted(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "RATE_GRACE_SECONDS", 0.3)
     began, answer = time.monotonic(), b""
     with server.connect(HEAD + b"Content-Length: 100000\r\n\r\n") as connection:
@@ -112,7 +112,7 @@ def test_a_body_that_drips_is_ended(server: Server, monkeypatch: pytest.MonkeyPa
     assert answer.startswith(b"HTTP/1.1 408 ")
 
 
-def test_an_answer_that_nobody_reads_is_ended(server: Server) -> None:
+def test_a_response_that_nobody_reads_is_aborted(server: Server) -> None:
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     with connection:
@@ -124,7 +124,7 @@ def test_an_answer_that_nobody_reads_is_ended(server: Server) -> None:
 
 @pytest.mark.parametrize("header", [b"", b"Connection: close\r\n"], ids=["kept", "close"])
 def test_an_answer_before_the_body_was_read_arrives_whole(server: Server, header: bytes) -> None:
-    """A client that sends megabytes before it reads must find the answer, not a broken connection."""  # noqa: E501
+    """A client that sends megabytes before it reads must still get the response."""
     request = (
         HEAD.replace(b"/ ", b"/unread/ ", 1) + header + b"Content-Length: %d\r\n\r\n" % (4 * MIB)
     )

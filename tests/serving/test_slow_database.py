@@ -1,4 +1,4 @@
-"""Real processes behind a slow PostgreSQL, a web that refuses and a web that is suspended."""
+"""Real processes with a slow PostgreSQL, a web process that refuses, and one that is suspended."""
 
 from pathlib import Path
 
@@ -26,10 +26,10 @@ RETRY_SECONDS = 1.0  # the least Retry-After of web
 
 
 def calls_max(phase: Phase) -> float:
-    """Return the most calls that the protocol allows in a phase in which some may fail.
+    """Return the maximum number of calls that the protocol allows in a phase with failures.
 
     Every attempt makes the calls of a job once. A worker sends heartbeats, and each of its threads
-    repeats a call that is refused no sooner than web asks for.
+    repeats a refused call no sooner than web requests.
     """
     of_jobs = phase.attempts * (CALLS_OF_A_JOB + THREADS)
     return of_jobs + SLOTS * phase.seconds * (1 / HEARTBEAT_SECONDS + THREADS / RETRY_SECONDS)

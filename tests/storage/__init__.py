@@ -1,1 +1,1 @@
-"""Objects in the artifact storage and the rows that point at them."""
+"""Objects in the artifact storage, and the rows that refer to them."""

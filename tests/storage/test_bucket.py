@@ -27,7 +27,7 @@ PART = 5 * 1024**2
 
 @pytest.fixture
 def store(bucket: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
-    """The bucket, cut into the smallest parts that S3 knows; nothing waits between tries."""
+    """Use a bucket with the smallest part size of S3, without delays between retries."""
     monkeypatch.setattr(bucket_reader, "_PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.0)
     found = artifacts.backend()
@@ -103,7 +103,7 @@ def test_no_writer_holds_more_than_a_part_and_a_piece(
     ],
     ids=lambda fault: f"{fault['method']} {fault.get('query', '')} {fault['kind']}",
 )
-def test_a_write_outlives_a_passing_fault(store: Bucket, fault: dict[str, Any]) -> None:
+def test_a_write_survives_a_temporary_fault(store: Bucket, fault: dict[str, Any]) -> None:
     data = os.urandom(PART + 10)
     buckets.order(fault)
     stored = artifacts.put("datasets/p/x", io.BytesIO(data))
@@ -112,7 +112,7 @@ def test_a_write_outlives_a_passing_fault(store: Bucket, fault: dict[str, Any]) 
 
 @pytest.mark.parametrize("size", [10, PART + 10])
 @pytest.mark.parametrize("kind", ["503 SlowDown", "403 AccessDenied", "cut"])
-def test_a_failed_write_says_so_and_leaves_nothing(store: Bucket, kind: str, size: int) -> None:
+def test_a_failed_write_is_reported_and_leaves_nothing(store: Bucket, kind: str, size: int) -> None:
     buckets.order({"method": "PUT", "kind": kind, "times": 99})
     with pytest.raises(StorageAway) as caught:
         artifacts.put("datasets/p/x", io.BytesIO(os.urandom(size)))
@@ -124,7 +124,7 @@ def test_a_failed_write_says_so_and_leaves_nothing(store: Bucket, kind: str, siz
     assert store.abort_unfinished(utc_now().replace(year=9999)) == 0, "its parts are left"
 
 
-def test_a_writer_that_breaks_off_in_the_middle_leaves_no_part_of_it(store: Bucket) -> None:
+def test_an_interrupted_writer_leaves_no_part(store: Bucket) -> None:
     class Broken(ContentFile):  # type: ignore[type-arg]
         def chunks(self, chunk_size: int | None = None) -> Any:
             yield b"x" * (PART + 1)
@@ -250,7 +250,7 @@ def test_a_copy_for_a_preview_is_bounded(store: Bucket, settings: Any) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("kind", ["503 SlowDown", "403 AccessDenied", "cut"])
-def test_a_log_stays_in_its_rows_while_the_bucket_is_away_and_is_sealed_later(
+def test_a_log_stays_in_its_rows_while_the_bucket_is_unreachable_and_is_sealed_later(
     store: Bucket, kind: str
 ) -> None:
     attempt, text = _closed()
@@ -283,7 +283,7 @@ def test_a_log_whose_object_lost_bytes_is_not_sealed(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_sealed_log_of_a_bucket_that_is_away_is_not_called_damaged(store: Bucket) -> None:
+def test_a_sealed_log_in_an_unreachable_bucket_is_not_reported_as_damaged(store: Bucket) -> None:
     attempt, text = _closed()
     log_seal(attempt_id=attempt.id)
     buckets.order({"method": "GET", "kind": "503 SlowDown", "times": 99})

@@ -1,6 +1,6 @@
-"""A disk that is full or cannot be written, a database without a free connection.
+"""A full or read-only disk, and a database without a free connection.
 
-Told with a sentence, and over as soon as it is over.
+Both are reported clearly, and the product recovers as soon as the cause is gone.
 """
 
 import errno
@@ -117,7 +117,7 @@ def test_a_preview_without_scratch_space_is_reported(
 def test_a_reader_that_ends_because_the_disk_is_full_does_not_blame_the_file(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The parsing child cannot write its answer: seen from here it just ends."""
+    """The parsing child cannot write its response: the parent only sees that it ended."""
     with monkeypatch.context() as patched:
         patched.setattr(
             child_process,
@@ -148,7 +148,7 @@ def _database_error(cause: Exception) -> OperationalError:
     ],
 )
 def test_outside_the_api_views_it_is_reported_too(error: Exception, status: int, word: str) -> None:
-    """Django's `handler500` answers for middleware and the admin."""
+    """Django's `handler500` responds for middleware and the admin."""
     try:
         raise error
     except Exception:  # noqa: BLE001 - as Django calls its handler
@@ -174,7 +174,7 @@ def test_ready_says_degraded_and_why(
     with monkeypatch.context() as patched:
         patched.setattr(tempfile, "TemporaryFile", _raising(number))
         answer = health.readiness()
-    assert answer.status_code == 200, "it still answers what needs no disk"
+    assert answer.status_code == 200, "requests without disk use must still work"
     body = answer.content.decode()
     assert '"degraded"' in body
     assert word in body
@@ -207,7 +207,7 @@ def test_a_launch_without_disk_says_what_it_waits_for_and_is_tried_again_soon(
             patched.setattr(
                 "jobs.clusters.launchers.worker_folder.write_json", _raising(errno.ENOSPC)
             )
-        else:  # the worker's first stage ends: it could not write
+        else:  # the first stage of the worker ended because it could not write
             patched.setattr(ForkServer, "start", lambda _server, _wanted: None)
             patched.setattr(
                 "jobs.clusters.launchers.interpreter_start._code_of", lambda _starter: 1
@@ -216,7 +216,7 @@ def test_a_launch_without_disk_says_what_it_waits_for_and_is_tried_again_soon(
         with pytest.raises(LaunchLater) as caught:
             launcher.launch(spec, still_wanted=lambda: True)
     assert caught.value.seconds is not None
-    assert caught.value.seconds <= 10, "soon after there is space again"
+    assert caught.value.seconds <= 10, "it must recover soon after space is available"
     diagnosis = caught.value.diagnosis
     assert diagnosis is not None
     assert diagnosis["category"] == "unschedulable_disk"

@@ -1,6 +1,6 @@
-"""A whole installation whose artifacts are in a bucket.
+"""A whole installation with artifacts in a bucket.
 
-Four jobs, each using what the one before made, while the bucket is away now and then.
+Four jobs, each using the output of the previous, while the bucket is unavailable from time to time.
 """
 
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ from tests.support import buckets
 from tests.support.stack import Stack, running
 from tests.support.waiting import wait_for
 
-# Longer than one call tries, so that web answers 503 and the worker comes again: while the first
-# job writes, while the second reads.
+# Longer than the retries of one call: web responds 503 and the worker repeats, while the first
+# job writes and while the second reads.
 AWAY = [[{"method": method, "kind": "503 SlowDown", "times": 5}] for method in ("PUT", "GET")]
 
 BUCKET = "mimir-installation"
@@ -40,7 +40,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     buckets.order()
 
 
-def test_four_jobs_that_build_on_one_another_keep_everything_in_the_bucket_and_outlive_its_absence(
+def test_four_dependent_jobs_store_everything_in_the_bucket_and_survive_its_absence(
     stack: Stack,
 ) -> None:
     api = Api(stack, document_of(stack.client), stack.described["token"])

@@ -1,4 +1,4 @@
-"""Full artifact storage under a running job: it says so, recovers and is not blamed."""
+"""Full artifact storage under a running job: the job reports it, recovers and is not blamed."""
 
 import datetime as dt
 import errno
@@ -86,7 +86,7 @@ def _raising(error: Exception) -> Any:
 
 
 @pytest.mark.parametrize(("error", "status", "text"), DISKS)
-def test_it_says_what_it_waits_for_while_it_lasts(
+def test_it_reports_the_reason_while_it_waits(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, text: str
 ) -> None:
     with monkeypatch.context() as patched:
@@ -169,7 +169,7 @@ def test_a_time_limit_that_passes_meanwhile_names_the_disk_and_does_not_count(
     assert job.message.endswith("the artifact storage is full.")
 
 
-def test_without_tries_left_the_failure_names_the_disk(
+def test_without_attempts_left_the_failure_names_the_disk(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FileSystemStorage, "_save", _raising(DISKS[0][0]))
@@ -183,7 +183,7 @@ def test_without_tries_left_the_failure_names_the_disk(
     assert (job.attempts_used, "the artifact storage is full" in job.message) == (0, True)
 
 
-def test_a_time_limit_after_the_storage_works_again_is_the_job_s_own(
+def test_a_time_limit_after_the_storage_recovered_is_the_fault_of_the_job(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:

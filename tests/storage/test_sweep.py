@@ -1,4 +1,4 @@
-"""Objects that a process left when it died between object and row are removed, and no others."""
+"""Objects of a process that died between object and row are removed, and no others."""
 
 import dataclasses
 import datetime as dt
@@ -85,7 +85,7 @@ def test_a_young_object_is_left_to_the_request_that_is_about_to_write_its_row() 
     assert artifacts.backend().exists(young)
 
 
-def test_an_upload_whose_commit_has_no_known_end_keeps_its_object(
+def test_an_upload_with_an_unknown_commit_result_keeps_its_object(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection breaks after the commit: the row exists, so its object must exist."""
@@ -103,7 +103,7 @@ def test_an_upload_whose_commit_has_no_known_end_keeps_its_object(
     assert all(artifacts.backend().exists(key) for key in keys)
 
 
-def test_nothing_stays_of_an_object_that_broke_off_in_the_middle() -> None:
+def test_nothing_remains_of_an_interrupted_object() -> None:
     class Broken(ContentFile):  # type: ignore[type-arg]
         def chunks(self, chunk_size: int | None = None) -> Any:
             yield b"half"

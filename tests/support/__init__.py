@@ -1,4 +1,4 @@
-"""Shared helpers: rows, a simulated worker, a real installation on free ports.
+"""Shared helpers of the tests: rows, a simulated worker, a real installation on free ports.
 
-No assertions here; tests never import other tests.
+The modules contain no tests; tests never import other tests.
 """

@@ -1,4 +1,4 @@
-"""Headless Chromium, the system's own, driven by Playwright."""
+"""Headless Chromium of the operating system, driven by Playwright."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, syn
 from tests.support.stack import Stack
 
 WIDE, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)
-# Without these it looks up its maker's hosts at every start; as root it has no sandbox.
+# Without these it resolves its vendor's hosts at every start; as root it has no sandbox.
 _ARGUMENTS = [
     "--disable-gpu",
     "--disable-quic",
@@ -22,13 +22,13 @@ _ARGUMENTS = [
 ]
 
 
-# The first that is installed. The headless shell renders as the others do, in half the CPU time.
+# The first installed one. The headless shell renders like the others, in half the CPU time.
 _PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """A browser for one module: while it is open, this thread runs its event loop."""
+    """Start a browser for one module. While it is open, this thread runs its event loop."""
     program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
     assert program, "The browser tests need Chromium. On Debian: apt-get install chromium"
     arguments = [*_ARGUMENTS, *(["--no-sandbox"] if os.getuid() == 0 else [])]
@@ -37,14 +37,14 @@ def browser() -> Iterator[Browser]:
 
 
 def context_of(opened: Browser, stack: Stack, **options: Any) -> BrowserContext:
-    """A new visitor of an installation."""
+    """Open a browser context without cookies on an installation."""
     return opened.new_context(
         base_url=stack.described["frontend_url"], **{"viewport": WIDE, **options}
     )
 
 
 def sign_in(page: Page, username: str, password: str) -> None:
-    """By the form, as a person does."""
+    """Sign in with the form."""
     page.goto("/signin/")
     page.get_by_label("User name").fill(username)
     page.get_by_label("Password").fill(password)

@@ -1,6 +1,6 @@
-"""A bucket for tests.
+"""Buckets for tests.
 
-One S3 server a session, a bucket of its own for each use, and faults on order.
+One S3 server per session, a new bucket for each use, and injected faults.
 """
 
 import atexit
@@ -26,7 +26,7 @@ KEYS = {
 
 @cache
 def endpoint() -> str:
-    """The server's address; started at the first call, ended with the session."""
+    """Return the server's address. The first call starts it; it ends with the session."""
     port = free_port()
     argv = [sys.executable, "-m", "tests.fakes.s3", str(port)]
     process = subprocess.Popen(
@@ -49,14 +49,14 @@ def endpoint() -> str:
 
 
 def bucket_make(name: str = "") -> str:
-    """A new bucket; its name, one that nobody has unless it is given."""
+    """Create a bucket and return its name, which is unique unless given."""
     name = name or f"mimir-{uuid.uuid4().hex}"
     httpx.put(f"{endpoint()}/{name}", trust_env=False).raise_for_status()
     return name
 
 
 def options(bucket: str) -> dict[str, Any]:
-    """STORAGES["artifacts"] for a bucket, below a prefix."""
+    """Return STORAGES["artifacts"] for a bucket and a prefix."""
     place = {
         "bucket": bucket,
         "prefix": "mimir/",
@@ -68,11 +68,11 @@ def options(bucket: str) -> dict[str, Any]:
 
 
 def order(*faults: dict[str, Any]) -> None:
-    """These faults from now on, and no others; forgets what came before."""
+    """Replace the injected faults and clear the list of requests."""
     httpx.post(f"{endpoint()}/_faults", json=list(faults), trust_env=False).raise_for_status()
 
 
 def requests() -> list[list[str]]:
-    """[method, path, query] of what came since the last order."""
+    """Return the requests since the last `order` as [method, path, query]."""
     found: list[list[str]] = httpx.get(f"{endpoint()}/_faults", trust_env=False).json()
     return found

@@ -1,4 +1,4 @@
-"""Count of the database's work in a block: statements and commits of this thread."""
+"""Count of the database statements and commits of this thread in a block."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from django.db import connection
 
 @dataclass(slots=True)
 class Cost:
-    """Statements and commits. `sql`: the statements, to explain a count that has grown."""
+    """Statements and commits. `sql` has the statements, to explain a higher count."""
 
     commits: int = 0
     sql: list[str] = field(default_factory=list)
@@ -24,7 +24,9 @@ class Cost:
 
 @contextmanager
 def counted() -> Iterator[Cost]:
-    """Count the work in the block. A statement outside a transaction is a commit of its own."""
+    """Count the statements and commits in the block. A statement outside a transaction also
+    commits.
+    """
     cost = Cost()
     commit: Callable[[], None] = getattr(connection, "_commit")  # noqa: B009 - Django's own hook
 

@@ -1,7 +1,6 @@
-"""A pytest plugin.
+"""pytest plugin: fast cleanup of the database after a test with real transactions.
 
-How a test with real transactions leaves the database. Rows are deleted; Django's flush writes all
-permissions anew each time.
+Deletes rows only. Django's flush would also recreate all permissions each time.
 """
 
 from typing import Any
@@ -9,13 +8,14 @@ from typing import Any
 from django.db import connections
 from django.test import TransactionTestCase
 
-KEPT = ("django_migrations", "django_content_type", "auth_permission")  # what migrations wrote
+# Tables filled by migrations.
+KEPT = ("django_migrations", "django_content_type", "auth_permission")
 
 
 def _rows_delete(alias: str) -> None:
-    """All rows of all tables, in one statement and without triggers.
+    """Delete all rows of all tables, in one statement and without triggers.
 
-    Each table is emptied, so no reference can be left.
+    As every table is emptied, no dangling reference remains.
     """
     connection = connections[alias]
     tables = [

@@ -1,7 +1,7 @@
 """pytest plugin: mark the tests that `make test-fast` runs as `fast`.
 
-A test is fast if it starts no server, no installation and no browser, and computes for less than a
-few seconds. Its fixtures decide, the mark `slow`, and a list of files.
+A test is fast if it starts no server, no installation and no browser, and takes less than a few
+seconds of CPU time. Determined by its fixtures, the mark `slow`, and a list of files.
 """
 
 import pytest
@@ -30,17 +30,20 @@ SERVING = {
     "web",
 }
 EXCLUDED = (
-    # These start programs of their own without a fixture.
+    # These start programs without a fixture.
     "tests/deploy/",
     "tests/dev/test_installation.py",
+    "tests/dev/test_service_forks.py",
     "tests/fakes/test_process.py",
+    "tests/launchers/test_fork_server.py",
     "tests/serving/",
     "tests/worker/test_supervisor",
-    # These take many seconds of computing time: large bodies, models that are trained.
+    # These take many seconds of CPU time: large bodies, training of models.
     "tests/api/test_body_memory.py",
     "tests/projects/test_reading_limits.py",
     "tests/worker/test_column_kinds.py",
     "tests/worker/test_inference.py",
+    "tests/worker/test_sandbox.py::test_what_does_not_fit_into_memory",
     "tests/worker/test_training",
 )
 

@@ -1,7 +1,7 @@
-"""A pytest plugin: keep the garbage collector away from the tests that were collected.
+"""pytest plugin: exclude the collected tests from garbage collection.
 
-Collection creates millions of objects that stay until the end. With Python's defaults a third of
-its time is spent on looking for garbage among them, and each later pass looks at all of them again.
+The collection of tests creates millions of objects that live until the end. With Python's default
+thresholds, a third of its time is garbage collection, and each later pass scans all of them again.
 """
 
 import gc

@@ -1,6 +1,6 @@
-"""The Dockerfiles, read.
+"""Parser of the Dockerfiles.
 
-Their instructions, and what of this repository an image holds, laid out as the image has it.
+Reads their instructions, and copies the files of this repository as they are laid out in an image.
 """
 
 import re
@@ -14,7 +14,7 @@ IMAGES = ("orchestrator", "frontend", "worker")
 
 
 class Instruction(NamedTuple):
-    """One instruction, its continued lines joined; `stage` counts from 1 at each FROM."""
+    """Dockerfile instruction with joined lines; `stage` counts from 1 at each FROM."""
 
     stage: int
     name: str
@@ -22,7 +22,7 @@ class Instruction(NamedTuple):
 
 
 def instructions(image: str) -> list[Instruction]:
-    """All of an image's Dockerfile."""
+    """Return all instructions of an image's Dockerfile."""
     lines = [
         line
         for line in (FOLDER / image / "Dockerfile").read_text().splitlines()
@@ -37,7 +37,7 @@ def instructions(image: str) -> list[Instruction]:
 
 
 def copies(image: str) -> list[tuple[list[str], str]]:
-    """Sources of this repository and their destination, of each COPY."""
+    """Return the sources and the destination of each COPY from this repository."""
     texts = [
         each.text
         for each in instructions(image)
@@ -47,7 +47,9 @@ def copies(image: str) -> list[tuple[list[str], str]]:
 
 
 def lay_out(image: str, target: Path) -> Path:
-    """Make `target` what /app is in the image, without what is collected or installed there."""
+    """Copy the files of the image's /app to `target`, except files collected or installed in the
+    build.
+    """
     for sources, destination in copies(image):
         if destination.startswith("/app"):
             place = target / destination.removeprefix("/app").strip("/")

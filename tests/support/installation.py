@@ -41,7 +41,7 @@ _PROCESSES = {
 
 
 class Installation:
-    """`python -m mimir.dev up` in a folder of its own, with its processes and crash points."""
+    """`python -m mimir.dev up` in a separate folder, with its processes and crash points."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
@@ -74,7 +74,7 @@ class Installation:
     # Start and stop
 
     def start(self) -> None:
-        """Start and wait until it serves. Raises: TimeoutError, with what it printed."""
+        """Start and wait until it serves. Raises: TimeoutError, with the output."""
         demo = self.var / "demo.json"
         with (self.folder / "up.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -139,7 +139,7 @@ class Installation:
             self.process.kill()
 
     def forget(self) -> None:
-        """Remove the database. Under root it is outside the folder."""
+        """Remove the database. When run as root, it is outside the folder."""
         shutil.rmtree(Places(self.var).database_home, ignore_errors=True)
 
     # Processes
@@ -166,7 +166,7 @@ class Installation:
         return pid
 
     def answers(self) -> bool:
-        """Whether the API answers through the frontend."""
+        """Return whether the API responds through the frontend."""
         try:
             return self.client.get("/api/v1/session/").status_code == 200
         except httpx.HTTPError:

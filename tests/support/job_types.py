@@ -1,4 +1,4 @@
-"""The job types as the API lists them, without an API."""
+"""The job types as the API lists them, without a server."""
 
 from typing import Any
 
@@ -16,5 +16,5 @@ def job_types_answer() -> dict[str, Any]:
 
 
 def load_job_types() -> None:
-    """Fill the frontend's cache of this process."""
+    """Fill the cache of the frontend in this process."""
     job_types.store(job_types_answer())

@@ -1,4 +1,4 @@
-"""Rows for tests, made by the services that make them for users."""
+"""Rows for tests, created by the services of the product."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -45,7 +45,7 @@ def user(name: str = "ada", **fields: Any) -> User:
 
 
 def project(slug: str = "demo", owner: User | None = None) -> Project:
-    """A project with a pipeline `echo`; its maintainer is `owner`."""
+    """Create a project with a pipeline `echo`; its maintainer is `owner`."""
     owner = owner or User.objects.filter(username="ada").first() or user()
     made = project_create(slug=slug, name=slug.title(), user=owner)
     pipeline_save(project=made, name="echo", definition=ECHO, user=owner)
@@ -53,14 +53,14 @@ def project(slug: str = "demo", owner: User | None = None) -> Project:
 
 
 def member(of: Project, name: str, role: Role) -> User:
-    """A new user with a role."""
+    """Create a user with a role in a project."""
     made = user(name)
     Membership.objects.create(project=of, user=made, role=role)
     return made
 
 
 def job(of: Project | None = None, **fields: Any) -> Job:
-    """A submitted job that runs `echo`."""
+    """Submit a job that runs `echo`."""
     of = of or Project.objects.filter(slug="demo").first() or project()
     owner = fields.pop("user", None) or of.created_by
     asked = {"type": "pipeline_execution", "parameters": {"pipeline": "echo"}, **fields}
@@ -68,7 +68,7 @@ def job(of: Project | None = None, **fields: Any) -> Job:
 
 
 def dataset_version(of: Project, name: str = "weather", **fields: Any) -> DatasetVersion:
-    """The next version of a dataset, as a row alone: nothing stands behind its storage key."""
+    """Insert the next version of a dataset, without a file behind its storage key."""
     dataset, _ = Dataset.objects.get_or_create(project=of, name=name)
     dataset.latest_number += 1
     dataset.save()
@@ -87,7 +87,7 @@ def dataset_version(of: Project, name: str = "weather", **fields: Any) -> Datase
 
 
 def model_version(training_data: DatasetVersion, name: str = "fan", **fields: Any) -> ModelVersion:
-    """The next version of a model trained on `training_data`, as a row alone."""
+    """Insert the next version of a model trained on `training_data`, without a file."""
     model, _ = Model.objects.get_or_create(project=training_data.dataset.project, name=name)
     model.latest_number += 1
     model.save()
@@ -114,14 +114,14 @@ def model_version(training_data: DatasetVersion, name: str = "fan", **fields: An
 
 
 def launcher() -> FakeLauncher:
-    """The default cluster's launcher: the shipped fake."""
+    """Return the launcher of the default cluster: the fake that the product includes."""
     found = launcher_of(cluster_ensure())
     assert isinstance(found, FakeLauncher)
     return found
 
 
 def admitted(**fields: Any) -> Attempt:
-    """A job's first attempt, admitted and not launched."""
+    """Return the first attempt of a job, admitted but not launched."""
     cluster_ensure()
     made = job(**fields)
     admit_once()
@@ -129,7 +129,7 @@ def admitted(**fields: Any) -> Attempt:
 
 
 def launched(**fields: Any) -> Attempt:
-    """One that the launcher has."""
+    """Return an attempt that is launched."""
     attempt = admitted(**fields)
     attempts_launch([attempt.id])
     attempt.refresh_from_db()
@@ -137,14 +137,14 @@ def launched(**fields: Any) -> Attempt:
 
 
 def claimed(**fields: Any) -> Attempt:
-    """One whose worker has taken the job."""
+    """Return an attempt whose worker has claimed the job."""
     attempt = launched(**fields)
     claim(attempt)
     return attempt
 
 
 def next_claimed(ended: Attempt) -> Attempt:
-    """The attempt after one that has ended; its worker has taken the job."""
+    """Return the next attempt after an ended one, claimed by its worker."""
     launcher().end(ended.name)
     settle()
     Job.objects.filter(id=ended.job_id).update(not_before=None)
@@ -157,14 +157,14 @@ def next_claimed(ended: Attempt) -> Attempt:
 
 
 def claim(attempt: Attempt, claim_id: UUID | None = None) -> ClaimResponse:
-    """Claim as its worker would; the answer."""
+    """Claim an attempt as its worker does, and return the response."""
     answer = attempt_claim(attempt_id=attempt.id, claim_id=claim_id or uuid4(), host="test")
     attempt.refresh_from_db()
     return answer
 
 
 def log(attempt: Attempt, *lines: bytes) -> int:
-    """Append lines; the new end."""
+    """Append lines to a log and return its new end."""
     data = b"".join(LINE + line + b"\n" for line in lines)
     attempt.refresh_from_db()
     return log_append(attempt_id=attempt.id, offset=attempt.log_end, data=data)
@@ -180,19 +180,19 @@ def report(
 
 
 def finish(attempt: Attempt, status: FinishStatus = FinishStatus.SUCCEEDED, **fields: Any) -> str:
-    """Finish as its worker would; the job's status."""
+    """Finish an attempt as its worker does, and return the status of the job."""
     return attempt_finish(attempt_id=attempt.id, report=report(attempt, status, **fields))
 
 
 def reconcile(passes: int = 1) -> None:
-    """Passes of the reconciler over the default cluster."""
+    """Run passes of the reconciler over the default cluster."""
     cluster = cluster_ensure()
     for _ in range(passes):
         reconciling.reconcile(cluster, launcher_of(cluster))
 
 
 def settle() -> None:
-    """Passes until nothing moves, three times: a stop signal and an observation move no row."""
+    """Run passes until three in a row change no row (stop signals and observations change none)."""
     cluster = cluster_ensure()
     quiet = 0
     for _ in range(30):
@@ -204,8 +204,8 @@ def settle() -> None:
 def twin(
     of: Project, name: str, definition: dict[str, Any], entities: dict[str, dict[str, Any]]
 ) -> Twin:
-    """A twin with entities of its first type, in revision 1, as an update from a dataset
-    `<name>-data` made them.
+    """Create a twin with entities of its first type, in revision 1, as by an update from the
+    dataset `<name>-data`.
     """
     made = twin_create(project=of, name=name, definition=definition, user=of.created_by)  # type: ignore[arg-type]
     version = dataset_version(of, f"{name}-data")

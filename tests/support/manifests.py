@@ -1,6 +1,6 @@
-"""The shipped manifests, read as a cluster would.
+"""The shipped manifests, parsed as by a cluster.
 
-Objects by kind and name, pods, what their environment says.
+Returns objects by kind and name, pods and their environment.
 """
 
 from functools import cache
@@ -16,13 +16,13 @@ Object = dict[str, Any]
 
 
 def environment_of(overlay: str) -> str:
-    """The ENVIRONMENT that an overlay is for."""
+    """Return the ENVIRONMENT of an overlay."""
     return overlay.partition("-")[0]
 
 
 @cache
 def objects(overlay: str) -> tuple[Object, ...]:
-    """Every object of every file that `kubectl apply -f` takes from the folder, in its order."""
+    """Return every object of all files that `kubectl apply -f` reads from the folder, in order."""
     files = sorted(
         path for path in (FOLDER / overlay).iterdir() if path.suffix in (".yaml", ".yml", ".json")
     )
@@ -30,12 +30,12 @@ def objects(overlay: str) -> tuple[Object, ...]:
 
 
 def of_kind(overlay: str, kind: str) -> dict[str, Object]:
-    """Objects of one kind by name."""
+    """Return the objects of one kind by name."""
     return {each["metadata"]["name"]: each for each in objects(overlay) if each["kind"] == kind}
 
 
 def pods(overlay: str) -> dict[str, Object]:
-    """Pod templates by the name of what makes them; the bootstrap Job's without its release."""
+    """Return the pod templates by the name of their owner; the bootstrap Job has no release."""
     return {
         each["metadata"]["name"].split("-")[0]: each["spec"]["template"]
         for each in objects(overlay)
@@ -44,7 +44,7 @@ def pods(overlay: str) -> dict[str, Object]:
 
 
 def containers(overlay: str) -> dict[str, Object]:
-    """Every container, those of the start too, as `pod/container`."""
+    """Return every container, including init containers, as `pod/container`."""
     return {
         f"{name}/{each['name']}": each
         for name, pod in pods(overlay).items()
@@ -53,5 +53,5 @@ def containers(overlay: str) -> dict[str, Object]:
 
 
 def matches(selector: Object, labels: dict[str, str]) -> bool:
-    """Whether a label selector without expressions selects `labels`."""
+    """Return whether a label selector without expressions selects `labels`."""
     return set(selector.get("matchLabels", {}).items()) <= set(labels.items())

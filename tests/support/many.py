@@ -1,6 +1,6 @@
-"""Projects with very many jobs, written straight into the table.
+"""Projects with very many jobs, inserted directly into the table.
 
-What reads of them cost, not how they came to be.
+For tests of the cost of reads.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from django.db import connection
 
 from jobs.models import Job
 
-RARE_NAME, RARE_LABEL = "Quarterly closing", {"case": "K-4711"}  # of one job in ten thousand
+RARE_NAME, RARE_LABEL = "Quarterly closing", {"case": "K-4711"}  # for one job in ten thousand
 SHARES = (
     "CASE WHEN mod(n, 20) = 0 THEN 'failed' WHEN mod(n, 50) = 1 THEN 'cancelled' ELSE 'succeeded' "
     "END"
@@ -60,8 +60,8 @@ _OWN = {
 def loading() -> Iterator[None]:
     """Insert many rows faster.
 
-    References are not checked, and the indexes of searches are built after the rows. The trigger
-    of the search rows runs.
+    Foreign keys are not checked, and search indexes are built after the rows. The trigger for
+    search rows runs.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -83,9 +83,9 @@ def loading() -> Iterator[None]:
 
 
 def jobs_like(job: Job, count: int, *, days: int = 60) -> None:
-    """`count` ended jobs beside `job`, spread over the last `days`, of all types, names and ends.
+    """Insert `count` ended jobs like `job`, over the last `days`, of all types, names and statuses.
 
-    Then the planner's statistics.
+    Then update the statistics of the query planner.
     """
     columns = [str(field.column) for field in Job._meta.concrete_fields]
     values = ", ".join(_OWN.get(column, f'like_it."{column}"') for column in columns)

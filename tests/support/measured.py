@@ -1,4 +1,4 @@
-"""Ended runs with measured use, as rows alone: no worker runs."""
+"""Ended jobs with measured resource usage, as rows only: no worker runs."""
 
 from typing import Any
 from uuid import uuid4
@@ -22,7 +22,7 @@ def measured_run(
     limit: int = 4 * GIB,
     **fields: Any,
 ) -> Job:
-    """An ended job of the pipeline `echo` with the memory `limit` and one measured attempt."""
+    """Insert an ended job of the pipeline `echo` with memory `limit` and one measured attempt."""
     job, now = make.job(project, resources={"cpu": "2", "memory": str(limit)}), utc_now()
     Job.objects.filter(id=job.id).update(status=status, started_at=now, finished_at=now, **fields)
     Attempt.objects.create(

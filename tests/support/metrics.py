@@ -1,6 +1,6 @@
-"""Judging `/metrics`.
+"""Checks of `/metrics`.
 
-What it says against what the rows say, and one scrape against the one before.
+Compare a scrape with the rows of the database, and with the previous scrape.
 """
 
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 Labels = tuple[tuple[str, str], ...]
 Samples = dict[tuple[str, Labels], float]
-# Counters that rows can vouch for: name, labels, and the statement that counts the rows; zero where
-# it says nothing.
+# Counters that can be checked against rows: name, labels, and the statement that counts the rows;
+# zero if it returns none.
 _ROWS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("mimir_jobs_submitted_total", ("type",), "SELECT type, count(*) FROM jobs_job GROUP BY 1"),
     (
@@ -62,7 +62,7 @@ _COUNTERS = ("_total", "_bucket", "_count", "_sum")
 
 
 def samples(text: str) -> Samples:
-    """Every sample of a scrape. Raises: ValueError for a page that Prometheus would not read."""
+    """Return every sample of a scrape. Raises: ValueError for a page that Prometheus rejects."""
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(text)
@@ -71,9 +71,9 @@ def samples(text: str) -> Samples:
 
 
 def disagreements(found: Samples, connection: Any) -> list[str]:
-    """One sentence for each figure that is not what the rows say.
+    """Return one sentence for each metric that differs from the rows.
 
-    `connection` gives cursors; nothing else writes meanwhile.
+    `connection` gives cursors; there must be no concurrent writes.
     """
     told = []
     for name, labels, statement in _ROWS:
@@ -89,7 +89,7 @@ def disagreements(found: Samples, connection: Any) -> list[str]:
 
 
 def backwards(before: Samples, after: Samples) -> list[str]:
-    """Counters of the domain that went back, or away, between two scrapes."""
+    """Return the domain counters that decreased or disappeared between two scrapes."""
     return [
         f"{name}{dict(labels)} went from {value} to {after.get((name, labels))}"
         for (name, labels), value in before.items()
@@ -100,9 +100,9 @@ def backwards(before: Samples, after: Samples) -> list[str]:
 
 
 def unbalanced(found: Samples) -> list[str]:
-    """In one scrape every submitted job either has ended or has not.
+    """Return the errors in the totals: every submitted job either has ended or has not.
 
-    A figure from another moment than the rest would show.
+    Detects metrics of one scrape that were read at different times.
     """
     sums: dict[str, float] = {}
     for (name, _of), value in found.items():
@@ -123,5 +123,5 @@ def _labels(names: tuple[str, ...], row: Any) -> Labels:
 
 
 def figure(found: Mapping[tuple[str, Labels], float], name: str, **labels: str) -> float | None:
-    """One sample's value."""
+    """Return the value of one sample."""
     return found.get((name, tuple(sorted(labels.items()))))

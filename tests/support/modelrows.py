@@ -1,6 +1,6 @@
-"""Model versions written into an installation's database.
+"""Model versions inserted into an installation's database.
 
-For tests of what one sees of them, which need no training.
+For tests of their display, which need no training.
 """
 
 import json
@@ -34,9 +34,9 @@ model.save()
 def write_versions(
     stack: Stack, *, project: str, name: str, dataset: str, versions: list[dict[str, Any]]
 ) -> None:
-    """The next versions of a model, trained on the newest version of `dataset`.
+    """Insert versions of a model, trained on the newest version of `dataset`, and return them.
 
-    Each as the API answers one. They have no file.
+    The format is that of the API. They have no file.
     """
     environment = {
         **psutil.Process(stack.pids("web")[0]).environ(),

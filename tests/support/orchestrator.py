@@ -1,4 +1,4 @@
-"""Scripted worker API on loopback, to give a real worker every possible answer."""
+"""Scripted worker API on loopback, which can give a real worker any response."""
 
 import hashlib
 import json
@@ -24,10 +24,10 @@ Answer = tuple[int, Any]
 
 
 class Orchestrator:
-    """Takes one attempt's log, events and artifacts, and its end.
+    """Receives the log, events, artifacts and result of one attempt.
 
-    `answers[name]` is asked first: (status, body), or None for the usual answer. That of `finish`
-    also answers `finish-with-events`.
+    `answers[name]` is called first: (status, body), or None for the normal response. The response
+    to `finish` also applies to `finish-with-events`.
     """
 
     def __init__(self, steps: list[dict[str, Any]], **limits: int) -> None:
@@ -57,7 +57,7 @@ class Orchestrator:
         }
         self.answers: dict[str, Callable[[Any], Answer | None]] = {}
         self.inputs: dict[str, bytes] = {}
-        self.cuts = 0  # so many inputs break off half-way
+        self.cuts = 0  # number of inputs whose connection breaks half-way
         self.log = b""
         self.events: list[dict[str, Any]] = []
         self.artifacts: dict[str, bytes] = {}
@@ -68,12 +68,12 @@ class Orchestrator:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
-        """Answer no more."""
+        """Stop the server."""
         self._server.shutdown()
         self._server.server_close()
 
     def answer(self, name: str, query: dict[str, str], body: bytes) -> Answer:
-        """Return the scripted answer of a call."""
+        """Return the scripted response to a call."""
         given = body if name in ("logs", "artifacts") else json.loads(body or b"{}")
         script = self.answers.get(name) or self.answers.get(name.removesuffix("-with-events"))
         scripted = script(given) if script else None
@@ -146,6 +146,6 @@ class Orchestrator:
             do_GET = do_POST = do_PUT = _serve  # noqa: N815 - the names the base class looks for
 
             def log_message(self, format: str, *arguments: Any) -> None:
-                """Silent."""
+                """Suppress the access log."""
 
         return Handler

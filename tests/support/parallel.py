@@ -1,8 +1,8 @@
-"""A pytest plugin.
+"""pytest plugin: distribution of the tests by `-n`.
 
-How `-n` divides the tests. A folder that shares one installation or browser is never divided; else
-each file goes by itself. Tests marked `quiet` come last: earlier, each would stop the other
-processes as soon as the longest of their running tests has ended.
+A folder that shares one installation or browser is never divided; otherwise each file is one unit.
+Tests marked `quiet` run last: earlier, each would make the other processes wait until the longest
+of their running tests has ended.
 """
 
 import os
@@ -42,7 +42,7 @@ QUIET = "quiet"
 
 
 def unit_of(node_id: str, quiet: Collection[str]) -> str:
-    """The folder, file or mark whose tests run one after another in one process."""
+    """Return the folder, file or mark whose tests run sequentially in one process."""
     if node_id in quiet:
         return QUIET
     path = node_id.split("::", 1)[0]
@@ -50,7 +50,7 @@ def unit_of(node_id: str, quiet: Collection[str]) -> str:
 
 
 class ByInstallation(LoadScopeScheduling):
-    """Gives a process the next unit when it has nearly finished its last."""
+    """Scheduler that assigns the next unit when a process has nearly finished its current one."""
 
     @cached_property
     def _quiet(self) -> frozenset[str]:
@@ -87,7 +87,7 @@ def _quiet_file() -> Path:
 
 
 def _report_quiet(node_ids: Collection[str]) -> None:
-    """Tell the scheduler, which sees no marks. Every process reports the same."""
+    """Report tests to the scheduler, which cannot read marks. All processes report the same."""
     part = _quiet_file().with_suffix(f".{os.getpid()}")
     part.write_text("\n".join(node_ids))
     part.rename(_quiet_file())

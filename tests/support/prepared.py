@@ -1,7 +1,7 @@
-"""A prepared installation: its database has schema and administrator. Each test run builds it once.
+"""Prepared installation: its database has the schema and an administrator. Built once per test run.
 
-Installations of tests begin with a copy, because the first start of each would otherwise spend
-seconds on creating and migrating a database.
+Installations of tests start from a copy, because each would otherwise spend seconds on creating and
+migrating a database.
 """
 
 import fcntl
@@ -43,7 +43,7 @@ def _build(var: Path) -> None:
 
 
 def remove_database(folder: Path) -> None:
-    """Remove the database, which as root is outside of the run's folder."""
+    """Remove the database, which is outside the run's folder when run as root."""
     shutil.rmtree(Places(folder / "prepared").database_home, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""Waiting jobs in large numbers, written straight into the table."""
+"""Waiting jobs in large numbers, inserted directly into the table."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

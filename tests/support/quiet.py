@@ -1,6 +1,6 @@
-"""pytest plugin: while a test marked `quiet` runs, no other process of the run runs a test.
+"""pytest plugin: while a test marked `quiet` runs, no other process of the run executes a test.
 
-Such a test bounds a wait, and would fail for the load of the others.
+Such a test limits a waiting time, and could fail because of other load.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import pytest
 from tests.support.run_folder import run_folder
 
 
-# First, so that the time limit of a test begins when its turn has come.
+# First, so the time limit of a test starts when it holds the lock.
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     folder = run_folder()
@@ -25,7 +25,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @contextlib.contextmanager
 def _turn(folder: Path, *, alone: bool) -> Iterator[None]:
-    """Hold the lock of running tests. Who waits to be alone keeps the gate closed for new ones."""
+    """Hold the lock of running tests. A waiting exclusive test keeps new ones from starting."""
     mode = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
     with (folder / "gate.lock").open("w") as gate, (folder / "tests.lock").open("w") as running:
         fcntl.flock(gate, mode)

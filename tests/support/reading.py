@@ -1,4 +1,4 @@
-"""Reading a file's bytes with the reader itself, without a child process."""
+"""Read file content with the parser in this process, without a child process."""
 
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ from tests.support.typed_dicts import faults
 
 
 def connect(files: list[str], folder: str) -> Any:
-    """DuckDB within the bounds of the parsing child."""
+    """Open DuckDB with the limits of the parsing child."""
     connection = duckdb.connect(config={"memory_limit": "512MB", "threads": 1})
     for setting in (
         "TimeZone = 'UTC'",
-        # its time grows with the square of the columns
+        # takes time quadratic in the number of columns
         "disabled_optimizers = 'common_subexpressions'",
         f"allowed_paths = [{', '.join(map(quoted, files))}]",
         f"allowed_directories = [{quoted(folder)}]",
@@ -31,7 +31,7 @@ def connect(files: list[str], folder: str) -> Any:
 def read_bytes(
     folder: Path, content: bytes, *, name: str = "holiday.jpg", **options: Any
 ) -> Reading:
-    """The reading of a file with this content."""
+    """Parse a file with this content."""
     folder.mkdir(exist_ok=True)
     path, work = folder / name, folder / "work"
     path.write_bytes(content)
@@ -42,16 +42,16 @@ def read_bytes(
 
 
 def types_of(found: Reading) -> dict[str, str]:
-    """Column name to type."""
+    """Return the type of each column by name."""
     return {column["name"]: column["type"] for column in found.schema}
 
 
 def rows_of(found: Reading) -> list[tuple[Any, ...]]:
-    """All rows, every value as text."""
+    """Return all rows, with every value as text."""
     cells = ", ".join(f"CAST({identifier(column['name'])} AS VARCHAR)" for column in found.schema)
     return run_sql(found.connection, f"SELECT {cells} FROM ({found.rows_sql})")
 
 
 def codes_of(found: Reading) -> list[str]:
-    """The codes of the warnings."""
+    """Return the codes of the warnings."""
     return [warning["code"] for warning in found.warnings]

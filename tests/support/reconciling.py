@@ -1,4 +1,4 @@
-"""One pass of the reconciler and of its thread that seals logs."""
+"""One pass of the reconciler and of its log-sealing thread."""
 
 from jobs.clusters.launchers.base import Launcher
 from jobs.logs.append import logs_seal
@@ -8,5 +8,5 @@ from jobs.reconcile.once import reconcile_once
 
 
 def reconcile(cluster: Cluster, launcher: Launcher, known: KnownState | None = None) -> int:
-    """Do a complete pass and seal the closed logs; return how many attempts and logs moved."""
+    """Do a complete pass and seal closed logs; return the number of changed attempts and logs."""
     return reconcile_once(cluster, launcher, known) + logs_seal(limit=50)

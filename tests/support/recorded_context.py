@@ -1,6 +1,6 @@
-"""A workload's context without a supervisor.
+"""Context of a workload without a supervisor.
 
-Inputs are files on this machine, what is delivered and said is kept.
+Inputs are local files; outputs and messages are recorded.
 """
 
 import json
@@ -14,7 +14,7 @@ GIB = 2**30
 
 
 class RecordedContext:
-    """The surface of `jobs.worker.workload_context.WorkloadContext`, in this process."""
+    """In-process implementation of `jobs.worker.workload_context.WorkloadContext`."""
 
     def __init__(
         self, folder: Path, *, type: str, parameters: dict[str, Any], memory_bytes: int = 2 * GIB
@@ -33,7 +33,7 @@ class RecordedContext:
         self._kept.mkdir()
 
     def give(self, path: Path, *, name: str, **facts: Any) -> None:
-        """An input."""
+        """Add an input."""
         self._files[name] = path
         self.inputs.append({"name": name, "size_bytes": path.stat().st_size, **facts})
 
@@ -51,5 +51,5 @@ class RecordedContext:
         self.delivered[name] = Path(shutil.copyfile(path, self._kept / name))
 
     def notices(self) -> str:
-        """All of them."""
+        """Return all notices."""
         return "\n".join(data["message"] for kind, data in self.events if kind is EventKind.NOTICE)

@@ -1,4 +1,4 @@
-"""The folder that the processes of one test run share: locks, and what they build once."""
+"""The folder that the processes of one test run share: locks, and artifacts built once per run."""
 
 import atexit
 import os

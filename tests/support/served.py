@@ -1,4 +1,4 @@
-"""A role of the product as its image runs it: `python -m mimir.serve`."""
+"""Run a role as its image does: `python -m mimir.serve`."""
 
 import subprocess
 import sys
@@ -24,9 +24,9 @@ def served(
     python: Path | str = sys.executable,
     source: Path = ROOT,
 ) -> Iterator[str]:
-    """Serve a role by the code in `source`; yield the URL once it answers.
+    """Serve a role from the code in `source`; yield its URL once it responds.
 
-    `environment`: all variables but the port. `log`: file of its output.
+    `environment`: all variables except the port. `log`: file for its output.
     """
     port = port or free_port()
     with log.open("wb") as output:

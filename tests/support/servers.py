@@ -97,9 +97,9 @@ class Servers:
 
 
 def _bound_socket() -> socket.socket:
-    """A socket that holds a free port and does not listen.
+    """Return a socket that is bound to a free port but does not listen.
 
-    Who connects early is refused at once.
+    Early connections are refused at once.
     """
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -156,6 +156,6 @@ choose_run_folder(remove_database)
 
 @pytest.fixture(scope="session")
 def servers() -> None:
-    """PostgreSQL and Valkey run."""
+    """Start PostgreSQL and Valkey."""
     if _SERVERS is not None:
         _SERVERS.start()

@@ -1,4 +1,4 @@
-"""A person's session, without a browser."""
+"""Session of a user, without a browser."""
 
 import re
 
@@ -8,7 +8,7 @@ from tests.support.stack import Stack
 
 
 def sign_in(stack: Stack) -> httpx.Client:
-    """A client that signed in by the form, as the first administrator.
+    """Return a client that is signed in as the first administrator, with the form.
 
     Close it after use. Raises: httpx.HTTPStatusError.
     """

@@ -62,18 +62,16 @@ class Stack(Installation):
             f"/api/v1/projects/{project}/pipelines/",
             json={"name": name, "definition": {"steps": steps}},
         )
-        assert saved.status_code in (200, 201), (
-            saved.text
-        )  # 200: sent again after an answer that was lost
+        assert saved.status_code in (200, 201), saved.text  # 200: sent again after a lost response
         body = {"type": "pipeline_execution", "parameters": {"pipeline": name}, **fields}
         key = {"Idempotency-Key": uuid.uuid4().hex}
         made = self.call("POST", f"/api/v1/projects/{project}/jobs/", json=body, headers=key)
-        # 200: repeated after an answer that was lost
+        # 200: repeated after a lost response
         assert made.status_code in (200, 201), made.text
         return str(made.json()["id"])
 
     def submit_oracle(self, then: str = "true", **fields: Any) -> str:
-        """Submit a job that records its attempt in the oracle, and then runs `then`.
+        """Submit a job that records its attempt in the oracle and then runs `then`.
 
         The oracle is a file outside the database.
         """
@@ -210,7 +208,7 @@ class Stack(Installation):
     def assert_whole(
         self, job: str, *, status: str = "succeeded", seconds: float = 60.0, oracle: bool = True
     ) -> dict[str, Any]:
-        """Check that a job ended exactly once with `status`, and that nothing of it is left.
+        """Check that a job ended exactly once with `status`, and that it left nothing behind.
 
         Each attempt ran at most once, the successful one exactly once. The workers are gone and
         cleaned up. `oracle`: the job has a command that writes into the oracle.
@@ -228,20 +226,20 @@ class Stack(Installation):
         runs = self.ran_as(job)
         assert len(set(runs)) == len(runs), f"an attempt ran twice: {runs}"
         if status == "succeeded" and oracle:
-            assert ended["attempt"] in runs, "it succeeded by an attempt that never ran"
-            assert ended["attempt"] == max(runs), "an attempt ran after the one that won"
+            assert ended["attempt"] in runs, "it succeeded although no attempt ran"
+            assert ended["attempt"] == max(runs), "an attempt ran after the successful one"
         wait_for(
             lambda: not [name for name in self.workers() if job in name],
             "its workers are cleaned up",
             seconds,
         )
         assert all(attempt["gone_at"] for attempt in self.attempts(job))
-        assert not left_of(job), "a process of it is left"
+        assert not left_of(job), "one of its processes still runs"
         return ended
 
 
 def running(folder: Path, **environment: str) -> Iterator[Stack]:
-    """For fixtures: start an installation with a prepared database, and stop it at the end.
+    """Start an installation with a prepared database and stop it at the end. For fixtures.
 
     The database has a schema and an administrator.
     """
@@ -252,7 +250,7 @@ def running(folder: Path, **environment: str) -> Iterator[Stack]:
 
 
 def started(stack: Stack) -> Iterator[Stack]:
-    """For fixtures: start an installation, and stop it at the end."""
+    """Start an installation and stop it at the end. For fixtures."""
     try:
         stack.start()
         yield stack

@@ -1,4 +1,4 @@
-"""Both kinds of artifact storage: a promise holds for a folder and for a bucket."""
+"""Both kinds of artifact storage, for tests that must pass with a folder and with a bucket."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ from tests.support import buckets
 def each_storage(
     request: pytest.FixtureRequest, settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> str:
-    """The artifact storage of the test is of this kind, empty and its own."""
+    """Use an empty artifact storage of this kind, exclusive to the test."""
     if request.param == "bucket":
         request.getfixturevalue("bucket")
     else:
@@ -30,7 +30,7 @@ def _folder(tmp_path: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def bucket(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The artifact storage of the test is a bucket of its own; its name."""
+    """Use a new bucket as artifact storage of the test, and return its name."""
     for name, value in buckets.KEYS.items():
         monkeypatch.setenv(name, value)
     made = buckets.bucket_make()

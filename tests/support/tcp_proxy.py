@@ -1,4 +1,4 @@
-"""TCP proxies between real processes: one that delays answers, one that counts and refuses."""
+"""TCP proxies between real processes: one delays responses, the other counts and rejects calls."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 _CALL = re.compile(rb"(?:GET|POST|PUT) /worker/v1/attempts/([0-9a-f-]{36})/([a-z]+)")
-_CALL_BYTES_MAX = 100  # of what `_CALL` matches
+_CALL_BYTES_MAX = 100  # requests that match `_CALL`
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _BUSY = json.dumps({"code": "overloaded", "message": "The server is busy.", "detail": {}}).encode()
 
@@ -17,8 +17,7 @@ _BUSY = json.dumps({"code": "overloaded", "message": "The server is busy.", "det
 class Proxy:
     """Forwards connections to a port of this machine. `latency_seconds` can change at any time.
 
-    Each piece of an answer arrives that much later, in order: every round trip takes that much
-    longer.
+    Each chunk of a response is delayed by this time, in order, so every round trip takes longer.
     """
 
     def __init__(self, target_port: int) -> None:
@@ -95,9 +94,9 @@ class Proxy:
 
 
 class WorkerCalls(Proxy):
-    """Counts the calls of workers in front of web. With `refuses` it answers 503 to each.
+    """Proxy in front of web that counts the calls of workers. With `refuses` it responds with 503.
 
-    `calls`: by attempt and call. Requests that are refused are counted as well.
+    `calls`: number by attempt and call, including rejected ones.
     """
 
     def __init__(self, target_port: int) -> None:
@@ -106,7 +105,7 @@ class WorkerCalls(Proxy):
         super().__init__(target_port)
 
     def taken(self) -> Counter[tuple[str, str]]:
-        """Return the calls since the last time."""
+        """Return the calls since the previous use of this method."""
         taken, self.calls = self.calls, Counter()
         return taken
 
@@ -132,7 +131,7 @@ class WorkerCalls(Proxy):
 
 
 async def _refuse(reader: asyncio.StreamReader, begun: bytes, back: asyncio.StreamWriter) -> None:
-    """Read one request to its end and answer it as an overloaded web does."""
+    """Read one complete request and respond as an overloaded web does."""
     head, end, body = begun.partition(b"\r\n\r\n")
     if not end:
         begun += await reader.readuntil(b"\r\n\r\n")

@@ -7,7 +7,7 @@ from jobs.queries.time_phases import Phase, time_by_cause
 
 
 def cover_fault(phases: Sequence[Phase], start: dt.datetime, end: dt.datetime) -> str:
-    """Return why the phases are not exactly the time from `start` to `end`; empty if they are."""
+    """Return why the phases do not cover the time from `start` to `end` exactly, or ""."""
     end = max(start, end)
     borders = [start, *(each.end for each in phases)]
     if [each.start for each in phases] != borders[:-1]:

@@ -1,6 +1,6 @@
-"""A load balancer that ends TLS, small and honest.
+"""Minimal load balancer that terminates TLS.
 
-One request a connection, X-Forwarded-* as such a one adds them.
+One request per connection; adds X-Forwarded-* headers as usual.
 """
 
 import asyncio
@@ -21,11 +21,10 @@ from cryptography.x509.oid import NameOID
 
 @contextmanager
 def tls_proxy(folder: Path, *, port: int, upstream_port: int, client: str) -> Iterator[Path]:
-    """https://localhost:<port> in front of http://127.0.0.1:<upstream_port>; yields the certificate
-    to trust.
+    """Serve https://localhost:<port> in front of http://127.0.0.1:<upstream_port>; yield the CA
+    file.
 
-    `client`: the address it says its clients have, since tests cannot come from anywhere but
-    loopback.
+    `client`: the client address that it reports, because tests can only connect from loopback.
     """
     certificate = certificate_file(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -69,9 +68,9 @@ async def _pass_on(
 
 
 def _forwarded(head: bytes, address: str) -> bytes:
-    """The request's head with what the proxy knows.
+    """Return the head of the request with the forwarding headers.
 
-    Addresses that came in stay in front, as proxies leave them.
+    Existing addresses stay in front, as other proxies keep them.
     """
     request, *lines = head.rstrip(b"\r\n").split(b"\r\n")
     named = [
@@ -105,7 +104,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def certificate_file(folder: Path) -> Path:
-    """A key and a certificate for localhost, signed by itself, in one file."""
+    """Create a key and a self-signed certificate for localhost, in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = dt.datetime.now(dt.UTC)

@@ -1,4 +1,4 @@
-"""Twins of an installation, made as any program would: definition, data, updates, edits."""
+"""Twins of an installation, created through the API: definition, data, updates, edits."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -7,7 +7,7 @@ from tests.support.stack import Stack
 
 
 def make_twin(stack: Stack, project: str, name: str, definition: dict[str, Any]) -> None:
-    """A twin without any entity."""
+    """Create a twin without entities."""
     made = stack.call(
         "POST", f"/api/v1/projects/{project}/twins/", json={"name": name, "definition": definition}
     )
@@ -17,9 +17,8 @@ def make_twin(stack: Stack, project: str, name: str, definition: dict[str, Any])
 def update_twin(
     stack: Stack, project: str, name: str, csv: str, **parameters: Any
 ) -> dict[str, Any]:
-    """Upload `csv` as the next version of the twin's dataset and run an update from it.
-
-    The job's result.
+    """Upload `csv` as the next version of the twin's dataset, update the twin from it, and return
+    the result of the job.
     """
     base = f"/api/v1/projects/{project}/"
     data = {"name": f"{name}-data"}
@@ -48,7 +47,7 @@ def edit_entity(
     values: dict[str, Any],
     note: str = "",
 ) -> None:
-    """Set values over what updates report, as an operator."""
+    """Set manual values of an entity, as an operator."""
     path = f"/api/v1/projects/{project}/twins/{name}/entity/overlay/?{urlencode({'type': type, 'key': key})}"  # noqa: E501
     answer = stack.call("PATCH", path, json={"values": values, "note": note})
     assert answer.status_code == 200, answer.text

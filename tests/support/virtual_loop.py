@@ -1,4 +1,4 @@
-"""An event loop in virtual time: it jumps to its next timer instead of waiting."""
+"""Event loop in virtual time: it jumps to its next timer instead of waiting."""
 
 import asyncio
 import selectors
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock starts at 1000 seconds. Nothing outside of it may be awaited."""
+    """An event loop whose clock starts at 1000 seconds. Only timers can be awaited."""
 
     def __init__(self) -> None:
         self.now = 1000.0

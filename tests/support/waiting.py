@@ -1,4 +1,4 @@
-"""Wait for a condition, with a limit."""
+"""Wait for a condition, with a timeout."""
 
 import time
 from collections.abc import Callable
@@ -10,8 +10,8 @@ PAUSE_SECONDS, PAUSE_SECONDS_MAX = 0.02, 0.25
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
     """Return the value of `condition` once it is true. Raises: TimeoutError.
 
-    The pause between two checks grows with the time waited, because most conditions ask the servers
-    whose progress they wait for: the value is returned at most a tenth late.
+    The interval between checks grows with the waiting time, because most conditions poll the server
+    that they wait for. The value is returned with a delay of at most a tenth.
     """
     began = time.monotonic()
     while True:

@@ -1,4 +1,4 @@
-"""Small workbooks in formats that no pinned library writes.
+"""Small workbooks in formats that no installed library writes.
 
 .xls (BIFF8 in an OLE file), .ods and .xlsx (XML in a zip archive).
 """
@@ -26,7 +26,7 @@ def _string(text: str, length: str) -> bytes:
 
 
 def _biff(rows: Sequence[Sequence[Cell]]) -> bytes:
-    """The stream of a workbook with the sheet `Trips`: extended format 1 is a date."""
+    """Return the stream of a workbook with the sheet `Trips`: extended format 1 is a date."""
     formats = b"".join(
         _record(0x00E0, struct.pack("<HHH", 0, number, 0) + bytes(14)) for number in (0, 14)
     )
@@ -72,7 +72,7 @@ def _entry(name: str, kind: int, start: int, size: int, child: int) -> bytes:
 
 
 def xls(*rows: Sequence[Cell]) -> bytes:
-    """An .xls file."""
+    """Return an .xls file."""
     stream = _biff(rows)
     stream = stream.ljust(
         max(4096, -(-len(stream) // _SECTOR) * _SECTOR), b"\x00"
@@ -96,7 +96,7 @@ def xls(*rows: Sequence[Cell]) -> bytes:
 
 
 def ods(*rows: Sequence[Cell]) -> bytes:
-    """An .ods file with the sheet `Trips`."""
+    """Return an .ods file with the sheet `Trips`."""
     listed = "".join(
         f"<table:table-row>{''.join(map(_ods_cell, row))}</table:table-row>" for row in rows
     )
@@ -138,7 +138,7 @@ def _ods_cell(value: Cell) -> str:
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
-    """A zip archive of these files."""
+    """Return a zip archive of these files."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
@@ -153,14 +153,14 @@ _KINDS = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 
 
 def xlsx(*rows: Sequence[PlainCell]) -> bytes:
-    """An .xlsx file with the sheet `Trips`: numbers and text."""
+    """Return an .xlsx file with the sheet `Trips`: numbers and text."""
     return xlsx_of({"Trips": rows})
 
 
 def xlsx_of(
     sheets: Mapping[str, Sequence[Sequence[PlainCell]]], hidden: Sequence[str] = ()
 ) -> bytes:
-    """An .xlsx file with these sheets."""
+    """Return an .xlsx file with these sheets."""
     numbered = list(enumerate(sheets.items(), start=1))
     override = (
         '<Override PartName="/xl/worksheets/sheet{}.xml" ContentType="'

@@ -1,4 +1,4 @@
-"""Columns of every type that pandas and pyarrow write."""
+"""Columns of every type that pandas and pyarrow can write."""
 
 import datetime as dt
 import decimal
@@ -13,7 +13,7 @@ NUMBERS = list(range(N))
 
 
 def _types() -> dict[str, tuple[pa.Array, str]]:
-    """Every type that pandas and pyarrow write: values, and what training makes of the column."""
+    """Return values of every type that pandas and pyarrow write, each with its column kind."""
     found: dict[str, tuple[pa.Array, str]] = {}
     for unit in ("s", "ms", "us", "ns"):
         found[f"timestamp[{unit}]"] = pa.array(TIMES, pa.timestamp(unit)), "time"

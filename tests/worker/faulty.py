@@ -57,8 +57,8 @@ def start_worker(
 ) -> Worker:
     """Start a worker that runs a shell script, and its orchestrator with `limits`.
 
-    `prelude`: Python that runs in the supervisor before it begins, to break a part of it.
-    `table`: a CSV that a step reads first.
+    `prelude` is Python code that runs in the supervisor first, to break a part of it. `table` is a
+    CSV that a step reads first.
     """
     read = [{"id": "numbers", "uses": "read", "with": {"dataset": "numbers"}}] if table else []
     orchestrator = Orchestrator([*read, *shell_steps(script)], **limits)

@@ -1,6 +1,6 @@
-"""Training and inference as a worker does them, in this process.
+"""Training and inference in this process, with the code of the worker.
 
-Tables in, delivered files and events out.
+The input is a table; the output is the delivered files and events.
 """
 
 import json
@@ -19,7 +19,7 @@ from tests.support.recorded_context import RecordedContext
 
 
 def write_table(path: Path, table: pa.Table) -> list[dict[str, str]]:
-    """As Parquet; its schema as the upload's parser would show it."""
+    """Write a table as Parquet; return its schema as the parser of uploads reports it."""
     pq.write_table(table, path)
     rows = duckdb.execute(f"DESCRIBE SELECT * FROM read_parquet({quoted(str(path))})").fetchall()
     return [{"name": row[0], "type": row[1]} for row in rows]
@@ -46,7 +46,7 @@ def _context(
 def train(
     folder: Path, table: pa.Table, **parameters: Any
 ) -> tuple[RecordedContext, dict[str, Any]]:
-    """The context, and the delivered report."""
+    """Train a model; return the context and the delivered report."""
     context = _context(
         folder, "ml_training", table, {"dataset": "table", "model": "m", **parameters}
     )
@@ -59,7 +59,7 @@ def train(
 def infer(
     folder: Path, table: pa.Table, model: Path, signature: dict[str, Any], **parameters: Any
 ) -> tuple[RecordedContext, DatasetResult, pa.Table]:
-    """The context, the result's output, and the table it names."""
+    """Run an inference; return the context, the output of its result, and the predictions."""
     context = _context(
         folder,
         "ml_inference",

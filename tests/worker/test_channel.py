@@ -1,4 +1,4 @@
-"""The channel between a workload and its supervisor."""
+"""Channel between a workload and its supervisor."""
 
 import socket
 
@@ -6,7 +6,7 @@ from jobs.worker.channel import Channel
 
 
 def test_an_end_that_dies_before_it_has_read_everything_is_gone_and_what_it_sent_is_kept() -> None:
-    """The kernel calls that a reset.
+    """The kernel reports such an end as a connection reset.
 
     A workload that is killed during a call does not break the protocol.
     """

@@ -1,4 +1,4 @@
-"""Report of a worker that cannot reach the orchestrator, and wrong clocks."""
+"""Error report of a worker that cannot reach the orchestrator, and detection of wrong clocks."""
 
 import datetime as dt
 import email.utils

@@ -1,4 +1,4 @@
-"""Column kinds from pandas and hand-typed files: used, or excluded with a message."""
+"""Column kinds of pandas and hand-written files: used, or excluded with a message."""
 
 import datetime as dt
 import json
@@ -22,7 +22,7 @@ SLOPE = pa.array([number * 2.0 for number in NUMBERS])
 
 
 def _gappy(column: pa.Array) -> pa.Array:
-    """With a missing value, which pandas may have in every column."""
+    """Return the column with a missing value, if its type can have one."""
     if pa.types.is_null(column.type) or pa.types.is_dictionary(column.type):
         return column
     return pa.concat_arrays([column.slice(0, 59), pa.nulls(1, column.type)])
@@ -59,7 +59,7 @@ def test_a_table_with_such_a_time_alone_is_learned_from(name: str, tmp_path: Pat
 
 
 def _update(folder: Path, columns: dict[str, tuple[pa.Array, str]]) -> list[dict[str, Any]]:
-    """The changes of a twin update from columns, each a property of a type."""
+    """Return the changes of a twin update in which each column is a property."""
     wanted = {"number": "number", "time": "datetime", "boolean": "boolean"}
     properties = [
         {"name": f"p{index}", "type": wanted.get(kind, "string")}
@@ -117,9 +117,9 @@ def test_bytes_are_refused_as_a_property_with_their_row(tmp_path: Path) -> None:
 
 
 def _train_case(folder: Path) -> tuple[Any, dict[str, Any]]:
-    """Features of every kind.
+    """Train a model with features of every kind.
 
-    A number, a whole number, a category, a truth value, a time, codes.
+    These are a number, an integer, a category, a Boolean, a time and codes.
     """
     random = np.random.default_rng(0)
     table = pa.table(
@@ -151,7 +151,7 @@ ROW: dict[str, Any] = {
     "flag": True,
     "at": dt.datetime(2024, 1, 2),
 }
-# One column of another type, and the values that a model must take them for.
+# A column of another type, and the values that a model must convert it to.
 SAME: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "all empty": (
         {name: pa.nulls(1, pa.string()) for name in ROW},

@@ -1,4 +1,4 @@
-"""Tables that a command hands on: declared in its step, read from `outputs/`, all or nothing."""
+"""Tables written by a command: declared in its step, read from `outputs/`, all or none."""
 
 import subprocess
 import sys

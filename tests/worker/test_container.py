@@ -1,4 +1,4 @@
-"""Worker as its image starts it: only the image's code and five variables."""
+"""Worker started as in its image: with only the code of the image and five variables."""
 
 import json
 import os
@@ -29,22 +29,20 @@ ENTRY = (
 
 @dataclass
 class Container:
-    """A worker's process, the orchestrator it talks to, and the folder that stands for what is
-    mounted.
-    """
+    """Process of a worker with its orchestrator and the folder of its mounts."""
 
     orchestrator: Orchestrator
     folder: Path
     process: subprocess.Popen[bytes]
 
     def end(self) -> tuple[int, bytes]:
-        """Its exit code, and its own stdout: what a pod's log keeps."""
+        """Wait for the end; return the exit code and stdout, which becomes the log of the pod."""
         out, _ = self.process.communicate(timeout=60)
         return self.process.returncode, out
 
     @property
     def errors(self) -> str:
-        """Its own stderr."""
+        """Return the stderr of the worker."""
         return (self.folder / "stderr").read_text()
 
     @property
@@ -106,7 +104,7 @@ def start(app: Path, tmp_path: Path) -> Iterator[Start]:
 
 
 def _group(folder: Path, *, used: int, limit: int | str, kills: int = 0) -> Path:
-    """The files of a memory cgroup, version 2."""
+    """Create the files of a memory cgroup, version 2."""
     folder.mkdir(exist_ok=True)
     (folder / "memory.current").write_text(f"{used}\n")
     (folder / "memory.max").write_text(f"{limit}\n")
@@ -133,7 +131,7 @@ def test_five_variables_are_enough_and_its_stdout_is_the_log_byte_for_byte(start
 
 
 def test_a_failed_job_is_not_a_failure_of_its_container(start: Start) -> None:
-    """Its end was accepted: the cluster has nothing to add."""
+    """The end was accepted, so the cluster has nothing to report."""
     container = start("exit 7")
     code, _ = container.end()
     assert container.orchestrator.accepted is not None
@@ -189,7 +187,7 @@ def test_an_undelivered_end_is_in_the_containers_exit_report(start: Start) -> No
 
 
 def test_an_exit_report_never_exceeds_the_stored_length(start: Start) -> None:
-    """A message of the orchestrator's that JSON writes six bytes a character of."""
+    """JSON encodes each character of this error message in six bytes."""
     refused = 400, {"code": "invalid", "message": "\x01" * 3000, "detail": {}}
     container = start(answers={"finish": lambda _body: refused})
     assert container.end()[0] == 5
@@ -211,7 +209,7 @@ def test_a_scratch_folder_that_cannot_be_written_is_named_before_anything_is_cla
 def test_memory_is_what_the_container_uses_without_what_the_kernel_can_take_back(
     start: Start, tmp_path: Path
 ) -> None:
-    """98 of 100 MiB, 6 of them cached: nothing is ended. Then 98 that are not."""
+    """98 of 100 MiB are used. With 6 MiB of cache the worker continues, without cache it ends."""
     group = _group(tmp_path / "cgroup", used=98 * MIB, limit=100 * MIB)
     container = start(
         f"sleep 0.5; echo alive; echo {104 * MIB} > {group}/memory.current; sleep 300"

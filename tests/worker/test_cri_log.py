@@ -1,5 +1,6 @@
-"""Any bytes in any pieces come out of the raw reader as they went in, and no stored line is longer
-than a stored line may be.
+"""Log lines of workers: the raw reader returns exactly the written bytes.
+
+Stored lines never exceed the maximum length, however the bytes arrive.
 """
 
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from jobs.logs.read import raw_text
 from jobs.worker.cri_log import TEXT_BYTES_MAX, LineFormatter
 
 NOW = 1_795_000_000_123_456_789
-# Short pieces of what is special, and runs around the length at which a line is cut.
+# Short pieces with special bytes, and runs around the length at which a line is cut.
 _special = st.sampled_from(
     [
         b"\n",
@@ -35,7 +36,7 @@ _piece = st.one_of(st.binary(max_size=40), _special, _run)
 
 
 def _stored(pieces: list[tuple[bytes, bool]], stream: str = "stdout") -> bytes:
-    """Return the lines stored for pieces as read; True: a pause followed."""
+    """Return the lines stored for the given pieces. True: a pause follows the piece."""
     formatter, out = LineFormatter(stream), b""
     for data, pause in pieces:
         out += formatter.feed(data, NOW)

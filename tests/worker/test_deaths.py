@@ -1,6 +1,7 @@
-"""Every way a worker may end.
+"""Every way in which a worker can end.
 
-The API and the page say the cause and what to do within seconds, and no process of it is left.
+The API and the page show the cause and the remedy within seconds, and no process of the worker
+remains.
 """
 
 import html
@@ -22,7 +23,7 @@ from tests.support.stack import Stack
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(180)
-REPORT_SECONDS = 5.0  # from the moment something of it dies until page and API say so
+REPORT_SECONDS = 5.0  # from the end of a process until page and API show it
 MIB = 1024 * 1024
 
 
@@ -35,10 +36,10 @@ def person(_installation: Stack) -> Iterator[httpx.Client]:
 
 @dataclass(frozen=True)
 class Death:
-    """A way to end.
+    """A way in which a worker ends.
 
-    `command`: for a shell, or an argv; `says`: a pattern of the summary; `next_step`: the first
-    thing to do.
+    `command` is a shell command or an argv, `says` a pattern of the summary, and `next_step` the
+    first recommended action.
     """
 
     name: str
@@ -165,7 +166,7 @@ def _assert_reported(
 
 
 def _assert_page_says(person: httpx.Client, ended: dict[str, Any]) -> None:
-    """The card on top of the job's page: the cause as a heading, the next step under it."""
+    """Check the top card of the job's page: the cause as heading, then the next step."""
     page = person.get(f"/jobs/{ended['id']}/").raise_for_status().text
     card = re.search(r'<section id="job-why".*?\n</section>', page, re.DOTALL)
     assert card, "the page has no card that says why"
@@ -187,7 +188,7 @@ def _escaped() -> list[int]:
 def test_with_memory_max_it_runs_again_with_more_memory_until_it_succeeds(
     stack: Stack, person: httpx.Client
 ) -> None:
-    """The command needs about 400 MiB: 300 MiB are too few, 600 MiB are enough."""
+    """The command needs about 400 MiB: 300 MiB are not enough, 600 MiB are."""
     program = "held = b'x' * (380 << 20); import time; time.sleep(1); print('done')"
     job = stack.submit(
         [{"id": "run", "uses": "command", "with": {"argv": ["python3", "-c", program]}}],
@@ -207,7 +208,7 @@ def test_with_memory_max_it_runs_again_with_more_memory_until_it_succeeds(
 
 
 def _running(stack: Stack, command: str, **fields: Any) -> str:
-    """A job whose command has begun."""
+    """Return a job whose command has started."""
     job = stack.submit(f"echo begun; {command}", **fields)
     wait_for(lambda: stack.log(job).content, "its command has begun")
     return job
@@ -249,9 +250,7 @@ def test_a_stopping_worker_says_so_and_lets_its_command_end_cleanly(
     assert stack.log(job, format="raw").text == "begun\nin order\n"
 
 
-def test_what_has_escaped_does_not_outlive_a_supervisor_that_is_killed(
-    stack: Stack, person: httpx.Client
-) -> None:
+def test_escaped_processes_end_with_a_killed_supervisor(stack: Stack, person: httpx.Client) -> None:
     job = stack.submit(f"{_ESCAPED} echo begun; sleep 300")
     wait_for(lambda: stack.log(job).content, "its command has begun, and its daemons run")
     os.kill(stack.worker_pid(job), signal.SIGKILL)
@@ -291,9 +290,9 @@ def test_a_command_that_ignores_a_cancel_is_ended(stack: Stack) -> None:
 
 
 def test_a_command_may_close_its_stdout_and_write_elsewhere(stack: Stack) -> None:
-    """Descriptors past 2 are not handed on.
+    """A command inherits no descriptors above 2.
 
-    A write there fails in the command, and harms nobody.
+    A write to one fails in the command and affects nothing else.
     """
     program = (
         "import os; os.close(1); os.close(2)\n"
@@ -315,7 +314,7 @@ def test_a_command_may_close_its_stdout_and_write_elsewhere(stack: Stack) -> Non
 
 
 def test_user_code_finds_no_secret_of_ours(stack: Stack) -> None:
-    """No secret in its environment or that of a parent process, even when read as root."""
+    """Neither its environment nor that of a parent process has a secret, even when read as root."""
     program = (
         "import os, pathlib\n"
         "print('own', sorted(os.environ))\n"

@@ -1,6 +1,6 @@
-"""Definitions and parameters.
+"""Pipeline definitions and job parameters.
 
-What is refused, with the path of the bad field, and what depends on what.
+Refusals with the path of the invalid field, and dependencies between steps.
 """
 
 from typing import Any

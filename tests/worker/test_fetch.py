@@ -1,6 +1,6 @@
-"""Reading a URL that a user wrote.
+"""Reading a URL given by a user.
 
-Which addresses are never asked, and what a source that misbehaves comes to.
+Forbidden addresses, and errors of servers that misbehave.
 """
 
 import ipaddress
@@ -26,9 +26,9 @@ Serve = Callable[..., str]
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Start a server that hands each connection's first line to `answer(line, connection)`.
+    """Start a server and return its address.
 
-    Its address.
+    The server passes the first line of each connection to `answer(line, connection)`.
     """
     servers: list[socket.socket] = []
 
@@ -109,11 +109,11 @@ def test_a_private_address_is_never_contacted(
 
 @pytest.mark.parametrize("network", [*SPECIAL_IPV4, *SPECIAL_IPV6])
 def test_no_address_of_a_special_purpose_registry_is_public(network: str) -> None:
-    """Its first and last address, also inside the IPv6 forms that lead to an IPv4 address."""
+    """Check the first and last address of a network, also in the IPv6 forms of IPv4 addresses."""
     found = ipaddress.ip_network(network)
     for address in (found[0], found[-1]):
         if network in ("64:ff9b::/96", "2002::/16") and address == found[-1]:
-            continue  # the addresses inside differ; each is judged by its own
+            continue  # the embedded addresses differ; each is checked separately
         assert not is_allowed("example.org", str(address), []), address
         if isinstance(address, ipaddress.IPv4Address):
             bits = int(address)
@@ -164,7 +164,7 @@ def test_an_administrator_allows_hosts_and_networks(
 
 
 def _resolve(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
-    """Names mean these addresses, one list an asking; the addresses that are connected to."""
+    """Make each name resolve to the next list of addresses; return the addresses connected to."""
     left, connected = list(answers), list[str]()
     real = socket.create_connection
 
@@ -195,9 +195,7 @@ def _resolve(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
 def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name that means a public address when it is asked for the first time, and this machine ever
-    after.
-    """
+    """The name resolves to a public address first, and to this machine afterwards."""
     connected = _resolve(monkeypatch, ["8.8.8.8"], ["127.0.0.1"])
     failure = _failure("http://rebinds.example/x", tmp_path / "x", allow=[])
     assert failure.reason is FailureReason.SOURCE_UNAVAILABLE
@@ -218,7 +216,7 @@ def test_one_private_address_among_public_ones_refuses_them_all(
 def test_an_address_that_cannot_be_reached_is_not_the_last_one_tried(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A host with an IPv6 address, on a machine that has no way there."""
+    """The host has an IPv6 address, but this machine has no IPv6 route."""
     address = serve(_body(b"a\n1\n"))
     connected = _resolve(monkeypatch, ["2606:4700::1111", "127.0.0.1"])
     fetch_url(address.replace("127.0.0.1", "two.example"), tmp_path / "x", allow=LOCAL)
@@ -345,12 +343,12 @@ def test_a_body_over_the_limit_is_refused_before_all_of_it_came(
         b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n",
     ],
 )
-def test_a_source_that_drips_is_cut_at_the_time_limit(
+def test_a_slow_source_is_aborted_at_the_time_limit(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: bytes
 ) -> None:
-    """Before its head, in it, and in its body, with or without a length.
+    """The source is slow before its head, in it, and in its body, with or without a length.
 
-    Each single read gets something in time.
+    Each single read receives data in time.
     """
     monkeypatch.setattr(fetch, "TOTAL_SECONDS", 0.5)
 

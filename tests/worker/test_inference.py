@@ -1,4 +1,4 @@
-"""Inference: equal to the model's own answers, with clear errors for a bad model file."""
+"""Inference: the same predictions as the model itself, and clear errors for a bad model file."""
 
 import io
 import json
@@ -175,7 +175,7 @@ def _zip(files: dict[str, bytes]) -> bytes:
 
 
 def _lying() -> bytes:
-    """A bomb whose directory says that it is small."""
+    """Return a decompression bomb whose directory states a small size."""
     data = _zip({"schema.json": b"0" * (64 * MIB)})
     return data.replace((64 * MIB).to_bytes(4, "little"), (100).to_bytes(4, "little"))
 

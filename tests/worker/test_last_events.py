@@ -1,4 +1,4 @@
-"""The last events of an attempt travel with its finish, and are stored once whatever fails."""
+"""The last events of an attempt are sent with its finish, and stored once despite failures."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,7 +23,7 @@ def test_the_events_of_a_short_job_need_no_request_of_their_own(start: Start) ->
     assert _kinds(worker.orchestrator.events) == KINDS
 
 
-def test_a_finish_whose_answer_is_lost_carries_the_same_events_again(start: Start) -> None:
+def test_a_finish_whose_response_is_lost_sends_the_same_events_again(start: Start) -> None:
     worker = start("true")
     lost: Iterator[tuple[int, Any]] = iter([(503, {})])
     worker.orchestrator.answers["finish"] = lambda _body: next(lost, None)
@@ -47,7 +47,7 @@ def test_a_finish_that_is_refused_for_its_events_is_sent_without_them(start: Sta
 def test_an_older_orchestrator_gets_the_events_before_the_finish(
     start: Start, claimed: str
 ) -> None:
-    """During an update, a process of another release can answer each request."""
+    """During an update, either release can receive each request."""
     worker = start("true")
     if claimed == "of an older release":
         del worker.orchestrator.claim["finish_takes_events"]

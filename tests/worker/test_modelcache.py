@@ -1,7 +1,7 @@
-"""The cache of models.
+"""Cache of models.
 
-Fetched once, checked at every load, worth nothing to another project, harmless when anything is
-killed or full.
+A model is fetched once, verified at every load, and unavailable to other projects. A killed process
+or a full disk does not damage the cache.
 """
 
 import hashlib
@@ -71,7 +71,8 @@ def test_another_projects_key_neither_finds_nor_reads_an_entry(tmp_path: Path) -
     theirs.keep(SHA, len(MODEL), io.BytesIO(MODEL))
     other = next(found for found in _entries(tmp_path) if found != entry)
     assert other.read_bytes()[16:] != entry.read_bytes()[16:]
-    other.write_bytes(entry.read_bytes())  # they put ours under the name they look for
+    # the other project stores our file under the name that it looks for
+    other.write_bytes(entry.read_bytes())
     assert _load(theirs) is None
     assert not other.exists()
     assert _load(_cache(tmp_path)) == MODEL
@@ -201,7 +202,7 @@ def test_a_writer_that_is_killed_before_the_rename_leaves_no_entry(tmp_path: Pat
         f"ModelCache(Path(sys.argv[1]), '{OURS}', limit_bytes={LARGE}).keep('{SHA}', "
         f"{len(MODEL)}, open(sys.argv[2], 'rb'))"
     )
-    # As the supervisor runs: without site-packages, which the cache asks for itself.
+    # Like the supervisor, without site-packages, which the cache adds itself.
     argv = [sys.executable, "-S", "-c", code, str(folder), str(tmp_path / "model")]
     killed = subprocess.run(argv, env={**os.environ, "MIMIR_CRASH_POINTS": str(crash)}, check=False)
     assert killed.returncode == -9
@@ -244,7 +245,7 @@ def test_a_folder_that_cannot_be_written_costs_nothing_but_the_cache(tmp_path: P
 
 
 class _Served:
-    """The orchestrator's answer to GET inputs/<name>."""
+    """Fake of the orchestrator's response to GET inputs/<name>."""
 
     def __init__(self, content: bytes) -> None:
         self.content, self.times = content, 0

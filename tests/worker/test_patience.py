@@ -1,4 +1,4 @@
-"""How long a transfer is retried while the orchestrator or its storage takes nothing."""
+"""Retry limit of a transfer while the orchestrator or its storage is unavailable."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -24,7 +24,7 @@ def test_a_transfer_is_retried_until_the_time_limit_and_not_for_an_hour(
     patience: list[float] = []
 
     class Patient:
-        """A client that only notes how long it is asked to retry."""
+        """Client that records how long it is asked to retry."""
 
         def get_input(self, _name: str, _file: Any, *, patience_seconds: float) -> None:
             patience.append(patience_seconds)

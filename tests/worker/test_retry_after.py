@@ -1,4 +1,4 @@
-"""Pauses of a worker between calls that fail: Retry-After, jitter and patience."""
+"""Delays between failed calls of a worker: Retry-After, jitter and the retry limit."""
 
 import threading
 import time
@@ -32,7 +32,7 @@ BUSY = b'{"code": "overloaded", "message": "The server is busy.", "detail": {}}'
 
 
 class Server:
-    """Answers of the orchestrator in virtual time, and the pauses between the calls."""
+    """Scripted responses of the orchestrator in virtual time, and the delays between the calls."""
 
     def __init__(self, *answers: tuple[int, dict[str, str]]) -> None:
         self.answers, self.pauses, self.now = list(answers), list[float](), 0.0
@@ -48,7 +48,7 @@ class Server:
         self.now += seconds
 
     def send(self, *_call: Any) -> Any:
-        """Stand in for `Client._send`."""
+        """Replace `Client._send`."""
         status, headers = self.answers.pop(0) if self.answers else (200, {})
         return SimpleNamespace(
             status=status,
@@ -59,7 +59,7 @@ class Server:
 
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Server]:
-    """A heartbeat against scripted answers."""
+    """Send a heartbeat against scripted responses."""
 
     def run(*answers: tuple[int, dict[str, str]], patience_seconds: float = 1000.0) -> Server:
         server = Server(*answers)
@@ -107,7 +107,7 @@ def test_without_seconds_the_pauses_grow_and_are_spread(
 
 
 class BusyOnce:
-    """A client whose first call is refused for some seconds. `times`: of its calls."""
+    """Client whose first call is refused with a delay. `times`: the times of its calls."""
 
     def __init__(self, answer: dict[str, Any], seconds: float = 0.5) -> None:
         self.times: list[float] = []

@@ -1,6 +1,6 @@
-"""DuckDB as a `sql` step gets it.
+"""DuckDB with the restrictions of a `sql` step.
 
-Even a statement that no check had seen reaches these tables and nothing else.
+Even a statement that no check has seen can read only the given tables.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ MIB = 1024 * 1024
 
 @pytest.fixture
 def tables(tmp_path: Path) -> Tables:
-    """A table `a`, and beside scratch a file that is nobody's business."""
+    """A table `a`, and a private file outside the scratch folder."""
     (tmp_path / "secret.csv").write_text(f"a\n{SECRET}\n")
     duckdb.connect(str(tmp_path / "secret.db")).execute("CREATE TABLE t AS SELECT 1").close()
     created = Tables(tmp_path / "scratch", memory_bytes=256 * MIB, cpu_millicores=1000)
@@ -27,7 +27,7 @@ def tables(tmp_path: Path) -> Tables:
 
 
 def _connection(tables: Tables) -> duckdb.DuckDBPyConnection:
-    """As a `sql` step opens it."""
+    """Open a connection as a `sql` step does."""
     connection: duckdb.DuckDBPyConnection = tables.session()
     connection.execute(view_sql("a", tables.path("a")))
     return connection
@@ -72,7 +72,9 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("statement", HOSTILE)
-def test_nothing_outside_is_reached(tables: Tables, tmp_path: Path, statement: str) -> None:
+def test_no_file_or_network_outside_is_accessible(
+    tables: Tables, tmp_path: Path, statement: str
+) -> None:
     before = sorted(tmp_path.iterdir())
     with pytest.raises(duckdb.Error):
         _connection(tables).execute(statement.format(secret=tmp_path / "secret")).fetchall()

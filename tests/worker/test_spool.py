@@ -1,6 +1,6 @@
-"""The spool: every reader finds the same log in its folder, however it was written.
+"""Spool: every reader gets the same log from its folder, however it was written.
 
-A full disk damages nothing.
+A full disk does not damage the log.
 """
 
 import hashlib
@@ -80,7 +80,7 @@ def test_a_write_that_fails_half_way_leaves_the_lines_before_it_whole(
 def test_a_segment_that_cannot_be_opened_costs_no_file_of_somebody_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The old segment is closed by then, and its descriptor's number soon belongs to another file."""  # noqa: E501
+    """The old segment is closed before, and its descriptor number is reused for another file."""
     monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 10)
     spool = Spool(tmp_path / "spool", limit_bytes=10**9)
     spool.append(_lines([50]))

@@ -1,4 +1,4 @@
-"""Each kind of step through the API, as a user meets it: what it reads, makes, leaves, and says."""
+"""Each kind of step through the API: inputs, outputs, side effects and messages."""
 
 import io
 import json
@@ -39,7 +39,7 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def web() -> Iterator[str]:
-    """Somebody's web server, on an address that READ_URL_ALLOW names."""
+    """A web server at an address that READ_URL_ALLOW permits."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -55,7 +55,7 @@ def web() -> Iterator[str]:
             self.wfile.write(data or b"")
 
         def log_message(self, format: str, *arguments: Any) -> None:
-            """Silent."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -66,7 +66,7 @@ def web() -> Iterator[str]:
 
 @pytest.fixture
 def numbers(stack: Stack) -> dict[str, Any]:
-    """A dataset; its newest version."""
+    """Upload a dataset and return its version."""
     return _upload(stack, "numbers", NUMBERS)
 
 

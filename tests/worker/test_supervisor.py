@@ -1,4 +1,4 @@
-"""Real worker against a faulty orchestrator: its end is reported, and it never hangs."""
+"""Real worker with a faulty orchestrator: it reports its end and never hangs."""
 
 import hashlib
 import time
@@ -54,7 +54,7 @@ def test_a_crashed_thread_ends_the_attempt_and_is_reported(start: Start, part: s
     assert "what nobody thought of" in worker.console
 
 
-def test_a_supervisor_that_breaks_itself_kills_its_workload_and_leaves_its_word(
+def test_a_crashed_supervisor_kills_its_workload_and_leaves_a_report(
     start: Start,
 ) -> None:
     prelude = (

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.timeout(90)
 
 
 def test_names_that_json_cannot_hold_do_not_fail_a_report(start: Start) -> None:
-    """A file called by bytes that are no UTF-8."""
+    """The name of the file has bytes that are not UTF-8."""
     worker = start(
         r"printf x > outputs/$(printf 'a\377b'); mkfifo outputs/pipe; ln -s /etc/passwd "
         r"outputs/link"
@@ -81,7 +81,7 @@ def test_a_file_that_shrinks_while_it_is_delivered_fails_its_step_and_hangs_nobo
 def test_a_link_put_in_the_place_of_a_file_gives_nothing_of_the_supervisors_away(
     start: Start,
 ) -> None:
-    """Between the look and the delivery: a folder becomes a link to what is not the job's."""
+    """After the check and before the upload, the folder becomes a link to files outside the job."""
     prelude = (
         "import os, shutil\nfrom jobs.worker.transfers import Transfers\nreal = "
         "Transfers._deliver\n"
@@ -101,7 +101,7 @@ def test_a_link_put_in_the_place_of_a_file_gives_nothing_of_the_supervisors_away
 
 
 def test_names_of_tables_in_a_claim_may_be_as_long_as_they_are(start: Start) -> None:
-    """A claim of more than a message of user code may have: wide tables."""
+    """Wide tables make the claim larger than the limit for messages of user code."""
     worker = start("true", table=b"n\n1\n", prelude="import time; time.sleep(0.5)")
     schema = [{"name": "x" * 200, "type": "BIGINT"}] * 8000
     worker.orchestrator.claim["inputs"].append(

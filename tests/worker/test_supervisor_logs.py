@@ -1,4 +1,4 @@
-"""Logs of a real worker: limits, a full disk, refusals, and repeated parts."""
+"""Logs of a real worker: limits, a full disk, refusals, and repeated chunks."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def test_a_log_limit_that_the_orchestrator_sees_after_the_work_is_done_fails_it_
 
 
 def test_a_log_that_the_orchestrator_lost_is_sent_again_from_there(start: Start) -> None:
-    """It had accepted the first line, then stood there without it, as after a restore."""
+    """The orchestrator accepted the first line and then lost it, as after a restore of a backup."""
     worker = start("echo one; sleep 1; echo two")
     lost: list[bytes] = []
 

@@ -1,6 +1,6 @@
-"""Training against plain scikit-learn.
+"""Training compared with plain scikit-learn.
 
-The same figures, from a script that shares nothing with the workload but the data.
+A script that shares only the data with the workload must compute the same metrics.
 """
 
 from pathlib import Path
@@ -54,7 +54,7 @@ PUBLIC = [
 
 
 def _public(name: str) -> tuple[pd.DataFrame, Any, bool]:
-    """One of scikit-learn's own sets; whether its target are classes."""
+    """Return a data set of scikit-learn, its target, and whether the target is a class."""
     bunch = getattr(datasets, f"load_{name}")(as_frame=True)
     if name == "diabetes":
         return bunch.data, bunch.target, False
@@ -109,9 +109,9 @@ def test_public_sets_give_the_figures_of_a_plain_script(
 
 
 def _mixed(count: int = 600) -> pd.DataFrame:
-    """Every kind of column, with gaps.
+    """Return columns of every kind with missing values.
 
-    An id; a column of one value; both kinds of target, with gaps too.
+    Also an id, a constant column, and both kinds of target, which have missing values, too.
     """
     random = np.random.default_rng(3)
     size = random.normal(10, 3, count)
@@ -135,9 +135,7 @@ def _mixed(count: int = 600) -> pd.DataFrame:
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same columns as somebody without Mimir would write them, after
-    docs/explanation/training.md.
-    """
+    """Return the columns prepared by hand, as docs/explanation/training.md describes."""
     days = (pd.to_datetime(frame["day"]) - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
     return pd.DataFrame(
         {
@@ -235,7 +233,7 @@ def test_mixed_columns_are_prepared_as_the_documentation_says(
         assert "12 of 600 rows have no price" in context.notices()
 
 
-def test_a_forest_tells_its_score_while_it_grows(tmp_path: Path) -> None:
+def test_a_forest_reports_its_score_during_training(tmp_path: Path) -> None:
     rows, target, _ = _public("wine")
     table = pa.Table.from_pandas(rows.assign(answer=target), preserve_index=False)
     context, _ = train(

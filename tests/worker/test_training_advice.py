@@ -67,7 +67,7 @@ def test_imbalanced_classes_are_reported(tmp_path: Path) -> None:
 
 TOWNS = ["Oslo", "Rome", "Bern"] * 20
 LABEL = [{"Oslo": "cold", "Rome": "warm", "Bern": "cold"}[town] for town in TOWNS]
-# Columns, and what is said of them; a training on noise alone says nothing.
+# Columns with their expected messages; training on noise alone gives none.
 ADVICE: dict[str, tuple[dict[str, Any], str]] = {
     "nothing": ({"y": [["a", "b"][int(value > 0)] for value in np.roll(NOISE, 7)]}, ""),
     "a number that gives a class away": (

@@ -1,6 +1,6 @@
-"""An update of a twin in its worker.
+"""Twin update in its worker.
 
-What differs from the base and nothing else, and clear words for a row that does not fit.
+It reports exactly the differences from the base, and a clear error for a row that does not match.
 """
 
 import datetime as dt
@@ -51,7 +51,7 @@ def _updated(
     entities: list[Entity] = [],  # noqa: B006
     **parameters: Any,
 ) -> tuple[list[Any], RecordedContext]:
-    """The changes that an update from `table` (or a CSV) reports over the base, and its context."""
+    """Return the changes that an update from `table` (or a CSV) reports, and its context."""
     folder.mkdir(exist_ok=True)
     parameters_sent = {
         "twin": "plant",

@@ -1,4 +1,4 @@
-"""Times with a zone reach Python, as users' own programs and our code fetch them from DuckDB."""
+"""Times with a time zone are fetched from DuckDB correctly by our code and programs of users."""
 
 import datetime as dt
 

@@ -112,7 +112,7 @@ class Evidence:
     nodes: tuple[Object, ...] | None = None
 
     def is_same(self, other: "Evidence") -> bool:
-        """Whether the objects are identical: a mirror creates a new one for each change."""
+        """Return whether the objects are identical: a mirror creates a new one for each change."""
         return (
             self.job is other.job
             and self.nodes is other.nodes

@@ -157,7 +157,7 @@ def _run_delay_seconds(pid: int) -> float:
 
 
 def write_pid(folder: Path, pid: int) -> None:
-    """Write the pid of the worker's first process, which writes it as well."""
+    """Write the pid of the worker's first process. That process also writes it."""
     temporary = folder / f"pid.{os.getpid()}"
     temporary.write_text(str(pid))
     temporary.rename(folder / "pid")

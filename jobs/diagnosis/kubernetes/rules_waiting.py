@@ -79,7 +79,7 @@ def _of_init(objects: WorkerObjects, pod: Pod) -> Cause | None:
 
 
 def _of_events(objects: WorkerObjects, pod: Pod, own: Container | None) -> Cause | None:
-    """Return the cause in the pod's events, without those of a stage that is over."""
+    """Return the cause from the pod's events, ignoring events of completed stages."""
     image = (own.image if own else "") or objects.spec.image
     begun = pod.conditions.get("PodReadyToStartContainers", NONE)
     over = MOUNT_EVENTS | SANDBOX_EVENTS

@@ -1,4 +1,4 @@
-"""Page of a list of the API."""
+"""One page of a list in the API."""
 
 from typing import Generic, TypedDict, TypeVar
 

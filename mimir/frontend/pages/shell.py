@@ -74,19 +74,30 @@ def page(
 
     `project` fills the navigation, `here` names its current entry.
     """
-    rank = RANKS.get(str(project["role"]), 0) if project else -1
-    archived = bool(project) and project["status"] == "archived" if project else False
     shell = {
         "project": project,
         "here": here,
-        "may_run": rank >= RANKS["operator"] and not archived,
-        "may_edit": rank >= RANKS["maintainer"] and not archived,
-        "may_manage": rank >= RANKS["maintainer"],
+        "may_run": may_run(project),
+        "may_edit": _rank(project) >= RANKS["maintainer"] and not _is_archived(project),
+        "may_manage": _rank(project) >= RANKS["maintainer"],
         "initials": "".join(word[0] for word in str(project["name"]).split()[:2]).upper()
         if project
         else "",
     }
     return render(request, template, {**shell, **context}, status=status)
+
+
+def may_run(project: ProjectDetail | None) -> bool:
+    """Whether the caller can submit jobs to the project."""
+    return _rank(project) >= RANKS["operator"] and not _is_archived(project)
+
+
+def _rank(project: ProjectDetail | None) -> int:
+    return RANKS.get(str(project["role"]), 0) if project else -1
+
+
+def _is_archived(project: ProjectDetail | None) -> bool:
+    return project is not None and project["status"] == "archived"
 
 
 def cursor_of(following: object) -> str:

@@ -289,7 +289,8 @@ def _records(
     warnings.append(Notice("records_path", {"path": chosen["path"]}))
     others = [item["path"] for item in lists if item is not chosen and item["count"]]
     if others and not wanted:
-        warnings.append(Notice("other_lists", {"others": ", ".join(others[:LISTS_SHOWN])}))
+        code = "other_list" if len(others) == 1 else "other_lists"
+        warnings.append(Notice(code, {"others": ", ".join(others[:LISTS_SHOWN])}))
     return target, lists
 
 

@@ -141,6 +141,7 @@ _SENTENCES = {
     "sheet_lacks_columns": "Sheet {sheet} has no columns {columns}. They are missing in its rows.",
     "skipped_columns": "{count} empty columns without a name are skipped.",
     "records_path": "The rows are the list {path} in the file.",
+    "other_list": "The file also has the list {others}. Choose records_path to read it.",
     "other_lists": "The file also has the lists {others}. Choose records_path to read another one.",
     "list_of_rows": (
         "The file is a list of rows without names. The columns are named column1, column2 and so "

@@ -83,7 +83,7 @@ def _faults(error: Any, path: str) -> Iterator[FieldError]:
 def _message(error: Any, rule: str, allowed: Any) -> str:
     match rule:
         case "enum":
-            return f"must be one of {_enumerated(allowed)}{_is_not(error.instance)}"
+            return _unlike(f"must be one of {_enumerated(allowed)}", error.instance)
         case "minItems" | "maxItems" | "minProperties" | "maxProperties":
             if rule_text := error.schema.get("x-rule"):
                 return f"must be {rule_text}"
@@ -97,7 +97,7 @@ def _message(error: Any, rule: str, allowed: Any) -> str:
             "type" | "pattern" | "minLength" | "maxLength" | "anyOf"
             | "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum"
         ):  # fmt: skip
-            return f"must be {_allowed(error.schema)}{_is_not(error.instance)}"
+            return _unlike(f"must be {_allowed(error.schema)}", error.instance)
     return f"is not valid: {error.message[:200]}"
 
 
@@ -134,9 +134,11 @@ def _bounds(schema: JsonSchema) -> str:
     return f" of at most {high}" if high is not None else ""
 
 
-def _is_not(value: object) -> str:
-    """`: "abc" is not`; empty for lists, objects and null."""
-    return f": {_shown(value)} is not" if isinstance(value, str | int | float | bool) else ""
+def _unlike(rule: str, value: object) -> str:
+    """Add the value to a rule: `…, not "abc"`. Lists, objects and null are not shown."""
+    if not isinstance(value, str | int | float | bool):
+        return rule
+    return f"{rule}{';' if ',' in rule else ','} not {_shown(value)}"
 
 
 def _shown(value: object) -> str:

@@ -106,7 +106,7 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def parse_with(connect: Callable[[], Any]) -> None:
-    """Parse on connections of `connect` from now on: a second DuckDB takes 17 ms to start."""
+    """Use connections from `connect` for parsing, because a second DuckDB takes 17 ms to start."""
     global _connect
     _connect = connect
 

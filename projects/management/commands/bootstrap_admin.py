@@ -14,7 +14,7 @@ class Command(BaseCommand):
         " An existing user is not changed."
     )
 
-    requires_system_checks = []  # they import all URLs and pages, at each start of a laptop
+    requires_system_checks = []  # the checks import all URLs and pages, which delays each start
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--username", default="admin")

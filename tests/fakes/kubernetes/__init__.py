@@ -1,4 +1,4 @@
-"""In-memory Kubernetes API in its own process, with controllers.
+"""In-memory Kubernetes API with controllers, in a separate process.
 
 Supports Jobs, Pods, Events, pod logs, Nodes and ResourceQuotas. `with FakeKubernetes() as fake:`
 (client.py) starts it; `fake.kubeconfig` is a file for the official client (context `fake`,
@@ -8,7 +8,7 @@ reports them at once unless a fault is set.
 
 Modules: store.py (objects, versions, history), api.py with routes, reads, writes, watch and
 validation (the server), job_controller.py, kubelet.py with nodes, acts, scripts and troubles
-(the life of pods), ledger.py (the containers that really ran), faults.py (transport faults),
+(the life of pods), ledger.py (the containers that ran), faults.py (transport faults),
 control.py and client.py (the test's side), server.py (sockets). Only server.py and client.py do
 I/O: `Cluster` and `Api` work without a process. Object shapes and Event texts come from recordings
 of a real 1.34 cluster.
@@ -16,7 +16,7 @@ of a real 1.34 cluster.
     with FakeKubernetes() as fake:
         fake.script("worker-job-1-1", run_seconds=60, exit_code=3)       # scripts.PodScript
         fake.fault(Fault.DROP_AFTER_COMMIT, verb="create", count=1)      # faults.Rule
-        ...                                            # the code under test, by fake.kubeconfig
+        ...                                            # the code under test uses fake.kubeconfig
         fake.advance(60)
         assert [run.exit_code for run in fake.ledger()] == [3]
 

@@ -1,5 +1,5 @@
 """`python -m tests.fakes.kubernetes --port 0 [--real-time] [--latency-ms N] [--cert FILE]`: the
-fake as a process of its own.
+fake as a separate process.
 
 Prints one line of JSON, {"port", "token"}, when it listens. Ends with SIGTERM, or when its standard
 input ends, so that it never outlives a test.
@@ -49,11 +49,13 @@ async def run(arguments: argparse.Namespace) -> None:
 
 
 def _await_end(then: Callable[[], object]) -> None:
-    """In a thread, since standard input may be what no event loop can watch."""
+    """Wait for the end of standard input, in a thread: an event loop cannot watch every kind of
+    file.
+    """
     with contextlib.suppress(OSError):
         while os.read(0, 4096):
             pass
-    with contextlib.suppress(RuntimeError):  # the loop has ended before
+    with contextlib.suppress(RuntimeError):  # the loop has already ended
         then()
 
 
@@ -71,9 +73,7 @@ def main() -> None:
     parser.add_argument("--cert", default="", help="certificate and key in one PEM file: serve TLS")
     arguments = parser.parse_args()
     gc.freeze()
-    gc.set_threshold(
-        50_000, 20, 50
-    )  # tens of thousands of live objects are looked through at each turn
+    gc.set_threshold(50_000, 20, 50)  # each collection scans tens of thousands of live objects
     asyncio.run(run(arguments))
 
 

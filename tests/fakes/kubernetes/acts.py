@@ -1,4 +1,4 @@
-"""Acts on existing pods, with the traces in status, conditions and Events of a real cluster."""
+"""Acts on existing pods, with the status, conditions and Events that a real cluster produces."""
 
 from typing import TYPE_CHECKING
 
@@ -29,9 +29,9 @@ _EVICTIONS = {
 def act(
     kubelets: "Kubelets", state: PodState, what: Act, *, exit_code: int = 0, message: str = ""
 ) -> bool:
-    """Let it happen.
+    """Apply the act and return whether it still had an effect.
 
-    False where it came too late. A container on a node that is away can still end, and only that.
+    Return False if it came too late. A container on a disconnected node can only end.
     """
     if what is Act.START:
         kubelets.resume(state)
@@ -75,10 +75,10 @@ def act(
 
 
 def _evict(kubelets: "Kubelets", state: PodState, pod: Object, what: Act, message: str) -> bool:
-    """By its kubelet.
+    """Evict the pod, as its kubelet does.
 
-    The pod stays, failed. Only a shortage on the node is a disruption; an emptyDir over its limit
-    is the pod's own.
+    The pod stays, in the phase Failed. Only a shortage on the node counts as a disruption;
+    exceeding an emptyDir limit is the fault of the pod.
     """
     if not kubelets.nodes.is_up(state.node):
         return False
@@ -92,7 +92,7 @@ def _evict(kubelets: "Kubelets", state: PodState, pod: Object, what: Act, messag
 
 
 def _disrupt(kubelets: "Kubelets", pod: Object, reason: str, message: str) -> None:
-    """Mark it as disrupted, then delete it."""
+    """Mark a pod as disrupted, then delete it."""
     new = condition(
         "DisruptionTarget", "True", kubelets.store.clock.stamp(), reason=reason, message=message
     )
@@ -103,9 +103,9 @@ def _disrupt(kubelets: "Kubelets", pod: Object, reason: str, message: str) -> No
 
 
 def taint_eviction(kubelets: "Kubelets", pod: Object) -> None:
-    """The control plane gives the pods of a silent node up.
+    """Evict the pods of a silent node, as the control plane does.
 
-    Marked and to be deleted; no kubelet is there to do it.
+    The pods are marked for deletion, but no kubelet is there to delete them.
     """
     where = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
     kubelets.events.controller(

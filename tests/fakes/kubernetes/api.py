@@ -1,4 +1,4 @@
-"""The API server: a request to an answer or a watch, with whatever faults were ordered. No I/O."""
+"""API server without I/O: maps a request to a response or watch and applies injected faults."""
 
 from collections import deque
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from tests.fakes.kubernetes.watch import Stream
 
 KEPT_REQUESTS = 100_000
 _OPEN_PATHS = ("/healthz", "/livez", "/readyz", "/version")
-HANG_SECONDS = 30.0  # real; a client that waits longer gets a broken connection
+HANG_SECONDS = 30.0  # real time; after it the connection of the client breaks
 _BEFORE = {
     Fault.ERROR_BEFORE_COMMIT,
     Fault.DROP_BEFORE_COMMIT,
@@ -67,7 +67,9 @@ class Api:
             self.streams = [stream for stream in self.streams if stream.open]
 
     def handle(self, request: Request) -> Reply | Stream:
-        """Answer a request and take the steps that are due. Never raises for what a client did."""
+        """Answer a request and take the steps that are due. Never raises because of a client's
+        request.
+        """
         clock = self.cluster.clock
         clock.run_due()
         if request.path in _OPEN_PATHS:
@@ -169,7 +171,7 @@ class Api:
     # by hand
 
     def each_stream(self, plural: str, what: Callable[[Stream], None]) -> int:
-        """Do something to the open watches of a kind (empty: all); how many there were."""
+        """Apply a function to the open watches of a kind (empty: all) and return their number."""
         chosen = [
             stream
             for stream in self.streams

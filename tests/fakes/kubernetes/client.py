@@ -1,7 +1,7 @@
-"""The fake from a test's side.
+"""Client of the fake for tests.
 
-Starts its process, speaks its control routes, and writes the kubeconfig by which the official
-client reaches it.
+Starts the process of the fake, calls its control routes, and writes the kubeconfig that the
+official client uses to reach it.
 """
 
 import http.client
@@ -27,7 +27,7 @@ CONTEXT = "fake"
 
 
 def write_kubeconfig(path: Path, *fakes: "FakeKubernetes") -> Path:
-    """One kubeconfig for several clusters, a context for each; the first is the current one."""
+    """Write one kubeconfig with a context for each cluster; the first is the current one."""
     found: dict[str, Any] = {}
     for fake in fakes:
         each = json.loads(fake.kubeconfig.read_text())
@@ -43,13 +43,13 @@ def write_kubeconfig(path: Path, *fakes: "FakeKubernetes") -> Path:
 
 
 class ControlError(RuntimeError):
-    """The fake did not understand an order."""
+    """The fake rejected a control request."""
 
 
 class FakeKubernetes:
-    """`with FakeKubernetes() as fake:` a process of its own until the block ends.
+    """Fake API server in a separate process: `with FakeKubernetes() as fake:`.
 
-    Any thread may call it.
+    Its methods are thread-safe.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class FakeKubernetes:
         line = self._process.stdout.readline()
         if not line:
             self.__exit__(None, None, None)
-            raise RuntimeError("the fake Kubernetes API did not start; its error stands above")
+            raise RuntimeError("the fake Kubernetes API did not start; see its error above")
         started = json.loads(line)
         self.port, self.token = started["port"], started["token"]
         self.url = f"{'https' if cert else 'http'}://127.0.0.1:{self.port}"
@@ -135,7 +135,9 @@ class FakeKubernetes:
     # time
 
     def reset(self, **settings: Any) -> None:
-        """A new life: seed, now, history, latency_seconds, namespaces, nodes may be given."""
+        """Replace the cluster by a new one. Options: seed, now, history, latency_seconds,
+        namespaces, nodes.
+        """
         self._call("POST", "reset", settings)
 
     @property
@@ -144,7 +146,7 @@ class FakeKubernetes:
         return float(self._call("GET", "clock")["now"])
 
     def advance(self, seconds: float) -> float:
-        """Let time pass; the time it then is."""
+        """Advance the clock and return the new time."""
         return float(self._call("POST", "clock", {"seconds": seconds})["now"])
 
     def advance_to(self, then: float) -> float:
@@ -152,21 +154,23 @@ class FakeKubernetes:
 
     @property
     def next_due(self) -> float | None:
-        """When the next thing happens by itself."""
+        """Return the time of the next scheduled change."""
         due = self._call("GET", "clock")["next_due"]
         return None if due is None else float(due)
 
     # orders
 
     def script(self, job: str = "*", script: PodScript | None = None, **fields: Any) -> None:
-        """How the pods of a Job (a name, a pattern with `*`; `*` alone: all others) are to fare."""
+        """Set the behaviour of a Job's pods, by name or pattern with `*` (`*` alone: all other
+        Jobs).
+        """
         self._call("POST", "scripts", {"job": job, **(asdict(script) if script else {}), **fields})
 
     def fault(self, fault: Fault, rule: Rule | None = None, **fields: Any) -> None:
-        """Order a fault.
+        """Add a fault rule.
 
-        Verb, resource, name, count (1; None for always), skip, probability, seconds, changes,
-        answer, message.
+        Fields: verb, resource, name, count (1; None for always), skip, probability, seconds,
+        changes, answer, message.
         """
         given = (
             {name: value for name, value in asdict(rule).items() if name != "fired"} if rule else {}
@@ -182,15 +186,15 @@ class FakeKubernetes:
         self._call("DELETE", "faults")
 
     def latency(self, seconds: float) -> None:
-        """Real seconds before each answer of the API from now on."""
+        """Delay each response of the API by this number of real seconds."""
         self._call("POST", "latency", {"seconds": seconds})
 
     # what happens
 
     def act(self, name: str, act: Act, *, exit_code: int = 0, message: str = "") -> bool:
-        """Let something happen to the pod of a Job, or to a pod by its name.
+        """Apply an act to a pod, selected by its own name or the name of its Job.
 
-        False where it came too late.
+        Return False if it came too late.
         """
         return bool(
             self._call(
@@ -201,11 +205,11 @@ class FakeKubernetes:
         )
 
     def exit(self, name: str, exit_code: int = 0) -> bool:
-        """Its container ends."""
+        """End the container of a pod."""
         return self.act(name, Act.EXIT, exit_code=exit_code)
 
     def delete_job(self, name: str, *, policy: str = "Background") -> int:
-        """By hand, as somebody's kubectl would; how many there were."""
+        """Delete Jobs as a kubectl user does, and return their number."""
         return int(self._call("DELETE", f"jobs/{quote(name)}?policy={policy}")["deleted"])
 
     def event(self, *, kind: str, name: str, reason: str, message: str) -> None:
@@ -214,19 +218,19 @@ class FakeKubernetes:
         self._call("POST", "events", {**about, "reason": reason, "message": message})
 
     def suspend_job(self, name: str) -> int:
-        """Suspend a Job, as an administrator or a queue manager does; how many there were."""
+        """Suspend Jobs, as an administrator or a queue manager does, and return their number."""
         return int(self._call("POST", "suspend", {"name": name})["suspended"])
 
     def delete_pod(self, name: str, *, force: bool = False) -> bool:
-        """By hand; the name of the pod or of its Job."""
+        """Delete a pod, by its name or the name of its Job, as a kubectl user does."""
         return self.act(name, Act.FORCE_DELETE if force else Act.DELETE)
 
     def add_node(self, name: str, **fields: Any) -> None:
-        """labels, allocatable, taints may be given."""
+        """Add a node. Options: labels, allocatable, taints."""
         self._call("POST", "nodes", {"name": name, "what": "add", **fields})
 
     def node_lost(self, name: str = "node1", *, toleration_seconds: float = 300.0) -> None:
-        """The node stops reporting; its containers continue. Its pods are deleted later."""
+        """Stop the reports of a node; its containers continue. Its pods are deleted later."""
         self._call(
             "POST",
             "nodes",
@@ -237,15 +241,15 @@ class FakeKubernetes:
         self._call("POST", "nodes", {"name": name, "what": "back"})
 
     def node_gone(self, name: str = "node1") -> None:
-        """The machine and its Node object are removed."""
+        """Remove the machine and its Node object."""
         self._call("POST", "nodes", {"name": name, "what": "gone"})
 
     # logs
 
     def append_log(self, name: str, data: bytes, *, keep: int | None = None) -> None:
-        """More of a container's log.
+        """Append to a container's log.
 
-        `keep`: rotation leaves at most so many bytes of whole lines.
+        `keep`: then rotate the log to at most this number of bytes, in whole lines.
         """
         self._raw("POST", f"logs/{quote(name)}" + ("" if keep is None else f"?keep={keep}"), data)
 
@@ -255,25 +259,25 @@ class FakeKubernetes:
     # watches
 
     def watches(self, what: str, resource: str = "") -> int:
-        """Do something to the open watches of a kind ("".
+        """Apply an action to the open watches of a kind (empty: all) and return their number.
 
-        All): cut, end, gone, silence, bookmark; how many there were.
+        The actions are cut, end, gone, silence and bookmark.
         """
         return int(self._call("POST", "watches", {"what": what, "resource": resource})["watches"])
 
     def open_watches(self) -> list[str]:
-        """The kinds that are watched now."""
+        """Return the kinds that are watched now."""
         found: list[str] = self._call("GET", "watches")["watches"]
         return found
 
     def compact(self) -> None:
-        """Forget the history: watches from before now, and further pages of lists, get 410."""
+        """Compact the history: watches and list pages from before now get 410."""
         self._call("POST", "compact")
 
     # what was
 
     def ledger(self, *, running: bool = False, env: bool = False) -> list[Run]:
-        """Return the containers that really ran, in start order; `env` adds their environment."""
+        """Return the containers that ran, in start order; `env` adds their environment."""
         flags = {name: "1" for name, wanted in (("running", running), ("env", env)) if wanted}
         return [Run(**run) for run in self._call("GET", f"ledger?{urlencode(flags)}")["runs"]]
 
@@ -290,7 +294,7 @@ class FakeKubernetes:
         self._call("DELETE", "requests")
 
     def counts(self) -> dict[str, int]:
-        """How many Jobs and pods there are."""
+        """Return the numbers of Jobs and pods."""
         found: dict[str, int] = self._call("GET", "counts")
         return found
 

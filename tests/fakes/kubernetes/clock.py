@@ -1,7 +1,7 @@
-"""The cluster's time.
+"""Clock of the cluster.
 
-Seconds since 1970 that pass only when told, or with the real ones. What is to happen later waits
-here.
+The time, in seconds since 1970, advances only by request or with the real time. Scheduled callbacks
+wait here.
 """
 
 import heapq
@@ -14,10 +14,10 @@ START = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 
 
 class Clock:
-    """A heap of things to do.
+    """Heap of scheduled callbacks.
 
-    A callback runs with `now` at the time it was due, in the order of being due and then of being
-    asked for.
+    A callback runs with `now` set to the time when it was due. Callbacks run in order of due time,
+    then of scheduling.
     """
 
     def __init__(self, now: float = START, *, real: bool = False) -> None:
@@ -32,11 +32,11 @@ class Clock:
         return self._now
 
     def after(self, seconds: float, what: Callable[[], None]) -> None:
-        """Do something `seconds` from now; at 0 still not inside this call."""
+        """Schedule a callback in `seconds`; even with 0 it never runs inside this call."""
         heapq.heappush(self._heap, (self._now + seconds, next(self._order), what))
 
     def run_due(self) -> None:
-        """Do what is due, and what that makes due at once."""
+        """Run the due callbacks, and those that they schedule for the same time."""
         self.advance_to(time.time() if self.real else self._now)
 
     def advance(self, seconds: float) -> None:
@@ -55,11 +55,11 @@ class Clock:
         return self._heap[0][0] if self._heap else None
 
     def stop(self) -> None:
-        """Nothing that waits will happen."""
+        """Cancel all scheduled callbacks."""
         self._heap.clear()
 
     def stamp(self, at: float | None = None) -> str:
-        """The time as objects show it: RFC 3339 in whole seconds."""
+        """Format the time as objects show it: RFC 3339 in whole seconds."""
         second = int(self._now if at is None else at)
         if self._stamp[0] != second:
             self._stamp = (

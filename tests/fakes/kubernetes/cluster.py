@@ -1,7 +1,7 @@
-"""A cluster in memory.
+"""Cluster in memory.
 
-The API server's store, the Job controller, a scheduler, kubelets, and a ledger of what really ran.
-No I/O, no thread.
+Contains the store of the API server, the Job controller, a scheduler, kubelets and a ledger of the
+containers that ran. No I/O, no threads.
 """
 
 import random
@@ -36,7 +36,7 @@ class Settings:
 
 
 class Cluster:
-    """Everything between the API's edge and the machines.
+    """All components behind the API server.
 
     After each call that changes something, `run_due` takes the steps that are due.
     """
@@ -59,7 +59,7 @@ class Cluster:
             self.add_namespace(name)
         for name in settings.nodes:
             self.nodes.add(name)
-        self.store.forget_history()  # no server leads on from its first version
+        self.store.forget_history()  # no server can list changes from its first version
 
     def add_namespace(self, name: str) -> Object:
         found = {
@@ -82,13 +82,13 @@ class Cluster:
         )
 
     def state_of(self, name: str) -> PodState | None:
-        """The newest pod by its own name or its Job's, also one whose object has gone."""
+        """Return the newest pod by its own or its Job's name, even if its object was deleted."""
         return self.kubelets.newest.get(name)
 
     def act(self, name: str, act: Act, *, exit_code: int = 0, message: str = "") -> bool:
-        """Let something happen to the pod of a Job (or to a pod, by its name).
+        """Apply an act to a pod, selected by its own name or the name of its Job.
 
-        Whether it still could.
+        Return False if it came too late.
         """
         self.clock.run_due()
         state = self.state_of(name)
@@ -103,7 +103,7 @@ class Cluster:
         return done
 
     def _mend(self, job: str) -> None:
-        """A new pod of this Job would run, and the controller tries again now."""
+        """Fix the cause that blocks the pods of a Job, and let the controller retry."""
         old = self.scripts.of(job)
         self.scripts.put(
             job,
@@ -116,9 +116,7 @@ class Cluster:
                 self.jobs.retry(version.key)
 
     def close(self) -> None:
-        """Let go of everything at once, without waiting for the garbage collector to find the
-        circles.
-        """
+        """Break the reference cycles now, to free memory without the garbage collector."""
         self.clock.stop()
         self.store.listeners.clear()
 

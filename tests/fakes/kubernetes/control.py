@@ -1,6 +1,6 @@
-"""The routes under /fake/.
+"""Control routes under /fake/, for tests.
 
-What a test tells the cluster and asks of it. Bodies and answers are JSON but for logs.
+Bodies and responses are JSON, except logs.
 """
 
 import json
@@ -22,11 +22,11 @@ _SETTINGS = ("seed", "now", "history", "latency_seconds", "namespaces", "nodes")
 
 
 class Control:
-    """Holds the one cluster there is; `reset` puts a new one into its place."""
+    """Control routes of the current cluster, which `reset` replaces."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.ticker: object = None  # kept so that its task is not collected
+        self.ticker: object = None  # a reference, to keep its task from garbage collection
         self.api = Api(Cluster(settings))
 
     @property
@@ -88,7 +88,7 @@ class Control:
         }
 
     def _reset(self, body: Json, rest: list[str], query: dict[str, str]) -> Json:
-        """A new life: all gone but what the process was started with. Open watches break."""
+        """Replace the cluster by a new one with the start settings. Open watches break."""
         if unknown := set(body) - set(_SETTINGS):
             raise ValueError(f"unknown: {sorted(unknown)}; known: {_SETTINGS}")
         changes: dict[str, Any] = {
@@ -110,7 +110,7 @@ class Control:
 
     def _advance(self, body: Json, rest: list[str], query: dict[str, str]) -> Json:
         if self.cluster.clock.real:
-            raise ValueError("the clock is the real one")
+            raise ValueError("the clock runs in real time")
         self.cluster.clock.advance_to(
             float(body["to"])
         ) if "to" in body else self.cluster.clock.advance(float(body["seconds"]))
@@ -139,9 +139,7 @@ class Control:
         return {"done": self.cluster.act(name, act, **body)}
 
     def _logs(self, request: Request, rest: list[str]) -> Reply:
-        """Append to a log, rotate it (`?keep=<bytes>` of its end stay), or read it as its node has
-        it.
-        """
+        """Append to a log, rotate it to its last `?keep=<bytes>`, or read the log of the node."""
         state = self.cluster.state_of(rest[0])
         if state is None:
             return json_reply({"message": f"no pod of {rest[0]}"}, 404)
@@ -165,7 +163,7 @@ class Control:
         )
 
     def _watches(self, body: Json, rest: list[str], query: dict[str, str]) -> Json:
-        """Do something to the open watches of a kind, or of all."""
+        """Apply an action to the open watches of a kind, or of all kinds."""
         number = self.cluster.store.number
 
         def silence(stream: Stream) -> None:
@@ -181,10 +179,7 @@ class Control:
         return {"watches": self.api.each_stream(body.get("resource", ""), deeds[body["what"]])}
 
     def _suspend_job(self, body: Json, rest: list[str], query: dict[str, str]) -> Json:
-        """Somebody's kubectl patch, or a queue manager's.
-
-        The Job is suspended, whether it runs or not.
-        """
+        """Suspend a Job, running or not, as kubectl patch or a queue manager does."""
         found = [
             version.obj
             for version in self.cluster.store.all(JOBS)
@@ -199,7 +194,7 @@ class Control:
         return {"suspended": len(found)}
 
     def _delete_job(self, body: Json, rest: list[str], query: dict[str, str]) -> Json:
-        """Somebody's kubectl delete job: it shows among no requests."""
+        """Delete Jobs as kubectl delete does, without an entry in the list of requests."""
         found = [
             version.obj for version in self.cluster.store.all(JOBS) if version.key[1] == rest[0]
         ]

@@ -54,7 +54,7 @@ def _terminated(state: PodState, ending: Ending, finished_at: str, clock: Clock)
 
 
 def _disruption(pod: Object, ending: Ending, clock: Clock) -> list[Object]:
-    """Return the condition DisruptionTarget, new or already there."""
+    """Return the condition DisruptionTarget, new or existing."""
     if not ending.disrupted:
         conditions = pod["status"].get("conditions", ())
         return [each for each in conditions if each["type"] == "DisruptionTarget"]

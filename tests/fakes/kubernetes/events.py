@@ -1,6 +1,6 @@
 """Events, as the scheduler, the kubelet and the controllers record them.
 
-The same once more counts up instead of standing twice.
+A repeated event increments the count of the first one.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ class Recorder:
         warning: bool = False,
         action: str = "Scheduling",
     ) -> None:
-        """In the newer form: eventTime and no count."""
+        """Record an event of the scheduler, in the newer form: eventTime and no count."""
         shape: Object = {
             "source": {},
             "firstTimestamp": None,
@@ -70,7 +70,7 @@ class Recorder:
         self._counted(about, resource, reason, message, warning, {"component": component}, {})
 
     def foreign(self, *, kind: str, name: str, namespace: str, reason: str, message: str) -> None:
-        """About an object that this fake does not keep, such as a volume claim."""
+        """Record an event about an object that this fake does not keep, such as a volume claim."""
         stamp = self._store.clock.stamp()
         self._count += 1
         event = {

@@ -1,10 +1,10 @@
-"""Pod failure policy of a Job: which rule fits a failed pod."""
+"""Pod failure policy of a Job: select the rule that matches a failed pod."""
 
 from tests.fakes.kubernetes.resources import Object
 
 
 def policy_action(job: Object, pod: Object) -> tuple[str, str]:
-    """Return the action of the first rule that fits a failed pod, and the controller's message."""
+    """Return the action and the message of the first rule that matches a failed pod."""
     where = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
     for index, rule in enumerate(job["spec"].get("podFailurePolicy", {}).get("rules", ())):
         for wanted in rule.get("onPodConditions") or ():

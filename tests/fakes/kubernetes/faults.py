@@ -10,33 +10,33 @@ from typing import Any
 class Fault(StrEnum):
     """Kinds of faults. `seconds` is explained with each; "real" seconds are wall time."""
 
-    LATENCY = "latency"  # committed at once, answered after `seconds`, real
+    LATENCY = "latency"  # committed at once, answered after `seconds` of real time
     TOO_MANY_REQUESTS = "too-many-requests"  # 429, Retry-After: `seconds`
-    ERROR_BEFORE_COMMIT = "error-before-commit"  # 500 and nothing done
-    ERROR_AFTER_COMMIT = "error-after-commit"  # done, then 500
-    DROP_BEFORE_COMMIT = "drop-before-commit"  # the connection breaks and nothing is done
-    DROP_AFTER_COMMIT = "drop-after-commit"  # done; the answer is lost
+    ERROR_BEFORE_COMMIT = "error-before-commit"  # 500, not executed
+    ERROR_AFTER_COMMIT = "error-after-commit"  # executed, then 500
+    DROP_BEFORE_COMMIT = "drop-before-commit"  # the connection breaks, not executed
+    DROP_AFTER_COMMIT = "drop-after-commit"  # executed; the response is lost
     TIMEOUT_BEFORE_COMMIT = (
-        "timeout-before-commit"  # nothing done, no answer; broken off after `seconds`, real
+        "timeout-before-commit"  # not executed, no response; breaks after `seconds` of real time
     )
     TIMEOUT_AFTER_COMMIT = (
-        "timeout-after-commit"  # done, no answer; broken off after `seconds`, real
+        "timeout-after-commit"  # executed, no response; breaks after `seconds` of real time
     )
-    LATE_COMMIT = "late-commit"  # answered as `answer` says; done when `seconds` have passed
-    FORBIDDEN = "forbidden"  # 403 and nothing done
-    FORBIDDEN_AFTER_COMMIT = "forbidden-after-commit"  # 403 although it is done
+    LATE_COMMIT = "late-commit"  # answered with `answer`; executed after `seconds`
+    FORBIDDEN = "forbidden"  # 403, not executed
+    FORBIDDEN_AFTER_COMMIT = "forbidden-after-commit"  # 403, although executed
     INVALID = "invalid"  # 422
     QUOTA = "quota"  # 403 of a quota
-    # as it was `changes` ago; with `seconds`: a cached list so old, a true one that arrives so late
+    # state of `changes` ago; with `seconds`: a cached list of this age, or a true one this late
     LIST_STALE = "list-stale"
-    LIST_GONE = "list-gone"  # 410 to a list: its page or version has expired
+    LIST_GONE = "list-gone"  # 410 for a list: its page or version has expired
     WATCH_DROP = "watch-drop"  # one event is dropped
-    WATCH_DOUBLE = "watch-double"  # one event comes twice
-    WATCH_LATE = "watch-late"  # one event, and what follows, waits `seconds`
-    WATCH_SILENT = "watch-silent"  # the stream stays open and says no more
+    WATCH_DOUBLE = "watch-double"  # one event is sent twice
+    WATCH_LATE = "watch-late"  # one event and those after it are delayed by `seconds`
+    WATCH_SILENT = "watch-silent"  # the stream stays open without further events
     WATCH_CUT = "watch-cut"  # the stream breaks instead of one event
     WATCH_GONE = "watch-gone"  # an ERROR event with 410 instead of one event, then the end
-    WATCH_REFUSED = "watch-refused"  # HTTP 410 to the watch's start
+    WATCH_REFUSED = "watch-refused"  # HTTP 410 at the start of the watch
 
 
 MUTATING = frozenset({"create", "update", "patch", "delete", "deletecollection"})
@@ -68,9 +68,9 @@ ANSWERS = (
 
 @dataclass(slots=True)
 class Rule:
-    """One order: a fault for the requests (or watch events) that fit.
+    """Fault rule for the requests or watch events that match it.
 
-    Empty means any; `name` may hold `*`; `count` None means always.
+    Empty means any; `name` may contain `*`; `count` None means always.
     """
 
     fault: Fault
@@ -78,11 +78,11 @@ class Rule:
     resource: str = ""  # "jobs", "pods", "pods/log", "events", "nodes"
     name: str = ""
     count: int | None = 1
-    skip: int = 0  # so many that fit pass first
+    skip: int = 0  # number of matching requests that pass first
     probability: float = 1.0
     seconds: float = 0.0
-    changes: int = 1  # LIST_STALE: how many changes ago, where `seconds` is 0
-    answer: Fault = Fault.ERROR_BEFORE_COMMIT  # LATE_COMMIT: the immediate answer
+    changes: int = 1  # LIST_STALE: number of changes ago, if `seconds` is 0
+    answer: Fault = Fault.ERROR_BEFORE_COMMIT  # LATE_COMMIT: the immediate response
     message: str = ""
     fired: int = 0
 
@@ -101,7 +101,7 @@ class Rule:
 
 
 class Faults:
-    """The orders in the order they came; the first that fits fires."""
+    """Fault rules in the order they were added; the first match applies."""
 
     def __init__(self, dice: random.Random) -> None:
         self._dice = dice
@@ -134,7 +134,7 @@ class Faults:
 
 
 def rule_from_json(data: dict[str, Any]) -> Rule:
-    """Raises: ValueError, TypeError."""
+    """Parse a fault rule. Raises: ValueError, TypeError."""
     known = {each.name for each in fields(Rule)} - {"fired"}
     if unknown := set(data) - known:
         raise ValueError(
@@ -145,5 +145,5 @@ def rule_from_json(data: dict[str, Any]) -> Rule:
     }
     rule = Rule(**typed)
     if rule.answer not in ANSWERS:
-        raise ValueError(f"answer has to be one of {', '.join(ANSWERS)}")
+        raise ValueError(f"answer must be one of {', '.join(ANSWERS)}")
     return rule

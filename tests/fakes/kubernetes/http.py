@@ -1,4 +1,4 @@
-"""A request and the ways it can be answered, between the server's sockets and the API. Pure."""
+"""Requests and the possible responses, between the server's sockets and the API. Pure."""
 
 import json
 from dataclasses import dataclass, field
@@ -18,9 +18,9 @@ class Request:
 
 @dataclass(slots=True)
 class Reply:
-    """An answer; `delay_seconds` are real.
+    """HTTP response.
 
-    `lost`: the connection breaks instead, after the delay.
+    `delay_seconds` is real time. With `lost` the connection breaks after the delay instead.
     """
 
     status: int
@@ -32,7 +32,7 @@ class Reply:
 
 
 class Refused(Exception):
-    """A Status answer."""
+    """Error response with a Status object."""
 
     def __init__(
         self,

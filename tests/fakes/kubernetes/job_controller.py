@@ -1,6 +1,6 @@
-"""The Job controller and the garbage collector.
+"""Job controller and garbage collector.
 
-One pod a Job, conditions, deadlines, deletion in all three ways.
+One pod per Job, conditions, deadlines, and the three propagation policies of a deletion.
 """
 
 from collections.abc import Callable
@@ -34,10 +34,10 @@ Refusal = Callable[[Object], str]
 
 
 class JobController:
-    """Level-triggered.
+    """Level-triggered controller.
 
-    `_sync` looks at a Job and its pods and takes the next step. It runs after every change to
-    either, never inside it.
+    `_sync` reads a Job and its pods and takes the next step. It runs after every change to either,
+    never during one.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class JobController:
     ) -> None:
         self._store, self._events = store, recorder
         self._kubelets, self._scripts = kubelets, scripts
-        self._refusal = refusal  # why admission lets no pod of this Job come about, or ""
+        self._refusal = refusal  # why admission rejects the pods of this Job, or ""
         self.pods_of: dict[str, dict[Key, None]] = {}
         self._pending: set[Key] = set()
         self._not_before: dict[str, float] = {}
@@ -123,7 +123,7 @@ class JobController:
             self._keep_running(job, pods)
 
     def _suspend(self, job: Object, pods: list[Object]) -> None:
-        """Suspended while it runs.
+        """Suspend a running Job.
 
         Its pods are deleted, and count neither as failed nor as succeeded.
         """
@@ -145,7 +145,7 @@ class JobController:
         self._show(job, self._pods(job))
 
     def _start(self, job: Object) -> None:
-        """Note the start; the pod and the deadline come after it."""
+        """Record the start time; the pod and the deadline follow."""
         spec = job["spec"]
         if spec.get("suspend"):
             return
@@ -163,7 +163,7 @@ class JobController:
         )
 
     def _count(self, job: Object, pods: list[Object]) -> None:
-        """Each pod that ended is counted once and let go."""
+        """Count each ended pod once."""
         counted = self._counted.setdefault(job["metadata"]["uid"], {})
         failing = has_condition(job, "FailureTarget")
         for pod in pods:
@@ -177,7 +177,7 @@ class JobController:
             self._not_before[job["metadata"]["uid"]] = self._store.clock.now + BACKOFF_SECONDS
 
     def _target(self, job: Object, pods: list[Object]) -> tuple[str, str] | None:
-        """Why the Job has to fail, if it has to."""
+        """Return the reason why the Job must fail, or None."""
         for each in job["status"].get("conditions", ()):
             if each["type"] == "FailureTarget":
                 return each["reason"], each["message"]
@@ -197,7 +197,7 @@ class JobController:
         return None
 
     def _fail(self, job: Object, target: tuple[str, str]) -> None:
-        """FailureTarget first, then the pods go, and Failed only when none runs any more."""
+        """Set FailureTarget, then delete the pods, and set Failed only when none is running."""
         reason, message = target
         at = self._store.clock.stamp()
         if not has_condition(job, "FailureTarget"):
@@ -262,9 +262,9 @@ class JobController:
         self._events.controller(job, JOBS, "Completed", "Job completed")
 
     def _keep_running(self, job: Object, pods: list[Object]) -> None:
-        """One pod at a time.
+        """Create the next pod if none is active.
 
-        With `podReplacementPolicy: Failed` the next only once the last has ended for good.
+        With `podReplacementPolicy: Failed`, only after the previous pod reached a terminal phase.
         """
         late = job["spec"]["podReplacementPolicy"] == "Failed"
         living = [pod for pod in pods if not is_terminal(pod) and (late or not is_deleting(pod))]
@@ -309,7 +309,7 @@ class JobController:
             self.sync_soon(key)
 
     def _show(self, job: Object, pods: list[Object], **more: Any) -> None:
-        """The numbers in its status, written only where they changed."""
+        """Write the counts into the status of the Job, if they changed."""
         living = [pod for pod in pods if not is_terminal(pod)]
         counts = {
             "active": sum(not is_deleting(pod) for pod in living) or None,
@@ -322,7 +322,7 @@ class JobController:
             self._store.update(JOBS, with_status(job, **counts))
 
     def _untrack(self, pod: Object) -> None:
-        """Let a pod go that is counted or no longer of interest."""
+        """Remove the finalizer of a pod that is counted or no longer relevant."""
         finalizers = pod["metadata"].get("finalizers", ())
         if JOB_TRACKING in finalizers and (is_terminal(pod) or is_deleting(pod)):
             rest = [each for each in finalizers if each != JOB_TRACKING]
@@ -331,7 +331,7 @@ class JobController:
             )
 
     def _expire(self, job: Object) -> None:
-        """`ttlSecondsAfterFinished`: the Job goes with its pods."""
+        """Delete the Job and its pods after `ttlSecondsAfterFinished`."""
         ttl = job["spec"].get("ttlSecondsAfterFinished")
         uid, key = job["metadata"]["uid"], key_of(job)
         if ttl is None or uid in self._expiring:
@@ -348,7 +348,7 @@ class JobController:
     def delete(self, job: Object, policy: str) -> Object | None:
         """Delete a Job by a propagation policy.
 
-        What is left of it for the moment, or None where it went at once.
+        Return the remaining object, or None if it was deleted at once.
         """
         if is_deleting(job):
             return job
@@ -374,7 +374,7 @@ class JobController:
         return None
 
     def _collect(self, job: Object, pods: list[Object]) -> None:
-        """Foreground: the pods first, then the Job."""
+        """Delete in the foreground: the pods first, then the Job."""
         for pod in pods:
             self._untrack(pod)
             self._kubelets.delete(self._store.get(PODS, key_of(pod)) or pod)
@@ -382,7 +382,7 @@ class JobController:
             self._store.remove(JOBS, key_of(job))
 
     def _orphaned(self, job: Object) -> None:
-        """The Job is no longer there: its pods follow, unless they were let go before."""
+        """Delete the pods of a deleted Job, except those that were orphaned before."""
         uid = job["metadata"]["uid"]
         self._expiring.discard(uid)
         for known in (self._not_before, self._counted, self._tries):

@@ -1,6 +1,6 @@
-"""Scheduler and kubelets: the scripted life of a pod from its node to its end.
+"""Scheduler and kubelets: the scripted life of a pod from scheduling to its end.
 
-A kubelet has its own state; the API learns of it only while the node is connected.
+A kubelet keeps separate state; the API sees it only while the node is connected.
 """
 
 from collections.abc import Callable
@@ -145,7 +145,7 @@ class Kubelets:
             self.store.clock.after(BACK_OFF_SECONDS, lambda: self._back_off(state, trouble))
 
     def _back_off(self, state: PodState, trouble: Waiting) -> None:
-        """Between two tries to pull, each time for longer."""
+        """Wait between two image pulls, longer each time."""
         if trouble.then and waiting(state.script.start, "") and not state.ending:
             self._wait(state, trouble.then)
             state.tries += 1
@@ -219,7 +219,7 @@ class Kubelets:
         )
 
     def end(self, state: PodState, ending: Ending) -> None:
-        """End the container now; the API learns of it now or when the node is back."""
+        """End the container now; the API sees it now or when the node reconnects."""
         if state.ending:
             return
         state.ending = ending
@@ -260,7 +260,7 @@ class Kubelets:
             self.updated(pod)
 
     def _end_sidecar(self, state: PodState) -> None:
-        """Its pod is deleted: the sidecar ends, and with it the pod."""
+        """End the sidecar of a deleted pod, which ends the pod."""
         pod = self.pod(state)
         if pod is None or not state.sidecar_runs or state.ending is None:
             return
@@ -274,9 +274,9 @@ class Kubelets:
     def delete(
         self, pod: Object, *, grace_seconds: float | None = None, force: bool = False
     ) -> Object:
-        """Ask for a pod's end, as DELETE on it does.
+        """Request the deletion of a pod, as the DELETE verb does, and return the pod.
 
-        At once where no kubelet has it. The pod as it then stands.
+        A pod without a kubelet is deleted at once.
         """
         state = self.states[pod["metadata"]["uid"]]
         spec_grace = float(pod["spec"].get("terminationGracePeriodSeconds", 30))
@@ -299,7 +299,7 @@ class Kubelets:
         return self.store.get(PODS, state.key) or pod
 
     def _forced(self, state: PodState, pod: Object) -> None:
-        """The object need not wait for the kubelet any more; a pod that no node has ends so."""
+        """Delete the object without waiting for the kubelet; also used for a pod without a node."""
         if not state.node and not is_terminal(pod):
             state.ending = Ending(137)
             pod = self.store.update(PODS, with_status(pod, phase="Failed"))
@@ -307,7 +307,7 @@ class Kubelets:
         self.updated(pod)
 
     def kill(self, state: PodState, grace: float) -> None:
-        """Stop the containers of a pod, with `grace` seconds."""
+        """Stop the containers of a pod, with a grace period of `grace` seconds."""
         by = self.store.clock.now + grace
         if not self.nodes.is_up(state.node) or (state.kill_by is not None and by >= state.kill_by):
             return
@@ -341,7 +341,7 @@ class Kubelets:
         )
 
     def _observe(self, pod: Object) -> None:
-        """The kubelet has seen the pod's newest generation."""
+        """Set the observed generation of a pod to its newest."""
         generation = pod["metadata"]["generation"]
         conditions = [
             {**each, "observedGeneration": generation}
@@ -352,7 +352,7 @@ class Kubelets:
         )
 
     def updated(self, pod: Object) -> None:
-        """A pod changed: is it free to go?"""
+        """Remove a deleted pod once it has stopped and has no finalizers."""
         state = self.states.get(pod["metadata"]["uid"])
         if state and state.removed and is_deleting(pod) and not pod["metadata"].get("finalizers"):
             self.store.remove(PODS, state.key)
@@ -360,7 +360,7 @@ class Kubelets:
     # what happens to pods
 
     def act(self, state: PodState, act: Act, *, exit_code: int = 0, message: str = "") -> bool:
-        """Let something happen to a pod; whether it still could."""
+        """Apply an act to a pod and return whether it still had an effect."""
         return acts.act(self, state, act, exit_code=exit_code, message=message)
 
     def resume(self, state: PodState) -> None:
@@ -372,7 +372,9 @@ class Kubelets:
             self._assign(state)
 
     def pod(self, state: PodState) -> Object | None:
-        """Its object, unless that is gone or another of the same name."""
+        """Return the object of a pod, or None if it was deleted or replaced by one of the same
+        name.
+        """
         pod = self.store.get(PODS, state.key)
         return pod if pod and pod["metadata"]["uid"] == state.uid else None
 
@@ -386,7 +388,7 @@ class Kubelets:
         nodeloss.lost(self, name, toleration_seconds)
 
     def node_back(self, name: str) -> None:
-        """Connect a node again."""
+        """Reconnect a node."""
         nodeloss.back(self, name)
 
     def node_gone(self, name: str) -> None:

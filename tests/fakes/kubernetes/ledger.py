@@ -1,4 +1,4 @@
-"""Ledger of real runs: start, end and node log of every container, whatever the API shows."""
+"""Record of the containers that ran: start, end and node log of each, whatever the API shows."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ ROTATE_KEEPS = 10 * 2**20
 
 @dataclass(slots=True)
 class Run:
-    """One container from its start to its end. Times in seconds since 1970."""
+    """Run of one container. Times are in seconds since 1970."""
 
     job: str
     job_uid: str
@@ -64,9 +64,9 @@ class Ledger:
 
 
 class PodLog:
-    """A container's log.
+    """Log of a container.
 
-    Whole lines with the time each was written. The kubelet's rotation drops the head.
+    Keeps whole lines with their timestamps. The rotation of the kubelet drops the oldest.
     """
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class PodLog:
                 self._lines.append((stamp, line))
 
     def rotate(self, keep_bytes: int) -> None:
-        """Keep whole lines from the end, at most so many bytes."""
+        """Keep only the last lines, at most this number of bytes."""
         kept, size = 0, 0
         for _, line in reversed(self._lines):
             size += len(line)
@@ -113,5 +113,5 @@ class PodLog:
         return text if limit_bytes is None else text[:limit_bytes]
 
     def last_lines(self, *, lines: int = 80, limit_bytes: int = 2048) -> str:
-        """Return the termination message of FallbackToLogsOnError."""
+        """Return the termination message for FallbackToLogsOnError."""
         return self.read(tail_lines=lines)[-limit_bytes:].decode(errors="replace")

@@ -50,10 +50,9 @@ def _evict_pods(kubelets: "Kubelets", name: str) -> None:
 
 
 def back(kubelets: "Kubelets", name: str) -> None:
-    """Connect a node again.
+    """Reconnect a node.
 
-    Its kubelet sends the reports that were held back, and kills pods that are deleted or have no
-    object.
+    Its kubelet sends the delayed reports, and kills the pods that are deleted or have no object.
     """
     kubelets.nodes.heard(name)
     for state in _pods_on(kubelets, name):
@@ -92,7 +91,7 @@ def gone(kubelets: "Kubelets", name: str) -> None:
 
 
 def _collected(kubelets: "Kubelets", pod: Object) -> Object:
-    """Return the pod as the garbage collector fails it."""
+    """Return the pod with the status Failed that the garbage collector sets."""
     kept = [
         each for each in pod["status"].get("conditions", ()) if each["type"] != "DisruptionTarget"
     ]

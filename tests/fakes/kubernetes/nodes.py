@@ -46,13 +46,13 @@ class Nodes:
         return name in self._up
 
     def pick(self, wanted: str) -> str:
-        """A node that is there: the wanted one, else the first; empty when there is none."""
+        """Return the requested node if it exists, else the first; empty if there is none."""
         if wanted:
             return wanted if self._up.get(wanted) else ""
         return next((name for name, up in self._up.items() if up), "")
 
     def silent(self, name: str) -> None:
-        """The control plane hears no more of it."""
+        """Mark a node as not reporting to the control plane."""
         self._up[name] = False
         self._show(name, "Unknown", "NodeStatusUnknown", "Kubelet stopped posting node status.")
         if found := self._store.get(NODES, ("", name)):
@@ -83,7 +83,7 @@ class Nodes:
             self._store.update(NODES, {**found, "spec": spec})
 
     def remove(self, name: str) -> None:
-        """The node's object goes; the machine may run on."""
+        """Delete the Node object; the machine can continue to run."""
         self._up[name] = False
         self._store.remove(NODES, ("", name))
 

@@ -1,4 +1,4 @@
-"""State of one pod in its kubelet."""
+"""State of one pod on its kubelet."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from tests.fakes.kubernetes.scripts import PodScript
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a container ended and what the pod then says about it."""
+    """End of a container and the resulting pod status."""
 
     exit_code: int
     reason: str = "Error"
@@ -37,14 +37,12 @@ class PodState:
     ending: Ending | None = None
     tries: int = 0  # to pull its image
     pulling_since: float | None = None
-    kill_by: float | None = None  # when its kubelet stops waiting for it to end
-    removed: bool = (
-        False  # the API need not keep it: its containers have ended and its deletion was asked for
-    )
+    kill_by: float | None = None  # when its kubelet kills it
+    removed: bool = False  # the API can remove it: it is deleted and its containers have ended
     sidecar_runs: bool = (
         False  # the worker's container has ended, and the sidecar keeps the pod running
     )
     missed: list[Callable[[], None]] = field(
         default_factory=list
-        # reported to the API when the node is back
+        # reported to the API after the node reconnects
     )

@@ -1,6 +1,6 @@
 """ResourceQuotas, as the admission of Jobs and pods counts them.
 
-Nothing is counted while a namespace has none.
+Nothing is counted in a namespace without a quota.
 """
 
 import re
@@ -28,7 +28,7 @@ def amount(quantity: str | float) -> float:
 
 
 def quota_refusal(store: Store, resource: Resource, obj: Object) -> str:
-    """Why a quota does not let another such object come about, or ""."""
+    """Return the reason why a quota rejects another such object, or ""."""
     namespace = obj["metadata"]["namespace"]
     for version in store.all(QUOTAS):
         if version.key[0] != namespace:

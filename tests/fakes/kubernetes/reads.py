@@ -1,4 +1,4 @@
-"""get, list and logs."""
+"""Handle the verbs get and list, and read logs."""
 
 import base64
 import binascii
@@ -21,7 +21,7 @@ _NOTHING: dict[str, str] = {}
 
 
 def read(cluster: Cluster, request: Request, route: Route, stale: Rule | None) -> Reply:
-    """Raises: Refused."""
+    """Handle a read request. Raises: Refused."""
     if route.subresource == "log" and route.resource is PODS:
         return _log(cluster, request, route)
     if route.verb == "list":
@@ -42,7 +42,7 @@ def not_found(resource: Resource, name: str) -> Refused:
 
 
 def fits(route: Route, query: Mapping[str, str]) -> Fits:
-    """Return the filter of a request. Raises: Refused."""
+    """Return the selector filter of a request. Raises: Refused."""
     try:
         labels = label_test(query.get("labelSelector", ""))
         by_field = field_test(route.resource.plural, query.get("fieldSelector", ""))
@@ -66,7 +66,7 @@ def fits(route: Route, query: Mapping[str, str]) -> Fits:
 
 
 def number_in(query: Mapping[str, str], name: str) -> int | None:
-    """Raises: Refused."""
+    """Parse a number of the query. Raises: Refused."""
     if not query.get(name):
         return None
     try:
@@ -156,7 +156,7 @@ def _snapshot(
 
 
 def _range(versions: list[Version], start: Key, namespace: str) -> tuple[int, int]:
-    """Return the part of a sorted snapshot behind `start`, in one namespace or (empty) in all."""
+    """Return the part of a sorted snapshot after `start`, in one namespace or (empty) in all."""
     first = bisect_right(versions, max(start, (namespace, "")), key=lambda version: version.key)
     last = len(versions)
     if namespace:
@@ -179,9 +179,9 @@ def _opened(token: str) -> tuple[int, tuple[str, str]]:
 
 
 def _log(cluster: Cluster, request: Request, route: Route) -> Reply:
-    """A container's log from its node's kubelet.
+    """Read the log of a container from the kubelet of its node.
 
-    Only while both the pod's object and the node are there.
+    Available only while the pod's object and the node exist.
     """
     pod = cluster.store.get(PODS, (route.namespace, route.name))
     if pod is None:

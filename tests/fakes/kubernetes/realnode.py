@@ -1,9 +1,8 @@
-"""A node that really runs containers: for each one the ledger shows as running, the worker itself,
-as a process of this machine.
+"""Node that runs containers: each one that the ledger shows as running is a local worker process.
 
-The fake keeps time by itself (`real_time=True`). What a container prints goes into its pod's log,
-its last word into the pod's status; when the ledger says that it has ended, whatever is left of it
-is killed.
+The fake must use the real time (`real_time=True`). The output of a container is written to the log
+of its pod, and its termination message to the status of the pod. When the ledger shows the end of
+the container, its remaining processes are killed.
 """
 
 import contextlib
@@ -28,7 +27,7 @@ PAUSE_SECONDS = 0.05
 
 
 class Container:
-    """One worker's process."""
+    """Process of one worker."""
 
     def __init__(self, fake: FakeKubernetes, run: Run, folder: Path) -> None:
         self.run, self._fake, self.printed = run, fake, b""
@@ -57,7 +56,7 @@ class Container:
         threading.Thread(target=self._follow, daemon=True).start()
 
     def _follow(self) -> None:
-        """Its lines into the pod's log, then its end into the pod's status."""
+        """Copy the output into the pod's log, then the exit into the pod's status."""
         assert self.process.stdout
         for line in self.process.stdout:
             self.printed += line
@@ -73,7 +72,7 @@ class Container:
             )
 
     def kill(self) -> None:
-        """SIGKILL to all of it, as the kubelet ends a container's processes."""
+        """Send SIGKILL to the process group, as the kubelet does at the end of a container."""
         with contextlib.suppress(psutil.Error):
             whole = [
                 psutil.Process(self.process.pid),
@@ -85,7 +84,7 @@ class Container:
 
 
 class RealNode:
-    """Runs what the ledger shows; `containers` by pod uid."""
+    """Runs the containers that the ledger shows; `containers` has them by pod uid."""
 
     def __init__(self, fake: FakeKubernetes, folder: Path) -> None:
         self._fake, self._folder = fake, folder
@@ -106,12 +105,12 @@ class RealNode:
                         container.kill()
 
     def of(self, job_id: str, attempt: int = 1) -> Container | None:
-        """The container of one attempt, once there is one."""
+        """Return the container of an attempt, or None before it starts."""
         name = f"worker-job-{job_id}-{attempt}"
         return next((each for each in list(self.containers.values()) if each.run.job == name), None)
 
     def close(self) -> None:
-        """Kill everything."""
+        """Kill all containers."""
         self._stop.set()
         self._thread.join(10)
         for container in self.containers.values():
@@ -121,7 +120,7 @@ class RealNode:
 
 @contextlib.contextmanager
 def real_node(fake: FakeKubernetes) -> Iterator[RealNode]:
-    """A node for `fake` until the block ends."""
+    """Run a node for `fake` until the block ends."""
     with tempfile.TemporaryDirectory(prefix="real-node-", ignore_cleanup_errors=True) as folder:
         node = RealNode(fake, Path(folder))
         try:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 Object = dict[str, Any]
-Key = tuple[str, str]  # namespace ("" for a cluster's own), name
+Key = tuple[str, str]  # namespace ("" if cluster-scoped), name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resource:
-    """One kind of objects, as its path, its kind and RBAC name it.
+    """Kind of objects, with its names in paths, objects and RBAC.
 
     There is one instance of each.
     """
@@ -26,12 +26,12 @@ class Resource:
 
     @property
     def head(self) -> bytes:
-        """How its JSON begins."""
+        """Return the first fields of its JSON."""
         return f'{{"kind":"{self.kind}","apiVersion":"{self.api_version}",'.encode()
 
     @property
     def qualified(self) -> str:
-        """As messages name it: `jobs.batch`, `pods`."""
+        """Return the name that messages use: `jobs.batch`, `pods`."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
 
@@ -56,13 +56,13 @@ def key_of(obj: Mapping[str, Any]) -> Key:
 
 
 def with_meta(obj: Object, **changes: Any) -> Object:
-    """The object with other metadata; None takes a field away."""
+    """Return the object with changed metadata; None removes a field."""
     meta = {**obj["metadata"], **changes}
     return {**obj, "metadata": {name: value for name, value in meta.items() if value is not None}}
 
 
 def with_status(obj: Object, **changes: Any) -> Object:
-    """The object with another status; None takes a field away."""
+    """Return the object with changed status; None removes a field."""
     status = {**obj.get("status", {}), **changes}
     return {**obj, "status": {name: value for name, value in status.items() if value is not None}}
 
@@ -76,7 +76,7 @@ def is_deleting(obj: Mapping[str, Any]) -> bool:
 
 
 def has_condition(obj: Mapping[str, Any], *types: str) -> bool:
-    """Whether one of these conditions is true."""
+    """Return whether one of these conditions is true."""
     conditions = obj.get("status", {}).get("conditions", ())
     return any(each["type"] in types and each["status"] == "True" for each in conditions)
 

@@ -26,7 +26,9 @@ class Route:
 
 
 def route_of(request: Request) -> Route:
-    """Raises: Refused, 404 for paths that no such server has, 405 for methods it does not know."""
+    """Return the route of a request. Raises: Refused, with 404 for unknown paths and 405 for
+    methods.
+    """
     parts = request.path.strip("/").split("/")
     if parts[:2] == ["api", "v1"]:
         group, rest = "", parts[2:]

@@ -1,6 +1,6 @@
 """Types and fields of a Job, from the published JSON schema of Kubernetes 1.34.
 
-What does not decode, what is unknown, what is missing.
+Finds undecodable values, unknown fields and missing fields.
 """
 
 import json
@@ -53,9 +53,8 @@ class Problems:
 
     undecodable: str = ""
     unknown: list[str] = field(default_factory=list)
-    invalid: list[tuple[str, str, str]] = field(
-        default_factory=list
-    )  # field, reason of the cause, words
+    # field, reason of the cause, message
+    invalid: list[tuple[str, str, str]] = field(default_factory=list)
 
     def missing(self, path: str) -> None:
         self.invalid.append((path, "FieldValueRequired", "Required value"))
@@ -76,7 +75,7 @@ class Problems:
         )
 
     def mismatch(self, path: str, value: object, wanted: str) -> None:
-        """The decoder stops at the first, as Go's does."""
+        """Record a type mismatch; only the first counts, as in Go's decoder."""
         if not self.undecodable:
             self.undecodable = (
                 f"json: cannot unmarshal {_GO.get(type(value), 'value')} into Go struct field "
@@ -84,12 +83,12 @@ class Problems:
             )
 
 
-Check = Callable[[Any, str, Problems], Any]  # gives the value back without what is unknown
+Check = Callable[[Any, str, Problems], Any]  # returns the value without unknown fields
 
 
 @cache
 def job_check() -> Check:
-    """The check of a whole Job."""
+    """Return the checker of a whole Job."""
     folder = "kubernetes_validate/kubernetes-json-schema"
     path = distribution("kubernetes-validate").locate_file(
         f"{folder}/{VERSION}-local/_definitions.json"
@@ -107,7 +106,7 @@ class _Compiler:
     def definition(self, name: str) -> Check:
         if name in self._made:
             return self._made[name]
-        # A definition may hold itself: until it is made, it is looked up when used.
+        # A definition may contain itself: until it is built, it is looked up when used.
         self._made[name] = lambda value, path, problems: self._made[name](value, path, problems)
         self._made[name] = created = self._check(self._definitions[name], _CHOICES.get(name, {}))
         return created

@@ -1,4 +1,4 @@
-"""How pods are to fare, by script: how one starts, how long it runs, how it ends."""
+"""Scripted behaviour of pods: start, duration and end."""
 
 import fnmatch
 from dataclasses import dataclass, field, fields
@@ -7,11 +7,11 @@ from typing import Any
 
 
 class Start(StrEnum):
-    """Start of a new pod. All but the first last until `start` or a deletion."""
+    """Start of a new pod. All except the first block it until `start` or a deletion."""
 
     RUNS = "runs"
     HOLD = "hold"  # ContainerCreating, without a reason
-    # no pod comes about: the controller's FailedCreate events
+    # no pod is created: FailedCreate events of the controller
     QUOTA = "quota"
     LIMIT_RANGE = "limit-range"
     POD_SECURITY = "pod-security"
@@ -51,30 +51,30 @@ class Act(StrEnum):
     EVICT_REQUEST = "evict-request"  # the Eviction API, as a drain uses it
     PREEMPT = "preempt"
     NODE_SHUTDOWN = "node-shutdown"
-    DELETE = "delete"  # somebody's kubectl delete pod
+    DELETE = "delete"  # kubectl delete pod
     FORCE_DELETE = "force-delete"  # --grace-period=0 --force
 
 
 @dataclass(frozen=True, slots=True)
 class PodScript:
-    """How a pod fares.
+    """Scripted behaviour of a pod.
 
-    Seconds of the cluster's clock; at 0 it happens before the next request is answered.
+    Seconds are of the cluster's clock; with 0 the step happens before the next response.
     """
 
     start: Start = Start.RUNS
     create_seconds: float = 0.0  # Job to pod
     schedule_seconds: float = 0.0  # pod to node
     start_seconds: float = 0.0  # node to running container: image, volumes, sandbox
-    run_seconds: float | None = None  # None: until told
+    run_seconds: float | None = None  # None: until an act
     end: Act = Act.EXIT
     exit_code: int = 0
-    message: str = ""  # the scheduler's, runtime's or admission's words instead of the usual ones
+    message: str = ""  # message of the scheduler, runtime or admission instead of the usual one
     stop_seconds: float | None = (
-        0.0  # from SIGTERM to the container's end; None: it waits for SIGKILL
+        0.0  # from SIGTERM to the container's end; None: only SIGKILL ends it
     )
     stop_exit_code: int = 143
-    node: str = ""  # empty: the first node that is ready
+    node: str = ""  # empty: the first ready node
     sidecar: bool = (
         False  # a classic sidecar runs beside the worker and ends only when its pod is deleted
     )
@@ -82,9 +82,9 @@ class PodScript:
 
 @dataclass(slots=True)
 class Scripts:
-    """The default, and what was said about Jobs by name or by a pattern (`*`).
+    """The default script, and scripts for Jobs by name or by pattern (`*`).
 
-    The newest pattern that fits counts.
+    The newest matching pattern applies.
     """
 
     default: PodScript = field(default_factory=PodScript)
@@ -109,7 +109,7 @@ class Scripts:
 
 
 def script_from_json(data: dict[str, Any]) -> PodScript:
-    """Raises: ValueError, TypeError."""
+    """Parse a pod script. Raises: ValueError, TypeError."""
     known = {each.name for each in fields(PodScript)}
     if unknown := set(data) - known:
         raise ValueError(

@@ -41,12 +41,12 @@ FIELDS: dict[str, tuple[str, ...]] = {
 
 
 class BadSelector(ValueError):
-    """A selector the server answers 400 to."""
+    """Selector that the server rejects with 400."""
 
 
 @lru_cache(maxsize=1024)
 def label_test(selector: str) -> Test:
-    """Whether labels fit a selector. Raises: BadSelector."""
+    """Return whether labels match a selector. Raises: BadSelector."""
     if not selector.strip():
         return lambda labels: True
     tests = [_one_label(part.strip()) for part in _COMMA.split(selector)]
@@ -72,9 +72,9 @@ def _one_label(part: str) -> Test:
 
 @lru_cache(maxsize=1024)
 def field_test(plural: str, selector: str) -> Test:
-    """Whether an object fits a field selector.
+    """Return whether an object matches a field selector.
 
-    Raises: BadSelector, for a field that its kind cannot be selected by.
+    Raises: BadSelector, if its kind has no selector for the field.
     """
     tests = [_one_field(plural, part.strip()) for part in selector.split(",") if part.strip()]
     return lambda obj: all(test(obj) for test in tests)

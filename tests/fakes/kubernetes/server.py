@@ -1,6 +1,6 @@
-"""HTTP/1.1 on asyncio, as little of it as the API server's clients need.
+"""Minimal HTTP/1.1 server on asyncio, for the clients of the API server.
 
-Kept connections, bodies of a known length, chunked watches.
+Supports persistent connections, bodies with Content-Length, and chunked watches.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ class Connection(asyncio.Protocol):
         self._data = b""
         self._chunks: list[bytes] = []
         self._busy = False
-        self._last = False  # the client wants no more on this connection
+        self._last = False  # the client closes the connection after this request
         self._stream: Stream | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -64,7 +64,7 @@ class Connection(asyncio.Protocol):
             self._answer(request)
 
     def _take(self) -> Request | None:
-        """The next whole request, if it has come. Raises: Refused."""
+        """Return the next complete request, or None if it has not arrived. Raises: Refused."""
         end = self._data.find(b"\r\n\r\n")
         if end < 0:
             return None
@@ -139,7 +139,7 @@ class Connection(asyncio.Protocol):
         stream.attach(self._chunk, self._finish)
 
     def _chunk(self, line: bytes) -> None:
-        """Send everything that one request caused in one piece, right after it."""
+        """Send all events that one request caused as one chunk, right after it."""
         if not self._chunks:
             asyncio.get_running_loop().call_soon(self._flush)
         self._chunks.append(b"%x\r\n%b\r\n" % (len(line), line))
@@ -174,9 +174,9 @@ def _head(status: int, length: int, reply: Reply) -> bytes:
 async def serve(
     control: Control, *, port: int, token: str, ssl: Any = None
 ) -> tuple[asyncio.Server, int]:
-    """Listen on loopback.
+    """Listen on loopback and return the server and its port.
 
-    The server and its port. With the real clock what is due is looked for many times a second.
+    In real time, due changes are checked several times a second.
     """
     loop = asyncio.get_running_loop()
     server = await loop.create_server(

@@ -1,4 +1,4 @@
-"""How objects look that the cluster makes or completes.
+"""Objects as the cluster creates or completes them.
 
 Recorded from a real 1.34 API server, Job controller, scheduler and kubelet. Pure.
 """
@@ -26,9 +26,9 @@ IMAGE_DIGEST = "sha256:e358e08edbe0170353dd0dc5f129adef13552362abe92445453b70a5e
 
 
 def job_with_defaults(job: Object, *, uid: str) -> Object:
-    """The Job as the API server stores it.
+    """Return the Job as the API server stores it.
 
-    Defaults written out, its selector and the labels that fit it made.
+    Includes the defaults, the generated selector and the matching labels.
     """
     spec = job["spec"]
     template = spec["template"]
@@ -105,7 +105,7 @@ def _container(container: Object) -> Object:
 
 
 def pod_of(job: Object, *, name: str) -> Object:
-    """The pod its controller makes of a Job, before any status."""
+    """Return the pod that the controller creates for a Job, before any status."""
     meta, template = job["metadata"], job["spec"]["template"]
     owner = {
         "apiVersion": "batch/v1",
@@ -150,7 +150,7 @@ def qos_class(spec: Object) -> str:
 
 
 def condition(kind: str, status: str, at: str, *, reason: str = "", message: str = "") -> Object:
-    """A condition of a pod."""
+    """Return a condition of a pod."""
     found: Object = {
         "type": kind,
         "observedGeneration": 1,
@@ -198,7 +198,7 @@ def addresses(*, sandbox: bool) -> Object:
 def container_status(
     pod: Object, state: Object, *, container_id: str = "", bare: bool = False
 ) -> list[Object]:
-    """The one container's status; `bare` where its image was never there."""
+    """Return the status of the container; `bare` if its image was never pulled."""
     container = pod["spec"]["containers"][0]
     image = container["image"]
     known = not bare
@@ -233,7 +233,7 @@ def container_status(
 
 
 def sidecar_status(state: Object) -> Object:
-    """The status of an injected sidecar, which runs or has ended."""
+    """Return the status of an injected sidecar, which runs or has ended."""
     return {
         "name": "istio-proxy",
         "state": state,
@@ -249,7 +249,7 @@ def sidecar_status(state: Object) -> Object:
 def started_conditions(
     at: str, scheduled_at: str, *, ready: bool, sandbox: bool, container: str
 ) -> list[Object]:
-    """A pod's conditions once the kubelet looks after it."""
+    """Return the conditions of a pod that its kubelet has accepted."""
     word = "True" if ready else "False"
     why = (
         {}
@@ -343,7 +343,7 @@ def node_condition(kind: str, status: str, at: str, reason: str, message: str) -
 
 
 def status_object(code: int, reason: str, message: str, **details: Any) -> Object:
-    """The Status that answers what went wrong."""
+    """Return the Status object of an error response."""
     found: Object = {
         "kind": "Status",
         "apiVersion": "v1",

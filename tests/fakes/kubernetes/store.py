@@ -24,7 +24,7 @@ class ChangeType(StrEnum):
 
 @dataclass(slots=True)
 class Version:
-    """One object at one version; its JSON is made once, when first asked for."""
+    """One object at one version; its JSON is created once, on first use."""
 
     resource: Resource
     key: Key
@@ -34,7 +34,7 @@ class Version:
 
     @property
     def item(self) -> bytes:
-        """As an item of a list: without kind and version."""
+        """Return the object as an item of a list: without kind and version."""
         if self._item is None:
             self._item = _encode(self.obj).encode()
         return self._item
@@ -54,7 +54,7 @@ class Change:
 
 
 class Expired(LookupError):
-    """A version or a page older than what is still known."""
+    """The version or page is older than the retained history."""
 
 
 class Store:
@@ -69,7 +69,7 @@ class Store:
         self._dice = dice
         self._objects: dict[Resource, dict[Key, Version]] = {}
         self.history: deque[Change] = deque(maxlen=history)
-        self.oldest = 0  # the last version that the history no longer leads on from
+        self.oldest = 0  # the newest version without history
         self._snapshots: dict[tuple[Resource, int], list[Version]] = {}
         self.listeners: list[Callable[[Change], None]] = []
 
@@ -90,7 +90,7 @@ class Store:
         return self._objects.get(resource, {}).values()
 
     def create(self, resource: Resource, obj: Object, *, uid: str = "") -> Object:
-        """Give an object its identity and keep it. The name is the caller's to have checked."""
+        """Store a new object with generated metadata. The caller must check the name."""
         meta = {
             **obj["metadata"],
             "uid": uid or self.new_uid(),
@@ -112,7 +112,7 @@ class Store:
             name: meta[name]
             for name in ("name", "generateName", "namespace", "uid")
             if name in meta
-        }  # a server's order
+        }  # the order of a real server
         obj = {
             **obj,
             "metadata": {**first, "resourceVersion": "", **meta}
@@ -133,7 +133,7 @@ class Store:
         return obj
 
     def forget_history(self) -> None:
-        """Compaction: watches from before now, and pages of lists, have gone."""
+        """Compact the history: watches and list pages from before now expire."""
         self.history.clear()
         self._snapshots.clear()
         self.oldest = self.number
@@ -150,7 +150,7 @@ class Store:
         return reversed(found)
 
     def snapshot(self, resource: Resource) -> list[Version]:
-        """All objects of a kind, by name."""
+        """Return all objects of a kind, ordered by name."""
         return [version for _, version in sorted(self._objects.get(resource, {}).items())]
 
     def keep(self, resource: Resource, number: int, versions: list[Version]) -> None:
@@ -160,7 +160,7 @@ class Store:
             del self._snapshots[next(iter(self._snapshots))]
 
     def kept(self, resource: Resource, number: int) -> list[Version]:
-        """The snapshot of that version. Raises: Expired."""
+        """Return the snapshot of a version. Raises: Expired."""
         if (resource, number) in self._snapshots:
             return self._snapshots[resource, number]
         if number == self.number:
@@ -170,7 +170,7 @@ class Store:
         )
 
     def at_version(self, resource: Resource, number: int) -> list[Version]:
-        """A kind as it stood at a version. Raises: Expired."""
+        """Return the objects of a kind at a version. Raises: Expired."""
         if number < self.oldest:
             raise Expired(
                 f"The resourceVersion for the provided list is too old: {number} ({self.oldest})"
@@ -181,8 +181,10 @@ class Store:
     def as_of(
         self, resource: Resource, *, at: float | None = None, changes: int = 0
     ) -> tuple[int, list[Version]]:
-        """How a kind stood at an earlier time, or so many changes of it ago, as far as the history
-        goes: version and objects.
+        """Return the version and the objects of a kind at an earlier time, or a number of changes
+        ago.
+
+        Limited to the retained history.
         """
         objects, number = dict(self._objects.get(resource, {})), self.number
         for change in reversed(self.history):

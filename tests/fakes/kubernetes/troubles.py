@@ -1,4 +1,4 @@
-"""Causes that block a pod, with the texts of a 1.34 cluster, recorded or from its sources. Pure."""
+"""Causes that block a pod, with messages recorded from a 1.34 cluster or its sources. Pure."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class Waiting:
     message: str
     events: tuple[tuple[str, str, bool], ...]
     sandbox: bool = True  # the pod's network is up
-    then: "Waiting | None" = None  # what it turns into: a back-off
+    then: "Waiting | None" = None  # the reason after it: a back-off
     about_container: bool = True
 
 
@@ -70,12 +70,12 @@ _ADMISSION = {
 
 
 def admission_refusal(start: Start, *, namespace: str, account: str) -> str:
-    """Why no pod comes about, or ""."""
+    """Return the reason why the pod cannot be created, or ""."""
     return _ADMISSION.get(start, "").replace("{namespace}", namespace).replace("{account}", account)
 
 
 def scheduling_refusal(start: Start) -> str:
-    """Why no node takes the pod, or ""."""
+    """Return the reason why the pod cannot be scheduled, or ""."""
     return _SCHEDULING.get(start, "")
 
 

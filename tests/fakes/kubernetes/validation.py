@@ -1,4 +1,4 @@
-"""Validation of Jobs: 400 for undecodable, 422 for invalid ones, with the server's texts."""
+"""Validation of Jobs: 400 for undecodable, 422 for invalid ones, with the server's messages."""
 
 import re
 from collections.abc import Iterable
@@ -56,7 +56,7 @@ ANNOTATION_BYTES = 256 * 2**10
 
 
 def check_job(job: Object, field_validation: str) -> tuple[Object, list[str]]:
-    """The Job without what is unknown of it, and warnings about that. Raises: Refused."""
+    """Return the Job without unknown fields, and warnings about these. Raises: Refused."""
     if (job.get("apiVersion", "batch/v1"), job.get("kind", "Job")) != ("batch/v1", "Job"):
         kind_text = f"{job.get('apiVersion')}, Kind={job.get('kind')}"
         raise Refused(
@@ -91,7 +91,7 @@ def check_job(job: Object, field_validation: str) -> tuple[Object, list[str]]:
 
 
 def check_job_update(old: Object, new: Object) -> None:
-    """Raises: Refused, for what of a Job cannot be changed."""
+    """Check an update of a Job. Raises: Refused, for immutable fields."""
     problems = Problems()
     spec = new.get("spec") or {}
     for name in _FIXED:
@@ -223,7 +223,7 @@ def _check_pod(pod: Object, path: str, problems: Problems) -> None:
 
 
 def _check_names(names: Iterable[str], path: str, problems: Problems) -> None:
-    """DNS labels, each once; a missing one the schema has found."""
+    """Check for valid and unique DNS labels; the schema check finds missing names."""
     observed: set[str] = set()
     for index, name in enumerate(names):
         if name and (not _LABEL.fullmatch(name) or len(name) > 63):

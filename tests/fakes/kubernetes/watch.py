@@ -1,6 +1,4 @@
-"""One watch: what changed since a version, as lines of JSON, in order, through the faults that were
-ordered for it.
-"""
+"""One watch: the changes since a version as ordered lines of JSON, with injected faults applied."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,9 +15,9 @@ Fits = Callable[[Version], bool]
 
 
 class Stream:
-    """An open watch.
+    """Open watch.
 
-    Lines go to `send` from when the server attaches it; `close(broken)` ends it from this side.
+    Lines are passed to `send` after the server attaches it; `close(broken)` ends the watch.
     """
 
     def __init__(
@@ -35,7 +33,7 @@ class Stream:
         self._end: Callable[[bool], None] | None = None
         self._broken = False
         self.open = True
-        self.delay_seconds = 0.0  # real, before the server begins to answer
+        self.delay_seconds = 0.0  # real time before the server starts to respond
         self.silent = False
         if bookmarks:
             clock.after(BOOKMARK_SECONDS, self._regular_bookmark)
@@ -56,12 +54,12 @@ class Stream:
             self._end(broken)
 
     def time_out(self) -> None:
-        """`timeoutSeconds` have passed: a last bookmark and a clean end."""
+        """End cleanly after `timeoutSeconds`, with a last bookmark."""
         self.bookmark(self._number)
         self.close()
 
     def start(self, store: Store, version: str) -> None:
-        """Begin after a version; without one, with all that is there."""
+        """Start after a version, or without one with all existing objects."""
         self._number = store.number
         if version in ("", "0"):
             for each in store.snapshot(self.resource):
@@ -82,7 +80,7 @@ class Stream:
             ) from None
 
     def see(self, change: Change) -> None:
-        """A change to any object; what this watch shows of it, if anything."""
+        """Send a change to any object, if this watch selects it."""
         self._number = max(self._number, change.number)
         if not self.open or change.version.resource is not self.resource:
             return
@@ -140,9 +138,9 @@ class Stream:
             self._held.append(line)
 
     def gone(self, message: str) -> None:
-        """The version watched from has expired.
+        """Report that the version of the watch has expired, and end the stream.
 
-        Said inside the stream, as a server says it, then the end.
+        The error is an event in the stream, as a real server sends it.
         """
         self._write(_line("ERROR", as_json(status_object(410, "Expired", message))))
         self.close()

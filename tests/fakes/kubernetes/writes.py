@@ -1,4 +1,4 @@
-"""create, update, patch and delete."""
+"""Handle the verbs create, update, patch and delete."""
 
 import json
 from typing import Any
@@ -25,9 +25,9 @@ POLICIES = ("Foreground", "Background", "Orphan")
 
 
 def name_in(request: Request) -> str:
-    """The name in a body that creates, for faults that are ordered by name.
+    """Return the name in the body of a create request, for faults that select by name.
 
-    Empty where there is none.
+    Empty if the body has none.
     """
     if request.method != "POST":
         return ""
@@ -38,7 +38,7 @@ def name_in(request: Request) -> str:
 
 
 def write(cluster: Cluster, request: Request, route: Route) -> Reply:
-    """Raises: Refused."""
+    """Handle a write request. Raises: Refused."""
     if route.verb == "create":
         return _create(cluster, request, route)
     if route.verb in ("update", "patch"):
@@ -97,13 +97,13 @@ def _create(cluster: Cluster, request: Request, route: Route) -> Reply:
     obj = _store(cluster, resource, obj)
     version = cluster.store.version(resource, key_of(obj))
     if version is None:
-        raise RuntimeError("an object that was just created is not there")
+        raise RuntimeError("the created object does not exist")
     headers = {"Warning": ", ".join(f'299 - "{words}"' for words in warnings)} if warnings else {}
     return Reply(201, version.raw, headers)
 
 
 def _named(cluster: Cluster, meta: dict[str, Any], route: Route) -> dict[str, Any]:
-    """Its metadata with a name and the namespace of the path."""
+    """Return the metadata with a name and the namespace of the path."""
     if route.resource.namespaced:
         if meta.get("namespace", route.namespace) != route.namespace:
             raise Refused(
@@ -126,7 +126,7 @@ def _named(cluster: Cluster, meta: dict[str, Any], route: Route) -> dict[str, An
 
 
 def _admit(cluster: Cluster, resource: Resource, obj: Object) -> None:
-    """Raises: Refused, for a namespace that is not there or a quota."""
+    """Check the admission of an object. Raises: Refused, for a missing namespace or a quota."""
     namespace = obj["metadata"]["namespace"]
     if cluster.store.get(NAMESPACES, ("", namespace)) is None:
         raise not_found(NAMESPACES, namespace)
@@ -151,7 +151,7 @@ def _store(cluster: Cluster, resource: Resource, obj: Object) -> Object:
 
 
 def _update(cluster: Cluster, request: Request, route: Route) -> Reply:
-    """A whole object or a merge patch; of Jobs and their metadata only."""
+    """Replace an object or apply a merge patch; only for Jobs and their metadata."""
     if route.resource is not JOBS or route.subresource:
         raise Refused(
             405,
@@ -198,7 +198,7 @@ def _update(cluster: Cluster, request: Request, route: Route) -> Reply:
 
 
 def merged(old: Any, patch: Any) -> Any:
-    """A JSON merge patch (RFC 7396)."""
+    """Apply a JSON merge patch (RFC 7396)."""
     if not isinstance(patch, dict):
         return patch
     found = dict(old) if isinstance(old, dict) else {}
@@ -211,7 +211,7 @@ def merged(old: Any, patch: Any) -> Any:
 
 
 def _options(request: Request) -> dict[str, Any]:
-    """DeleteOptions from the body, else from the query."""
+    """Return the DeleteOptions of the body, else of the query."""
     body = _body(request) if request.body.strip() else {}
     query = request.query
     grace = body.get("gracePeriodSeconds", query.get("gracePeriodSeconds"))

@@ -1,6 +1,4 @@
-"""Cases of our own making, in the words that Kubernetes 1.29 to 1.35, container runtimes,
-registries and controllers really use.
-"""
+"""Constructed cases with the real messages of Kubernetes 1.29 to 1.35, runtimes and controllers."""
 
 from tests.launchers.cases import (
     creating,

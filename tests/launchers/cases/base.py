@@ -34,7 +34,7 @@ def scheduler_message(total: int, parts: str) -> str:
 
 
 def disrupted(reason: str, message: str, **changes: Any) -> dict[str, Any]:
-    """Return a pod ended by the cluster, which its condition states."""
+    """Return a pod that the cluster ended, as its condition states."""
     return kube.terminated(
         137, conditions=[("DisruptionTarget", "True", reason, message)], **changes
     )

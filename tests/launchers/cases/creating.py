@@ -1,4 +1,4 @@
-"""Workers that the API server refuses."""
+"""Workers that the API server rejects."""
 
 from jobs.contract import FailureReason as R
 from tests.launchers import kube

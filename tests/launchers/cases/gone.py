@@ -1,4 +1,4 @@
-"""Pods that the cluster no longer has."""
+"""Pods that no longer exist in the cluster."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Images that do not come."""
+"""Failed image pulls."""
 
 from jobs.contract import FailureReason as R
 from tests.launchers import kube

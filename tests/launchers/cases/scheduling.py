@@ -1,4 +1,4 @@
-"""Workers that no node takes."""
+"""Workers that cannot be scheduled."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Pods that have a node and do not start."""
+"""Scheduled pods that do not start."""
 
 from jobs.contract import FailureReason as R
 from tests.launchers import kube

@@ -10,16 +10,16 @@ _READY = [("PodReadyToStartContainers", "True", "", "")]
 
 
 def other(name: str, state: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """The status of a container that is not the worker's."""
+    """Return the status of a container other than the worker's."""
     return {"name": name, "image": f"example.com/{name}:1", "state": state, "lastState": {}, **more}
 
 
 def with_sidecar(
     pod: dict[str, Any], *states: dict[str, Any], native: bool = False
 ) -> dict[str, Any]:
-    """The pod with injected containers.
+    """Return the pod with injected containers.
 
-    Classic sidecars, or native ones (init containers that restart always).
+    These are classic sidecars, or native ones (init containers that restart always).
     """
     group = "initContainerStatuses" if native else "containerStatuses"
     before = pod["status"].get(group, [])

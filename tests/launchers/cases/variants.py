@@ -1,8 +1,7 @@
-"""Wordings of other versions, distributions, runtimes and add-ons, in the kinds of
-`tests/launchers/variants/`.
+"""Messages of other versions, distributions, runtimes and add-ons, as in the recorded variants.
 
-Sources: public issues of containerd, CRI-O, runc, crun, moby, kubernetes, OpenShift, Karpenter,
-autoscaler and CSI drivers.
+The recorded ones are in `tests/launchers/variants/`. Sources: public issues of containerd, CRI-O,
+runc, crun, moby, kubernetes, OpenShift, Karpenter, autoscaler and CSI drivers.
 """
 
 from tests.launchers.cases.variant_containers import COMMANDS, INITS, SIDECARS

@@ -131,7 +131,7 @@ class Api:
             page_query = {**page_query, "continue": following}
             answer = _sent(partial(self.request, "GET", path, query=page_query))
             yield page
-            del page  # it takes several MB, and so does the next one
+            del page  # each page takes several MB
             page = _page(path, answer.result())
             del answer
         yield page
@@ -228,7 +228,7 @@ class Api:
 
 
 def _sent(send: Callable[[], Answer]) -> Future[Answer]:
-    """Send a request on another thread. A daemon: it does not delay the end of the process."""
+    """Send a request on a daemon thread, which does not delay the exit of the process."""
     answer: Future[Answer] = Future()
 
     def run() -> None:
@@ -247,7 +247,7 @@ def _page(path: str, answer: Answer) -> JsonObject:
         raise Away(f"{path} was answered with {answer.status}: {answer.message()[:300]}")
     page = answer.json()
     if not str(page.get("kind") or "").endswith("List"):
-        # Read as an empty list, it would mean that all objects are gone.
+        # An empty list would mean that all objects were removed.
         raise Away(f"{path} returned an object that is not a list")
     return page
 

@@ -63,7 +63,7 @@ class KubernetesLauncher:
         self._client: Api | None = None
         self._mirrors: dict[str, Mirror] = {}
         self._nodes: tuple[dt.datetime, tuple[Object, ...]] | None = None
-        self._observed: dict[str, Observation] = {}  # of the last complete observation
+        self._observed: dict[str, Observation] = {}  # from the last complete pass
 
     # -- launch
 
@@ -373,10 +373,10 @@ class KubernetesLauncher:
 
 
 def _worker_of(resource: str, name: str, line: bytes | None) -> str | None:
-    """Return the name of the worker to which a changed object belongs. Empty: any. None: none.
+    """Return the name of the worker that a changed object belongs to. Empty: any. None: none.
 
-    `name` is empty after a new list. A pod's name is that of its Job with a suffix. Events name
-    workers only in their content; one that is removed because of its age changes nothing.
+    `name` is empty after a new list. The name of a pod is the name of its Job with a suffix. An
+    event names its worker only in its content. The removal of an expired event changes nothing.
     """
     if resource == "events" and name:
         return None if line is None else observation.event_worker(line)

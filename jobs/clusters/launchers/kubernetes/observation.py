@@ -159,7 +159,7 @@ def observed(
 
 
 def _is_current(earlier: Observation, evidence: Evidence) -> bool:
-    """Return whether an observation is still true: neither its objects nor time changed it."""
+    """Return whether an observation is still valid: its objects and time have not changed it."""
     return (
         earlier.evidence is not None
         and earlier.evidence.is_same(evidence)

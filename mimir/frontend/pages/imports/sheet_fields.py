@@ -17,7 +17,7 @@ from mimir.frontend.template_context import Context
 
 EACH, ONE = "each", "one"  # how several sheets are imported
 SHOWN_MAX = 100  # sheets in the form; the API accepts any
-_MODES = ((EACH, "one dataset for each sheet"), (ONE, "one dataset, with a column sheet"))
+_MODES = ((EACH, "one dataset for each sheet"), (ONE, "one dataset, sheet name as a column"))
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
 NAME_CHARACTERS = 100
 

@@ -46,6 +46,8 @@ LABELS = {
     ("time", "total"): "Submit to end",
 }
 
+QUANTITIES = ("resources.memory", "resources.memory_max")  # texts such as 4Gi
+
 
 def compare_url(slug: str, one: str, two: str) -> str:
     """Address of the comparison of two jobs."""
@@ -98,11 +100,17 @@ def _row(one: ComparedValue, job_type: str) -> Context:
         "title": _title(one, job_type),
         "absent": "none" if one["group"] in ("time", "result") else "not set",
         "cells": [
-            _text(one["a"], one["unit"]) if one["in_a"] else "",
-            _text(one["b"], one["unit"]) if one["in_b"] else "",
+            _cell(one, one["a"]) if one["in_a"] else "",
+            _cell(one, one["b"]) if one["in_b"] else "",
         ],
         "change": _change(one) if one["differs"] else "",
     }
+
+
+def _cell(one: ComparedValue, value: Json) -> str:
+    if value and one["path"] in QUANTITIES and one["group"] == "request":
+        return formatting.limit(value)
+    return _text(value, one["unit"])
 
 
 def _title(one: ComparedValue, job_type: str) -> str:

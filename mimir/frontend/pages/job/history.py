@@ -1,7 +1,7 @@
 """History of a job from its events: steps, timeline with gaps, attempts, waiting rules. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from mimir.frontend import formatting
 from mimir.frontend.api_types.job_shapes import Attempt, Event, Job, Waiting
@@ -279,6 +279,21 @@ def attempts(rows: Iterable[Attempt], job: Job) -> list[Context]:
         )
         before = row
     return shown
+
+
+class AttemptCounts(TypedDict):
+    """Numbers of attempts. `counted`: against the maximum, with the one that did not end yet."""
+
+    counted: int
+    others: int
+
+
+def attempt_counts(tries: Sequence[Mapping[str, Any]], job: Job) -> AttemptCounts:
+    """Count the attempts that were made. An interrupted one, for example, is not counted."""
+    made = max((one["number"] for one in tries), default=0)
+    is_open = bool(tries) and tries[-1]["ended_at"] is None and job["status"] not in ENDED
+    counted = job["attempts_used"] + is_open
+    return {"counted": counted, "others": max(0, made - counted)}
 
 
 def grouped(tries: Sequence[Mapping[str, Any]]) -> list[Context]:

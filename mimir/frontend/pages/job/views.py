@@ -93,6 +93,7 @@ def _context(row: Job, got: Context, attempt: int, view: str) -> Context:
         **_steps(row, events, got["graph"], view),
         "attempt": attempt,
         "attempts": tries,
+        "attempt_counts": history.attempt_counts(tries, row),
         "attempt_groups": history.grouped(tries),
         "attempts_with_log": present.attempts_with_log(tries, attempt),
         "history": history.history(events, row["created_by"] or "the system"),

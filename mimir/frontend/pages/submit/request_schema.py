@@ -44,8 +44,8 @@ _COMMON: dict[str, Any] = {
             "memory_max": {
                 "type": "string",
                 "title": "Retry with up to",
-                "description": "Doubles the memory after each out-of-memory end, up to this limit,"
-                " for example 16Gi.",
+                "description": "Doubles the memory after each out-of-memory failure, up to this"
+                " limit, for example 16Gi.",
                 "x-example": "no increase",
             },
         },

@@ -33,7 +33,7 @@ class Unexplained(TypedDict):
 class StartLine(TypedDict):
     """State of the line (`now`, `waits`, `never` or `unknown`), its text, and the buttons.
 
-    An empty text: nothing is shown. `retry_seconds`: after which the page asks again; 0: never.
+    An empty text hides the line. `retry_seconds`: delay until the page asks again; 0: never.
     `note`: about retries with more memory.
     """
 
@@ -55,14 +55,18 @@ class MemorySlider(TypedDict):
     text: str
 
 
-def start_line(found: Mapping[str, Any], *, lacks: bool) -> StartLine:
-    """Present the start of a dry run. `lacks`: a required field is empty."""
+def start_line(found: Mapping[str, Any]) -> StartLine:
+    """Present the start of a dry run.
+
+    Without an answer, `lacks`: a required field is empty; `invalid`: the request was refused and
+    must change. With neither, the request was not checked, and the line is hidden.
+    """
     start: Start | None = found.get("answer", {}).get("start")
     if start is None:
         unexplained: Unexplained | None = found.get("unexplained")
         return {
             "state": "unknown",
-            "text": _unknown(unexplained, lacks=lacks),
+            "text": _unknown(found),
             "estimate": "",
             "note": "",
             "options": [],
@@ -84,9 +88,9 @@ def start_line(found: Mapping[str, Any], *, lacks: bool) -> StartLine:
 
 
 def unexplained_after(error: ApiError) -> Unexplained | None:
-    """Return why an error answers a request that may be valid; None for other errors.
+    """Return an answer without a start if the request can be valid; None for other errors.
 
-    During an update the orchestrator of the previous release does not know the parameter.
+    During an update, the previous release of the orchestrator does not support `explain`.
     """
     if error.code == "explanations_busy":
         return {"retry_seconds": max(1, round(error.retry_after or 1))}
@@ -95,12 +99,13 @@ def unexplained_after(error: ApiError) -> Unexplained | None:
     return None
 
 
-def _unknown(unexplained: Unexplained | None, *, lacks: bool) -> str:
+def _unknown(found: Mapping[str, Any]) -> str:
+    unexplained: Unexplained | None = found.get("unexplained")
     if unexplained is not None:
         return "Waiting for the forecast of its start." if unexplained["retry_seconds"] else ""
-    if lacks:
+    if found.get("lacks"):
         return "Fill in the required fields to see when it would start."
-    return "When it would start is unknown until the request is valid."
+    return "Fix the request to see when it would start." if found.get("invalid") else ""
 
 
 def _state(start: Start) -> str:
@@ -112,7 +117,7 @@ def _state(start: Start) -> str:
 def _option(alternative: Alternative) -> StartOption:
     seconds = alternative["estimate_seconds"]
     if seconds is None:
-        when = "can start, time unknown"
+        when = "start time unknown"
     else:
         when = f"in about {formatting.about(seconds)}" if seconds else "starts now"
     field, change = _change(alternative["request"])

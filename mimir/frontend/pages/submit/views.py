@@ -15,7 +15,7 @@ from mimir.frontend import schema_form
 from mimir.frontend.api_client import Api, ApiError, Unavailable, api
 from mimir.frontend.job_types import job_types, parameter_schema
 from mimir.frontend.pages.jobs.present import job_title
-from mimir.frontend.pages.shell import job_path, optional, page, project_path, together
+from mimir.frontend.pages.shell import job_path, may_run, optional, page, project_path, together
 from mimir.frontend.pages.submit import request_schema
 from mimir.frontend.pages.submit.present import (
     dry_facts,
@@ -46,6 +46,7 @@ _NO_TEXTS = (
     "idempotency_key",
     "shown_algorithm",
 )
+INVALID = (400, 413)  # status of a refusal that a changed request avoids
 _OURS = ("type", "from", "patch")  # in the address
 
 
@@ -60,13 +61,14 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
     texts, changed = _texts(request, job_type, source)
     errors: dict[str, str] = {}
     general: list[str] = []
+    refused: ApiError | None = None
     if request.method == "POST" and not _is_preview(request):
-        refused = _submitted(request, slug, job_type, texts)
-        if isinstance(refused, HttpResponse):
-            return refused
+        answer = _submitted(request, slug, job_type, texts)
+        if isinstance(answer, HttpResponse):
+            return answer
+        refused = answer
         errors, general = refusals(job_type, texts, refused)
-    got = together(request, **_calls(slug, job_type, texts, bare=bool(errors or general)))
-    texts = preselected(job_type, texts, got)
+    got, texts = _got(request, slug, job_type, texts, refused)
     schema = with_places(request_schema.request_schema(job_type, texts), texts, got)
     fields = schema_form.fields(
         schema, texts, offers_of(job_type, texts, got), errors=errors, changed=changed
@@ -87,7 +89,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
         "changed": changed,
         "recommended": form_recommendation(got["dry"].get("answer")),
         "dry": dry_facts(got["dry"], job_type, texts, fields),
-        "start": start_line(got["dry"], lacks=bool(_lacks(job_type, texts))),
+        "start": start_line(got["dry"]),
         "slider": memory_slider(job_type, texts),
         "curl": _curl(request, slug, job_type, texts),
     }
@@ -199,10 +201,30 @@ def _submitted(
     return HttpResponseRedirect(f"/{job_path(job['id'])}")
 
 
-def _calls(
-    slug: str, job_type: str, texts: Texts, *, bare: bool
-) -> dict[str, Callable[[Api], Any]]:
-    """API calls of the page. `bare`: without a dry run, because the request was just refused."""
+def _got(
+    request: HttpRequest, slug: str, job_type: str, texts: Texts, refused: ApiError | None
+) -> tuple[Context, dict[str, list[str]]]:
+    """Return the answers of the page's API calls, and the texts with what they preselect.
+
+    The dry run is of the returned texts. `refused`: the refusal of the request just submitted,
+    which replaces the dry run.
+    """
+    calls = _calls(slug, job_type, texts)
+    if refused is None:
+        calls["dry"] = _dry_call(slug, job_type, texts)
+    got = together(request, **calls)
+    shown = preselected(job_type, texts, got)
+    if refused is not None:
+        got["dry"] = {"invalid": refused.status in INVALID}
+    elif shown != texts:
+        got |= together(request, dry=_dry_call(slug, job_type, shown))
+    if not may_run(got["project"]):
+        got["dry"] = {}
+    return got, shown
+
+
+def _calls(slug: str, job_type: str, texts: Texts) -> dict[str, Callable[[Api], Any]]:
+    """API calls of the page, without the dry run."""
     properties = parameter_schema(job_type)["properties"]
     formats = {str(one.get("format")) for one in properties.values()} & set(_LISTS)
     calls: dict[str, Callable[[Api], Any]] = {
@@ -230,21 +252,16 @@ def _calls(
         calls["definition"] = _or_nothing(
             lambda client: client.get(project_path(slug, "twins", twin))
         )
-    lacks = _lacks(job_type, texts)
-    body = request_schema.body_of(job_type, texts)
-    calls["dry"] = (
-        (lambda client: {}) if bare or lacks else lambda client: _dry_run(client, slug, body)
-    )
     return calls
 
 
-def _lacks(job_type: str, texts: Texts) -> list[str]:
-    """Required parameters without a value."""
-    return [
-        name
-        for name in parameter_schema(job_type)["required"]
-        if not schema_form.given(texts, f"parameters.{name}")
-    ]
+def _dry_call(slug: str, job_type: str, texts: Texts) -> Callable[[Api], Any]:
+    """Return the call of a dry run. Without a required parameter it yields {"lacks": True}."""
+    required = parameter_schema(job_type)["required"]
+    if not all(schema_form.given(texts, f"parameters.{name}") for name in required):
+        return lambda client: {"lacks": True}
+    body = request_schema.body_of(job_type, texts)
+    return lambda client: _dry_run(client, slug, body)
 
 
 def _list(slug: str, name: str) -> Callable[[Api], Any]:
@@ -266,9 +283,9 @@ def _or_nothing(call: Callable[[Api], Any]) -> Callable[[Api], Any]:
 
 
 def _dry_run(client: Api, slug: str, body: Mapping[str, Any]) -> Context:
-    """Run the request dry: {"answer"} or {"refused"}; {} without permission to submit.
+    """Run the request dry: {"answer"} or {"refused", "invalid"}; {} if it was not checked.
 
-    {"answer", "unexplained"}: without the start, see `start_line`.
+    {"answer", "unexplained"}: the expected start is missing, see `start_line`.
     """
     path = project_path(slug, "jobs")
     try:
@@ -283,10 +300,15 @@ def _dry_run(client: Api, slug: str, body: Mapping[str, Any]) -> Context:
 
 
 def _refused(error: ApiError) -> Context:
-    """Return a refusal that the form shows. Raises: other errors."""
+    """Return a refusal that the form shows; {} without permission or in an archived project.
+
+    Raises: other errors.
+    """
     if isinstance(error, Unavailable) or error.status not in (400, 403, 409, 413, 429):
         raise error
-    return {} if error.status in (403, 409) else {"refused": error}
+    if error.status in (403, 409):
+        return {}
+    return {"refused": error, "invalid": error.status in INVALID}
 
 
 def _shown(fields: list[schema_form.Field]) -> Context:
