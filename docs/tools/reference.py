@@ -108,17 +108,19 @@ def _default(name: str, default: str | None) -> str:
 
 def _request_metrics() -> list[tuple[str, str, str, str]]:
     """The metrics of each web process about its requests."""
+    from jobs.api.heartbeats import SECONDS
     from mimir.api.lanes import REFUSED, RUNNING, WAITING
 
-    families = [family for each in (REFUSED, WAITING, RUNNING) for family in each.describe()]
+    metrics = (REFUSED, WAITING, RUNNING, SECONDS)
+    families = [(each, family) for each in metrics for family in each.describe()]
     return [
         (
             code(family.name + ("_total" if family.type == "counter" else "")),
             family.type,
-            "`lane`",
+            " ".join(code(label) for label in metric._labelnames),
             text(family.documentation),
         )
-        for family in families
+        for metric, family in families
     ]
 
 

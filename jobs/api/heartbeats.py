@@ -17,6 +17,7 @@ from uuid import UUID
 
 import structlog
 from django.db import connection
+from prometheus_client import Histogram
 
 from jobs.contract.protocol import HeartbeatResponse
 from jobs.core.tokens import is_token_of_claim
@@ -37,6 +38,14 @@ _BODY = re.compile(
     rb'\{"memory_bytes": ?(0|[1-9][0-9]{0,17}), ?"peak_memory_bytes": ?(0|[1-9][0-9]{0,17}),'
     rb' ?"cpu_millicores": ?(0|[1-9][0-9]{0,11})\}'
 )
+SECONDS = Histogram(
+    "mimir_heartbeat_seconds",
+    "Seconds until a heartbeat that arrived with others was stored, or was passed on to Django.",
+    ["result"],
+    buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
+# As children, so that both have values before the first heartbeat.
+_STORED, _PASSED_ON = SECONDS.labels("stored"), SECONDS.labels("passed_on")
 Record = Callable[[Sequence[Heartbeat]], dict[UUID, HeartbeatResponse]]
 
 
@@ -112,7 +121,9 @@ class Heartbeats:
         if self._task is None or self._task.done():
             self._task = loop.create_task(self._store())
         response: HeartbeatResponse | None = await stored
-        if loop.time() - arrived_at > LATE_SECONDS:
+        seconds = loop.time() - arrived_at
+        (_PASSED_ON if response is None else _STORED).observe(seconds)
+        if seconds > LATE_SECONDS:
             self._on_late(arrived_at)
         if response is None:
             self._claims.discard(heartbeat.attempt_id)

@@ -162,7 +162,7 @@ def _url(value: object) -> str:
         _ = parts.port
     except ValueError:
         return "must be a URL"
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not value.startswith(("http://", "https://")) or not parts.hostname:
         return "must begin with http:// or https:// and name a host"
     if parts.username or parts.password or parts.query or parts.fragment:
         return "must not have a user, a query or a fragment"

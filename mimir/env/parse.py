@@ -9,9 +9,13 @@ import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from mimir.lib.site_address import host_in_url, origin_of
+
 PLAIN_CONNECTIONS = ("public_url", "database", "redis", "artifacts")  # names for ACCEPT_PLAIN
 SECRET_CHARACTERS_MIN, TOKEN_CHARACTERS_MIN = 32, 16
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+# What Django accepts as Host, except a final dot.
+_HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[a-f0-9:.]+\]")
 _PREFIX = re.compile(r"[A-Za-z0-9!_.*'()/-]{0,200}")
 _ANNOTATION = re.compile(
     r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
@@ -78,7 +82,10 @@ def switch(value: str) -> bool:
 
 
 def url(*schemes: str) -> Callable[[str], str]:
-    """A URL with one of these schemes. An http URL loses its trailing slashes."""
+    """A URL with one of these schemes. An http URL loses its trailing slashes.
+
+    The scheme becomes lower case.
+    """
 
     def parse(value: str) -> str:
         try:
@@ -91,9 +98,23 @@ def url(*schemes: str) -> Callable[[str], str]:
             raise Unacceptable(f"must be a URL that begins with {prefixes}")
         if parts.scheme in ("http", "https") and not parts.hostname:
             raise Unacceptable("must name a host")
-        return value.rstrip("/") if parts.scheme in ("http", "https") else value
+        plain = parts.scheme + value.lstrip()[len(parts.scheme) :]
+        return plain.rstrip("/") if parts.scheme in ("http", "https") else plain
 
     return parse
+
+
+def site_url(value: str) -> str:
+    """Scheme, host and port of a site, as browsers write them in Host and Origin headers."""
+    parts = urlsplit(url("http", "https")(value))
+    if not _HOST.fullmatch(host_in_url(parts.hostname or "")):
+        raise Unacceptable(
+            "must name a host of letters, digits, hyphens and single dots, or an IPv6 address"
+            " in brackets without a zone"
+        )
+    if parts.username or parts.password or parts.path or parts.query or parts.fragment:
+        raise Unacceptable("must have no user, path, query or fragment")
+    return origin_of(value)
 
 
 def artifact_store(value: str) -> str:

@@ -29,7 +29,7 @@ class Web:
         roles=BOTH,
     )
     public_url: str = setting(
-        parse.url("http", "https"),
+        parse.site_url,
         "http://localhost:3000",
         "URL at which people open the pages. Sets hosts, CSRF and Origin.",
         roles=BOTH,

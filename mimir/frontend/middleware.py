@@ -56,12 +56,15 @@ class PageHeadersMiddleware:
     def _policy(self, request: HttpRequest) -> str:
         """Allow this site only.
 
-        Sockets are listed apart: in some browsers `'self'` covers http:// but not ws://.
+        Sockets are listed apart: in some browsers `'self'` covers http:// but not ws://. An IPv6
+        address is no valid source; there, `'self'` must suffice.
         """
         try:
-            socket = f" {'wss' if self._secure else 'ws'}://{request.get_host()}"
+            host = request.get_host()
         except DisallowedHost:
-            socket = ""
+            host = ""
+        named = host and not host.startswith("[")
+        socket = f" {'wss' if self._secure else 'ws'}://{host}" if named else ""
         return (
             "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
             f"connect-src 'self'{socket}; object-src 'none'; base-uri 'none'; form-action 'self'; "

@@ -129,9 +129,8 @@ def referring_page(request: HttpRequest) -> str:
 
 def is_same_origin(request: HttpRequest) -> bool:
     """Whether the Origin header names this site."""
-    own = urlsplit(settings.ENV.public_url)
     return request.headers.get("Origin", "") in (
-        f"{own.scheme}://{own.netloc}",
+        settings.ENV.public_url,
         f"{request.scheme}://{request.get_host()}",
     )
 

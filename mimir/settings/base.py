@@ -6,21 +6,21 @@ from urllib.parse import urlsplit
 
 from mimir.env import Env
 from mimir.lib.logging import logging_config
+from mimir.lib.site_address import host_in_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 
 def common(env: Env) -> dict[str, object]:
     """Return the settings that both roles have, by name."""
-    public = urlsplit(env.public_url)
-    origin = f"{public.scheme}://{public.netloc}"
+    is_secure = env.public_url.startswith("https:")
     return {
         "BASE_DIR": BASE_DIR,
         "ENV": env,
         "SECRET_KEY": env.secret_key,
         "DEBUG": False,
         "ALLOWED_HOSTS": allowed_hosts(env),
-        "CSRF_TRUSTED_ORIGINS": [origin],
+        "CSRF_TRUSTED_ORIGINS": [env.public_url],
         "USE_TZ": True,
         "TIME_ZONE": "UTC",
         "LANGUAGE_CODE": "en",
@@ -28,8 +28,8 @@ def common(env: Env) -> dict[str, object]:
         "APPEND_SLASH": True,
         "LOGGING_CONFIG": None,
         "LOGGING": logging_config(env.log_level),
-        "SESSION_COOKIE_SECURE": public.scheme == "https",
-        "CSRF_COOKIE_SECURE": public.scheme == "https",
+        "SESSION_COOKIE_SECURE": is_secure,
+        "CSRF_COOKIE_SECURE": is_secure,
         "SESSION_COOKIE_HTTPONLY": True,
         "CSRF_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
@@ -46,7 +46,8 @@ def common(env: Env) -> dict[str, object]:
 def allowed_hosts(env: Env) -> list[str]:
     """The public host; also loopback addresses if the public host is one."""
     host = urlsplit(env.public_url).hostname or "localhost"
-    return [host, "localhost", "127.0.0.1", "[::1]"] if is_loopback(host) else [host]
+    own = host_in_url(host)
+    return [own, "localhost", "127.0.0.1", "[::1]"] if is_loopback(host) else [own]
 
 
 def is_loopback(host: str) -> bool:

@@ -13,6 +13,7 @@ from jobs.types.registry import job_type_names
 from jobs.types.spec import KINDS
 from mimir import env as _env
 from mimir.lib.hmac_signatures import derived_key
+from mimir.lib.site_address import host_in_url
 from mimir.settings.base import common
 
 ENV = _env.load("orchestrator")
@@ -29,11 +30,11 @@ ASGI_APPLICATION = "mimir.asgi_orchestrator.application"
 ALLOWED_HOSTS: list[str]
 ALLOWED_HOSTS = [
     *ALLOWED_HOSTS,
-    urlsplit(ENV.orchestrator_url).hostname or "localhost",
+    host_in_url(urlsplit(ENV.orchestrator_url).hostname or "localhost"),
     "worker-api.invalid",  # see `WorkerHost`
 ]
 if ENV.pod_ip:
-    ALLOWED_HOSTS.append(f"[{ENV.pod_ip}]" if ":" in ENV.pod_ip else ENV.pod_ip)
+    ALLOWED_HOSTS.append(host_in_url(ENV.pod_ip))
 
 _WITHOUT_PAGES = not {"dispatcher", "reconciler", "release_workers", "bootstrap_admin"}.isdisjoint(
     sys.argv[1:2]

@@ -33,7 +33,12 @@ class Dataset(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="datasets")
+    project = models.ForeignKey(
+        Project,
+        on_delete=models.CASCADE,
+        related_name="datasets",
+        db_index=False,  # the unique index begins with it
+    )
     name = models.CharField(max_length=200)
     latest_number = models.PositiveIntegerField(default=0)
     current_number = models.PositiveIntegerField(null=True, editable=False)
@@ -67,7 +72,12 @@ class DatasetVersion(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="versions")
+    dataset = models.ForeignKey(
+        Dataset,
+        on_delete=models.CASCADE,
+        related_name="versions",
+        db_index=False,  # the unique index begins with it
+    )
     number = models.PositiveIntegerField()
     format = models.CharField(max_length=16, choices=DataFormat)
     schema = models.JSONField()  # [{"name", "type"}] in column order, types as DuckDB names them

@@ -9,7 +9,12 @@ from projects.models.projects import Project
 
 class Pipeline(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="pipelines")
+    project = models.ForeignKey(
+        Project,
+        on_delete=models.CASCADE,
+        related_name="pipelines",
+        db_index=False,  # the unique index begins with it
+    )
     name = models.CharField(max_length=200)
     latest_number = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -30,7 +35,12 @@ class PipelineVersion(models.Model):
     """An immutable definition."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    pipeline = models.ForeignKey(Pipeline, on_delete=models.CASCADE, related_name="versions")
+    pipeline = models.ForeignKey(
+        Pipeline,
+        on_delete=models.CASCADE,
+        related_name="versions",
+        db_index=False,  # the unique index begins with it
+    )
     number = models.PositiveIntegerField()
     definition = models.JSONField()
     created_by = models.ForeignKey(

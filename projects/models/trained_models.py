@@ -12,7 +12,12 @@ class Model(models.Model):
     """A named sequence of versions. `latest_number` is 0 before the first one."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="models")
+    project = models.ForeignKey(
+        Project,
+        on_delete=models.CASCADE,
+        related_name="models",
+        db_index=False,  # the unique index begins with it
+    )
     name = models.CharField(max_length=200)
     latest_number = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -31,7 +36,12 @@ class ModelVersion(models.Model):
     """A trained model: a skops file in the artifact storage, with settings, data and metrics."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="versions")
+    model = models.ForeignKey(
+        Model,
+        on_delete=models.CASCADE,
+        related_name="versions",
+        db_index=False,  # the unique index begins with it
+    )
     number = models.PositiveIntegerField()
     task = models.CharField(max_length=32)  # classification | regression
     algorithm = models.CharField(max_length=64)

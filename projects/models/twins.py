@@ -42,7 +42,12 @@ class Twin(models.Model):
     """A named twin. `latest_revision` is 0 before the first revision."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="twins")
+    project = models.ForeignKey(
+        Project,
+        on_delete=models.CASCADE,
+        related_name="twins",
+        db_index=False,  # the unique index begins with it
+    )
     name = models.CharField(max_length=200)
     definition_number = models.PositiveIntegerField(default=0)
     latest_revision = models.PositiveIntegerField(default=0)
@@ -69,7 +74,12 @@ class TwinDefinition(models.Model):
     See mimir/lib/schemas/twin.py.
     """
 
-    twin = models.ForeignKey(Twin, on_delete=models.CASCADE, related_name="definitions")
+    twin = models.ForeignKey(
+        Twin,
+        on_delete=models.CASCADE,
+        related_name="definitions",
+        db_index=False,  # the unique index begins with it
+    )
     number = models.PositiveIntegerField()
     definition = models.JSONField()
     created_by = models.ForeignKey(
@@ -88,7 +98,12 @@ class TwinRevision(models.Model):
     """An immutable step of a twin's history. Its changes are in `changes`."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    twin = models.ForeignKey(Twin, on_delete=models.CASCADE, related_name="revisions")
+    twin = models.ForeignKey(
+        Twin,
+        on_delete=models.CASCADE,
+        related_name="revisions",
+        db_index=False,  # the unique index begins with it
+    )
     number = models.PositiveIntegerField()
     kind = models.CharField(max_length=16, choices=RevisionKind)
     definition_number = models.PositiveIntegerField()
@@ -122,7 +137,12 @@ class Entity(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    twin = models.ForeignKey(Twin, on_delete=models.CASCADE, related_name="entities")
+    twin = models.ForeignKey(
+        Twin,
+        on_delete=models.CASCADE,
+        related_name="entities",
+        db_index=False,  # the unique index begins with it
+    )
     type = models.CharField(max_length=100)
     key = models.CharField(max_length=500)
     status = models.CharField(max_length=16, choices=EntityStatus, default=EntityStatus.PRESENT)

@@ -108,6 +108,7 @@ def test_a_cluster_is_added_shown_changed_and_removed(boss: Caller, kubeconfig: 
         ({"orchestrator_url": "https://"}, "orchestrator_url"),
         ({"orchestrator_url": "https://me:secret@x"}, "orchestrator_url"),
         ({"orchestrator_url": "https://x:port"}, "orchestrator_url"),
+        ({"orchestrator_url": "HTTPS://x"}, "orchestrator_url"),
         ({"model_cache": "disk"}, "model_cache"),
         ({"away_grace_seconds": 59}, "away_grace_seconds"),
         ({"away_grace_seconds": 604801}, "away_grace_seconds"),

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from jobs.api import heartbeats
 from jobs.api.heartbeats import AcceptedClaims, Heartbeats, heartbeat_of
@@ -101,6 +102,21 @@ def test_heartbeats_that_arrive_together_share_a_statement() -> None:
     assert world.statements == [[each.id for each in attempts]]
     assert world.answers.count(RESPONSE) == world.answers.count(200) == 3
     assert not world.on_to_django
+
+
+def _count(result: str) -> float:
+    return REGISTRY.get_sample_value("mimir_heartbeat_seconds_count", {"result": result}) or 0
+
+
+def test_each_heartbeat_is_counted_with_its_latency_and_result() -> None:
+    before = _count("stored"), _count("passed_on")
+    world, without = World(), World(stored=False)
+    world.ask(*(_scope(world.attempt()) for _ in range(3)))
+    without.ask(_scope(without.attempt()))
+    assert (_count("stored"), _count("passed_on")) == (before[0] + 3, before[1] + 1)
+    seconds = REGISTRY.get_sample_value("mimir_heartbeat_seconds_sum", {"result": "stored"})
+    assert seconds is not None
+    assert seconds >= heartbeats.GATHER_SECONDS
 
 
 def test_a_statement_has_a_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:

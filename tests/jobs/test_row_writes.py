@@ -1,6 +1,7 @@
 """Row updates of a job: columns updated in place have no index, and no index is redundant."""
 
 import pytest
+from django.apps import apps
 from django.db import connection
 
 from jobs.contract import EventKind, FailureReason, FinishStatus
@@ -89,6 +90,20 @@ def test_attempt_indexes_change_when_the_worker_is_gone_or_removed_or_its_log_is
 def test_no_index_is_the_beginning_of_another() -> None:
     with connection.cursor() as cursor:
         cursor.execute(_SERVED_BY_ANOTHER, [list(_GROWING)])
+        assert cursor.fetchall() == []
+
+
+def test_no_index_of_any_table_is_the_beginning_of_another_of_the_same_kind() -> None:
+    ours = [
+        model._meta.db_table
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.app_label in ("projects", "jobs")
+    ]
+    assert len(ours) > len(_GROWING)
+    # An index for LIKE has the column of another, and compares it differently.
+    same_kind = " AND other.indclass::text || ' ' LIKE one.indclass::text || ' %%'"
+    with connection.cursor() as cursor:
+        cursor.execute(_SERVED_BY_ANOTHER + same_kind, [ours])
         assert cursor.fetchall() == []
 
 

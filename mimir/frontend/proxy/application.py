@@ -16,7 +16,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 
 from mimir.frontend.https import Https
 from mimir.frontend.proxy.http import HttpProxy, taken_body
-from mimir.frontend.proxy.rules import Target, admin_cookies, origin_of, own_origins, target
+from mimir.frontend.proxy.rules import Target, admin_cookies, own_origins, target
 from mimir.frontend.proxy.slots import Rank, Slots
 from mimir.frontend.proxy.websocket import (
     AWAY,
@@ -50,6 +50,7 @@ from mimir.lib.bodies import (
 from mimir.lib.clients import PerClient, SignIns, client_of
 from mimir.lib.errors import MimirError, NotFound, PermissionDenied, TooMany
 from mimir.lib.forwarded import ForwardedHeaders
+from mimir.lib.site_address import origin_of
 
 _log = structlog.get_logger(__name__)
 

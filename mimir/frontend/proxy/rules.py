@@ -9,6 +9,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from mimir.lib.asgi import Header, Scope, header
 from mimir.lib.request_signature import HEADER as PROOF
 from mimir.lib.request_signature import Client, sign
+from mimir.lib.site_address import origin_of
 
 PREFIXES = {b"/api/": "api", b"/ws/": "ws", b"/admin/": "admin"}
 ADMIN_COOKIES = "mimir_admin_"
@@ -129,20 +130,6 @@ def admin_cookies(cookie_header: str) -> str:
     return "; ".join(
         part for part in map(str.strip, cookie_header.split(";")) if part.startswith(ADMIN_COOKIES)
     )
-
-
-def origin_of(url: str) -> str:
-    """Return `scheme://host[:port]` of a URL, lower case, without a default port; "" if invalid."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        return ""
-    if parts.scheme not in ("http", "https") or not host:
-        return ""
-    shown = f"[{host}]" if ":" in host else host
-    default = 443 if parts.scheme == "https" else 80
-    return f"{parts.scheme}://{shown}" + (f":{port}" if port not in (None, default) else "")
 
 
 def own_origins(public_url: str, hosts: Iterable[str]) -> frozenset[str]:
