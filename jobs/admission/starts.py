@@ -15,6 +15,7 @@ from django.db.models.functions import Coalesce
 from jobs.admission.snapshot_types import Snapshot
 from jobs.admission.start_window import Bounds, Start, StartWindow, judge
 from jobs.contract import FailureReason
+from jobs.core.compiled_instances import CompiledInstances
 from jobs.core.compiled_query import CompiledQuery
 from jobs.models import Attempt, Cluster
 from jobs.models import StartWindow as StartWindowRow
@@ -164,7 +165,15 @@ def full_windows(view: Snapshot, admitted: Sequence[tuple[UUID, str]]) -> set[st
 
 def cluster_with_window(name: str) -> Cluster:
     """Return a cluster and its stored start window, in one query."""
-    return Cluster.objects.select_related("start_window").get(name=name)
+    return _WITH_WINDOW.get(name)
+
+
+def _with_window() -> "QuerySet[Cluster, Cluster]":
+    return Cluster.objects.select_related("start_window").filter(name=_ANY_NAME)
+
+
+_ANY_NAME = "?"
+_WITH_WINDOW = CompiledInstances(_with_window, varies=_ANY_NAME)
 
 
 def has_waiting_jobs(cluster: Cluster) -> bool:

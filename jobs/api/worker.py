@@ -31,6 +31,7 @@ from jobs.contract import (
     FinishStatus,
 )
 from jobs.contract.protocol import ArtifactResponse, EventsResponse, FinishResponse, LogResponse
+from jobs.core.compiled_instances import CompiledInstances
 from jobs.core.tokens import is_launch_token, is_session_token
 from jobs.lifecycle.claim import attempt_claim
 from jobs.lifecycle.finish import attempt_finish
@@ -126,6 +127,14 @@ def _token(request: Request) -> str:
     return token.strip() if kind.lower() == "bearer" else ""
 
 
+def _claims() -> "QuerySet[Attempt, Attempt]":
+    return Attempt.objects.only("claim_id", "waits_for").filter(id=_ANY_ID)
+
+
+_ANY_ID = UUID(int=0)
+_CLAIMS = CompiledInstances(_claims, varies=_ANY_ID)
+
+
 @extend_schema(exclude=True)
 class WorkerView(ApiView):
     """Base of requests for one attempt, with the session token of its claim."""
@@ -139,16 +148,14 @@ class WorkerView(ApiView):
 
         Raises: NotAuthenticated, also for a missing attempt.
         """
-        return self._holder(request, attempt_id, Attempt.objects.only("claim_id", "waits_for"))
+        return self._holder(request, _CLAIMS.first(attempt_id))
 
     def attempt_with_job(self, request: Request, attempt_id: UUID) -> Attempt:
         """Return all columns of the attempt and of its job. Raises: as `attempt`."""
-        return self._holder(request, attempt_id, Attempt.objects.select_related("job"))
+        rows = Attempt.objects.select_related("job")
+        return self._holder(request, rows.filter(id=attempt_id).first())
 
-    def _holder(
-        self, request: Request, attempt_id: UUID, attempts: "QuerySet[Attempt, Attempt]"
-    ) -> Attempt:
-        attempt = attempts.filter(id=attempt_id).first()
+    def _holder(self, request: Request, attempt: Attempt | None) -> Attempt:
         if attempt is None or not is_session_token(attempt, _token(request)):
             raise NotAuthenticated("The token is not valid for this attempt.")
         return attempt

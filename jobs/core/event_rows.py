@@ -9,11 +9,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import F, QuerySet
 from django.db.models.sql import UpdateQuery
 
 from jobs.contract import EventKind
+from jobs.core.compiled_instances import CompiledInstances
 from jobs.models import Job
 
 EventRow = tuple[EventKind, dt.datetime, Mapping[str, object]]
@@ -34,19 +35,21 @@ def update_with_events(
     query: Any = rows.query.chain(UpdateQuery)
     query.add_update_values({**columns, "event_seq": F("event_seq") + len(events)})
     update, parameters = query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
-    found = Job.objects.raw(
-        _CHANGE.format(update=update, columns=_COLUMNS),
-        [
-            *parameters,
-            len(events),
-            attempt,
-            actor,
-            [at for _kind, at, _data in events],
-            [kind.value for kind, _at, _data in events],
-            [json.dumps(data) for _kind, _at, data in events],
-        ],
-    )
-    return next(iter(found), None)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _CHANGE.format(update=update, columns=_COLUMNS),
+            [
+                *parameters,
+                len(events),
+                attempt,
+                actor,
+                [at for _kind, at, _data in events],
+                [kind.value for kind, _at, _data in events],
+                [json.dumps(data) for _kind, _at, data in events],
+            ],
+        )
+        row = cursor.fetchone()
+    return None if row is None else _JOBS.instance(row)
 
 
 def row_copy(source: Job, target: Job) -> None:
@@ -55,6 +58,7 @@ def row_copy(source: Job, target: Job) -> None:
         setattr(target, field.attname, getattr(source, field.attname))
 
 
+_JOBS = CompiledInstances(Job.objects.all)  # its columns are those of _COLUMNS
 _COLUMNS = ", ".join(f'"{field.column}"' for field in Job._meta.concrete_fields)
 _CHANGE = """
 WITH changed AS (

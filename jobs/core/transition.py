@@ -12,12 +12,13 @@ from uuid import UUID
 
 import structlog
 from django.db import DEFAULT_DB_ALIAS, connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.sql import UpdateQuery
 
 from jobs.contract import TERMINAL, EventKind, JobStatus
 from jobs.core import feed, queue
 from jobs.core.bulk import Statement, insert_statement
+from jobs.core.compiled_instances import CompiledInstances
 from jobs.core.compiled_query import CompiledQuery
 from jobs.core.event_rows import EventRow, row_copy, update_with_events
 from jobs.core.metrics import ended_count, retried_count
@@ -35,9 +36,17 @@ def job_lock(*, job_id: UUID) -> Job:
 
 def attempt_lock(*, attempt_id: UUID) -> tuple[Job, Attempt]:
     """Lock and return a job and its attempt, the job first. Raises: Attempt.DoesNotExist."""
-    locked = Attempt.objects.select_related("job").select_for_update(of=("job", "self"))
-    attempt = locked.get(id=attempt_id)
+    attempt = _LOCKED.get(attempt_id)
     return attempt.job, attempt
+
+
+def _locked() -> "QuerySet[Attempt, Attempt]":
+    locked = Attempt.objects.select_related("job").select_for_update(of=("job", "self"))
+    return locked.filter(id=_ANY_ID)
+
+
+_ANY_ID = UUID(int=0)
+_LOCKED = CompiledInstances(_locked, varies=_ANY_ID)
 
 
 def job_move(

@@ -7,9 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from jobs.clusters.launchers.base import LauncherKind
 from jobs.contract import EventKind, FailureReason, FinishStatus, JobStatus
+from jobs.core.compiled_instances import CompiledInstances
 from jobs.core.transition import attempt_lock, event_add, job_move
 from jobs.lifecycle.ending import MESSAGE_MAX, attempt_end, job_finish_cancelled
 from jobs.lifecycle.measured_runs import cpu_sustained
@@ -31,7 +33,7 @@ def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
     events as `events_record`. Nothing is stored then.
     """
     events_check(report.events)
-    stored = Attempt.objects.select_related("job__project", "job__created_by").get(id=attempt_id)
+    stored = _STORED.get(attempt_id)
     log_matches = _log_matches(stored, report)
     outcome = _prepare(stored, report)
     cpu_millicores = _cpu_millicores(stored, report)
@@ -62,6 +64,15 @@ def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
         status = _apply(job, attempt, report, outcome)
         crash_point("finish.before_commit")
     return status
+
+
+def _stored() -> "QuerySet[Attempt, Attempt]":
+    rows = Attempt.objects.select_related("job__project", "job__created_by")
+    return rows.filter(id=_ANY_ID)
+
+
+_ANY_ID = UUID(int=0)
+_STORED = CompiledInstances(_stored, varies=_ANY_ID)
 
 
 def _log_matches(attempt: Attempt, report: FinishReport) -> bool:

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from typing import IO, TypedDict
 from uuid import UUID
 
+from django.db.models import QuerySet
+
+from jobs.core.compiled_instances import CompiledInstances
 from jobs.models import Attempt, LogChunk
 from mimir.lib.errors import StorageAway
 from projects.storage import artifacts
@@ -69,18 +72,27 @@ class Piece:
 
 def log_state(attempt_id: UUID) -> LogState:
     """Read the state of the attempt's log. Raises: Attempt.DoesNotExist."""
-    row = Attempt.objects.values(
-        "log_end", "log_lines", "log_closed_at", "log_complete", "log_object"
-    ).get(id=attempt_id)
-    closed = row["log_closed_at"] is not None
+    attempt = _STATE.get(attempt_id)
+    closed = attempt.log_closed_at is not None
     return LogState(
         attempt_id=attempt_id,
-        end=row["log_end"],
-        lines=row["log_lines"],
+        end=attempt.log_end,
+        lines=attempt.log_lines,
         closed=closed,
-        complete=closed and row["log_complete"],
-        sealed=row["log_object"] is not None,
+        complete=closed and attempt.log_complete,
+        sealed=attempt.log_object is not None,
     )
+
+
+def _state() -> "QuerySet[Attempt, Attempt]":
+    rows = Attempt.objects.only(
+        "log_end", "log_lines", "log_closed_at", "log_complete", "log_object"
+    )
+    return rows.filter(id=_ANY_ID)
+
+
+_ANY_ID = UUID(int=0)
+_STATE = CompiledInstances(_state, varies=_ANY_ID)
 
 
 def log_pieces(state: LogState, start: int, stop: int) -> Iterator[Piece]:

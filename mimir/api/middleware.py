@@ -5,6 +5,8 @@ from contextvars import ContextVar
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
+from django_structlog.middlewares import RequestMiddleware
+from structlog.contextvars import bind_contextvars
 
 from mimir.api.errors import error_headers
 from mimir.lib.errors import MimirError
@@ -29,6 +31,18 @@ class WorkerHost:
         if request.path.startswith(WORKER_PATH):
             request.META["HTTP_HOST"] = WORKER_HOST
         return self._get_response(request)
+
+
+class RequestLog(RequestMiddleware):
+    """Logs requests with the client address that `mimir.api.port_access` has verified.
+
+    The base class searches it in headers, which takes 3% of the CPU time of a worker's request.
+    """
+
+    @classmethod
+    def bind_ip(cls, request: HttpRequest) -> None:
+        """Add the address to the log lines of this request."""
+        bind_contextvars(ip=request.META.get("REMOTE_ADDR"))
 
 
 current_request: ContextVar[HttpRequest | None] = ContextVar("current_request", default=None)

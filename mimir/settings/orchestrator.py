@@ -70,7 +70,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "mimir.api.middleware.SecurityHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "mimir.api.middleware.RequestLog",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "mimir.trailing_slashes.TrailingSlash",
     "django.middleware.common.CommonMiddleware",

@@ -4,6 +4,27 @@ from tests.mutants.mutant import Mutant
 
 MANY_WORKERS = (
     Mutant(
+        "a mirror keeps objects in a group that they have left",
+        "jobs/clusters/launchers/kubernetes/mirror.py",
+        "            del self._groups[group][name]\n",
+        "            self._groups[group].get(name)\n",
+        "tests/launchers/test_mirror_groups.py::test_groups_follow_changes_and_lists",
+    ),
+    Mutant(
+        "a compiled lock works outside of a transaction",
+        "jobs/core/compiled_instances.py",
+        "        if compiled.locks and not connection.in_atomic_block:\n",
+        "        if False:\n",
+        "tests/jobs/test_compiled_instances.py::test_an_attempt_is_locked_only_inside_a_transaction",
+    ),
+    Mutant(
+        "a compiled query of instances ignores the value of the call",
+        "jobs/core/compiled_instances.py",
+        "value if each == self._varies else each for each in compiled.parameters",
+        "each for each in compiled.parameters",
+        "tests/jobs/test_compiled_instances.py::test_each_call_reads_the_row_of_its_value_as_it_is_now",
+    ),
+    Mutant(
         "heartbeats together do not compare the claim",
         "jobs/lifecycle/heartbeats.py",
         "        ON attempt.id = given.id AND attempt.claim_id = given.claim_id\n",

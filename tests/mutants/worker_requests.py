@@ -6,15 +6,15 @@ WORKER_REQUESTS = (
     Mutant(
         "seq from a database sequence",
         "jobs/core/event_rows.py",
-        """        _CHANGE.format(update=update, columns=_COLUMNS),
-        [
-            *parameters,
+        """            _CHANGE.format(update=update, columns=_COLUMNS),
+            [
+                *parameters,
 """,
-        """        _CHANGE.format(update="SELECT * FROM jobs_job WHERE id = %s", columns=_COLUMNS)
-        .replace(" RETURNING ", " -- ")
-        .replace("changed.event_seq -", "nextval(pg_get_serial_sequence('jobs_jobevent', 'id')) -"),
-        [
-            rows.get().id,
+        """            _CHANGE.format(update="SELECT * FROM jobs_job WHERE id = %s", columns=_COLUMNS)
+            .replace(" RETURNING ", " -- ")
+            .replace("changed.event_seq -", "nextval(pg_get_serial_sequence('jobs_jobevent', 'id')) -"),
+            [
+                rows.get().id,
 """,
         "tests/jobs/test_events.py::test_a_later_event_is_not_visible_before_an_earlier_one",
     ),

@@ -36,7 +36,7 @@ PARAMETERS = (
     "ELSE jsonb_build_object('twin', 't' || mod(n, 30)) END"
 )
 DIAGNOSIS = '{"category": "exit_code", "summary": "It broke.", "detail": "", "next_steps": []}'
-_OWN = {
+OWN = {
     "id": "(lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || "
     "substr(md5(random()::text), 1, 3) || '8' "
     "|| substr(md5(random()::text), 1, 15))::uuid",
@@ -88,7 +88,7 @@ def jobs_like(job: Job, count: int, *, days: int = 60) -> None:
     Then update the statistics of the query planner.
     """
     columns = [str(field.column) for field in Job._meta.concrete_fields]
-    values = ", ".join(_OWN.get(column, f'like_it."{column}"') for column in columns)
+    values = ", ".join(OWN.get(column, f'like_it."{column}"') for column in columns)
     names = ", ".join(f'"{column}"' for column in columns)
     with connection.cursor() as cursor:
         cursor.execute(

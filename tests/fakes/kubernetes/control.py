@@ -128,7 +128,8 @@ class Control:
         )
 
     def _ledger(self, body: Json, rest: list[str], query: dict[str, str]) -> Json:
-        runs = [run for run in self.cluster.ledger.runs if "running" not in query or run.is_running]
+        ledger = self.cluster.ledger
+        runs = ledger.running if "running" in query else ledger.runs
         return {
             "now": self.cluster.clock.now,
             "runs": [run.as_json(with_env="env" in query) for run in runs],

@@ -38,6 +38,12 @@ class Run:
 class Ledger:
     def __init__(self) -> None:
         self.runs: list[Run] = []
+        self._running: dict[int, Run] = {}  # by identity: `runs` may have very many that ended
+
+    @property
+    def running(self) -> list[Run]:
+        """The containers that have not ended, in start order."""
+        return list(self._running.values())
 
     def start(self, pod: Object, *, at: float) -> Run:
         meta = pod["metadata"]
@@ -57,10 +63,12 @@ class Ledger:
             env=env,
         )
         self.runs.append(run)
+        self._running[id(run)] = run
         return run
 
     def end(self, run: Run, *, at: float, exit_code: int, reason: str) -> None:
         run.ended_at, run.exit_code, run.reason = at, exit_code, reason
+        self._running.pop(id(run), None)
 
 
 class PodLog:

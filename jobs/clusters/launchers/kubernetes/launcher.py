@@ -308,6 +308,7 @@ class KubernetesLauncher:
             {} if resource == "events" else ours,
             cuts[resource],
             partial(self._note, resource),
+            observation.attempt_id,
         )
         mirror.list()
         if self._follow:
@@ -323,13 +324,9 @@ class KubernetesLauncher:
 
     def _mirrored(self, name: str, attempt_id: str) -> tuple[list[Object], list[Object]]:
         """Return the Jobs and pods of an attempt from the mirrors."""
-        job = self._mirror("jobs").objects().get(name)
-        jobs = [job] if job is not None and observation.attempt_id(job) == attempt_id else []
-        return jobs, [
-            pod
-            for pod in self._mirror("pods").objects().values()
-            if observation.attempt_id(pod) == attempt_id
-        ]
+        jobs = self._mirror("jobs").in_group(attempt_id)
+        pods = self._mirror("pods").in_group(attempt_id)
+        return [job for job in jobs if observation.name_of(job) == name], pods
 
     def _fetched(self, name: str, attempt_id: str) -> tuple[list[Object], list[Object]]:
         """Return the Jobs and pods of an attempt from the API server. Raises: OSError.

@@ -39,6 +39,7 @@ class ListAgain(Exception):
 class Mirror:
     """Objects of one resource by name, reduced by `cut`.
 
+    `group` returns the group of an object, by which `in_group` finds it without reading all others.
     Calls `changed` after each change with the name of the object (empty: any may have changed) and
     its line in the watch stream, None for a deleted object.
     """
@@ -50,12 +51,15 @@ class Mirror:
         query: Query,
         cut: Callable[[Object], Object | None],
         changed: Callable[[str, bytes | None], None],
+        group: Callable[[Object], str],
     ) -> None:
         self.resource = resource
         self.error: OSError | None = None
         self.lists = 0  # count of lists begun
         self._api, self._query, self._cut, self._changed = api, dict(query), cut, changed
+        self._group = group
         self._objects: dict[str, Object] = {}
+        self._groups: dict[str, dict[str, Object]] = {}  # the same objects
         self._parts = SharedParts()
         # Lines of the watch since the last read; None for a deleted object.
         self._fresh: dict[str, bytes | None] = {}
@@ -67,11 +71,14 @@ class Mirror:
 
     def objects(self) -> dict[str, Object]:
         """Return all objects as of now. Raises: OSError while the cluster does not answer."""
-        if self.error is not None:
-            raise Away(f"{self.resource}: {self.error}") from self.error
+        self._check()
         with self._lock:
             self._take_in()
             return dict(self._objects)
+
+    def _check(self) -> None:
+        if self.error is not None:
+            raise Away(f"{self.resource}: {self.error}") from self.error
 
     def _take_in(self) -> None:
         """Parse and cut the new lines. The caller holds the lock.
@@ -85,10 +92,28 @@ class Mirror:
             except ListAgain:
                 self._broken = True  # the object stays unchanged until the list that follows
                 continue
-            if kept is None:
-                self._objects.pop(name, None)
-            else:
-                self._objects[name] = self._parts.of(kept)
+            self._put(name, None if kept is None else self._parts.of(kept))
+
+    def _put(self, name: str, kept: Object | None) -> None:
+        """Replace or remove one object. The caller holds the lock."""
+        before = self._objects.get(name)
+        if before is not None:
+            group = self._group(before)
+            del self._groups[group][name]
+            if not self._groups[group]:
+                del self._groups[group]
+        if kept is None:
+            self._objects.pop(name, None)
+        else:
+            self._objects[name] = kept
+            self._groups.setdefault(self._group(kept), {})[name] = kept
+
+    def in_group(self, group: str) -> list[Object]:
+        """Return the objects of a group as of now. Raises: as `objects`."""
+        self._check()
+        with self._lock:
+            self._take_in()
+            return list(self._groups.get(group, {}).values())
 
     def get(self, name: str) -> Object | None:
         """Return one object; it may be late."""
@@ -105,12 +130,14 @@ class Mirror:
         for page in self._api.pages(self._api.path(self.resource), self._query):
             version = str(at(page, "metadata").get("resourceVersion") or version)
             for each in items(page.get("items")):
-                kept = self._cut(each)
-                if kept is not None:
-                    found[str(at(each, "metadata")["name"])] = parts.of(kept)
+                reduced = self._cut(each)
+                if reduced is not None:
+                    found[str(at(each, "metadata")["name"])] = parts.of(reduced)
             del page  # before the next one is parsed
         with self._lock:
-            self._objects, self._parts, self._fresh = found, parts, {}
+            self._objects, self._groups, self._parts, self._fresh = {}, {}, parts, {}
+            for name, kept in found.items():
+                self._put(name, kept)
             self._version, self._broken = version, False
         self.error = None
         self._changed("", None)
