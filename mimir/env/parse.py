@@ -14,7 +14,7 @@ from mimir.lib.site_address import host_in_url, origin_of
 PLAIN_CONNECTIONS = ("public_url", "database", "redis", "artifacts")  # names for ACCEPT_PLAIN
 SECRET_CHARACTERS_MIN, TOKEN_CHARACTERS_MIN = 32, 16
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-# What Django accepts as Host, except a final dot.
+# Host names and IPv6 literals that Django accepts, without a final dot.
 _HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[a-f0-9:.]+\]")
 _PREFIX = re.compile(r"[A-Za-z0-9!_.*'()/-]{0,200}")
 _ANNOTATION = re.compile(

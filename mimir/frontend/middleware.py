@@ -57,7 +57,7 @@ class PageHeadersMiddleware:
         """Allow this site only.
 
         Sockets are listed apart: in some browsers `'self'` covers http:// but not ws://. An IPv6
-        address is no valid source; there, `'self'` must suffice.
+        literal is not a valid source expression, so there `'self'` must cover sockets.
         """
         try:
             host = request.get_host()
