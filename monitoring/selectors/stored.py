@@ -21,7 +21,9 @@ SELECT coalesce((SELECT sum(size_bytes) FROM jobs_artifact), 0)
     pg_database_size(current_database()),
     coalesce((SELECT sum(log_end) FROM jobs_attempt), 0)
 """
-KEEP_SECONDS = 30.0
+# The sums are kept for KEEP_FACTOR times as long as the database needed for them, within bounds: a
+# large installation spends at most 1% of its time on them.
+KEEP_SECONDS_MIN, KEEP_SECONDS_MAX, KEEP_FACTOR = 30.0, 600.0, 100.0
 LIBRARIES = (
     "django",
     "djangorestframework",
@@ -34,13 +36,15 @@ LIBRARIES = (
     "scikit-learn",
     "skops",
 )
+# Monotonic time until which the sums are kept, and the sums.
 _kept: tuple[float, tuple[int, int, int]] | None = None
 
 
 def stored() -> StorageState:
     """Return bytes of artifacts, uploads, database and logs, and the disk space of artifacts.
 
-    Sums are at most KEEP_SECONDS old. The space is None for a bucket, or an unreadable folder.
+    Sums are at most KEEP_SECONDS_MAX old, and KEEP_SECONDS_MIN where adding them is quick. The
+    space is None for a bucket, or an unreadable folder.
     """
     artifact_bytes, database_bytes, log_bytes = _sizes()
     total, free = _disk()
@@ -55,12 +59,20 @@ def stored() -> StorageState:
 
 def _sizes() -> tuple[int, int, int]:
     global _kept
-    if _kept is None or time.monotonic() - _kept[0] >= KEEP_SECONDS:
+    if _kept is None or time.monotonic() >= _kept[0]:
+        began = time.monotonic()
         with connection.cursor() as cursor:
             cursor.execute(_SIZES, [VersionSource.UPLOAD])
             artifact_bytes, database, logs = cursor.fetchone()
-        _kept = (time.monotonic(), (int(artifact_bytes), int(database), int(logs)))
+        ended = time.monotonic()
+        until = ended + keep_seconds(ended - began)
+        _kept = (until, (int(artifact_bytes), int(database), int(logs)))
     return _kept[1]
+
+
+def keep_seconds(read_seconds: float) -> float:
+    """Return for how long sums are kept that took `read_seconds` to read. Pure."""
+    return min(KEEP_SECONDS_MAX, max(KEEP_SECONDS_MIN, KEEP_FACTOR * read_seconds))
 
 
 def _disk() -> tuple[int | None, int | None]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -322,3 +323,20 @@ def test_the_headline(change: dict[str, Any], system: str) -> None:
 
 def test_the_version_is_that_of_the_project_file() -> None:
     assert tomllib.loads(Path("pyproject.toml").read_text())["project"]["version"] == VERSION
+
+
+@pytest.mark.parametrize(
+    ("read_seconds", "keep_seconds"), [(0.01, 30.0), (0.3, 30.0), (0.7, 70.0), (60.0, 600.0)]
+)
+def test_sums_that_take_long_are_kept_longer(read_seconds: float, keep_seconds: float) -> None:
+    assert stored.keep_seconds(read_seconds) == pytest.approx(keep_seconds)
+
+
+def test_sums_are_read_once_until_they_expire(boss: Caller) -> None:
+    _system(boss)
+    assert stored._kept is not None
+    until, _sums = stored._kept
+    stored._kept = (until, (1, 2, 3))
+    assert _system(boss)["storage"]["log_bytes"] == 3
+    stored._kept = (time.monotonic(), (1, 2, 3))
+    assert _system(boss)["storage"]["log_bytes"] == 0

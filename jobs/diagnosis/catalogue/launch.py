@@ -3,15 +3,15 @@
 from jobs.diagnosis.message import AGAIN, ANYWHERE, LESS, STARTS_BY_ITSELF, WAIT, Message, message
 
 _CHECK_PATH = (
-    "Nothing is lost, and nothing runs twice. If it continues, an administrator should check the"
-    " cluster and the network path to it."
+    "Nothing is lost, and nothing runs twice. If the problem persists, an administrator should"
+    " check the cluster and the network path to it."
 )
 
 NOT_CONFIRMED = message(
     "cluster_unreachable",
     "the cluster has not confirmed the worker. The request is repeated.",
     _CHECK_PATH,
-    "Check the cluster, if it continues",
+    "Check the cluster if the problem persists",
     waiting=True,
     meanwhile=STARTS_BY_ITSELF,
 )
@@ -19,7 +19,7 @@ NOT_ANSWERED = message(
     "cluster_unreachable.no_answer",
     "the cluster has not answered the launch request yet.",
     _CHECK_PATH,
-    "Check the cluster, if it continues",
+    "Check the cluster if the problem persists",
     waiting=True,
     meanwhile=STARTS_BY_ITSELF,
 )
@@ -35,8 +35,8 @@ WORKERS_DISK_FULL = message(
 NOT_CALLED = message(
     "starting.not_called",
     "The worker's container runs. It has not called the orchestrator yet.",
-    "This takes a moment. If it continues, an administrator should check the address at which"
-    " workers reach the orchestrator (ORCHESTRATOR_URL) and the network policies.",
+    "This takes a moment. If the problem persists, an administrator should check the address at"
+    " which workers reach the orchestrator (ORCHESTRATOR_URL) and the network policies.",
     WAIT,
 )
 NEVER_CALLED = message(

@@ -153,13 +153,13 @@ def _taint(cause: str, detail: str, *steps: str) -> Message:
 
 _TEMPORARY = (
     "It starts automatically when a node is healthy again, or a new one is ready. An administrator"
-    " should check the nodes, if it continues."
+    " should check the nodes if the problem persists."
 )
-TAINT_TEMPORARY = _taint(".temporary", _TEMPORARY, "Check the nodes, if it continues")
+TAINT_TEMPORARY = _taint(".temporary", _TEMPORARY, "Check the nodes if the problem persists")
 TAINT_TEMPORARY_AND_RESERVED = _taint(
     ".temporary_and_reserved",
     f"{_TEMPORARY} The other nodes are reserved by their taint.",
-    "Check the nodes, if it continues",
+    "Check the nodes if the problem persists",
 )
 TAINT_RESERVED = _taint(
     ".reserved",
@@ -242,6 +242,6 @@ NOT_CONFIRMED_BY_NODE = message(
     "the worker is assigned to a node[ ({node})], which has not confirmed it yet.",
     "A node normally confirms its pods within seconds. If this continues, an administrator should"
     " check the node.",
-    "Check the node, if it continues",
+    "Check the node if the problem persists",
     waiting=True,
 )

@@ -13,7 +13,7 @@ TRY_AGAIN = message(
     "starting.api_server",
     "the cluster could not create the worker's pod yet. It retries.",
     "The cluster's API server did not complete the request. This usually passes by itself.",
-    "Check the cluster's API server, if it continues",
+    "Check the cluster's API server if the problem persists",
     waiting=True,
 )
 QUOTA_USED_UP = message(

@@ -206,7 +206,7 @@ INIT_RUNS = message(
     "starting.init_container",
     'the {kind} "{container}" runs. The worker starts only after it.',
     f"{_NOT_OURS} If it does not end, an administrator should check its log.",
-    'Check the container "{container}", if it continues',
+    'Check the container "{container}" if the problem persists',
     waiting=True,
 )
 _INIT_DETAIL = (
