@@ -13,6 +13,7 @@ from jobs.core.resources import format_cpu, format_memory
 from jobs.diagnosis.catalogue import attempts, launch
 from jobs.diagnosis.message import DiagnosisBody, Message, Param, Params, steps_of
 
+TEXT_MAX, NUMBER_END = 200, 2**62  # of one fact of a worker
 Resources = Mapping[str, Mapping[str, int]]
 _SIGNALS = {
     6: "it aborted itself",
@@ -166,11 +167,12 @@ def _params(
     """Return the known facts of the attempt; a worker's own are untrusted."""
     step, number, code = facts.get("step"), facts.get("signal"), facts.get("exit_code")
     memory = resources["limits"]["memory_bytes"]
+    signal = _whole(number)
     return {
-        "step": step if isinstance(step, str) else "",
-        "exit_code": code if isinstance(code, int | str) else None,
-        "signal": number if isinstance(number, int) else None,
-        "meaning": _SIGNALS.get(number, "a signal") if isinstance(number, int) else "a signal",
+        "step": _text(step) if isinstance(step, str) else "",
+        "exit_code": _text(code) if isinstance(code, str) else _whole(code),
+        "signal": signal,
+        "meaning": "a signal" if signal is None else _SIGNALS.get(signal, "a signal"),
         "peak_bytes": _number(facts.get("peak_bytes")) or None,
         "limit_bytes": _number(facts.get("limit_bytes")) or memory,
         "more_bytes": 2 * memory,
@@ -182,6 +184,16 @@ def _params(
     }
 
 
+def _text(value: str) -> str:
+    """Return a worker's text, cut to TEXT_MAX and without NUL, which PostgreSQL cannot store."""
+    return value[:TEXT_MAX].replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+def _whole(value: object) -> int | None:
+    """Return a worker's integer; None for anything else, and if it is out of bounds."""
+    return value if isinstance(value, int) and abs(value) < NUMBER_END else None
+
+
 def _number(value: object) -> float:
-    """Return a worker's number; 0 for anything else."""
-    return float(value) if isinstance(value, int | float) else 0.0
+    """Return a worker's number; 0 for anything else, and if it is out of bounds."""
+    return float(value) if isinstance(value, int | float) and abs(value) < NUMBER_END else 0.0

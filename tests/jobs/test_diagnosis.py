@@ -32,6 +32,25 @@ def test_facts_that_are_not_numbers_are_ignored() -> None:
     assert found["summary"] == "Ran out of memory. Its limit is 256 MiB."
 
 
+def test_facts_of_a_worker_are_bounded() -> None:
+    """A worker runs the code of users, and its facts are in a message that many people read."""
+    facts: dict[str, object] = {
+        "step": "s\x00" * 100_000,
+        "exit_code": "e" * 100_000,
+        "signal": 10**400,
+        "peak_bytes": 10**400,
+    }
+    for reason in FailureReason:
+        body = diagnose(
+            reason,
+            detail=facts,
+            resources={"limits": {"memory_bytes": GIB}},
+            timeout_seconds=60,
+        )
+        assert len(str(body)) < 4000, reason
+        assert "\x00" not in str(body)
+
+
 def test_without_memory_max_the_second_step_sets_it() -> None:
     found = diagnose(FailureReason.OUT_OF_MEMORY, resources=RESOURCES, timeout_seconds=60)
     assert found["next_steps"][1] == {
