@@ -98,7 +98,7 @@ _STATE = CompiledInstances(_state, varies=_ANY_ID)
 def log_pieces(state: LogState, start: int, stop: int) -> Iterator[Piece]:
     """Yield the pieces that cover [start, stop) in order; the first and last may extend beyond.
 
-    Raises: LogDamaged if a stored byte is missing.
+    Raises: LogDamaged if a stored byte is missing or cannot be read.
     """
     at = start
     while at < stop and not state.sealed:
@@ -113,7 +113,10 @@ def log_pieces(state: LogState, start: int, stop: int) -> Iterator[Piece]:
 
 
 def chunk_pieces(attempt_id: UUID, start: int, stop: int) -> list[Piece]:
-    """Yield the chunk rows that cover [start, stop); none if they are deleted."""
+    """Return the chunk rows that cover [start, stop); none if they are deleted.
+
+    Raises: LogDamaged if a stored byte is missing or cannot be read.
+    """
     rows = LogChunk.objects.filter(attempt_id=attempt_id)
     first = rows.filter(start__lte=start).order_by("-start").values_list("start", flat=True).first()
     if first is None:
@@ -123,7 +126,10 @@ def chunk_pieces(attempt_id: UUID, start: int, stop: int) -> list[Piece]:
         .order_by("start")
         .values_list("start", "first_line", "data")
     )
-    pieces = [Piece(at, line, zlib.decompress(data)) for at, line, data in found]
+    try:
+        pieces = [Piece(at, line, zlib.decompress(data)) for at, line, data in found]
+    except zlib.error as error:
+        raise LogDamaged(f"attempt {attempt_id}: a stored part cannot be read") from error
     expected = first
     for piece in pieces:
         if piece.start != expected:

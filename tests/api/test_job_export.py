@@ -189,6 +189,15 @@ def test_a_damaged_log_says_so_in_its_text() -> None:
     assert "second" not in text
 
 
+def test_a_log_with_an_unreadable_part_says_so_in_its_text() -> None:
+    attempt = make.claimed()
+    make.log(attempt, b"first")
+    make.log(attempt, b"second")
+    last = LogChunk.objects.filter(attempt=attempt).latest("start")
+    LogChunk.objects.filter(attempt=attempt, start=last.start).update(data=b"no zlib stream")
+    assert _export(attempt).read("log.txt").decode().endswith(job_files.DAMAGED)
+
+
 def test_many_usage_samples_are_read_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_files, "SAMPLES_PAGE", 2)
     monkeypatch.setattr(job_files, "EVENTS_PAGE", 2)
