@@ -58,7 +58,7 @@ def diagnose(
 
     `message` is the worker's own sentence, `detail` its facts (docs/reference/worker-protocol.md),
     `resources` the job's (`resources.as_dict`). `cluster_diagnosis` is used if it is for the same
-    reason: it is more detailed. Untrusted text is not shortened here: callers limit its length.
+    reason: it is more detailed. Untrusted text is not shortened here: callers must limit it.
     `memory`: given for an out-of-memory end of a job with `memory_max`.
     """
     if memory is not None:
