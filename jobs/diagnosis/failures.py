@@ -1,6 +1,6 @@
 """Diagnosis of an ended attempt, from its reason and the facts that are known. Pure.
 
-`summary` is one sentence, `detail` one or two more, `next_steps` at most three, best first:
+`summary` is one sentence, `detail` a few more, `next_steps` at most three, best first:
 {"label", "patch", "actor"}. `patch` holds the fields of a new request that differ (the keys of
 POST …/jobs/), {} for an unchanged one, and null when a person must act first.
 """
@@ -58,9 +58,9 @@ def diagnose(
     """Return the diagnosis of one ended attempt.
 
     `message` is the worker's own sentence, `detail` its facts (docs/reference/worker-protocol.md),
-    `resources` the job's (`resources.as_dict`). `cluster_diagnosis` is the cluster's, which knows
-    more when it is for the same reason. Untrusted text stays text: callers cut it to size.
-    `memory`: of an out-of-memory end of a job with `memory_max`.
+    `resources` the job's (`resources.as_dict`). `cluster_diagnosis` is used if it is for the same
+    reason: it is more detailed. Untrusted text is not shortened here: callers must limit it.
+    `memory`: given for an out-of-memory end of a job with `memory_max`.
     """
     if memory is not None:
         return _by_memory_policy(memory, detail or {}, resources, timeout_seconds)
@@ -99,9 +99,9 @@ def _by_memory_policy(
 def _joined(
     body: DiagnosisBody, cluster_diagnosis: DiagnosisBody, *, peak_is_known: bool
 ) -> DiagnosisBody:
-    """Return the cluster's diagnosis with what only the job's row knows.
+    """Return the cluster's diagnosis with facts that only the job's row has.
 
-    That is its own limits, in the next steps, and the memory that it used.
+    These are the job's limits, in the next steps, and the memory that it used.
     """
     joined: DiagnosisBody = {**body, **cluster_diagnosis}
     if body["category"] in (FailureReason.DEADLINE_EXCEEDED, FailureReason.OUT_OF_MEMORY):
@@ -118,9 +118,9 @@ def never_fits(
     region: str = "",
     raised: RaisedAttempt | None = None,
 ) -> DiagnosisBody:
-    """Return the diagnosis of a job that no cluster can hold, of those that it can run on.
+    """Return the diagnosis of a job that is too large for every cluster on which it may run.
 
-    `raised`: the attempt that ran out of memory before, if its memory was raised.
+    `raised`: the attempt that ran out of memory, if the job's memory was raised after it.
     """
     amounts = resources["requests"]
     params: dict[str, Param] = {
@@ -164,7 +164,7 @@ def _body(
 def _params(
     facts: Mapping[str, object], resources: Resources, timeout_seconds: int
 ) -> dict[str, Param]:
-    """Return the known facts of the attempt; a worker's own are untrusted."""
+    """Return the attempt's facts as message parameters. Facts from the worker are untrusted."""
     step, number, code = facts.get("step"), facts.get("signal"), facts.get("exit_code")
     memory = resources["limits"]["memory_bytes"]
     signal = _whole(number)

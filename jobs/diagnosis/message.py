@@ -1,6 +1,6 @@
 """Messages of the diagnosis catalogue, and their rendering from typed parameters. Pure.
 
-A template holds `{name}` placeholders. `{name:memory}` writes bytes, `{name:span}` seconds. A part
+A template holds `{name}` placeholders. `{name:memory}` formats bytes, `{name:span}` seconds. A part
 in square brackets is dropped when one of its parameters is missing or empty:
 `"Evicted: the node[ {node}] ran out of memory."`
 """
@@ -48,8 +48,8 @@ class Step:
     """One next step.
 
     `patch`: fields of a new request that differ, `{}` for an unchanged one, None when a person
-    must act first. A value that is one placeholder takes the parameter itself. `actor`: who acts;
-    by default the user where the reason is theirs to fix, else an administrator.
+    must act first. A value that is one placeholder becomes the parameter. `actor`: who acts; by
+    default the user where the reason is theirs to fix, else an administrator.
     """
 
     label: str
@@ -123,7 +123,7 @@ def message(
     meanwhile: str = "",
     stuck: bool = False,
 ) -> Message:
-    """Return the message of `code`, `<reason>` or `<reason>.<cause>`; texts become plain steps."""
+    """Return the message of `code` (`<reason>[.<cause>]`); a text becomes a step with no patch."""
     reason = FailureReason(code.partition(".")[0])
     next_steps = tuple(Step(step) if isinstance(step, str) else step for step in steps)
     return Message(code, reason, summary, detail, next_steps, waiting, meanwhile, stuck)

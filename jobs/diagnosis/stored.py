@@ -1,4 +1,4 @@
-"""Diagnoses as rows and events keep them. Rows of the previous release lack newer fields. Pure."""
+"""Diagnoses as rows and events store them. Rows of the previous release lack newer fields. Pure."""
 
 from collections.abc import Mapping
 

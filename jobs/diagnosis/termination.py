@@ -1,8 +1,8 @@
-"""Exit report that a worker leaves for its launcher when it could not reach the orchestrator. Pure.
+"""Exit report that a worker leaves for its launcher. Pure.
 
-It is the file `exit.json`, or the termination message of its container. Its text is untrusted:
-user code runs as the same user, and the termination message of a container that wrote no report
-holds its last log lines.
+The report is the file `exit.json`, or the termination message of the container. It has the cause of
+the end if the orchestrator did not receive that. Its text is untrusted: user code runs as the same
+user, and the termination message of a container that wrote no report holds its last log lines.
 """
 
 import json

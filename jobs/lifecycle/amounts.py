@@ -34,7 +34,7 @@ from mimir.lib.errors import Invalid
 from mimir.lib.json_types import JsonObject
 from projects.models import Project
 
-RUNS_MAX = 20  # of a producer, searched for its last success
+RUNS_MAX = 20  # newest runs of a producer in which its last success is searched
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class JobAmounts:
     """Resources as the job's row stores them, with the limit of the memory increases in bytes.
 
     `memory_from_job`: the earlier run whose raised memory the job starts with.
-    `memory_raised_from_bytes`: the limit that this replaces.
+    `memory_raised_from_bytes`: the limit that this memory replaces.
     `sizing`: the measured runs, if they were read.
     """
 
@@ -169,7 +169,7 @@ def _memory_max(requested: Mapping[str, object], faults: dict[str, str]) -> int 
 
 
 def _last_success(project: Project, job_type: str, parameters: JsonObject) -> Job | None:
-    """Return the last successful job of a producer, of its newest runs."""
+    """Return the last success among the newest RUNS_MAX runs of a producer; None without one."""
     runs = (
         Job.objects.filter(project=project, type=job_type)
         .annotate(producer=producer())

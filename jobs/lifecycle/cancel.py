@@ -15,7 +15,7 @@ from mimir.lib.errors import Conflict
 
 
 def job_cancel(*, job_id: UUID, actor: str) -> Job:
-    """Cancel a job. Does nothing if it is already cancelled.
+    """Cancel a job. Does nothing if it is already cancelled or being cancelled.
 
     Raises: Conflict if it has succeeded or failed.
     """

@@ -29,8 +29,8 @@ from mimir.lib.errors import Conflict, Gone
 def attempt_finish(*, attempt_id: UUID, report: FinishReport) -> JobStatus:
     """Accept the finish report of an attempt; return its job's status. Idempotent.
 
-    Raises: Conflict `log_incomplete` with the stored end in its detail; Gone if fenced; for its
-    events as `events_record`. Nothing is stored then.
+    Raises: Conflict `log_incomplete` with the stored end in its detail; Gone if fenced; the errors
+    of `events_record`. Nothing is stored then.
     """
     events_check(report.events)
     stored = _STORED.get(attempt_id)
@@ -136,7 +136,7 @@ def _cpu_millicores(attempt: Attempt, report: FinishReport) -> int | None:
 
 
 def _set_exit(attempt: Attempt, report: FinishReport, cpu_millicores: int | None) -> None:
-    """Set the columns in `_REPORTED`. They are saved when the log is closed."""
+    """Set the columns of the exit. They are saved when the log is closed."""
     attempt.exit_code = report.exit_code
     attempt.exit_signal = report.exit_signal
     attempt.cpu_sustained_millicores = cpu_millicores

@@ -17,7 +17,7 @@ _seconds = HEARTBEAT_SECONDS
 
 
 def heartbeat_seconds() -> float:
-    """Return the current interval in seconds; at most one count of the workers every 5 s."""
+    """Return the current interval in seconds. Counts the workers at most once in 5 s."""
     global _counted_at, _seconds
     with _lock:
         now = time.monotonic()
@@ -30,7 +30,7 @@ def heartbeat_seconds() -> float:
 
 
 def interval(live: int, *, cancel_grace: float) -> float:
-    """Return the interval for so many live workers. Pure.
+    """Return the interval in seconds for `live` workers. Pure.
 
     At most half of `cancel_grace`: a cancelled worker needs the rest to stop.
     """

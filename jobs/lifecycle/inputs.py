@@ -44,7 +44,7 @@ def deleted_inputs(rows: Sequence[InputRow]) -> list[str]:
 
 
 def input_rows_create(job: Job) -> None:
-    """Insert one `JobInput` per input, for queries of a version's users.
+    """Insert one `JobInput` per input, for queries of the jobs that use a version.
 
     Runs in the transaction that inserts the job.
     """

@@ -49,8 +49,8 @@ def _ids(rows: list[InputRow], kind: str) -> list[str]:
 def input_content(job: Job, name: str) -> InputContent:
     """Open one input: a version's file, or a twin's newest state as JSON Lines.
 
-    Raises: NotFound if the job has no such input with a file; Conflict `content_missing`,
-    `content_changed`.
+    Raises: NotFound if the job has no such input with a file; Conflict `content_missing`, or
+    `content_changed` if the file has another size.
     """
     for row in job.inputs:
         if row["name"] != name or row["kind"] == "pipeline":

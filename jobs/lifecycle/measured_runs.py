@@ -11,7 +11,7 @@ from jobs.core.resources import from_dict
 from jobs.core.sizing import RUNS_MAX, MeasuredRun, Sizing, sizing_of
 from jobs.models import Attempt, Job, producer
 
-# A shorter attempt has no sustained use. One of more samples is judged by the newest of them.
+# With fewer samples an attempt has no sustained use; of more samples the newest ones are read.
 SAMPLES_MIN, SAMPLES_MAX = 5, 20_000
 
 
@@ -25,7 +25,7 @@ def producer_sizing(*, project_id: UUID, job_type: str, name: str) -> Sizing:
 def _measured_runs(project_id: UUID, job_type: str, name: str) -> list[MeasuredRun]:
     """Return the last attempts of the last ended runs, oldest first.
 
-    A worker's figures are untrusted: no run used more than its limits.
+    A worker's figures are untrusted: they are capped to the limits of its run.
     """
     rows = (
         Attempt.objects.filter(job__in=_ended(project_id, job_type, name), number=F("job__attempt"))

@@ -16,7 +16,7 @@ from jobs.types.registry import SPECS
 def memory_outcome(
     *, job: Job, attempt: Attempt, reason: FailureReason
 ) -> tuple[MemoryOutcome | None, MemoryRaise | None]:
-    """Return what the memory policy makes of the end of a locked attempt, and the increase.
+    """Return the memory policy's outcome for the end of a locked attempt, and the increase, if any.
 
     (None, None) for a job without `memory_max`, for another reason and during a cancel.
     """
@@ -41,9 +41,9 @@ def memory_outcome(
 
 
 def raise_record(*, job: Job, attempt: Attempt, raised: MemoryRaise) -> dict[str, Any]:
-    """Store the increase with the locked attempt; return the columns of the job's move."""
+    """Store the increase with the locked attempt; return the job's columns for `job_move`."""
     before = from_dict(job.resources).limits.memory_bytes
-    # Attempts that an older release admitted ran with what the job's row still has.
+    # Attempts admitted by an older release have no limit of their own: they had the job's.
     Attempt.objects.filter(job=job, memory_limit_bytes__isnull=True).update(
         memory_limit_bytes=before
     )

@@ -1,4 +1,4 @@
-"""Heartbeats, events and artifacts of a running worker. Untrusted; limited to its own attempt."""
+"""Untrusted heartbeats, events and artifacts of a running worker, for its own attempt only."""
 
 import datetime as dt
 import json
@@ -32,7 +32,7 @@ def _fenced() -> Gone:
 def heartbeat_record(
     *, attempt_id: UUID, memory_bytes: int, peak_memory_bytes: int, cpu_millicores: int
 ) -> HeartbeatResponse:
-    """Record a heartbeat. Raises: Gone.
+    """Record a heartbeat. Raises: Gone if the attempt is fenced, ended or not claimed.
 
     The time comes from the database, whose clock also measures the age of heartbeats.
     """
@@ -175,9 +175,9 @@ def artifact_record(
 ) -> tuple[Artifact, bool]:
     """Record a stored file as an artifact; return it and whether it is new.
 
-    For a repeated name and SHA-256, the stored artifact is returned and the caller deletes its new
-    file. Raises: Gone; Conflict `artifact_exists` for other bytes under a stored name; TooLarge
-    over a limit.
+    For a repeated name, role and SHA-256, the stored artifact is returned and the caller deletes
+    its new file. Raises: Gone; Conflict `artifact_exists` for a stored name with other bytes or
+    another role; TooLarge over a limit.
     """
     with transaction.atomic():
         _job, attempt = attempt_lock(attempt_id=attempt_id)

@@ -24,15 +24,15 @@ AGAIN_SECONDS = 3600.0  # between two reads of expired jobs that cannot be delet
 class Retention:
     """Retention of one process.
 
-    It reads the expired jobs in the order of their ends, each once, and from the oldest again after
-    AGAIN_SECONDS. A pass costs as much with many old jobs that are kept as with none.
+    It reads each expired job once, in the order of their ends, and starts again with the oldest
+    after AGAIN_SECONDS. So old jobs that are kept do not slow down every pass.
     """
 
     def __init__(self) -> None:
         self._jobs, self._events = _Expired(), _Expired()
 
     def apply(self) -> int:
-        """Delete batches for PASS_SECONDS; return the number of deleted jobs and their rows."""
+        """Delete batches for PASS_SECONDS; return the count of deleted jobs, events and samples."""
         env, now = settings.ENV, utc_now()
         until, deleted = time.monotonic() + PASS_SECONDS, 0
         if env.retention_jobs_days:
@@ -54,7 +54,7 @@ class _Expired:
         self._again_at = 0.0
 
     def batches(self, before: dt.datetime, until: float) -> Iterator[list[UUID]]:
-        """Yield batches of ids until all are read or `until` (monotonic); at least one batch."""
+        """Yield batches of ids until all are read, or `until` (monotonic) after the first batch."""
         if time.monotonic() >= self._again_at:
             self._last, self._again_at = None, time.monotonic() + AGAIN_SECONDS
         while rows := self._read(before):

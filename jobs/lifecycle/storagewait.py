@@ -29,7 +29,7 @@ ACTOR = "orchestrator"
 
 
 class StorageWait(DiagnosisBody):
-    """Wait for the storage in `Attempt.waits_for`. `since`: ISO 8601; `problem`: of PROBLEMS."""
+    """Wait for the storage in `Attempt.waits_for`. `since`: ISO 8601; `problem`: from PROBLEMS."""
 
     since: str
     problem: str

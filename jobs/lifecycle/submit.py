@@ -283,7 +283,7 @@ def _log_on_commit(job: Job, project: str) -> None:
 
 
 def _titles_store(job: Job) -> None:
-    """Store the titles of a type for which the trigger of the search row derives none."""
+    """Store the search titles of a job if the SQL function does not derive them for its type."""
     if job.type not in SQL_TITLES:
         titles = (job.name, derived_title(job.type, job.parameters), SPECS[job.type].title)
         JobSearch.objects.filter(job=job).update(titles="\n".join(titles))

@@ -6,7 +6,7 @@ from projects.core.uses import Candidate, Use
 
 
 def job_uses_of_datasets(candidate: Candidate, limit: int) -> list[Use]:
-    """Return at most `limit` uses: unended jobs that read a version, then outputs of ended jobs."""
+    """Return at most `limit` uses: active jobs that read a version, then outputs of ended jobs."""
     version_ids = candidate.version_ids
     inputs = JobInput.objects.filter(dataset_version__in=version_ids)
     waiting = (

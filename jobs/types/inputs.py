@@ -55,7 +55,7 @@ class ResolveInputs(Protocol):
 def inputs_resolve(
     *, job_type: str, project: Project, parameters: JsonObject, faults: Faults
 ) -> list[InputRow]:
-    """Return the inputs of a job whose parameters match their schema."""
+    """Return the inputs of a job with schema-valid parameters; add errors to `faults`."""
     resolve: ResolveInputs = import_module(f"jobs.types.{job_type}.inputs").resolve
     return resolve(project, parameters, faults)
 
@@ -63,7 +63,7 @@ def inputs_resolve(
 def find_dataset(
     project: Project, name: str, number: int | None, faults: Faults
 ) -> DatasetVersion | None:
-    """Return the version named by the parameters `dataset` and `version`; None adds an error."""
+    """Return a version of a dataset, by default the current one; None adds an error to `faults`."""
     version = dataset_version_find(project=project, name=name, number=number)
     if version is None:
         path = "parameters.version" if number else "parameters.dataset"

@@ -1,7 +1,7 @@
 """Catalogue of all sentences of diagnoses: one message for each cause. Pure.
 
-Rules choose a message and its parameters; `jobs.diagnosis.message` renders it. Nothing reads the
-rendered text again. `CATALOGUE` finds a message by the code that is stored with a diagnosis.
+Rules choose a message and its parameters; `jobs.diagnosis.message` renders it. No code parses the
+rendered text. `CATALOGUE` finds a message by the code that is stored with a diagnosis.
 """
 
 from types import ModuleType

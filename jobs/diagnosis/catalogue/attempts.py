@@ -1,6 +1,7 @@
-"""Messages about attempts, by reason, for facts that the orchestrator and the worker know.
+"""Messages about attempts, by reason, from facts that the orchestrator and the worker know.
 
-The worker's own sentence, where it sent one, replaces the summary.
+The worker's own sentence, if it sent one, replaces the summary, except for OUT_OF_MEMORY and
+DEADLINE_EXCEEDED.
 """
 
 from jobs.contract import FailureReason
@@ -35,7 +36,7 @@ def _lost(reason: FailureReason) -> Message:
 
 
 def _from_cluster(reason: FailureReason) -> Message:
-    """For a cluster's reason without the cluster's own report."""
+    """Return the message for a cluster's reason when the cluster's own report is missing."""
     summary = f"{reason.value.replace('_', ' ').capitalize()}."
     return message(f"{reason.value}.no_report", summary, REASONS[reason].remedy, AGAIN)
 

@@ -57,7 +57,7 @@ NO_DNS = message(
 
 
 def _elsewhere(base: Message) -> Message:
-    """Return the message for a job that requests this cluster or region: offer any other."""
+    """Return `base` for a job that requests this cluster or region: it also offers `ANYWHERE`."""
     first, *others = base.steps
     code = f"{base.code}.placed"
     return message(

@@ -192,7 +192,7 @@ def _unschedulable(cause: str, why: str, step: str) -> Message:
     )
 
 
-# By words of the scheduler's message.
+# By a phrase of the scheduler's message, in any case. The first match is used.
 OBJECTIONS: dict[str, Message] = {
     "no nodes available": _unschedulable("no_nodes", "the cluster has no node", "Add a node"),
     "were unschedulable": _unschedulable(

@@ -1,4 +1,4 @@
-"""Messages about a pod on a node that does not run: volumes, sandbox, configuration, command."""
+"""Messages about a scheduled pod that does not run: volumes, sandbox, configuration, command."""
 
 from jobs.contract import FailureReason
 from jobs.diagnosis.message import (
@@ -58,7 +58,7 @@ PROFILE_MISSING = message(
 
 
 def _missing(code: str, kind: str) -> tuple[Message, Message, Message]:
-    """The object is missing, it lacks a key, or one that is mounted lacks a key."""
+    """Return messages for a missing object, a missing key and a missing key of a mounted object."""
     key = "An administrator must add the key."
     return (
         message(
@@ -97,7 +97,10 @@ CONFIG_MAP_MISSING, CONFIG_MAP_KEY_MISSING, CONFIG_MAP_MOUNTED_KEY_MISSING = _mi
 
 
 def _mount(cause: str, why: str, *steps: str) -> tuple[Message, Message]:
-    """Without and with a volume claim: a claim is the model cache, which workers can do without."""
+    """Return the messages for workers without and with a volume claim.
+
+    The claim is for the model cache, which workers can run without.
+    """
     code, detail = f"mount_failed{cause}", "An administrator should check the volume."
     return (
         message(code, why, detail, *steps, waiting=True, meanwhile=TRIES_AGAIN),
@@ -246,9 +249,9 @@ INIT_BLOCKED: dict[FailureReason, Message] = {
 
 
 def init_blocked(reason: FailureReason) -> Message:
-    """Return the message of an init container that cannot start for `reason`.
+    """Return the message of an init container that cannot start because of `reason`.
 
-    A reason that is final for a worker is not final here: the init container is not ours.
+    A reason that is final for a worker becomes INIT_FAILED: the init container is not Mimir's.
     """
     final = REASONS[reason].retry is Retry.FINAL
     return INIT_BLOCKED[FailureReason.INIT_FAILED if final else reason]

@@ -1,7 +1,7 @@
 """Why a worker on Kubernetes waits or ended, as a pure function of the cluster's objects.
 
-Plain JSON in, one `Diagnosis` out. Nothing is requested from the cluster, no clock is read, and no
-input makes it raise, whatever it lacks. An unknown cause is reported in the cluster's own words.
+Plain JSON in, one `Diagnosis` out. It sends no requests to the cluster, reads no clock and never
+raises on incomplete or malformed objects. An unknown cause is reported in the cluster's own words.
 Objects are identified by kind, name and uid, not by labels.
 """
 

@@ -10,7 +10,7 @@ from jobs.reasons import FINAL_REASONS, REASONS
 from mimir.lib.redaction import redact_text
 
 RAW_MAX = 1500  # characters of the cluster's own report
-QUOTED_MAX = 600  # of them in a sentence
+QUOTED_MAX = 600  # characters of it that a sentence quotes
 NAME_MAX = 253  # the longest name of a Kubernetes object
 
 
@@ -30,8 +30,8 @@ class Diagnosis:
     `waiting`: it can still start by itself. `stuck`: it still exists, but waiting does not help:
     end it now. With neither it is being ended (`ending`) or has ended. `retryable`: the next
     attempt can help. `counts`: it uses up one of the user's attempts. `raw`: the cluster's own
-    reason and message, cut: the evidence. `code` and `params` choose the message of the catalogue
-    and fill it; the texts are its rendering.
+    reason and message, truncated, as evidence. `code` and `params`: the message of the catalogue
+    and its parameters, from which the texts are rendered.
     """
 
     category: FailureReason
@@ -48,7 +48,7 @@ class Diagnosis:
     raw: str
 
     def body(self) -> DiagnosisBody:
-        """Return the diagnosis as rows keep it and as the API returns it."""
+        """Return the diagnosis as rows store it and as the API returns it."""
         return {
             "category": self.category.value,
             "code": self.code,
@@ -63,8 +63,8 @@ class Diagnosis:
 class Cause:
     """A cause found by a rule, before it is known whether the worker still waits.
 
-    `raw`: the cluster's own words. `cluster_reason`: the reason that the cluster gives, for rules
-    that follow. `notes`: further sentences of the detail.
+    `raw`: the cluster's own words. `cluster_reason`: the reason that the cluster gives, for later
+    rules. `notes`: further sentences of the detail.
     """
 
     message: Message

@@ -1,8 +1,8 @@
 """The diagnosis of one worker from its Job, its pods and their events. Pure.
 
-The state of an object counts before events, newer before older, and the newest pod of an attempt
-before the others. A pod that is gone is judged by its last known state and by its events, which
-outlive it.
+The state of an object has precedence over events, newer over older, and the newest pod of an
+attempt over the others. A pod that is gone is judged by its last known state and by its events,
+which outlive it.
 """
 
 from collections.abc import Sequence
@@ -45,12 +45,12 @@ def diagnose(
 ) -> Diagnosis | None:
     """Return why a worker waits, is being ended or ended; None when it runs or succeeded.
 
-    `job`, `pods` and `events` are the cluster's objects as JSON, whole or as `reduce_job`,
-    `reduce_pod` and `reduce_event` cut them; `job` is None when the cluster has none. `kept` are
-    pods that `reduce_pod` cut before they went; `nodes` is None without the right to read them.
+    `job`, `pods` and `events` are the cluster's objects as JSON, complete or reduced by
+    `reduce_job`, `reduce_pod` and `reduce_event`; `job` is None when the cluster has none. `kept`
+    are stored pods, reduced while they existed; `nodes` is None without permission to read them.
     `resources` is the job's row (`resources.as_dict`), for amounts that the objects lack.
-    `claimed`: the worker had taken its job. A worker that ended before that did not succeed, and
-    its end is never the user's fault.
+    `claimed`: the worker had claimed its job. A worker that ended before that did not succeed, and
+    its end does not use up one of the user's attempts.
     """
     objects = read_objects(
         job=job,
@@ -115,7 +115,7 @@ def _gone(objects: WorkerObjects, pod: Pod) -> Diagnosis | None:
         return _ended(objects, pod)
     active = (whole(at(objects.job, "status").get("active")) or 0) > 0
     if not pod.uid and not objects.failure().holds and active:
-        # Its Job has it: it was not listed yet.
+        # Its Job counts it as active: it is known from events and not listed yet.
         if objects.has("Started"):
             return None
         return diagnosis_of(waiting_for(objects, pod), Stage.WAITS)
@@ -123,7 +123,7 @@ def _gone(objects: WorkerObjects, pod: Pod) -> Diagnosis | None:
 
 
 def _without_pod(objects: WorkerObjects) -> Diagnosis | None:
-    """Diagnose a worker that never had a pod, as far as is known."""
+    """Diagnose a worker of which no pod is known."""
     failure = objects.failure()
     raw = objects.failure_text()
     stage = Stage.ENDED if failure.holds or not objects.job else Stage.WAITS
@@ -148,19 +148,19 @@ def _without_pod(objects: WorkerObjects) -> Diagnosis | None:
 
 
 def _failed_job(raw: str, failure: Condition) -> Cause:
-    """Return what a Job reports about a pod that nobody has seen."""
+    """Return the cause from a failed Job whose pod was never observed."""
     return reported_by_job(failure, raw, "") or ended.vanished(raw, "")
 
 
 def _replaced(objects: WorkerObjects) -> Diagnosis | None:
-    """Diagnose a running pod whose predecessor was removed: the cluster runs it a second time."""
+    """Diagnose a running pod that replaces a removed one; None if no pod was removed before it."""
     causes = (_removed_before(objects, pod) for pod in objects.pods[1:])
     found = next(filter(None, causes), None)
     return diagnosis_of(found, Stage.WAITS, before=_REPLACED) if found else None
 
 
 def _earlier(objects: WorkerObjects) -> str:
-    """Return the end of the pod before this one, as a sentence; empty for none."""
+    """Return a sentence about the end of the previous pod; empty without one or its cause."""
     pod = next(iter(objects.pods[1:]), None)
     if pod is None:
         return ""
@@ -175,7 +175,7 @@ def _earlier(objects: WorkerObjects) -> str:
 def _removed_before(objects: WorkerObjects, pod: Pod) -> Cause | None:
     """Return why an earlier pod was removed.
 
-    A Job of ours creates a second pod only after a disruption that its policy ignores.
+    A Job creates a second pod only after a disruption that its podFailurePolicy ignores.
     """
     own = objects.of(pod)
     killed = own.has("Killing") if not pod.ended() else None

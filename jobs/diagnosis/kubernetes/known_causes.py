@@ -21,32 +21,32 @@ def diagnose_refusal(message: str, *, reason: str = "Forbidden") -> Diagnosis:
 
 
 def not_allowed(message: str) -> Diagnosis:
-    """Return that the API server denies the launch (401, or 403 by its roles)."""
+    """Return the diagnosis of a launch denied by the API server (401, or 403 by an authorizer)."""
     return diagnosis_of(not_allowed_cause(message), Stage.WAITS)
 
 
 def no_answer(why: str) -> Diagnosis:
-    """Return that a launch had no sure answer. `why`: the API server's words, or the network's."""
+    """Return the diagnosis of a launch with an unknown result. `why`: the error of the request."""
     return diagnosis_of(Cause(launch.NOT_CONFIRMED, {}, why), Stage.WAITS)
 
 
 def not_answered_yet() -> Diagnosis:
-    """Return that the API server has not answered a launch request yet."""
+    """Return the diagnosis of a launch request that the API server has not answered yet."""
     return diagnosis_of(Cause(launch.NOT_ANSWERED), Stage.WAITS)
 
 
 def not_stored_yet(why: str) -> Diagnosis:
-    """Return that the worker's folder cannot be written. `why`: the system's words."""
+    """Return the diagnosis of a worker whose folder cannot be written. `why`: the OS error."""
     return diagnosis_of(Cause(launch.WORKERS_DISK_FULL, {}, why), Stage.WAITS)
 
 
 def not_called_yet() -> Diagnosis:
-    """Return that its container runs and has not claimed the job yet."""
+    """Return the diagnosis of a running container that has not claimed the job yet."""
     return diagnosis_of(Cause(launch.NOT_CALLED), Stage.WAITS)
 
 
 def never_claimed(log: str = "") -> Diagnosis:
-    """Return that its container runs and never called. `log`: the last lines that it printed."""
+    """Return the diagnosis of a running container that never claimed. `log`: its last lines."""
     if _NO_NAME.search(log):
         return diagnosis_of(Cause(launch.NO_DNS), Stage.ENDED)
     cause = Cause(launch.NEVER_CALLED, {"last_lines": last_lines(log)})
@@ -61,7 +61,7 @@ def heartbeat_lost(
     last_heartbeat: str = "",
     placed: bool = False,
 ) -> Diagnosis:
-    """Return that a worker and its cluster were silent for `seconds`.
+    """Return the diagnosis of a worker that was silent for `seconds`, like its cluster.
 
     `since`: time of the cluster's last answer, `last_heartbeat`: of the worker's, both as text.
     `placed`: the job requests this cluster or region.
@@ -82,12 +82,16 @@ def heartbeat_lost(
 def never_started_away(
     seconds: float, *, cluster: str, since: str, placed: bool = False
 ) -> Diagnosis:
-    """Return that it did not claim within `seconds`, and that its cluster does not answer."""
+    """Return the diagnosis of a worker without a claim after `seconds`, on a silent cluster.
+
+    `since`: time of the cluster's last answer, as text. `placed`: the job requests this cluster or
+    region.
+    """
     found = launch.NEVER_STARTED_AWAY_PLACED if placed else launch.NEVER_STARTED_AWAY
     params: dict[str, Param] = {"seconds": seconds, "cluster": cluster, "since": since}
     return diagnosis_of(Cause(found, params), Stage.ENDED)
 
 
 def node_silent(node: str) -> Diagnosis:
-    """Return that neither the node nor the worker sent a heartbeat within the grace period."""
+    """Return the diagnosis of a worker that, like its node, was silent for the grace period."""
     return diagnosis_of(Cause(worker_end.NODE_SILENT_TOO_LONG, {"node": node}), Stage.ENDED)

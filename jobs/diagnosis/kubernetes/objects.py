@@ -20,7 +20,7 @@ def mapping(value: object) -> Object:
 
 
 def items(value: object) -> list[Object]:
-    """Return the mappings of a list; none if it is not a list."""
+    """Return the mappings of a list; empty if it is not a list."""
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
         return []
     return [each for each in value if isinstance(each, (dict, Mapping))]
@@ -34,7 +34,7 @@ def text(value: object) -> str:
 def limited(value: str) -> str:
     """Return a text truncated to TEXT_MAX characters, without NUL and lone surrogates.
 
-    It can contain output of a worker, and the database refuses those characters. Unlike
+    The text can contain output of a worker, and the database refuses those characters. Unlike
     `json_values.storable` this never makes a text longer: a text that was reduced stays the same.
     """
     if value.isascii() and len(value) <= TEXT_MAX and "\x00" not in value:

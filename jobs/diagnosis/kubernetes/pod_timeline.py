@@ -1,7 +1,7 @@
 """Events of a pod in their order, and the problem that they leave unsolved. Pure.
 
-An event stays for an hour, also when its problem is over. A later event can end the problem of an
-earlier one, so they are read in order.
+A cluster keeps an event for some time (an hour by default), even if its problem is solved. A later
+event can solve the problem of an earlier one, so they are read in order.
 """
 
 import re
@@ -81,8 +81,8 @@ _ERROR = "Error: "  # a kubelet writes it before the reason of a failed containe
 class PodTimeline:
     """The unsolved problem of one pod while its events are read, oldest first.
 
-    `from_image`: the problem is a failed pull. It is over only when a pull works: the kubelet
-    reports "Pulling" at each new try.
+    `from_image`: the problem is a failed pull. Only a successful pull solves it: the kubelet
+    reports "Pulling" at each retry.
     """
 
     spec: WorkerSpec
@@ -162,9 +162,9 @@ def is_bare(message: str) -> bool:
 
 
 def start_error(events: Sequence[Event]) -> str:
-    """Return the last cause that a container could not be created for.
+    """Return the last cause for which a container could not be created; empty for none.
 
-    A later event can say only that an earlier try still runs.
+    A later event may report only that an earlier try still runs.
     """
     errors = (
         event.message.removeprefix(_ERROR) for event in reversed(events) if event.reason == "Failed"
@@ -194,7 +194,7 @@ def node_named(message: str) -> str:
 
 
 def is_autoscaler(event: Event) -> bool:
-    """Whether a node autoscaler reports it. Karpenter's refusals have the scheduler's reason."""
+    """Whether a node autoscaler reports `event`. Karpenter also uses the scheduler's reason."""
     if event.reason in _AUTOSCALER:
         return True
     if event.reason != "FailedScheduling":
@@ -225,6 +225,6 @@ def _note(template: str, report: str) -> str:
 
 
 def _refusal(message: str) -> str:
-    """Return why an autoscaler adds no node, without the words that only say that it does not."""
+    """Return an autoscaler's reason for adding no node, without its introductory phrase."""
     found = _SAYS_NO.match(message)
     return (message[found.end() :] if found else message).strip() or message

@@ -17,7 +17,7 @@ NEVER_RAN = frozenset({"StartError", "ContainerCannotRun"})
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Condition of a pod or a Job."""
+    """Condition of a pod or a Job. `at`: last transition, in seconds since 1970; 0 if unknown."""
 
     holds: bool
     reason: str
@@ -33,7 +33,7 @@ class Container:
     """State of one container.
 
     `kind`: waiting, running, terminated or empty. `role`: worker, init or sidecar (classic or
-    native).
+    native). `at`: start, in seconds since 1970; 0 if it has not started.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Pod:
         )
 
     def ended(self) -> bool:
-        """Return whether the worker's container has ended or never will start.
+        """Return whether the worker's container has ended or will never start.
 
         Other containers of the pod may still run.
         """

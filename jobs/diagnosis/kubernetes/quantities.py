@@ -37,7 +37,7 @@ _BYTES = {MEMORY: "memory", DISK: "ephemeral storage", "storage": "storage"}
 
 
 def quantity(amount: object) -> float:
-    """Return a Kubernetes quantity in cores, bytes or pieces; 0 for anything else."""
+    """Return a Kubernetes quantity in cores, bytes or as a count; 0 for anything else."""
     if isinstance(amount, int | float) and not isinstance(amount, bool):
         return float(amount)
     match = _QUANTITY.fullmatch(amount.strip()) if isinstance(amount, str) else None
@@ -58,7 +58,7 @@ def is_gpu(resource: str) -> bool:
 
 
 def size_text(resource: str, amount: object) -> str:
-    """Return an amount without its resource where a unit says it: `512 GiB`, `64 CPU`."""
+    """Return an amount, without its resource if the unit implies it: `512 GiB`, `64 CPU`."""
     number, name = quantity(amount), _plain_name(resource)
     if name in _BYTES:
         return memory_text(number)

@@ -1,7 +1,7 @@
 """Kubernetes objects reduced to the fields that a diagnosis reads, for storage. Pure.
 
-Reduced objects never contain the environment, which holds the worker's token. Secret values of
-the environment that the cluster or the worker's log repeats are removed from the texts.
+Reduced objects never contain the environment, which holds the worker's token. If the cluster or
+the worker's log repeats secret values of the environment, they are removed from a pod's texts.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,7 +42,7 @@ def reduce_event(event: Object) -> JsonObject:
 def reduce_pod(pod: Object) -> JsonObject:
     """Return the last observed state of a pod, reduced to the fields that a diagnosis reads.
 
-    It may be stored after the pod is gone.
+    The result may be stored after the pod is gone.
     """
     status = at(pod, "status")
     metadata = _fields(at(pod, "metadata"), "name", "uid", "creationTimestamp", "deletionTimestamp")

@@ -1,8 +1,8 @@
 """Rules for a command or a working directory that cannot be used in the image. Pure.
 
-The words are those of runc, crun, containerd, CRI-O and Docker. Only statements about the command
-itself count: a runtime also reports "no such file or directory" for profiles, devices, mounts and
-its own sockets.
+The patterns match messages of runc, crun, containerd, CRI-O and Docker. Only statements about the
+command itself count: a runtime also reports "no such file or directory" for profiles, devices,
+mounts and its own sockets.
 """
 
 import re

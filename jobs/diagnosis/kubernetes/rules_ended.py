@@ -49,7 +49,7 @@ def ended_cause(pod: Pod, spec: WorkerSpec, *, claimed: bool = True) -> Cause | 
 
 
 def node_cause(pod: Pod) -> Cause | None:
-    """Return what its node reports: evicted, rejected, shut down, lost."""
+    """Return the cause that its node reports: evicted, rejected, shut down, lost; else None."""
     raw = _joined(pod.reason, pod.message)
     if pod.reason == "Evicted":
         return evicted(pod.message, pod.node)
@@ -128,34 +128,34 @@ def disruption_cause(pod: Pod) -> Cause | None:
 
 
 def preempted(message: str, node: str) -> Cause:
-    """Return a preemption, by the scheduler's event on the victim."""
+    """Return the cause of a preempted pod, by the scheduler's event about it."""
     return Cause(says.PREEMPTED, {"node": node}, f"Preempted: {message}")
 
 
 def evicted_by_request(raw: str, node: str) -> Cause:
-    """Return an eviction on request: a drain, an autoscaler."""
+    """Return the cause of an eviction on request, for example by a drain or an autoscaler."""
     return Cause(says.EVICTED_BY_REQUEST, {"node": node}, raw)
 
 
 def node_lost(raw: str, node: str, *, cluster_reason: str = "") -> Cause:
-    """Return that its node no longer answers."""
+    """Return the cause of a pod whose node no longer answers."""
     return Cause(says.NODE_LOST, {"node": node}, raw, cluster_reason=cluster_reason)
 
 
 def deleted(raw: str, node: str, *, job: bool = False, ending: bool = False) -> Cause:
-    """Return that a person or a program deleted the pod or its Job."""
+    """Return the cause of a pod that a person or a program deleted, directly or with its Job."""
     of_job = says.JOB_BEING_DELETED if ending else says.JOB_DELETED
     of_pod = says.POD_BEING_DELETED if ending else says.POD_DELETED
     return Cause(of_job if job else of_pod, {"node": node}, raw)
 
 
 def vanished(raw: str, node: str) -> Cause:
-    """Return that it is gone without a trace."""
+    """Return the cause of a pod that is gone for an unknown reason."""
     return Cause(says.VANISHED, {"node": node}, raw)
 
 
 def deadline(raw: str, seconds: int | None, *, ending: bool = False) -> Cause:
-    """Return that it ran longer than its Job's deadline."""
+    """Return the cause of a worker that exceeded its Job's deadline."""
     found = says.DEADLINE_ENDING if ending else says.DEADLINE_EXCEEDED
     return Cause(found, {"limit_seconds": seconds}, raw)
 

@@ -1,7 +1,7 @@
 """Rules for the end of the worker's container: out of memory, a signal, an exit code. Pure.
 
-Exit codes and the kubelet's reasons come first. The container's own words are read only where they
-cannot be the job's.
+Exit codes and the kubelet's reasons come first. The container's own output is read only where it
+cannot come from the job.
 """
 
 import re
@@ -18,7 +18,7 @@ from jobs.diagnosis.kubernetes.worker_spec import WorkerSpec, twice
 from jobs.diagnosis.message import Param
 from jobs.diagnosis.termination import read_exit_report
 
-_LINES = 3  # of the end of its log
+_LINES = 3  # quoted from the end of the log
 _LINE_MAX = 300
 _RUNTIME_LINES = 3  # a container runtime that cannot run a command prints one line or two
 _EXEC_FORMAT = re.compile(r"exec format error|cannot execute binary file", re.I)
@@ -86,7 +86,7 @@ def _without_container(pod: Pod, spec: WorkerSpec) -> Cause:
 
 
 def init_failed(container: Container, *, ended: bool) -> Cause:
-    """Return that an init container failed: the worker's own container never started."""
+    """Return the cause of a failed init container: the worker's own container never started."""
     code = f"exit code {container.exit_code}" if container.exit_code is not None else "no exit code"
     params: dict[str, Param] = {
         "container": container.name,
@@ -123,7 +123,7 @@ def _out_of_memory(container: Container, spec: WorkerSpec, raw: str) -> Cause:
 
 
 def signal_of(container: Container) -> int:
-    """Return the signal that ended it; 0 for none."""
+    """Return the signal that ended the container; 0 for none."""
     if container.signal:
         return container.signal
     code = container.exit_code or 0
@@ -138,7 +138,7 @@ def _signal_name(number: int) -> str:
 
 
 def _killed(number: int, container: Container, raw: str, node: str) -> Cause:
-    """Return an end by another process: not counted against the user."""
+    """Return the cause of an end by another process: not counted as one of the user's attempts."""
     params: dict[str, Param] = {
         "verb": "killed" if number == _KILL else "stopped",
         "signal": number,
@@ -152,7 +152,7 @@ def _killed(number: int, container: Container, raw: str, node: str) -> Cause:
 
 
 def _crashed(number: int, container: Container, raw: str) -> Cause:
-    """Return a fault of its own native code."""
+    """Return the cause of a crash in the worker's own native code."""
     params: dict[str, Param] = {
         "signal": number,
         "signal_name": _signal_name(number),
@@ -164,7 +164,7 @@ def _crashed(number: int, container: Container, raw: str) -> Cause:
 
 
 def _before_claim(container: Container, spec: WorkerSpec, raw: str) -> Cause:
-    """Return why the image ran without taking the job: never the user's fault."""
+    """Return why a container ended before it claimed the job: never the user's fault."""
     if read_exit_report(container.message) is not None:
         return _claim_unknown(container)
     code = container.exit_code
@@ -179,14 +179,14 @@ def _before_claim(container: Container, spec: WorkerSpec, raw: str) -> Cause:
 
 
 def _claim_unknown(container: Container) -> Cause:
-    """Return that a claimed worker left an exit report: the database predates the claim."""
+    """Return the cause when an exit report shows a claim that the restored database lacks."""
     code = f"exit code {container.exit_code}"
     raw = ", ".join(part for part in (container.reason, code) if part)
     return Cause(says.CLAIM_UNKNOWN, {"exit_code": container.exit_code}, raw)
 
 
 def exit_cause(code: int | None, raw: str, lines: str = "") -> Cause:
-    """Return that it ended by itself with a code other than 0."""
+    """Return the cause of a worker that ended by itself with a code other than 0."""
     return Cause(says.EXIT_CODE, {"exit_code": code, "last_lines": lines}, raw)
 
 

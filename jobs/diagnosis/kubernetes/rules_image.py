@@ -1,6 +1,6 @@
 """Rules for an image that cannot be pulled. Pure.
 
-A kubelet passes on the words of the container runtime (containerd, CRI-O, Docker) and of many
+A kubelet repeats messages of the container runtime (containerd, CRI-O, Docker) and of many
 registries. The order of the rules matters: a name that does not resolve while a token is fetched
 is not a refusal, and "repository does not exist or may require authorization" is not a missing
 image.
@@ -36,7 +36,7 @@ _PLAIN_HTTP = re.compile(
 )
 _TO_TLS_PORT = re.compile(r"HTTP request (?:was sent )?to (?:an )?HTTPS (?:server|port)", re.I)
 _CERTIFICATE = re.compile(r"x509|certificate|tls: |ssl", re.I)
-# By the words of the verifiers of Go and OpenSSL.
+# By the error texts of Go and OpenSSL.
 _CERTIFICATES: tuple[tuple[re.Pattern[str], Message], ...] = (
     (
         re.compile(r"not yet valid: current time \S+ is before|certificate is not yet valid", re.I),
@@ -128,7 +128,7 @@ def image_cause(reason: str, message: str, image: str) -> Cause:
 
 
 def pulling_cause(message: str, image: str) -> Cause:
-    """Return the wait for an image that is being pulled without an error."""
+    """Return the cause of a worker that waits while its image is pulled without an error."""
     name = image or image_named(message) or "of the worker"
     raw = f"Pulling: {message}" if message else "Pulling"
     return Cause(says.PULLING, {"image": name}, raw)
@@ -140,7 +140,7 @@ def pulling_too_long(pulling: Cause) -> Cause:
 
 
 def with_pull_secret(found: Cause, secret: str) -> Cause:
-    """Return a refusal by a registry whose pull secret is missing."""
+    """Return a registry's refusal with the missing pull secret `secret` as its cause."""
     return replace(
         found, message=says.PULL_SECRET_MISSING, params={**found.params, "secret": secret}
     )

@@ -90,7 +90,7 @@ class Verdict:
     objections: tuple[Objection, ...]
 
     def params(self) -> dict[str, Param]:
-        """Return the node count, and the objections where there is more than one node or one."""
+        """Return the node count, and the objections if there are several nodes or objections."""
         several = len(self.objections) > 1 or (self.node_count or 0) > 1
         listed = (
             f"{each.count} × {each.text}" if each.count else each.text
@@ -214,7 +214,7 @@ def _gpu(verdict: Verdict, resource: str, spec: WorkerSpec, nodes: Nodes) -> Cau
 
 
 def _wrong_place(verdict: Verdict, spec: WorkerSpec, nodes: Nodes) -> Cause | None:
-    """Return a volume in another place, a label that no node has, or a taint."""
+    """Return the cause if a volume, a node selector or a taint rules out nodes; else None."""
     if any(_VOLUME.search(each.text) for each in verdict.objections):
         return Cause(says.VOLUME_ELSEWHERE, {**verdict.params(), "claim": spec.claim})
     if any(_SELECTOR.search(each.text) for each in verdict.objections):
@@ -250,7 +250,7 @@ def _taints(verdict: Verdict) -> list[str]:
 def _named_taints(verdict: Verdict, spec: WorkerSpec, nodes: Nodes) -> list[str]:
     """Return the taints that block the worker.
 
-    Schedulers from 1.34 on do not name them: then those of the nodes, with the right to read them.
+    Schedulers from 1.34 on do not name them. They are then read from `nodes`, if these are known.
     """
     named = _taints(verdict)
     if named or not any("taint" in each.text for each in verdict.objections):
@@ -260,7 +260,7 @@ def _named_taints(verdict: Verdict, spec: WorkerSpec, nodes: Nodes) -> list[str]
 
 
 def _chosen(taints: Sequence[str]) -> list[str]:
-    """Return the taints that a person can tolerate."""
+    """Return the taints for which an administrator can add a toleration."""
     return [taint for taint in taints if not state_of(taint) and not is_control_plane(taint)]
 
 

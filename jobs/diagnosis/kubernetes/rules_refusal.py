@@ -1,7 +1,7 @@
-"""Rules for an API server that creates no pod or no Job. Pure.
+"""Rules for a pod or a Job that the API server does not create. Pure.
 
-The Job controller meets these refusals when it creates the pod (event `FailedCreate`: there never
-is a pod), the launcher when it creates the Job. The words are the same.
+The Job controller gets these refusals when it creates the pod (event `FailedCreate`: there never
+is a pod), the launcher when it creates the Job. The messages are the same.
 """
 
 import re
@@ -63,8 +63,8 @@ _RUNTIME_CLASS = re.compile(
     r'|runtimeclass(?:es)?\S* "([^"]+)" not found',
     re.I,
 )
-# The words of the API server's authorizers (RBAC, Node, a webhook). An admission says `forbidden`
-# as well, in other words.
+# Message of the API server's authorizers (RBAC, Node, a webhook). Admission plugins also report
+# `forbidden`, in a different sentence.
 _RIGHT = re.compile(r'User "([^"]*)" cannot (\S+) resource "([^"]+)"')
 _TEMPORARY = re.compile(
     r"timed? ?out|deadline exceeded|too many requests|try again|etcdserver|connection refused"
@@ -99,7 +99,7 @@ def created_nothing(message: str) -> Cause:
 
 
 def not_allowed_cause(message: str) -> Cause:
-    """Return that the cluster does not know the orchestrator's account, or denies a permission."""
+    """Return the cause of an unknown account of the orchestrator, or of a denied permission."""
     right = _RIGHT.search(message)
     if right is None:
         return Cause(launch.FORBIDDEN, {}, message)
@@ -159,7 +159,7 @@ def _resource(key: str) -> str:
 
 
 def _short(key: str, amount: str) -> str:
-    """Return the amount as the quota writes it, for searching; plain bytes with a unit."""
+    """Return the amount as the quota writes it (people search for it); plain bytes get a unit."""
     name = key.rpartition(".")[2] if key.startswith(("requests.", "limits.")) else key
     return size_text(name, amount) if name in (MEMORY, DISK) and amount.isdigit() else amount
 
@@ -203,7 +203,7 @@ def _security(message: str) -> Cause | None:
 def _security_constraints(kind: str, report: str) -> Cause:
     """Return a refusal by OpenShift's SCC, or by the pod security policies of old clusters.
 
-    It says which field has which value, and what is allowed.
+    `violations` lists the fields with their values, and what is allowed.
     """
     values = (
         f"{m[1].lstrip('.')} {m[2].strip('{}')}: {m[3].strip()}"
@@ -222,7 +222,7 @@ def _security_constraints(kind: str, report: str) -> Cause:
 
 
 def missing_claim(claim: str, *, deleted: bool = False) -> Cause:
-    """Return that a volume claim does not exist, or is being deleted."""
+    """Return the cause of a volume claim that does not exist or is being deleted."""
     state = "is being deleted" if deleted else "not found"
     raw = f'persistentvolumeclaim "{claim}" {state}'
     found = placement.CLAIM_BEING_DELETED if deleted else placement.CLAIM_MISSING

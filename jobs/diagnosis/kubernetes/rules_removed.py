@@ -22,7 +22,7 @@ _EXIT_CODE = re.compile(r"failed with exit code (\d{1,9})")
 
 
 def removed(objects: WorkerObjects, pod: Pod, *, ending_now: bool) -> Cause:
-    """Return why a pod is being removed, or was."""
+    """Return why a pod is being removed or was removed."""
     if stated := disruption_of(objects, pod):
         return refined(objects, pod, stated)
     if objects.late():
@@ -77,7 +77,7 @@ def _by_event(objects: WorkerObjects, pod: Pod) -> Cause | None:
 
 
 def refined(objects: WorkerObjects, pod: Pod, found: Cause) -> Cause:
-    """Correct a lost node that answers: a person tainted it."""
+    """Replace a lost node by an eviction on request if it is ready and a person tainted it."""
     if found.cluster_reason not in (_TAINT_EVENT, _TAINT_CONDITION):
         return found
     node = objects.node(pod)
@@ -95,7 +95,7 @@ def refined(objects: WorkerObjects, pod: Pod, found: Cause) -> Cause:
 
 
 def late(objects: WorkerObjects, pod: Pod, *, ending_now: bool) -> Cause:
-    """Return the cause when its Job's deadline passed: the deadline if it ran, else its wait."""
+    """Return the cause after a Job's deadline: the deadline if the worker ran, else its wait."""
     failure = objects.failure_text()
     if objects.ran(pod):
         return ended.deadline(failure, objects.spec.deadline_seconds, ending=ending_now)
@@ -104,5 +104,5 @@ def late(objects: WorkerObjects, pod: Pod, *, ending_now: bool) -> Cause:
 
 
 def timed_out(raw: str) -> Cause:
-    """Return that it never started in time, for no known cause."""
+    """Return the cause of a worker that did not start in time, for an unknown reason."""
     return Cause(launch.LAUNCH_TIMEOUT, {}, raw)

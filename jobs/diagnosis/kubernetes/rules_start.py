@@ -1,4 +1,4 @@
-"""Rules for a pod on a node that does not run: sandbox, volumes, configuration, command. Pure."""
+"""Rules for a scheduled pod that does not run: sandbox, volumes, configuration, command. Pure."""
 
 import re
 from dataclasses import replace
@@ -151,7 +151,7 @@ def sandbox_cause(reason: str, message: str, node: str) -> Cause:
 
 
 def _sandbox_image(image: str, message: str, raw: str, node: str) -> Cause:
-    """The image of the pod's sandbox (pause) is a setting of the node, not the worker's image."""
+    """Return the cause of a missing sandbox image (pause): the node sets it, not the worker."""
     pull = image_cause("ErrImagePull", message, image)
     unreachable = pull.category is FailureReason.REGISTRY_UNREACHABLE
     params = {"image": image, "node": node, "problem": pull.problem()}
@@ -159,7 +159,7 @@ def _sandbox_image(image: str, message: str, raw: str, node: str) -> Cause:
 
 
 def _configured(message: str, raw: str) -> Cause | None:
-    """Return a missing secret or config map, or a missing key of one."""
+    """Return the cause of a missing secret or config map, or of a missing key in one."""
     for pattern, key_pattern, missing, key_missing in _MISSING:
         if whole := pattern.search(message):
             return Cause(missing, {"name": whole[1]}, raw)

@@ -31,7 +31,7 @@ _PULL_SECRET = re.compile(r"pull secrets? \(([^)]+)\)")
 
 
 def waiting_for(objects: WorkerObjects, pod: Pod) -> Cause:
-    """Return what a pod waits for whose worker does not run yet."""
+    """Return what a pod waits for if its worker does not run yet."""
     scheduled = pod.conditions.get("PodScheduled", NONE)
     placed = pod.node or scheduled.holds or objects.has("Scheduled")
     if not placed and scheduled.reason:
@@ -48,7 +48,7 @@ def waiting_for(objects: WorkerObjects, pod: Pod) -> Cause:
 def _of_container(
     objects: WorkerObjects, container: Container, events: Sequence[Event]
 ) -> Cause | None:
-    """Return the cause in a container's waiting reason; None where it names none."""
+    """Return the cause in a container's waiting reason; None if it names none."""
     if container.kind != "waiting":
         return None
     image = container.image or objects.spec.image
@@ -64,7 +64,7 @@ def _of_container(
 def _of_init(objects: WorkerObjects, pod: Pod) -> Cause | None:
     """Return the state of the init container that the worker's container waits for.
 
-    None where there is none, or it has not begun.
+    None if there is none, or if it waits without an error.
     """
     init = pod.init()
     if init is None:
@@ -100,14 +100,14 @@ def _with_pull_secret(objects: WorkerObjects, found: Cause) -> Cause:
 
 
 def _init_runs(init: Container) -> Cause:
-    """An init container, which a controller in the cluster added, runs before the worker."""
+    """Return the cause of a wait for an init container, which a controller in the cluster added."""
     kind = "sidecar" if init.native else "init container"
     params = {"container": init.name, "kind": kind}
     return Cause(startup.INIT_RUNS, params, f"{init.name}: running")
 
 
 def _init_cannot_start(found: Cause, init: Container) -> Cause:
-    """Return that an init container cannot start. Its image and command are not the worker's."""
+    """Return why an init container cannot start. Its image and command are not the worker's."""
     params = {**found.params, "container": init.name, "problem": found.problem()}
     return Cause(startup.init_blocked(found.category), params, found.raw, found.cluster_reason)
 
@@ -122,6 +122,6 @@ def _starting(objects: WorkerObjects, pod: Pod, *, placed: bool) -> Cause:
 
 
 def suspended(*, ran: bool = False) -> Cause:
-    """Return that the Job was suspended: before its worker started, or while it ran."""
+    """Return the cause of a suspended Job: before its worker started, or while it ran."""
     found = startup.SUSPENDED_WHILE_RUNNING if ran else startup.SUSPENDED
     return Cause(found, {}, "Suspended")

@@ -1,6 +1,6 @@
 """Taints that keep a worker off nodes: temporary node states, and taints set by people. Pure.
 
-A taint is judged by its key: by the full name, otherwise by its prefix. A node state ends by
+A taint is judged by its key: by the full key, else by a prefix or a suffix. A node state ends by
 itself, and a diagnosis never recommends a toleration for it: a worker that tolerates `not-ready`
 or `ToBeDeletedByClusterAutoscaler` would be scheduled on a node that cannot run it.
 """
@@ -116,7 +116,7 @@ def blocking(node: Object, tolerations: Sequence[Object]) -> list[str]:
 def usable(
     nodes: Iterable[Object], tolerations: Sequence[Object], selector: Mapping[str, str]
 ) -> list[Object]:
-    """Return the nodes that can take a worker: its labels match and it tolerates all taints."""
+    """Return the nodes that can take a worker: labels match, and all taints are tolerated."""
     return [
         node
         for node in nodes

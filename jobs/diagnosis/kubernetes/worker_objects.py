@@ -42,8 +42,8 @@ class WorkerObjects:
     """The objects of one worker.
 
     `events`: of its newest pod and of the worker's own container. `other_events`: of other
-    containers of that pod. `pod_events`: of all pods. `nodes` is None without the right to read
-    them. `claimed`: the worker had taken its job.
+    containers of that pod. `pod_events`: of all pods. `nodes` is None without permission to
+    read them. `claimed`: the worker had claimed its job.
     """
 
     job: Object
@@ -59,7 +59,7 @@ class WorkerObjects:
     claimed: bool = True
 
     def failure(self) -> Condition:
-        """Return the condition with which its Job failed, or is about to fail."""
+        """Return the condition by which its Job failed or is about to fail; NONE without one."""
         for name in ("Failed", "FailureTarget"):
             if self.conditions.get(name, NONE).holds:
                 return self.conditions[name]
@@ -85,7 +85,7 @@ class WorkerObjects:
         return is_suspended(self.job)
 
     def of(self, pod: Pod) -> "WorkerObjects":
-        """Return the same with the events of another pod of the attempt."""
+        """Return these objects with the events of another pod of the attempt."""
         return replace(
             self,
             events=[
@@ -129,7 +129,7 @@ class WorkerObjects:
         return scaling_notes(self.events, self.claim_events)
 
     def timeline(self, image: str) -> PodTimeline:
-        """Return a timeline that has read no event yet. `image`: of the container in question."""
+        """Return a timeline that has read no event yet. `image`: the container's image."""
         return PodTimeline(self.spec, image, self.nodes, self.notes())
 
     def has_since(self, instant: float) -> bool:
@@ -173,7 +173,7 @@ def read_objects(
     resources: object,
     claimed: bool = True,
 ) -> WorkerObjects:
-    """Sort the arguments of `diagnose`, which can lack anything."""
+    """Sort the arguments of `diagnose`, which may be incomplete."""
     found = mapping(job)
     present = found if found.get("kind") != "Status" else {}
     cut = reduce_job(present) if present else {}

@@ -47,7 +47,7 @@ def resolve(project: Project, parameters: TwinUpdateParameters, faults: Faults) 
 def _check_properties(
     entity: EntityType, parameters: TwinUpdateParameters, types: dict[str, str], faults: Faults
 ) -> None:
-    """Check the mapping of properties to columns, or that a column matches by name."""
+    """Check the mapping of properties to columns, or that some column has a property's name."""
     fields = fields_of(entity)
     mapping = parameters.get("properties")
     if mapping is None:
