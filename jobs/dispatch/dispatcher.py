@@ -32,8 +32,9 @@ STOP_SECONDS = (
     # wait for running launches at a stop; a launch without an answer is found by its name later
     5.0
 )
-FIRST = 256  # of a long queue, launched while the rest is admitted
-# The threads that call clusters must not delay the thread that writes rows by 5 ms at each switch.
+FIRST = 256  # jobs of a long queue that are launched while the others are admitted
+# With Python's default switch interval of 5 ms, threads that call clusters delay the thread that
+# writes rows.
 SWITCH_SECONDS = 0.001
 
 
@@ -164,9 +165,9 @@ def _prepare() -> None:
 
 
 def _ensure(stop: threading.Event) -> None:
-    """Ensure the row of the default cluster, and check the number of connections.
+    """Write the settings to the default cluster's row, and check the number of connections.
 
-    The database may still be starting.
+    Retries each second while the database does not answer: it may still be starting.
     """
     while not stop.is_set():
         try:
