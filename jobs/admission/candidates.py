@@ -1,13 +1,13 @@
 """Admit from the heads of a long queue instead of from all of it. Pure.
 
-Waiting jobs form groups of equal requests. Until capacity is allocated the rules of `decide` treat
-the jobs of a group alike, and within a group an older job is always considered before a younger
+Waiting jobs form groups of equal requests. Until capacity is allocated, the rules of `decide` treat
+the jobs of a group equally, and within a group an older job is always considered before a younger
 one. Free capacity only shrinks during a pass. So the jobs of a group that are admitted are its
 oldest ones, and after the first of them that a rule of its group blocks, all younger ones are
 blocked as well and reserve nothing. A pass therefore needs only the head of each group, down to
 that job. It reads a short head first and a longer one where the first was not enough.
 
-Two more properties divide a group into lines that are each alike:
+Two more properties divide a group into lines of jobs that the rules treat equally:
 
 - A retry can reserve a cluster only some time after the end of its back-off. Retries that can
   reserve and younger ones are two lines.

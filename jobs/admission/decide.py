@@ -111,7 +111,7 @@ def first_failing(snapshot: Snapshot, jobs: Iterable[Candidate]) -> list[Check |
 def _failing(job: Candidate, snapshot: Snapshot, ledger: Ledger) -> Check | None:
     """Return the first failing rule; None if every rule passes.
 
-    Jobs with equal requests fail alike until something is allocated or reserved, so the result is
+    Jobs with equal requests fail equally until something is allocated or reserved, so the result is
     cached: thousands of equal jobs cost one check.
     """
     if job.not_before > snapshot.now:

@@ -233,9 +233,9 @@ _LineKey = tuple[object, ...]
 
 
 def _line_of(job: Candidate) -> _LineKey:
-    """Return the line of a job. The decision treats the jobs of a line alike, the oldest first.
+    """Return the line of a job. The decision treats the jobs of a line equally, oldest first.
 
-    A retry is a line of its own.
+    Each retry has a separate line.
     """
     key = (
         job.project,

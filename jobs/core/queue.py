@@ -11,7 +11,7 @@ hints are dropped and counted for one second, which keeps a submit fast while Re
 One pass of the dispatcher serves every `wake` sent before it. A mark in Redis says that a `wake`
 waits for the dispatcher, and the next ones are not sent. Reading a message removes the mark before
 the pass begins. A mark without its message (a killed sender, a message that was lost) expires after
-WAKE_MARK_SECONDS; jobs submitted meanwhile are found by the sweep.
+WAKE_MARK_SECONDS; the sweep finds jobs submitted in that time.
 """
 
 import json

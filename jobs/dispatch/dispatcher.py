@@ -1,4 +1,4 @@
-"""Dispatcher: RQ hints on the main thread and a periodic sweep beside them.
+"""Dispatcher: RQ hints on the main thread and a periodic sweep on a second thread.
 
 Hints name one of two operations, `wake` and `launch`. If every hint is lost, the sweep does the
 same work a little later.
@@ -116,7 +116,7 @@ def sweep_forever(stop: threading.Event) -> None:
 
 
 def _rest(stop: threading.Event, seconds: float) -> None:
-    """Wait, and record launches without an answer meanwhile."""
+    """Wait `seconds` or until `stop`. Meanwhile, record launches without an answer."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0 and not stop.wait(min(left, SLOW_CHECK_SECONDS)):
         try:

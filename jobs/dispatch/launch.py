@@ -140,7 +140,7 @@ _Work = SimpleQueue[tuple["SimpleQueue[_LaunchResult]", _LaunchRequest]]
 def _work(cluster: str) -> _Work:
     """Return the work queue of the threads that call `cluster`, started on first use.
 
-    Each cluster has its own threads: a hanging cluster blocks all of its own and none of another's.
+    Each cluster has its own threads: a hanging cluster blocks only these.
     Not a thread pool executor: its futures, which nothing reads, cost as much as building the
     worker's object.
     """
