@@ -1,6 +1,6 @@
 """Policy of each failure reason: who caused it, whether it is retried, who acts, how to fix it.
 
-Pure. A new reason is a member of `jobs.contract.FailureReason`, a row of `REASONS` here, and a
+Pure. A new reason needs a member of `jobs.contract.FailureReason`, a row of `REASONS` here, and a
 rule in `jobs.diagnosis` that reports it. A test checks that every member has a row.
 """
 
@@ -53,7 +53,7 @@ class Reason:
 
     @property
     def counts(self) -> bool:
-        """Whether an attempt that ended with it uses up one of the user's attempts."""
+        """Whether an attempt that ended with this reason uses up one of the user's attempts."""
         final = self.retry is Retry.FINAL and self.origin is not Origin.CLUSTER
         return final or self.retry is Retry.COUNTED
 

@@ -4,8 +4,8 @@ The isolation level is READ COMMITTED and the lock is the first statement. A sna
 the lock would miss the admissions of the previous pass, and two passes could allocate the same
 capacity twice.
 
-Before the transaction one statement finds out whether there is anything to decide. It needs no
-lock: what it misses is committed later, and followed by a hint of its own.
+Before the transaction one statement checks whether there is anything to decide. It needs no lock: a
+change that it misses is committed later, and that commit sends its own hint.
 """
 
 import datetime as dt
@@ -45,8 +45,8 @@ _many_groups = ManyGroups()
 def admit_once(*, hint: bool = True, limit: int | None = None) -> list[UUID]:
     """Admit the jobs that fit now, at most `limit`; return the new attempts' ids.
 
-    Calls no cluster. `hint` requests their launch on commit. Passes follow each other until no job
-    waits that can never run.
+    Calls no cluster. `hint`: send a hint on commit that requests their launch. The pass is repeated
+    while more jobs may wait that no cluster can ever run.
     """
     created, again = _pass(hint=hint, limit=limit)
     while again:
@@ -59,7 +59,7 @@ def admit_once(*, hint: bool = True, limit: int | None = None) -> list[UUID]:
 def _pass(*, hint: bool, limit: int | None, follows: bool = False) -> tuple[list[UUID], bool]:
     """Do one pass. Return the new attempts' ids, and whether another one must follow.
 
-    Without a free slot only a pass that `follows` another one is done.
+    Does nothing without a free slot, unless it `follows` another pass.
     """
     waiting, is_free = waiting_and_free_slot(SHORT_QUEUE + 1)
     if not waiting or not (follows or is_free):
@@ -180,7 +180,7 @@ def _attempt_columns(
         ],
         "created_at": [
             now + dt.timedelta(microseconds=index) for index in range(len(attempts))
-        ],  # distinct: the launch order
+        ],  # distinct times: they keep the launch order
     }
 
 

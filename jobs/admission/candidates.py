@@ -1,13 +1,13 @@
 """Admit from the heads of a long queue instead of from all of it. Pure.
 
-Waiting jobs form groups of equal requests. Until capacity is allocated the rules of `decide` treat
-the jobs of a group alike, and within a group an older job is always considered before a younger
+Waiting jobs form groups of equal requests. Until capacity is allocated, the rules of `decide` treat
+the jobs of a group equally, and within a group an older job is always considered before a younger
 one. Free capacity only shrinks during a pass. So the jobs of a group that are admitted are its
 oldest ones, and after the first of them that a rule of its group blocks, all younger ones are
 blocked as well and reserve nothing. A pass therefore needs only the head of each group, down to
 that job. It reads a short head first and a longer one where the first was not enough.
 
-Two more properties divide a group into lines that are each alike:
+Two more properties divide a group into lines of jobs that the rules treat equally:
 
 - A retry can reserve a cluster only some time after the end of its back-off. Retries that can
   reserve and younger ones are two lines.
@@ -15,7 +15,7 @@ Two more properties divide a group into lines that are each alike:
   line matters, and none if an attempt holds the key.
 
 Jobs in back-off and jobs with a worker of a previous attempt are blocked and change nothing for
-others. They are in no head.
+others. No head contains them.
 
 With many groups a pass reads lines of jobs instead: see `lines`.
 """
@@ -95,7 +95,7 @@ class Waiting(LineSource, Protocol):
         ...
 
     def never_fit(self, queued_since: float) -> tuple[Sequence[UUID], bool]:
-        """Return as `unplaceable` of all jobs that were submitted since then (Unix seconds)."""
+        """Return the same as `unplaceable`, for all jobs submitted since then (Unix seconds)."""
         ...
 
 
@@ -143,7 +143,7 @@ def admit_heads(
 def _admit_groups(
     view: Snapshot, waiting: Waiting, groups: Sequence[CandidateGroup], limit: int | None
 ) -> HeadDecision:
-    """Decide over the heads of the groups, reading more of those that are not enough."""
+    """Decide over the heads of the groups; read longer heads where they are not enough."""
     free, full, unplaceable = _by_first_check(view, groups)
     never, more_never = waiting.unplaceable(unplaceable) if unplaceable else ((), False)
     slots = free_slots(view)
@@ -233,7 +233,8 @@ def free_slots(view: Snapshot, *, with_windows: bool = True) -> int:
 def _last_position(decision: Decision, slots: int, limit: int | None) -> float:
     """Return the position in the order after which nothing can change any more.
 
-    It is that of the last admission that counts, if it took the last slot or reached the limit.
+    The position of the last admission within `limit`, if it took the last slot or reached the
+    limit; infinity if it did not; -1 if no job can be admitted.
     """
     admitted = decision.admitted[:limit]
     if len(admitted) < slots and (limit is None or len(admitted) < limit):

@@ -30,7 +30,7 @@ _WINDOW = tuple(field.attname for field in StartWindow._meta.concrete_fields)
 def clusters_with_windows() -> list[Cluster]:
     """Return the clusters of `clusters_with_limits` with their stored start windows.
 
-    Only the columns of a decision are read. Django reads any other when it is used.
+    Only the columns that a decision needs are read. The others are deferred fields.
     """
     return [_cluster(row) for row in _CLUSTERS.rows()]
 
@@ -57,5 +57,5 @@ def _cluster(row: tuple[Any, ...]) -> Cluster:
 
 
 def _parsed(limits: list[Any]) -> list[Any]:
-    """Return limits as Django does: its driver leaves JSON as text."""
+    """Decode the JSON of limits, which Django's connections return as text."""
     return [json.loads(each) if isinstance(each, str) else each for each in limits]

@@ -3,12 +3,13 @@
 Order: strict priority classes. A job rises one class per `ageing_seconds` of waiting, but never
 into `critical`. Within a class, the project with the fewest workers comes first (equal shares),
 then the oldest job. A blocked job does not block the jobs behind it, with one exception: a job
-blocked only by its size for `reserve_after_seconds` reserves the free capacity of one cluster.
+that has waited for `reserve_after_seconds` and is blocked only by its size reserves the free
+capacity of one cluster.
 
-Placement: a job may use the cluster or the region it names, or any cluster. Among clusters with
-enough capacity whose start window allows one more the healthiest comes first, then the one with the
-most free slots. A disabled or unreachable cluster gets no jobs. A cluster with failing launches,
-and the cluster on which the job's previous worker was lost, come last.
+Placement: a job may use the cluster or the region it names, or any cluster. The cluster needs
+enough capacity, and a start window that allows one more worker. The cluster with the most free
+slots comes first. A cluster with failing launches, and the cluster on which the job's previous
+worker was lost, come last. A disabled or unreachable cluster gets no jobs.
 """
 
 import heapq
@@ -78,7 +79,7 @@ def admit_lines(
         failing = _failing(job, snapshot, ledger)
         if failing is None:
             cluster = ledger.cluster_for(job)
-            assert cluster is not None  # the last two rules passed
+            assert cluster is not None  # every rule passed
             ledger.admit(job, cluster)
             admitted.append((job.job_id, cluster))
         elif failing.rule is WaitRule.NEVER_FITS:
@@ -102,15 +103,15 @@ def _lines(snapshot: Snapshot) -> Lines:
 
 
 def first_failing(snapshot: Snapshot, jobs: Iterable[Candidate]) -> list[Check | None]:
-    """Return the first failing rule of each job before a pass allocates anything."""
+    """Return the first failing rule of each job, or None, before a pass allocates anything."""
     ledger = Ledger(snapshot)
     return [_failing(job, snapshot, ledger) for job in jobs]
 
 
 def _failing(job: Candidate, snapshot: Snapshot, ledger: Ledger) -> Check | None:
-    """Return the first failing rule.
+    """Return the first failing rule; None if every rule passes.
 
-    Jobs with equal requests fail alike until something is allocated or reserved, so the result is
+    Jobs with equal requests fail equally until something is allocated or reserved, so the result is
     cached: thousands of equal jobs cost one check.
     """
     if job.not_before > snapshot.now:
@@ -127,9 +128,10 @@ def _first_failing(job: Candidate, snapshot: Snapshot, ledger: Ledger) -> Check 
 
 
 def _reserve(job: Candidate, snapshot: Snapshot, ledger: Ledger) -> None:
-    """Reserve one cluster for a job that only its size has blocked for `reserve_after_seconds`.
+    """Reserve one cluster for a job that only its size blocks, after `reserve_after_seconds`.
 
-    Jobs behind it cannot use that cluster.
+    The time counts from the submission, or from the end of the last back-off. Jobs behind this one
+    cannot use that cluster.
     """
     since = max(job.queued_at, job.not_before)
     if (
@@ -143,8 +145,8 @@ def _reserve(job: Candidate, snapshot: Snapshot, ledger: Ledger) -> None:
         if capacity.open and can_use(capacity, job) and can_ever_hold(capacity, job)
     ]
     if any(capacity.cluster in ledger.reserved for capacity in able):
-        return  # wait behind an older reservation, and never reserve a cluster it cannot use
-    # If only slots are short, every job has the same size: the order alone is fair, and a
+        return  # it waits for the cluster that an earlier job has reserved
+    # If only slots are short, the order alone is fair, because every job takes one slot. A
     # reservation would leave other clusters idle.
     able = [capacity for capacity in able if ledger.jobs[capacity.cluster] < capacity.jobs]
     if able:
@@ -271,7 +273,7 @@ def _limit(rule: WaitRule, used: int, limit: int | None) -> Check:
 
 
 def _largest(job: Candidate, capacities: Sequence[ClusterCapacity]) -> WaitFacts:
-    """Return the job's requests beside the largest capacity among the clusters it may use."""
+    """Return the job's requests and the largest capacity among the clusters it may use."""
     facts: WaitFacts = {
         "cpu_millicores": job.cpu_millicores,
         "memory_bytes": job.memory_bytes,

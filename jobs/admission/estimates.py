@@ -1,4 +1,4 @@
-"""Estimate of the seconds until a job starts: the forecast, or a rate beyond its bounds. Pure."""
+"""Estimate of the seconds until a job starts: from a forecast, or from a rate beyond it. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ _COUNTED = (WaitRule.CAPACITY, WaitRule.JOBS_GLOBAL, WaitRule.JOBS_PROJECT, Wait
 class Standing:
     """Where a waiting job stands: its queue position and the rule that blocks it.
 
-    `kind`: its project (slug) and type. `check`: the failing rule with its numbers; None: no rule
-    of the decision.
+    `kind`: its project (slug) and type. `check`: the failing rule with its numbers; None if no rule
+    blocks the job.
     """
 
     job_id: UUID
@@ -71,7 +71,7 @@ def _by_rate(
 ) -> float | None:
     """Estimate from the position, the slots and the usual duration of jobs of this kind.
 
-    A running job that takes longer than usual may end at any time, so it promises no slot.
+    The slot of a running job that takes longer than usual is not counted: its end is unknown.
     """
     usual_seconds = usual.get(standing.kind)
     if usual_seconds is None or standing.rule not in _COUNTED:
@@ -87,7 +87,10 @@ def _by_rate(
 
 
 def _ends_in(view: Snapshot, usual: Mapping[tuple[str, str], float]) -> list[float]:
-    """Return the expected remaining seconds of running jobs, soonest first, without late ones."""
+    """Return the expected remaining seconds of running jobs, soonest first.
+
+    Jobs that take longer than usual are not included.
+    """
     known = [
         allocation
         for allocation in view.allocations

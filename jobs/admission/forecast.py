@@ -5,7 +5,7 @@ over. At each event the decision of `decide` is made over the heads of the waiti
 jobs that it admits run for their usual duration.
 
 A worker whose usual duration is unknown or exceeded never ends in a forecast. So a forecast
-promises no capacity that nothing is known about.
+does not count on capacity that may stay in use.
 """
 
 import heapq
@@ -24,9 +24,9 @@ from jobs.contract import WaitRule
 
 HORIZON_SECONDS = 86_400.0
 WORK_MAX = 16_000  # allocations and jobs that the decisions of one forecast consider, in all
-START_SECONDS = 1.0  # of a worker, where the cluster's usual duration is not known
-_PASS_WORK = 20  # of a decision without jobs and allocations
-# Rules that no end of a job changes.
+START_SECONDS = 1.0  # of a worker, if the usual duration on the cluster is unknown
+_PASS_WORK = 20  # work of a decision without jobs and allocations
+# Rules whose result does not change when a job ends.
 LASTING = frozenset(
     {
         WaitRule.PAUSED,
@@ -61,7 +61,7 @@ class ExpectedStart:
 class Forecast:
     """Expected starts.
 
-    `until_seconds`: no other requested job starts before. `complete`: no other requested job starts
+    `until_seconds`: no other requested job starts sooner. `complete`: no other requested job starts
     at all, as far as durations are known; False if a bound ended the forecast.
     """
 
@@ -81,7 +81,7 @@ def forecast(
 ) -> Forecast:
     """Return the expected starts of the `wanted` jobs of `head`; `view` holds no waiting jobs.
 
-    Ends after `within_seconds` of virtual time and about `work_max` units of work.
+    Ends after `within_seconds` of virtual time or about `work_max` units of work.
     """
     run = _Run(view, head, usual)
     starts: dict[UUID, ExpectedStart] = {}
@@ -112,7 +112,7 @@ class _Run:
         self.work = 0
         self._numbers = 0
         self._reorder_at = math.inf  # when the order of jobs behind a reservation changes
-        self.is_cut_off = False  # a job started behind which the queue was not read
+        self.is_cut_off = False  # the queue behind a started job was not read
         self._view, self._last_read, self._usual = view, head.last_read, usual
         self._allocations: dict[int, Allocation] = {}  # by number
         self._ends: list[tuple[float, int]] = []
@@ -159,7 +159,7 @@ class _Run:
         return admitted
 
     def advance(self, until: float) -> bool:
-        """Move to the next event; False without one up to `until`."""
+        """Move to the next event up to `until`; return False if there is none."""
         at = self._next_at()
         if at > until:
             return False
@@ -183,7 +183,7 @@ class _Run:
         return min(times)
 
     def _is_window_full(self) -> bool:
-        """Return whether a cluster starts as many workers as its window allows."""
+        """Return whether a cluster is starting as many workers as its window allows."""
         starting = Counter(each.cluster for each in self._allocations.values() if each.is_starting)
         return any(
             capacity.start_window is not None
@@ -233,9 +233,9 @@ _LineKey = tuple[object, ...]
 
 
 def _line_of(job: Candidate) -> _LineKey:
-    """Return the line of a job. The decision treats the jobs of a line alike, the oldest first.
+    """Return the line of a job. The decision treats the jobs of a line equally, oldest first.
 
-    A retry is a line of its own.
+    Each retry has a separate line.
     """
     key = (
         job.project,

@@ -21,8 +21,8 @@ from jobs.admission.waiting import (
 )
 from jobs.contract import WaitRule
 
-WORK_MAX = 16_000  # of the forecast of the request
-CHANGED_WORK_MAX = 3_000  # of the forecast of one changed request
+WORK_MAX = 16_000  # `work_max` of the forecast of the request
+CHANGED_WORK_MAX = 3_000  # `work_max` of the forecast of one changed request
 SOONER_FACTOR, SOONER_SECONDS = 0.5, 10.0
 
 
@@ -97,7 +97,7 @@ def _fits(job: Candidate, state: QueueState) -> bool:
 
 
 def sooner_than(seconds: float) -> float:
-    """Return the latest start that is clearly sooner than one in `seconds`; negative: none is."""
+    """Return the latest start in seconds that is clearly sooner than `seconds`; negative: none."""
     return min(seconds * SOONER_FACTOR, seconds - SOONER_SECONDS)
 
 

@@ -92,7 +92,7 @@ class Ledger:
         return self.is_reservable(capacity) and self.can_start(capacity)
 
     def is_reservable(self, capacity: ClusterCapacity) -> bool:
-        """Return whether a job can reserve the cluster: with free slots, and no reservation."""
+        """Return whether a job can reserve the cluster: it is open, not reserved and not full."""
         name = capacity.cluster
         return capacity.open and name not in self.reserved and self.jobs[name] < capacity.jobs
 
@@ -130,7 +130,7 @@ class Ledger:
 
 
 def can_use(capacity: ClusterCapacity, job: Candidate) -> bool:
-    """Return whether the job may use the cluster. A job that names none may use any."""
+    """Return whether the job may use the cluster. Without a cluster or region it may use any."""
     return job.cluster in ("", capacity.cluster) and job.region in ("", capacity.region)
 
 

@@ -33,8 +33,9 @@ def limit_set(
     """Set one limit.
 
     `scope` is global (empty key), type or project (key: its slug). `max_jobs` None removes the
-    limit.
-    `etags` are the expected ETags of all limits. Raises: Invalid, PreconditionFailed.
+    limit. `etags`: expected ETags of all limits together.
+
+    Raises: Invalid, PreconditionFailed.
     """
     limit_check(scope=scope, key=key, max_jobs=max_jobs)
     with transaction.atomic():

@@ -2,7 +2,7 @@
 
 The index `job_queue_lines` holds the waiting jobs of each project and priority by age, with their
 requests. A read ends with the last job that it returns. The conditions of `lines.Relevant` depend
-on the clusters, so they are written for each read.
+on the clusters, so their SQL is built for each read.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,8 @@ from jobs.contract import PRIORITIES
 from jobs.reasons import UNCOUNTED_REASONS
 from projects.models import ProjectStatus
 
-# A job at this age is in both conditions of a line: floating-point numbers decide about it later.
+# Jobs younger by this much are read as jobs that may reserve: SQL and Python can round differently.
+# `decide` then compares the exact times.
 _EXTRA_SECONDS = 0.001
 _REASONS = ", ".join(f"'{reason.value}'" for reason in UNCOUNTED_REASONS)
 _AMOUNTS = ("cpu_millicores", "memory_bytes", "gpus")
@@ -55,7 +56,7 @@ _SORTS = (
 
 
 class LineRows:
-    """Lines of waiting jobs in the database, beside a snapshot without them.
+    """Lines of the waiting jobs in the database, for a snapshot without waiting jobs.
 
     `rows_read` counts the candidates that were read.
     """
@@ -128,7 +129,7 @@ class LineRows:
         return ids, len(ids) == NEVER_MAX
 
     def _read(self, relevant: Relevant, depth: int, values: dict[str, Any]) -> list[Candidate]:
-        """Return the next jobs of lines by age: of each line at least `depth`, if it has them."""
+        """Return the next jobs of lines by age: at least `depth` of each line that has so many."""
         values |= self._names | {
             "depth": depth,
             "waited_since": relevant.waited_since + _EXTRA_SECONDS,
@@ -145,7 +146,7 @@ class LineRows:
         return sorted(jobs, key=lambda job: (job.queued_at, job.job_id))
 
     def _lines_sql(self, relevant: Relevant, *, one_project: bool) -> str:
-        """Return the query of lines: of old jobs, which may reserve, and of younger ones."""
+        """Return the query that reads lines: old jobs, which may reserve, and younger jobs."""
         fits = _any([self._holds(each) for each in relevant.free])
         reserves = (
             "(waits.not_before IS NULL OR waits.not_before <= to_timestamp(%(waited_since)s)) AND "
@@ -193,7 +194,7 @@ def _any(conditions: Sequence[str]) -> str:
 
 
 def _largest(free: Sequence[FreeAmounts]) -> str:
-    """Return a condition that each job fulfils that fits: the index alone can check it."""
+    """Return a condition that every fitting job fulfils. The index alone can check it."""
     cpu = [each.cpu_millicores for each in free]
     memory = [each.memory_bytes for each in free]
     return _at_most(_most(cpu), _most(memory), max((each.gpus for each in free), default=0))
@@ -218,7 +219,7 @@ def _at_most(*amounts: int | None) -> str:
 def in_index_order() -> Iterator[CursorWrapper]:
     """Let the planner read an index in its order instead of sorting all waiting jobs.
 
-    Statistics of a moment without waiting jobs would otherwise lead to a sort for each group.
+    With table statistics from a time without waiting jobs, the planner would sort for each group.
     """
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute(_SORTS, ["off", "off"])

@@ -1,8 +1,8 @@
 """Admit from lines of waiting jobs that are read while a pass needs them. Pure.
 
-With many groups of equal requests no group has a head that is worth reading. A line is the waiting
-jobs of one project and one priority, by age: the order in which a pass considers them. A pass reads
-the first jobs of each line, and more of a line when it has decided about those.
+With many groups of equal requests, reading the head of each group costs too much. A line holds the
+waiting jobs of one project and one priority, by age: the order in which a pass considers them. A
+pass reads the first jobs of each line, and more of a line when it has decided about those.
 
 Most waiting jobs are never read. Free capacity only shrinks during a pass, so a job that can
 neither start nor reserve a cluster when its line is read changes nothing later in the pass.
@@ -63,7 +63,7 @@ class Relevant:
     held_keys: frozenset[str]
 
     def includes(self, job: Candidate) -> bool:
-        """Return whether the job fulfils the condition. `queue_lines` does the same in SQL."""
+        """Return whether the job fulfils the condition. `line_rows` does the same in SQL."""
         if (
             job.project in self.projects
             or job.type in self.types
@@ -131,9 +131,9 @@ def _merged(
     source: LineSource,
     read: list[Candidate],
 ) -> Iterator[Candidate]:
-    """Yield the jobs of the lines of one project in their order, and add what is read to `read`.
+    """Yield the jobs of the lines of one project in their order, and add all jobs read to `read`.
 
-    A line with fewer jobs than were asked for has no others.
+    A read that returns fewer jobs than it requested has reached the end of the line.
     """
     waiting = [deque(line) for line in lines if line]
     complete = [len(line) < FIRST_DEPTH for line in waiting]

@@ -1,20 +1,20 @@
-"""Memory of a process between its passes over a queue with many groups. Pure.
+"""State of a process between its passes over a queue with many groups. Pure.
 
 Counting groups and finding jobs that no cluster can hold cost more than the rest of such a pass.
-Losing this state, or having it twice, costs time only.
+Losing this state, or having it in two processes, costs time only.
 """
 
 from jobs.admission.snapshot_types import Snapshot
 
 COUNT_SECONDS = 10.0  # between two counts of the groups, and between two checks of all waiting jobs
-# A transaction can commit a job after a pass that began later, and clocks differ.
+# A job can be committed after a pass that began later than its `queued_at`, and clocks differ.
 LATE_SECONDS = 5.0
 
 
 class ManyGroups:
     """Time of the last count of the groups, and of the last checks for jobs that never fit.
 
-    `now` in its methods is the monotonic clock.
+    `now` in its methods: seconds of the monotonic clock.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class ManyGroups:
 
 
 def _sizes(view: Snapshot) -> tuple[tuple[object, ...], ...]:
-    """Return what decides which jobs a cluster can ever hold."""
+    """Return the values of the clusters that decide which jobs they can ever hold."""
     return tuple(
         (
             each.cluster,

@@ -25,7 +25,8 @@ def effective_class(job: str) -> str:
 
 
 # The order of `decide`: class, then the jobs that the project runs at the job's turn, then age.
-# Jobs in back-off are not counted, unless a pause comes first: see `waiting._places`.
+# Jobs in back-off are not counted, unless a pause or an archived project blocks them first: see
+# `queue_state.places_of`.
 _POSITIONS = f"""
 WITH queued AS (
     SELECT job.id, job.project_id, job.queued_at, coalesce(running.jobs, 0) AS running,
@@ -72,10 +73,10 @@ def queue_positions(
     wanted: Collection[UUID],
     new: Sequence[Candidate] = (),
 ) -> dict[UUID, int]:
-    """Return the positions of the `wanted` jobs in the order that a pass considers jobs.
+    """Return the positions of the `wanted` jobs in the order in which a pass considers jobs.
 
     `admitted`: the jobs that the pass admits. `new`: jobs that are not in the database; they do
-    not count for others. Waiting jobs of `view` are not used.
+    not change the positions of others. Waiting jobs of `view` are not used.
     """
     running = Counter[str]()
     for allocation in view.allocations:

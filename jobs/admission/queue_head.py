@@ -1,8 +1,8 @@
 """Waiting jobs that a forecast considers. Of a long queue, the first ones of each group or line.
 
 With few groups of equal requests these are the oldest jobs of each group, and the jobs behind them
-cannot start before. With many groups they are the oldest jobs of each line (`lines`): a smaller job
-behind them can start before them, so forecasts can be early.
+cannot start before them. With many groups they are the oldest jobs of each line (`lines`): a
+smaller job behind them can start before them, so a forecast can be too early.
 """
 
 from collections.abc import Mapping
@@ -22,8 +22,8 @@ LINE_CANDIDATES_MAX = 300  # jobs read from lines; their requests can differ
 class QueueHead:
     """Waiting jobs that a forecast considers.
 
-    `last_read`: the youngest jobs of groups and lines that have further jobs. `read_until`: the age
-    (`queued_at`) up to which the lines with further jobs were read.
+    `last_read`: the last job read of each group or line that can have further jobs. `read_until`:
+    the `queued_at` of the last job read of each such line.
     """
 
     jobs: tuple[Candidate, ...]

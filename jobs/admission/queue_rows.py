@@ -107,7 +107,7 @@ LIMIT %s
 
 
 class QueueRows(LineRows):
-    """The waiting jobs in the database, beside a snapshot without them."""
+    """Waiting jobs in the database, for a snapshot without waiting jobs."""
 
     def __init__(self, view: Snapshot) -> None:
         super().__init__(view)

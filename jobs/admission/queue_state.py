@@ -1,6 +1,6 @@
 """State of the queue for explanations: one snapshot, its decision, positions and forecast.
 
-Of a long queue it holds the heads, as admission does, and is shared for a second.
+Of a long queue it holds the heads, as admission does, and calls within KEEP_SECONDS share it.
 """
 
 import time
@@ -28,7 +28,7 @@ from jobs.admission.snapshot_types import Candidate, Decision, Snapshot
 from jobs.contract import JobStatus, WaitRule
 from jobs.models import Cluster, Job, LoopBeat
 
-KEEP_SECONDS = 1.0  # the shared state of a long queue
+KEEP_SECONDS = 1.0  # lifetime of the shared state of a long queue
 
 Kind = tuple[str, str]  # project (slug) and type
 
@@ -38,7 +38,7 @@ class QueueState:
     """Snapshot without waiting jobs, and the waiting jobs to consider.
 
     `considered`: all jobs of a short queue, or the heads of a long one. `head`: the jobs that
-    forecasts consider; None without forecasts. `positions` and `durations`: those known so far.
+    forecasts consider; None without forecasts. `positions` and `durations`: caches.
     """
 
     clusters: Sequence[Cluster]
@@ -51,7 +51,7 @@ class QueueState:
     durations: dict[Kind, float | None] = field(default_factory=dict)
 
     def decide(self, jobs: Collection[Candidate]) -> Decision:
-        """Decide over the considered jobs and `jobs`, and explain these."""
+        """Decide over the considered jobs and `jobs`, and explain `jobs`."""
         waiting = {job.job_id: job for job in (*self.considered, *jobs)}
         ids = [job.job_id for job in jobs]
         return admit(replace(self.view, waiting=tuple(waiting.values())), explain=ids)
@@ -76,7 +76,7 @@ class QueueState:
         if missing := [kind for kind in wanted if kind not in self.durations]:
             self.durations.update(dict.fromkeys(missing) | usual_seconds(missing))
         starts = {row.name: getattr(row, "start_seconds", None) for row in self.clusters}
-        durations = dict(self.durations)  # a copy: other threads add to a long queue's
+        durations = dict(self.durations)  # a copy: other threads add to the shared one
         return UsualSeconds(
             {kind: seconds for kind, seconds in durations.items() if seconds is not None},
             {name: seconds for name, seconds in starts.items() if seconds is not None},
@@ -140,7 +140,11 @@ def places_of(decision: Decision) -> dict[UUID, int]:
 
 
 def _surroundings() -> "QuerySet[Cluster, Cluster]":
-    """Return the clusters with the rest of a snapshot and the dispatcher's heartbeat."""
+    """Return the clusters of `clusters_with_limits` with three more annotations.
+
+    `dispatcher_at`: last heartbeat of the dispatcher. `is_long_queue`: more than SHORT_QUEUE jobs
+    wait. `start_seconds`: usual duration of a start.
+    """
     beats = (
         LoopBeat.objects.filter(component="dispatcher").order_by("-beat_at").values("beat_at")[:1]
     )

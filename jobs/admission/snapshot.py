@@ -49,8 +49,8 @@ def snapshot(
     """Return capacities, allocations, waiting jobs, limits and the database's time.
 
     Three queries: one less with the `clusters` from `clusters_with_limits`, and one less with the
-    `waiting` jobs to consider. Without `waiting` it reads all. `summed` is enough for decisions:
-    explanations need the times of each attempt.
+    `waiting` jobs to consider; None: read all of them. `summed`: allocations summed in the
+    database, which is enough for decisions. Explanations need the times of each attempt.
     """
     rows = list(clusters_with_limits()) if clusters is None else clusters
     return Snapshot(
@@ -85,7 +85,7 @@ def clusters_with_limits() -> "QuerySet[Cluster, Cluster]":
 def waiting_and_free_slot(most: int) -> tuple[int, bool]:
     """Return the number of waiting jobs, at most `most`, and whether an open cluster has a slot.
 
-    One statement, cheaper than a snapshot. Without a waiting job no slot is looked for.
+    One statement, cheaper than a snapshot. Without a waiting job it does not check for a slot.
     """
     free_slot, parameters = _FREE_SLOT.statement
     with connection.cursor() as cursor:
@@ -166,7 +166,7 @@ def allocations() -> tuple[Allocation, ...]:
 
 
 def allocations_summed() -> tuple[Allocation, ...]:
-    """Return `allocations` added up in the database, without times and statuses."""
+    """Return `allocations` summed in the database, without times and statuses."""
     return tuple(
         Allocation(
             cluster=cluster,
@@ -288,7 +288,7 @@ def _waiting() -> "QuerySet[Job, Any]":
     lost = Attempt.objects.filter(
         job_id=OuterRef("id"), number=OuterRef("attempt") - 1, reason__in=UNCOUNTED_REASONS
     )
-    # Read only for retried jobs: free for thousands that wait for their first worker.
+    # Read only for retried jobs: it costs nothing for thousands that wait for their first worker.
     lost_on = Case(
         When(attempt__gt=1, then=Subquery(lost.values("cluster_id")[:1])), output_field=CharField()
     )
@@ -350,7 +350,7 @@ def candidate(row: Sequence[Any]) -> Candidate:
     )
 
 
-# The server returns amounts and times as numbers: with thousands waiting, parsing JSON and dates in
+# PostgreSQL returns amounts and times as numbers: with thousands waiting, parsing JSON and dates in
 # Python took half of a pass.
 
 

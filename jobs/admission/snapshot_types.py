@@ -26,9 +26,9 @@ class ClusterCapacity:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """Resources held by attempts that are alike, until their workers are observed gone.
+    """Resources held by attempts with equal attributes until their workers are observed gone.
 
-    The amounts are those of all of them.
+    The amounts are sums over these attempts.
     """
 
     cluster: str
@@ -65,7 +65,7 @@ class Candidate:
     archived: bool = False
     cluster: str = ""  # the cluster it requests; empty: any
     region: str = ""  # the region it requests; empty: any
-    lost_on: str = ""  # cluster of the previous attempt, if it ended through no fault of the job
+    lost_on: str = ""  # cluster of the previous attempt, if that attempt does not count
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Input of a decision, read in one transaction after the admission lock."""
+    """Input of a decision. `now`: Unix seconds of the database's clock.
+
+    Admission reads it under the admission lock, explanations without the lock.
+    """
 
     now: float
     capacities: tuple[ClusterCapacity, ...]

@@ -5,8 +5,9 @@ slows every start down, until starts exceed their time limit and are repeated, w
 again. Within the window a burst waits in the queue instead of on the nodes.
 
 The window follows the starts, as TCP's congestion window follows round trips: it grows with quick
-starts while it is in use, and shrinks once for all starts admitted before, when many of the later
-ones are slow. It never falls below its minimum, so some starts are always tried.
+starts while it is in use, and shrinks when many starts are slow. Slow starts that were admitted
+before it shrank do not shrink it again. It never falls below its minimum, so some starts are always
+tried.
 """
 
 from collections.abc import Iterable
@@ -14,10 +15,10 @@ from dataclasses import dataclass, replace
 
 SLOW_SECONDS = 2.0  # a quicker start is never slow
 SLOW_FACTOR = 3.0  # a start is slow when it takes this many times the usual duration
-SLOW_SHARE = 0.3  # of the last starts, above which the window shrinks
+SLOW_SHARE = 0.3  # share of slow starts above which the window shrinks
 SHRINK = 0.7
-GROWTH = 0.1  # of the window while as many workers start, but at least one
-_SHARE_WEIGHT = 0.1  # of one start in the share of slow ones
+GROWTH = 0.1  # workers that a quick start adds after the first cut; 1 / size if that is more
+_SHARE_WEIGHT = 0.1  # weight of one start in `slow_share`
 _DRIFT = 0.02  # weight of a longer start without load in the usual duration
 _LEARN = 0.3  # weight of a slow start in the usual duration while the window is at its minimum
 _IN_USE = 0.5  # part of the window that must be in use before it grows
@@ -25,7 +26,7 @@ _IN_USE = 0.5  # part of the window that must be in use before it grows
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The settings of windows, in workers: smallest, first and largest."""
+    """Settings of all windows, in workers: the smallest, first and largest size."""
 
     smallest: int
     first: int
@@ -37,9 +38,9 @@ class StartWindow:
     """Window of one cluster. Times are Unix seconds.
 
     `size`: in workers. `usual_seconds`: duration of a start without load; None before the first.
-    `slow_share`: of the last starts, 0 to 1. `cut_at`: when the window last shrank; None: never,
-    and it grows by one with each quick start. `judged_at`: time of the last `judge`. `claimed_at`:
-    the latest claim that was judged, by the clock of web.
+    `slow_share`: moving average of slow starts, 0 to 1. `cut_at`: when the window last shrank;
+    None: never, and it grows by one with each quick start. `judged_at`: time of the last `judge`.
+    `claimed_at`: the latest claim that was judged, by the clock of web.
     """
 
     size: float
@@ -103,7 +104,7 @@ def _quick(window: StartWindow, seconds: float, bounds: Bounds, *, is_used: bool
     if usual is None or seconds < usual:
         usual = seconds
     elif not is_used:
-        usual += _DRIFT * (seconds - usual)  # starts without load take longer than they did
+        usual += _DRIFT * (seconds - usual)  # starts without load have become slower
     size = window.size
     if is_used:
         size += 1.0 if window.cut_at is None else max(1 / size, GROWTH)

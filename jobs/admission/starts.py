@@ -60,9 +60,10 @@ def _wait(key: str) -> Coalesce:
 
 
 def windows_judge(clusters: Sequence[Cluster]) -> dict[str, StartWindow]:
-    """Return the windows after the starts since the last pass. The admission lock is held.
+    """Return the window of each cluster by name, after the starts since the last pass.
 
-    `clusters`: from `clusters_with_limits`, with their stored windows. Sets their `start_size`.
+    The caller holds the admission lock. `clusters`: from `clusters_with_limits`, with their stored
+    windows. Sets their `start_size`.
     """
     windows = {row.name: _window(row) for row in clusters}
     starts = _starts(windows)

@@ -26,7 +26,7 @@ FORECAST_WORK_MAX = 5_000  # for the jobs of one list
 
 
 class Requested(Protocol):
-    """Parts of a request that the sentences name; a job or a request that is not submitted."""
+    """Parts of a job, or of a request that was not submitted, that the sentences name."""
 
     @property
     def type(self) -> str: ...
@@ -131,7 +131,10 @@ def _context(request: Requested, clusters: Sequence[Cluster]) -> WaitContext:
 
 
 def dispatcher_away_since(clusters: Sequence[Cluster]) -> dt.datetime | None:
-    """Return the time of the last heartbeat if the dispatcher is down, else None."""
+    """Return the time of the last heartbeat if the dispatcher is down, else None.
+
+    Without any heartbeat: the current time.
+    """
     last: dt.datetime | None = None
     if clusters:
         last = getattr(clusters[0], "dispatcher_at")  # noqa: B009 - annotated by the query

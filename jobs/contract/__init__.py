@@ -2,7 +2,7 @@
 
 Pure: no Django, no I/O. `protocol` has the bodies of the worker protocol, which
 `docs/reference/worker-protocol.md` specifies; `job_parameters` the parameters of each job type.
-The worker's image has this package: it imports only `mimir.lib`.
+The worker's image contains this package, so this package imports only `mimir.lib`.
 """
 
 from enum import StrEnum
@@ -119,7 +119,7 @@ class FailureReason(StrEnum):
     NEVER_CLAIMED = "never_claimed"
     HEARTBEAT_LOST = "heartbeat_lost"  # no heartbeat, and no observation by its cluster
     DELETED_BY_HAND = "deleted_by_hand"
-    # Gone without a trace in the cluster. `worker_lost`: the same without a cluster to observe.
+    # Gone, and the cluster does not show why. `worker_lost`: the same without a cluster to observe.
     VANISHED = "vanished"
 
 
@@ -218,7 +218,7 @@ class FinishStatus(StrEnum):
 class ArtifactRole(StrEnum):
     """Purpose of an uploaded artifact.
 
-    Users see an `artifact`. The others become a version when the job succeeds.
+    Users see an `artifact`. The others become a version or a revision when the job succeeds.
     """
 
     ARTIFACT = "artifact"
@@ -231,7 +231,7 @@ ARTIFACT_NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"
 
 HEARTBEAT_SECONDS = 2.0
 WORKER_USER_ID = 10001  # in the worker's container; the image is built for it
-LOG_LINE_BYTES_MAX = 16 * 1024  # one stored CRI line with its prefix; longer lines become P lines
+LOG_LINE_BYTES_MAX = 16 * 1024  # one stored CRI line with its prefix; longer lines are partial (P)
 LOG_CHUNK_BYTES_MAX = 256 * 1024  # one POST of log bytes
 
 

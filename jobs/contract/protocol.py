@@ -13,7 +13,7 @@ from mimir.lib.table_shapes import ColumnInfo, ColumnType
 
 
 class ClaimRequestBody(TypedDict):
-    """Claim of an attempt. `claim_id`: a UUID that every repetition of the request has."""
+    """Claim of an attempt. `claim_id`: a UUID that all retries of the request share."""
 
     claim_id: str
     hostname: NotRequired[str]
@@ -111,7 +111,7 @@ class WorkloadBody(TypedDict):
 class ClaimResponse(WorkloadBody):
     """Answer of `claim`. `cache_key` exists only with an input of kind `model`.
 
-    `finish_takes_events`: `finish-with-events` exists. Not in an answer of release 0.1.0.
+    `finish_takes_events`: the orchestrator has `finish-with-events`. Release 0.1.0 omits it.
     """
 
     session_token: str

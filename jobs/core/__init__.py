@@ -1,5 +1,5 @@
-"""Shared basis of all packages of jobs: states, transitions, resources, tokens, bulk inserts,
-metrics, hints over Redis and the live feed.
+"""Code that all packages of jobs share.
 
+States, transitions, resources, tokens, bulk inserts, metrics, hints over Redis and the live feed.
 Imported by all packages of jobs; imports only `models` and `contract`.
 """

@@ -29,7 +29,7 @@ def insert_many(
 def insert_statement(
     model: type[models.Model], columns: Mapping[str, Sequence[Any]], **same: Any
 ) -> Statement:
-    """Return the statement of `insert_many`, which can be a part of another one."""
+    """Return the statement of `insert_many`, for use as a part of another statement."""
     sql, others = _insert(model, tuple(columns))
     parameters = [
         field.get_db_prep_save(
@@ -46,7 +46,7 @@ def _insert(
 ) -> tuple[str, tuple["models.Field[Any, Any]", ...]]:
     """Return the SQL of an insert, and the fields that have the same value in all rows.
 
-    Built once for each list of columns: the types of a wide table take longer than an insert.
+    Cached by list of columns: looking up the types of a wide table takes longer than an insert.
     """
     names, values, others = [], [], []
     for field in model._meta.concrete_fields:

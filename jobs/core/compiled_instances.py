@@ -1,7 +1,7 @@
 """Model instances by queries whose SQL is built once per process.
 
 Building the SQL of a query with the 80 columns of an attempt and its job takes Django three times
-as long as PostgreSQL takes for the query, and each change of a job begins with it.
+as long as PostgreSQL takes for the query, and each change of a job begins with this query.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,16 +15,16 @@ from django.db.models import Model, QuerySet
 from django.db.models.query import RelatedPopulator, get_related_populators
 
 M = TypeVar("M", bound=Model)
-# Its stubs are those of Django 6, where it has one more parameter.
+# The installed type stubs are for Django 6, where this function has one more parameter.
 _populators: Callable[..., list[RelatedPopulator]] = get_related_populators
 
 
 class CompiledInstances(Generic[M]):
     """Instances that `build()` selects, with their deferred columns and `select_related` objects.
 
-    `varies`: the value in the query that `get` replaces, equal to no other value in it. Annotations
-    and known related objects are not supported. Nothing in the query may depend on the time of the
-    call.
+    `varies`: the value in the query that `get` replaces; must differ from all other values.
+    Annotations and known related objects are not supported. Nothing in the query may depend on the
+    time of the call.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class CompiledInstances(Generic[M]):
     @cached_property
     def _compiled(self) -> "_Compiled":
         """The query, and how Django's `ModelIterable` makes instances of its rows."""
-        query: Any = self._build().order_by().query  # of one row: not in the order of its model
+        query: Any = self._build().order_by().query  # one row: no default ordering
         if query.annotations:
             raise ValueError("annotations are not supported")
         compiler = query.get_compiler(DEFAULT_DB_ALIAS)

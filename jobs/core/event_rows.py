@@ -1,7 +1,7 @@
 """Update of a job and insert of its events in one statement.
 
-The same UPDATE takes the events' `seq` from the job's counter. A database sequence would commit out
-of order, and a reader that continues after seq N would miss N - 1.
+The same UPDATE takes the events' `seq` from the job's counter. Numbers of a database sequence
+would be committed out of order, and a reader that continues after seq N would miss N - 1.
 """
 
 import datetime as dt

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 SEND_SECONDS = 0.5
 AWAY_SECONDS = 1.0
 LOG_EVERY_SECONDS = 30.0
-SPACING_SECONDS = 0.005  # pause between two rounds of sends; hints of the meantime are merged
+SPACING_SECONDS = 0.005  # pause between two rounds of sends, which merges the hints of that time
 JOB_SECONDS = 0.1  # between two hints of one job to one group
 
 HINT = "feed.hint"

@@ -1,8 +1,8 @@
 """Signed messages on Redis that wake the dispatcher.
 
 A hint names one of two operations. It is signed, with a key derived from WORKER_KEYS, over
-operation, arguments, time and a nonce. Write access to Redis without the key cannot run anything
-and cannot replay a hint.
+operation, arguments, time and a nonce. With write access to Redis but without the key,
+nobody can request an operation or replay a hint.
 """
 
 import json

@@ -13,7 +13,7 @@ from django.db import connection
 from jobs.contract import JobStatus
 from jobs.models import Attempt, Job, Metric, MetricDelta
 
-# Upper bounds of the buckets, in seconds. A release may change them: totals keep their bounds.
+# Upper bounds of the buckets, in seconds. A release may change them; totals keep the old ones.
 LAUNCH_BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 DURATION_BOUNDS = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0)
 FOLD_ROWS = 20_000
@@ -93,7 +93,7 @@ def bucket(duration: dt.timedelta, bounds: tuple[float, ...]) -> str:
 
 
 def _microseconds(duration: dt.timedelta) -> int:
-    """Return the duration, at least 0: its two ends may come from two machines' clocks."""
+    """Return the duration, at least 0: its two times can come from the clocks of two machines."""
     return max(0, duration // dt.timedelta(microseconds=1))
 
 

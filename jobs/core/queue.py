@@ -11,7 +11,7 @@ hints are dropped and counted for one second, which keeps a submit fast while Re
 One pass of the dispatcher serves every `wake` sent before it. A mark in Redis says that a `wake`
 waits for the dispatcher, and the next ones are not sent. Reading a message removes the mark before
 the pass begins. A mark without its message (a killed sender, a message that was lost) expires after
-WAKE_MARK_SECONDS; jobs submitted meanwhile are found by the sweep.
+WAKE_MARK_SECONDS; the sweep finds jobs submitted in that time.
 """
 
 import json
@@ -67,9 +67,9 @@ class HintMessage(Message):
     """
 
     def refresh(self) -> None:
-        """Take the data, and remove the mark of a waiting `wake`: its pass begins after this.
+        """Take the data and remove the mark of a waiting `wake`, before the pass begins.
 
-        Raises: NoSuchJobError without data, RejectedHint if they are too large.
+        Raises: NoSuchJobError without data, RejectedHint if the data is too large.
         """
         if self.connection.hstrlen(self.key, "data") > BYTES_MAX:  # type: ignore[operator]
             raise RejectedHint("malformed")
@@ -82,7 +82,7 @@ class HintMessage(Message):
         self.restore({b"data": data})
 
     def restore(self, raw_data: Any) -> None:
-        """Unpack the data, bounded by the maximum size of a message."""
+        """Decompress the data. Raises: RejectedHint if it is larger than BYTES_MAX."""
         data, unpacking = raw_data[b"data"], zlib.decompressobj()
         try:
             unpacked = unpacking.decompress(data, BYTES_MAX)
@@ -126,8 +126,7 @@ class HintWorker(SimpleWorker):
     """RQ worker in the dispatcher's own process, without a fork per message.
 
     A hint then costs milliseconds. Timeouts use a timer instead of SIGALRM. Commands over Redis
-    (RQ's
-    `shutdown` would stop the dispatcher), suspension and registries are disabled.
+    (RQ's `shutdown` would stop the dispatcher), suspension and registries are disabled.
     """
 
     death_penalty_class = TimerDeathPenalty
@@ -145,7 +144,7 @@ class HintWorker(SimpleWorker):
     def request_stop(self, signum: Any, frame: Any) -> None:
         """Request a stop on a signal.
 
-        Without this flag the loop also returns when Redis disconnects.
+        RQ's loop also returns when Redis disconnects; `stop_requested` is set only by a signal.
         """
         self.stop_requested = True
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
@@ -296,7 +295,7 @@ def _wake_mark() -> bool:
 
 
 def worker(operations: Operations) -> HintWorker:
-    """Return the worker over all classes, highest first, on its own blocking connection."""
+    """Return the worker for all queues, highest class first, on its own blocking connection."""
     waiting = Redis.from_url(
         settings.ENV.redis_url, socket_connect_timeout=CONNECT_SECONDS, health_check_interval=15
     )

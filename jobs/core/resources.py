@@ -38,7 +38,7 @@ class Amounts:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Default requests (the reserved capacity) and limits of a job type."""
+    """Requests (the reserved capacity) and limits of a job, or the defaults of a job type."""
 
     requests: Amounts
     limits: Amounts
@@ -87,9 +87,9 @@ _FORMATS: dict[str, Callable[[int], str]] = {
 def resolve(requested: Mapping[str, object] | None, profile: Profile) -> Profile:
     """Return requests and limits of a job whose limits are given in `requested`.
 
-    `requested` has the optional keys "cpu", "memory" and "gpu".
-    Up to the type's default limit a job requests its type's default. Above it, it requests the full
-    limit, because a node without that capacity must not accept it.
+    `requested` has the optional keys "cpu", "memory" and "gpu". `profile` has the defaults of the
+    job type. A job with a limit up to the default limit requests the default amount. With a higher
+    limit it requests the full limit: a node without that capacity must not accept the job.
 
     Raises: Invalid with the path of each bad field.
     """

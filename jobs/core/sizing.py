@@ -103,8 +103,8 @@ def change_from(sizing: Sizing, compared: Amounts) -> Change:
 def automatic_change(sizing: Sizing, default: Amounts, *, machine: Amounts | None = None) -> Change:
     """Return the limits that a job without resources gets instead of the default ones.
 
-    A run that ran out of memory doubles the next limit. To stop a leak from taking a cluster,
-    memory is raised to at most four times the default or the largest limit of a successful run.
+    A run that ran out of memory doubles the next limit. A memory leak must not fill a cluster: the
+    limit is at most four times the default, or the largest limit of a successful run if higher.
     `machine`: capacity of a single-machine installation, which is never exceeded.
     """
     if sizing.memory_bytes is None:
@@ -146,7 +146,7 @@ def _basis(runs: Iterable[MeasuredRun]) -> Basis:
 
 
 def _memory(runs: Iterable[MeasuredRun], basis: Basis) -> int:
-    """Return the highest demand and a quarter; twice a limit that is not proven to be enough."""
+    """Return 125 % of the highest demand, at least twice a limit not proven to be enough."""
     needed = max(-(-basis.memory_demand_bytes * 5 // 4), 2 * _unproven_limit(runs))
     return min(max(readable_memory(needed), MEMORY_BYTES_MIN), MEMORY_BYTES_MAX)
 

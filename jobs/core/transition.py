@@ -68,7 +68,8 @@ def job_move(
     events of the same actor that precede the one of the move. `fields` are further columns of the
     same UPDATE. Refreshes `job` from the row.
 
-    Raises: ValueError for a move that the table does not allow (a programming error).
+    Raises: ValueError for a move that the table does not allow, RuntimeError outside a transaction
+    (programming errors).
     """
     _check_move(sources, target)
     at = utc_now()
@@ -93,13 +94,13 @@ def job_move(
     elif target == JobStatus.QUEUED:
         retried_count(job=job)
     if target == JobStatus.QUEUED or (target in TERMINAL and JobStatus.QUEUED in sources):
-        # A worker holds its capacity until it is gone: its end frees nothing.
+        # A worker holds its capacity until it is gone: the end of a running job frees nothing.
         wake_on_commit(job=job)
     return True
 
 
 def _check_move(sources: Collection[JobStatus], target: JobStatus) -> None:
-    """Raises: RuntimeError outside a transaction; ValueError for a move that is not allowed."""
+    """Check a move. Raises: RuntimeError outside a transaction; ValueError if not allowed."""
     if not connection.in_atomic_block:
         raise RuntimeError("a job can move only inside a transaction")
     refused = [source for source in sources if not may_move(source, target)]
@@ -130,6 +131,8 @@ def events_add(
     """Add events without a transition; return the last seq. Locks the row of the job.
 
     `fields` are further columns of the same UPDATE.
+
+    Raises: Job.DoesNotExist; RuntimeError outside a transaction.
     """
     rows = list(events)
     if not rows:
@@ -164,8 +167,8 @@ def jobs_move(
     For moves to a status that is neither final nor `queued`. `data` maps job ids to event data.
     `insert`: the rows that belong to the move.
 
-    Raises: ValueError for a move that the table does not allow, or a row in another status (a
-    programming error).
+    Raises: ValueError for a move that the table does not allow or a row in another status,
+    RuntimeError outside a transaction (programming errors).
     """
     if not may_move(source, target) or target in TERMINAL or target == JobStatus.QUEUED:
         raise ValueError(f"no bulk move from {source} to {target}")
@@ -210,7 +213,7 @@ def _events_of(
         "seq": [job.event_seq for job in jobs],
         "attempt": [job.attempt for job in jobs],
         "data": [json.dumps(data[job.id]) for job in jobs],
-        # distinct, to keep the order for readers by time
+        # distinct times: sorting by time keeps the order
         "at": [at + dt.timedelta(microseconds=index) for index in range(len(jobs))],
     }
     return insert_statement(JobEvent, columns, kind=kind, actor=actor)
@@ -224,7 +227,7 @@ def event_add(
 
 
 def wake_on_commit(*, job: Job) -> None:
-    """Wake the dispatcher on commit. A message before the commit could arrive before the row."""
+    """Wake the dispatcher on commit: before it, the dispatcher could not read the row."""
     priority = job.priority
     transaction.on_commit(lambda: queue.wake(priority), robust=True)
 

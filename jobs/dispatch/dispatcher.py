@@ -1,4 +1,4 @@
-"""Dispatcher: RQ hints on the main thread and a periodic sweep beside them.
+"""Dispatcher: RQ hints on the main thread and a periodic sweep on a second thread.
 
 Hints name one of two operations, `wake` and `launch`. If every hint is lost, the sweep does the
 same work a little later.
@@ -32,8 +32,9 @@ STOP_SECONDS = (
     # wait for running launches at a stop; a launch without an answer is found by its name later
     5.0
 )
-FIRST = 256  # of a long queue, launched while the rest is admitted
-# The threads that call clusters must not delay the thread that writes rows by 5 ms at each switch.
+FIRST = 256  # jobs of a long queue that are launched while the others are admitted
+# With Python's default switch interval of 5 ms, threads that call clusters delay the thread that
+# writes rows.
 SWITCH_SECONDS = 0.001
 
 
@@ -115,7 +116,7 @@ def sweep_forever(stop: threading.Event) -> None:
 
 
 def _rest(stop: threading.Event, seconds: float) -> None:
-    """Wait, and record launches without an answer meanwhile."""
+    """Wait `seconds` or until `stop`. Meanwhile, record launches without an answer."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0 and not stop.wait(min(left, SLOW_CHECK_SECONDS)):
         try:
@@ -164,9 +165,9 @@ def _prepare() -> None:
 
 
 def _ensure(stop: threading.Event) -> None:
-    """Ensure the row of the default cluster, and check the number of connections.
+    """Write the settings to the default cluster's row, and check the number of connections.
 
-    The database may still be starting.
+    Retries each second while the database does not answer: it may still be starting.
     """
     while not stop.is_set():
         try:

@@ -52,9 +52,9 @@ def attempts_launch(
     the first ones are in flight.
 
     The worker threads only call clusters. The caller's thread reads rows before and writes them
-    after, many at a time. Each start is read again just before its call, not a batch earlier.
-    Attempts that another thread of this process is launching are skipped: the sweep runs during a
-    long batch.
+    after, many at a time. The process launcher checks each row again just before it starts the
+    worker (`is_still_wanted`). Attempts that another thread of this process is launching are
+    skipped: the sweep runs during a long batch.
     """
     owned = _take(attempt_ids)
     try:
@@ -76,7 +76,7 @@ def _take(attempt_ids: Sequence[UUID]) -> list[UUID]:
 
 
 def _launch_all(owned: list[UUID], more: Callable[[], Sequence[UUID]] | None) -> None:
-    """Launch `ids` and those that `more` returns, which are added to `owned`."""
+    """Launch the attempts in `owned`, and those that `more` returns, which are added to `owned`."""
     waiting, in_flight, alone = deque(owned), 0, len(owned) == 1 and more is None
     answers: SimpleQueue[_LaunchResult] = SimpleQueue()
     while waiting or in_flight or more is not None:
@@ -140,8 +140,9 @@ _Work = SimpleQueue[tuple["SimpleQueue[_LaunchResult]", _LaunchRequest]]
 def _work(cluster: str) -> _Work:
     """Return the work queue of the threads that call `cluster`, started on first use.
 
-    Each cluster has its own threads: a hanging cluster blocks all of its own and none of another's.
-    Not an executor: its futures, which nothing reads, cost as much as building the object.
+    Each cluster has its own threads: a hanging cluster blocks only these.
+    Not a thread pool executor: its futures, which nothing reads, cost as much as building the
+    worker's object.
     """
     work: _Work = SimpleQueue()
     for number in range(settings.ENV.launch_concurrency):
@@ -176,11 +177,11 @@ def _launch_loop(work: _Work) -> None:
         answers, request = work.get()
         answer = _launch_one(request)
         try:
-            # a launcher that checks whether the worker is still wanted opens one
+            # a launcher that calls `still_wanted` opens a database connection in this thread
             connection.close()
         except Exception:
             log.exception("closing a launch thread's connection failed")
-        answers.put(answer)  # the waiting thread has no other way to learn of the answer
+        answers.put(answer)  # in any case: the waiting thread counts the answers
 
 
 def _launch_one(request: _LaunchRequest) -> _LaunchResult:
@@ -245,8 +246,8 @@ def _all_in(answers: "SimpleQueue[_LaunchResult]", most: int) -> list[_LaunchRes
 def _write(answers: Sequence[_LaunchResult]) -> None:
     """Store the outcomes.
 
-    An outcome that cannot be stored is found again: the worker by its name, the attempt by the
-    sweep.
+    An outcome that cannot be stored is recovered: the sweep launches the attempt again, and the
+    launch finds the existing worker by its name.
     """
     try:
         record_launched(

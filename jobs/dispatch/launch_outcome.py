@@ -100,7 +100,10 @@ def end_refused(attempt_id: UUID, refused: LaunchRefused) -> None:
 
 
 def defer_launch(attempt_id: UUID, *, seconds: float | None = None) -> None:
-    """Defer the launch to a later sweep, after `seconds` if the cluster named a time."""
+    """Defer the launch to a later sweep, after `seconds`: the time that the cluster named.
+
+    None: after the usual back-off.
+    """
     attempt = Attempt.objects.filter(id=attempt_id).first()
     if attempt is not None:
         wait = back_off_seconds(attempt.launch_failures + 1) if seconds is None else seconds

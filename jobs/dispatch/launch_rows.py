@@ -96,14 +96,14 @@ _LAUNCH_ROWS = CompiledQuery(_launch_rows, varies=_GIVEN)
 
 
 def _parsed(resources: Any) -> Any:
-    """Return stored JSON as Django does: its driver leaves JSON as text."""
+    """Decode stored JSON, which Django's connections return as text."""
     return json.loads(resources) if isinstance(resources, str) else resources
 
 
 def is_still_wanted(attempt_id: UUID) -> bool:
-    """Return whether the attempt is still to be launched, read while its worker's lock is held.
+    """Return whether the attempt is still to be launched. The launcher holds the worker's lock.
 
-    A cancel or a fence may have come since the request was built.
+    The attempt may have been cancelled or fenced since the request was built.
     """
     return bool(_STILL_WANTED.rows(attempt_id))
 

@@ -37,7 +37,7 @@ def launch_spec(row: LaunchRow, cluster: Cluster) -> LaunchSpec:
 def _active_deadline(number: int, timeout_seconds: int) -> int:
     """Return the seconds after which the cluster itself ends the worker.
 
-    It is later than our own deadlines.
+    It is later than the deadlines that the orchestrator enforces.
     """
     env = settings.ENV
     # Time to start for a worker that waited for capacity, got a node, and was not served at once.

@@ -67,9 +67,9 @@ class Follower(AsyncJsonWebsocketConsumer):
         """Ignore messages of the client."""
 
     async def dispatch(self, message: dict[str, object]) -> None:
-        """Handle messages of the server and hints.
+        """Handle a message of a type in ACCEPTED_TYPES and reject all others.
 
-        Channels would call any method that a message names, `send_json` included.
+        Channels would call any method that a message names, for example `send_json`.
         """
         if message.get("type") in ACCEPTED_TYPES:
             await super().dispatch(message)

@@ -56,7 +56,7 @@ class JobFollower(Follower):
         return job_for(self.user(), self.job_id).project_id
 
     async def round(self, *, compare: bool) -> bool:
-        """Send events, then logs, then the job: a client gets its output before its end."""
+        """Send events, then logs, then the job: a client gets the output before the end."""
         state = await in_database(live_state)(job_id=self.job_id, attempt=self.position.attempt)
         await self._events(state.event_seq)
         await self._logs(state)

@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 async def beat_forever(lanes: Lanes, refused: RefusedClaims) -> None:
     """Send a heartbeat every BEAT_SECONDS on a thread of its own; failures are logged.
 
-    What a failed heartbeat could not record is recorded by the next one. After the first one, the
+    The next heartbeat records what a failed one could not record. After the first success, the
     number of connections is checked.
     """
     loop = asyncio.get_running_loop()
@@ -55,7 +55,7 @@ def _check_connections() -> None:
 def _beat(overloaded_since: float | None, refused: Collection[UUID]) -> bool:
     """Write one heartbeat; return whether it succeeded.
 
-    overloaded_since: by the monotonic clock, which is that of the event loop.
+    overloaded_since: by the monotonic clock, which the event loop uses; None without an overload.
     """
     try:
         web_beat(0.0 if overloaded_since is None else time.monotonic() - overloaded_since)

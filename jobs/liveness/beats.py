@@ -1,6 +1,7 @@
 """Heartbeats of the dispatcher and the reconciler.
 
-Read by liveness probes, and by waiting jobs to report that the dispatcher is down.
+Liveness probes read them, and so do explanations of waiting jobs, to report that the dispatcher is
+down.
 """
 
 import datetime as dt

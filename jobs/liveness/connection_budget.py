@@ -1,8 +1,8 @@
 """Connections that the running processes may open, against those that PostgreSQL accepts.
 
-A process opens more connections under load than at rest. So a number that is too small fails only
-under load, and is reported before. Behind a pooler such as PgBouncer only the processes that it
-serves at the moment are counted.
+A process opens more connections under load than at rest. So a limit that is too low fails only
+under load. This module reports it before. Behind a pooler such as PgBouncer, only the processes
+that it serves at the moment are counted.
 """
 
 from typing import Literal, NamedTuple
@@ -84,7 +84,7 @@ def connection_budget() -> ConnectionBudget:
 def connections_check() -> None:
     """Log a warning if the budget is short. Each process calls it once, at its start.
 
-    The last one of an installation sees all others. Never raises: a start does not depend on it.
+    The last process to start counts all others. Never raises: a start does not depend on it.
     """
     try:
         budget = connection_budget()

@@ -41,7 +41,10 @@ class Command(BaseCommand):
 
     @staticmethod
     def _not_removed(cluster: str) -> bool:
-        """Return whether a worker's object remains. The reconciler removes it, and stops next."""
+        """Return whether a worker's object remains.
+
+        The command waits for its removal, because the reconciler stops next.
+        """
         return Attempt.objects.filter(cluster_id=cluster, cleaned_up_at__isnull=True).exists()
 
     @staticmethod
