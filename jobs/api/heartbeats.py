@@ -71,7 +71,7 @@ class AcceptedClaims:
         return self._claims.get(attempt_id)
 
     def discard(self, attempt_id: UUID) -> None:
-        """Remove the claim. Django handles the next heartbeat and can accept the claim again."""
+        """Remove the claim. Django then handles the heartbeats until it accepts one again."""
         self._claims.pop(attempt_id, None)
 
 

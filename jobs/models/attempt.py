@@ -62,7 +62,7 @@ class Attempt(models.Model):
     unheard_from_seconds = models.FloatField(null=True)  # WebUptime's count at that time
     fenced_at = models.DateTimeField(
         null=True
-        # superseded or ended by the platform: all its later requests are refused
+        # replaced or ended by the platform: later requests are refused, except log appends
     )
     ended_at = models.DateTimeField(null=True)  # it reported its end, or the platform ended it
     end_status = models.CharField(

@@ -101,7 +101,7 @@ FROM unnest(%s::text[]) AS wanted (status)
 
 
 def recent_positions(*, project_id: UUID, limit: int) -> dict[UUID, int]:
-    """Return ids with the `seq` of the last event: of the newest jobs and of those not ended.
+    """Return the ids of the newest and of the unended jobs, with the `seq` of their last event.
 
     `limit` newest jobs, and the oldest jobs that have not ended, at most 10 times `limit`.
     Subscribers compare the numbers with their state.
