@@ -51,7 +51,7 @@ class JobRequestDocument(OpenApiSerializerExtension):  # type: ignore[no-untyped
 
 
 def union_of_variants(variants: Mapping[str, ObjectSchema]) -> ObjectSchema:
-    """Return one object schema with the properties of all variants, each naming its variant.
+    """Return one object schema with the properties of all variants. Descriptions name the variant.
 
     Generated clients cannot tell which member of a union a plain object is: they take the first
     one and drop the fields of the others. Defaults are removed, because generated clients would
@@ -87,7 +87,7 @@ def _one_of(variants: Mapping[str, JsonObject]) -> JsonObject:
 
 
 def in_openapi(schema: Any) -> Any:
-    """Return a schema in the form that readers other than Python accept.
+    """Return a schema in the form that OpenAPI tools outside Python accept.
 
     OpenAPI 3.1 uses JSON Schema 2020-12. Two things differ: `\\Z` exists in Python only, and client
     generators cannot create a type for an `enum` with values of several types. Such an enum becomes

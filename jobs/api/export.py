@@ -24,7 +24,7 @@ from mimir.api.schema import errors
 from mimir.api.views import ApiView, caller
 from mimir.api.zip_stream import Member, zip_stream
 
-_EVENT_BYTES = 10_000  # more than one event has on average, to estimate the size of the list
+_EVENT_BYTES = 10_000  # above an event's average size; the estimated total decides about ZIP64
 FILES = {
     "job.json": "the job as GET /api/v1/jobs/{id}/ returns it: request, status, reason, result",
     "attempts.json": "every attempt: one per launched worker",
@@ -63,7 +63,7 @@ class JobExportView(ApiView):
 
 
 def _members(job: Job) -> Iterator[Member]:
-    """Yield the files. Each is read when its turn comes."""
+    """Yield the files of the archive in order. Each is read when the stream reaches it."""
     yield Member("README.txt", [_readme(job).encode()])
     yield Member("job.json", _object(jobs_as_dicts([job])[0]))
     yield Member("attempts.json", _list(attempt_body(job, row) for row in all_attempts(job)))

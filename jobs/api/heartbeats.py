@@ -3,8 +3,8 @@
 It runs in front of the request lanes, because a heartbeat that is handled by Django costs ten times
 the CPU. It answers a request only if the path is that of a heartbeat, the body has the exact format
 of our worker, and Django has accepted the claim of the token in this process. All other requests,
-and heartbeats that were not stored, are passed to Django, which decides as without this
-application.
+and heartbeats that were not stored, are passed to Django, which handles them as if this application
+did not exist.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ SECONDS = Histogram(
     ["result"],
     buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
 )
-# As children, so that both have values before the first heartbeat.
+# Created here: both label values are then exported before the first heartbeat.
 _STORED, _PASSED_ON = SECONDS.labels("stored"), SECONDS.labels("passed_on")
 Record = Callable[[Sequence[Heartbeat]], dict[UUID, HeartbeatResponse]]
 
@@ -71,7 +71,7 @@ class AcceptedClaims:
         return self._claims.get(attempt_id)
 
     def discard(self, attempt_id: UUID) -> None:
-        """Remove the claim of an attempt that gets no more heartbeats."""
+        """Remove the claim. Django then handles the heartbeats until it accepts one again."""
         self._claims.pop(attempt_id, None)
 
 
@@ -79,7 +79,11 @@ accepted_claims = AcceptedClaims()
 
 
 class Heartbeats:
-    """ASGI middleware. `on_late`: called with the arrival time of a late heartbeat."""
+    """ASGI middleware for heartbeats.
+
+    `on_late`: called with the arrival time, by the event loop's clock, of a heartbeat that took
+    longer than LATE_SECONDS.
+    """
 
     def __init__(
         self,
@@ -149,7 +153,10 @@ class Heartbeats:
 
 
 def heartbeat_of(scope: Scope, receive: Receive, claims: AcceptedClaims) -> Heartbeat | None:
-    """Return the heartbeat of a request; None for any other request, and without a valid token."""
+    """Return the heartbeat of a request; None if Django must handle the request.
+
+    Django handles every other request, and a token that does not match the stored claim.
+    """
     if scope["method"] != "POST" or not isinstance(receive, Body):
         return None
     path = _PATH.fullmatch(scope["path"])

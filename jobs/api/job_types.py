@@ -37,7 +37,7 @@ class JobTypesView(ApiView):
 
 
 def job_type_row(spec: JobTypeSpec, profile: Profile) -> JobTypeBody:
-    """Return one row of the list."""
+    """Return the API body of a job type. `profile`: its default limits and requests."""
     return {
         "type": spec.name,
         "title": spec.title,

@@ -244,7 +244,7 @@ class JobView(ApiView):
 
 
 def _wait(job_id: UUID, seconds: float) -> None:
-    """Wait until the job has ended.
+    """Wait until the job has ended, at most `seconds`.
 
     Holds no database connection and no slot while sleeping, because many requests may wait at
     once.

@@ -32,8 +32,8 @@ class LimitsView(ApiView):
         demand_administrator(request, _ADMINISTRATORS_ONLY)
         etag = (
             limits_etag()
-            # Read before the rows: a tag older than the rows is refused later, a newer one would be
-            # accepted.
+            # Read before the rows. If they change in between, a later change with this older tag
+            # is refused. With a tag newer than the rows it would be accepted.
         )
         page = paginate(Limit.objects.all(), request, keys=("scope", "key"))
         return Response(

@@ -50,8 +50,9 @@ class ChunkStream(StreamingHttpResponse):
         return self._pieces
 
     def _stop(self) -> None:
-        """Close the files that the pieces read."""
-        with contextlib.suppress(ValueError):  # a thread reads: it drops the generator afterwards
+        """Close the generator of the pieces, and with it the file that it reads."""
+        # ValueError: a thread runs the generator, and drops it afterwards.
+        with contextlib.suppress(ValueError):
             if isinstance(self._pieces, Generator):
                 self._pieces.close()
 

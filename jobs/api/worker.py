@@ -274,8 +274,8 @@ class WorkerArtifactView(WorkerView):
         artifacts.check_space(size)
         body = _Body(request, settings.ENV.artifact_bytes_max)
         key = artifacts.write(f"{ARTIFACTS}/{attempt.job.project_id}/{attempt.id}/{uuid4()}", body)
-        # Also kept if the outcome of the commit is unknown: the row may exist. An object without a
-        # row is deleted by the sweep.
+        # Keep the object if the outcome of the commit is unknown, too: the row may exist. The sweep
+        # deletes an object without a row.
         keep_object = True
         try:
             sha256 = body.digest.hexdigest()

@@ -43,7 +43,7 @@ _LINES = re.compile(rb"(?:[0-9T:.Z+-]{20,40} (?:stdout|stderr) [FP] [^\n]*\n)+")
 
 
 class WrongOffset(Conflict):
-    """The chunk does not start at the stored end, which is `end` and `detail.end`."""
+    """The chunk does not start at the stored end. `end` and `detail["end"]` contain that end."""
 
     code = "wrong_offset"
 
@@ -100,10 +100,11 @@ def log_append(*, attempt_id: UUID, offset: int, data: bytes) -> int:
 def log_close(
     *, attempt: Attempt, complete: bool, marker: str | None, fields: Sequence[str] = ()
 ) -> None:
-    """Fix the end of a log. Idempotent; the caller has locked `attempt` in its transaction.
+    """Close a log: its end is then final. Idempotent.
 
-    An incomplete log gets a last line that says so: `marker` or a default sentence. An empty log
-    is sealed at once: it needs no object. `fields`: changed columns of the attempt to save as well.
+    The caller has locked `attempt` in its transaction. An incomplete log gets a last line that says
+    so: `marker` or a default sentence. An empty log is sealed at once: it needs no object.
+    `fields`: changed columns of the attempt to save as well.
     """
     if attempt.log_closed_at is not None:
         if fields:

@@ -1,4 +1,4 @@
-"""Incremental SHA-256 of growing logs, which spares `finish` another read of up to 2 GiB.
+"""Incremental SHA-256 of growing logs. `finish` then does not read up to 2 GiB again.
 
 hashlib cannot export its state, so the hash lives in this process. Each append committed by this
 process is added if it continues the hashed bytes. After a restart, or after appends by another

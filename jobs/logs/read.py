@@ -1,4 +1,4 @@
-"""Read a log at any offset, from chunks or the sealed object; its checksum; its text."""
+"""Read a log at any offset from chunks or the sealed object, as stored bytes, text or checksum."""
 
 import re
 from collections.abc import Iterator
@@ -47,9 +47,9 @@ class LogSlice:
 def log_read(*, attempt: Attempt, offset: int = 0, limit: int | None = None) -> LogSlice:
     """Return stored bytes from `offset`, at most `limit` or all.
 
-    A negative `offset` counts from the end; it is clamped to the log. Raises: LogDamaged, also
-    while
-    `chunks` is read.
+    A negative `offset` counts from the end. `offset` is clamped to the log.
+
+    Raises: LogDamaged, also while `chunks` is read.
     """
     state = log_state(attempt.id)
     start = _position(state, offset)
@@ -60,7 +60,7 @@ def log_read(*, attempt: Attempt, offset: int = 0, limit: int | None = None) -> 
 def log_last_bytes(attempt_id: UUID, end: int) -> bytes:
     """Return the last stored bytes before `end`, at most JOIN_BYTES.
 
-    They locate the end of the stored log in another copy of it.
+    A caller finds them in another copy of the log, to continue where the stored log ends.
     """
     start = max(0, end - JOIN_BYTES)
     pieces = log_pieces(log_state(attempt_id), start, end)

@@ -107,7 +107,7 @@ def log_objects_sweep(older_than_seconds: float) -> int:
 
 
 class _Index:
-    """Records the offset of each block while the blocks are written."""
+    """Index of a sealed log. Records the offsets of each block while the blocks are written."""
 
     def __init__(self) -> None:
         self.blocks: list[list[int]] = []
@@ -158,7 +158,7 @@ def _write_durably(name: str, blocks: Iterator[bytes]) -> None:
     try:
         path = Path(artifacts.backend().path(name))
     except NotImplementedError:
-        return  # an object store's answer means that the object is durable
+        return  # not a local file: an object store answers only when the object is durable
     root = Path(artifacts.backend().path(""))
     for entry in (path, *(parent for parent in path.parents if parent.is_relative_to(root))):
         _fsync(entry)
@@ -173,7 +173,7 @@ def _fsync(path: Path) -> None:
 
 
 def _point_to(attempt_id: UUID, name: str, index: _Index) -> bool:
-    """Set the pointer if null and delete the rows in one transaction; return whether it was set."""
+    """Set `log_object` if null and delete the rows, atomically; return whether it was set."""
     with transaction.atomic():
         won = Attempt.objects.filter(
             id=attempt_id, log_object__isnull=True, log_closed_at__isnull=False, log_end=index.end
@@ -203,7 +203,7 @@ def _check_object(name: str, index: _Index) -> None:
 def _remove_unreferenced(name: str) -> bool:
     """Remove the object unless its attempt references it, checked under the row's lock.
 
-    It is too old to be referenced later.
+    The object is too old to be referenced later.
     """
     try:
         attempt_id = UUID(Path(name).name.partition(".")[0])

@@ -1,6 +1,6 @@
-"""Case-insensitive search in a log's text for a literal or for error lines.
+"""Search in a log's text for a literal, case-insensitive, or for error lines.
 
-Prefixes are not searched. Each request is bounded in bytes, matches and time, and its answer says
+Prefixes are not searched. Each request is bounded in bytes, matches and time, and its response says
 where to continue. A long line is stored in parts (`P`); a literal across such a split is reported
 at the part in which it starts.
 """
@@ -106,15 +106,15 @@ class _Finder:
         if query is None:
             self._pattern = _ERRORS
         else:
-            # Only in ASCII does lower-casing keep lengths, which allows a first search in bytes.
+            # Lower-casing keeps lengths in ASCII only, so only then are the bytes searched first.
             self._pattern = re.compile(
                 re.escape(query), re.IGNORECASE | (re.ASCII if query.isascii() else re.UNICODE)
             )
 
     def search(self, piece: Piece, begin: int) -> int | None:
-        """Search the lines of `piece` from `begin`.
+        """Search the lines of `piece` from offset `begin`.
 
-        Returns where it stopped at the match limit, or None.
+        Returns the offset of the first line that was not searched because of MATCHES_MAX, or None.
         """
         for line in self._candidates(piece):
             if len(self.matches) >= MATCHES_MAX:
@@ -130,7 +130,7 @@ class _Finder:
     def _candidates(self, piece: Piece) -> Iterator[_Line]:
         """Yield lines that may match.
 
-        All lines if lines are split or lower-casing changes lengths.
+        Yields all lines if some are split or lower-casing can change lengths.
         """
         if self._open or b" P " in piece.data:
             return _lines(piece)
@@ -155,10 +155,10 @@ class _Finder:
         return match is not None
 
     def _over_the_cut(self, before: _Line, line: _Line) -> None:
-        """Return a match that starts in the previous part and ends in this one."""
+        """Add the first match that starts in the previous part and ends in this one."""
         if not self._overlap:
             return
-        width = 4 * self._overlap  # bytes of at most so many characters
+        width = 4 * self._overlap  # a character has at most 4 bytes in UTF-8
         tail = before.text[-width:]
         joined = (tail + line.text[:width]).decode(errors="replace")
         cut = len(tail.decode(errors="ignore"))

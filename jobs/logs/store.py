@@ -28,7 +28,7 @@ WINDOW_BYTES = (
 
 
 class LogIndex(TypedDict):
-    """Index of a sealed log; see above for a block."""
+    """Index of a sealed log. The module's docstring describes a block."""
 
     version: int
     size: int
@@ -42,7 +42,10 @@ EMPTY_INDEX: LogIndex = {"version": 1, "size": 0, "blocks": []}
 
 
 class LogDamaged(Exception):
-    """Bytes recorded in the row are in neither place: the storage lost them or was changed."""
+    """Bytes before `log_end` are neither in chunk rows nor in a readable object.
+
+    The storage lost them or was changed.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ def log_pieces(state: LogState, start: int, stop: int) -> Iterator[Piece]:
 def chunk_pieces(attempt_id: UUID, start: int, stop: int) -> list[Piece]:
     """Return the chunk rows that cover [start, stop); none if they are deleted.
 
-    Raises: LogDamaged if a stored byte is missing or cannot be read.
+    Raises: LogDamaged if a row is missing between the others or at `start`, or cannot be read.
     """
     rows = LogChunk.objects.filter(attempt_id=attempt_id)
     first = rows.filter(start__lte=start).order_by("-start").values_list("start", flat=True).first()

@@ -30,14 +30,14 @@ class Attempt(models.Model):
         max_length=64,
         blank=True,
         default="",
-        # of the worker object, once the launcher has answered
+        # of the worker object; empty until the launcher has returned it
     )
     cpu_millicores = models.BigIntegerField()  # requested, and held until `gone_at`
     memory_bytes = models.BigIntegerField()
     gpus = models.PositiveIntegerField(default=0)
     memory_limit_bytes = models.BigIntegerField(
         null=True
-        # null: as in the job's row, of an attempt that an older release admitted
+        # null: admitted by an older release; the limit is in the job's row
     )
     memory_raised_to_bytes = models.BigIntegerField(
         null=True
@@ -50,7 +50,7 @@ class Attempt(models.Model):
     launch_not_before = models.DateTimeField(null=True)
     called_at = models.DateTimeField(
         null=True
-        # its worker's last claim that web refused because of overload
+        # time of the worker's last claim request that web refused because of overload
     )
     claim_id = models.UUIDField(null=True)
     claimed_at = models.DateTimeField(null=True)
@@ -62,9 +62,9 @@ class Attempt(models.Model):
     unheard_from_seconds = models.FloatField(null=True)  # WebUptime's count at that time
     fenced_at = models.DateTimeField(
         null=True
-        # superseded or ended by the platform: all its later requests are refused
+        # replaced or ended by the platform: later requests are refused, except log appends
     )
-    ended_at = models.DateTimeField(null=True)  # it ended the job, or failed with a reason
+    ended_at = models.DateTimeField(null=True)  # it reported its end, or the platform ended it
     end_status = models.CharField(
         max_length=16,
         blank=True,
@@ -77,7 +77,7 @@ class Attempt(models.Model):
     terminate_asked_at = models.DateTimeField(null=True)
     gone_at = models.DateTimeField(
         null=True
-        # absent from a list begun after the fence or the end, or declared lost with its cluster
+        # worker absent from a list that began after the fence or the end, or declared lost
     )
     cleaned_up_at = models.DateTimeField(null=True)
     exit_code = models.IntegerField(null=True)
@@ -85,12 +85,12 @@ class Attempt(models.Model):
     peak_memory_bytes = models.BigIntegerField(null=True)
     cpu_sustained_millicores = models.BigIntegerField(
         null=True
-        # 95th percentile of the usage samples; of a success with enough of them
+        # 95th percentile of the usage samples; null unless it succeeded with enough of them
     )
-    event_n = models.BigIntegerField(default=0)  # highest stored worker event
+    event_n = models.BigIntegerField(default=0)  # number of the last stored worker event
     waits_for = models.JSONField(
         null=True
-        # of a launching worker: the diagnosis of its cluster, with "since"
+        # diagnosis of a start delayed by the cluster, or of unavailable storage, with "since"
     )
     pods_seen = models.JSONField(
         default=list
@@ -104,7 +104,7 @@ class Attempt(models.Model):
     log_object = models.CharField(
         max_length=300,
         null=True,
-        # sealed object; null while chunks hold the log; logs.store.NO_OBJECT without bytes
+        # sealed object; null while chunks hold the log; logs.store.NO_OBJECT for an empty log
     )
     log_index = models.JSONField(null=True)  # index of the sealed object: see logs/store.py
     log_seal_not_before = models.DateTimeField(
@@ -123,7 +123,7 @@ class Attempt(models.Model):
             models.Index(
                 fields=("cluster",),
                 name="attempt_of_cluster",
-                # removal of a cluster without attempts
+                # removal of a cluster: check that it has no attempts
             ),
             models.Index(
                 fields=("cluster",),
@@ -141,7 +141,7 @@ class Attempt(models.Model):
                 fields=("created_at",),
                 condition=Q(log_object__isnull=True),
                 name="attempt_not_sealed",
-                # logs_seal; without log_closed_at: a finish with a log writes no index
+                # logs_seal; log_closed_at is left out: closing a log with bytes writes no index
             ),
         )
 

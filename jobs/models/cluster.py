@@ -80,14 +80,14 @@ class Cluster(models.Model):
 
     @property
     def is_unobserved(self) -> bool:
-        """Whether no list was tried since it was added or its connection was changed."""
+        """Whether no list of its workers was tried since it was added or its connection changed."""
         return self.unreachable_since is not None and self.away_web_seconds is None
 
 
 class StartWindow(models.Model):
     """State of a cluster's start window (`jobs.admission.start_window`). Admission writes it.
 
-    A lost row costs nothing but the experience: the next pass begins with the first size.
+    If the row is lost, the next pass starts with the first size and learns the other values again.
     """
 
     cluster = models.OneToOneField(
@@ -99,7 +99,7 @@ class StartWindow(models.Model):
     cut_at = models.FloatField(null=True)  # Unix seconds, as are the next two
     judged_at = models.FloatField(default=0.0)
     claimed_at = models.FloatField(default=0.0)
-    jobs_wait = models.BooleanField(default=False)  # a claim then wakes admission
+    jobs_wait = models.BooleanField(default=False)  # if true, a claim wakes admission
 
     def __str__(self) -> str:
         return f"{self.cluster_id}: {self.size:.0f}"

@@ -11,7 +11,7 @@ from django.db.models.lookups import GreaterThan, IsNull
 # by lifecycle/submit.py.
 SQL_TITLES = frozenset({"pipeline_execution", "ml_training", "ml_inference", "digital_twin_update"})
 
-# Parameters that name what a job's type runs, first match.
+# Parameters with the name of a job's producer. The first one that is set counts.
 PRODUCER_KEYS = ("pipeline", "output", "model", "twin")
 
 
@@ -20,7 +20,7 @@ def choices(enum: type) -> list[tuple[str, str]]:
 
 
 def producer() -> Coalesce:
-    """Return the expression for what a job's type runs: its producer, together with the type.
+    """Return the expression for the name that, together with the type, identifies a producer.
 
     It is the name of a pipeline, or of the dataset, model or twin of which the job makes a version.
     """
@@ -58,7 +58,9 @@ def queue_key() -> tuple[str | Cast | GreaterThan | IsNull, ...]:
 
 
 def line_key() -> tuple[str | Cast, ...]:
-    """Return the expressions of the index of lines: project and priority, age, then requests.
+    """Return the expressions of the index `job_queue_lines`: project, priority, age, requests.
+
+    A line is the waiting jobs of one project and priority.
 
     `admission.line_rows` reads the index by the same expressions.
     """

@@ -35,7 +35,7 @@ class Job(models.Model):
         null=True,
         on_delete=models.SET_NULL,
         related_name="retries",
-        db_index=False,  # `job_retry_of`, for retries only
+        db_index=False,  # `job_retry_of` serves it, for retries only
     )
 
     type = models.CharField(max_length=32)  # a package of `jobs.types`
@@ -60,7 +60,7 @@ class Job(models.Model):
     # earlier runs, see core.recommended
     memory_max_bytes = models.BigIntegerField(
         null=True
-        # limit of the increases after attempts that ran out of memory; null: no increases
+        # largest memory limit of retries after attempts that ran out of memory; null: not raised
     )
     memory_raised_from_bytes = models.BigIntegerField(
         null=True

@@ -36,14 +36,14 @@ class _Counted(models.Model):
 
 
 class MetricDelta(_Counted):
-    """One counted event, appended in the transaction that makes it true.
+    """One counted event, inserted in the transaction in which it happens.
 
     Rows are never updated, so no transaction waits for another.
     """
 
 
 class MetricTotal(_Counted):
-    """Folded deltas. A reader adds both tables in one snapshot."""
+    """Sums of folded deltas. A reader adds both tables in one snapshot."""
 
     class Meta:
         constraints = (

@@ -99,9 +99,9 @@ class Artifact(models.Model):
 
 
 class JobInput(models.Model):
-    """Version that a job reads, as a row, to find the users of a version.
+    """Version or twin that a job reads. Finds the jobs that use a version.
 
-    `Job.inputs` holds the same in the worker's terms.
+    `Job.inputs` has the same inputs as JSON, by name.
     """
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="input_rows")
@@ -132,11 +132,11 @@ class JobInput(models.Model):
         on_delete=models.CASCADE,
         related_name="+",
         db_index=False,
-        # at the revision of its claim
+        # its newest state when the worker downloads the input
     )
 
     class Meta:
-        # users of a version or twin; each row refers to one
+        # jobs that use a version or twin; each row refers to one of these
         indexes = (
             models.Index(
                 fields=("dataset_version",),

@@ -1,5 +1,6 @@
-"""Changed requests that would start sooner, or at all: smaller, on another cluster, or with high
-priority. Pure.
+"""Changed requests that would start sooner, or at all. Pure.
+
+They are smaller, can use any cluster, or have high priority.
 """
 
 import math
@@ -54,10 +55,10 @@ class Alternative:
 def alternatives(
     request: JobRequest, profile: Profile, usable: Sequence[ClusterCapacity]
 ) -> tuple[Alternative, ...]:
-    """Return changed requests; of those that change the same part the smaller change comes first.
+    """Return changed requests. For each part, the smaller change comes first.
 
-    `profile`: defaults of the job type. `usable`: the clusters that the request may use. A smaller
-    limit that reserves the same capacity is not returned: it changes no start.
+    `profile`: defaults of the job type. `usable`: the clusters that the request can use. A smaller
+    limit that reserves the same capacity is not returned: the job would not start sooner.
     """
     return (
         *_fitting(request, profile, usable),
@@ -69,7 +70,10 @@ def alternatives(
 def retry_memory_limit(
     request: JobRequest, profile: Profile, usable: Sequence[ClusterCapacity]
 ) -> int | None:
-    """Return the largest memory limit of a retry that a cluster can hold, if memory_max is more."""
+    """Return the largest memory limit, in bytes, of a retry that a cluster can hold.
+
+    None if `memory_max` is not set or does not exceed it.
+    """
     most = request.amounts.memory_max_bytes
     if most is None:
         return None
@@ -85,9 +89,11 @@ def retry_memory_limit(
 def chosen(
     offered: Sequence[Alternative], starts: Sequence[ChangedStart]
 ) -> list[tuple[Alternative, ExpectedStart | None]]:
-    """Return the alternatives with their starts; None: unknown, but a cluster can hold it.
+    """Return the alternatives to offer, each with its expected start.
 
-    A further alternative of the same change must start clearly sooner than the one before.
+    None: the start is unknown, but a cluster can hold the changed request, and none can hold the
+    original one. A further alternative of the same change must start clearly sooner than the one
+    before.
     """
     found: list[tuple[Alternative, ExpectedStart | None]] = []
     best: dict[Change, float] = {}
@@ -105,7 +111,7 @@ def chosen(
 
 
 def describe_start(alternative: Alternative, start: ExpectedStart | None) -> str:
-    """Return the sentence about an alternative."""
+    """Return one sentence with the change and the expected start."""
     if start is None:
         return f"{_condition(alternative)} a cluster can hold it. Its start is not known."
     when = (
@@ -145,9 +151,9 @@ def _amounts(limits: Amounts, changed: Json) -> str:
 def _fitting(
     request: JobRequest, profile: Profile, usable: Sequence[ClusterCapacity]
 ) -> Iterator[Alternative]:
-    """Yield the request with the amounts of a cluster, if no cluster can hold it.
+    """Yield the request reduced to what one cluster can hold, if none can hold it unchanged.
 
-    Chooses the cluster that needs the fewest changes, then the largest.
+    Prefers enabled and reachable clusters, then the fewest changes, then the largest cluster.
     """
     before = from_dict(request.resources)
     if any(can_ever_hold(each, before.requests) for each in usable):

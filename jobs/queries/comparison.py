@@ -14,7 +14,7 @@ from mimir.lib.json_values import is_number
 _SPECIAL = re.compile(r"[.\[\]]")
 ROWS_MAX = 1000
 DEPTH_MAX = 20
-# Measured values differ in each run. Smaller differences say nothing.
+# Measured values differ in each run. Smaller differences are ignored.
 MEASURED_SHARE, MEASURED_SECONDS = 0.05, 0.1
 
 
@@ -25,7 +25,7 @@ class Group(StrEnum):
     INPUTS = "inputs"  # names and versions; a pipeline's version is its code
     REQUEST = "request"  # resources, limits, place
     RUN = "run"
-    TIME = "time"  # seconds by cause, steps and stages apart
+    TIME = "time"  # seconds by cause, separately for each step and stage
     RESULT = "result"  # numbers
 
 
@@ -39,7 +39,7 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Value of a job. `is_measured`: small differences are equal."""
+    """Value of a job. `is_measured`: small differences are ignored."""
 
     value: Json
     unit: Unit = Unit.NONE
@@ -71,7 +71,7 @@ def job_facts(job: JobBody, phases: Sequence[Phase], last: LastAttempt | None) -
 
 
 def compare(one: Facts, two: Facts) -> list[ComparedValueBody]:
-    """Return all values of both in order, with whether they differ; at most ROWS_MAX."""
+    """Return at most ROWS_MAX values of both jobs in order, and whether they differ."""
     rows: list[ComparedValueBody] = []
     for group in Group:
         ours, theirs = one[group], two[group]
@@ -83,7 +83,7 @@ def compare(one: Facts, two: Facts) -> list[ComparedValueBody]:
 
 
 def count_values(one: Facts, two: Facts) -> int:
-    """Return the number of rows without a limit."""
+    """Return the number of rows that `compare` would return without ROWS_MAX."""
     return sum(len({**one[group], **two[group]}) for group in Group)
 
 
@@ -104,7 +104,7 @@ def _row(group: Group, path: str, one: Fact | None, two: Fact | None) -> Compare
 
 def _differs(one: Fact | None, two: Fact | None) -> bool:
     if one is None or two is None:
-        # A cause without time is not recorded: a short one is equal to none.
+        # A cause without time has no fact, so a short time is equal to a missing one.
         known = one or two
         return known is None or not _is_trivial(known)
     if one.is_measured and is_number(one.value) and is_number(two.value):
@@ -137,7 +137,7 @@ def leaves(value: Json, path: str = "", depth: int = 0) -> Iterator[tuple[str, J
 
 
 def _below(path: str, key: str) -> str:
-    """Return the path of a key. A name with special characters is quoted: paths are distinct."""
+    """Return the path of a key. Quotes names with special characters, to keep paths distinct."""
     quoted = _quoted(key)
     if quoted != key:
         return f"{path}[{quoted}]"
@@ -193,7 +193,7 @@ def _run(job: JobBody, last: LastAttempt | None) -> Iterable[tuple[str, Fact]]:
 
 
 def _time(phases: Sequence[Phase]) -> dict[str, Fact]:
-    """Return the total, then the time of each cause; steps and stages apart."""
+    """Return the total, then the time of each cause, separately for each step and stage."""
     seconds: dict[str, float] = {"total": 0.0}
     for phase in phases:
         spent = phase.duration.total_seconds()

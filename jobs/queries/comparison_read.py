@@ -23,7 +23,7 @@ from mimir.lib.errors import NotFound
 
 
 def jobs_compare(*, one: Job, two: Job) -> JobComparisonBody:
-    """Return what differs between two jobs. Raises: NotFound for jobs of two projects."""
+    """Return the values of two jobs side by side. Raises: NotFound for jobs of two projects."""
     if one.project_id != two.project_id:
         raise NotFound()
     bodies = jobs_as_dicts([one, two])

@@ -38,7 +38,10 @@ class ExplainTurns:
 
     @contextmanager
     def held(self, user: str, *, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
-        """Hold the turn for the duration of the block. Raises: ExplanationsBusy."""
+        """Wait for a turn, at most `wait_seconds`, and hold it during the block.
+
+        `user`: a newer request of the same user replaces a waiting one. Raises: ExplanationsBusy.
+        """
         self._take(user, wait_seconds)
         try:
             yield

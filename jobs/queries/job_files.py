@@ -1,6 +1,7 @@
-"""Rows of a job as an export has them: in pages, each complete before it is sent.
+"""Rows and logs of a job for its export, read in pages.
 
-A page is one query: the connection is closed between two pieces of a response.
+Each page is read completely by one query before it is sent, because the connection is closed
+between two pieces of a response.
 """
 
 import csv
@@ -73,7 +74,7 @@ def _csv(rows: "Iterator[tuple[object, ...]] | list[tuple[str, ...]]") -> bytes:
 
 
 def log_bytes_max(job: Job) -> int:
-    """Return an upper limit of the text of all logs together."""
+    """Return an upper limit, in bytes, of the text of all logs with their headings."""
     return sum(
         end + 1000 for end in Attempt.objects.filter(job=job).values_list("log_end", flat=True)
     )

@@ -62,7 +62,7 @@ def job_start(*, project: Project, checked: JobRequest) -> StartBody:
 
 
 def _candidate(project: Project, request: JobRequest) -> Candidate:
-    """Return the request as a waiting job; the explanation sets when it was queued."""
+    """Return the request as a waiting job. `start_explain` sets its `queued_at`."""
     requests = from_dict(request.resources).requests
     return Candidate(
         job_id=uuid7(),

@@ -89,7 +89,7 @@ def job_counts(*, project: Project) -> dict[str, int]:
 
 
 COUNTED_MAX = 10_000
-# In index order. Otherwise the first matching rows would be found by reading all others.
+# In the order of `job_list_by_status`. Otherwise the planner may scan other rows for the LIMIT.
 _COUNTS = """
 SELECT wanted.status,
     (SELECT count(*) FROM (
@@ -101,9 +101,10 @@ FROM unnest(%s::text[]) AS wanted (status)
 
 
 def recent_positions(*, project_id: UUID, limit: int) -> dict[UUID, int]:
-    """Return the newest jobs and all running ones with their last event's seq.
+    """Return the ids of the newest and of the unended jobs, with the `seq` of their last event.
 
-    Subscribers compare their state with it.
+    `limit` newest jobs, and the oldest jobs that have not ended, at most 10 times `limit`.
+    Subscribers compare the numbers with their state.
     """
     rows = Job.objects.filter(project_id=project_id)
     newest = rows.order_by("-created_at", "-id").values_list("id", "event_seq")[:limit]
@@ -116,7 +117,10 @@ def recent_positions(*, project_id: UUID, limit: int) -> dict[UUID, int]:
 
 
 def attempt_of(*, job: Job, number: int | None) -> Attempt | None:
-    """Return one attempt, by default the latest; None before the first. Raises: NotFound."""
+    """Return one attempt, by default the latest.
+
+    None: the job has no attempt yet, or `number` is its next attempt. Raises: NotFound.
+    """
     rows = Attempt.objects.filter(job=job).select_related("cluster")
     if number is None:
         return rows.order_by("-number").first()
@@ -138,7 +142,7 @@ def artifacts_of(*, job: Job) -> "QuerySet[Artifact, Artifact]":
 
 
 def artifact_get(*, job: Job, name: str) -> Artifact:
-    """Return one of them. Raises: NotFound."""
+    """Return a visible artifact of the latest attempt. Raises: NotFound."""
     found = artifacts_of(job=job).filter(name=name).first() if "\x00" not in name else None
     if found is None:
         raise NotFound(f"This job has no artifact {name[:200]}.")
@@ -146,9 +150,9 @@ def artifact_get(*, job: Job, name: str) -> Artifact:
 
 
 def jobs_as_dicts(jobs: Sequence[Job]) -> list[JobBody]:
-    """Return the API bodies of jobs, with waiting reasons and lost heartbeats.
+    """Return the API bodies of jobs, with waiting reasons and unreachable clusters or nodes.
 
-    One snapshot serves all jobs.
+    One snapshot of the queue serves all jobs.
     """
     waiting, away = job_waiting(jobs), job_away(jobs)
     return [job_dict(job, waiting.get(job.id), away.get(job.id)) for job in jobs]

@@ -1,8 +1,8 @@
-"""Lineage of a version: the graph of versions it was made from and that were made from it.
+"""Lineage of a version: the graph of the versions from which it was made and those made from it.
 
-Built from the inputs and outputs of jobs. A job that read a version appears whatever its status;
-a deleted job took its links with it. Earlier revisions of a twin are not part of it: an update
-appears with the data it read, not with the state it started from.
+Built from the inputs and outputs of jobs. A job that read a version appears whatever its status.
+The links of a job are deleted with the job. Earlier revisions of a twin are not in the graph: an
+update appears with the data that it read, not with the state from which it started.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -57,7 +57,7 @@ _OWNERS = {
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """Nodes and edges of the API body; `truncated` means that more exist further away."""
+    """Nodes and edges of the API body. `truncated`: more distant nodes exist."""
 
     of: str
     nodes: list[LineageNodeBody]
@@ -160,7 +160,7 @@ def _ids(keys: Collection[_Key], kind: NodeKind) -> list[UUID]:
 
 
 def _any_of(columns: dict[NodeKind, str], keys: Collection[_Key]) -> Q:
-    """Return the condition for rows that name one of the versions."""
+    """Return the condition for rows that refer to one of the versions."""
     named = Q()
     for kind, column in columns.items():
         if ids := _ids(keys, kind):
@@ -169,7 +169,7 @@ def _any_of(columns: dict[NodeKind, str], keys: Collection[_Key]) -> Q:
 
 
 def _ends(row: JobInput | JobOutput, columns: dict[NodeKind, str]) -> Iterable[tuple[_Key, str]]:
-    """Return the version that a row names, with its column."""
+    """Yield the version to which a row refers, with its column."""
     for kind, column in columns.items():
         identity = getattr(row, f"{column}_id")
         if identity is not None:
@@ -179,7 +179,10 @@ def _ends(row: JobInput | JobOutput, columns: dict[NodeKind, str]) -> Iterable[t
 def _jobs(
     rows: Any, project: Project, keys: Collection[_Key], columns: dict[NodeKind, str]
 ) -> Iterator[tuple[_Key, Job]]:
-    """Yield versions with a job that names them, newest jobs first, one more than the limit."""
+    """Yield the versions in `keys` with the jobs whose `rows` refer to them, newest jobs first.
+
+    Reads one row more than NODES_MAX, to detect that the graph is truncated.
+    """
     named = (
         rows.filter(_any_of(columns, keys), job__project=project)
         .select_related("job__created_by")
@@ -193,7 +196,7 @@ def _jobs(
 def _versions(
     rows: Any, project: Project, keys: Collection[_Key], columns: dict[NodeKind, str]
 ) -> Iterator[tuple[_Key, UUID, Model]]:
-    """Yield versions that jobs name, with the job's id."""
+    """Yield the versions to which the `rows` of the jobs in `keys` refer, with the job's id."""
     owners = [f"{column}__{_OWNERS[kind]}" for kind, column in columns.items()]
     authors = [f"{column}__created_by" for column in columns.values()]
     named = Q()

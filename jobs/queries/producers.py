@@ -1,4 +1,4 @@
-"""Runs of producers. A producer is a job type with what it runs (`jobs.models.producer`)."""
+"""Runs of producers. A producer is a job type together with the name of `jobs.models.producer`."""
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +17,7 @@ from projects.datasets.read import dataset_current_versions
 from projects.models import DatasetVersion, ModelVersion, Project, RevisionKind, Twin, TwinRevision
 
 PRODUCERS_MAX, RUNS_MAX = 12, 20
-Producer = tuple[str, str]  # (type, pipeline, dataset, model or twin)
+Producer = tuple[str, str]  # (job type, name of the pipeline, dataset, model or twin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Run:
 
 
 def producer_of(job_type: str, parameters: Mapping[str, Any]) -> Producer:
-    """Return a job's producer as the database computes it."""
+    """Return a job's producer, equal to the one that the database computes."""
     return job_type, producer_name(parameters)
 
 
@@ -82,7 +82,8 @@ def usual_seconds(runs: Iterable[Run]) -> float | None:
 def latest_results(*, project: Project) -> list[ProducerBody]:
     """Return each dataset, model and twin whose newest version a job made, newest first.
 
-    Each comes with the runs of its producer.
+    At most PRODUCERS_MAX, each with the last runs of its producer. Manual edits of a twin do not
+    count.
     """
     outputs = [row for kind in _NEWEST for row in _outputs(project, kind)]
     newest = sorted(outputs, key=lambda row: row["at"], reverse=True)[:PRODUCERS_MAX]
@@ -148,7 +149,7 @@ def _newest_models(project: Project) -> "QuerySet[ModelVersion, Any]":
 
 
 def _newest_updates(project: Project) -> "QuerySet[Twin, Any]":
-    """Select the newest revision of each twin that an update made.
+    """Select the newest revision of each twin among those that an update made.
 
     Edits make revisions without a job.
     """

@@ -21,8 +21,8 @@ class _HasAll(Func):
 class _Like(Func):
     """SQL expression: text matches a pattern, ignoring case.
 
-    A CASE hides the match from the planner. It would multiply its share of the rows by those of
-    the n-grams, and estimate each match as rare.
+    The CASE hides the match from the planner. Otherwise the planner multiplies the selectivity of
+    the match by that of the n-grams, and estimates far too few rows.
     """
 
     template = "CASE WHEN %(expressions)s THEN true ELSE false END"
@@ -37,9 +37,10 @@ def found_by(*conditions: Q) -> Q:
 def titled_like(text: str) -> Q:
     """Return the condition that a title of the search row contains `text`, ignoring case.
 
-    The index finds titles with two of the n-grams, whose text is then compared. With more n-grams
-    the planner would assume a rare match, since it multiplies their frequencies. It compares the
-    text first where it compares titles row by row, because that costs less.
+    The index finds titles that contain the first and the last n-gram of `text`. The text of these
+    titles is then compared. With more n-grams the planner would estimate too few rows, because it
+    multiplies their frequencies. In a scan without the index, the text is compared before the
+    n-grams, because that costs less.
     """
     pattern = Value("%" + re.sub(r"([\\%_])", r"\\\1", text) + "%")
     starts = sorted(
@@ -54,7 +55,7 @@ def titled_like(text: str) -> Q:
 def id_ends(text: str) -> Q:
     """Return the condition that the job id of the search row ends with `text`.
 
-    No condition if no id can end with it.
+    An empty Q if no id can end with it.
     """
     if not re.fullmatch(r"[0-9a-fA-F-]{1,36}", text):
         return Q()

@@ -28,15 +28,16 @@ class QuantitiesBody(TypedDict):
 
 
 class ResourcesBody(QuantitiesBody):
-    """Limits, with the requests beside them."""
+    """Limits. `requests`: the amounts that a worker reserves."""
 
     requests: QuantitiesBody
 
 
 class JobResourcesBody(ResourcesBody):
-    """Resources of a job, with the part that is from earlier runs.
+    """Resources of a job.
 
-    `memory_max`: limit of the increases after out-of-memory ends.
+    `memory_max`: largest memory limit of retries after attempts that ran out of memory.
+    `recommended`: limits from earlier runs.
     """
 
     memory_max: str | None
@@ -200,7 +201,7 @@ class HourBody(TypedDict):
 
 
 class AttentionBody(TypedDict):
-    """Something that needs a person."""
+    """Item of the list "Needs attention"."""
 
     kind: str
     job: JobBody | None
@@ -327,6 +328,6 @@ class JobComparisonBody(TypedDict):
 
 
 class LastSuccessBody(TypedDict):
-    """The job to compare with."""
+    """The newest earlier successful run of the same producer; None without one."""
 
     job: JobBody | None

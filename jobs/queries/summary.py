@@ -62,7 +62,7 @@ def project_summary(*, project: Project, user: "User") -> SummaryBody:
 def _hourly(project: Project, now: dt.datetime) -> list[HourBody]:
     """Count the jobs that ended in each of the last 24 hours.
 
-    The hours end now, not on the clock, so they add up to the last 24 hours.
+    The last hour ends now, not at a full hour, so the hours add up to the last 24 hours.
     """
     began = now - dt.timedelta(hours=HOURS)
     ended = Job.objects.filter(project=project, finished_at__gt=began, finished_at__lte=now)

@@ -167,7 +167,7 @@ class _State(StrEnum):
 
 
 class _Division:
-    """Marks at which a cause begins. Each lasts until the next mark."""
+    """State machine that turns events into marks. A mark begins a cause; the next one ends it."""
 
     def __init__(self, history: JobHistory) -> None:
         self._history = history
@@ -235,7 +235,7 @@ class _Division:
         self._marks.append((at, cause, self._attempt, detail))
 
     def _flush(self, until: dt.datetime) -> None:
-        """Add the marks of a waiting job whose times have come."""
+        """Add the pending marks of a queued job that are before `until`."""
         while self._pending and self._pending[0][0] < until:
             self._mark(*self._pending.pop(0))
 
@@ -251,7 +251,7 @@ class _Division:
         self._claimed = len(self._marks) - 1
 
     def _requeue(self, at: dt.datetime, event: TimeEvent) -> None:
-        """Wait for the retry delay, then for the end of the previous worker, then in the queue."""
+        """Divide the wait for a retry: retry delay, end of the previous worker, then the queue."""
         times = self._history.attempts.get(event.attempt)
         self._state, self._attempt = _State.QUEUED, event.attempt + 1
         self._mark(at, Cause.BACK_OFF)
@@ -302,7 +302,7 @@ class _Division:
         if self._state is _State.RUNNING and not event.by_worker:
             self._silence(at)
         elif event.by_worker and self._marks[-1][1] is Cause.WORKER_ENDED:
-            self._marks.pop()  # its log was closed in the transaction of its end
+            self._marks.pop()  # one transaction closed the log and ended the attempt
 
     def _silence(self, at: dt.datetime) -> None:
         """Replace the marks since the last heartbeat if it is too old at `at`."""
@@ -333,7 +333,7 @@ def _stage(event: TimeEvent) -> WorkStage | None:
     try:
         return WorkStage(_text(event.data.get("stage")))
     except ValueError:
-        return None  # none, or one of another release
+        return None  # no stage, or a stage of another release
 
 
 def _text(value: Json) -> str:
@@ -341,7 +341,7 @@ def _text(value: Json) -> str:
 
 
 def _time(value: Json) -> dt.datetime | None:
-    """Return an aware time in ISO 8601; None for anything else."""
+    """Parse an ISO 8601 time with a time zone; return None for anything else."""
     try:
         at = dt.datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:

@@ -14,7 +14,7 @@ from jobs.queries.time_phases import (
 )
 from mimir.lib.clock import utc_now
 
-EVENTS_MAX = 2000  # of the orchestrator, and of workers
+EVENTS_MAX = 2000  # for the orchestrator's events and for those of workers, separately
 _KINDS = (
     EventKind.SUBMITTED,
     EventKind.ADMITTED,
@@ -64,7 +64,7 @@ def _phase_body(phase: Phase) -> TimePhaseBody:
 def job_history(*, job: Job) -> JobHistory:
     """Read the newest events that divide the job's time, with three queries.
 
-    `job`: if it ends after it was read, its time is that until now.
+    If the job ends after `job` was read, the history ends at the current time.
     """
     end = job.finished_at or utc_now()
     events, is_cut = _platform_events(job)
@@ -96,7 +96,7 @@ def _platform_events(job: Job) -> tuple[list[TimeEvent], bool]:
 
 
 def _work_events(job: Job) -> tuple[list[TimeEvent], bool]:
-    """Return events of workers that begin or end a step or begin a stage; whether some are cut."""
+    """Return the workers' events of steps and stages, and whether earlier ones exist."""
     rows = JobEvent.objects.filter(job=job)
     work = rows.filter(kind__in=_STEP_KINDS) | rows.filter(
         kind=EventKind.PROGRESS, data__has_key="stage"
