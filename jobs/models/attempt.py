@@ -141,7 +141,7 @@ class Attempt(models.Model):
                 fields=("created_at",),
                 condition=Q(log_object__isnull=True),
                 name="attempt_not_sealed",
-                # logs_seal; log_closed_at is left out: closing a log with bytes writes no index
+                # logs_seal; without log_closed_at, so that closing a log writes no index
             ),
         )
 
