@@ -23,7 +23,7 @@ ROUNDS = 500
 
 
 def become_supervisor() -> None:
-    """Become a subreaper and private."""
+    """Become a subreaper and not dumpable."""
     become_private()
     become_subreaper()
 
@@ -47,7 +47,7 @@ def close_descriptors(keep: Collection[int]) -> None:
     """Close all descriptors except `keep`."""
     for name in os.listdir("/proc/self/fd"):
         if int(name) not in keep:
-            with contextlib.suppress(OSError):  # the descriptor of this list
+            with contextlib.suppress(OSError):  # os.listdir's own descriptor is closed already
                 os.close(int(name))
 
 
@@ -83,7 +83,7 @@ def descendants(pid: int | None = None) -> list[int]:
 
 
 def reap(keep: int | None = None) -> None:
-    """Reap ended children up to `keep`, whose exit its owner waits for."""
+    """Reap ended children; stop at the process `keep`, which its owner reaps."""
     with contextlib.suppress(ChildProcessError):
         while ended := os.waitid(os.P_ALL, 0, _ENDED_CHILD):
             if ended.si_pid == keep:
