@@ -10,7 +10,7 @@ EXIT_ACCEPTED, EXIT_FENCED, EXIT_CLAIMED, EXIT_GAVE_UP, EXIT_ENVIRONMENT = 0, 3,
 EXIT_STOPPED = 143
 # Launchers find the processes of an attempt by these, so /proc shows them before other variables.
 SHOWN_FIRST = ("ATTEMPT_ID", "JOB_ID", "HOME", "WORKER_DIR")
-# Folders in a container, and the file in which Kubernetes reads its termination message.
+# Folders in a container, and the file from which Kubernetes reads the termination message.
 DATA_DIR, MODELS_DIR, TERMINATION_FILE = "/app/data", "/app/models", "/dev/termination-log"
 
 

@@ -1,7 +1,8 @@
 """Descendants of the supervisor: resource use and termination.
 
-The supervisor is a child subreaper: a process that leaves its session or loses its parent becomes
-its child. A walk down from it finds every process, whatever its name, session or environment.
+The supervisor is a child subreaper: a descendant that loses its parent becomes its child, even in
+another session. A walk down from the supervisor therefore finds every process of the workload,
+whatever its name, session or environment.
 """
 
 import contextlib

@@ -165,7 +165,7 @@ def describe_form(name: str, form: Form, example: Example) -> str:
 
 
 def text_facts(tables: Tables, table: Table, names: Sequence[str]) -> dict[str, TextFacts]:
-    """Return the facts of each of these columns."""
+    """Count the cells of the text columns `names`; return the counts by column."""
     found: dict[str, TextFacts] = {}
     connection = tables.connect(readable=[table.path])
     source = f"read_parquet({quoted(str(table.path))}, file_row_number = true)"

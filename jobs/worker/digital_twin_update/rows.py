@@ -38,7 +38,7 @@ class Source:
     key: str
     columns: dict[str, str]  # property -> column
     fields: dict[str, Field]
-    types: dict[str, str]  # of the columns
+    types: dict[str, str]  # column -> DuckDB type
     count: int
     # Column that orders several rows of one entity: the row with the largest value is used.
     latest_by: str = ""
