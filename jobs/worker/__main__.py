@@ -1,11 +1,12 @@
-"""`python -m jobs.worker`: claim the attempt of the environment, run it, report, exit.
+"""`python -m jobs.worker`: claim the attempt that the environment names, run it, report, exit.
 
 Exit codes: docs/reference/worker-protocol.md.
 
-Under the process launcher the worker is a fork: of the fork server, or of an interpreter of its
-own, which then exits. It keeps the inherited lock and leaves a guardian above the supervisor. In a
-container it is process 1 and stays: when it exits, the kernel kills the others. The workload
-exists before the supervisor's modules are imported, so that both happen in parallel.
+Under the process launcher the worker is a fork of the fork server, or of its own interpreter, which
+then exits. It holds the inherited lock, and a guardian (`guard_process`) is the parent of its
+supervisor. In a container it is process 1 and must not exit early: the kernel then kills all other
+processes. The workload starts before the supervisor's modules are imported, so that both happen in
+parallel.
 """
 
 import os

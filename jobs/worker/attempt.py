@@ -29,7 +29,7 @@ from mimir.lib.crash import crash_point
 # Characters: kubelet keeps 4,096 bytes, and JSON can need six bytes for one character.
 TERMINATION_MESSAGE_MAX = 600
 CAUSES_MAX = 10  # causes of failed claims that are printed
-CLAIM_SECONDS = 3600.0  # the orchestrator's launch timeout comes first and answers 410
+CLAIM_SECONDS = 3600.0  # the launch timeout ends earlier, and the answer is then 410
 
 
 def run_attempt(environment: WorkerEnvironment, workload: WorkloadProcess) -> int:
@@ -76,8 +76,8 @@ def _supervise(
 def _claim(client: Client) -> ClaimResponse:
     """Claim the attempt and return the claim.
 
-    The claim id is drawn once, so a repeated claim counts once. Each new cause that keeps it from
-    the orchestrator is printed: nothing else can report that this pod has no DNS.
+    All retries have the same claim id, so a repeated claim counts once. Each new cause of a failure
+    is printed: nothing else can report, for example, that this pod has no DNS.
     """
     body: ClaimRequestBody = {
         "claim_id": str(uuid.uuid4()),
@@ -110,7 +110,8 @@ def _refused_code(error: Refused | Unreachable) -> int:
 def _ended(supervisor: Supervisor | None, code: int, verdict: Verdict) -> ExitReportBody:
     """Return how the attempt ended, for the launcher.
 
-    It has the cause if the orchestrator did not get it.
+    The cause is included unless the exit code says that the orchestrator has accepted the report or
+    fenced the attempt.
     """
     ended: ExitReportBody = {"code": code, "at": utc_now().isoformat()}
     if supervisor is not None:
@@ -128,7 +129,8 @@ def _ended(supervisor: Supervisor | None, code: int, verdict: Verdict) -> ExitRe
 def _write_exit(folder: Path, ended: ExitReportBody) -> None:
     """Write and rename `exit.json`, with fsync unless the orchestrator has accepted the finish.
 
-    A full disk is only printed: the orchestrator has the report already, or nothing can deliver it.
+    An error such as a full disk is only printed: the orchestrator has the report already, or
+    nothing can deliver it.
     """
     try:
         with (folder / "exit.new").open("w") as file:

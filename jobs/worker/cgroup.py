@@ -54,7 +54,7 @@ class MemoryGroup:
         return max(0, used - sum(rows.get(name, 0) for name in self._names.reclaimable)), limit
 
     def kills(self) -> int:
-        """Return the number of processes that the kernel OOM-killed in this cgroup."""
+        """Return the number of processes that the kernel OOM-killed here; 0 if it is unknown."""
         try:
             return _rows(self._folder / self._names.kills).get("oom_kill", 0)
         except (OSError, ValueError):

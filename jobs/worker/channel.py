@@ -13,8 +13,8 @@ Supervisor to workload:
 - {"job": {…}, "limits": {…}, "inputs": […], "read_url_allow": […]}, once
 - {"answer": n, …} for each call
 
-User code does not inherit the socket. Messages of the workload are data and are trusted for this
-attempt only.
+User code does not inherit the socket. Messages of the workload are data: they can affect only this
+attempt. A line that is not a JSON object is read as an empty object.
 """
 
 import json

@@ -44,7 +44,7 @@ class Fenced(Refused):
 class Unreachable(Exception):
     """No answer within the caller's time.
 
-    `retry_after_seconds`: the Retry-After of the last answer, which was 429 or 5xx.
+    `retry_after_seconds`: the Retry-After of the last answer if it was 429 or 5xx; None without it.
     """
 
     def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
@@ -65,8 +65,8 @@ class Backoff:
     def next_pause(self, error: Unreachable) -> float:
         """Return the seconds before the next call.
 
-        With Retry-After: at least that time, at most half as much again. Otherwise random, up to a
-        time that doubles.
+        With Retry-After: that time, at most RETRY_AFTER_SECONDS_MAX, multiplied by 1.0 to 1.5.
+        Otherwise a random time up to a bound that doubles to LAST_PAUSE_SECONDS.
         """
         if error.retry_after_seconds is not None:
             least = min(error.retry_after_seconds, RETRY_AFTER_SECONDS_MAX)
@@ -229,7 +229,7 @@ class Client:
         return answer if isinstance(answer, dict) else {}
 
     def _compare_clocks(self, date: str | None) -> None:
-        """Store the offset of this machine's clock. A proxy may omit the header."""
+        """Store the offset of this machine's clock. A proxy may remove the Date header."""
         try:
             then = email.utils.parsedate_to_datetime(date) if date else None
         except (ValueError, TypeError):

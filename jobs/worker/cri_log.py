@@ -1,8 +1,8 @@
 """Format the bytes of a stream as stored log lines, in the log format of the Kubernetes CRI.
 
 `<RFC 3339 nano> stdout|stderr F|P <text>\\n`: F ends a line, P is a part of a line that continues.
-Text is bytes, unchanged. The stream is the concatenation of the texts, with a line end after each
-F. No stored line is longer than `contract.LOG_LINE_BYTES_MAX`.
+The text is unchanged bytes. The stream is the concatenation of the texts, with a line end after
+each F. No stored line is longer than `contract.LOG_LINE_BYTES_MAX`.
 """
 
 from jobs.contract import LOG_LINE_BYTES_MAX

@@ -13,8 +13,8 @@ from jobs.worker.spool import Spool
 from jobs.worker.stopping import Stop, Verdict, failed
 
 IDLE_SECONDS = 0.5
-REST_OF_LOG_SECONDS = 10.0  # a fenced attempt still delivers its log while it is accepted
-FINISH_EVENTS_MAX = 20  # with more events, all are sent before, in separate requests
+REST_OF_LOG_SECONDS = 10.0  # a fenced attempt sends the rest of its log for at most this time
+FINISH_EVENTS_MAX = 20  # if more are pending, all are sent before it, in separate requests
 UNSENT = "The rest of the log could not be sent."
 
 
@@ -42,7 +42,7 @@ class Delivery:
         self._bare = False
 
     def run(self, verdict: Verdict, *, exit_code: int, grace_seconds: float) -> tuple[int, Verdict]:
-        """Return the worker's exit code and the final verdict.
+        """Deliver log, events and finish; return the worker's exit code and the final verdict.
 
         `exit_code` is the workload's, negative for a signal.
         """
@@ -110,7 +110,7 @@ class Delivery:
         return "finish"
 
     def _log_is_sent(self, timeout_seconds: float) -> bool:
-        """Return whether the log is delivered as far as it can ever be."""
+        """Return whether the log is delivered, or no more of it can be delivered."""
         if self._spool.wait_accepted(timeout_seconds):
             return True
         if self._shipper.is_alive():
@@ -119,9 +119,9 @@ class Delivery:
         return True
 
     def _limited(self, verdict: Verdict) -> Verdict:
-        """Fail an attempt whose log exceeds its limit.
+        """Replace a success with a failure if the orchestrator refused the log for its size.
 
-        This also applies after the work is done, if only the orchestrator noticed.
+        The refusal can arrive after the work is done.
         """
         refused = self._shipper.refused
         over = refused is not None and refused.reason is FailureReason.LOG_LIMIT_EXCEEDED
@@ -143,7 +143,7 @@ class Delivery:
         )
 
     def _can_resend(self, refused: Refused) -> bool:
-        """Return whether `finish` can succeed if the log is resent from the orchestrator's end."""
+        """Return whether `finish` can succeed once the missing end of the log is sent again."""
         end = refused.detail.get("end")
         return refused.code == "log_incomplete" and isinstance(end, int) and self._spool.rewind(end)
 
@@ -166,7 +166,7 @@ class Delivery:
         }
 
     def _with_memory(self, verdict: Verdict) -> Verdict:
-        """Add the memory limit and peak, which DuckDB and Python do not report."""
+        """Add memory limit and peak to an OOM failure: DuckDB and Python do not report them."""
         if verdict.reason is not FailureReason.OUT_OF_MEMORY:
             return verdict
         facts = {

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 EXIT_ACCEPTED, EXIT_FENCED, EXIT_CLAIMED, EXIT_GAVE_UP, EXIT_ENVIRONMENT = 0, 3, 4, 5, 6
-# As a shell reports SIGTERM. With exit code 0, a stopped container would count as completed.
+# 128 + SIGTERM, as in a shell. With exit code 0, a stopped container would count as completed.
 EXIT_STOPPED = 143
 # Launchers find the processes of an attempt by these, so /proc shows them before other variables.
 SHOWN_FIRST = ("ATTEMPT_ID", "JOB_ID", "HOME", "WORKER_DIR")
-# Folders in a container, and the file in which Kubernetes reads its termination message.
+# Folders in a container, and the file from which Kubernetes reads the termination message.
 DATA_DIR, MODELS_DIR, TERMINATION_FILE = "/app/data", "/app/models", "/dev/termination-log"
 
 
@@ -40,8 +40,8 @@ class WorkerEnvironment(NamedTuple):
 
 
 _NEEDED = ("JOB_ID", "JOB_TYPE", "ATTEMPT_ID", "JOB_TOKEN", "ORCHESTRATOR_URL")
-# Set by the process launcher for its fork server (`fork_server`), which has no other variable of
-# this list: the descriptor of the socket for requests.
+# Descriptor of the socket for requests. The process launcher sets it for its fork server
+# (`fork_server`), which has none of the variables above.
 REQUESTS_VARIABLE = "WORKER_REQUESTS_FD"
 _PASSED_ON: tuple[str, ...] = (
     "PATH",

@@ -1,8 +1,8 @@
-"""Fork server: a process of the worker's modules that forks workers on request.
+"""Fork server: a process that imports the worker's modules once and forks workers on request.
 
 The process launcher starts it with the argv of a worker and `WORKER_REQUESTS_FD`
 (`jobs/clusters/launchers/fork_server.py`). It saves each worker the start of an interpreter and the
-imports. It ends with its launcher, whose socket then closes.
+imports. It exits when its launcher exits, because the launcher's socket then closes.
 
 A request (`mimir/lib/fork_protocol.py`) carries four descriptors, in this order: the socket to the
 launcher, a pipe with the launch token, the worker's lock, and the worker's stderr. Its line is
@@ -36,15 +36,15 @@ PRELOADED = (
     "jobs.worker.pipelines.steps.write",
     "encodings.idna",  # `socket` imports it to connect
 )
-# Imported after the first fork. It takes longer than all other work of a short job, and its memory
-# (12 MB) is not needed before there are jobs.
+# Imported after the first fork. The import takes longer than all other work of a short job, and its
+# memory (12 MB) is not needed before there are jobs.
 PRELOADED_LATER = ("duckdb",)
 REQUEST_DESCRIPTORS = 4
 EXIT_UNUSABLE, EXIT_REFUSED = 1, 2
 
 
 class Request(NamedTuple):
-    """Request of the launcher, as the forked process has it."""
+    """Request of the launcher, received by the forked process."""
 
     connection: socket.socket
     token_descriptor: int
@@ -59,11 +59,14 @@ class Request(NamedTuple):
 
 
 def serve(run: Callable[[Request], int]) -> int:
-    """Fork a process that calls `run` for each request; return when the launcher has gone."""
+    """For each request, fork a process that calls `run`.
+
+    Returns the exit code of the server: 0 when the launcher has disconnected.
+    """
     process_tree.become_private()
     requests = socket.socket(fileno=int(os.environ.pop(REQUESTS_VARIABLE)))
     requests.set_inheritable(False)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the workers
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the workers
     add_site_packages()
     if not import_shared(PRELOADED):
         return EXIT_UNUSABLE

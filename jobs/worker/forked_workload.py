@@ -73,10 +73,10 @@ def fork_workload(variables: Mapping[str, str], folder: Path, streams: Streams) 
 
 
 def _run(supervisor: int, variables: Mapping[str, str], folder: Path, streams: Streams) -> NoReturn:
-    """Become what a fresh interpreter would be, run the workload and exit.
+    """Bring this process to the state of a fresh interpreter, run the workload and exit.
 
-    Nothing returns to the frames of the supervisor: their objects own descriptors that are closed
-    here.
+    Control must not return to the supervisor's frames: their objects own descriptors that are
+    closed here.
     """
     code = 1
     try:

@@ -1,8 +1,8 @@
-"""Parent process of the supervisor on one machine: no process of an attempt outlives it.
+"""Guardian: the supervisor's parent under the process launcher. It kills processes that remain.
 
-A killed supervisor cannot end the processes of its workload, and a process that left its session
-and cleared its environment cannot be found by a mark. It becomes a child of the nearest
-subreaper, which is this process.
+A killed supervisor cannot end the processes of its workload, and a launcher cannot find a process
+that left its session and cleared its environment. When the supervisor dies, such a process becomes
+a child of the nearest subreaper, which is the guardian.
 """
 
 import contextlib
@@ -18,9 +18,9 @@ ROUNDS = 3  # each takes a second when a process cannot be killed
 def start_guardian(folder: Path) -> None:
     """Fork. The child becomes the supervisor; the parent waits, kills the rest and exits.
 
-    Both hold the worker's lock: it is free only when no process is left. The parent creates the
-    file `empty` in the worker's folder when it has seen that: a launcher without that file cannot
-    know whether the parent ended by itself or was killed. SIGTERM is forwarded.
+    Both hold the worker's lock, which is free when both have ended. The parent creates the file
+    `empty` in the worker's folder when no other process is left: without that file, a launcher
+    cannot know whether the parent exited by itself or was killed. The parent forwards SIGTERM.
     """
     held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     process_tree.become_subreaper()
@@ -40,8 +40,8 @@ def start_guardian(folder: Path) -> None:
 def _kill_rest() -> bool:
     """Kill and reap the other processes; return whether none is left.
 
-    A subreaper without children has no descendants. A list of processes proves less: it misses one
-    that forks and exits meanwhile.
+    A subreaper without children has no descendants. A list of processes is no proof: it can miss
+    the child of a process that forks and exits while the list is read.
     """
     for _ in range(ROUNDS):
         try:

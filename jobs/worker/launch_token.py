@@ -15,9 +15,9 @@ _MASK = ord("x")
 def hide_token() -> int | None:
     """Move the token from the environment into a pipe; return its read end, or None without one.
 
-    Its bytes are overwritten: those that /proc shows as our environment, and the only Python object
-    that has them. Not being dumpable hides the former from everybody but root, and the worker may
-    run as root.
+    Both copies of its bytes are overwritten: the environment that /proc shows, and the only Python
+    object that has them. /proc hides the environment of a process that is not dumpable from
+    everybody but root, and the worker may run as root.
     """
     value = os.environb.get(NAME.encode(), b"")
     if not value:

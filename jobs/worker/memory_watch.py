@@ -15,7 +15,7 @@ SHARE_OF_TIME = 25  # a measurement may take 1/25 of the time
 
 
 class MemoryWatch(BackgroundThread):
-    """Measure the memory of all descendants, or of our cgroup if it has a limit. In bytes."""
+    """Measure the bytes of memory of all descendants, or of our cgroup if it has a limit."""
 
     def __init__(self, stop: Stop, *, limit_bytes: int, own_cgroup: bool) -> None:
         super().__init__("memory", stop)

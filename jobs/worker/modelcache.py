@@ -2,14 +2,15 @@
 
 All workers of the process launcher run as one user, so file modes do not separate projects. The
 key does: the orchestrator gives it only to jobs of the project that read a model, and it stays in
-the supervisor. Names and contents of entries reveal nothing without it. A cache that cannot be
-read or written costs a download, never a job.
+the supervisor. Names and contents of entries reveal nothing without the key. If the cache cannot be
+read or written, the model is downloaded; no job fails.
 
 Format of an entry: `MAGIC`, a random salt, then chunks of `CHUNK_BYTES` under AES-256-GCM, each
-followed by its tag. The key of an entry is derived from the project's key and the salt, so that
-nonces can count: chunk number (8 bytes) and a mark of the last chunk (4 bytes). Name of the entry
-is the associated data. No chunk is released before its tag is verified, and truncated, reordered,
-foreign or older entries are refused (the STREAM construction of Hoang et al., 2015).
+followed by its tag. The key of an entry is derived from the project's key and the salt, so nonces
+can be counters: chunk number (8 bytes) and a flag of the last chunk (4 bytes). The name of the
+entry is the associated data. No chunk is released before its tag is verified. Entries that are
+truncated, reordered, renamed, of another project or of an older format are refused (the STREAM
+construction of Hoang et al., 2015).
 """
 
 import contextlib
@@ -39,7 +40,10 @@ class ModelCache:
     """Models of one project on this machine."""
 
     def __init__(self, folder: Path, key: str, *, limit_bytes: int) -> None:
-        """`key`: the project's, in hex. `limit_bytes`: of all entries; the LRU entry goes first."""
+        """`key`: the project's, in hex.
+
+        `limit_bytes`: maximum size of all entries; the least recently used is removed first.
+        """
         self._folder, self._limit_bytes = folder, limit_bytes
         secret = bytes.fromhex(key)
         self._names = hmac.digest(secret, b"names", "sha256")
@@ -74,7 +78,7 @@ class ModelCache:
         return False
 
     def keep(self, sha256: str, size_bytes: int, source: IO[bytes]) -> None:
-        """Store a verified model. Does nothing on a full or read-only disk."""
+        """Store a verified model. Skip one above the size limit; only print an OSError."""
         stored_bytes = entry_bytes(size_bytes)
         if stored_bytes > self._limit_bytes:
             return
@@ -214,7 +218,7 @@ class _Aead(NamedTuple):
 
 
 def _aead_module() -> _Aead:
-    """Import the only library that the supervisor uses beside Python's own.
+    """Import the only third-party library that the supervisor uses.
 
     The supervisor starts without site-packages, to start faster; they are added here.
     """

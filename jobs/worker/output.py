@@ -1,6 +1,6 @@
 """Read the workload's pipes: format lines, copy them to stdout, append them to the spool.
 
-Keeps to the log's size limit.
+Lines beyond the log's size limit are dropped.
 """
 
 import os
@@ -12,7 +12,7 @@ from jobs.worker.spool import Spool
 from jobs.worker.stopping import Stop, failed
 
 READ_BYTES = 256 * 1024
-# An unfinished line older than this is stored as a part: progress bars and prompts show.
+# An unfinished line older than this is stored as a part, to show progress bars and prompts.
 FLUSH_SECONDS = 0.2
 
 

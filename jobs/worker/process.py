@@ -1,4 +1,4 @@
-"""Workload process, which waits for its job and is started before the claim.
+"""Workload process. It is started before the claim and waits for its job.
 
 Its environment is built from scratch: user code gets no token and no address of the orchestrator.
 Its streams are separate pipes.
@@ -62,7 +62,10 @@ def make_scratch(environment: WorkerEnvironment) -> None:
 
 
 def start_workload(environment: WorkerEnvironment) -> WorkloadProcess:
-    """Start the workload in the scratch folder. The caller has no thread and no token yet."""
+    """Start the workload in the scratch folder.
+
+    Call it before this process has a thread or the token, because it can fork.
+    """
     ours, theirs = socket.socketpair()
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()

@@ -1,7 +1,8 @@
 """Descendants of the supervisor: resource use and termination.
 
-The supervisor is a child subreaper: a process that leaves its session or loses its parent becomes
-its child. A walk down from it finds every process, whatever its name, session or environment.
+The supervisor is a child subreaper: a descendant that loses its parent becomes its child, even in
+another session. A walk down from the supervisor therefore finds every process of the workload,
+whatever its name, session or environment.
 """
 
 import contextlib
@@ -23,7 +24,7 @@ ROUNDS = 500
 
 
 def become_supervisor() -> None:
-    """Become a subreaper and private."""
+    """Become a subreaper and not dumpable."""
     become_private()
     become_subreaper()
 
@@ -47,7 +48,7 @@ def close_descriptors(keep: Collection[int]) -> None:
     """Close all descriptors except `keep`."""
     for name in os.listdir("/proc/self/fd"):
         if int(name) not in keep:
-            with contextlib.suppress(OSError):  # the descriptor of this list
+            with contextlib.suppress(OSError):  # os.listdir's own descriptor is closed already
                 os.close(int(name))
 
 
@@ -83,7 +84,7 @@ def descendants(pid: int | None = None) -> list[int]:
 
 
 def reap(keep: int | None = None) -> None:
-    """Reap ended children up to `keep`, whose exit its owner waits for."""
+    """Reap ended children; stop at the process `keep`, which its owner reaps."""
     with contextlib.suppress(ChildProcessError):
         while ended := os.waitid(os.P_ALL, 0, _ENDED_CHILD):
             if ended.si_pid == keep:

@@ -53,7 +53,8 @@ class Reporter(BackgroundThread):
     def add(self, kind: EventKind, data: JsonObject) -> None:
         """Add an event.
 
-        Over the limits it is shortened or dropped: too many events do not fail a job.
+        An event that is too large is shortened, and one above the maximum number is dropped.
+        Neither fails the job.
         """
         data = cast("JsonObject", storable(data))
         if len(json.dumps(data)) > self._limits.event_bytes:
@@ -99,7 +100,7 @@ class Reporter(BackgroundThread):
             self._changed.notify_all()
 
     def end(self) -> None:
-        """Stop events and heartbeats."""
+        """Stop sending events and heartbeats; unacknowledged events stay in `rest`."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()

@@ -1,7 +1,7 @@
-"""Time of the next call after a failed call, earlier while the worker ends.
+"""Time of the next call after a failed call, with shorter pauses while the worker ends.
 
 A busy server requests a pause of up to a minute (Retry-After). A worker that must end within its
-grace period would still sleep when it is killed, and its end would not be reported.
+grace period could still be in that pause when it is killed, and its end would not be reported.
 """
 
 import math
@@ -29,7 +29,7 @@ class RetryTime:
         return max(0.0, self.at - time.monotonic())
 
     def set(self, pause_seconds: float) -> None:
-        """Begin a pause."""
+        """Begin a pause, shortened if the worker ends soon."""
         now = time.monotonic()
         self.at = now + shortened(pause_seconds, self._end_by - now)
 

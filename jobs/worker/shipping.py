@@ -1,4 +1,4 @@
-"""Send the log from the spool to the orchestrator in order, from the orchestrator's end."""
+"""Send the log from the spool in order, from the end of the log that the orchestrator has."""
 
 import threading
 
@@ -75,7 +75,7 @@ class LogShipper(BackgroundThread):
         self._spool.accept(answer["end"])
 
     def _continue_from(self, end: int, offset: int) -> bool:
-        """Continue from the orchestrator's end; return whether that is possible.
+        """Continue from `end` of the orchestrator's log; return whether that is possible.
 
         An end after `offset` means that an earlier copy of this chunk arrived. An end before it
         means that the orchestrator lost accepted bytes, which may still be in the spool.

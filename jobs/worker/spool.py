@@ -45,7 +45,7 @@ class Spool:
     def append(self, data: bytes) -> None:
         """Write whole stored lines.
 
-        Raises: OSError if the disk is full; nothing of `data` counts then.
+        Raises: OSError if the disk is full; nothing of `data` is stored then.
         """
         if not data:
             return
@@ -59,7 +59,8 @@ class Spool:
 
     def _open_segment(self) -> None:
         if self._file is not None:
-            # If opening the next segment fails, the old descriptor may soon be another file's.
+            # Forget the descriptor: if the next segment cannot be opened, the number of the closed
+            # one may soon belong to another file.
             file, self._file = self._file, None
             os.close(file)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC

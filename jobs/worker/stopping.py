@@ -1,4 +1,4 @@
-"""Early stop of a workload. Several threads can find a cause; the first counts, a fence always."""
+"""Early stop of a workload. Threads report causes: the first one counts, a fence always counts."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -81,6 +81,6 @@ class Stop:
         self._wake()
 
     def fence(self) -> None:
-        """The orchestrator continues without this attempt."""
+        """Record that the orchestrator continues without this attempt."""
         self.fenced.set()
         self._wake()

@@ -285,10 +285,10 @@ class Supervisor:
             output.flush()
 
     def _drain_output(self, output: Output) -> None:
-        """Read the rest of a pipe, for as long as a pipe takes to empty.
+        """Read the rest of a pipe for at most DRAIN_SECONDS, not counting waits for the spool.
 
-        Only a process that is not our descendant can still write. The supervisor does not wait for
-        it.
+        Only a process that is not our descendant can still write, and the supervisor does not wait
+        for it.
         """
         end = time.monotonic() + DRAIN_SECONDS
         while output.open and time.monotonic() < end:
@@ -322,9 +322,9 @@ class Supervisor:
         return found
 
     def _out_of_memory(self, found: Verdict) -> Verdict:
-        """Return an OOM kill as such.
+        """Return the out-of-memory verdict if the kernel killed the workload; else `found`.
 
-        It looks like any SIGKILL, or like an exit code behind a shell; the cgroup counts OOM kills.
+        An OOM kill looks like SIGKILL, or behind a shell like an exit code; the cgroup counts it.
         """
         if (
             found.reason not in (FailureReason.SIGNAL, FailureReason.EXIT_CODE)

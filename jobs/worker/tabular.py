@@ -42,7 +42,7 @@ def feature_sql(feature: Feature) -> str:
 
 
 def stored_sql(name: str, column_type: str) -> str:
-    """Return the SQL expression of a column that is written again.
+    """Return the SQL expression that copies a column to a Parquet file.
 
     Parquet has no 128-bit integers.
     """

@@ -129,7 +129,7 @@ class TextFacts:
     def is_number(self) -> bool:
         """Whether the column is text because of a few cells only, and is used as a number.
 
-        Text without an exception was declared as text.
+        False if all cells are numbers: such a column was declared as text.
         """
         return (
             self.others.count > 0
@@ -143,7 +143,10 @@ class TextFacts:
         return self.numbers > 0 and self.others.count == 0
 
     def form(self) -> tuple[Form, Example] | None:
-        """Return the notation of nearly all cells. Plain numbers count for numeric notations."""
+        """Return the notation of nearly all cells and an example; None if there is none.
+
+        Plain numbers count as cells of each numeric notation.
+        """
         for form in FORMS:
             found = self.forms[form.name]
             alike = found.count + (self.numbers if form.is_number else 0)
@@ -153,7 +156,7 @@ class TextFacts:
 
 
 def describe_form(name: str, form: Form, example: Example) -> str:
-    """Return what the cells hold and how to convert them."""
+    """Return text that describes the notation of a column's cells and how to convert them."""
     how = (
         "import the file again with that notation, or convert it in a pipeline, "
         f"for example {form.hint.format(identifier(name))}"
@@ -162,7 +165,7 @@ def describe_form(name: str, form: Form, example: Example) -> str:
 
 
 def text_facts(tables: Tables, table: Table, names: Sequence[str]) -> dict[str, TextFacts]:
-    """Return the facts of each of these columns."""
+    """Count the cells of the text columns `names`; return the counts by column."""
     found: dict[str, TextFacts] = {}
     connection = tables.connect(readable=[table.path])
     source = f"read_parquet({quoted(str(table.path))}, file_row_number = true)"

@@ -37,7 +37,7 @@ class Fetched(TypedDict):
 
 
 class Delivered(TypedDict):
-    """Answer to a stored artifact."""
+    """Answer to a call that stored an artifact."""
 
     sha256: str
     size_bytes: int
@@ -62,7 +62,7 @@ Answer = Fetched | Delivered | Failed
 class Transfers(BackgroundThread):
     """Answers calls of the workload.
 
-    An answer is {"answer": n, "path" | "sha256" | "error": {"reason", "message"}}.
+    An answer is {"answer": n} with the fields of `Fetched`, `Delivered` or `Failed`.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """`python -m jobs.worker.workload`: the process that runs a job, unless it is forked.
 
-It has no token and no address; requests go through its supervisor. It may be killed at any
-moment: its last message, or its exit, becomes the attempt's end.
+It has no token and no address of the orchestrator; requests go through its supervisor. It can be
+killed at any moment. Its last message, or without one its exit status, is the attempt's outcome.
 """
 
 import contextlib
@@ -32,8 +32,8 @@ def main() -> int:
 
 
 def run_workload(descriptor: int) -> int:
-    """Wait for the job on the channel `descriptor`, run it and report the result."""
-    # Import during the claim. An error is raised again in `_run` and reported there.
+    """Wait for the job on the channel `descriptor`, run it, report; return the exit code."""
+    # Import while the supervisor claims the attempt. `_run` raises an error again and reports it.
     with contextlib.suppress(Exception):
         _function_of(os.environ["JOB_TYPE"])
     context = WorkloadContext(

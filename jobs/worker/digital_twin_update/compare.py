@@ -1,4 +1,4 @@
-"""Differences between a twin's base and the rows of an update. Pure."""
+"""Differences between a twin's base and the rows of an update, without side effects."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -50,7 +50,8 @@ class Base:
 def compare(base: Base, rows: Iterable[Row], *, missing: str) -> list[Change]:
     """Return the changes, sorted by key, in the form of docs/reference/worker-protocol.md.
 
-    `rows`: (key, {property: value or None}), each key once.
+    `rows`: (key, {property: value or None}), each key once. `missing`: `keep`, `mark` or `delete`
+    entities without a row.
     """
     changes: list[Change] = []
     found = set()

@@ -38,7 +38,7 @@ class Source:
     key: str
     columns: dict[str, str]  # property -> column
     fields: dict[str, Field]
-    types: dict[str, str]  # of the columns
+    types: dict[str, str]  # column -> DuckDB type
     count: int
     # Column that orders several rows of one entity: the row with the largest value is used.
     latest_by: str = ""
@@ -92,7 +92,7 @@ class Source:
         return f"CAST({self._selected(self.key)} AS VARCHAR)"
 
     def check_latest(self) -> tuple[int, int]:
-        """Count the rows that are not the latest of their entity, and the ties among the latest.
+        """Return the number of rows that are not the latest of their entity, and of ties.
 
         Raises: WorkFailed.
         """
@@ -128,7 +128,10 @@ class Source:
         return int(counted[0] - counted[2]), int(counted[1] - counted[2])
 
     def check_keys(self) -> None:
-        """Check that each row has its own key. Raises: WorkFailed."""
+        """Check that each row has a key; without `latest_by`, also that no key repeats.
+
+        Raises: WorkFailed.
+        """
         key, numbered = (
             "key_",
             f"(SELECT {self._selected(self.key)} AS key_, file_row_number + 1 AS row_ "
@@ -204,7 +207,10 @@ class Source:
 def open_source(
     tables: Tables, table: str, parameters: TwinUpdateParameters, fields: dict[str, Field]
 ) -> Source:
-    """Return the rows that the parameters select, with checked keys. Raises: WorkFailed."""
+    """Return the rows of `table`, with the columns of the parameters and checked keys.
+
+    Raises: WorkFailed.
+    """
     types = {column["name"]: column["type"] for column in tables.schema(table)}
     chosen = parameters.get("properties")
     columns = chosen if chosen is not None else {name: name for name in fields if name in types}
@@ -281,8 +287,8 @@ def _plain(value: object, field: Field) -> Any:
 def _number_in(text: str) -> Any:
     """Parse a number in a text cell; return other text unchanged.
 
-    One text cell makes the whole column text. The other cells are still numbers, and the message
-    must name the text.
+    One cell with text makes the whole column text. The other cells are still numbers, and the error
+    message must show the cell with text.
     """
     for read in (int, float):
         with contextlib.suppress(ValueError):
@@ -316,7 +322,7 @@ def _text(value: object) -> str:
 
 
 def json_text(value: object) -> str:
-    """Return nested values and bytes as text."""
+    """Return a nested value as JSON text; types that JSON lacks as strings."""
     import json
 
     return json.dumps(value, default=str, ensure_ascii=False)

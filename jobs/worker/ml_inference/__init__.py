@@ -1,5 +1,5 @@
 """`ml_inference`: apply a model to a dataset version.
 
-The libraries of a type take seconds to import: modules that other types load as well import them
-inside functions.
+The libraries of this job type take seconds to import, so modules that other job types also import
+import them inside functions.
 """

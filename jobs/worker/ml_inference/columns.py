@@ -67,7 +67,7 @@ def read_features(
 ) -> list[str]:
     """Return the SQL expression of each feature, in the signature's order.
 
-    Raises: WorkFailed `signature_mismatch` with each difference.
+    Raises: WorkFailed `signature_mismatch` with the first FAULTS_SHOWN differences.
     """
     types = {column["name"]: column["type"] for column in tables.schema(_name_of(tables, table))}
     absent_is_empty = may_lack_columns(
@@ -136,10 +136,10 @@ def _conversion(kind: str, name: str, column_type: str) -> _Conversion:
 
 
 def _as_category(column: str, cell: str, column_type: str, found: str | None) -> str:
-    """Return the SQL of a single value as text.
+    """Return the SQL of a cell as text; NULL for a type that cannot be a category.
 
-    Whole floating-point numbers lose their fraction: integers with missing values are stored as
-    such.
+    Whole floating-point numbers are written without a fraction, because integers with missing
+    values are often stored as floating-point numbers.
     """
     if column_type in _FLOATS:
         whole = f"isfinite({column}) AND {column} = trunc({column}) AND abs({column}) < 1e15"
@@ -291,9 +291,9 @@ def category_names(model: Any) -> dict[str, list[str]]:
 
 
 def as_known(values: Any, known: Sequence[str]) -> Any:
-    """Write texts of numbers and booleans in the way of the model's categories.
+    """Return `values` with numbers and booleans in text spelled as in the model's categories.
 
-    For example 5 for 5.0 and True for true, if exactly one category matches.
+    For example 5 instead of 5.0 and True instead of true, if exactly one category matches.
     """
     names = set(known)
     folded: dict[str, list[str]] = {}

@@ -83,7 +83,7 @@ def _readings(
 ) -> list[str]:
     """Return the SQL expression of each feature. Raises: WorkFailed.
 
-    The submit has only checked what does not depend on values.
+    The checks at submit time do not read the values of the dataset.
     """
     try:
         return read_features(
@@ -154,7 +154,7 @@ class _Predicting:
         written = {
             name: known[name] for name in known if name in types and types[name] != "VARCHAR"
         }
-        self._known = written  # of features that are read from other types
+        self._known = written  # categories of features read from other types
         keys = inference_parameters(context).get("keys")
         self._keys = [column for column in schema if keys is None or column["name"] in keys]
         self._began = self._reported_at = time.monotonic()

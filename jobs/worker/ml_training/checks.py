@@ -1,4 +1,4 @@
-"""Warnings about features: leaks of the target, row identifiers, constants, spelling variants.
+"""Warnings about features: target leakage, row identifiers, constants, spelling variants.
 
 A warning never drops a column.
 """
@@ -55,7 +55,7 @@ _ID_WORDS = frozenset(
 
 
 def warn_about_columns(context: WorkloadContext, learning: Learning, *, seed: int) -> None:
-    """Check each feature, for a bounded time, and report what users should know."""
+    """Check each feature, for at most CHECK_SECONDS, and report problems as notices."""
     end = time.monotonic() + CHECK_SECONDS
     constant: list[str] = []
     identifying: list[str] = []
@@ -109,8 +109,8 @@ def _top_share(column: Any) -> float:
 def _identifies(feature: Feature, column: Any) -> bool:
     """Return whether a column seems to identify rows.
 
-    This is text that differs in nearly every row, or distinct whole numbers that are consecutive or
-    have the name of an identifier.
+    Such a column is text that differs in nearly every row, or distinct whole numbers that are
+    consecutive or whose column is named like an identifier.
     """
     there = column.dropna()
     if len(there) < DISTINCT_ROWS_MIN:
@@ -140,8 +140,8 @@ def _report_alike(context: WorkloadContext, name: str, column: Any) -> None:
 class _Leaks:
     """Scores single columns as predictors of the target.
 
-    A small tree, or the mean of each category, is trained on one half of a sample and evaluated on
-    the other.
+    A decision tree is trained on one half of a sample and evaluated on the other. Categories are
+    first encoded as numbers (`_coded`).
     """
 
     def __init__(self, learning: Learning, seed: int) -> None:
@@ -179,7 +179,7 @@ class _Leaks:
     def _coded(self, column: Any) -> Any:
         """Encode categories by their mean target (or most frequent class) in the training half.
 
-        A category that the training half lacks is missing.
+        A category that does not occur in the training half becomes a missing value.
         """
         import pandas
 

@@ -32,7 +32,7 @@ def class_text(value: object) -> str:
 
 
 def prepare_classes(context: WorkloadContext, learning: Learning) -> Learning:
-    """Check the classes, and treat rare ones as the job's `rare_classes` says.
+    """Check the classes; drop, group or refuse rare ones by the parameter `rare_classes`.
 
     Raises: WorkFailed if the classes cannot be learned.
     """
@@ -136,7 +136,7 @@ def _rare_fault(learning: Learning, name: str, shown: str, *, rows: int, left: i
 
 
 def some_classes(names: Sequence[str]) -> str:
-    """Return the first names and the number of the others."""
+    """Return text with the first names and the number of the others."""
     more = f" and {len(names) - CLASSES_SHOWN} more" if len(names) > CLASSES_SHOWN else ""
     return f"{', '.join(name[:60] for name in names[:CLASSES_SHOWN])}{more}"
 

@@ -86,7 +86,11 @@ def _check_names(names: list[str], types: Mapping[str, str]) -> None:
 
 
 def _reading(name: str, column_type: str, facts: TextFacts | None) -> Reading | None:
-    """Return how a column is read; None for a type that no model can use."""
+    """Return how a column is read; None for a type that no model can use.
+
+    Text of which nearly all cells are numbers is read as numbers; text of which all cells are
+    numbers only if nearly all of them are distinct.
+    """
     kind = kind_of(column_type)
     if kind is None:
         return None

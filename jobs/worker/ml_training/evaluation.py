@@ -68,7 +68,7 @@ def _classification(model: Any, rows: Any, truth: Any) -> dict[str, float]:
     }
     there = set(truth)
     if not there <= set(classes):
-        # Only the held-out set has this class: the model has no probability for it.
+        # A class occurs only in the held-out set: the model has no probability for it.
         return found
     chances = model.predict_proba(rows)
     found["log_loss"] = float(metrics.log_loss(truth, chances, labels=classes))

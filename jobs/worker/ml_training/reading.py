@@ -102,8 +102,8 @@ def read_learning(context: WorkloadContext) -> Learning:
 def _time_column(parameters: TrainingParameters, types: Mapping[str, str]) -> str:
     """Return the column that orders the rows of a split by time; empty for a random split.
 
-    Raises: WorkFailed if it is not named and there is not exactly one choice, or if it is not
-    valid.
+    Raises: WorkFailed if no column is named and the dataset does not have exactly one with times,
+    or if the named column does not exist or has another type.
     """
     if parameters.get("split") != "time":
         return ""

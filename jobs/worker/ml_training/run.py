@@ -25,7 +25,8 @@ from mimir.lib.schemas.training_report import ModelEvaluation, TrainingFacts, Tr
 
 ARTIFACT, REPORT = "model.skops", "model.json"
 TEST_SIZE, SEED = 0.25, 0
-# Above it, scikit-learn's histogram gradient boosting holds out stratified rows of its own.
+# Training set size above which scikit-learn's histogram gradient boosting stops early: for that it
+# holds out a stratified part of the training set.
 EARLY_STOPPING_ROWS = 10_000
 
 
@@ -145,7 +146,7 @@ def _fitted(
 def _cannot_stop_early(context: WorkloadContext, learning: Learning, parts: Parts) -> bool:
     """Return whether early stopping is impossible, with a notice.
 
-    scikit-learn holds out rows of the training set by class, which fails for a class with one row.
+    scikit-learn's stratified split of the training set fails for a class with one row.
     """
     import numpy
 

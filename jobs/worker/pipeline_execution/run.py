@@ -1,4 +1,4 @@
-"""`pipeline_execution`: entry point. Its packages share the name of the job type."""
+"""`pipeline_execution`: entry point, which `workload` finds by the name of the job type."""
 
 from jobs.contract.protocol import PipelineResult
 from jobs.worker.pipelines.runner import run_pipeline

@@ -1,7 +1,7 @@
 """Download of a user's URL: http and https, public addresses only, bounded in size and time.
 
 Each redirect is checked. The connection is made to the address that was checked, so that a second
-DNS answer cannot lead elsewhere.
+DNS answer cannot lead to another address (DNS rebinding).
 """
 
 import contextlib
@@ -241,7 +241,7 @@ def _seconds(end: float) -> float:
 
 
 def is_allowed(host: str, address: str, allow: Sequence[str]) -> bool:
-    """Whether `host` at `address` can be read: a public address, or one in READ_URL_ALLOW."""
+    """Return whether `host` at `address` can be read: it is public or in READ_URL_ALLOW."""
     resolved = ipaddress.ip_address(address.partition("%")[0])
     parsed = plain(resolved)
     for entry in allow:

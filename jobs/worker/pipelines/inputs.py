@@ -17,7 +17,7 @@ WARNINGS_SHOWN = 20  # in the log, for one file
 
 
 def read_dataset(context: WorkloadContext, tables: Tables, name: str) -> int:
-    """Make the table `name` of the job's dataset input `name` and return its number of rows.
+    """Create the table `name` from the dataset input `name`; return its number of rows.
 
     Raises: WorkFailed.
     """
@@ -37,10 +37,10 @@ def read_dataset(context: WorkloadContext, tables: Tables, name: str) -> int:
 def read_file(
     tables: Tables, name: str, path: Path, source: str, expected: str | None = None
 ) -> int:
-    """Make the table `name` of a file in any supported format and return its number of rows.
+    """Create the table `name` from a file in any supported format; return its number of rows.
 
     The file is moved or removed. `source`: the name of the file in messages. `expected`: the
-    format that the file must have. Raises: WorkFailed.
+    format that the file must have; None: any. Raises: WorkFailed.
     """
     work = path.with_suffix(".work")
     work.mkdir(exist_ok=True)
@@ -80,7 +80,7 @@ def _table(
 ) -> int:
     """Use a Parquet file as it is; convert another format.
 
-    Only dataset versions from before every upload was stored as Parquet have another format.
+    Only dataset versions that were stored before all uploads became Parquet have another format.
     """
     target = tables.path(step)
     if format_name == "parquet":

@@ -26,5 +26,5 @@ class Run:
 
 
 def dataset_artifact_name(step_id: str) -> str:
-    """The name of the artifact that carries the dataset version a step writes."""
+    """Return the name of the artifact with the dataset version that a step writes."""
     return f"dataset-{step_id}.parquet"

@@ -48,7 +48,7 @@ def run_pipeline(context: WorkloadContext) -> PipelineResult:
 
 
 def _readable(steps: list[Step]) -> dict[str, list[str]]:
-    """By step id, the tables of all steps that the step depends on, directly or not."""
+    """Return by step id the tables of all steps that it depends on, directly or indirectly."""
     ancestors: dict[str, set[str]] = {}
     tables: dict[str, list[str]] = {}
     for step in steps:
@@ -114,7 +114,7 @@ def _function(step: Step) -> Callable[[Run, Step], int | None]:
 
 
 def _with_step(step: Step, failure: WorkFailed) -> str:
-    """The message with the step's id. The diagnosis writes its own message for signals."""
+    """Return the message with the step's id. For signals, the diagnosis writes its own message."""
     if not failure.message or failure.reason is FailureReason.SIGNAL:
         return failure.message
     return f"Step {step.id} failed: {failure.message}"

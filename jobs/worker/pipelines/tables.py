@@ -32,7 +32,7 @@ class Tables:
     _shared: Any = field(default=None, repr=False)  # DuckDB of all sessions
 
     def path(self, step: str) -> Path:
-        """The file of the table of `step`. Creates its folder."""
+        """Return the path of the table of `step`; create its folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / f"{step}.parquet"
 
@@ -72,8 +72,8 @@ class Tables:
     def session(self) -> Any:
         """Return a connection that can open the tables of this run, and nothing else.
 
-        All sessions share one DuckDB: to start another takes as long as most queries. A session
-        does not see temporary views of others, and cannot change a setting.
+        All sessions share one DuckDB, because starting another takes as long as most queries. A
+        session does not see temporary views of others, and cannot change a setting.
         """
         if self._shared is None:
             self._shared = self.connect(readable=(), folder=self.folder)
@@ -81,7 +81,7 @@ class Tables:
         return self._shared.cursor()
 
     def rows(self, step: str) -> int:
-        """Return the number of rows of a table; counts them at the first call."""
+        """Return the number of rows of a table; the first call counts them."""
         table = self.by_name[step]
         if table.rows is None:
             found = (
@@ -116,7 +116,7 @@ def copy_to(connection: Any, select: str, path: Path) -> int:
     import duckdb
 
     try:
-        # The query was parsed as one SELECT before. The line break ends a comment at its end.
+        # The query is known to be one SELECT. The line break ends a comment at the query's end.
         stored = _storable(connection, f"(\n{select}\n)")
         row = connection.execute(
             f"COPY ({stored}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)"
@@ -147,7 +147,7 @@ def _storable(connection: Any, source: str) -> str:
 
 
 def short_message(message: str) -> str:
-    """The first line of a DuckDB error message and its hint, without the statement."""
+    """Return the first line of a DuckDB error message and its hint, without the statement."""
     lines = [line for line in message.splitlines() if line.strip()]
     first = lines[0] if lines else "The query failed."
     hint = next((line.strip() for line in lines[1:] if line.lstrip().startswith("Candidate")), "")

@@ -2,7 +2,7 @@
 
 Files in `outputs/` become artifacts, except the files of the tables that the step declares:
 `outputs/<table>.parquet`, or another supported format. Those become tables that later steps can
-read. All of them are checked before anything is delivered.
+read. All tables are checked before any file is delivered.
 """
 
 import contextlib
@@ -51,7 +51,7 @@ def execute(run: Run, step: Step) -> None:
 
 
 def _read_tables(run: Run, step: Step, outputs: Path) -> None:
-    """Make the declared tables from their files. Raises: WorkFailed for a missing or bad one."""
+    """Create the declared tables from their files. Raises: WorkFailed if one cannot be read."""
     if not step.makes:
         return
     from jobs.worker.pipelines.inputs import read_file  # takes 20 ms to import
@@ -74,7 +74,10 @@ def _read_tables(run: Run, step: Step, outputs: Path) -> None:
 
 
 def _table_file(table: str, step: Step, outputs: Path) -> Path:
-    """The regular file `outputs/<table>.<format>`. Raises: WorkFailed unless exactly one exists."""
+    """Return the regular file `outputs/<table>.<format>`.
+
+    Raises: WorkFailed unless exactly one exists.
+    """
     matching = sorted(
         path
         for path in outputs.iterdir()
@@ -136,7 +139,7 @@ def _run_program(step: Step, folder: Path) -> int:
 
 
 def _environment() -> dict[str, str]:
-    """Return the program's variables: the worker's `python3`, and unbuffered output."""
+    """Return the program's environment: `python3` is the worker's, its output unbuffered."""
     own = os.path.dirname(sys.executable)
     path = f"{own}:{os.environ.get('PATH', os.defpath)}"
     return {
@@ -147,7 +150,7 @@ def _environment() -> dict[str, str]:
 
 
 def _check_exit(code: int) -> None:
-    """Raises: WorkFailed for a signal and for an exit code above 0."""
+    """Raise WorkFailed for a signal and for an exit code above 0."""
     if code < 0:
         raise WorkFailed(FailureReason.SIGNAL, "", signal=-code)
     if code > 0:
@@ -213,7 +216,7 @@ def _unreadable(error: OSError) -> None:
 
 
 def _artifact_name(relative: str) -> str:
-    """`a/b c.txt` as `a-b_c.txt`: valid in storage, URLs and file systems."""
+    """Return a name that storage, URLs and file systems allow: `a/b c.txt` is `a-b_c.txt`."""
     safe = re.sub(r"[^A-Za-z0-9._-]", "_", relative.replace("/", "-"))
     return (safe if safe[0].isalnum() else f"x{safe}")[:200]
 

@@ -1,4 +1,4 @@
-"""`read`: makes a table of a dataset version, chosen at submit time, or of a file at a URL."""
+"""`read`: creates a table from a dataset version, chosen at submit time, or a file at a URL."""
 
 import sys
 
@@ -8,7 +8,7 @@ from mimir.lib.schemas.pipeline import Step
 
 
 def execute(run: Run, step: Step) -> int | None:
-    """Make the step's table and return its number of rows. Raises: WorkFailed."""
+    """Create the step's table and return its number of rows. Raises: WorkFailed."""
     if "dataset" in step.options:
         return read_dataset(run.context, run.tables, step.id)
     return _read_url(run, step)

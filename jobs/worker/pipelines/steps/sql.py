@@ -7,7 +7,7 @@ from mimir.lib.schemas.sqlparser import without_end
 
 
 def execute(run: Run, step: Step) -> int:
-    """Make the step's table and return its number of rows. Raises: WorkFailed."""
+    """Create the step's table and return its number of rows. Raises: WorkFailed."""
     target = run.tables.path(step.id)
     sources = {name: run.tables.by_name[name].path for name in step.tables}
     connection = run.tables.session()
