@@ -1,4 +1,4 @@
-"""Library of every process: no Django, only the standard library and structlog.
+"""Library for all processes, without Django.
 
-A module here is used by at least two packages and knows none of them.
+A module here is used by at least two packages and imports none of them.
 """

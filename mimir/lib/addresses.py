@@ -76,7 +76,10 @@ def _is_public(address: Address) -> bool:
 
 
 def plain(address: Address) -> Address:
-    """Return the IPv4 address in an IPv6 address that is only another notation for it."""
+    """Return the IPv4 address that an IPv6 address stands for, else `address` itself.
+
+    IPv4-mapped, 6to4 and NAT64 addresses stand for an IPv4 address.
+    """
     if not isinstance(address, ipaddress.IPv6Address):
         return address
     inside = address.ipv4_mapped or address.sixtofour
@@ -86,9 +89,9 @@ def plain(address: Address) -> Address:
 
 
 def _inside(address: Address) -> Iterable[Address]:
-    """Return the IPv4 addresses in a tunnel address.
+    """Return the IPv4 addresses embedded in a tunnel or translation address.
 
-    Teredo server and client, ISATAP, translated.
+    These are Teredo (server and client), ISATAP, IPv4-translated and IPv4-compatible addresses.
     """
     if not isinstance(address, ipaddress.IPv6Address):
         return ()

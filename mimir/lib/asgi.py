@@ -15,9 +15,9 @@ Header = tuple[bytes, bytes]
 
 
 def header(scope: Scope, name: bytes) -> str:
-    """Return a header's value by its lower-case name; an empty text without one.
+    """Return a header's value by its lower-case name; an empty string if it is absent.
 
-    Several values are joined as RFC 9110 says (cookies with `;`).
+    Several values are joined as in RFC 9110 (cookies with `;`).
     """
     joiner = b"; " if name == b"cookie" else b", "
     return joiner.join(value for key, value in scope["headers"] if key.lower() == name).decode(

@@ -25,8 +25,9 @@ from mimir.lib.heap_trim import trim_soon
 
 SMALL_BYTES = 64 * 1024  # bodies up to this size are collected before the application is called
 STRANGER_BYTES_MAX = 16 * 1024  # for requests without credentials, such as a sign-in
-PIECE_SECONDS = 20.0  # without data inside a body
-RATE_BYTES_MIN, RATE_GRACE_SECONDS = 1024, 30.0  # bytes per second on average, after that time
+PIECE_SECONDS = 20.0  # timeout for the next piece of a body
+# minimum average rate in bytes per second, checked after this time of waiting
+RATE_BYTES_MIN, RATE_GRACE_SECONDS = 1024, 30.0
 _BUDGET_WAIT_SECONDS = 5.0
 ENVELOPE_BYTES = 1024 * 1024  # overhead of a multipart form
 
@@ -107,7 +108,10 @@ def too_large(max_bytes: int) -> MimirError:
 
 
 class Budget:
-    """Memory or disk for all large bodies of one kind. Requests above it wait briefly, in order."""
+    """Capacity for all large bodies of one kind: bytes of memory or disk, or a number of bodies.
+
+    A request that does not fit waits up to `wait_seconds`. `name`: for the error message.
+    """
 
     def __init__(
         self, name: str, total_bytes: int, *, wait_seconds: float = _BUDGET_WAIT_SECONDS
@@ -118,7 +122,10 @@ class Budget:
 
     @contextlib.asynccontextmanager
     async def taken(self, amount_bytes: int) -> AsyncIterator[None]:
-        """Reserve `amount_bytes` during the block. Raises: MimirError `busy` (503)."""
+        """Reserve `amount_bytes`, at most the total, during the block.
+
+        Raises: MimirError `busy` (503) if they are not free in time.
+        """
         amount_bytes = min(amount_bytes, self.total_bytes)
         try:
             async with asyncio.timeout(self._wait_seconds):
@@ -140,7 +147,10 @@ class Budget:
 
 
 def spool_budget(spool_bytes: int, max_upload_bytes: int) -> Budget:
-    """Return the budget of uploads in the spool folder; 0: twice the largest upload."""
+    """Return the budget of uploads in the spool folder.
+
+    `spool_bytes` 0: twice the largest upload.
+    """
     return Budget("uploads", spool_bytes or 2 * (max_upload_bytes + ENVELOPE_BYTES))
 
 
@@ -148,9 +158,10 @@ def spool_budget(spool_bytes: int, max_upload_bytes: int) -> Budget:
 class Rule:
     """Limits of one request's body.
 
-    max_bytes: the whole body. budget: reserved for a body above SMALL_BYTES. stranger: the error
-    for a body above STRANGER_BYTES_MAX without credentials; None for a request with credentials.
-    exact_length: never invent a Content-Length. weight: reserved instead of the body's length.
+    max_bytes: of the whole body. budget: a body above SMALL_BYTES reserves its length from it.
+    stranger: the error for a body above STRANGER_BYTES_MAX without credentials; None for a request
+    with credentials. weight: amount to reserve instead of the length. exact_length: pass a large
+    chunked body on without a Content-Length; by default it gets `max_bytes` as Content-Length.
     """
 
     max_bytes: int
@@ -161,7 +172,7 @@ class Rule:
 
 
 class Body:
-    """A body for a synchronous application: a file, and the ASGI `receive` for disconnects.
+    """A body for a synchronous application: a file, and an ASGI `receive` for the disconnect.
 
     before_wait: called in the reading thread before it waits for the client.
     """
@@ -290,7 +301,7 @@ class Intake:
             await send_json_error(send, error, close=isinstance(error, Misframed))
 
     async def _call(self, scope: Scope, pieces: Pieces, start: bytes, send: Send) -> None:
-        """Call the application. If the body failed, its failure replaces the response."""
+        """Call the application. If reading the body failed, that error replaces the response."""
         replaced = False
 
         async def watching_send(message: Message) -> None:
@@ -307,7 +318,7 @@ class Intake:
 
 
 def check_declared(length: int | None, rule: Rule) -> None:
-    """Raise TooLarge, or the error for large bodies without credentials."""
+    """Check a declared length, None if unknown. Raises: TooLarge, or the error `rule.stranger`."""
     if length is None:
         return
     if rule.stranger is not None and length > STRANGER_BYTES_MAX:

@@ -54,7 +54,7 @@ SECRETS: Mapping[str, Callable[[], Values]] = {
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The secrets of one namespace.
+    """Client for the Secrets of one namespace.
 
     `token_file` is read for each request: the kubelet renews it.
     """
@@ -68,9 +68,9 @@ class Api:
     def request(
         self, method: str, name: str = "", body: object = None
     ) -> tuple[int, dict[str, object]]:
-        """Return status and JSON of the response; retry without a response and after 5xx.
+        """Return status and JSON of the response; retry if there is none, and after 429 or 5xx.
 
-        Raises: Failed.
+        Raises: Failed, after TRIES attempts.
         """
         last = ""
         for attempt in range(TRIES):
@@ -155,7 +155,7 @@ def _secret(name: str, values: Values) -> dict[str, object]:
 
 
 def in_cluster() -> Api:
-    """Return the API server of the cluster of this pod. Raises: Failed."""
+    """Return the client for the namespace of this pod, by its service account. Raises: Failed."""
     host, port = (
         os.environ.get("KUBERNETES_SERVICE_HOST"),
         os.environ.get("KUBERNETES_SERVICE_PORT", "443"),

@@ -37,7 +37,10 @@ class PerClient:
 
 
 class SignIns(PerClient):
-    """The limit of concurrent sign-ins by one client, before a thread or connection is used."""
+    """The limit of concurrent sign-ins by one client.
+
+    It is checked before the request uses a thread or a connection.
+    """
 
     def __init__(self) -> None:
         super().__init__("sign-ins at once", SIGN_INS_AT_ONCE)
@@ -49,7 +52,7 @@ class SignIns(PerClient):
 
 
 def client_of(scope: Scope) -> str:
-    """Return the client's address; of an IPv6 client its /64, which one machine owns."""
+    """Return the client's address; for IPv6 its /64 prefix, which one machine can own."""
     address = str((scope.get("client") or ("", 0))[0])
     if ":" not in address:
         return address

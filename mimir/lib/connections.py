@@ -23,26 +23,26 @@ HEADER_SECONDS = (
     20.0  # from the start of the connection or of the next request to the end of its header
 )
 UNREAD_SECONDS = 120.0  # for a client that does not read its response
-# after a response, to read the rest of the body: the client then sees the response
+# after a response, to read the rest of the body: otherwise the client cannot read the response
 DISCARD_SECONDS = 10.0
 CLOSING_SECONDS = 30.0  # to send the rest when a connection ends
-_BURST = 100  # ended connections, after which memory is returned to the system
+_BURST = 100  # open connections, after which freed memory is returned to the system
 _FILES_MAX = 65536
 _FILES_KEPT = (
-    0.8  # share of the file descriptors: the rest is for database, storage and orchestrator
+    0.8  # share of the file descriptors; the rest is for database, storage and orchestrator
 )
 
 
 @dataclass
 class ConnectionTable:
-    """Open connections by address. trusted: proxies, which have no limit."""
+    """Open connections by address. trusted: proxies, to which `per_client` does not apply."""
 
     per_client: int
     total: int
     trusted: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
     open: int = 0
-    most: int = 0  # connections since memory was returned
+    most: int = 0  # maximum of `open` since memory was returned
 
     def admit(self, address: str) -> bool:
         """Count a new connection; False above the limit."""
@@ -109,7 +109,7 @@ class Socket(WebSocketsSansIOProtocol):
 class _Transport:
     """A transport that closes in two steps while the client sends a body.
 
-    Closed at once, the client could not read the response.
+    If it closed at once, the client could not read the response.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class _Transport:
         return self.lingers or self._transport.is_closing()
 
     def close(self) -> None:
-        """Close; while the client sends, only the sending side."""
+        """Close the connection; only its sending side while the client still sends a body."""
         if self.lingers or self._transport.is_closing():
             return
         if self._unread() and self._transport.can_write_eof():
@@ -156,7 +156,7 @@ class Connection(H11Protocol):
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count the connection, or close it; then wait for a header."""
+        """Count the connection and wait for a header; above the limit, close it."""
         self._lingering = _Transport(transport, self._sends_a_body, self._linger)  # type: ignore[arg-type]
         super().connection_made(self._lingering)  # type: ignore[arg-type]
         address = self.client[0] if self.client else ""
@@ -215,7 +215,7 @@ class Connection(H11Protocol):
             )  # part of the next header arrived with this request
 
     def handle_events(self) -> None:
-        """Also end the discarded body when the next request can start."""
+        """Handle received events; at the end of a discarded body, stop its deadline."""
         super().handle_events()
         if self.conn.their_state is not h11.SEND_BODY:
             self._stop("discard")

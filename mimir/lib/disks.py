@@ -53,7 +53,7 @@ def as_storage_error(error: BaseException | None) -> MimirError | None:
 
 
 def write_problem(folder: str, *, what: str, setting: str) -> str:
-    """Return why `folder` cannot be written now; an empty text if it can.
+    """Return why `folder` cannot be written now; an empty string if it can.
 
     what: the content of the folder. setting: the setting that names it.
     """

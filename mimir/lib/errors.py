@@ -55,7 +55,8 @@ class MimirError(Exception):
     """An error that tells the caller what to do.
 
     `code`: stable, for programs. `message`: for users: the problem and the next action. `detail`:
-    messages by field path, or facts. `status`: the HTTP status.
+    messages by field path, or facts. `status`: the HTTP status. `retry_after_seconds`: value of
+    the header Retry-After; None: no header.
     """
 
     status: int = 400
@@ -99,7 +100,7 @@ class PermissionDenied(MimirError):
 
 
 class NotFound(MimirError):
-    """It does not exist, or the user has no access: both look the same. Status 404."""
+    """The object does not exist, or the user has no access: the same response. Status 404."""
 
     status, code = 404, "not_found"
 
@@ -122,7 +123,7 @@ class Gone(MimirError):
 
 
 class TooLarge(MimirError):
-    """Above a limit that a setting names. Status 413."""
+    """The request is larger than a limit. Status 413."""
 
     status, code = 413, "too_large"
 
@@ -134,7 +135,7 @@ class Invalid(MimirError):
 
 
 class TooMany(MimirError):
-    """A limit of rate or number. `retry_after_seconds` becomes Retry-After. Status 429."""
+    """A limit of rate or concurrency is reached. Status 429."""
 
     status, code = 429, "too_many"
 

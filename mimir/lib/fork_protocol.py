@@ -63,7 +63,7 @@ def serve_requests(
 def read_body(stream: socket.socket) -> bytes:
     """Read the line with the rest of a request.
 
-    Raises: ConnectionError if the client died before its end.
+    Raises: ConnectionError if the client closed the socket before the end of the line.
     """
     line = b""
     while not line.endswith(b"\n"):

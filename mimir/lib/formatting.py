@@ -19,8 +19,8 @@ def memory_text(size_bytes: float) -> str:
 def duration_text(seconds: float, *, precise: bool = False) -> str:
     """Format a duration: `12 s`, `1 min 06 s`, `2 h 05 min`.
 
-    By default in whole seconds, rounded down, and hours: for limits. `precise`: as measured, with
-    `38 ms` and `4.2 s` for short durations, and days from 48 h.
+    By default, for limits: whole seconds, rounded down, and no unit above hours. `precise`, for
+    measured durations: with `38 ms` and `4.2 s` for short ones, and days from 48 h.
     """
     if precise and seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"

@@ -43,9 +43,9 @@ class ForwardedHeaders:
 
 
 def believed(scope: Scope, peer: str, secure: bool, *, trusted: Sequence[Network]) -> Scope:
-    """Return `scope` with the client's address and scheme.
+    """Return `scope` with the client's address, scheme and host.
 
-    Of `peer`, or as a trusted `peer` says.
+    They are those of the connection, or those that the headers of a trusted `peer` state.
     """
     address, host = peer, header(scope, b"host")
     if is_named(peer, trusted):
@@ -92,7 +92,7 @@ def peer_of(scope: Scope, receive: Receive) -> tuple[str, bool]:
 def _client_address(chain: str, peer: str, trusted: Sequence[Network]) -> str:
     """Return the last address in the chain that is not a trusted proxy.
 
-    Addresses before it can be invented.
+    Addresses before it can be forged.
     """
     found = peer
     for part in reversed([part.strip() for part in chain.split(",") if part.strip()]):

@@ -11,7 +11,10 @@ _pending: asyncio.TimerHandle | None = None
 
 
 def trim_soon() -> None:
-    """Trim once in a second, however often it is called. Call it on the event loop's thread."""
+    """Schedule one trim in a second; further calls until then change nothing.
+
+    It must be called on the thread of the event loop.
+    """
     global _pending
     if _pending is None:
         _pending = asyncio.get_running_loop().call_later(_DELAY_SECONDS, _trim)

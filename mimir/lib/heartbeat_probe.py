@@ -10,7 +10,7 @@ import time
 
 
 def problem(path: str, seconds: float, now: float) -> str:
-    """Return the problem; an empty text if `path` was touched in the last `seconds`.
+    """Return the problem; an empty string if `path` was touched in the last `seconds`.
 
     `now`: seconds since the epoch.
     """

@@ -22,7 +22,7 @@ def is_finite_number(value: object) -> TypeGuard[int | float]:
 
 
 def is_storable(text: str) -> bool:
-    """Whether PostgreSQL can store the text: no NUL character, no half of a surrogate pair."""
+    """Whether PostgreSQL can store the text: no NUL character, no unpaired surrogate."""
     try:
         return b"\x00" not in text.encode()
     except UnicodeEncodeError:
@@ -32,9 +32,9 @@ def is_storable(text: str) -> bool:
 def storable(value: object) -> Any:
     """Return a JSON value that PostgreSQL can store.
 
-    NUL characters and halves of surrogate pairs become U+FFFD; NaN and infinities become null.
-    Names of files, columns and messages of user code can contain them, and a report must not be
-    refused for that.
+    NUL characters and unpaired surrogates become U+FFFD; NaN and infinities become null. Names of
+    files and columns, and messages of user code, can contain them, and a report must not be refused
+    for that.
     """
     if isinstance(value, str):
         text = value.replace("\x00", _REPLACEMENT)

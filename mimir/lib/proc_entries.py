@@ -1,4 +1,4 @@
-"""Environment and command line of a forked process, also as /proc shows them.
+"""Replacement of the environment and command line of a forked process, also in /proc.
 
 A fork without exec keeps what /proc/<pid>/environ and /proc/<pid>/cmdline show. Launchers and the
 supervisor of one machine find processes by their environment, and people find them by their
@@ -32,7 +32,7 @@ def show_command(*arguments: str) -> None:
 
 
 def _show(texts: list[str], field: int) -> None:
-    """Overwrite the memory whose start and end are in two fields of our stat file."""
+    """Overwrite the memory from the address in `field` of /proc/self/stat to that in the next."""
     fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
     start, end = int(fields[field - 3]), int(fields[field - 2])  # zeros if they are hidden
     shown = b"".join(os.fsencode(text) + b"\0" for text in texts)

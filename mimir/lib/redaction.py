@@ -1,4 +1,4 @@
-"""Redaction of secrets in logs: secret-looking names, bearer tokens, passwords in URLs."""
+"""Redaction of secrets in logs: values with secret names, tokens, one-time links, URL passwords."""
 
 import re
 from collections.abc import MutableMapping

@@ -1,6 +1,6 @@
 """The slot of a web request: its share of the CPU and of the pool of database connections.
 
-`mimir.api.lanes` gives slots to requests. Outside of a web request nothing has a slot.
+`mimir.api.lanes` gives slots to requests. Code outside of a web request has no slot.
 """
 
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from contextvars import ContextVar
 
 
 def _nothing() -> None:
-    """A process without lanes."""
+    """Do nothing: the default for code without a slot."""
 
 
 RELEASE: ContextVar[Callable[[], None]] = ContextVar("release_slot", default=_nothing)

@@ -7,7 +7,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def host_in_url(host: str) -> str:
-    """Return a host as a URL and a Host header contain it: lower case, IPv6 short and in brackets.
+    """Return a host as a URL and a Host header contain it: lower case, IPv6 compressed in [ ].
 
     `host` is a name or an address without brackets, such as `urlsplit(url).hostname`.
     """

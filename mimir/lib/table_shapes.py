@@ -1,4 +1,4 @@
-"""JSON of a reading, as stored with a version and sent by the API. Pure types."""
+"""Types of the JSON about a file that was read, as stored with a version and sent by the API."""
 
 from typing import NotRequired, TypedDict
 

@@ -49,8 +49,8 @@ class Column:
 def csv_header(head: bytes) -> tuple[str, list[str]]:
     """Return delimiter and column names of a CSV file that begins with `head`.
 
-    `head`: valid UTF-8 up to its cut. An empty name becomes `column<position>`; a repeated one
-    (DuckDB ignores case) gets `_2`, `_3`… Raises: NotATable.
+    `head`: valid UTF-8; its last character can be incomplete. An empty name becomes
+    `column<position>`; a repeated one (DuckDB ignores case) gets `_2`, `_3`… Raises: NotATable.
     """
     text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
     line = _first_record(text)

@@ -1,11 +1,13 @@
-"""Reading of table files: every format becomes one typed table, and what differs from the file's
-text is reported.
+"""Reading of table files: every format becomes one typed table.
 
-Reading has four stages. `container` unpacks and recognises the format. A format module
-(`delimited`, `jsontext`, `workbook`, `arrow`) writes the cells as text into Parquet files. `infer`
-chooses one type for each column from all cells, by the rules in `rules`. `table` writes the typed
-Parquet file. `read.read_table` runs the stages.
+Differences from the text of the file are reported as warnings.
 
-No Django in here. The parsing child of the orchestrator and the worker import it; no server process
-does, except for `options` and `messages`, which parse nothing native.
+Reading has four stages. `container` recognises the format and unpacks the file. A format module
+(`delimited`, `jsontext`, `workbook`) writes the cells as text into Parquet files. `plan` chooses
+one type for each column from all cells, with `infer` and the rules in `rules`. `read` runs the
+stages in `read_table` and writes the typed Parquet file. Parquet files are kept, and `arrow`
+converts Arrow files: both have types already.
+
+No Django in here. The parsing child of the orchestrator and the worker import it; server processes
+import only `options`, which runs no native parser.
 """

@@ -72,7 +72,7 @@ def _opened(pyarrow: Any, file: Any) -> tuple[Any, Iterator[Any]]:
 
 
 def _stored(pyarrow: Any, field: Any, warnings: list[Notice]) -> Any:
-    """Return the field as Parquet can store it without loss."""
+    """Return the field with a type that Parquet can store; warn if the values change."""
     kind, types = field.type, pyarrow.types
     if isinstance(kind, pyarrow.BaseExtensionType):
         kind = kind.storage_type

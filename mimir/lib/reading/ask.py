@@ -1,8 +1,8 @@
-"""Queries over the text cells of many columns: first cells, counts by condition, examples.
+"""Queries over the text cells of many columns: first cells, and counts by condition.
 
 One expression per column is fast for many rows. A wide table with few rows would spend its time on
-the preparation of thousands of expressions: its cells are first stacked as rows (column, place,
-text), and one expression serves all columns.
+the preparation of thousands of expressions: its cells are first stacked as rows (row number,
+column, text), and one expression serves all columns.
 """
 
 import contextlib
@@ -14,20 +14,20 @@ from mimir.lib.inspection import run_sql
 from mimir.lib.reading.rules import Rule, sql_text
 from mimir.lib.tables import NoMemory
 
-EXPRESSIONS_A_QUERY = 80  # expressions in one statement: each needs memory for all its parts
-FIRST_ROWS, FIRST_CELLS, FIRST_CHARACTERS = 10_000, 30, 200  # first cells of a column
-STACK_COLUMNS, STACK_CELLS = 40, 200_000  # from this number of columns; cells at a time
+EXPRESSIONS_A_QUERY = 80  # maximum in one statement: each needs memory for all its parts
+FIRST_ROWS, FIRST_CELLS, FIRST_CHARACTERS = 10_000, 30, 200  # limits of the first cells
+STACK_COLUMNS, STACK_CELLS = 40, 200_000  # minimum number of columns; maximum number of cells
 
 STACK, STACKED = "stacked_cells", "raw"
-STACKED_AT_ONCE = 200  # columns: each needs its own memory
+STACKED_AT_ONCE = 200  # columns in one statement: each needs its own memory
 
 
 @dataclass(slots=True)
 class TextColumn:
     """A column whose type is inferred.
 
-    `text`: SQL for the trimmed text of its cell, NULL for an empty cell. `rules`: in the order of
-    trial.
+    `text`: SQL for the trimmed text of its cell, NULL for an empty cell. `rules`: in the order in
+    which they are tried.
     """
 
     name: str
@@ -35,19 +35,22 @@ class TextColumn:
     rules: list[Rule]
     source: str  # SQL for the cell
     stacked: str  # the same as `text`, for a cell in `STACKED`
-    missing: tuple[str, ...] = ()  # lower-case words for a missing value, beside typed cells
+    missing: tuple[str, ...] = ()  # lower-case words for a missing value among typed cells
     always_missing: bool = False  # the user gave the words: they also apply to text columns
-    # Results.
+    # Results of the inference.
     rule: Rule | None = None
     values: int = 0
     missing_cells: int = 0
     ambiguous: list[Rule] = field(default_factory=list)
     shares: dict[str, float] = field(
         default_factory=dict
-    )  # example cells by the name of the rule that they match
+    )  # by rule name: share of the first cells that its pattern allows
 
     def is_missing(self, text: str = "") -> str:
-        """Return SQL: the cell is a word for a missing value. `text`: SQL for its text."""
+        """Return the SQL condition that the cell is a word for a missing value.
+
+        `text`: SQL for its text, by default `self.text`.
+        """
         if not self.missing:
             return "false"
         return (
@@ -55,26 +58,26 @@ class TextColumn:
         )
 
     def matches(self, rule: Rule, text: str = "") -> str:
-        """Return SQL: the cell matches `rule`.
+        """Return the SQL condition that the cell matches `rule`.
 
-        A word for a missing value that is also a number, such as `nan`, counts as missing.
+        A word for a missing value can match, too, such as `nan` a number: it counts as missing.
         """
         return f"({rule.match.format(t=text or self.text)})"
 
 
 Conditions = Callable[
     [TextColumn, str, str], Sequence[str]
-]  # SQL for the text of a column, and for "it is a missing value"
+]  # from a column, SQL for its text and the SQL condition "is missing" to SQL conditions
 
 
 class Asker:
-    """Evaluates one expression per column, some columns at a time, to bound the memory."""
+    """Queries with one expression per column, over some columns at a time to bound the memory."""
 
     def __init__(self, connection: Any, relation: str) -> None:
         self._connection, self._relation = connection, relation
 
     def first_cells(self, columns: Sequence[TextColumn]) -> list[list[str]]:
-        """Return the first filled cells of each column, shortened."""
+        """Return the first non-empty cells of each column, shortened."""
         found: list[list[str]] = []
         per_query = EXPRESSIONS_A_QUERY // 2
         for start in range(0, len(columns), per_query):
@@ -100,8 +103,9 @@ class Asker:
     def counts(
         self, columns: Sequence[TextColumn], conditions: Conditions, *, limit: int = 0
     ) -> list[tuple[int, ...]]:
-        """Count the cells of each column that match each condition, in all rows or the first
-        `limit`.
+        """Count the cells of each column that match each condition.
+
+        `limit`: count only in this number of first rows; 0: in all rows.
         """
         found: list[tuple[int, ...]] = []
         limited = f" LIMIT {limit}" if limit else ""
@@ -131,13 +135,13 @@ class Asker:
     def place(self, column: TextColumn) -> tuple[str, str]:
         """Return a FROM clause with the cells of `column`, and SQL for the text of a cell.
 
-        Rows are in `file_row_number`.
+        Row numbers, from 0, are in `file_row_number`.
         """
         return self._relation, column.text
 
 
 class StackedAsker(Asker):
-    """Evaluates one expression for all columns, over a table with one row per cell."""
+    """Queries with one expression for all columns, over a table with one row per cell."""
 
     def __init__(self, connection: Any, relation: str, columns: Sequence[TextColumn]) -> None:
         super().__init__(connection, relation)
@@ -167,7 +171,7 @@ class StackedAsker(Asker):
                 )
 
     def close(self) -> None:
-        """Drop the table."""
+        """Drop the table of the stacked cells."""
         run_sql(self._connection, f"DROP TABLE IF EXISTS {STACK}")
 
     def first_cells(self, columns: Sequence[TextColumn]) -> list[list[str]]:
@@ -229,7 +233,7 @@ def askers(
 def asker(
     connection: Any, relation: str, columns: Sequence[TextColumn], row_count: int
 ) -> Iterator[Asker]:
-    """Return one asker for all of these columns."""
+    """Open one asker for all of these columns during the block."""
     answering: Asker = Asker(connection, relation)
     stacked = None
     if len(columns) >= STACK_COLUMNS // 2 and len(columns) * row_count <= STACK_CELLS:

@@ -94,7 +94,7 @@ def column_names(raw: Sequence[str], warnings: list[Notice]) -> list[str]:
 
 
 def row_group_rows(columns: int) -> int:
-    """Return the rows of a Parquet row group: one is in memory until it is written."""
+    """Return the number of rows of a Parquet row group, which is in memory until it is written."""
     return max(2048, min(122_880, 1_000_000 // max(1, columns) // 2048 * 2048))
 
 

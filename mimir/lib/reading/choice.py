@@ -35,7 +35,7 @@ def text_rules(options: ReadOptions, *, comma_delimited: bool) -> list[Rule]:
 def string_rules(options: ReadOptions) -> list[Rule]:
     """Return the rules for JSON strings and text cells of a workbook.
 
-    Dates and times that begin with the year, and formats that the user named.
+    They read dates and times that begin with the year, and formats that the user named.
     """
     return [*rules.ISO_RULES, *(_date_rules(options) if _text_formats(options) else [])]
 

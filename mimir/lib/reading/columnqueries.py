@@ -48,7 +48,7 @@ class ColumnQueries:
     def examples(
         self, typed: TextColumn, condition: Condition, limit: int = CELLS_SHOWN
     ) -> list[Example]:
-        """Return distinct texts that match a condition, by first row."""
+        """Return at most `limit` distinct texts that match a condition, in order of first row."""
         origin, text = self.place(typed)
         return self.run(
             f"SELECT value, count(*), min(place) + 1 FROM (SELECT {text} AS value, "
@@ -73,7 +73,7 @@ class ColumnQueries:
     ) -> Iterator[tuple[TypedColumn, tuple[int, ...]]]:
         """Return each column with its number of cells for each condition.
 
-        In all rows or the first `limit`.
+        `limit`: count only in this number of first rows; 0: in all rows.
         """
         found: list[tuple[int, ...]] = []
         for asker, group in self._groups([typed for _, typed in columns]):

@@ -83,7 +83,10 @@ _USE = "Upload CSV, JSON, Parquet, Arrow or Excel"
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """A recognised file. `format`: one of `options.FORMATS`. `path`: the unpacked file."""
+    """A recognised file. `format`: one of `options.FORMATS`. `path`: the unpacked file.
+
+    `packing`: the compression, such as `gzip` or `zip`; empty for none.
+    """
 
     format: str
     path: Path
@@ -194,7 +197,7 @@ def _packing_magic(head: bytes) -> bool:
 def _start(head: bytes) -> bytes:
     """Return the first characters as ASCII, without byte order mark and white space.
 
-    Works for every width of characters.
+    NUL bytes are removed, so that UTF-16 and UTF-32 are recognised, too.
     """
     for mark in (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"):
         if head.startswith(mark):

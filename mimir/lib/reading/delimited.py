@@ -1,4 +1,4 @@
-"""CSV and similar files become cells.
+"""Conversion of CSV and similar files to cells.
 
 DuckDB reads regular files. Others are first rewritten with Python's csv module.
 """
@@ -83,7 +83,7 @@ def _options_found(text: Text, dialect: Dialect, options: ReadOptions) -> ReadOp
 def _copy_regular(
     connection: Any, path: Path, dialect: Dialect, work: Path, columns: int
 ) -> list[Path] | None:
-    """Copy the cells with DuckDB's reader. None: the slower reader must find and name the fault."""
+    """Copy the cells with DuckDB's reader. None: the file needs the slower reader (`rewrite`)."""
     if not _is_regular(path, dialect):
         return None
     try:
@@ -95,7 +95,7 @@ def _copy_regular(
 
 
 def _is_regular(path: Path, dialect: Dialect) -> bool:
-    """Whether DuckDB reads the same rows: it counts the lines to skip by quotes."""
+    """Whether DuckDB reads the same rows: it also interprets quotes in the lines to skip."""
     if dialect.row_names or dialect.units_line or ord(dialect.delimiter) < 9:
         return False
     if not dialect.quote or not dialect.skip:
@@ -120,7 +120,7 @@ def _read_csv(path: Path, dialect: Dialect, columns: int) -> str:
 def copy_clean(connection: Any, clean: Path, work: Path, columns: int) -> list[Path]:
     """Write the cells of a fully quoted comma-separated file without header as Parquet.
 
-    The file is removed.
+    `clean` is removed.
     """
     paths = _copy(
         connection, _read_csv(clean, Dialect(",", '"', header=False), columns), work, columns

@@ -19,7 +19,7 @@ from mimir.lib.reading.typedwarnings import (
 from mimir.lib.reading.unixtimes import is_unix, names_a_time
 from mimir.lib.reading.unixwarnings import warn_possible_unix_times, warn_unix_times
 
-COLUMNS_DETAILED = 200  # of each kind: one query each
+COLUMNS_DETAILED = 200  # maximum for each kind of warning: each column needs a query
 _SILENT = (rules.BIGINT, rules.DOUBLE, rules.BOOLEAN, *rules.ISO_RULES)
 
 

@@ -115,7 +115,7 @@ def _records(
 
 
 def choose_delimiter(text: str, quote: str, *, cut: bool) -> str:
-    """Return the delimiter that divides the first rows most evenly; a comma without one."""
+    """Return the delimiter that divides the first rows most evenly; a comma if none does."""
     best = max(
         (_score(text, quote, delimiter, cut, order) for order, delimiter in enumerate(COMMON)),
         default=None,
@@ -138,10 +138,10 @@ _Score = tuple[float, float, float, int, int, str]
 
 
 def _score(text: str, quote: str, delimiter: str, cut: bool, order: int) -> _Score:
-    """Return the score of a delimiter, to compare.
+    """Return the score of a delimiter; the largest is the best.
 
-    (share of rows with the usual number of cells, share of cells that are values, closeness, cells,
-    preference, delimiter)
+    (share of rows with the usual number of cells, share of cells that are values, minus the share
+    of cells that begin with a space, usual number of cells, preference, delimiter)
     """
     rows = [record.cells for record in _records(text, delimiter, quote, cut=cut) if record.filled]
     counts = Counter(len(row) for row in rows if len(row) > 1)
@@ -165,7 +165,7 @@ def _score(text: str, quote: str, delimiter: str, cut: bool, order: int) -> _Sco
 
 
 def _is_sure(score: _Score) -> bool:
-    """Whether a delimiter that also occurs in text divides every row, into values."""
+    """Whether a delimiter that also occurs in text divides every row, and some cells are values."""
     share, values, _, cells, _, delimiter = score
     return share == 1.0 and values > 0.2 and cells >= (3 if delimiter in " :" else 2)
 

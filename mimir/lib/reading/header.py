@@ -16,7 +16,7 @@ from mimir.lib.tables import NotATable
 
 LEADING_ROWS = 50  # maximum before the table
 _TYPED_ROWS = 50
-STEADY_SHARE = 0.8  # share of the rows: others can be notes below the table
+STEADY_SHARE = 0.8  # minimum share of rows with the width; others can be notes below the table
 _LINES_QUOTED = 5
 _VALUE = re.compile(
     r"[+-]?[$€£]?[0-9][0-9.,' \u00a0]*([eE][+-]?[0-9]+)?[ ]?%?|[+-]?\.[0-9]+"
@@ -123,7 +123,7 @@ def names_rows(names: Sequence[str], later: Sequence[Row]) -> bool:
 
 
 def resembles_data(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the header has values of the same shape as the rows below."""
+    """Whether the header has values in the columns that have values in the rows below."""
     cells = [cell.strip() for cell in header]
     if not rows or not any(map(is_value, cells)) or _has_years(cells):
         return False
@@ -263,7 +263,7 @@ def _later_start(
 def _steady_from(rows: Sequence[Row], first: int) -> int | None:
     """Return the index of the first row after `first` with a width that most rows have.
 
-    No row is wider.
+    No later row is wider.
     """
     widest, found = 0, None
     for index in range(len(rows) - 1, first, -1):
@@ -313,7 +313,7 @@ def _is_counts(rows: Sequence[Row], first: int, complete: bool) -> bool:
 
 
 def _promoted(rows: Sequence[Row], first: int) -> int:
-    """Return the row below `first` if that one has the column names."""
+    """Return the row below `first` if it has the column names, else `first`."""
     after = first + 1
     if after + 1 >= len(rows) or not _holds(rows, after):
         return first

@@ -10,13 +10,13 @@ from typing import Any
 from mimir.lib.reading.ask import Asker, TextColumn, askers
 from mimir.lib.reading.rules import Rule
 
-NEARLY_SHARE = 0.5  # share of the cells: their author meant numbers or times
+NEARLY_SHARE = 0.5  # minimum share of cells: the column is probably meant as numbers or times
 
 
 def infer_types(
     connection: Any, relation: str, columns: Sequence[TextColumn], row_count: int
 ) -> None:
-    """Set `rule`, `values` and the shares of every column. `relation`: FROM clause of the cells."""
+    """Set the result fields of every column. `relation`: FROM clause of the cells."""
     for asker, group in askers(connection, relation, columns, row_count):
         surviving = _check_sample(asker, group)
         waiting = list(group)

@@ -1,6 +1,6 @@
 """Messages about invalid JSON: line, character and fix.
 
-Python's parser finds the position; the text there shows the intention.
+Python's parser finds the position; the text at the position shows the probable mistake.
 """
 
 import json
@@ -113,7 +113,7 @@ def checked_object(pairs: list[tuple[str, Json]]) -> JsonObject:
 
 
 def value_problem(value: object, what: str) -> str:
-    """Return why a value cannot be a row; an empty text if it can.
+    """Return why a value cannot be a row; an empty string if it can.
 
     `what`: start of the sentence, such as `Line 3`.
     """
@@ -132,7 +132,7 @@ def value_problem(value: object, what: str) -> str:
 
 
 def line_fault(path: Path) -> str:
-    """Return the message for the first bad line of JSON Lines; an empty text without one."""
+    """Return the message for the first bad line of JSON Lines; an empty string if all are valid."""
     with path.open(encoding="utf-8", newline="\n") as file:
         following = enumerate(file, start=1)
         number, line = next(following, (1, ""))

@@ -1,4 +1,4 @@
-"""Objects in cells become one column per field, before types are inferred."""
+"""Conversion of objects in cells to one column per field, before types are inferred."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ GROUP_COLUMNS = 100
 
 
 def tagged_sql(value: str) -> str:
-    """Return SQL: JSON text as a tagged cell."""
+    """Return SQL that converts JSON text to a tagged cell."""
     return (
         f"CASE WHEN left({value}, 1) = '\"' THEN '\"' || json_extract_string({value}, '$') ELSE "
         f"{value} END"
@@ -23,7 +23,7 @@ def tagged_sql(value: str) -> str:
 
 
 def json_text(value: str) -> str:
-    """Return SQL: the text of a JSON value, NULL for null."""
+    """Return SQL for the text of a JSON value, NULL for null."""
     return f"nullif(CAST({value} AS VARCHAR), 'null')"
 
 
@@ -105,7 +105,7 @@ def rewrite(
 def _leaves(connection: Any, cells: Cells, index: int) -> list[tuple[str, str]]:
     """Return (name, JSON pointer) of each field below a column.
 
-    Empty if the column stays unchanged, with a warning.
+    Empty if the column stays unchanged; a warning says why, unless all its objects are empty.
     """
     column = cell(index)
     try:
@@ -125,7 +125,10 @@ def _leaves(connection: Any, cells: Cells, index: int) -> list[tuple[str, str]]:
 
 
 def _fields(structure: Any, name: str, pointer: str, depth: int) -> list[tuple[str, str]]:
-    """Raises: ValueError."""
+    """Return (name, JSON pointer) of each field of a structure.
+
+    Raises: ValueError.
+    """
     if not isinstance(structure, dict) or depth > DEPTH_MAX:
         raise ValueError("no structure of fields")
     found: list[tuple[str, str]] = []

@@ -19,9 +19,10 @@ _SPLIT = {"columns", "data"}, {"columns", "data", "index"}
 
 
 def write_rows(source: Path, target: Path, header_row: int | None, warnings: list[Notice]) -> bool:
-    """Write an array of arrays or values as JSON Lines; False for an array of objects.
+    """Write an array of arrays or values as JSON Lines.
 
-    `header_row`: 1, 0 for none, or None. Raises: NotATable.
+    Returns False for another kind of document, and above BYTES_MAX. `header_row`: 1, 0 for none, or
+    None to detect it. Raises: NotATable.
     """
     with source.open(encoding="utf-8") as file:
         beginning = file.read(4096).lstrip()[1:].lstrip()
@@ -42,7 +43,7 @@ def write_rows(source: Path, target: Path, header_row: int | None, warnings: lis
 def write_columns(source: Path, target: Path, warnings: list[Notice]) -> bool:
     """Write a document with a list of values per column as JSON Lines.
 
-    Returns False for another kind of document. Raises: NotATable.
+    Returns False for another kind of document, and above BYTES_MAX. Raises: NotATable.
     """
     if source.stat().st_size > BYTES_MAX:
         return False
@@ -99,9 +100,9 @@ def _indexed(names: list[Any], rows: list[Any], index: Any) -> tuple[list[Any], 
 
 
 def _values(value: object) -> list[Any] | None:
-    """Return the values of a column.
+    """Return the values of a column; None if `value` is no column.
 
-    A list without objects, or an object with keys "0", "1", ...
+    A column is a list, or an object with the keys "0", "1", ..., whose values are not objects.
     """
     if (
         isinstance(value, dict)

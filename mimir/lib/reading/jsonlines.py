@@ -1,4 +1,4 @@
-"""Wide JSON lines become a CSV file of tagged cells, by Python's parser.
+"""Conversion of wide JSON Lines to a CSV file of tagged cells, with Python's parser.
 
 Every number keeps its digits.
 """
@@ -10,14 +10,14 @@ from pathlib import Path
 
 
 class Number(str):
-    """A number as it is in the file."""
+    """A number with its digits as in the file."""
 
 
 def write_tagged(source: Path, target: Path, keys: Sequence[str]) -> bool:
     """Write one row for each object.
 
-    False where a line is not an object, or holds what a CSV file cannot: DuckDB says then what is
-    wrong.
+    Returns False if a line is not an object of `keys`, or has an escaped NUL character, which a CSV
+    file cannot store: DuckDB then reads the file and reports the fault.
     """
     places = {key: index for index, key in enumerate(keys)}
     try:
@@ -43,7 +43,7 @@ def write_tagged(source: Path, target: Path, keys: Sequence[str]) -> bool:
 
 
 def _tagged(value: object) -> str:
-    """A value as `cells.Cells` has it; empty for null."""
+    """Return a value as a tagged cell (see `cells.Cells`); empty for null."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -52,7 +52,7 @@ def _tagged(value: object) -> str:
 
 
 def written(value: object) -> str:
-    """A value whose numbers are `Number` as JSON text."""
+    """Return the JSON text of a value whose numbers are `Number`."""
     if isinstance(value, Number):
         return str(value)
     if isinstance(value, dict):

@@ -1,7 +1,7 @@
 """Scan of the top-level objects of a JSON file, whatever separates them.
 
 Nearly valid files (JSON Lines with commas, a comma after the last element, several lists) lose
-nothing if their objects are read one by one. Separators that are not JSON are counted and reported.
+nothing if their objects are read one by one. Separators that are not JSON are reported.
 """
 
 import json
@@ -27,8 +27,8 @@ COMMA, TRAILING, NO_COMMA, LISTS, MARK, COMMENT = (
 class Scan:
     """One pass over a file.
 
-    After `write_lines`, `oddities` has the separators (text -> line of the first) and their
-    numbers.
+    After `write_lines`, `oddities` has the line of the first separator of each invalid kind, and
+    `count` the number of objects.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,8 +40,9 @@ class Scan:
         self._ended = False
 
     def write_lines(self, target: Path) -> str:
-        """Write each object as one line. Return what makes that impossible, or an empty text.
+        """Write each object as one line.
 
+        Returns why an object cannot be a row, or why there are no rows; an empty string for none.
         Raises: Fault for text that is not JSON, GaveUp.
         """
         if self._path.stat().st_size > BYTES_MAX:
@@ -51,7 +52,7 @@ class Scan:
             target.open("w", encoding="utf-8", newline="\n") as output,
         ):
             depth = comma = False  # inside a list; after an object, a comma follows
-            listed = lists = 0  # objects in the current list
+            listed = lists = 0  # objects in the current list; lists so far
             while (character := self._next()) is not None:
                 if character == "," and (comma or (depth and not listed) or not self.count):
                     raise self._fault("There is a comma with no object before it. Remove it.")

@@ -1,4 +1,4 @@
-"""JSON becomes cells: JSON Lines, arrays, concatenated objects, lists inside a document."""
+"""Conversion of JSON to cells: JSON Lines, arrays, concatenated objects, lists in a document."""
 
 import json
 import re
@@ -62,9 +62,9 @@ def read_json(connection: Any, text: Text, work: Path, options: ReadOptions) -> 
 
 
 def _objects(path: Path, target: Path) -> tuple[Path | None, list[Notice], str]:
-    """Return the objects of a file that the engine refused, as JSON Lines.
+    """Write the objects of a file that the engine refused as JSON Lines.
 
-    Only if just the separators are wrong; otherwise report the fault.
+    Returns (`target`, warnings, "") if only separators are wrong, else (None, [], fault).
     """
     scan = Scan(path)
     try:
@@ -159,7 +159,7 @@ def _copy_objects(connection: Any, source: str, keys: list[str], target: Path) -
 
 
 def _as_lines(connection: Any, path: Path, layout: str, source: str, work: Path) -> Path:
-    """Return the objects as JSON Lines."""
+    """Return a file with the objects as JSON Lines: `path`, or a new one in `work`."""
     if layout == "lines":
         return path
     target = work / "objects.jsonl"
@@ -182,7 +182,7 @@ def _lines_sql(select: str, target: Path) -> str:
 
 
 def is_lines(path: Path) -> bool:
-    """Whether every line of the sample is one JSON object."""
+    """Whether the file looks like JSON Lines, by the first line of its sample."""
     with path.open(encoding="utf-8", newline="") as file:
         sample = file.read(SAMPLE_CHARACTERS)
     return _layout(path, sample) == "lines" or (
@@ -214,7 +214,7 @@ def _layout(path: Path, sample: str) -> str:
 def _ends_early(sample: str) -> bool:
     """Whether an object of several lines ends in the sample and another one follows.
 
-    Also for one damaged line of JSON Lines.
+    Also true for JSON Lines whose first line has more text after its object.
     """
     try:
         _, end = json.JSONDecoder().raw_decode(sample.lstrip())
@@ -255,9 +255,9 @@ def _keys(connection: Any, source: str) -> list[str]:
 def _records(
     connection: Any, path: Path, work: Path, options: ReadOptions, warnings: list[Notice]
 ) -> tuple[Path, list[ListChoice]]:
-    """Return the list of rows in a document as JSON Lines.
+    """Return a file with the list of rows in a document as JSON Lines, and all lists in it.
 
-    The document itself if it has no list of objects. Raises: NotATable.
+    The file is `path` itself if the document has no list of several objects. Raises: NotATable.
     """
     size = path.stat().st_size
     if size > DOCUMENT_BYTES_MAX:

@@ -1,4 +1,4 @@
-"""Warnings of a reading: each has a code and parameters; this catalogue has the messages."""
+"""Warnings about a file that was read: code, parameters, and the catalogue of the messages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -51,7 +51,7 @@ def _structure(connection: Any, cells: Cells, value: str) -> Any:
 def _typed(connection: Any, cells: Cells, value: str, structure: Any, name: str) -> tuple[str, str]:
     """Return type and SQL of a nested value.
 
-    Integers above 64 bits, and numbers that a decimal would round, become text.
+    Integers above 64 bits, and numbers that DOUBLE would round, become text.
     """
     long_integers = run_sql(
         connection,

@@ -43,7 +43,7 @@ UNIX_FORMATS = {
     "unix-milliseconds": 3,
     "unix-microseconds": 6,
     "unix-nanoseconds": 9,
-}  # powers of ten per second
+}  # n: 10 ** n of the unit are one second
 BAD_CELLS = ("refuse", "missing")
 NESTED = ("keep", "columns", "text")
 LISTS = ("keep", "text", "first", "rows")

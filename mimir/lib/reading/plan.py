@@ -136,7 +136,7 @@ class _Builder:
     ) -> TextColumn:
         """Return a column for inference.
 
-        `text` makes the SQL for its text from that for its cell.
+        `text`: returns SQL for the text of a cell, from SQL for the cell.
         """
         source, always = cell(index), self._options.missing_values is not None
         return TextColumn(
@@ -204,9 +204,9 @@ class _Builder:
         return Planned(name, *plan_nested(self._connection, self._cells, index, name))
 
     def _strict(self, source: str) -> str:
-        """Return SQL that accepts a string beside numbers only as a missing value.
+        """Return SQL for a column of strings and other types: a string matches no rule.
 
-        `"1"` stays text.
+        `"1"` stays text. Only words for a missing value are accepted.
         """
         missing = ", ".join(map(sql_text, ("", *self._missing_texts)))
         string = f"left({source}, 1) = '\"' AND lower(trim(substr({source}, 2))) NOT IN ({missing})"
@@ -252,5 +252,5 @@ def _untagged(source: str) -> str:
 
 
 def tagged_text(column: str) -> str:
-    """Return SQL: the text of a tagged cell, strings without quotes."""
+    """Return SQL for the text of a tagged cell, without the tag of a string or time."""
     return f"CASE WHEN left({column}, 1) IN ('\"', '@') THEN substr({column}, 2) ELSE {column} END"

@@ -65,7 +65,8 @@ class Reading:
     def rows_of(self, names: Sequence[str]) -> str:
         """Return SQL for the typed rows of some columns.
 
-        The time of a statement over a wide table grows with its columns.
+        The time of a statement over a wide table grows with its columns. Returns `rows_sql` if the
+        table is written, or if the file was not read as text cells.
         """
         if self.table is not None or not self.values:
             return self.rows_sql
@@ -125,7 +126,7 @@ def read_table(
 
 
 def _planned(connection: Any, cells: Cells, options: ReadOptions) -> list[Planned]:
-    """Return the columns with their types, and their warnings."""
+    """Return the columns with their types; add their warnings to `cells`."""
     if options.sheets:  # a name such as 2025-01-31 stays a name
         options = replace(options, types={SHEET_COLUMN: "VARCHAR", **options.types})
     planned = plan_columns(connection, cells, options)
@@ -181,7 +182,7 @@ def _columnar(
     options: ReadOptions,
     warnings: list[Notice],
 ) -> Reading:
-    """Keep a Parquet file; convert Arrow and unpacked files in the work folder."""
+    """Return the reading of a Parquet file, or of an Arrow file, which is converted to Parquet."""
     _check_options(kind, options)
     table = found.path
     if kind == "arrow":
@@ -198,7 +199,7 @@ def _columnar(
 
         warnings += duration_notices(table)
     first = f"(FROM read_parquet({quoted(str(table))}) LIMIT 1)"
-    for start in range(0, len(schema), 100):  # reads all pages, not only the footer
+    for start in range(0, len(schema), 100):  # reads data of each column, not only the footer
         counts = ", ".join(
             f"count({identifier(column['name'])})" for column in schema[start : start + 100]
         )

@@ -58,7 +58,7 @@ class SheetTable:
         self.names = column_names([*reserved, *self._header()], warnings)[len(reserved) :]
 
     def _header(self) -> list[str]:
-        """Return the column names. The rows read so far stay in `_leading`."""
+        """Return the column names. Rows of the table that were read stay in `_leading`."""
         for number, row in self._rows:
             if number > self._options.skipped and (self._leading or _stripped(row)):
                 self._leading.append((number, row))
@@ -130,7 +130,7 @@ class SheetTable:
     ) -> int:
         """Write the tagged cells as CSV, each row changed by `shaped`; return their number.
 
-        `first`: number of earlier rows. Adds to `parts`.
+        `first`: number of earlier rows. The runs of consecutive rows are added to `parts`.
         """
         writer = csv.writer(output, quoting=csv.QUOTE_ALL, lineterminator="\n")
         width, count, blank, offset = len(self.names), 0, 0, None

@@ -38,7 +38,7 @@ class JoinedSheets:
         return found
 
     def _notices(self, table: SheetTable) -> list[Notice]:
-        """Return warnings about each sheet, and about columns that differ between sheets."""
+        """Return the warnings about a sheet, and about its columns that differ from the others."""
         found = [
             Notice(notice.code, {**notice.params, "of_sheet": table.name})
             for notice in table.warnings

@@ -41,7 +41,7 @@ class Text:
 
 
 def as_utf8(path: Path, work: Path, *, encoding: str = "") -> Text:
-    """Return the text of a file as UTF-8. Raises: NotATable."""
+    """Return the text of a file as UTF-8. `encoding`: empty to detect it. Raises: NotATable."""
     with path.open("rb") as file:
         start = file.read(65_536)
     chosen = encoding or _marked(start) or _unmarked(start)

@@ -114,13 +114,13 @@ def _like_time(text: str) -> str:
 
 
 def _number_rule(typed: TextColumn) -> Rule:
-    """Return the rule for numbers that fits most cells of the column."""
+    """Return the rule for numbers whose pattern allows the most first cells of the column."""
     candidates = [rule for rule in typed.rules if rule.kind == "number"] or [rules.DOUBLE]
     return max(candidates, key=lambda rule: typed.shares.get(rule.name, 0))
 
 
 def _time_rule(typed: TextColumn) -> Rule | None:
-    """Return the first rule for times that fits nearly all cells of the column."""
+    """Return the first rule for times whose pattern allows NEARLY_SHARE of the first cells."""
     times = (rule for rule in typed.rules if rule.kind == "time")
     return next((rule for rule in times if typed.shares.get(rule.name, 0) >= NEARLY_SHARE), None)
 

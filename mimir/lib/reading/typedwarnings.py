@@ -59,7 +59,7 @@ def warn_bad_cells(queries: ColumnQueries, column: TypedColumn, options: ReadOpt
 
 
 def _unix_advice(wanted: str, example: str, options: ReadOptions) -> str:
-    """Return the advice to read numbers as Unix times, or an empty text."""
+    """Return the advice to read numbers as Unix times, or an empty string."""
     unix = likely_format(example) if wanted in UNIX_TYPES else ""
     if not unix or unix in options.date_formats:
         return ""
@@ -81,7 +81,7 @@ def warn_missing(queries: ColumnQueries, column: TypedColumn) -> None:
 
 
 def warn_converted(queries: ColumnQueries, column: TypedColumn) -> None:
-    """Add a warning about values that are not plain numbers and ISO dates."""
+    """Add a warning about converted cells that are not plain numbers or ISO dates."""
     plan, typed = column
     assert typed.rule is not None
     rule = typed.rule

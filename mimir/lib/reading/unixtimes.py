@@ -43,7 +43,7 @@ UNIX_TYPES = {
 def unix_rules(formats: Sequence[str], type_name: str) -> list[Rule]:
     """Return the rules that read numbers as a time type, largest unit first.
 
-    Milliseconds are beyond the years that seconds can express.
+    A current time in milliseconds, read as seconds, is after the year 9999 and does not match.
     """
     return [
         _rule(name, digits, type_name)
@@ -58,7 +58,10 @@ def is_unix(rule: Rule | None) -> bool:
 
 
 def is_rounded(rule: Rule, text: str) -> str:
-    """Return SQL: the number has more digits than the type. `text`: SQL for its text."""
+    """Return the SQL condition that a number has more digits than the type can store.
+
+    `text`: SQL for its text.
+    """
     shift = _shift(UNIX_FORMATS[rule.name], rule.type)
     return f"TRY_CAST({text} || 'e{shift}' AS DECIMAL(38, 12)) <> {_ticks(text, shift)}"
 
@@ -80,13 +83,16 @@ def names_a_time(name: str) -> bool:
 
 
 def is_plausible(text: str, name: str) -> str:
-    """Return SQL: the whole number is a time from 2001-09-09 to 2100-01-01 in this unit."""
+    """Return the SQL condition that a whole number is a time from 2001-09-09 to 2100-01-01.
+
+    `name`: the Unix format, which says the unit.
+    """
     low, high = (bound * 10 ** UNIX_FORMATS[name] for bound in PLAUSIBLE)
     return f"(TRY_CAST({text} AS BIGINT) >= {low} AND TRY_CAST({text} AS BIGINT) < {high})"
 
 
 def likely_format(text: str) -> str:
-    """Return the format for a whole number of a current time; "" for other text."""
+    """Return the Unix format of a number with the digits of a current time; "" for other text."""
     digits = len(text) if text.isascii() and text.isdigit() else 0
     return {
         10: "unix-seconds",

@@ -69,7 +69,7 @@ def warn_possible_unix_times(queries: ColumnQueries, columns: Sequence[TypedColu
 def _first_value(
     queries: ColumnQueries, typed: TextColumn, rule: Rule, condition: str
 ) -> tuple[str, str] | None:
-    """Return the first text that matches a condition, and its value by a rule."""
+    """Return the first text that matches a condition, and its value as `rule` reads it."""
     origin, text = queries.place(typed)
     rows = queries.run(
         f"SELECT {text}, CAST({rule.cast.format(t=text)} AS VARCHAR) FROM {origin} "

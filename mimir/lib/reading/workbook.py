@@ -1,4 +1,4 @@
-"""Excel and OpenDocument workbooks become cells, with python-calamine.
+"""Conversion of Excel and OpenDocument workbooks to cells, with python-calamine.
 
 Values are as last calculated; formulas are not evaluated.
 """

@@ -47,8 +47,7 @@ LINEAR = _object(
 )
 
 # sklearn.linear_model.LogisticRegression. max_iter is higher than in scikit-learn: scaled data
-# needs
-# more iterations to converge.
+# needs more iterations to converge.
 LOGISTIC = _object(
     {
         "C": _number(

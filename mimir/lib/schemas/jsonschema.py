@@ -1,8 +1,7 @@
 """Validation of values against a JSON Schema, with messages that say what is allowed.
 
-The rules are those of JSON Schema 2020-12, applied by the `jsonschema` library; the messages are
-written here. The library is imported at the first call: a process that only shows forms does not
-load it.
+The `jsonschema` library applies the rules of JSON Schema 2020-12; this module writes the messages.
+The library is imported at the first call: a process that only shows forms does not load it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -52,7 +51,10 @@ def _validator(schema: JsonSchema) -> Any:
 
 @cache
 def _validator_class() -> Any:
-    """Draft 2020-12, except that 1.0 is not an integer. Booleans are not numbers."""
+    """Return a validator class of draft 2020-12 for which 1.0 is not an integer.
+
+    Booleans are not numbers.
+    """
     import jsonschema
 
     checker = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(

@@ -2,7 +2,7 @@
 
 Names and definitions are scikit-learn's (`sklearn.metrics`). `root_mean_squared_error` and
 `mean_absolute_error` have the unit of the target. `f1_macro` is the mean of the classes' F1;
-`roc_auc` of several classes is the mean of one against the rest.
+`roc_auc` of more than two classes is the macro mean of one-vs-rest.
 """
 
 from dataclasses import dataclass

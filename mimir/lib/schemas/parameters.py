@@ -1,7 +1,7 @@
 """Building blocks for the parameter schemas of job types (`jobs/types/<type>/spec.py`).
 
 A parameter schema is JSON Schema (2020-12), shared by the API, its OpenAPI document and the form.
-Keywords for forms beside it:
+Additional keywords for forms:
 
 - `title`, `description`: label and hint of a field
 - `format`: the list of choices to offer: `dataset`, `model`, `pipeline`, `twin`, `twin-type`,
@@ -9,7 +9,9 @@ Keywords for forms beside it:
 - `x-of`: the field that holds the dataset, model, twin or choice that this field depends on
 - `x-variants`: schemas by the value of the `x-of` field
 - `x-advanced`: shown in the collapsed part of the form
-- `x-none`: label of the empty choice; `x-rule`: error message for a value that does not fit
+- `x-none`, `x-null`: label of the empty choice
+- `x-choices`: values to offer; `x-example`: placeholder; `x-unit`: unit beside the field
+- `x-rule`: description of the allowed values in error messages
 """
 
 from mimir.lib.schemas.schema_types import JsonSchema

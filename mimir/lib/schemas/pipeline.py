@@ -48,7 +48,10 @@ class Step:
 
 
 def check_definition(definition: object) -> list[FieldError]:
-    """Everything wrong with a definition, in order; empty when it can run."""
+    """Return the faults of a definition, in order; empty for a valid one.
+
+    References between steps are checked only if each step is valid by itself.
+    """
     if not isinstance(definition, dict) or not isinstance(definition.get("steps"), list):
         return [FieldError("steps", 'must be a list of steps: {"steps": [{"id", "uses", "with"}]}')]
     faults = [
@@ -145,7 +148,10 @@ def _duplicates(steps: list[PipelineStep]) -> Iterator[FieldError]:
 
 
 def _duplicate_tables(steps: list[PipelineStep], makers: dict[str, str]) -> Iterator[FieldError]:
-    """`makers`: step id by case-folded table name, filled with the tables that steps declare."""
+    """Faults of declared tables whose name is already used.
+
+    `makers`: step id by case-folded table name; declared tables are added.
+    """
     for index, step in enumerate(steps):
         for name in STEP_TYPES[step["uses"]].names("new-tables"):
             tables = step["with"].get(name, [])

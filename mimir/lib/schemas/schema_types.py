@@ -1,6 +1,7 @@
 """`JsonSchema`: the type of the JSON Schema documents that this project writes.
 
-It has the keywords of JSON Schema (2020-12) in use and those for forms (see `parameters.py`).
+It has the keywords of JSON Schema 2020-12 that are used, those for forms (see `parameters.py`), and
+`x-access` (see `steptype.py`).
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """Cheap checks of SQL before a parser sees it: length, nesting, runs of prefix operators.
 
 Pure Python, linear time. The limits are far above what people and query generators write; they only
-keep texts away from the parser that are built to exhaust it. Whether a text is valid SQL is the
+keep texts that are built to exhaust the parser away from it. Whether a text is valid SQL is the
 parser's decision. Text inside quotes and comments does not count.
 """
 
@@ -36,7 +36,7 @@ _TOKEN = re.compile(
 
 
 def text_complaint(text: str) -> str:
-    """Return why the parser must not see `text`; an empty text if it can."""
+    """Return why the parser must not get `text`; an empty string if it can."""
     if len(text) > QUERY_CHARACTERS_MAX:
         return (
             f"has {len(text):,} characters. At most {QUERY_CHARACTERS_MAX:,} are accepted: split "

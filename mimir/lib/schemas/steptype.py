@@ -32,7 +32,7 @@ class Makes(StrEnum):
     """The tables that a step makes."""
 
     STEP_TABLE = "step_table"  # one table, named by the step's id
-    DECLARED = "declared"  # those that the field with format `new-tables` lists
+    DECLARED = "declared"  # the tables in the field with format `new-tables`
     NOTHING = "nothing"
 
 
@@ -55,8 +55,8 @@ class StepType:
 
     `fields`: the JSON Schema of `with`. `check`: rules that the schema cannot state, called only
     for options that fit the schema. `after_all`: without `needs`, the step depends on every step
-    before it. `unchecked`: what the check of a definition says of a step that only a run can
-    check. `position` orders the types in help and messages.
+    before it. `unchecked`: message of the check of a definition for a step that only a run
+    can check. `position` orders the types in help and messages.
     """
 
     name: str

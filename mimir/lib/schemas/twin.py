@@ -112,7 +112,7 @@ class Field:
 
 
 class BadValue(ValueError):
-    """A value that its field cannot hold. The message says which values it can."""
+    """A value that its field cannot hold. The message says which values are allowed."""
 
 
 def check_twin_definition(definition: object, path: str = "definition") -> list[FieldError]:
@@ -179,9 +179,10 @@ def fields_of(kind: EntityType) -> dict[str, Field]:
 
 
 def checked_value(field: Field, value: Any) -> Any:
-    """Return `value` as the twin stores it.
+    """Return `value` as the twin stores it, as a JSON type.
 
-    JSON types; dates as ISO 8601, times with their zone. Raises: BadValue.
+    Dates and times become ISO 8601 text; times are converted to UTC, and a time without a zone is
+    taken as UTC. Raises: BadValue.
     """
     match field.type:
         case "number":
@@ -204,7 +205,7 @@ def checked_value(field: Field, value: Any) -> Any:
 
 
 def checked_key(value: Any) -> str:
-    """Return the key of an entity. Raises: BadValue."""
+    """Return the key of an entity as text. Raises: BadValue."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise BadValue("must be text or a whole number: it names an entity")
     text = str(value)
@@ -229,7 +230,7 @@ def _number(value: Any) -> float | int:
     if isinstance(value, float) and abs(value) >= 2**53:
         return int(
             Decimal(repr(value))
-        )  # as PostgreSQL stores it, by its digits: as a float it could look different later
+        )  # the number that PostgreSQL stores for these digits; a float could print differently
     return value
 
 
