@@ -40,8 +40,8 @@ def start_guardian(folder: Path) -> None:
 def _kill_rest() -> bool:
     """Kill and reap the other processes; return whether none is left.
 
-    A subreaper without children has no descendants. A list of processes is no proof: it can miss
-    the child of a process that forks and exits while the list is read.
+    A subreaper without children has no descendants. A list of processes proves nothing: it can
+    miss the child of a process that forks and exits while the list is read.
     """
     for _ in range(ROUNDS):
         try:

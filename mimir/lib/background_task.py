@@ -1,7 +1,6 @@
 """An ASGI application with a background task on the same event loop."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -43,5 +42,5 @@ class BackgroundTask:
     async def _end(self) -> None:
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            # An error that has ended the task before must not prevent the shutdown.
+            await asyncio.gather(self._task, return_exceptions=True)

@@ -1,6 +1,7 @@
 """Limits of concurrent use by one client, by the address from `mimir.lib.forwarded`."""
 
 import contextlib
+import ipaddress
 from collections.abc import Iterator
 
 from mimir.lib.asgi import Scope
@@ -54,7 +55,12 @@ class SignIns(PerClient):
 def client_of(scope: Scope) -> str:
     """Return the client's address; for IPv6 its /64 prefix, which one machine can own."""
     address = str((scope.get("client") or ("", 0))[0])
-    if ":" not in address:
-        return address
-    groups = address.partition("%")[0].split("::")[0].split(":")
-    return ":".join(groups[:4])
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address  # empty: a request over a Unix socket
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, 64), strict=False))

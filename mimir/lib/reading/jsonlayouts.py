@@ -100,7 +100,7 @@ def _indexed(names: list[Any], rows: list[Any], index: Any) -> tuple[list[Any], 
 
 
 def _values(value: object) -> list[Any] | None:
-    """Return the values of a column; None if `value` is no column.
+    """Return the values of a column; None if `value` is not a column.
 
     A column is a list, or an object with the keys "0", "1", ..., whose values are not objects.
     """
