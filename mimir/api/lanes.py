@@ -56,9 +56,9 @@ class LaneLimits:
 def lane_limits(connections: int) -> tuple[LaneLimits, LaneLimits, LaneLimits]:
     """Return the lanes `claims`, `transfers` and `interactive` for a pool of this size.
 
-    Together they leave two connections: for the heartbeat of web, and for heartbeats of workers
-    that are recorded together. A worker waits 30 s for a response, a page of the frontend 10 s: a
-    response that nobody waits for is wasted.
+    Together they leave at least two connections: for the heartbeat of web, and for heartbeats of
+    workers that are recorded together. A worker waits 30 s for a response, a page of the frontend
+    10 s: a response that nobody waits for is wasted.
     """
     share = connections / 20
     return (
