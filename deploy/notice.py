@@ -105,7 +105,7 @@ def license_of(name: str) -> str:
     if name in _KNOWN:
         return _KNOWN[name]
     try:
-        fields = cast(Message, metadata(name))  # that is what it is, and its protocol has no get()
+        fields = cast(Message, metadata(name))  # a Message; its declared type has no get()
     except PackageNotFoundError as error:
         raise LookupError(f"{name} is pinned but not installed: run `make up` first") from error
     expression = fields.get("License-Expression")

@@ -24,12 +24,12 @@ _checks: list[Check] = []
 
 
 def register_check(check: Check) -> None:
-    """Register a check. Apps call it at start."""
+    """Register a check, in place of one with the same name. Apps call this at start."""
     _checks[:] = [*(known for known in _checks if known.name != check.name), check]
 
 
 class HealthMiddleware:
-    """Answers both paths. First in the list of middleware."""
+    """Middleware that answers `/health` and `/ready`. It must be the first one."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response

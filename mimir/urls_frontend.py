@@ -1,6 +1,6 @@
-"""URLs of the frontend.
+"""URLs of the frontend: its pages.
 
-Pages. `mimir.frontend.proxy.application` handles `/api`, `/ws`, `/admin`.
+`mimir.frontend.proxy.application` handles `/api`, `/ws`, `/admin`.
 """
 
 from django.urls import include, path

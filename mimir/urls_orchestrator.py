@@ -1,6 +1,6 @@
-"""URLs of the orchestrator.
+"""URLs of the orchestrator: public API, worker API, admin and metrics.
 
-Public API, worker API, admin, metrics. For health see `mimir.health`.
+`mimir.health` answers `/health` and `/ready`.
 """
 
 from django.contrib import admin

@@ -26,8 +26,11 @@ class Refused(Exception):
 
 
 def rendered(overlay: str, *, version: str) -> str:
-    """The YAML of one overlay. Raises: Refused."""
-    own = Path(sys.executable).with_name("kubectl")  # where the system has none
+    """Return the YAML of one overlay, for the release `version`.
+
+    Raises: Refused; subprocess.CalledProcessError if kubectl fails.
+    """
+    own = Path(sys.executable).with_name("kubectl")  # installed if the system has none
     command = [
         str(own) if own.exists() else "kubectl",
         "kustomize",
@@ -45,7 +48,9 @@ def rendered(overlay: str, *, version: str) -> str:
 
 
 def check(objects: list[dict[str, Any]]) -> None:
-    """Refuse volumes that replicas on two nodes could not share, and artifacts that they would not.
+    """Refuse replicas that cannot share their volumes, or would not share their artifacts.
+
+    Volumes of replicas must be ReadWriteMany, because replicas can run on two nodes.
 
     Raises: Refused.
     """
@@ -74,7 +79,7 @@ def check(objects: list[dict[str, Any]]) -> None:
 
 
 def _check_artifacts(pod: dict[str, Any]) -> None:
-    """Several replicas share a bucket, or a claim. Raises: Refused."""
+    """Check that all replicas keep artifacts in one bucket or one claim. Raises: Refused."""
     claims = {
         volume["name"] for volume in pod.get("volumes", []) if "persistentVolumeClaim" in volume
     }

@@ -1,7 +1,7 @@
 """`python -m docs.tools.build FOLDER`: write all pages of the documentation site to FOLDER.
 
-Pages written by hand are copied from docs/; the generated part of the reference is added. The
-folder is made anew, so that a removed page does not stay.
+Pages written by hand are copied from docs/; the generated part of the reference is added. An
+existing folder is replaced, because removed pages must not stay in it.
 """
 
 import json

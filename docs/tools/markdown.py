@@ -7,7 +7,7 @@ _CODE = re.compile(r"(`[^`]*`)")
 
 
 def text(value: str) -> str:
-    """Escape `<` outside code spans, where Markdown would read it as HTML."""
+    """Escape `<` and `*` outside code spans, where Markdown would read them as markup."""
     parts = _CODE.split(value)
     return "".join(
         part if part.startswith("`") else part.replace("<", "&lt;").replace("*", r"\*")

@@ -125,7 +125,7 @@ def _request_metrics() -> list[tuple[str, str, str, str]]:
 
 
 def metrics() -> str:
-    """The domain's metrics of `/metrics`."""
+    """Mimir's own metrics of `/metrics`, with type, labels and meaning."""
     from jobs.models import Metric as Kind
     from monitoring.metrics import families
     from monitoring.selectors.metrics import Counted

@@ -53,7 +53,7 @@ def _statuses(document: dict[str, Any]) -> str:
 
 
 def _answers(document: dict[str, Any]) -> str:
-    """Return a section with the fields of every object in answers."""
+    """Return a section with the fields of every object schema of the document."""
     resolve = _resolver(document)
     parts = ["## Answers\n\n"]
     for name, schema in sorted(document["components"]["schemas"].items()):

@@ -50,7 +50,7 @@ def default_of(schema: Schema) -> str:
 
 
 def description_of(schema: Schema) -> str:
-    """Return title, description and limits as one sentence list."""
+    """Return the description (else the title) and the limits, for one table cell."""
     said = str(schema.get("description") or schema.get("title") or "")
     parts = [said.partition("\n\n* `")[0].strip()]  # drf-spectacular appends the choices
     limits = {

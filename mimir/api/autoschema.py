@@ -5,20 +5,20 @@ from typing import Any
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 
-# the white space that Python strips; \s of JSON Schema has less
+# A character that Python does not strip. Python strips more white space than \s of JSON Schema has.
 NOT_BLANK = r"[^\s\u001c-\u001f\u0085]"
 
 
 def without_nul() -> dict[str, object]:
-    """Return the schema with the rule that a text contains no NUL character.
+    """Return the schema of a text without NUL characters.
 
-    The rule is beside `pattern`, which other rules use, and is cheap for generators of test data.
+    It uses `not`, because other rules need `pattern`. Generators of test data handle it cheaply.
     """
     return {"not": {"pattern": r"\u0000"}}
 
 
 class RequestRules(AutoSchema):
-    """drf-spectacular's serializer extension with three more rules of request bodies.
+    """drf-spectacular's AutoSchema with three more rules for request bodies.
 
     No fields besides those listed, no NUL character, and no blank text where it is refused.
     """

@@ -73,17 +73,14 @@ def _built(kind: str) -> bytes:
 
 
 class DocumentationView(SpectacularSwaggerSplitView):
-    """`/api/docs/`.
-
-    Swagger UI. Its script has an own address, so the page needs no inline script.
-    """
+    """`/api/docs/`: Swagger UI. Its script has its own URL: the page needs no inline script."""
 
     authentication_classes = (BearerAuthentication,)
     permission_classes = (IsAuthenticated,)
     template_name = "mimir/documentation.html"
 
     def handle_exception(self, exc: Exception) -> Any:
-        """Redirect to the sign-in page without a sign-in, and back after it."""
+        """Redirect a user without a sign-in to the sign-in page, which leads back here."""
         response = super().handle_exception(exc)
         if response.status_code == NotAuthenticated.status:
             return HttpResponseRedirect(

@@ -60,7 +60,7 @@ class Representation:
 
 
 def is_text(media_type: str, name: str) -> bool:
-    """Whether the media type is worth compressing."""
+    """Whether the content is text by its media type or file name, so worth compressing."""
     return bool(_TEXT.fullmatch(media_type.partition(";")[0].strip()) or _TEXT_NAME.fullmatch(name))
 
 
@@ -70,7 +70,10 @@ def file_sender(
     size_bytes: int,
     on_close: Callable[[], None] | None = None,
 ) -> Sender:
-    """Return a function that sends parts of a seekable file, opened when needed."""
+    """Return a function that sends parts of a seekable file, opened when needed.
+
+    `on_close`: called after the file of a response is closed.
+    """
 
     def send(start: int, length: int | None) -> StreamingHttpResponse:
         file = open_file()
@@ -88,9 +91,9 @@ def file_sender(
 
 
 def download(request: Request, content: Representation) -> HttpResponseBase:
-    """Answer a GET or HEAD.
+    """Return the response to a GET or HEAD of `content`.
 
-    Raises: PreconditionFailed for `If-Match`, and errors of `content.send`.
+    Raises: PreconditionFailed if `If-Match` names another ETag, and errors of `content.send`.
     """
     gzipped = _wants_gzip(request, content)
     compressed_etag = f'{content.etag[:-1]}.gzip"'

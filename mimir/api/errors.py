@@ -46,7 +46,7 @@ _CODES: Mapping[type[exceptions.APIException], str] = {
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF hook. Returns None for a defect: Django logs it and `server_error` responds."""
+    """DRF hook. Returns None for an unexpected error: Django logs it; `server_error` responds."""
     known = as_mimir_error(error)
     if known is None:
         return None
@@ -60,7 +60,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 
 
 def as_mimir_error(error: Exception) -> MimirError | None:
-    """Return the error for the client, or None for a defect."""
+    """Return the error for the client, or None for an unexpected error."""
     match error:
         case MimirError():
             return error
@@ -98,7 +98,7 @@ def as_mimir_error(error: Exception) -> MimirError | None:
 
 
 def _database_error(error: Exception) -> MimirError:
-    """Return the error for a database problem: disk, connections, or no response."""
+    """Return the error for a database problem: full disk, no free connection, no response."""
     cause = error.__cause__
     if getattr(cause, "sqlstate", None) == _DISK_FULL:
         return StorageFull()
@@ -114,7 +114,7 @@ def _database_error(error: Exception) -> MimirError:
 
 
 def error_headers(error: MimirError) -> dict[str, str]:
-    """Return the headers that belong to a status."""
+    """Return the headers of an error: WWW-Authenticate for 401, Retry-After if known."""
     headers = {}
     if error.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="mimir"'
@@ -126,7 +126,7 @@ def error_headers(error: MimirError) -> dict[str, str]:
 def flatten(detail: Any, path: str = "") -> dict[str, str]:
     """Return DRF's nested messages by field path (`resources.cpu`, `steps[0].id`).
 
-    The first 100.
+    At most DETAIL_ENTRIES_MAX messages.
     """
     return dict(islice(_messages(detail, path), DETAIL_ENTRIES_MAX))
 
@@ -165,7 +165,7 @@ def _summary(detail: Mapping[str, str]) -> str:
 
 
 def error_response(error: MimirError) -> JsonResponse:
-    """Return an error from outside DRF's views."""
+    """Return the response of an error that does not pass DRF's exception handler."""
     return JsonResponse(error.as_dict(), status=error.status, headers=error_headers(error))
 
 

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 
 class PatternField(serializers.RegexField):
-    """Text that matches a whole pattern. `rule`: the pattern in words."""
+    """Text that matches a pattern as a whole. `rule`: the pattern in words, after "must be"."""
 
     def __init__(self, pattern: str, rule: str, **options: Any) -> None:
         messages: dict[str, Any] = {"invalid": f"must be {rule}.", "blank": f"must be {rule}."}

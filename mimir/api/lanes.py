@@ -2,7 +2,7 @@
 
 Django runs each request in a thread of its own. Without a bound, threads share the interpreter lock
 and, above a certain load, every request times out. Here requests of workers that keep jobs alive
-begin before all others, and what cannot begin in time is refused with Retry-After.
+begin before all others, and requests that cannot begin in time are refused with Retry-After.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from mimir.lib.bodies import Body
 from mimir.lib.errors import MimirError
 from mimir.lib.request_slot import RELEASE
 
-SLOT_SECONDS = 1.0  # a request that runs longer waits for a lock, a bucket or a cluster
+SLOT_SECONDS = 1.0  # a request that runs longer is assumed to wait for a lock, a bucket, a cluster
 LATE_SECONDS = 2.0  # a request of the first lane that waits longer shows an overload
 SLOW_SECONDS = 5.0  # so does a claim or heartbeat without a response after this time
 TURN_SECONDS = 1.0  # a lower lane can begin one request in this time while the first lane waits
@@ -42,8 +42,9 @@ RUNNING = Gauge(
 class LaneLimits:
     """Limits of one lane.
 
-    slots: requests that run at once, each for at most SLOT_SECONDS. most: with those that run
-    longer; each can hold a database connection. wait_seconds: until a request must begin.
+    slots: requests that run at once, each for at most SLOT_SECONDS. most: the same, plus those that
+    run longer; each can hold a database connection. wait_seconds: longest wait of a request until
+    it begins.
     """
 
     name: str
@@ -55,9 +56,9 @@ class LaneLimits:
 def lane_limits(connections: int) -> tuple[LaneLimits, LaneLimits, LaneLimits]:
     """Return the lanes `claims`, `transfers` and `interactive` for a pool of this size.
 
-    Together they leave two connections: for the heartbeat of web, and for heartbeats of workers
-    that are recorded together. A worker waits 30 s for a response, a page of the frontend 10 s: a
-    response that nobody waits for is wasted.
+    Together they leave at least two connections: for the heartbeat of web, and for heartbeats of
+    workers that are recorded together. A worker waits 30 s for a response, a page of the frontend
+    10 s: a response that nobody waits for is wasted.
     """
     share = connections / 20
     return (
@@ -83,7 +84,11 @@ class Entry:
 
 @dataclass(eq=False, slots=True)
 class Lane:
-    """Requests of one class. `active` has those in a slot, by the time at which they began."""
+    """Requests of one class.
+
+    active: those in a slot, with the time at which they began, the oldest first. slow: those that
+    ran longer than SLOT_SECONDS and have lost their slot.
+    """
 
     limits: LaneLimits
     active: dict[Entry, float] = field(default_factory=dict)
@@ -194,7 +199,10 @@ class Lanes:
             self._end(entry)
 
     def take_overload(self) -> float | None:
-        """Return since when claims were refused or late, by the loop's clock, and forget it."""
+        """Return the time since which claims have been refused or late, and reset it.
+
+        By the loop's clock; None if there was no overload since the last call.
+        """
         if self._claims.waiting:
             first = self._claims.waiting[0]
             if asyncio.get_running_loop().time() - first.arrived_at > LATE_SECONDS:

@@ -36,7 +36,7 @@ class WorkerHost:
 class RequestLog(RequestMiddleware):
     """Logs requests with the client address that `mimir.api.port_access` has verified.
 
-    The base class searches it in headers, which takes 3% of the CPU time of a worker's request.
+    The base class looks for it in headers, which takes 3% of the CPU time of a worker's request.
     """
 
     @classmethod
@@ -64,7 +64,7 @@ class CurrentRequest:
             current_request.reset(token)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Django hook. Returns None for errors of others."""
+        """Django hook. Returns None for other errors, and in the API, where DRF handles them."""
         if not isinstance(exception, MimirError) or request.path.startswith(("/api/", "/worker/")):
             return None
         headers = {**error_headers(exception), "Cache-Control": "no-store"}

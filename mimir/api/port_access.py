@@ -28,7 +28,7 @@ _PASSWORD_PATHS = ("/api/v1/session", "/api/v1/password-link")  # POST takes a p
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The settings that decide. `frontend_keys`: one key, or two during a rotation."""
+    """Settings that decide about access. `frontend_keys`: one key, or two during a rotation."""
 
     frontend_keys: tuple[str, ...]
     direct_sources: tuple[Network, ...] = ()
@@ -96,7 +96,10 @@ class PortAccess:
 def refusal(
     scope: Scope, rules: Rules, *, peer: str, is_proved: bool, problem: str = ""
 ) -> MimirError | None:
-    """Return the error for a request, or None to let it pass."""
+    """Return the error for a request, or None to let it pass.
+
+    `is_proved`: the frontend has signed it. `problem`: why a signature was rejected.
+    """
     path = scope["path"]
     if path in _OPEN or path.startswith("/worker/v1/"):
         return None

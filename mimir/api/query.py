@@ -54,7 +54,10 @@ def _declaration(view: APIView, handler: Callable[..., Any]) -> Any:
 
 
 def parameter_schema(parameter: OpenApiParameter) -> dict[str, Any]:
-    """Return a parameter's JSON Schema as drf-spectacular writes it; for a list, of one item."""
+    """Return a parameter's JSON Schema as drf-spectacular writes it.
+
+    A list has the type `array` and the schema of one value in `items`.
+    """
     declared = parameter.type
     if not isinstance(declared, dict):
         declared = build_basic_type(declared) or {}  # type: ignore[arg-type, no-untyped-call]
@@ -67,9 +70,9 @@ def parameter_schema(parameter: OpenApiParameter) -> dict[str, Any]:
 
 
 def parse_query(query: QueryDict, declared: Mapping[str, Schema]) -> dict[str, Any]:
-    """Return the given parameters by their declared types.
+    """Return the values of the given parameters by name, in their declared types.
 
-    Raises: Invalid, with every unknown parameter and bad value.
+    Raises: Invalid, with all unknown parameters and invalid values up to _FAULTS_MAX.
     """
     values: dict[str, Any] = {}
     faults: dict[str, str] = {}
@@ -96,7 +99,7 @@ def parse_query(query: QueryDict, declared: Mapping[str, Schema]) -> dict[str, A
 
 
 def unknown_name(name: str, known: Mapping[str, Any] | Sequence[str], what: str) -> str:
-    """Return the message for an unknown name: the nearest known name, else all of them."""
+    """Return the message for an unknown name, with the most similar known name, else with all."""
     near = difflib.get_close_matches(name.lower()[:100], list(known), n=1, cutoff=0.6)
     if near:
         return f"is not {what} of this address. Did you mean {near[0]}?"

@@ -34,7 +34,7 @@ class BodyRules:
         )
 
     def __call__(self, scope: Scope) -> Rule:
-        """The rule for one request, by its path, method and headers."""
+        """Return the rule for one request, by its path and headers."""
         path: str = scope["path"]
         in_memory = int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         if path.startswith("/worker/"):
@@ -62,9 +62,9 @@ class BodyRules:
 
 
 def _without_token(scope: Scope) -> MimirError | None:
-    """Return the error for a large body without a token.
+    """Return the error for a large body without an Authorization header; None with one.
 
-    The token is looked up before the body is read.
+    The view checks the token itself before it reads a large body.
     """
     if header(scope, b"authorization"):
         return None

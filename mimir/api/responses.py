@@ -75,7 +75,7 @@ def safe_name(name: str) -> str:
 def protect(response: Any, *, cache_control: str = "private, no-store") -> None:
     """Set the headers of content that users or workers wrote.
 
-    With an ETag, `no-cache` lets a client keep it and revalidate.
+    With an ETag, `no-cache` lets a client store the content and revalidate it.
     """
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "sandbox; default-src 'none'"

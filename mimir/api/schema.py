@@ -54,9 +54,9 @@ def errors(*statuses: int) -> dict[int, OpenApiResponse]:
 def listing(
     name: str, row: type[serializers.Serializer[Any]] | serializers.Serializer[Any]
 ) -> serializers.Serializer[Any]:
-    """Return the body of a list.
+    """Return the serializer of a list's body, `{"results", "next"}`.
 
-    `{"results", "next"}`. `name`: of the component in the document.
+    `name`: the name of its component in the OpenAPI document.
     """
     many = row(many=True) if isinstance(row, type) else row
     return inline_serializer(

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 Body = TypeVar("Body")
 
 _LOGGED = ("job_id", "attempt_id")
-_FORM_ONLY = frozenset(("csrfmiddlewaretoken",))  # fields of a form besides its own
+_FORM_ONLY = frozenset(("csrfmiddlewaretoken",))  # form fields that no serializer declares
 _UNKNOWN_NAMED_MAX = 20  # unknown fields in one error
 
 

@@ -15,8 +15,8 @@ _OLDEST = (1980, 1, 1, 0, 0, 0)  # the format has no earlier time
 class Member:
     """File of an archive. `pieces` is read when its turn comes.
 
-    `bytes_max`: from 2 GiB on, the member has the header of the ZIP64 format, which old programs
-    cannot read.
+    `bytes_max`: upper limit of its size; 0 if that is far below 2 GiB. From 2 GiB on, the member
+    has the header of the ZIP64 format, which old programs cannot read.
     """
 
     name: str

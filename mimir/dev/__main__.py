@@ -1,6 +1,6 @@
-"""`python -m mimir.dev up|demo`.
+"""`python -m mimir.dev up|demo`: run an installation on this machine.
 
-Run an installation on this machine, as `make up` and `make demo`.
+`make up` and `make demo` call it.
 """
 
 import compileall
@@ -29,15 +29,15 @@ MANAGE_SECONDS = 120.0
 RELEASE_SECONDS, RELEASE_LIMIT_SECONDS = (
     15.0,
     45.0,
-)  # time for workers to stop, including the start of the command
+)  # time for workers to stop; limit of the command, including its start
 FAILURES = (StartFailed, PostgresFailed, ValkeyFailed, DemoFailed, BadPlace, httpx.HTTPError)
 
 
 def main(arguments: list[str]) -> int:
     """Return the exit code.
 
-    0: stopped. 1: a start or the demo failed. 2: it cannot run here (port or installation in use,
-    no Linux).
+    0: stopped. 1: a start or the demo failed. 2: wrong usage, or it cannot run here (port or
+    installation in use, no Linux).
     """
     if arguments not in (["up"], ["demo"]):
         say("usage: python -m mimir.dev up|demo", failure=True)
@@ -167,7 +167,10 @@ def _describe(places: Places, planned: Plan, secrets: Secrets) -> None:
 
 
 def _serve(command: str, places: Places, supervisor: Supervisor) -> int:
-    """Supervise the processes while the demo runs, to restart those that die."""
+    """Supervise the processes, first while the demo runs; return the exit code.
+
+    Processes that die are restarted. The command `up` runs only the sign-in of the demo.
+    """
     if command == "up":
         _beside(supervisor, lambda: run_demo(places, submit=False, say=say))
     else:
@@ -182,7 +185,10 @@ def _serve(command: str, places: Places, supervisor: Supervisor) -> int:
 
 
 def _beside(supervisor: Supervisor, work: Callable[[], bool]) -> bool:
-    """Run `work` in a thread while this thread supervises. False if stopped before its end."""
+    """Return the result of `work`, run in a thread while this thread supervises.
+
+    False if the supervisor is stopped before its end.
+    """
     outcome: list[bool | Exception] = []
 
     def run() -> None:

@@ -1,7 +1,7 @@
-"""The demo project, created through the public API: a data set, a pipeline, a twin, four jobs.
+"""The demo project, created through the public API: a dataset, a pipeline, a twin, four jobs.
 
-Each job uses the results of earlier ones. Repeatable: existing things stay, and each run submits
-four more jobs.
+Each job uses the results of earlier ones. Repeatable: existing resources are kept, and
+each run submits four more jobs.
 """
 
 import json
@@ -26,8 +26,8 @@ class DemoFailed(Exception):
 def run_demo(places: Places, *, submit: bool, say: Callable[[str], None]) -> bool:
     """Sign in, store a token in `demo.json`; with `submit`, create the project and run its jobs.
 
-    Returns whether all succeeded. Raises: DemoFailed; httpx.HTTPError without a response for
-    PATIENCE_SECONDS.
+    Returns whether all succeeded. Raises: DemoFailed; httpx.HTTPError if there is no response
+    for PATIENCE_SECONDS.
     """
     described = json.loads(places.demo.read_text())
     with httpx.Client(

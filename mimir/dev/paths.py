@@ -53,7 +53,7 @@ class Places:
     def identity(self) -> str:
         """Return a name that is unique on this machine, and new after `make clean`.
 
-        "" without one.
+        "" before the first start.
         """
         try:
             created = (self.var / "id").read_text()

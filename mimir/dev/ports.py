@@ -10,7 +10,10 @@ class PortTaken(Exception):
 
 
 def port_of(variable: str, default: int, *, other_than: int = 0) -> int:
-    """Return the port in `variable`. Raises: PortTaken, also for an invalid port."""
+    """Return the port in `variable`, else `default`.
+
+    Raises: PortTaken, also for an invalid port, and for `other_than`.
+    """
     text = os.environ.get(variable) or str(default)
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
         raise PortTaken(f"{variable}={text} is not a port. Use a number from 1 to 65535.")
@@ -36,7 +39,7 @@ def _next_free(port: int) -> int:
 
 
 def is_free(port: int) -> bool:
-    """Whether this process can listen there, and nobody else listens on `localhost`."""
+    """Whether no process listens on this port of `localhost` (IPv4 and IPv6)."""
     return all(
         _can_bind(family, host, port)
         for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))

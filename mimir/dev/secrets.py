@@ -24,7 +24,7 @@ class Secrets:
 
 
 def secrets_of(places: Places) -> Secrets:
-    """Return the secrets; create them at the first start, and new ones after an update."""
+    """Return the secrets; create them at the first start, and missing ones after an update."""
     path = places.var / "secrets.json"
     known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     current = Secrets(

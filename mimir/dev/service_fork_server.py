@@ -41,7 +41,7 @@ EXIT_UNUSABLE, EXIT_REFUSED = 1, 2
 
 
 class ForkRequest(TypedDict):
-    """Process to fork: its command line, which begins with the interpreter, and its start."""
+    """Process to fork. `argv` begins with the interpreter; `folder` is the working folder."""
 
     argv: list[str]
     environment: dict[str, str]
@@ -67,7 +67,7 @@ def main() -> int:
 def _fork(requests: socket.socket, descriptors: list[int]) -> None:
     """Fork a process. If that fails, the supervisor notices: its socket closes.
 
-    Only the forked process leaves by an exception: that of its program.
+    Raises only in the forked process: the exception of its program, such as SystemExit.
     """
     crash_point("service.before_fork")
     adopted_read, adopted_write = os.pipe()

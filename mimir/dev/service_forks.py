@@ -19,7 +19,8 @@ from mimir.lib.fork_protocol import request_fork
 IMPORT_SECONDS = 30.0  # until the first answer
 ANSWER_SECONDS = 5.0
 POLL_SECONDS = 0.02
-# The forked processes show their environment and command line in the space of those of the server.
+# Forked processes write their environment and command line over those of the server, as far as they
+# fit: the server starts with long ones.
 SPACE_VARIABLE, SPACE_BYTES = "MIMIR_ENVIRONMENT_SPACE", 1024
 SHOWN_ARGUMENTS = ("web", "dispatcher", "reconciler", "and", "commands", "of", "one", "supervisor")
 _PR_SET_CHILD_SUBREAPER = 36
@@ -54,13 +55,13 @@ class AdoptedProcess:
         return code
 
     def send_signal(self, number: int) -> None:
-        """Send a signal, unless it has ended."""
+        """Send a signal, unless the process has ended."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
 
 class ServiceForks:
-    """Fork server of one supervisor. It is started once: restarts without it need an interpreter.
+    """Fork server of one supervisor. It is started once: if it ends, restarts need an interpreter.
 
     This process becomes a subreaper, so it adopts the workers of a dispatcher that died as well.
     """
@@ -94,7 +95,7 @@ class ServiceForks:
     def fork(self, request: ForkRequest, output: int) -> AdoptedProcess | None:
         """Start a process with `output` as its stdout and stderr.
 
-        None: it does not run and will not. The caller starts it in another way.
+        None: the process does not run and will not. The caller must start it in another way.
         """
         try:
             pid = request_fork(

@@ -71,7 +71,7 @@ class Addresses:
 
 @dataclass(slots=True)
 class Plan:
-    """The processes in their order, and the environment of the commands in between."""
+    """The processes in their start order. `orchestrator`: environment of management commands."""
 
     stores: list[Service]
     processes: list[Service]
@@ -80,9 +80,11 @@ class Plan:
 
 
 def plan(places: Places, secrets: Secrets, *, frontend_port: int, api_port: int) -> Plan:
-    """Return the plan.
+    """Return the plan; create the database folder at the first start.
 
     DATABASE_URL and REDIS_URL in the environment replace the embedded servers.
+
+    Raises: PostgresFailed, ValkeyFailed.
     """
     stores: list[Service] = []
     marked = _base(places)

@@ -99,7 +99,7 @@ def _name(process: psutil.Process) -> str:
 
 
 def _of(ask: Callable[[], T]) -> T | None:
-    """Return facts of a process; None if it has ended or cannot be read."""
+    """Return the result of `ask`; None if the process has ended or cannot be read."""
     try:
         return ask()
     except (psutil.Error, OSError):

@@ -20,7 +20,7 @@ from mimir.dev.stale_processes import end_leftovers
 
 READY_SECONDS = 60.0
 FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 0.2, 5.0
-STEADY_SECONDS = 10.0  # a process that ran this long restarts without a pause
+STEADY_SECONDS = 10.0  # a process that ran this long restarts after the first pause
 LOG_BYTES_MAX, LOG_SECONDS = 20 * 1024 * 1024, 10.0
 
 
@@ -111,7 +111,7 @@ class Running:
         return self.process is not None and self.process.poll() is None
 
     def cut_log(self) -> None:
-        """Keep the newest part of the log and continue it."""
+        """Move the content of a log above LOG_BYTES_MAX to `*.old.log`, and continue empty."""
         with contextlib.suppress(OSError):
             if self.log.stat().st_size > LOG_BYTES_MAX:
                 shutil.copyfile(self.log, self.log.with_suffix(".old.log"))
@@ -131,7 +131,11 @@ class Running:
 
 
 class Supervisor:
-    """Locks the installation while it runs. Raises: AlreadyRuns."""
+    """Supervisor of one installation.
+
+    It locks the installation until `close`, and first ends the processes of a killed supervisor.
+    Raises: AlreadyRuns.
+    """
 
     def __init__(self, places: Places) -> None:
         self._places = places
@@ -187,7 +191,7 @@ class Supervisor:
                     )
 
     def watch_once(self) -> None:
-        """Restart dead processes, with growing pauses until they run for a while."""
+        """Restart dead processes, with growing pauses until they run for STEADY_SECONDS."""
         now = time.monotonic()
         if now - self._logs_seen_at > LOG_SECONDS:
             self._logs_seen_at = now
@@ -244,12 +248,15 @@ class Supervisor:
             self._forks.close()
 
     def close(self) -> None:
-        """Release the installation."""
+        """Release the lock of the installation."""
         self._lock.close()
 
 
 def hold(path: Path) -> IO[str]:
-    """Return the lock, held until it is closed or this process ends. Raises: AlreadyRuns."""
+    """Lock a file and return it. Closing it, or the end of this process, releases the lock.
+
+    Raises: AlreadyRuns.
+    """
     lock = path.open("a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -267,7 +274,7 @@ def hold(path: Path) -> IO[str]:
 
 
 def kill_group(pid: int) -> None:
-    """Kill the processes of a session that began with this process."""
+    """Kill the process group of a process that started its own session."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
 

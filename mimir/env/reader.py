@@ -76,7 +76,10 @@ def load(role: Role, source: Mapping[str, str] | None = None) -> Env:
 
 
 def _config_file(environ: Mapping[str, str], faults: list[str]) -> dict[str, str]:
-    """The keys and values of the YAML file, as text. Only a file that is named must exist."""
+    """The keys and values of the YAML file, as text.
+
+    The file must exist only if MIMIR_CONFIG names it.
+    """
     named = environ.get("MIMIR_CONFIG")
     path = Path(named or "/app/config/config.yaml")
     if not named and not path.exists():

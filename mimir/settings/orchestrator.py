@@ -26,7 +26,7 @@ ROLE = "orchestrator"
 ROOT_URLCONF = "mimir.urls_orchestrator"
 ASGI_APPLICATION = "mimir.asgi_orchestrator.application"
 # Probes and programs inside the installation use other host names than people. The frontend checks
-# the names that people use; these are the hosts of both URLs. Workers' requests: see `WorkerHost`.
+# the names that people use; these are the hosts of PUBLIC_URL and ORCHESTRATOR_URL.
 ALLOWED_HOSTS: list[str]
 ALLOWED_HOSTS = [
     *ALLOWED_HOSTS,
@@ -127,7 +127,7 @@ SESSION_COOKIE_PATH = "/admin"
 SESSION_COOKIE_AGE = round(ENV.admin_session_hours * 3600)
 CSRF_COOKIE_NAME = "mimir_admin_csrf"
 CSRF_COOKIE_PATH = "/admin"
-# the frontend passes no cookie of another name
+# not in a cookie: the frontend forwards only cookies whose name begins with mimir_admin_
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 STATIC_URL = "/admin/static/"
 STATIC_ROOT = ENV.static_root or None
@@ -211,7 +211,7 @@ STORAGES = {
 }
 tempfile.tempdir = (
     ENV.spool_dir or tempfile.gettempdir()
-)  # for every other user of temporary files, also in child processes
+)  # for all code that creates temporary files, also in forked processes
 FILE_UPLOAD_TEMP_DIR = tempfile.tempdir
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 
