@@ -23,7 +23,7 @@ from mimir.lib.clock import utc_now
 from mimir.lib.errors import Conflict, Invalid
 
 log = structlog.get_logger(__name__)
-WHERE = ("context", "namespace")  # the location of its workers; fixed while some exist
+WHERE = ("context", "namespace")  # location of the workers; cannot change while workers exist
 
 
 def cluster_faults(
@@ -132,7 +132,7 @@ def cluster_change(
 
 
 def cluster_delete(*, name: str, actor: str, etags: Preconditions | None = None) -> None:
-    """Remove a cluster that no attempt refers to. A job that requests it waits and says so.
+    """Remove a cluster that no attempt refers to. A job that requests it waits and shows why.
 
     Raises: NotFound, PreconditionFailed; Conflict while an attempt refers to it, and for the
     installation's own cluster.

@@ -30,7 +30,7 @@ class Health(StrEnum):
 
 
 class CapacityBody(TypedDict):
-    """Capacity in use or in all; `cpu` and `memory` are Kubernetes quantities. None: no limit."""
+    """Used or total capacity; `cpu` and `memory` are Kubernetes quantities. None: no limit."""
 
     jobs: int
     cpu: str | None
@@ -71,7 +71,7 @@ class ClusterBody(TypedDict):
 def place_faults(*, cluster: str, region: str) -> dict[str, str]:
     """Return the errors of the placement that a job requests, by field; empty if it is valid.
 
-    A job may request a disabled cluster: the cluster exists, and the job waits for it and says so.
+    A job may request a disabled cluster: the cluster exists, and the job waits and shows why.
     """
     if not (cluster or region):
         return {}
@@ -108,7 +108,7 @@ def cluster_list() -> "QuerySet[Cluster, Cluster]":
 
 
 def cluster_get(*, name: str, lock: bool = False) -> Cluster:
-    """Return one cluster, with `lock` locked for a change. Raises: NotFound."""
+    """Return one cluster; with `lock`, its row is locked for a change. Raises: NotFound."""
     rows = Cluster.objects.select_for_update() if lock else Cluster.objects
     row = rows.filter(name=name).first()
     if row is None:
@@ -119,7 +119,7 @@ def cluster_get(*, name: str, lock: bool = False) -> Cluster:
 def cluster_is_free(*, name: str) -> bool:
     """Return whether the cluster can be removed: no attempt refers to it.
 
-    The installation's own cluster never can: each start creates it.
+    The installation's own cluster cannot be removed: each start creates it.
     """
     return name != OWN and not Attempt.objects.filter(cluster=name).exists()
 

@@ -22,7 +22,8 @@ log = structlog.get_logger(__name__)
 DEFAULT = OWN
 # Default of CAPACITY_JOBS: pods without a node stay pending, where a node autoscaler sees them.
 KUBERNETES_JOBS = 100
-# Between two failed observations. After a longer gap nobody observed the cluster in between.
+# Longest time between two failed observations that counts as an outage. In a longer gap no process
+# observed the cluster.
 OBSERVATION_GAP_SECONDS = 120.0
 _launchers: dict[str, tuple[tuple[str, LauncherSettings], Launcher]] = {}
 _launchers_lock = threading.Lock()
@@ -170,7 +171,7 @@ def cluster_reached(*, cluster: Cluster) -> bool:
 def cluster_unreachable(*, cluster: Cluster, message: str) -> None:
     """Record a failed list: the cluster gets no new work.
 
-    Its workers are not declared lost by this, but the outage is counted.
+    Its workers do not count as lost yet, but the time of the outage is added up.
     """
     Cluster.objects.filter(name=cluster.name, unreachable_since__isnull=True).update(
         unreachable_since=utc_now(), away_seconds=0.0, away_web_seconds=None
@@ -187,7 +188,7 @@ def cluster_unreachable(*, cluster: Cluster, message: str) -> None:
 
 
 # Measured by web's uptime counter: time in which web was down does not count as silence, and time
-# in which nobody observed the cluster does not count as an outage.
+# in which no process observed the cluster does not count as an outage.
 _STILL_AWAY = """
 UPDATE jobs_cluster AS cluster SET
     unreachable_message = %(message)s,

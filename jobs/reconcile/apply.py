@@ -1,4 +1,4 @@
-"""Writes of the reconciler: under the rows' locks, and only if the rows are as they were read."""
+"""Writes of the reconciler: under the rows' locks, and only if the rows are unchanged."""
 
 import datetime as dt
 import json
@@ -33,7 +33,8 @@ LOST_TAIL = "The worker ended without delivering its log: lines after this one m
 def times(*, unclaimed_since: dt.datetime | None = None) -> Times:
     """Return the settings that decisions about attempts need.
 
-    `unclaimed_since`: admission of an attempt that may be late. Web's pauses since then are read.
+    `unclaimed_since`: time of admission of an attempt that may have missed its launch timeout.
+    Web's pauses since then are read; None: no pauses.
     """
     env = settings.ENV
     return Times(
@@ -76,7 +77,10 @@ def end_if_unchanged(*, row: AttemptView, action: Action, state: WorkerState | N
 def _cluster_diagnosis(
     row: AttemptView, action: Action, state: WorkerState | None
 ) -> DiagnosisBody | None:
-    """Return the cluster's last diagnosis for the action's reason, with the action's sentence."""
+    """Return the cluster's last diagnosis if it has the action's reason; None otherwise.
+
+    The action's text, if any, replaces the summary of the diagnosis.
+    """
     known = read_diagnosis(row.waits_for) if state is None else state.diagnosis
     if known is None or known["category"] != action.reason:
         return None
@@ -92,9 +96,9 @@ def wait_record(
 ) -> bool:
     """Store why an unclaimed attempt waits, and notify its followers; None: it no longer waits.
 
-    The wait is stored with the attempt, and with the job while that is `launching`. A new category
-    is an event; a new sentence for the same category is not. `only_first`: keep a wait that is
-    known already. Returns whether it was stored.
+    The wait is stored with the attempt and its job, only while the job is `launching`. A new
+    category is an event; a new summary of the same category is not. `only_first`: keep a wait that
+    is stored already. Returns whether the wait was stored.
     """
     with transaction.atomic():
         try:
@@ -184,7 +188,7 @@ def fence_if_unchanged(*, row: AttemptView) -> bool:
 def terminate_requested(*, row: AttemptView, at: dt.datetime) -> None:
     """Store the time of the worker's first stop signal, by the database's clock.
 
-    The grace period counts from there, whichever process leads.
+    The grace period counts from this time, also if another process takes over the lease.
     """
     Attempt.objects.filter(id=row.id, terminate_asked_at__isnull=True).update(terminate_asked_at=at)
 
@@ -212,8 +216,8 @@ def gone_record(
 ) -> None:
     """Record that the worker is gone (both rows locked by the caller).
 
-    `marker`: the last line of a log that it did not close itself. `fields`: changed columns of the
-    attempt to save as well.
+    `marker`: the last line of the log, if the worker did not close it. `fields`: changed columns of
+    the attempt to save as well.
     """
     attempt.gone_at = utc_now()
     attempt.save(update_fields=["gone_at", *fields])
@@ -228,8 +232,8 @@ def gone_record(
 def log_rest_append(*, attempt_id: UUID, read: Callable[[int], Iterator[bytes]]) -> None:
     """Append the worker's log past the stored end; `read(offset)` returns it in bounded pieces.
 
-    It continues behind another append (a late copy of a request, another reconciler). A closed log
-    or a limit ends it: the marker line stands for the bytes that cannot be stored.
+    After a concurrent append (a late copy of a request, another reconciler) it continues from the
+    new end. A closed log or a limit stops it: the marker line stands for the missing bytes.
     """
     end = Attempt.objects.values_list("log_end", flat=True).get(id=attempt_id)
     for _ in range(TAIL_TRIES):
@@ -247,7 +251,8 @@ def log_rest_append(*, attempt_id: UUID, read: Callable[[int], Iterator[bytes]])
 def clean_up_record(*, attempt_id: UUID) -> None:
     """Record that the worker object is removed.
 
-    Removes the stored pods of a successful attempt, because nothing reads them any more.
+    Removes the stored pods and the stored wait of an attempt without a failure reason, because
+    nothing reads them any more.
     """
     with connection.cursor() as cursor:
         cursor.execute(_CLEANED_UP, [utc_now(), attempt_id])

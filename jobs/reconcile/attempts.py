@@ -1,4 +1,4 @@
-"""Attempts of the reconciler: each whose worker can still exist, or is not cleaned up."""
+"""Reads of attempts for the reconciler: those whose worker can exist or is not cleaned up."""
 
 import datetime as dt
 from collections.abc import Collection
@@ -73,7 +73,7 @@ def open_fences(*, cluster: Cluster) -> dict[UUID, Fence]:
 def changed_attempts(
     *, cluster: Cluster, names: Collection[str]
 ) -> tuple[dict[UUID, AttemptView], dt.datetime]:
-    """Return the attempts of `names` that are not cleaned up, and the database's time then."""
+    """Return the open attempts of the workers `names`, and the database's time of the read."""
     rows = Attempt.objects.filter(cluster=cluster, cleaned_up_at__isnull=True, name__in=names)
     found = list(rows.annotate(read_at=Now()).values_list(*_COLUMNS, "read_at"))
     read_at = found[0][-1] if found else utc_now()
@@ -81,7 +81,7 @@ def changed_attempts(
 
 
 def unsettled_names(*, cluster: Cluster) -> set[str]:
-    """Return the workers whose attempts can need an action although nothing changed on the cluster.
+    """Return the workers whose attempts can need an action without a change on the cluster.
 
     The job of every other attempt is `running` within its time limit, and the attempt was not ended
     or replaced.
@@ -114,7 +114,10 @@ def _view_of_columns(row: tuple[Any, ...]) -> AttemptView:
 def _interrupted_at(
     end_status: str, ended_at: dt.datetime | None, log_closed_at: dt.datetime | None
 ) -> dt.datetime | None:
-    """Return when an interrupted worker finished: its finish closed the log and did not end it."""
+    """Return when an interrupted worker finished; None if it did not.
+
+    Such a finish closes the log and does not end the attempt.
+    """
     return log_closed_at if end_status and ended_at is None else None
 
 

@@ -3,7 +3,7 @@
 Silence is measured by web's uptime (`jobs.liveness.uptime`), so that our own outages do not count:
 the cluster's as `Cluster.away_seconds`, a worker's from the uptime at which its last heartbeat was
 found old. That mark is stored with the attempt, by any process. A new heartbeat invalidates it,
-because it is not the marked one. The grace period is over when both have been silent as long.
+because the mark names the old one. The grace period is over when both were silent for all of it.
 Every step decides again under the rows' locks: a heartbeat or a finish at the same moment is either
 read here, or finds its attempt fenced.
 """
@@ -34,7 +34,8 @@ LOST_WITH_ITS_CLUSTER = (
 def silence_mark(*, cluster: Cluster) -> int:
     """Mark the workers that are silent, and unmark the others; return how many changed.
 
-    `cluster` does not answer. Rows that another transaction holds are left to the next pass.
+    Call it while `cluster` does not answer. Rows that another transaction has locked are left to
+    the next pass.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_MARK, {"name": cluster.name, "fresh": FRESH_SECONDS})
@@ -54,7 +55,7 @@ def _publish(rows: list[tuple[UUID, UUID]]) -> int:
     return len(rows)
 
 
-# Unordered, but without waiting for locks: no deadlock. Locks nothing while heartbeats arrive.
+# Locks rows in no order, but waits for no lock: no deadlock. Locks nothing while heartbeats arrive.
 _MARK = """
 WITH found AS (
     SELECT attempt.id, web.counted, moment.at FROM jobs_attempt AS attempt,
@@ -112,7 +113,7 @@ def node_silence_step(*, row: AttemptView, diagnosis: DiagnosisBody | None) -> b
     """Mark a silent worker on a node that does not report; end it after the grace period.
 
     Returns whether the attempt moved. A cluster removes the pods of a silent node by itself, unless
-    they tolerate that without limit.
+    they tolerate the taint of such a node without a time limit.
     """
     with transaction.atomic():
         job, attempt = attempt_lock(attempt_id=row.id)

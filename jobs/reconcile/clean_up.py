@@ -22,8 +22,8 @@ log = structlog.get_logger(__name__)
 def clean_up(launcher: Launcher, row: AttemptView) -> None:
     """Remove the object of a worker that is gone and whose log is sealed, and record that.
 
-    Both facts never change back, so that a late removal is as safe as one at once. A failure is
-    logged: the next complete pass tries again.
+    Neither fact can change back, so a late removal is as safe as an immediate one. A failure is
+    logged: the next complete pass retries.
     """
     try:
         crash_point("clean_up.before")

@@ -82,7 +82,7 @@ class WorkerState:
 
     `alive`: its supervisor runs, or is being started. `gone`: none of its processes run; a dead
     supervisor can leave processes of the workload behind. `reason` and `message`: why it ended, or
-    what it waits for. `stuck`: it will not start by waiting. `diagnosis`: of that reason, where the
+    what it waits for. `stuck`: waiting does not make it start. `diagnosis`: of that reason, if the
     cluster reports more. `node_silent`: alive as far as the cluster knows, on a node that does not
     report. `placed_at`, `started_at`: since when it has a node, and since when its container runs,
     by the cluster's clock; None if it has not, or the cluster does not report it.
@@ -131,7 +131,7 @@ class Action:
 
     @property
     def text(self) -> str:
-        """The sentence with the limit."""
+        """The message, followed by the limit."""
         return f"{self.message} {self.limit}".strip()
 
 
@@ -139,15 +139,15 @@ NOTHING = Action(Verb.NOTHING)
 CAPACITY_WAIT_SECONDS = 1800.0
 # A cluster that answers again so soon was not away: it knows more about an unclaimed worker.
 BLIP_SECONDS = 30.0
-CALLED_SECONDS = 60.0  # since a refused claim: its worker is alive, and is served when web can
-EXCUSED_SECONDS_MAX = 1800.0  # by which web's pauses and a starved CPU prolong a start
+CALLED_SECONDS = 60.0  # after a refused claim: the worker is alive, so it is not late
+EXCUSED_SECONDS_MAX = 1800.0  # by which web's pauses and a starved CPU can extend a start
 
 
 def capacity_wait(number: int, launch_timeout: float) -> float:
     """Return how long the worker of attempt `number` can wait for capacity, in seconds.
 
-    The time doubles with each attempt, so that a night makes few attempts. It is bounded, so that
-    another cluster gets its turn.
+    The time doubles with each attempt: a shortage that lasts for hours causes few attempts. It is
+    bounded, because the next attempt can get another cluster.
     """
     longest = min(launch_timeout * 2.0 ** min(number - 1, 30), CAPACITY_WAIT_SECONDS)
     return max(launch_timeout, longest)
@@ -161,9 +161,9 @@ def start_limit(number: int, launch_timeout: float) -> float:
 def decide(
     row: AttemptView, state: WorkerState | None, *, now: dt.datetime, times: Times
 ) -> Action:
-    """Return the next action for `row`, which was the same before the list began.
+    """Return the next action for `row`, as it was before the list began.
 
-    `state` is None when the list does not have its worker.
+    `state` is None when the list does not contain its worker.
     """
     if row.gone_at is not None:
         if state is not None and not state.gone:
@@ -199,8 +199,8 @@ class Silence:
 def decide_away(row: AttemptView, silence: Silence, *, now: dt.datetime, times: Times) -> Action:
     """Return the next action for `row` while its cluster does not answer.
 
-    Only actions that are safe without the cluster: a fence holds wherever the worker is. A worker
-    that has not claimed has run nothing, and cannot claim once fenced: that is as good as gone.
+    Only actions that are safe without the cluster: a fence holds wherever the worker runs. A worker
+    that has not claimed has run nothing, and cannot claim once fenced: it counts as gone.
     """
     if row.gone_at is not None:
         return NOTHING
@@ -241,7 +241,7 @@ def _unclaimed_away(row: AttemptView, silence: Silence, now: dt.datetime, times:
 def start_seconds(row: AttemptView, times: Times) -> float:
     """Return how long after its admission a worker can claim while its cluster does not answer.
 
-    One that waited for capacity there may have it by now.
+    A worker that waited for capacity may have got it by now: its capacity wait counts as well.
     """
     waited = row.launched_at is not None and _known_wait(row) in SHORTAGE_REASONS
     return start_limit(row.number, times.launch_timeout) if waited else times.launch_timeout
@@ -284,7 +284,7 @@ def _before_claim(
 def _late(
     row: AttemptView, state: WorkerState | None, now: dt.datetime, times: Times
 ) -> Action | None:
-    """Return the end of a worker that did not start in time, for the reason of its wait.
+    """Return the end of a worker that did not start in time, with the reason of its wait.
 
     The time to start begins with the last stage of its start (`_start_began`). Time in which web or
     the CPU held it up does not count. The time to wait for capacity is longer.
@@ -343,7 +343,7 @@ def _ended_text(row: AttemptView, state: WorkerState | None) -> str:
 
 
 def _known_wait(row: AttemptView) -> FailureReason | None:
-    """Return the stored reason of its wait."""
+    """Return the stored reason for which the attempt waits."""
     return reason_of(str((row.waits_for or {}).get("category", "")))
 
 
@@ -351,7 +351,7 @@ def _dead_before_claim(state: WorkerState) -> Action:
     """Return the end of a worker that ended without a claim.
 
     A worker that never claimed cannot report a final reason. If it does, this database was restored
-    from a backup that is older than the claim. A cluster can report one before the worker runs.
+    from a backup that is older than the claim. The cluster itself can report one.
     """
     reason = _lost_reason(state)
     if reason in FINAL_REASONS and reason not in CLUSTER_REASONS:
@@ -377,7 +377,7 @@ def _claimed(row: AttemptView, state: WorkerState | None, now: dt.datetime, time
         row.interrupted_at is not None
         and _seconds(now, row.interrupted_at) > times.interrupted_grace
     ):
-        # It has left, whatever its cluster still shows.
+        # The worker has ended, even if its cluster still shows it as alive.
         return Action(Verb.END, FailureReason.INTERRUPTED)
     return NOTHING  # silent but observed alive: a missed heartbeat fails nothing
 

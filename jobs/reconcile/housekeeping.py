@@ -1,4 +1,4 @@
-"""Removal of unreferenced objects and files: of processes that died before writing their row."""
+"""Removal of unreferenced objects and files, left by processes that died before writing a row."""
 
 from collections.abc import Collection
 

@@ -32,7 +32,7 @@ class KnownState:
         self._orphans: dict[str, dt.datetime] = {}
         self._diagnosed: dict[UUID, tuple[Evidence, Diagnosed]] = {}
         self._first = True
-        self.attempts = 0  # of the last complete pass
+        self.attempts = 0  # count in the last complete pass
         self.gone: set[str] = set()
         self.unsettled: set[str] = set()
         self.cleanable: list[AttemptView] = []
@@ -48,7 +48,7 @@ class KnownState:
 
         Pods of an ended attempt are not stored: its end is diagnosed already.
         The first pass does not store pods of running workers: their rows usually have them, and
-        with thousands of workers that is the cost of a restart.
+        storing those of thousands of workers would make each restart slow.
         """
         changed: dict[UUID, Pods] = {}
         for attempt_id, observation in observations.items():
@@ -77,7 +77,7 @@ class KnownState:
             del self._diagnosed[gone]
 
     def _is_usual(self, row: AttemptView, pods: Pods) -> bool:
-        """Return whether the state of its pods need not be stored."""
+        """Return whether the state of an attempt's pods need not be stored."""
         return all(map(_begins, pods)) or (
             self._first and row.claimed_at is not None and all(map(_runs, pods))
         )
@@ -88,7 +88,7 @@ class KnownState:
         observation: Observation | None,
         diagnose: Callable[[], Diagnosed],
     ) -> Diagnosed:
-        """Return the result of `diagnose`, or the last one of a waiting worker without a change."""
+        """Return the result of `diagnose`; for an unchanged waiting worker, the last one."""
         if (
             observation is None
             or observation.evidence is None
@@ -112,7 +112,7 @@ class KnownState:
         return (now - self._orphans.setdefault(name, now)).total_seconds()
 
     def forget_orphans_except(self, names: Collection[str]) -> None:
-        """Forget the other objects: they have an attempt, or are gone."""
+        """Forget all orphans except `names`: they have an attempt now, or are gone."""
         self._orphans = {name: since for name, since in self._orphans.items() if name in names}
 
 
@@ -121,7 +121,7 @@ def _name(pod: Object) -> str:
 
 
 def _begins(pod: Object) -> bool:
-    """Whether it starts without an error: such a state is not stored."""
+    """Return whether a pod is starting without an error; such a state is not stored."""
     status = at(pod, "status")
     states = [at(each, "state", "waiting") for each in items(status.get("containerStatuses"))]
     error = any(

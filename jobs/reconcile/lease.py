@@ -1,8 +1,8 @@
-"""Lease of a loop that one process leads: a row, by the database's clock.
+"""Lease by which one process leads a loop: a row that expires by the database's clock.
 
 It only prevents duplicate work: each write of a reconciler is safe without it. The row names the
-database session of its holder. If that session has ended, so has the holder, or it has lost the
-database: the lease is free before it expires.
+database session of its holder. If that session has ended, the holder has ended or has lost its
+connection: the lease is free before it expires.
 """
 
 from django.db import connection

@@ -39,8 +39,8 @@ REST_SECONDS_MAX = 1.0
 # A complete pass over thousands of workers takes most of a second, and finds almost nothing that
 # passes over named workers do not find. Complete passes use at most this share of the time.
 COMPLETE_SHARE, COMPLETE_SECONDS_MAX = 0.05, 15.0
-# After a pass over changed workers other changes share the next one. The rest is so many durations
-# of that pass. The end of a worker does not wait: its capacity is free only when a pass sees it.
+# After a pass over changed workers, the next one waits for this many durations of that pass, to
+# collect more changes. The end of a worker does not wait: only a pass frees its capacity.
 SHARED_REST = 4.0
 SEAL_SECONDS, SEALED_AT_ONCE = 1.0, 50
 WARNING_SECONDS = 60.0  # between two warnings about one cluster
@@ -104,7 +104,7 @@ class Followed:
 def run(stop: threading.Event) -> None:
     """Lead or stand by until `stop`.
 
-    Each cluster has its own thread: one that does not answer does not delay the others.
+    Each cluster has its own thread: a cluster that does not answer does not delay the others.
     """
     leader = Leader()
     leader.start()
@@ -142,7 +142,7 @@ def run(stop: threading.Event) -> None:
 
 
 def _follow(name: str, stop: threading.Event, leads: threading.Event, followed: Followed) -> None:
-    """Do passes over one cluster until its row is deleted. Errors of a pass are logged."""
+    """Do passes over one cluster until `stop` or until its row is deleted. Log errors of a pass."""
     known, followed_by_us = KnownState(), False
     clean_ups = CleanUpThread(name)
     seconds, warned = settings.ENV.reconcile_seconds, -math.inf
@@ -201,10 +201,11 @@ def _follow_changes(
 ) -> None:
     """Do passes over the workers that change, until the next complete pass is due.
 
-    That is after `seconds`, or later if the last one took long (`pass_seconds`): then passes over
-    the workers that time or their rows can move come every `seconds`. If a change belongs to no
-    single worker, it is as soon as the rest after the last complete pass is over: with thousands of
-    workers something always changes, and a complete pass reads them all.
+    That pass is due after `seconds`, or later if the last one took long (`pass_seconds`). In the
+    second case, workers that can need an action without a change on the cluster get a pass every
+    `seconds`. After a change that belongs to no single worker, the complete pass is due as soon as
+    the rest after the last one is over. That rest limits the load: with thousands of workers
+    something always changes, and a complete pass reads them all.
     """
     began = rest_until = time.monotonic()
     rest_seconds, complete_seconds = _rest_seconds(pass_seconds), _complete(pass_seconds, seconds)
@@ -245,7 +246,7 @@ def _rest_seconds(pass_seconds: float) -> float:
 
 
 def _repeat(may_continue: Callable[[], bool], reconcile: Callable[[], int]) -> None:
-    """Repeat a pass while something moves: one pass fences, the next observes the worker gone."""
+    """Repeat a pass while attempts move: one pass fences, the next observes the worker gone."""
     for _ in range(PASSES_AT_ONCE):
         if not may_continue() or not reconcile():
             return

@@ -53,8 +53,8 @@ def diagnosed_state(
     """Return the worker's state with the cluster's reason in it, and the diagnosis.
 
     Only attempts that wait or that ended by themselves are diagnosed. `read_kept` reads the last
-    known state of its pods, for a worker without a live pod. A worker that the cluster no longer
-    has is diagnosed as well: its events and the last state of its pods outlive it.
+    known state of the worker's pods, if it is not alive. A worker that the cluster no longer has is
+    diagnosed as well: its events and the last state of its pods outlive it.
     """
     state = state_of(observation)
     if row.gone_at or row.fenced_at or row.ended_at:
@@ -64,7 +64,7 @@ def diagnosed_state(
         return _running(row, state, observation), None
     interrupted = _interrupted(row, observation)
     if observation is not None and observation.reason and not interrupted:
-        return state, None  # the worker's own word
+        return state, None  # the worker itself reported this reason
     if observation is None and not row.uid:
         # Not launched yet, as far as is known. With thousands admitted at once, one request for
         # each would delay the launches.
@@ -89,7 +89,7 @@ def diagnosed_state(
 def with_last_lines(
     row: AttemptView, state: WorkerState, launcher: Launcher, action: Action
 ) -> tuple[WorkerState, Action]:
-    """Add the last lines of a container that runs and never claimed: they can say why."""
+    """Add log lines of a worker whose container runs and never claimed: they can show why."""
     try:
         piece = next(iter(launcher.tail(row.name, str(row.id), after=b"", offset=0)), b"")
     except OSError:
@@ -124,7 +124,7 @@ def _first(known: int | None, found: object) -> int | None:
 
 
 def _placed(state: WorkerState | None, evidence: Evidence) -> WorkerState | None:
-    """Return the state with the times at which it got a node and its container began to run."""
+    """Return the state with the times at which the worker got a node and its container started."""
     if state is None:
         return None
     return replace(
@@ -139,7 +139,7 @@ def _time(seconds: float) -> dt.datetime | None:
 
 
 def _interrupted(row: AttemptView, observation: Observation | None) -> bool:
-    """Whether the worker reported a stop signal, to us or in its exit report."""
+    """Return whether the worker reported a stop signal, to web or in its exit report."""
     unexplained = observation is None or observation.reason in ("", FailureReason.WORKER_LOST)
     return (observation is not None and observation.reason == FailureReason.INTERRUPTED) or (
         row.interrupted_at is not None and unexplained
@@ -149,7 +149,7 @@ def _interrupted(row: AttemptView, observation: Observation | None) -> bool:
 def _running(
     row: AttemptView, state: WorkerState | None, observation: Observation
 ) -> WorkerState | None:
-    """Return the state of a claimed worker: was its Job suspended, does its node report.
+    """Return the state of a claimed worker, changed for a suspended Job or a silent node.
 
     Workers that are ready need no diagnosis.
     """
@@ -202,9 +202,10 @@ def _diagnosed(
 def _never_called(
     row: AttemptView, state: WorkerState | None, evidence: Evidence
 ) -> tuple[WorkerState | None, Diagnosis | None]:
-    """Return the state of a healthy worker.
+    """Return the state and the wait of a worker for which the cluster shows no problem.
 
-    A container that runs without a claim is a wait, and the reason of its end if it never claims.
+    If its container runs and has not claimed, that is its wait, and the reason of its end if it
+    never claims.
     """
     runs = any(worker_runs(pod) for pod in evidence.pods)
     if state is None or not state.alive or not runs or row.claimed_at is not None:

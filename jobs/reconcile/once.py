@@ -42,7 +42,7 @@ def reconcile_once(
     *,
     clean_up: Callable[[Launcher, AttemptView], None] = clean_up,
 ) -> int:
-    """Do a complete pass; return with how many attempts the next pass can continue at once.
+    """Do a complete pass; return the number of attempts that another pass can move at once.
 
     `known`: the state that earlier passes have read. `clean_up` removes the object of a worker, at
     once or later.
@@ -62,7 +62,7 @@ def reconcile_once(
     for attempt_id, row in after.items():
         if before.get(attempt_id) != row.fence():
             known.unsettled.add(row.name)
-            continue  # it changed meanwhile: the list is newer only than an unchanged row
+            continue  # it changed meanwhile: only an unchanged row is older than the list
         moved += _step_safely(row, by_attempt.get(attempt_id), launcher, known, now)
     _orphans(observed, before, after, launcher, known, now)
     for row in known.cleanable:
@@ -76,8 +76,8 @@ def reconcile_workers(
     """Do a pass over the workers `names`; return as `reconcile_once`.
 
     Reads their rows once, before the list. Each write compares its row with that read, under the
-    row's lock, which proves as well that the list is newer than the row. What is sent to a cluster
-    without a lock depends only on facts that never change back: a fence, an end, or `gone_at`.
+    row's lock, which also proves that the list is newer than the row. Requests to the cluster are
+    sent without a lock and depend only on facts that never change back: a fence, an end, `gone_at`.
     Orphans are left to a complete pass.
     Raises: OSError when the cluster does not answer.
     """
@@ -113,7 +113,7 @@ def _by_attempt(observed: Sequence[Observation]) -> dict[UUID, Observation]:
 def while_away(cluster: Cluster) -> int:
     """Decide about the attempts of a cluster that does not answer; return how many moved.
 
-    A worker that does not report either is waited for until the cluster's grace period is over.
+    The attempt of a claimed worker that is silent as well ends after the cluster's grace period.
     """
     away.silence_mark(cluster=cluster)
     moved = 0
@@ -133,7 +133,7 @@ def _step_safely(
     known: KnownState,
     now: dt.datetime,
 ) -> int:
-    """Decide and act; return 1 if the next pass can continue at once with this attempt.
+    """Decide and act; return 1 if another pass can move this attempt at once, else 0.
 
     A failure is logged and does not delay the other attempts.
     """
@@ -146,7 +146,7 @@ def _step_safely(
         )
         action = decide(row, state, now=now, times=apply.times())
         if action.verb is Verb.END and row.claimed_at is None:
-            # Perhaps web could not serve its claim.
+            # Web may have been unable to serve its claim: decide again with web's pauses.
             times = apply.times(unclaimed_since=row.created_at)
             action = decide(row, state, now=now, times=times)
         if action.verb is Verb.NOTHING and not (observation and observation.node_suspected):
@@ -195,7 +195,7 @@ def _act(
 ) -> bool:
     if action.verb is Verb.END:
         if not shown and not launcher.is_gone(row.name, str(row.id)):
-            return False  # the list was late: the worker exists
+            return False  # the list was stale: the worker exists
         if action.reason is FailureReason.NEVER_CLAIMED and state is not None:
             state, action = with_last_lines(row, state, launcher, action)
         log.info("attempt ended", attempt=row.name, reason=action.reason)
@@ -204,7 +204,7 @@ def _act(
         return apply.fence_if_unchanged(row=row)
     if action.verb is Verb.TERMINATE:
         _terminate(row, launcher, now)
-        return False  # nothing moved yet: the next list shows the effect
+        return False  # nothing moved yet: a later list shows the effect
     if action.verb is Verb.GONE:
         if _gone(row, state, launcher, now, shown=shown):
             known.gone.add(row.name)
@@ -214,7 +214,7 @@ def _act(
 
 
 def _terminate(row: AttemptView, launcher: Launcher, now: dt.datetime) -> None:
-    """Send a stop signal; past the grace, and for a dead supervisor, kill."""
+    """Send a stop signal; kill the worker after the grace period, or if its supervisor is dead."""
     requested_at = row.terminate_asked_at
     grace = apply.times().terminate_grace
     patient = requested_at is None or (now - requested_at).total_seconds() < grace
@@ -239,10 +239,10 @@ def _gone(
 
 
 def _append_log_rest(row: AttemptView, launcher: Launcher, now: dt.datetime) -> None:
-    """Append the rest of its log.
+    """Append the rest of a gone worker's log.
 
-    A node that does not answer is asked again for TAIL_SECONDS: its capacity stays occupied as
-    long.
+    If its node does not answer, later passes retry for TAIL_SECONDS; until then the worker's
+    capacity stays in use. Raises: OSError for such a retry.
     """
     try:
         apply.log_rest_append(
@@ -268,8 +268,8 @@ def _orphans(
 ) -> None:
     """Remove worker objects with our label that no open attempt owns, after ORPHAN_GRACE.
 
-    A start that came after its attempt was cleaned up leaves one. The grace gives a person who
-    restores a database time to change their mind.
+    A worker that was created after its attempt was cleaned up is such an orphan. After the restore
+    of an old database, the grace period leaves time to undo the restore.
     """
     owned = before.keys() | after.keys()
     orphans = [each for each in observed if _attempt_id(each.attempt_id) not in owned]
@@ -288,7 +288,7 @@ def _orphans(
             log.exception("removing an orphan failed", name=each.name)
 
 
-@lru_cache(maxsize=20_000)  # each pass needs those of all workers
+@lru_cache(maxsize=20_000)  # each pass needs the ids of all workers
 def _attempt_id(text: str) -> UUID | None:
     """Return the id of an attempt; None if it was changed on the cluster and is invalid."""
     try:

@@ -9,9 +9,9 @@ from jobs.reconcile.attempts import live_attempts
 
 
 def attempts_release(*, actor: str) -> int:
-    """Fence every live attempt and requeue its job without counting it; return how many.
+    """Fence every live attempt and requeue its job without counting the attempt; return how many.
 
-    A job that is being cancelled stays so, and is cancelled when its worker is gone.
+    A job that is being cancelled is not requeued: it is cancelled when its worker is gone.
     """
     released = 0
     for attempt_id in live_attempts().values_list("id", flat=True):

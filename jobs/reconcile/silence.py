@@ -14,7 +14,7 @@ from jobs.reconcile.decide import Silence, Times, Verb, decide_away
 from mimir.lib.formatting import duration_text, time_text
 
 ABOUT_SECONDS = 30.0
-FRESH_SECONDS = 30.0  # heartbeats come every 2 s; a worker's request can hang for that long
+FRESH_SECONDS = 30.0  # heartbeats come every 2 s, but a worker's request can hang for 30 s
 
 
 class AwayBody(TypedDict):
@@ -56,7 +56,7 @@ def web_seconds() -> float:
 def silence_of(
     cluster: Cluster, heartbeat: LastHeartbeat, *, web_seconds: float, now: dt.datetime
 ) -> Silence:
-    """Return the silence of one worker of `cluster`. A mark of an older heartbeat is void."""
+    """Return the silence of one worker of `cluster`. A mark of an older heartbeat is ignored."""
     last, marked, marked_from = heartbeat
     worker_seconds = (
         web_seconds - marked_from
@@ -72,7 +72,10 @@ def silence_of(
 
 
 def due_away(*, cluster: Cluster, times: Times) -> list[UUID]:
-    """Return the attempts of a silent cluster that are due; decided again under their locks."""
+    """Return the attempts of a silent cluster that need an action.
+
+    The caller must decide again under the locks of their rows.
+    """
     now, row = database_now(), Cluster.objects.get(name=cluster.name)
     signs = ("heartbeat_at", "unheard_heartbeat_at", "unheard_from_seconds")
     rows = Attempt.objects.filter(cluster=cluster, gone_at__isnull=True).values_list("id", *signs)
@@ -161,7 +164,10 @@ def _about(at: dt.datetime) -> dt.datetime:
 
 
 def _sentence(row: Attempt, lost_at: dt.datetime | None, now: dt.datetime) -> str:
-    """Return since when, and until when. The cluster's own words have addresses: not for users."""
+    """Return the description of a silence: its start and its expected end.
+
+    The cluster's own message contains addresses, which users must not see.
+    """
     since = row.cluster.unreachable_since
     assert since is not None
     away = f"The cluster {row.cluster_id} has not answered since {time_text(since, now)}"

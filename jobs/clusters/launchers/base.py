@@ -1,7 +1,7 @@
 """Interface of a launcher, and the values that it takes and returns.
 
-`launch` is idempotent by the worker's name. `observe` is the truth about running workers; all else
-follows from it. No method knows database rows.
+`launch` is idempotent by the worker's name. `observe` is the source of truth about running workers;
+everything else follows from it. No method knows database rows.
 """
 
 import datetime as dt
@@ -130,8 +130,8 @@ class Changes:
     """Possible changes on a cluster since the last wait.
 
     `ended`: names of workers that may have ended, which hold capacity until a pass observes that.
-    `names`: of workers with another change. `others`: something that belongs to no worker, or to
-    any.
+    `names`: those of workers with another change. `others`: whether something changed that does
+    not belong to one worker.
     """
 
     ended: frozenset[str] = frozenset()
@@ -168,7 +168,7 @@ class LaunchUncertain(Exception):
 
 
 class LaunchLater(LaunchUncertain):
-    """Not created for now: retry, after `seconds` if the cluster named a time."""
+    """The worker was not created yet: retry, after `seconds` if a delay is known."""
 
     def __init__(
         self,
@@ -187,7 +187,8 @@ class Launcher(Protocol):
     def launch(self, spec: LaunchSpec, *, still_wanted: Callable[[], bool]) -> Launched:
         """Create the worker, or adopt the existing one of this attempt.
 
-        `still_wanted` reads the row again once nobody else can start this worker.
+        `still_wanted` reads from the row whether the attempt still needs a worker. It is called
+        while no other process can start this worker; a launcher without such a lock ignores it.
         Raises: LaunchRefused, LaunchUncertain.
         """
         ...
@@ -201,9 +202,10 @@ class Launcher(Protocol):
         ...
 
     def terminate(self, name: str, attempt_id: str, *, grace_seconds: float) -> None:
-        """Send the worker a stop signal; with a grace of 0, or a dead supervisor, kill all of it.
+        """Send the worker a stop signal.
 
-        An unknown worker is not an error.
+        With a grace of 0, or a dead supervisor, kill all its processes. An unknown worker is not an
+        error.
         """
         ...
 
@@ -230,7 +232,8 @@ class Launcher(Protocol):
     def wait_for_changes(self, timeout_seconds: float, *, ends_only: bool = False) -> Changes:
         """Return the changes since the last call; wait at most `timeout_seconds` for the first.
 
-        Only a hint to observe sooner. `ends_only`: only the end of a worker ends the wait.
+        The result is only a hint to observe sooner. `ends_only`: only the end of a worker ends the
+        wait.
         """
         ...
 

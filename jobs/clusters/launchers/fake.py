@@ -41,7 +41,7 @@ class FakeLauncher:
     def __init__(self) -> None:
         self.workers: dict[str, FakeWorker] = {}
         self.launches: list[str] = []
-        self.shows: dict[str, Evidence] = {}  # evidence of a worker, as of a cluster with pods
+        self.shows: dict[str, Evidence] = {}  # evidence by worker, as on Kubernetes
         self.obeys = True  # whether a worker ends on a stop signal
         self._failures: deque[tuple[Exception, bool]] = deque()
         self._lock = threading.RLock()

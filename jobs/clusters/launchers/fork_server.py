@@ -19,8 +19,8 @@ from typing import NamedTuple
 from mimir.lib.fork_protocol import request_fork
 
 ANSWER_SECONDS = 10.0  # a server that takes longer is replaced
-RETRY_SECONDS = 60.0  # between the failures of a server and its next start
-# Space for the environment that /proc shows of the workers: they have that of the server.
+RETRY_SECONDS = 60.0  # from the last failed request to the next start of a server
+# A forked worker can show as much environment in /proc as the server was started with.
 SPACE_VARIABLE, SPACE_BYTES = "WORKER_ENVIRONMENT_SPACE", 8192
 REQUESTS_VARIABLE = "WORKER_REQUESTS_FD"
 
@@ -58,7 +58,7 @@ class ForkServer:
     """Fork server of one launcher. Thread-safe."""
 
     def __init__(self, argv: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
-        """`argv`, `environment` and `folder`: those of the server; all of them without secrets."""
+        """`argv`, `environment`, `folder`: of the server's process. None of them has a secret."""
         self._argv, self._folder = list(argv), folder
         self._environment = {**environment, SPACE_VARIABLE: "x" * SPACE_BYTES}
         self._changing = threading.Lock()
@@ -67,13 +67,14 @@ class ForkServer:
         self._closed = False
 
     def prepare(self) -> None:
-        """Start the server, unless it runs. It imports while this process continues."""
+        """Start the server, unless it runs. This does not wait for the server's imports."""
         self._running()
 
     def start(self, wanted: WorkerStart) -> int | None:
         """Start a worker; return the pid of its first process.
 
-        None: no process of it runs and none will. The caller starts it in another way.
+        None: the worker has no process and gets none from the server. The caller must start it in
+        another way.
         """
         for _ in range(2):  # a server that ended is started again once
             server = self._running()

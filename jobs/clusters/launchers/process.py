@@ -57,7 +57,7 @@ class ProcessLauncher:
         self._argv = list(argv)
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._watch = WorkerWatch(self._root, self._is_own)
-        # Only for the worker itself: a test's stand-in for it serves no requests.
+        # Only for the real worker: the program that a test runs instead serves no requests.
         self._fork_server = (
             ForkServer(argv, _common(), SOURCE_DIR) if tuple(argv) == WORKER_ARGV else None
         )
@@ -93,8 +93,8 @@ class ProcessLauncher:
     ) -> Launched:
         """Start the worker, or adopt it if it has ended already. The caller holds its lock.
 
-        With the lock held no other starter can start this worker, and the row and the folder are
-        current.
+        While the lock is held, no other starter can start this worker. The row and the folder are
+        read again under the lock.
         """
         self._refuse_other(folder, spec)
         identity = worker_folder.read_identity(folder)
@@ -154,7 +154,7 @@ class ProcessLauncher:
             **spec.extra_env,
             **_gpus(spec.gpu_count),
             "HOME": str(data),
-            "PYTHONDONTWRITEBYTECODE": "1",  # user code runs beside it; the fork server writes it
+            "PYTHONDONTWRITEBYTECODE": "1",  # user code runs beside it; the fork server writes .pyc
             "JOB_ID": spec.job_id,
             "JOB_TYPE": spec.job_type,
             "ATTEMPT_ID": spec.attempt_id,
@@ -203,7 +203,7 @@ class ProcessLauncher:
         folder = self._own_folder(name, attempt_id) or self._unnamed_folder(name)
         if folder is not None and worker_folder.is_locked(folder):
             return False
-        # In this order: an attempt without a lock is not started again once it is fenced.
+        # After the check of the lock: a fenced attempt whose lock is free is not started again.
         if folder is not None and worker_folder.is_empty(folder):
             return True
         return not any(
@@ -295,7 +295,7 @@ class ProcessLauncher:
     def _unnamed_folder(self, name: str) -> Path | None:
         """Return the worker's folder if it has no worker.json, else None.
 
-        Its starter is about to write the file, died before that, or a clean-up was killed half-way.
+        Its starter is about to write the file or died before that, or a clean-up was killed.
         """
         folder = self._root / name
         return folder if folder.is_dir() and not (folder / "worker.json").exists() else None
@@ -315,6 +315,7 @@ class ProcessLauncher:
         """Return the uid of a worker whose lock is held.
 
         Its starter writes the uid before it starts any process.
+        Raises: LaunchUncertain before the uid is written.
         """
         identity = worker_folder.read_identity(folder)
         if identity is None or not identity["uid"]:

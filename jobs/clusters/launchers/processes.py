@@ -55,9 +55,9 @@ def is_zombie(pid: int) -> bool:
 
 
 def kill_tree(pid: int) -> None:
-    """Kill a supervisor and all its descendants, the supervisor last.
+    """Kill the first process of a worker and all its descendants, the first process last.
 
-    A process that left the supervisor's session is still its child.
+    A process that left the worker's session is still a descendant.
     """
     try:
         supervisor = psutil.Process(pid)

@@ -4,15 +4,15 @@ A worker is a folder `<WORKERS_DIR>/<name>`:
 
     worker.json   {"attempt_id", "uid", "installation", "name", "created_at"},
                   written before any process starts
-    lock          flock held by the starter, then by the supervisor, which inherits the
-                  descriptor: while it is held the worker is alive, whatever else has died
+    lock          flock held by the starter, then by the guardian and the supervisor, which
+                  inherit the descriptor: while one of them holds it the worker is alive
     pid           pid of its first process, the guardian and parent of the supervisor;
                   valid only while the lock is held
     exit.json     how it ended (docs/reference/worker-protocol.md); with a free lock and
                   without this file the worker is lost
-    empty         written by the guardian when the worker has no process but itself; valid only
-                  while the lock is free. Without it (the guardian was killed) the processes of
-                  the machine are searched
+    empty         written by the guardian when it is the worker's last process; valid only while
+                  the lock is free. Without this file (the guardian was killed) all processes of
+                  the machine are searched for those of the worker
     spool/        log bytes not accepted yet, one file per segment, named by its start offset
     data/         scratch
     console.log   the supervisor's own stderr
@@ -91,7 +91,7 @@ def lock(folder: Path) -> Iterator[int | None]:
 def is_locked(folder: Path) -> bool:
     """Return whether the lock is held.
 
-    It tries a shared lock: concurrent calls do not conflict.
+    The check takes a shared lock: concurrent calls do not conflict.
     """
     try:
         descriptor = os.open(folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
@@ -115,9 +115,9 @@ def is_empty(folder: Path) -> bool:
 
 
 def remove(folder: Path) -> None:
-    """Remove a worker's folder, with worker.json last.
+    """Remove a worker's folder, with worker.json and the lock last.
 
-    If the clean-up is killed, the rest of the folder still identifies its worker.
+    If this process is killed meanwhile, the rest of the folder still identifies its worker.
     """
     for entry in os.scandir(folder):
         if entry.is_dir(follow_symlinks=False):
@@ -207,7 +207,7 @@ def _time(value: object) -> dt.datetime | None:
 def read_identity(folder: Path) -> WorkerIdentity | None:
     """Return the content of worker.json; None if it is missing or incomplete.
 
-    Fields that a file of somebody else lacks are empty.
+    Fields that a file from another program lacks are empty.
     """
     found = read_json(folder / "worker.json")
     if not found:

@@ -17,7 +17,7 @@ PAUSE_SECONDS = 0.02  # between two checks of the folder of all workers
 # Modification times have the resolution of the kernel's clock tick: a folder that was changed just
 # now can change again without a new time.
 FRESH_SECONDS = 0.1
-NAME_SECONDS = 60.0  # from the creation of a folder to the name of its worker
+NAME_SECONDS = 60.0  # longest wait for the worker.json of a new folder
 
 
 class WorkerWatch:
@@ -33,7 +33,7 @@ class WorkerWatch:
         # Workers without a process to watch: being started, or their first process was killed.
         self._unwatched: dict[str, Path] = {}
         self._known: dict[str, int] = {}  # inode of each folder at the last scan, by name
-        self._unnamed: dict[str, float] = {}  # folders without a worker's name, and until when
+        self._unnamed: dict[str, float] = {}  # folder to the end of the wait for its worker.json
         self._scanned_at = 0  # modification time at the last scan, in ns
 
     def wait(self, timeout_seconds: float) -> frozenset[str]:
@@ -97,12 +97,12 @@ class WorkerWatch:
             return False
         try:
             descriptor = os.pidfd_open(pid)
-        except OSError:  # it was killed and others hold the lock, or the kernel has no pidfds
+        except OSError:  # it was killed and another holds the lock, or the kernel has no pidfds
             return False
         if (
             worker_folder.first_process(folder) != pid
             or not worker_folder.is_locked(folder)  # the pid may belong to another process
-            or _has_ended(descriptor)  # and others hold the lock
+            or _has_ended(descriptor)  # and another process holds the lock
         ):
             os.close(descriptor)
             return False
@@ -119,7 +119,7 @@ class WorkerWatch:
             os.close(descriptor)
             ended.add(name)
             folder = self._root / name
-            if worker_folder.is_locked(folder):  # it was killed, and its supervisor still lives
+            if worker_folder.is_locked(folder):  # it was killed, and its supervisor still runs
                 self._unwatched[name] = folder
         return ended
 

@@ -37,7 +37,7 @@ class Unconfigured(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Answer of the API server."""
+    """Answer of the API server. `retry_after`: seconds; None without such a header."""
 
     status: int
     body: bytes
@@ -122,8 +122,8 @@ class Api:
     def pages(self, path: str, query: Query | None = None) -> Iterator[JsonObject]:
         """Yield the pages of a list, all of one resource version.
 
-        Read from the store, not from a watch cache. The next page is requested while the caller
-        works on this one. Raises: Away, Unconfigured.
+        The list is read from the server's store, not from a watch cache. The next page is requested
+        while the caller works on this one. Raises: Away, Unconfigured.
         """
         page_query = {**(query or {}), "limit": PAGE}
         page = _page(path, self.request("GET", path, query=page_query))

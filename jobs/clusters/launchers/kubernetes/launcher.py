@@ -1,7 +1,7 @@
 """Workers as Jobs of a Kubernetes cluster. See `base.Launcher` for the methods.
 
-A worker's name prevents a second worker of an attempt. A running worker is never taken for lost:
-its absence counts only after a request to the API server itself that began after the row was read.
+A worker's name prevents a second worker of an attempt. A running worker is never declared lost: its
+absence counts only after a request to the API server itself that began after the row was read.
 """
 
 import datetime as dt
@@ -34,7 +34,7 @@ from mimir.lib.clock import utc_now
 DELETE = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Foreground"}
 NODES_KEPT_SECONDS = 30.0
 RETRY_AFTER_SECONDS = 1.0  # for a 429 without Retry-After
-# In the line of a pod whose container or whole pod has ended.
+# Text in the watch event of a pod that has ended, or whose container has.
 _ENDED = re.compile(rb'"terminated": ?\{|"phase": ?"(?:Succeeded|Failed)"')
 
 
@@ -102,8 +102,7 @@ class KubernetesLauncher:
     def _adopt_or_retry(self, spec: LaunchSpec, why: str) -> Launched:
         """Adopt the Job if an uncertain request created it. Raises: LaunchUncertain, LaunchRefused.
 
-        The API server reports an admission webhook that does not answer with status 500 and its
-        name.
+        If an admission webhook does not answer, the API server returns status 500 with its name.
         """
         found = self._adopted(spec)
         if found is None:
@@ -183,7 +182,7 @@ class KubernetesLauncher:
     def is_gone(self, name: str, attempt_id: str) -> bool:
         """Return whether the attempt has ended, by the mirrors or by the API server.
 
-        An end that the mirrors show is final. Otherwise the API server is asked.
+        An end that the mirrors show is final. Otherwise the API server is queried.
         """
         lost_before = self._now() - self._node_grace
         jobs, pods = self._mirrored(name, attempt_id)
@@ -370,7 +369,7 @@ class KubernetesLauncher:
 
 
 def _worker_of(resource: str, name: str, line: bytes | None) -> str | None:
-    """Return the name of the worker that a changed object belongs to. Empty: any. None: none.
+    """Return the worker of a changed object. Empty: it can be any. None: no worker is affected.
 
     `name` is empty after a new list. The name of a pod is the name of its Job with a suffix. An
     event names its worker only in its content. The removal of an expired event changes nothing.

@@ -1,8 +1,8 @@
 """Local copy of a cluster's Jobs, Pods and events, kept current by a list and a watch.
 
-A mirror may be late, but never ahead: an object shown as ended has ended, while an object that it
-does not show may exist. Code that acts on an absence asks the API server first
-(`launcher.is_gone`). After status 410, an error in the stream, or silence, it lists again.
+A mirror may be stale, but never ahead: an object shown as ended has ended, while an object that is
+not shown may exist. Code that acts on an absence queries the API server first
+(`launcher.is_gone`). After status 410, an error in the stream, or silence, a mirror lists again.
 """
 
 import json
@@ -39,7 +39,7 @@ class ListAgain(Exception):
 class Mirror:
     """Objects of one resource by name, reduced by `cut`.
 
-    `group` returns the group of an object, by which `in_group` finds it without reading all others.
+    `group` returns the group of an object. `in_group` finds the objects of a group by an index.
     Calls `changed` after each change with the name of the object (empty: any may have changed) and
     its line in the watch stream, None for a deleted object.
     """
@@ -116,7 +116,7 @@ class Mirror:
             return list(self._groups.get(group, {}).values())
 
     def get(self, name: str) -> Object | None:
-        """Return one object; it may be late."""
+        """Return one object, which may be stale; None if the mirror has none of that name."""
         with self._lock:
             self._take_in()
             return self._objects.get(name)
@@ -124,7 +124,7 @@ class Mirror:
     def list(self) -> None:
         """List all objects again. Raises: OSError; the mirror then stays unchanged."""
         found: dict[str, Object] = {}
-        parts = SharedParts()  # the earlier ones end with their objects
+        parts = SharedParts()  # the earlier parts are freed with their objects
         self.lists += 1
         version = ""
         for page in self._api.pages(self._api.path(self.resource), self._query):
@@ -203,7 +203,7 @@ class Mirror:
         self._thread.start()
 
     def stop(self) -> None:
-        """Tell the thread to end at its next event, without waiting for it."""
+        """Make the thread end after its next event; do not wait for that."""
         self._stop.set()
 
     def _run(self) -> None:

@@ -31,7 +31,7 @@ _ABOUT = re.compile(
 def attempt_id(each: Object) -> str:
     """Return the attempt id of an object.
 
-    The annotation comes before the label: a person who edits labels by hand seldom edits both.
+    The annotation has precedence over the label: a person who edits labels seldom edits both.
     """
     metadata = at(each, "metadata")
     return str(
@@ -135,8 +135,8 @@ def observed(
 ) -> list[Observation]:
     """Return one observation for each attempt that has a Job or a pod.
 
-    `lost_before`: a pod that was to be gone before this time is on a lost node. `before`: earlier
-    observations by attempt, returned again for workers whose objects are the same.
+    `lost_before`: a pod whose deletion was due before this time counts as ended: its node is lost.
+    `before`: earlier observations by attempt, returned again for workers with the same objects.
     """
     events_by_worker = by_worker(events)
     by_attempt: dict[str, tuple[list[Object], list[Object]]] = defaultdict(lambda: ([], []))
@@ -159,7 +159,10 @@ def observed(
 
 
 def _is_current(earlier: Observation, evidence: Evidence) -> bool:
-    """Return whether an observation is still valid: its objects and time have not changed it."""
+    """Return whether an observation is still valid: its objects are the same.
+
+    An observation of a pod with a deletion time depends on the current time as well.
+    """
     return (
         earlier.evidence is not None
         and earlier.evidence.is_same(evidence)
@@ -235,7 +238,7 @@ def has_ended(jobs: Sequence[Object], pods: Sequence[Object], *, lost_before: dt
     """Return whether the worker's own container does not run and never will.
 
     A worker's Job creates only one pod, so an ended pod is final. A Job without a pod is about to
-    create it, unless it has failed.
+    create it, unless the Job has finished or is being deleted. Without any object it has ended.
     """
     if any(not _over(pod, lost_before) for pod in pods):
         return False

@@ -14,23 +14,23 @@ _UNIQUE = frozenset({"metadata"})  # parts that no two objects have in common
 
 
 class SharedParts:
-    """Parts of the objects of one list. Nothing may change an object that it returns."""
+    """Parts of the objects of one list. Callers must not change an object that `of` returns."""
 
     def __init__(self) -> None:
         self._parts: dict[Hashable, Json] = {}
 
     def of(self, reduced: Object) -> Object:
-        """Return an equal object made of parts that earlier objects have as well."""
+        """Return an equal object that shares its equal parts with earlier objects."""
         parts = cast("Mapping[str, Json]", reduced)
         return {
             name: part if name in _UNIQUE else self._shared(part) for name, part in parts.items()
         }
 
     def _shared(self, part: Json) -> Json:
-        """Return the first part that was equal.
+        """Return the first part that is equal to `part`; `part` itself if it is the first.
 
-        The parts inside are shared before, so two containers are equal if they contain the same
-        objects. Numbers are compared with their type: 1 and True are equal.
+        Inner parts are shared before, so two containers are equal if they contain the same objects.
+        Numbers are compared with their type, because 1 == True in Python.
         """
         if isinstance(part, str):
             return self._parts.setdefault(part, part)
@@ -45,5 +45,5 @@ class SharedParts:
 
 
 def _key(value: Json) -> Hashable:
-    """Return what is equal for equal shared values."""
+    """Return a key that is the same for equal shared values."""
     return id(value) if isinstance(value, str | dict | list) else (type(value), value)

@@ -17,7 +17,7 @@ from jobs.contract import LOG_CHUNK_BYTES_MAX, LOG_LINE_BYTES_MAX
 from mimir.lib.clock import rfc3339_nano
 
 SILENCE_SECONDS = 30.0
-FOREIGN_LINES_MAX = 256  # before the first stored line
+FOREIGN_LINES_MAX = 256  # in another format, before the first line in the stored format
 LOST_LINES = (
     b"mimir: Lines are missing here: the cluster had thrown this part of the worker's log away."
 )
@@ -125,7 +125,7 @@ def _stamp(line: bytes) -> bytes:
 def _lines(api: Api, pod: str) -> Iterator[bytes]:
     """Yield the lines of the pod log.
 
-    The worker died while it wrote a last line without an end.
+    A last line without a newline gets one: the worker died while it wrote that line.
     """
     left = b""
     for piece in api.pieces(
