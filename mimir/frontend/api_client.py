@@ -33,7 +33,7 @@ UPLOAD_TIMEOUTS = httpx.Timeout(
 )  # the API parses a file for up to a minute before it answers
 _LIMITS = httpx.Limits(
     max_connections=100, max_keepalive_connections=20, keepalive_expiry=3.0
-)  # uvicorn hangs up after 5 s idle
+)  # idle connections expire before the orchestrator closes them (75 s, see `mimir.serve`)
 _RETRY_SECONDS = 5.0
 
 Params = Mapping[str, str | int | float | bool | Sequence[str] | None]
@@ -62,7 +62,7 @@ class ApiError(Exception):
 class Unavailable(ApiError):
     """The orchestrator is down, too slow, or lost a service it needs. Has `retry_after` seconds.
 
-    `is_busy`: it refused the request because of overload, and did not begin it.
+    `is_busy`: the orchestrator refused the request because of overload, before it did any work.
     """
 
     def __init__(
@@ -81,9 +81,10 @@ class SignedOut(ApiError):
 
 
 class Api:
-    """API as one user sees it.
+    """Client of the API with the token of one user.
 
-    Every method raises ApiError, Unavailable or SignedOut; `request_raw` raises only Unavailable.
+    Every method raises ApiError, Unavailable or SignedOut; `request_raw` raises only Unavailable,
+    or ApiError 404 for a path outside of `/api/`.
     """
 
     def __init__(self, token: str | None, headers: Mapping[str, str]) -> None:
@@ -94,7 +95,7 @@ class Api:
     def get(self, path: str, params: Params | None = None) -> Any:
         """Return the JSON object at `path`; parameters that are None are omitted.
 
-        The caller names its shape from `api_types`.
+        The caller annotates the answer with a shape from `api_types`.
         """
         return _object(self.request_raw("GET", path, params=params))
 
@@ -145,7 +146,7 @@ class Api:
 
     @contextlib.contextmanager
     def stream(self, path: str) -> Iterator[httpx.Response]:
-        """GET a body piece by piece. The caller can stop early.
+        """Stream the body of a GET. The caller can stop early.
 
         Raises: ApiError, Unavailable, SignedOut.
         """

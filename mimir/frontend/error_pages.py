@@ -27,7 +27,7 @@ _BROKEN = "Internal error"
 
 
 def page(request: HttpRequest, status: int, message: str, title: str | None = None) -> HttpResponse:
-    """Render `error.html`; plain text if the template itself cannot be rendered."""
+    """Render `error.html`; plain text if the template does not exist."""
     return _rendered(request, "error.html", status, title or _TITLES.get(status, _BROKEN), message)
 
 
@@ -83,7 +83,8 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's `handler500`.
 
-    The log has the cause under the request ID. A full disk, where uploads are spooled, is named.
+    The log has the cause under the request ID. A full disk gets its own message, because uploads
+    are spooled to disk.
     """
     if (full := as_storage_error(sys.exc_info()[1])) is not None:
         return page(request, full.status, full.message)

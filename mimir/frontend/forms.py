@@ -8,7 +8,7 @@ from mimir.frontend.api_client import ApiError
 
 @dataclass(slots=True)
 class Form:
-    """Field values and messages by field name; `general` holds messages of no single field."""
+    """Field values and messages by field name; `general` holds messages without a field."""
 
     values: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)

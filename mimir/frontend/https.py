@@ -21,7 +21,7 @@ PERMISSIONS = (
     b"magnetometer=(), microphone=(), midi=(), payment=(), publickey-credentials-get=(), "
     b"screen-wake-lock=(), usb=(), xr-spatial-tracking=()"
 )
-_PROBES = ("/health", "/health/", "/ready", "/ready/")  # a kubelet asks by http
+_PROBES = ("/health", "/health/", "/ready", "/ready/")  # a kubelet probes over plain HTTP
 
 
 class Https:
@@ -29,9 +29,9 @@ class Https:
 
     A WebSocket without TLS is refused before its credentials are read.
 
-    The scheme comes from X-Forwarded-Proto, which a client can forge. It decides only the redirect,
-    so a forged value harms only that client. Use `redirect=False` behind a TLS proxy that does not
-    send the header.
+    The scheme comes from X-Forwarded-Proto, which a client can forge. It only decides whether a
+    request is redirected or refused, so a forged value harms only that client. Use `redirect=False`
+    behind a TLS proxy that does not send the header.
     """
 
     def __init__(self, application: Application, public_url: str, *, redirect: bool) -> None:

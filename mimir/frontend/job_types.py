@@ -95,25 +95,25 @@ job_types = JobTypes()
 
 
 def type_title(job_type: object) -> str:
-    """Return the title of a type, or its name in words while the title is not known."""
+    """Return the title of a type; until the title is known, its name with spaces."""
     known = job_types.all().get(str(job_type))
     return known.title if known else str(job_type).replace("_", " ").capitalize()
 
 
 def type_icon(job_type: object) -> str:
-    """Return the icon of a type, or the icon of jobs while it is not known."""
+    """Return the icon of a type; until it is known, the icon of jobs."""
     known = job_types.all().get(str(job_type))
     return known.icon if known else "jobs"
 
 
 def type_subject(job_type: object) -> str | None:
-    """Return the parameter that names what jobs of a type are about, if it is known."""
+    """Return the parameter with the name of a job's main object; None if there is none."""
     known = job_types.all().get(str(job_type))
     return known.subject if known else None
 
 
 def type_output(job_type: object) -> tuple[str, str] | None:
-    """Return the kind that a job writes a version of, and the parameter that names it."""
+    """Return (kind of the object that gets a new version, parameter with its name), or None."""
     known = job_types.all().get(str(job_type))
     return (known.produces[0], known.output) if known and known.output else None
 

@@ -19,9 +19,9 @@ _log = structlog.get_logger(__name__)
 
 
 class StaticMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]
-    """WhiteNoise that sends each file in one piece.
+    """WhiteNoise middleware without streaming: each response holds the complete file.
 
-    Under ASGI, Django warns about WhiteNoise's blocking iterator and reads it whole anyway.
+    Under ASGI, Django warns about WhiteNoise's synchronous iterator and reads it completely anyway.
     """
 
     @staticmethod
@@ -54,10 +54,10 @@ class PageHeadersMiddleware:
         return response
 
     def _policy(self, request: HttpRequest) -> str:
-        """Allow this site only.
+        """Return a content security policy that allows only this site.
 
-        Sockets are listed apart: in some browsers `'self'` covers http:// but not ws://. An IPv6
-        literal is not a valid source expression, so there `'self'` must cover sockets.
+        The WebSocket origin is listed separately: in some browsers `'self'` covers http:// but not
+        ws://. An IPv6 literal is not a valid source expression; for it, `'self'` must suffice.
         """
         try:
             host = request.get_host()
@@ -82,7 +82,7 @@ class ApiErrorMiddleware:
         return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Django's hook. None for other exceptions."""
+        """Django's hook. Return None for an exception that is not an API error."""
         if isinstance(exception, SignedOut):
             if not posted_by_script(request):
                 request.session.flush()

@@ -26,7 +26,8 @@ USED_LITTLE, USED_NEARLY_ALL = 0.5, 0.85
 def source_text(recommended: object) -> str:
     """Describe limits from earlier runs: `memory 2 GiB: recommended from 12 runs`.
 
-    `recommended`: that part of a job's resources or of its first event; empty for anything else.
+    `recommended`: this field of a job's resources or of its first event. For anything else, the
+    text is empty.
     """
     if not isinstance(recommended, Mapping):
         return ""
@@ -93,7 +94,8 @@ def _rows(found: Recommendation) -> list[Context]:
 def memory_advice(job: Job, series: UsageSeries, peak_bytes: int, form_path: str) -> Context | None:
     """Present the recommendation for an ended job that used little or nearly all of its memory.
 
-    `form_path`: path of the submit form. The URL opens it with the recommended limits.
+    None without such a recommendation. `form_path`: path of the submit form. The URL opens it with
+    the recommended limits.
     """
     found, limit = series.get("recommendation"), series["limit_bytes"]
     if found is None or found["memory"] is None or not limit:
@@ -104,7 +106,7 @@ def memory_advice(job: Job, series: UsageSeries, peak_bytes: int, form_path: str
         return None
     resources = {"memory": found["memory"]}
     most = formatting.quantity(job["resources"].get("memory_max") or "")
-    if most and most < recommended:  # it must not be below the memory
+    if most and most < recommended:  # `memory_max` must not be below `memory`
         resources["memory_max"] = found["memory"]
     patch = json.dumps({"resources": resources})
     return {

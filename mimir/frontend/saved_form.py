@@ -1,7 +1,7 @@
 """Keep the fields of a form that was posted with an ended session or a stale CSRF token.
 
-The fields travel in hidden inputs of the sign-in page, never on the server. After sign-in the user
-sees them and decides whether to send them again.
+The fields are in hidden inputs of the sign-in page and never stored on the server. After sign-in
+the user sees them and decides whether to send them again.
 """
 
 import json

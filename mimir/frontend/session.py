@@ -32,7 +32,7 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 @dataclass(frozen=True, slots=True)
 class SessionUser:
-    """Signed-in user, as the cookie names them. The API authorizes each request itself."""
+    """Signed-in user of a session cookie. The API authorizes each request itself."""
 
     username: str
     is_staff: bool
@@ -44,7 +44,7 @@ def sign_in(request: HttpRequest, username: str, password: str) -> SessionUser:
     """Get a token from the API and store it in a new session.
 
     Raises: ApiError with the API's status and message (401 for a wrong password, 429 after too
-    many), Unavailable.
+    many attempts), Unavailable.
     """
     request.session.flush()
     try:
@@ -132,7 +132,8 @@ def signed_in(view: View[P]) -> View[P]:
 def to_sign_in(request: HttpRequest) -> HttpResponse:
     """Redirect to the sign-in page and back.
 
-    A posted form gets the sign-in page itself, which keeps the form's fields.
+    A posted form gets the sign-in page itself, which keeps the form's fields. A POST by a script
+    gets an empty 401.
     """
     if posted_by_script(request):
         return HttpResponse(status=401, headers={"Cache-Control": "no-store"})
@@ -148,8 +149,8 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
 def posted_by_script(request: HttpRequest) -> bool:
     """Whether `fetch` posted the request and needs no page as the answer.
 
-    Its 401 must not set a cookie: it may arrive after the next sign-in and would restore the old
-    CSRF secret or end the new session.
+    The 401 for such a request must not set a cookie: the answer can arrive after the next sign-in,
+    and would then restore the old CSRF secret or end the new session.
     """
     return (
         request.method not in ("GET", "HEAD") and request.headers.get("Sec-Fetch-Dest") == "empty"

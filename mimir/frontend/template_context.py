@@ -1,4 +1,4 @@
-"""Values for a template. Python builds them and does not read them back."""
+"""Type of the values that a page passes to its template."""
 
 from typing import Any
 

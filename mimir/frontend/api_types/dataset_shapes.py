@@ -75,7 +75,7 @@ class ReadWarning(TypedDict):
 
 
 class DatasetVersionDetail(TypedDict):
-    """Version with how it was read and used."""
+    """Version with its reading options, its changes against an earlier version, and its uses."""
 
     number: int
     format: str

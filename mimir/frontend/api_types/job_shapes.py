@@ -6,7 +6,10 @@ from mimir.lib.json_types import Json, JsonObject
 
 
 class NextStep(TypedDict):
-    """Action that a diagnosis proposes. An empty patch runs the job again; null needs a person."""
+    """Action that a diagnosis proposes.
+
+    `patch`: changed fields of a new request; empty: run the job again; None: a person must act.
+    """
 
     label: str
     patch: JsonObject | None
@@ -78,7 +81,7 @@ class Resources(TypedDict):
 
 
 class Recommended(TypedDict):
-    """Limits of a job that are from earlier runs."""
+    """Limits of a job that are recommended from earlier runs."""
 
     memory: str | None
     cpu: str | None
@@ -86,9 +89,9 @@ class Recommended(TypedDict):
 
 
 class JobResources(TypedDict):
-    """Limits and requests of a job, and the part that is from earlier runs.
+    """Limits and requests of a job, and the limits recommended from earlier runs.
 
-    `memory_max`: limit of the increases after out-of-memory ends.
+    `memory_max`: largest memory limit of retries after an attempt ran out of memory.
     """
 
     cpu: str
@@ -119,7 +122,7 @@ class Basis(TypedDict):
 
 
 class Recommendation(TypedDict):
-    """Recommended limits; None: keep the compared one."""
+    """Recommended limits; None: keep the limit in `compared_with`."""
 
     memory: str | None
     cpu: str | None
@@ -128,7 +131,7 @@ class Recommendation(TypedDict):
 
 
 class JobInput(TypedDict):
-    """Input of a job. The key named like `kind` holds the name; a twin has no version."""
+    """Input of a job. The key with the name of `kind` holds its name; a twin has no version."""
 
     name: str
     kind: Literal["dataset", "pipeline", "model", "twin"]
@@ -318,7 +321,7 @@ class JobComparison(TypedDict):
 
 
 class LastSuccess(TypedDict):
-    """The job to compare with."""
+    """Earlier successful run to compare a job with; None if there is none."""
 
     job: Job | None
 

@@ -20,7 +20,7 @@ LineageEdge = TypedDict("LineageEdge", {"from": str, "to": str})
 
 
 class Lineage(TypedDict):
-    """Lineage of a version; edges follow the data."""
+    """Lineage of a version; edges point in the direction of the data flow."""
 
     of: str
     nodes: list[LineageNode]

@@ -40,7 +40,7 @@ class Member(TypedDict):
 
 
 class SummaryCounts(TypedDict):
-    """Jobs of the last 24 hours by status."""
+    """Numbers of jobs: ended in the last 24 hours, and currently running or waiting."""
 
     succeeded: int
     failed: int

@@ -28,7 +28,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Curve of one series. `points` marks its corners if there are few."""
+    """Curve of one series. `points`: the corners that get a marker, if any."""
 
     series: int
     path: str

@@ -33,7 +33,7 @@ Curves = Sequence[
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Rows of one actual class by predicted class.
+    """Number of rows with one actual and one predicted class.
 
     `shade` is 0 to SHADES by share of the class; `right` is true on the diagonal.
     """
@@ -49,14 +49,14 @@ class Confusion:
 
     description: str
     classes: list[str]
-    rows: list[tuple[str, list[Cell], str]]  # (class, its cells, the share that is right)
+    rows: list[tuple[str, list[Cell], str]]  # (class, its cells, share predicted correctly)
     omitted: int
 
 
 def confusion(plots: Mapping[str, object]) -> Confusion | None:
-    """Build the confusion matrix.
+    """Build the confusion matrix; None if the data is missing or invalid.
 
-    With more classes than can be drawn: the most frequent ones, and the rest together.
+    If there are more than CLASSES_DRAWN classes, the least frequent ones are merged into one.
     """
     found = _matrix(plots.get("confusion"))
     if found is None:
@@ -99,7 +99,7 @@ def _matrix(plot: object) -> tuple[list[str], list[list[int]]] | None:
 
 
 def _shade(count: int, total: int) -> int:
-    """Return the shade; 0 only if there is no row."""
+    """Return the shade; 0 only for a count of 0."""
     return 0 if not count or not total else max(1, round(count / total * SHADES))
 
 

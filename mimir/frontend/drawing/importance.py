@@ -37,10 +37,10 @@ class Bars:
 
 
 def importance(versions: Sequence[tuple[str, object]]) -> Bars | None:
-    """Draw the importance of features.
+    """Draw the importance of features; None without any value.
 
-    `versions`: (series name, [{"feature", "value"}]), sorted by the first version that has any,
-    descending.
+    `versions`: (series name, [{"feature", "value"}]). Features are sorted by descending importance
+    in the first version that has them.
     """
     found = [(name, values) for name, rows in versions[:SERIES_MAX] if (values := _values(rows))]
     if not found:

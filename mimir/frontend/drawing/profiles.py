@@ -119,7 +119,7 @@ def span_of(column: Mapping[str, object]) -> str:
 
 
 def value_of(value: object) -> str:
-    """Format one value of a profile: a number, a time without a zero clock time, or text."""
+    """Format one value of a profile: a number, a time (at midnight only the date), or text."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -106,7 +106,7 @@ def residuals(versions: Named) -> Chart | None:
     return _bars(found[0][1]) if len(found) == 1 else _outlines(found)
 
 
-Bins = tuple[list[float], list[float]]  # edges, one more than there are counts
+Bins = tuple[list[float], list[float]]  # (edges, counts); one more edge than counts
 
 
 def histogram_of(plot: object) -> Bins | None:

@@ -28,7 +28,7 @@ def number_of(value: object) -> float | None:
 
 
 def step_of(low: float, high: float, most: int) -> float:
-    """Round distance between at most `most` + 1 ticks from `low` to `high`."""
+    """Return a round tick distance, for at most `most` + 1 ticks from `low` to `high`."""
     rough = (high - low) / max(1, most)
     if not rough > 0:
         return 1.0

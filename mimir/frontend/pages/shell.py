@@ -72,7 +72,7 @@ def page(
 ) -> HttpResponse:
     """Render a page in the shell.
 
-    `project` fills the navigation, `here` names its current entry.
+    `project` fills the navigation, `here` is the name of the current navigation entry.
     """
     shell = {
         "project": project,

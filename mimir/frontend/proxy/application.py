@@ -223,7 +223,7 @@ class ProxyRouter:
             await accept_and_close(send, AWAY, error.message)
 
     def _rank(self, scope: Scope, credentials: list[Header]) -> Rank:
-        """How far the client is authenticated.
+        """Return the authentication level of the client.
 
         A session cookie is signed by this frontend; a bearer token is unverified until the
         orchestrator checks it.
@@ -239,7 +239,8 @@ class ProxyRouter:
     def _api_credentials(self, scope: Scope) -> list[Header]:
         """Return the given Authorization header, else the session's token.
 
-        The session's token is used for a change only if the request comes from a page of this site.
+        For an unsafe method, the session's token is used only if a page of this site sent the
+        request. Raises: PermissionDenied.
         """
         given = header(scope, b"authorization")
         if given:
@@ -288,7 +289,7 @@ class ProxyRouter:
     def _page_rule(self, scope: Scope) -> Rule:
         """Return the body limits of a page request.
 
-        Django spools a form's file to disk, so only signed-in users can send one.
+        Django spools a form's file to disk, so only signed-in users can send a large body.
         """
         signed_in = self._user(scope) is not None
         return Rule(

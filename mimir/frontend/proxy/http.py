@@ -31,7 +31,7 @@ WRITE_SECONDS = 60.0  # while the orchestrator does not read
 RETRY_SECONDS = 2
 _LIMITS = httpx.Limits(
     max_connections=TOTAL, max_keepalive_connections=32, keepalive_expiry=3.0
-)  # uvicorn hangs up after 5 s idle
+)  # idle connections expire before the orchestrator closes them (75 s, see `mimir.serve`)
 _BROKEN = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 _REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS"))
 
@@ -49,7 +49,7 @@ class ProxyBody:
             self._done.set()
 
     async def parts(self) -> AsyncIterator[bytes]:
-        """Yield the body. A piece is read from the client after the last one was forwarded.
+        """Yield the body. The next piece is read from the client after the previous was forwarded.
 
         Raises: ClientGone, MimirError.
         """
@@ -163,9 +163,10 @@ class HttpProxy:
     async def _ask(
         self, scope: Scope, body: ProxyBody, credentials: list[Header]
     ) -> httpx.Response:
-        """Send the request and return the response headers.
+        """Send the request and return the response, its body unread.
 
-        A request without a body is retried once if a kept-alive connection turns out to be closed.
+        A GET, HEAD or OPTIONS request without a body is retried once if the connection breaks:
+        a kept-alive connection can have been closed.
         """
         transport = self._transport = self._transport or self._new_transport()
         try:

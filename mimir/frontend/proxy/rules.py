@@ -32,7 +32,7 @@ _AMBIGUOUS = re.compile(
 
 
 class Target(Enum):
-    """Where a path leads."""
+    """Destination of a path."""
 
     PAGES = "pages"
     API = "api"
@@ -63,7 +63,7 @@ def target(raw_path: bytes) -> Target:
 
 
 def _meaning(plain: bytes) -> bytes:
-    """Resolve a decoded path as the laxest server would.
+    """Resolve a decoded path as the most lenient server would.
 
     Decode it again, read `\\\\` as `/`, merge slashes, resolve dot segments.
     """

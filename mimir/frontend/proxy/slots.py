@@ -15,7 +15,7 @@ _RETRY_SECONDS = 2
 
 
 class Rank(IntEnum):
-    """How far a client is authenticated.
+    """Authentication level of a client.
 
     The value is the number of slots that this rank and those below it can hold together.
     """

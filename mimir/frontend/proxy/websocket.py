@@ -20,9 +20,9 @@ OPEN_SECONDS = 5.0
 PING_SECONDS, PONG_SECONDS = (
     5.0,
     5.0,
-)  # a hung orchestrator keeps its connections open; it is detected after both
-MESSAGE_BYTES_MAX = 16 * 1024 * 1024  # what our own server accepts
-QUEUE_FRAMES = 4  # more than that: the orchestrator waits for the browser
+)  # a hung orchestrator keeps its connections open; it is detected after both times
+MESSAGE_BYTES_MAX = 16 * 1024 * 1024  # the limit of our own server, too
+QUEUE_FRAMES = 4  # buffered for a slow browser; beyond that, the orchestrator must wait
 NOT_SIGNED_IN, FOREIGN_ORIGIN, NOT_THERE = 4401, 4403, 4404
 NORMAL, INTERNAL_ERROR, AWAY = 1000, 1011, 1013
 _REFUSED = {401: NOT_SIGNED_IN, 403: FOREIGN_ORIGIN, 404: NOT_THERE}
@@ -34,7 +34,7 @@ _PASSED_HEADERS = (
     b"accept-language",
     b"user-agent",
 )
-# At debug level it logs whole handshakes, tokens included.
+# At debug level this logger writes whole handshakes, tokens included.
 logging.getLogger("websockets.client").setLevel(logging.WARNING)
 
 
@@ -46,7 +46,7 @@ class _Connect(connect):
 
 
 class SocketProxy:
-    """Opens sockets to the orchestrator at `url` (http or https)."""
+    """WebSocket proxy to the orchestrator at `url` (http or https)."""
 
     def __init__(self, url: str, *, keys: tuple[str, ...]) -> None:
         parts = urlsplit(url)
@@ -102,7 +102,7 @@ class SocketProxy:
             compression=None,  # between two processes of one cluster
             proxy=None,
             open_timeout=OPEN_SECONDS,
-            ping_interval=None,  # our own, below
+            ping_interval=None,  # `_until_silent` sends the pings
             close_timeout=2,
             max_size=MESSAGE_BYTES_MAX,
             max_queue=QUEUE_FRAMES,
@@ -122,7 +122,7 @@ async def accept_and_close(send: Send, code: int, reason: str) -> None:
 async def _join(upstream: ClientConnection, receive: Receive, send: Send) -> None:
     """Forward messages both ways until one side closes.
 
-    Each direction waits until the other side has taken the last message.
+    Each direction waits until the receiver has taken the last message (back-pressure).
     """
     flow = _Flow()
     silent = asyncio.create_task(_until_silent(upstream, flow))
@@ -156,7 +156,8 @@ class _Flow:
 async def _until_silent(upstream: ClientConnection, flow: _Flow) -> None:
     """Return when the orchestrator stops answering pings.
 
-    While a client reads slowly, the pong is queued behind its messages and proves nothing.
+    While a client reads slowly, the pong is queued behind its messages, so a missing pong proves
+    nothing.
     """
     while True:
         await asyncio.sleep(PING_SECONDS)
@@ -167,7 +168,7 @@ async def _until_silent(upstream: ClientConnection, flow: _Flow) -> None:
             pong = asyncio.ensure_future(await upstream.ping())
             await asyncio.wait((pong,), timeout=PONG_SECONDS)
         except ConnectionClosed:
-            await asyncio.Event().wait()  # `_to_client` closes the client with the code
+            await asyncio.Event().wait()  # `_to_client` closes the client's socket with the code
         if not pong.done() and not flow.waits and flow.messages == before:
             return
 
@@ -184,7 +185,7 @@ async def _to_orchestrator(upstream: ClientConnection, receive: Receive) -> None
             text, data = message.get("text"), message.get("bytes")
             await upstream.send(text if text is not None else data or b"")
         except ConnectionClosed:
-            # `_to_client` closes the client with the code.
+            # `_to_client` closes the client's socket with the code.
             await asyncio.Event().wait()
 
 
@@ -205,7 +206,7 @@ async def _to_client(upstream: ClientConnection, send: Send, flow: _Flow) -> Non
 def _how_closed(received: Close | None, sent: Close | None) -> tuple[int, str]:
     """Return close code and reason for the client.
 
-    A broken or silent connection means: try again later.
+    A broken or silent connection gives AWAY (1013, try again later).
     """
     if received is not None:
         return sendable(received.code), received.reason

@@ -30,7 +30,7 @@ _SHOWS = {
     "twin": "types",
     "twin-type": "properties",
     "algorithm": "hyperparameters",
-}  # by format, or by name
+}  # dependent fields, by format or name of the field that they depend on
 
 
 def fields(
@@ -177,7 +177,7 @@ class _Builder:
         return "no limit" if "null" in json_types(schema) else str(schema.get("x-example", ""))
 
     def listed(self, schema: Schema, full: str, target: str, common: dict[str, Any]) -> Field:
-        """Checkboxes for columns; a text area if there are too many or none is known.
+        """Build checkboxes for columns; a text area if there are too many or they are unknown.
 
         `target` is the predicted column.
         """
@@ -218,7 +218,7 @@ class _Builder:
         return "" if name in self.offers.usable else "has a type that models cannot use"
 
     def pairs(self, path: str) -> Iterator[Field]:
-        """A field for each property of the chosen type, and for given names that are not one."""
+        """Yield a field for each property of the chosen type, and for each other given name."""
         known = {one.value: one.label for one in self.offers.properties or ()}
         given = [
             name.removeprefix(f"{path}.") for name in self.texts if name.startswith(f"{path}.")
@@ -238,7 +238,7 @@ class _Builder:
 def _with(choices: tuple[Choice, ...], value: str) -> tuple[Choice, ...]:
     """Add the given value if no choice matches.
 
-    It stays visible, and the API explains the error.
+    The value stays visible, and the API explains the error.
     """
     return choices if any(one.chosen for one in choices) else (*choices, Choice(value, value, True))
 

@@ -23,7 +23,7 @@ class Kind(StrEnum):
 
 
 class ValueKind(StrEnum):
-    """Kind of a schema's value, as far as the form differs."""
+    """Kind of value that a schema describes. The form handles each kind differently."""
 
     GROUP = "group"
     MAP = "map"  # an object with free names
@@ -53,7 +53,7 @@ class Offers:
     names: Mapping[str, Sequence[Choice]]
     newest: Mapping[
         str, int | None
-    ]  # the newest version of the chosen thing, by the field that names it
+    ]  # newest version of the chosen object, by the path of the field with its name
     columns: Sequence[Mapping[str, Any]] | None = None  # of the chosen dataset: {"name", "type"}
     usable: frozenset[str] = frozenset()  # columns that a model can use
     types: Sequence[Choice] | None = None  # of the chosen twin

@@ -61,7 +61,7 @@ def texts_of(schema: Schema, value: object, path: str = "") -> dict[str, list[st
 
 
 def read(schema: Schema, texts: Texts, path: str = "") -> Any:
-    """Convert typed texts to JSON; OMITTED if nothing was typed."""
+    """Convert typed texts to JSON; OMITTED if nothing was typed, or only the default."""
     shape = value_kind(schema)
     if shape is ValueKind.GROUP:
         inner = {
@@ -126,7 +126,7 @@ def _one(schema: Schema, given: str) -> Any:
 
 
 def _numeric(types: Sequence[str], text: str) -> Any:
-    """Convert to a number if the schema wants one and the text is one."""
+    """Convert the text to a number if it is one and the schema accepts numbers."""
     if ("integer" in types or "number" in types) and _WHOLE.fullmatch(text):
         return float(text) if "integer" not in types else int(text)
     return float(text) if "number" in types and _NUMBER.fullmatch(text) else text

@@ -26,7 +26,7 @@ PATHS = (
     {name: name for name in FIELDS}
     | {f"capacity.{name}": name for name in CAPACITY}
     | {"capacity": "jobs"}
-)  # the API's paths to our fields
+)  # form field by path of an API error
 _EMPTY = {"model_cache": "empty_dir", "jobs": "100", GRACE: "600"}
 
 
@@ -101,7 +101,7 @@ def _limit(value: object) -> str:
 
 
 def form_of(row: Cluster | None, etag: str = "") -> Form:
-    """Build the form of a cluster; an empty form without `row`."""
+    """Build the form of a cluster; without `row`, a form with the defaults of a new one."""
     if row is None:
         return Form({name: _EMPTY.get(name, "") for name in FIELDS})
     limits: Mapping[str, Any] = row["capacity"]

@@ -93,7 +93,7 @@ def _sent(
 ) -> Any:
     """Return the API's answer; None with its messages in the form if it refuses.
 
-    `etag` is the version the form was read with, `now` the current one.
+    `etag` is the ETag that the form was read with, `now` the current one.
     """
     headers = {"If-Match": etag} if etag else None
     try:

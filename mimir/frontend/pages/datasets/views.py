@@ -25,9 +25,9 @@ _FIELDS = {"name": "name", "file": "file"}
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def datasets(request: HttpRequest, slug: str) -> HttpResponse:
-    """List datasets. POST stages an upload of a browser without script.
+    """List datasets. POST stages an upload from a browser without JavaScript.
 
-    With script, the file goes directly to the API.
+    With JavaScript, the browser sends the file directly to the API.
     """
     form = Form.posted(request.POST, "name")
     if request.method == "POST":
@@ -196,7 +196,7 @@ def _version(
 
 
 def _rows(path: str, client: Api) -> Any:
-    """Fetch the preview; without one, the reason."""
+    """Fetch the preview rows; without them, an empty preview with the reason in `error`."""
     try:
         return client.get(path, {"limit": PREVIEW_ROWS})
     except ApiError as error:
@@ -206,9 +206,9 @@ def _rows(path: str, client: Api) -> Any:
 
 
 def _profile(path: str, wait: bool, client: Api) -> Any:
-    """Fetch the profile; None if it is not computed yet, or the reason why it cannot be.
+    """Fetch the profile; None if it is not computed yet.
 
-    `wait`: compute it now.
+    If it cannot be computed, `fault` has the reason. `wait`: compute it now.
     """
     try:
         return client.get(path, None if wait else {"stored": "true"})
@@ -229,9 +229,9 @@ def _downloads(base: str, stored: str) -> list[dict[str, str]]:
 
 
 def _uses(slug: str, name: str, number: int | None) -> list[dict[str, str]]:
-    """Forms that start with this version, or with the newest at submit time (None).
+    """List links to forms prefilled with version `number`; None: the newest at submit time.
 
-    `needs` is the required permission.
+    The forms of a prediction and a pipeline have no dataset version. `needs`: required permission.
     """
     form = f"/{project_path(slug, 'jobs', 'new')}"
     about = {"dataset": name, **({"version": number} if number is not None else {})}

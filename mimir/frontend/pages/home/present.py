@@ -19,7 +19,7 @@ from mimir.frontend.pages.job.result import thing_url
 from mimir.frontend.pages.jobs.present import job_title
 from mimir.frontend.template_context import Context
 
-WIDTH, HEIGHT = 312, 92  # of the bars per hour
+WIDTH, HEIGHT = 312, 92  # of the chart with a bar for each hour
 _TOP, _FLOOR, _BAR = 14, 74, 9
 _RUN_WIDTH, _RUN_STEP, _RUN_HEIGHT = 6, 9, 26
 _ICONS = {"dataset": "dataset", "model": "model", "twin": "digital_twin_update"}
@@ -29,7 +29,8 @@ _TONES = {"succeeded": "ok", "failed": "failed", "cancelled": "stop"}
 def attention_row(row: AttentionItem, slug: str) -> Context:
     """Present a failure with its best next step.
 
-    {"retry"} posts at once, {"url"} opens the form or page with the change.
+    `retry`: the button submits the same job again at once. `url`: the form with the change, or the
+    page of the job.
     """
     job = cast(Job, row["job"])  # set for every item of kind `failed_job`, the only kind
     steps = row["next_steps"]

@@ -120,5 +120,5 @@ def _create(client: Api, slug: str, folder: str, name: str, definition: JsonObje
     except ApiError as error:
         if (
             error.status != 409 or error.code == "project_archived"
-        ):  # created meanwhile by someone else
+        ):  # another 409: someone else created it meanwhile
             raise

@@ -128,7 +128,10 @@ def form_of(
 
 
 def _shown_options(kind: str, given: Mapping[str, Any], reading: Mapping[str, Any]) -> list[str]:
-    """Options of a format. Two are shown only if the file has such lists."""
+    """List the options of a format to show.
+
+    `records_path` and `lists` are shown only if the file has such lists, or if they have a value.
+    """
     needs = {"records_path": "lists", "lists": "list_columns"}
     return [
         name
@@ -148,7 +151,7 @@ def _as_typed(one: Select | Entry, typed: Mapping[str, Any]) -> Select | Entry:
 
 
 def _kind_by_name(name: str) -> str:
-    """Format whose options are shown for a file that cannot be read."""
+    """Guess the format from the file extension, for a file that could not be read."""
     endings = {"json": "json", "geojson": "json", "jsonl": "jsonl", "ndjson": "jsonl"}
     endings |= dict.fromkeys(("xlsx", "xlsb", "xls", "ods"), "excel")
     return endings.get(name.rpartition(".")[2].lower(), "csv")
@@ -199,9 +202,9 @@ def _nested_type(name: str) -> str:
 
 
 def _rows(reading: Mapping[str, Any]) -> list[list[Context]]:
-    """Cells as stored. A cell that became missing keeps its text.
+    """Present the cells as they will be stored.
 
-    `raw`: text in the file, None if it is the same.
+    `lost`: text of a cell that is read as missing. `raw`: text in the file, None if it is the same.
     """
     rights = [present.is_number(str(column["type"])) for column in reading.get("columns", [])]
     texts = reading.get("cells") or []

@@ -149,7 +149,7 @@ class Entry:
 
 
 def shown_value(value: object) -> str:
-    """Value of an option as its select names it."""
+    """Return the value of an option as it is named in its select; empty for None."""
     word = "" if value is None else str(value)
     return _ALIASES.get(word, word)
 
@@ -157,7 +157,10 @@ def shown_value(value: object) -> str:
 def choices_of(
     known: Sequence[tuple[str, str]], given: object, found: Any
 ) -> list[tuple[str, str, bool]]:
-    """Automatic first, with the detected value; then known values and another current one."""
+    """List the options of a select: automatic (with the detected value), then the known values.
+
+    A current value that is not known is added at the end.
+    """
     chosen = shown_value(given)
     labels = dict(known)
     detected = "none" if found == "" and "none" in labels else shown_value(found)
@@ -217,7 +220,7 @@ def option_field(
 def _list_choices(
     given: Mapping[str, Any], reading: Mapping[str, Any]
 ) -> list[tuple[str, str, bool]]:
-    """With several list columns, one "rows" choice for each of them."""
+    """List the choices for lists in a row; several list columns have one "rows" choice each."""
     columns = [one["name"] for one in reading.get("list_columns", [])][:LIST_COLUMNS_SHOWN]
     column = given.get("list_column", "")
     columns += [column] if column and column not in columns else []

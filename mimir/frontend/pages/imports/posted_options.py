@@ -1,4 +1,4 @@
-"""Reading options from the posted import form, as the API takes them. Pure."""
+"""Convert the posted import form to the API's reading options. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -50,12 +50,12 @@ def options_of(
     kinds: Sequence[str],
     before: Mapping[str, object],
 ) -> Context:
-    """Read the options of the posted form, as the API takes them.
+    """Convert the posted form to the API's reading options.
 
     `names` and `kinds` are the columns and their chosen types; `before` are the options of the last
-    reading. Fields of other formats are omitted, and so are chosen types if the columns may differ
-    from those that the form showed. The form says for which structure that was: a slower reading
-    with earlier options can be stored meanwhile.
+    reading. Fields of other formats are omitted, and so are chosen types if the columns can differ
+    from those that the form showed. The hidden field `structure` has the options of those columns:
+    `before` can be newer, because a slower reading with earlier options can be stored meanwhile.
     """
     kind = str(posted.get("format") or posted.get("detected_format") or "csv")
     given: Context = {"format": posted["format"]} if posted.get("format") else {}
@@ -81,7 +81,7 @@ def options_of(
 
 
 def _list_options(value: str) -> dict[str, str]:
-    """Options of one choice. `rows=tags` also names the column."""
+    """Return the options of one choice; `rows=tags` also names the column."""
     how, _, column = value.partition("=")
     return (
         {"lists": how, **({"list_column": column} if column else {})}
@@ -95,7 +95,7 @@ def _whole(value: str) -> Any:
 
 
 def structure_of(options: Mapping[str, object]) -> str:
-    """Return the options that decide about the columns, as a hidden field of the form."""
+    """Return the options that can change the columns, as the value of a hidden form field."""
     return json.dumps({name: shown_value(options.get(name, "")) for name in _STRUCTURE})
 
 

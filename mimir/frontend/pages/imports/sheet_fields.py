@@ -16,7 +16,7 @@ from mimir.frontend.forms import Field
 from mimir.frontend.template_context import Context
 
 EACH, ONE = "each", "one"  # how several sheets are imported
-SHOWN_MAX = 100  # sheets in the form; the API accepts any
+SHOWN_MAX = 100  # sheets in the form; the API accepts any number
 _MODES = ((EACH, "one dataset for each sheet"), (ONE, "one dataset, sheet name as a column"))
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
 NAME_CHARACTERS = 100
@@ -105,7 +105,10 @@ class Sheets:
         return formatting.visible(self.known[self.shown]["name"]) if one else ""
 
     def options(self) -> Context:
-        """Reading options of the selection."""
+        """Return the reading options: all selected sheets as one dataset, else the shown sheet.
+
+        Empty without a selection, or if the user left it automatic.
+        """
         names = [self.known[place]["name"] for place in self.chosen]
         if self.automatic or not names:
             return {}
@@ -114,7 +117,7 @@ class Sheets:
         return {"sheet": self.known[self.shown]["name"]}
 
     def datasets(self) -> list[dict[str, str]]:
-        """Request body of the selected sheets."""
+        """List the target datasets of the selected sheets, for the request body."""
         return [
             {"sheet": self.known[target.place]["name"], "name": target.field.value.strip()}
             for target in self.targets

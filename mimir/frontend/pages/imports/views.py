@@ -233,7 +233,7 @@ def _accept(
 
 
 def _append_to(form: Form) -> int | None:
-    """Version to append to: the one the user saw, not a newer one."""
+    """Return the version to append to: the one that the form showed. None: replace the rows."""
     number = form.value("append_to")
     return (
         int(number)
@@ -245,8 +245,8 @@ def _append_to(form: Form) -> int | None:
 def _target(request: HttpRequest, slug: str, name: str, upload: StagedUpload) -> Context:
     """Compare the import with the current version of the target dataset.
 
-    `unlike`: columns that appended rows cannot have. A type difference is converted when rows are
-    appended.
+    `unlike`: column differences that prevent appending. A different type does not: appended rows
+    are converted.
     """
     if not name:
         return {"present": None}

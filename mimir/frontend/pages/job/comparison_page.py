@@ -21,7 +21,7 @@ OFFERED = 50
 def compare(request: HttpRequest, slug: str) -> HttpResponse:
     """`/projects/<slug>/jobs/compare/?a=<id>&b=<id>`.
 
-    One of them alone is compared with the last successful run before it.
+    If only one is given, it is compared with the last successful run before it.
     """
     first, second = _given(request, "a"), _given(request, "b")
     if bool(first) != bool(second):
@@ -57,7 +57,7 @@ def compare(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _given(request: HttpRequest, name: str) -> str:
-    """Return the id of a job in the address; empty without one. Raises: ApiError for no id."""
+    """Return a job ID of the query; empty without one. Raises: ApiError 404 for an invalid ID."""
     given = request.GET.get(name, "").strip()
     if not given:
         return ""

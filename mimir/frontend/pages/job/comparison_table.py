@@ -82,7 +82,7 @@ def columns(found: JobComparison) -> list[Context]:
 
 
 def options(listed: Sequence[Job], chosen: Sequence[Job], now: dt.datetime) -> list[Context]:
-    """Jobs of a selection: the listed and the chosen ones, newest first."""
+    """List the options of a select: the listed and the chosen jobs, newest first."""
     jobs = {job["id"]: job for job in [*listed, *chosen]}
     newest = sorted(jobs.values(), key=lambda job: (job["created_at"], job["id"]), reverse=True)
     return [{"id": job["id"], "text": _option_text(job, now)} for job in newest]

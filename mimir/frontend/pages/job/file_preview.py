@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-READ_BYTES_MAX = 256 * 1024  # of a file, for its page
+READ_BYTES_MAX = 256 * 1024  # read from a file for its preview page
 MARKDOWN_BYTES_MAX = (
     64 * 1024
 )  # renders in less than a second in the worst case; longer files are shown as text
@@ -54,7 +54,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Content of the preview. `note` names the parts that are not shown."""
+    """Content of the preview. `note`: why it is not complete, or shown as text; can be empty."""
 
     kind: Kind
     text: str = ""
@@ -121,7 +121,7 @@ def _extension(name: str) -> str:
 
 
 def _is_text(head: bytes) -> bool:
-    """Whether it is UTF-8 without NUL. The last character can be incomplete."""
+    """Whether `head` is UTF-8 without NUL. The last character can be incomplete."""
     if b"\x00" in head:
         return False
     try:

@@ -126,6 +126,6 @@ def _size(answer: httpx.Response) -> int:
 
 
 def _raw_url(job_id: uuid.UUID, name: str) -> str:
-    """Address of another file of the job, for an image; "" for an invalid file name."""
+    """Return the raw address of a file of the job; "" for an invalid file name."""
     name = name.removeprefix("./")
     return f"/jobs/{job_id}/files/{name}/raw/" if _NAME.fullmatch(name) else ""

@@ -107,7 +107,10 @@ def _step(name: str) -> Context:
 
 
 def _close(step: dict[str, Any], job_status: str) -> None:
-    """Settle the steps of an ended job: none is running or queued."""
+    """Set the final status of a step of an ended job: a running or queued step has ended, too.
+
+    If the job has not ended, set the step's progress in percent.
+    """
     if job_status not in ENDED:
         step["percent"] = (
             int(100 * step["fraction"]) if isinstance(step["fraction"], int | float) else None
@@ -136,9 +139,10 @@ def step_line(step: Mapping[str, Any]) -> str:
 
 
 def history(events: Sequence[Event], by: str = "") -> Context:
-    """Build the timeline: {"rows", "quiet": hidden progress events, "cut": hidden older rows}.
+    """Build the timeline: {"rows", "quiet": number of hidden events, "cut": hidden older rows}.
 
-    A step's end stands for its start, too. `by`: user who submitted the job.
+    Hidden are progress events and the start of a step that has ended. `by`: user who submitted the
+    job.
     """
     rows: list[Context] = []
     before: object = None
@@ -282,14 +286,17 @@ def attempts(rows: Iterable[Attempt], job: Job) -> list[Context]:
 
 
 class AttemptCounts(TypedDict):
-    """Numbers of attempts. `counted`: against the maximum, with the one that did not end yet."""
+    """Numbers of attempts.
+
+    `counted`: those that count against the maximum, including one that has not ended.
+    """
 
     counted: int
     others: int
 
 
 def attempt_counts(tries: Sequence[Mapping[str, Any]], job: Job) -> AttemptCounts:
-    """Count the attempts that were made. An interrupted one, for example, is not counted."""
+    """Count the attempts. Some, such as interrupted ones, do not count against the maximum."""
     made = max((one["number"] for one in tries), default=0)
     is_open = bool(tries) and tries[-1]["ended_at"] is None and job["status"] not in ENDED
     counted = job["attempts_used"] + is_open
@@ -297,7 +304,7 @@ def attempt_counts(tries: Sequence[Mapping[str, Any]], job: Job) -> AttemptCount
 
 
 def grouped(tries: Sequence[Mapping[str, Any]]) -> list[Context]:
-    """Merge consecutive attempts that never ran for the same reason: "first" and "count"."""
+    """Merge consecutive attempts that ended unclaimed for the same reason: "first" and "count"."""
     lines: list[Context] = []
     for one in tries:
         before = lines[-1] if lines else None
@@ -332,10 +339,7 @@ def _ended(row: Attempt) -> str:
 
 
 def rules(waiting: Waiting) -> list[Context]:
-    """List the rules that decide about a waiting job, blocking ones first.
-
-    The headline has the queue position, so it is removed from the details.
-    """
+    """List the admission rules of a waiting job, blocking ones first."""
     rows = [
         {
             **rule,

@@ -42,7 +42,7 @@ def last_lines(stored: bytes, first: int, *, whole: bool) -> list[Context]:
 
 
 def plain(line: str) -> str:
-    """Final state of a line, shortened.
+    """Return a line as a terminal would finally show it, cut to LINE_CHARS_MAX.
 
     Escape codes and text overwritten by carriage returns are removed.
     """

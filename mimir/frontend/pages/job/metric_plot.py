@@ -11,7 +11,7 @@ from mimir.lib.schemas.metrics import METRICS
 WIDTH, HEIGHT = 300, 116
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 12, 20
 CURVES_MAX, POINTS_MAX = 12, 400
-NUMBERS_MAX = 200  # rows of the table behind the lines
+NUMBERS_MAX = 200  # rows of the table with the values
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,10 @@ def curves(events: Iterable[Event], attempt: int) -> list[Curve]:
 
 
 def _step(given: object, course: Sequence[tuple[float, float]], stepped: bool) -> float:
-    """Position of a value: its step; without one, after the last value.
+    """Return the position of a value: its step; without one, after the last value.
 
-    If the last value had a step, the same position: a value without a step is then the final one.
+    If an earlier value had a step, a value without one is the final result and gets the last
+    position.
     """
     if is_finite_number(given):
         return float(given)
@@ -65,7 +66,7 @@ def _curve(name: str, course: Sequence[tuple[float, float]]) -> Curve:
 
 
 def _thinned(course: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
-    """Reduce to at most POINTS_MAX points, including the last one."""
+    """Reduce to at most POINTS_MAX points and the last one."""
     every = math.ceil(len(course) / POINTS_MAX)
     return course if every <= 1 else [*course[:-1:every], course[-1]]
 
@@ -73,7 +74,7 @@ def _thinned(course: Sequence[tuple[float, float]]) -> Sequence[tuple[float, flo
 def _line(
     course: Sequence[tuple[float, float]],
 ) -> tuple[str, tuple[float, float], list[tuple[float, str]]]:
-    """Draw the line; empty if the points do not make one."""
+    """Return (path, end point, ticks); empty with fewer than two positions or an infinite range."""
     steps, values = [step for step, _ in course], [value for _, value in course]
     first, last, low, high = min(steps), max(steps), min(values), max(values)
     if last <= first or not math.isfinite(high - low):

@@ -70,9 +70,9 @@ def steps_text(steps: list[Context]) -> str:
 def diagnosis_of(row: Job) -> Context | None:
     """Return the diagnosis with a URL for each next step.
 
-    An empty patch runs the job again and a patch opens the form. Without one the URL leads to the
-    pipeline or the form that the user changes; a step of an administrator has none, and a step of
-    nobody is not shown.
+    An empty patch sets `retry`: run the job again, without a URL. For any other patch the URL opens
+    the form with the change; without a patch, the pipeline or the form for the user to change. A
+    step of an administrator has no URL, and a step of nobody is omitted.
     """
     found = row["diagnosis"]
     if not isinstance(found, dict):
@@ -97,16 +97,16 @@ def diagnosis_of(row: Job) -> Context | None:
 
 
 def _by_hand(actor: str, pipeline: object) -> str:
-    """Return where a step without a request is done: pipeline, form, or by an administrator."""
+    """Return where a step without a patch is done: pipeline, form, or by an administrator."""
     if actor != "user":
         return "administrator"
     return "pipeline" if isinstance(pipeline, str) else "form"
 
 
 def usage_of(found: UsageSeries, peak_bytes: int | None, *, wide: bool) -> Context | None:
-    """Present the memory plot with its numbers.
+    """Present the memory plot with its numbers; None without samples.
 
-    `peak_bytes`: peak that the worker measured between two samples.
+    `peak_bytes`: peak that the worker reported; it can lie between two samples.
     """
     points = found["results"]
     if not points:
@@ -138,7 +138,7 @@ def attempts_with_log(tries: list[Context], attempt: int) -> list[Context]:
 
 
 def launching_since(row: Job, events: list[Event]) -> str:
-    """Time when the starting attempt was admitted; empty in every other state."""
+    """Return the time when the starting attempt was admitted; empty unless the job is launching."""
     if row["status"] != "launching":
         return ""
     return next(

@@ -147,7 +147,7 @@ def request_rows(job: Job) -> list[Context]:
         schema, value = properties.get(name, {}), parameters[name]
         kind = str(schema.get("format", ""))
         if kind == "version":
-            continue  # it stands beside what it is of
+            continue  # shown with the name that it belongs to
         row = {
             "title": schema.get("title") or name,
             "text": _value(value),
@@ -199,7 +199,10 @@ def input_rows(job: Job) -> list[Context]:
 
 
 def subject(job: Job, output_rows: Sequence[Mapping[str, object]]) -> Context | None:
-    """Main object of the job: its pipeline, its model or its twin."""
+    """Present the main object of the job (pipeline, model or twin); None without one.
+
+    `url` is empty while the job has not created the object.
+    """
     kind = type_subject(job["type"])
     name = (job.get("parameters") or {}).get(kind) if kind else None
     if kind is None or not isinstance(name, str):

@@ -10,7 +10,7 @@ from mimir.frontend.pages.shell import job_path
 from mimir.frontend.template_context import Context
 
 PROBE_BYTES = 4096  # read to find a line's time
-NEAR_BYTES = 16 * 1024  # the search ends that close before the first line
+NEAR_BYTES = 16 * 1024  # the binary search ends at a range of this size
 WINDOW_BYTES = 128 * 1024
 LINES_MAX = 100
 GRACE = dt.timedelta(

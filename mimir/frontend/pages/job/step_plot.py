@@ -61,7 +61,7 @@ def draw(
 ) -> StepPlot | None:
     """Draw `courses` by label, the last values extended to `now`.
 
-    None with fewer than two values.
+    None with fewer than two values, an empty time range, or a value range that is not finite.
     """
     values = [value for course in courses.values() for _, value in course if value is not None]
     starts = [at for course in courses.values() for at, _ in course]
@@ -105,7 +105,7 @@ def draw(
 
 
 def _line(word: str, places: Sequence[tuple[float, float | None]], end: float) -> Line:
-    """Path with level steps; interrupted while there is no value."""
+    """Build a step line, with a gap while there is no value."""
     path, dots, level = "", [], None
     for x, y in places:
         if level is not None:
@@ -129,7 +129,7 @@ def _apart(lines: list[Line]) -> list[Line]:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Three to six round numbers around both."""
+    """Return three to six round numbers that enclose `low` and `high`."""
     if high - low < 1e-300:
         low, high = (
             max(-LARGEST, low - max(abs(low) * 0.1, 1)),

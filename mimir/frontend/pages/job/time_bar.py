@@ -1,4 +1,4 @@
-"""Where the time of a job went: a stacked bar, its legend and a table. Pure."""
+"""Time of a job by cause: a stacked bar, its legend and a table. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from mimir.frontend.api_types.job_shapes import JobTime, TimePhase
 from mimir.frontend.template_context import Context
 
 WIDTH, GAP = 340.0, 1.5
-SHARE_MIN = 0.01  # smaller parts are not drawn
+SHARE_MIN = 0.01  # smaller parts are merged; if the sum is still smaller, it is not drawn
 LEGEND_MAX, TABLE_MAX = 6, 200
 _NUMBER_WIDTH = 15.0  # narrower parts have no number
 
@@ -64,7 +64,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Part of the bar. `number` refers to the legend; empty if it is not there."""
+    """Part of the bar. `number` refers to the legend; empty if it is not there or too narrow."""
 
     x: float
     width: float
@@ -135,7 +135,7 @@ def _parts(phases: Sequence[TimePhase]) -> list[Part]:
 
 
 def _pooled(parts: Sequence[Part]) -> list[Part]:
-    """Join the trivial parts of each tone: many short steps are not a trivial time."""
+    """Merge the parts below SHARE_MIN of each tone, because many short steps can take much time."""
     kept: list[Part] = []
     pools: dict[str, Part] = {}
     for part in parts:
@@ -173,7 +173,7 @@ def _segments(drawn: Sequence[Part], legend: Sequence[Part]) -> list[Segment]:
 
 
 def _table(parts: Sequence[Part]) -> list[Context]:
-    """Rows whose sum is the total: the smallest of very many parts are one row."""
+    """Build at most TABLE_MAX rows. The smallest parts are merged, which keeps the sum."""
     if len(parts) <= TABLE_MAX:
         return [_row(part) for part in parts]
     largest = sorted(parts, key=lambda part: part.seconds, reverse=True)[: TABLE_MAX - 1]

@@ -41,7 +41,7 @@ _graphs: dict[
 def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponseBase:
     """`/jobs/<id>/?attempt=&steps=graph|table`.
 
-    The page's script reloads it after a socket message and replaces the parts that differ.
+    After a WebSocket message, the script fetches the page again and replaces the parts that differ.
     """
     row = api(request).get(job_path(job_id))
     slug = row["project"]
@@ -183,13 +183,13 @@ def _requested_attempt(request: HttpRequest, row: Job) -> int:
 
 
 def _events(job_id: str, client: Api) -> Context:
-    """Fetch all events; of very many the newest, which show the current state."""
+    """Fetch the events. If there are too many, fetch the newest, which show the current state."""
     params = {"after": -EVENT_PAGES_MAX * EVENT_PAGE, "limit": EVENT_PAGE}
     return _all(client, job_path(job_id, "events"), params, pages=EVENT_PAGES_MAX)
 
 
 def _attempts(job_id: str, client: Api) -> Context:
-    """Fetch all attempts up to a limit: a job that waits for capacity is launched repeatedly."""
+    """Fetch the attempts up to a limit: a job that waits for capacity is launched repeatedly."""
     return _all(
         client, job_path(job_id, "attempts"), {"limit": ATTEMPT_PAGE}, pages=ATTEMPT_PAGES_MAX
     )
@@ -205,7 +205,7 @@ def _all(client: Api, path: str, params: dict[str, int], *, pages: int) -> Conte
 
 
 def _earlier_success(row: Job) -> Callable[[Api], Any]:
-    """Fetch the successful run to compare an ended job with."""
+    """Return a call that fetches the successful run to compare an ended job with."""
     nothing: Context = {"job": None}
     if row["status"] not in ENDED:
         return lambda client: nothing
@@ -227,7 +227,7 @@ def _tail(row: Job, client: Api) -> Context:
 
 
 def _graph(row: Job, client: Api) -> Context:
-    """Graph of the job's pipeline version: {"nodes", "edges"}; empty without one."""
+    """Graph of the job's pipeline version: {"nodes", "edges", "definition"}; empty without one."""
     nothing: Context = {"nodes": [], "edges": []}
     source = next((one for one in row["inputs"] if one.get("kind") == "pipeline"), None)
     if source is None:

@@ -9,7 +9,7 @@ from mimir.frontend.job_types import derived_title, type_icon, type_title
 from mimir.frontend.template_context import Context
 
 ENDED = ("succeeded", "failed", "cancelled")
-MARKS = {  # of a window's title, beside the icon of the same status
+MARKS = {  # status characters for the window title
     "queued": "\u2026",
     "launching": "\u2191",
     "running": "\u25b6",
@@ -60,7 +60,7 @@ def status_shape(job: Job) -> str:
 
 
 def percent(job: Job, fraction: object) -> int | None:
-    """Progress in percent, at most 99 before success; None if unknown."""
+    """Progress in percent, at most 99; None if unknown or unless the job runs or is cancelling."""
     if job["status"] not in ("running", "cancelling") or not isinstance(fraction, int | float):
         return None
     return min(99, max(0, int(fraction * 100)))

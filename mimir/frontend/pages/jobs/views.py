@@ -1,4 +1,4 @@
-"""Job list of a project. Filters are in the address; one page of the API, by cursor."""
+"""Job list of a project. Filters and the cursor of the shown page are query parameters."""
 
 from collections.abc import Mapping
 from urllib.parse import urlencode

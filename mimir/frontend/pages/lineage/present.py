@@ -1,6 +1,6 @@
 """Present the lineage of a version, for `templates/_lineage.html`. Pure.
 
-`graph` is the API's answer: nodes, and edges in the direction of the data.
+`graph` is the API's answer: nodes, and edges in the direction of the data flow.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ NOTHING: Lineage = {"of": "", "nodes": [], "edges": [], "truncated": False}
 def lineage_of(graph: Lineage, slug: str) -> Context | None:
     """Present direct neighbours, the whole graph, and upstream and downstream lists.
 
-    None if nothing is known.
+    None if the graph does not contain the version itself.
     """
     nodes = {node["id"]: node for node in graph["nodes"]}
     here = graph["of"]

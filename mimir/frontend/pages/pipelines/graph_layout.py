@@ -75,7 +75,10 @@ def _height(name: str, uses: Mapping[str, str]) -> int:
 
 
 def _layers(ids: Sequence[str], arrows: Sequence[tuple[str, str]]) -> dict[str, int]:
-    """Longest path to each node. A cycle, impossible in a saved pipeline, stops the count."""
+    """Return the layer of each node: the length of the longest path to it.
+
+    The loop also ends for a cycle, which is impossible in a saved pipeline.
+    """
     layer = dict.fromkeys(ids, 0)
     for _ in ids:
         changed = False

@@ -53,7 +53,7 @@ def pipelines(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _uses(definition: object) -> str:
-    """Names of the first steps."""
+    """IDs of the first steps, as text."""
     steps = definition.get("steps", []) if isinstance(definition, dict) else []
     return ", ".join(str(step.get("id", "")) for step in steps[:8] if isinstance(step, dict)) + (
         " …" if len(steps) > 8 else ""
@@ -286,7 +286,7 @@ def _saved(request: HttpRequest, slug: str, form: Form) -> HttpResponse | None:
 
 
 def _after_saving(pipeline: SavedPipeline) -> str:
-    """Notice after saving; empty for a new version that fits its data."""
+    """Notice after saving; empty for a new version without warnings."""
     number, warnings = pipeline["version"]["number"], pipeline.get("warnings", [])
     if not pipeline.get("created", True):
         return f"No changes: version {number} is current."

@@ -159,7 +159,7 @@ def _properties(texts: Texts, got: Got) -> Sequence[Choice]:
 def refusals(job_type: str, texts: Texts, error: ApiError) -> tuple[dict[str, str], list[str]]:
     """Split the API's errors into messages by field and general ones."""
     schema = request_schema.request_schema(job_type, texts)
-    names = list(_paths(schema, texts))  # asked for each message
+    names = list(_paths(schema, texts))  # a list, because each message searches it again
     errors = schema_form.number_errors(schema, texts)
     general: list[str] = []
     for path, message in error.detail.items():

@@ -187,7 +187,7 @@ def texts_of_request(job_type: str, request: Mapping[str, Any]) -> dict[str, lis
 def patched(job_type: str, texts: Texts, raw: str) -> tuple[dict[str, list[str]], set[str]]:
     """Apply a diagnosis' patch and name the fields that differ.
 
-    Resources without a value are marked for the user to fill in.
+    An empty `resources` in the patch marks CPU and memory for the user to fill in.
     """
     before = {name: list(values) for name, values in texts.items()}
     try:
@@ -201,7 +201,7 @@ def patched(job_type: str, texts: Texts, raw: str) -> tuple[dict[str, list[str]]
         name: [""]
         for name in ("cluster", "region")
         if name in patch and not patch[name] and before.get(name)
-    }  # anywhere
+    }  # an empty value in the patch: the job can run anywhere
     marked = {"resources.cpu", "resources.memory"} if patch.get("resources") == {} else set()
     return {**before, **changes}, marked | {
         name for name, values in changes.items() if before.get(name) != values

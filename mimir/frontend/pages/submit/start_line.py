@@ -25,7 +25,7 @@ class StartOption(TypedDict):
 
 
 class Unexplained(TypedDict):
-    """A valid request without its start. `retry_seconds` 0: the orchestrator does not explain."""
+    """Valid request without a start estimate. `retry_seconds` 0: the API cannot explain starts."""
 
     retry_seconds: int
 
@@ -33,7 +33,7 @@ class Unexplained(TypedDict):
 class StartLine(TypedDict):
     """State of the line (`now`, `waits`, `never` or `unknown`), its text, and the buttons.
 
-    An empty text hides the line. `retry_seconds`: delay until the page asks again; 0: never.
+    An empty text hides the line. `retry_seconds`: delay until the page requests it again; 0: never.
     `note`: about retries with more memory.
     """
 
@@ -46,7 +46,10 @@ class StartLine(TypedDict):
 
 
 class MemorySlider(TypedDict):
-    """Position of the slider, as a power of two in MiB, and its text. `default`: without a text."""
+    """Slider position (`value`), as a power of two in MiB, and its text.
+
+    `low`, `high`: range; `default`: position while the memory field is empty.
+    """
 
     low: int
     high: int
@@ -56,7 +59,7 @@ class MemorySlider(TypedDict):
 
 
 def start_line(found: Mapping[str, Any]) -> StartLine:
-    """Present the start of a dry run.
+    """Present when the job of a dry run would start.
 
     Without an answer, `lacks`: a required field is empty; `invalid`: the request was refused and
     must change. With neither, the request was not checked, and the line is hidden.

@@ -1,7 +1,7 @@
 """Submit form for any job type: empty, prefilled from the address, or from an earlier job.
 
-The preview (dry run and curl command) is made here from the typed values. With script,
-`static/js/submit.js` posts the form with `then=preview` and replaces fields and rail.
+The preview (dry run and curl command) is made here from the typed values. With JavaScript,
+`static/js/submit.js` posts the form with `then=preview` and replaces the fields and `#rail`.
 """
 
 import uuid
@@ -46,8 +46,8 @@ _NO_TEXTS = (
     "idempotency_key",
     "shown_algorithm",
 )
-INVALID = (400, 413)  # status of a refusal that a changed request avoids
-_OURS = ("type", "from", "patch")  # in the address
+INVALID = (400, 413)  # status of a refusal that the user can avoid by changing the request
+_OURS = ("type", "from", "patch")  # query parameters that are not parameters of the job
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -204,10 +204,10 @@ def _submitted(
 def _got(
     request: HttpRequest, slug: str, job_type: str, texts: Texts, refused: ApiError | None
 ) -> tuple[Context, dict[str, list[str]]]:
-    """Return the answers of the page's API calls, and the texts with what they preselect.
+    """Return the answers of the page's API calls, and the texts with preselected values.
 
-    The dry run is of the returned texts. `refused`: the refusal of the request just submitted,
-    which replaces the dry run.
+    The dry run uses the returned texts. `refused`: the refusal of the request just submitted, which
+    replaces the dry run.
     """
     calls = _calls(slug, job_type, texts)
     if refused is None:
@@ -283,7 +283,7 @@ def _or_nothing(call: Callable[[Api], Any]) -> Callable[[Api], Any]:
 
 
 def _dry_run(client: Api, slug: str, body: Mapping[str, Any]) -> Context:
-    """Run the request dry: {"answer"} or {"refused", "invalid"}; {} if it was not checked.
+    """Send a dry run: {"answer"} or {"refused", "invalid"}; {} if the request was not checked.
 
     {"answer", "unexplained"}: the expected start is missing, see `start_line`.
     """

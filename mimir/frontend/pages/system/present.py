@@ -12,7 +12,7 @@ from mimir.frontend.api_types.system_shapes import (
 from mimir.frontend.job_types import type_icon, type_title
 from mimir.frontend.template_context import Context
 
-BAR_WIDTH = 132  # of a bar, in pixels of its drawing
+BAR_WIDTH = 132  # in SVG pixels
 
 PARTS = {
     "web": "Web",

@@ -1,6 +1,6 @@
 """State of the installation, for administrators.
 
-`static/js/system.js` reloads it every few seconds.
+`static/js/system.js` fetches the page again every few seconds.
 """
 
 from django.http import HttpRequest, HttpResponse

@@ -22,7 +22,7 @@ _FIELDS = {"name": "name", "expires_at": "days"}
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def tokens(request: HttpRequest) -> HttpResponse:
-    """List tokens. POST creates one; only that answer shows it."""
+    """List tokens. POST creates one; only that response shows the new token."""
     form = (
         Form.posted(request.POST, "name", "days")
         if request.method == "POST"

@@ -27,10 +27,10 @@ from mimir.frontend.session import signed_in
 from mimir.frontend.template_context import Context
 from mimir.lib.clock import utc_now
 
-HISTORY, CHANGES = 200, 60  # rows of the history of one property, and of everything
+HISTORY, CHANGES = 200, 60  # rows of the history of one property, and of the whole entity
 REVISIONS = 8
 NOTE_CHARS_MAX = 1000
-_PREFIX = "v-"  # of the fields that hold values: a property may have any name
+_PREFIX = "v-"  # of the fields that hold values: a property can have any name, such as `note`
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -98,7 +98,7 @@ def _presented(slug: str, name: str, found: EntityDetail, history: Page[ValueCha
 
 
 def _path(slug: str, name: str, kind: str, key: str) -> tuple[str, dict[str, str]]:
-    """API path and query of an entity. A key is free text, so it stands in the query.
+    """API path and query of an entity. A key is free text, so it is a query parameter.
 
     Raises: ApiError 404 without type and key.
     """
@@ -108,8 +108,9 @@ def _path(slug: str, name: str, kind: str, key: str) -> tuple[str, dict[str, str
 
 
 def _chosen(values: Sequence[Value], requested: str) -> Value | None:
-    """Property whose history is shown: the requested one, else the first number with a value.
+    """Return the property whose history is shown; None if none has a value.
 
+    By default the first number with a value, else the first property with a value.
     Raises: ApiError 404.
     """
     if requested:
@@ -171,7 +172,7 @@ def _course(chosen: Value, history: Page[ValueChange], slug: str, here: str) -> 
 
 
 def _posted(request: HttpRequest, values: Sequence[Value]) -> Form:
-    """Read the typed values. The button `take` removes only the edit of its property."""
+    """Read the typed values. The button `take` only removes the edit of one property."""
     names = [_PREFIX + value["property"] for value in values]
     taken = request.POST.get("take")
     if taken is None:

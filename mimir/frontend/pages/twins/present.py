@@ -89,12 +89,12 @@ def typed(value: object) -> str:
 
 
 def twin_url(slug: str, name: str, *parts: str) -> str:
-    """A page of a twin."""
+    """Address of a page of a twin."""
     return "/" + project_path(slug, "twins", name, *parts)
 
 
 def entity_url(slug: str, twin: str, type: str, key: str, **query: str) -> str:
-    """Page of an entity. A key is free text, so it stands in the query."""
+    """Address of an entity's page. A key is free text, so it is a query parameter."""
     return f"{twin_url(slug, twin, 'entity')}?{urlencode({'type': type, 'key': key, **query})}"
 
 
@@ -149,7 +149,7 @@ def entity_row(
 
 
 def state_row(row: EntityState) -> Context:
-    """Turn an entity of an older state ({"reported", "overlay"}) into one of the newest form.
+    """Convert an entity of an older revision ({"reported", "overlay"}) to the shape `Entity`.
 
     Edits override reported values.
     """
@@ -262,7 +262,7 @@ def _change(
     *,
     known: bool = True,
 ) -> Context:
-    """Present one field's change, for `twins/_delta.html`. `known`: whether the old value is."""
+    """Present one field's change, for `twins/_delta.html`. `known`: the old value is known."""
     kind, unit = about.get("type", ""), about.get("unit", "")
     return {
         "title": "status"

@@ -21,7 +21,7 @@ from mimir.lib.schemas.twin_types import CheckedTwinDefinition
 EXAMPLE_COLUMNS_MAX = 40
 _FIELDS = {"name": "name"}
 _KEY_NAMES = re.compile(r"(^|_)(id|key|code|name|number)$", re.IGNORECASE)
-_TYPES = (  # of columns as DuckDB names them, and of properties
+_TYPES = (  # (DuckDB type of a column, type of the property)
     (re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?", re.IGNORECASE), "integer"),
     (re.compile(r"DOUBLE|FLOAT|REAL|DECIMAL.*", re.IGNORECASE), "number"),
     (re.compile(r"BOOLEAN", re.IGNORECASE), "boolean"),

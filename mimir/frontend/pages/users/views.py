@@ -35,9 +35,9 @@ _CHANGES: dict[str, dict[str, bool]] = {
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def users(request: HttpRequest) -> HttpResponse:
-    """`/system/users/`. POST creates a user, or with `then` changes one or creates a link.
+    """`/system/users/`. POST creates a user, or with `then` changes one or creates a password link.
 
-    Only the answer shows the link.
+    Only that response shows the link.
     """
     form, link = Form({"username": "", "email": "", "is_superuser": ""}), None
     if request.method == "POST":
@@ -60,7 +60,7 @@ def users(request: HttpRequest) -> HttpResponse:
 
 
 def _list(request: HttpRequest) -> Context:
-    """Rows and filters of the address."""
+    """Fetch the users that match the query parameters, and present the filters."""
     text, shown = request.GET.get("q", "").strip()[:150], request.GET.get("show", "")
     if shown not in _SHOWN:
         shown = ""
