@@ -24,6 +24,7 @@ from jobs.contract import WaitRule
 
 HORIZON_SECONDS = 86_400.0
 WORK_MAX = 16_000  # allocations and jobs that the decisions of one forecast consider, in all
+PASS_SECONDS = 1.0  # until the next pass of the dispatcher, about
 START_SECONDS = 1.0  # of a worker, if the usual duration on the cluster is unknown
 _PASS_WORK = 20  # work of a decision without jobs and allocations
 # Rules whose result does not change when a job ends.
@@ -148,6 +149,10 @@ class _Run:
         is_reserved = any(check.rule is WaitRule.RESERVED for check in decision.blocked.values())
         if is_reserved:
             self._reorder_at = _reorder_at(view, heads)
+            if decision.admitted:
+                # The new workers change the order of projects: the next pass may start jobs that
+                # were behind the reservation in this one.
+                self._reorder_at = min(self._reorder_at, self.now + PASS_SECONDS)
         by_id = {job.job_id: job for job in heads}
         admitted = []
         for job_id, cluster in decision.admitted:

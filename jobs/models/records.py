@@ -204,7 +204,11 @@ class DismissedFailure(models.Model):
     """
 
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_constraint=False
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,  # dismissed_failure_once serves it
     )
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     at = models.DateTimeField(auto_now_add=True)

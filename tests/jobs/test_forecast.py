@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -322,6 +323,35 @@ def test_a_smaller_last_job_of_one_line_never_starts_later(
 
     smaller, larger = start(small), start(new)
     assert larger is None or (smaller is not None and 0.0 <= smaller <= larger)
+
+
+def test_a_job_that_only_the_next_pass_starts_is_forecast() -> None:
+    """A pass that starts jobs changes the order of projects, so the next one can start more."""
+    fields: dict[str, Any] = {"type": "x", "memory_bytes": 1, "queued_at": 300.0}
+    critical, high = fields | {"priority": Priority.CRITICAL}, fields | {"priority": Priority.HIGH}
+    waiting = [
+        job(1, project="a", **high | {"queued_at": 301.0}),
+        *(job(number, project="a", **critical) for number in (2, 3, 8)),
+        job(4, project="b", **critical),
+        job(5, project="a", **critical | {"memory_bytes": 6}),
+        job(6, project="a", **high | {"memory_bytes": 6}),
+        job(7, project="b", **high | {"queued_at": 301.0}),
+    ]
+    view = snap(
+        *waiting,
+        capacities=(
+            ClusterCapacity("one", 2, None, 8, 0),
+            ClusterCapacity("two", 2, None, 3, 0),
+        ),
+        now=1000.0,
+        ageing_seconds=300.0,
+        reserve_after_seconds=60.0,
+    )
+    usual = UsualSeconds({("a", "x"): 2.0})
+    found = _forecast(view, usual, *waiting, within_seconds=200)
+    assert {
+        job_id: (start.cluster, start.after_seconds) for job_id, start in found.starts.items()
+    } == simulate(view, usual, 200)
 
 
 def test_a_forecast_among_twenty_thousand_waiting_jobs_considers_few_of_them(
