@@ -29,7 +29,7 @@ def page(document: dict[str, Any]) -> str:
                 parts = "".join(_operation(document, method, path, operation))
                 tags.setdefault(_section(path, operation), []).append(parts)
     sections = [f"## {title}\n\n{''.join(parts)}" for title, parts in sorted(tags.items())]
-    return _HEAD + _statuses(document) + "".join(sections) + _answers(document)
+    return _HEAD + _statuses(document) + "".join(sections) + _objects(document)
 
 
 def _components(schema: Schema, resolve: Resolve) -> list[str]:
@@ -52,10 +52,10 @@ def _statuses(document: dict[str, Any]) -> str:
     return "## Status codes\n\n" + table(("status", "meaning"), rows) + "\n"
 
 
-def _answers(document: dict[str, Any]) -> str:
+def _objects(document: dict[str, Any]) -> str:
     """Return a section with the fields of every object schema of the document."""
     resolve = _resolver(document)
-    parts = ["## Answers\n\n"]
+    parts = ["## Objects\n\n"]
     for name, schema in sorted(document["components"]["schemas"].items()):
         if schema.get("properties"):
             parts += [f"### {name}\n\n", fields_table(schema, resolve), "\n"]

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from jobs.clusters.launchers.base import Evidence, Launcher, Observation
 from jobs.contract import FailureReason
@@ -26,6 +27,7 @@ from jobs.reconcile.decide import Action, AttemptView, WorkerState
 STOPS = CLUSTER_REASONS - {FailureReason.VANISHED}
 Pods = Sequence[Object]
 LAST_BYTES = 2000  # of a log
+PIECES_MAX = 64  # of a log that are read for its end, at most 256 KiB each
 
 
 def state_of(observation: Observation | None) -> WorkerState | None:
@@ -90,11 +92,14 @@ def with_last_lines(
     row: AttemptView, state: WorkerState, launcher: Launcher, action: Action
 ) -> tuple[WorkerState, Action]:
     """Add log lines of a worker whose container runs and never claimed: they can show why."""
+    last = b""
     try:
-        piece = next(iter(launcher.tail(row.name, str(row.id), after=b"", offset=0)), b"")
+        pieces = launcher.tail(row.name, str(row.id), after=b"", offset=0)
+        for piece in islice(pieces, PIECES_MAX):
+            last = (last + piece)[-LAST_BYTES:]
     except OSError:
         return state, action
-    found = never_claimed(piece[-LAST_BYTES:].decode("utf-8", "replace"))
+    found = never_claimed(last.decode("utf-8", "replace"))
     described = replace(state, message=found.summary, diagnosis=found.body())
     return described, replace(action, message=found.summary)
 

@@ -59,7 +59,17 @@ def test_the_end_of_a_step_includes_its_start() -> None:
         ("Step trips done", "1 of 2, 140 rows, took 1.0 s"),
         ("Step daily started", "2 of 2"),
     ]
-    assert shown["quiet"] == 1
+    assert shown["quiet"] == 0
+
+
+def test_hidden_progress_events_are_counted() -> None:
+    events = [
+        _event(1, "step.started", step="trips", index=0, count=1),
+        _event(2, "step.progress", step="trips", fraction=0.5, message="half"),
+        _event(3, "metric", name="loss", value=1.0),
+        _event(4, "step.succeeded", step="trips", rows=140, seconds=1.0),
+    ]
+    assert history(events)["quiet"] == 2
 
 
 def test_the_same_step_of_another_attempt_keeps_its_start() -> None:

@@ -139,14 +139,15 @@ def step_line(step: Mapping[str, Any]) -> str:
 
 
 def history(events: Sequence[Event], by: str = "") -> Context:
-    """Build the timeline: {"rows", "quiet": number of hidden events, "cut": hidden older rows}.
+    """Build the timeline: {"rows", "quiet": number of hidden progress events, "cut": older rows}.
 
-    Hidden are progress events and the start of a step that has ended. `by`: user who submitted the
-    job.
+    The start of a step that has ended is hidden, too: the row of its end shows it. `by`: user who
+    submitted the job.
     """
     rows: list[Context] = []
     before: object = None
     shown = [event for event in events if event["kind"] not in _QUIET]
+    quiet = len(events) - len(shown)
     places = {
         _step_key(event): _place(event["data"])
         for event in shown
@@ -171,7 +172,7 @@ def history(events: Sequence[Event], by: str = "") -> Context:
     return {
         "rows": rows[-_SHOWN_MAX:],
         "cut": max(0, len(rows) - _SHOWN_MAX),
-        "quiet": len(events) - len(shown),
+        "quiet": quiet,
     }
 
 
