@@ -25,7 +25,7 @@ _migrated = threading.Event()  # migrations are not undone under a running relea
 def own_connection() -> "psycopg.Connection[tuple[Any, ...]]":
     """Return a connection outside the pool, because the pool waits longer than a probe does.
 
-    Raises: psycopg.Error, soon.
+    Raises: psycopg.Error, after at most DATABASE_SECONDS without an answer.
     """
     given = connections[DEFAULT_DB_ALIAS].get_connection_params()
     given.pop("pool", None)
