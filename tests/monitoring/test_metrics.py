@@ -191,6 +191,18 @@ def _process(program: str) -> "subprocess.Popen[bytes]":
     )
 
 
+def test_a_decrease_is_found_except_in_counters_of_one_process() -> None:
+    counters = (
+        "mimir_jobs_finished_total",
+        "mimir_heartbeat_seconds_count",
+        "mimir_requests_refused_total",
+    )
+    before: Samples = {(name, ()): 2.0 for name in counters}
+    assert backwards(before, before) == []
+    found = backwards(before, dict.fromkeys(before, 1.0))
+    assert found == ["mimir_jobs_finished_total{} went from 2.0 to 1.0"]
+
+
 def test_no_count_is_lost_doubled_or_decreased_while_processes_write_and_two_leaders_fold() -> None:
     """Each scrape is consistent: submitted jobs are the sum of ended and unended jobs."""
     make.project()

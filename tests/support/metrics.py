@@ -59,6 +59,7 @@ _ROWS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ),
 )
 _COUNTERS = ("_total", "_bucket", "_count", "_sum")
+_OF_ONE_PROCESS = ("mimir_heartbeat_seconds", "mimir_requests_refused")  # restart with it
 
 
 def samples(text: str) -> Samples:
@@ -89,11 +90,15 @@ def disagreements(found: Samples, connection: Any) -> list[str]:
 
 
 def backwards(before: Samples, after: Samples) -> list[str]:
-    """Return the domain counters that decreased or disappeared between two scrapes."""
+    """Return the domain counters that decreased or disappeared between two scrapes.
+
+    Without those that each process of web counts for itself.
+    """
     return [
         f"{name}{dict(labels)} went from {value} to {after.get((name, labels))}"
         for (name, labels), value in before.items()
         if name.startswith("mimir_")
+        and not name.startswith(_OF_ONE_PROCESS)
         and name.endswith(_COUNTERS)
         and after.get((name, labels), -1.0) < value
     ]
