@@ -118,7 +118,7 @@ def never_fits(
     region: str = "",
     raised: RaisedAttempt | None = None,
 ) -> DiagnosisBody:
-    """Return the diagnosis of a job that is too large for every cluster on which it may run.
+    """Return the diagnosis of a job that is too large for every cluster that it can use.
 
     `raised`: the attempt that ran out of memory, if the job's memory was raised after it.
     """

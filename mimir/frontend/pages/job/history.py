@@ -5,8 +5,8 @@ from typing import Any, TypedDict
 
 from mimir.frontend import formatting
 from mimir.frontend.api_types.job_shapes import Attempt, Event, Job, Waiting
+from mimir.frontend.memory_advice import source_text
 from mimir.frontend.pages.jobs.present import ENDED
-from mimir.frontend.recommendation import source_text
 from mimir.frontend.template_context import Context
 
 _STEP_STATES = {

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 from mimir.frontend import formatting
 from mimir.frontend.api_client import Api, ApiError, api
 from mimir.frontend.api_types.job_shapes import Event, Job, UsageSeries
+from mimir.frontend.memory_advice import memory_advice, source_text
 from mimir.frontend.pages.job import history, metric_plot, present, result, step_log, step_view
 from mimir.frontend.pages.job.comparison_table import compare_url
 from mimir.frontend.pages.job.log_tail import log_tail
@@ -24,7 +25,6 @@ from mimir.frontend.pages.jobs.present import (
 )
 from mimir.frontend.pages.pipelines import graph_layout
 from mimir.frontend.pages.shell import RANKS, job_path, optional, page, project_path, together
-from mimir.frontend.recommendation import memory_advice, source_text
 from mimir.frontend.session import signed_in
 from mimir.frontend.template_context import Context
 

@@ -6,8 +6,8 @@ from typing import Any
 from mimir.frontend import formatting, schema_form
 from mimir.frontend.api_client import ApiError
 from mimir.frontend.job_types import parameter_schema, type_output
+from mimir.frontend.memory_advice import source_text
 from mimir.frontend.pages.submit import request_schema
-from mimir.frontend.recommendation import source_text
 from mimir.frontend.schema_form import Choice, Field, Offers, Texts, given
 from mimir.lib.schemas.signature import kind_of
 from mimir.lib.schemas.twin import entity_type, fields_of

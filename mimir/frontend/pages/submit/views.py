@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from mimir.frontend import schema_form
 from mimir.frontend.api_client import Api, ApiError, Unavailable, api
 from mimir.frontend.job_types import job_types, parameter_schema
+from mimir.frontend.memory_advice import form_recommendation, used_value
 from mimir.frontend.pages.jobs.present import job_title
 from mimir.frontend.pages.shell import job_path, may_run, optional, page, project_path, together
 from mimir.frontend.pages.submit import request_schema
@@ -29,7 +30,6 @@ from mimir.frontend.pages.submit.start_line import (
     start_line,
     unexplained_after,
 )
-from mimir.frontend.recommendation import form_recommendation, used_value
 from mimir.frontend.schema_form import Texts
 from mimir.frontend.session import signed_in
 from mimir.frontend.template_context import Context

@@ -7,8 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from mimir.frontend.api_types.job_shapes import Basis, DryRun
-from mimir.frontend.pages.job import history
-from mimir.frontend.recommendation import (
+from mimir.frontend.memory_advice import (
     cpu_text,
     form_recommendation,
     memory_advice,
@@ -16,6 +15,7 @@ from mimir.frontend.recommendation import (
     source_text,
     used_value,
 )
+from mimir.frontend.pages.job import history
 
 GIB = 2**30
 BASIS: Basis = {
